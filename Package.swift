@@ -1,0 +1,124 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+// Settings every Swift target shares. The package is written for Swift 6.0 (what Debian 13 ships); what
+// only newer compilers know is switched on where it exists.
+let strict: [SwiftSetting] = {
+  var settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as-errors"]),
+    .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
+  ]
+  #if compiler(>=6.1)
+    settings.append(.enableUpcomingFeature("MemberImportVisibility"))
+  #endif
+  return settings
+}()
+
+// Only the targets built with `strict` alone may hold a pointer; all others are checked.
+let safe: [SwiftSetting] = {
+  var settings = strict
+  #if compiler(>=6.2)
+    settings.append(.unsafeFlags(["-strict-memory-safety"]))
+  #endif
+  return settings
+}()
+
+// libs3's calls into libcurl must reach the two functions of CS3, so the executable exports them.
+let exportsCurlBoundary: [LinkerSetting] = [
+  .unsafeFlags([
+    "-Xlinker", "--export-dynamic-symbol=curl_easy_setopt",
+    "-Xlinker", "--export-dynamic-symbol=curl_easy_perform",
+  ])
+]
+
+func unsafeTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func safeTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: safe)
+}
+
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [],
+  linkerSettings: [LinkerSetting] = []
+) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies + ["TestSupport"], exclude: exclude,
+    swiftSettings: strict, linkerSettings: linkerSettings)
+}
+
+let package = Package(
+  name: "sqlite3-cloud-s3",
+  products: [.executable(name: "sqlite3-cloud-s3", targets: ["sqlite3-cloud-s3"])],
+  targets: [
+    // 0: the C libraries
+    .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CReadline", providers: [.apt(["libreadline-dev"])]),
+    .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
+    .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
+    .target(name: "CS3", linkerSettings: [.linkedLibrary("dl")] + exportsCurlBoundary),
+
+    // 1: one outside thing each, or pure values
+    unsafeTarget("Bytes", ["CXXHash"]),
+    unsafeTarget("Files", []),
+    unsafeTarget("Compression", ["CZstd"]),
+    unsafeTarget("Digest", ["CNettle"]),
+    unsafeTarget("SQLite", ["CSQLite", "Bytes"]),
+    unsafeTarget("LineReader", ["CReadline"]),
+    safeTarget("WALFormat", ["Bytes"]),
+    safeTarget("ObjectStore", []),
+
+    // 2
+    safeTarget("Render", ["SQLite", "Bytes"]),
+    safeTarget("ReplicaFormat", ["WALFormat", "Bytes", "Compression", "Digest"]),
+    safeTarget("DirectoryObjectStore", ["ObjectStore", "Files"]),
+    unsafeTarget("S3ObjectStore", ["CS3", "ObjectStore", "Digest"]),
+
+    // 3
+    safeTarget("Shell", ["SQLite", "Render", "Files", "Bytes"]),
+    safeTarget(
+      "Mirror", ["SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat", "ObjectStore"]),
+    safeTarget(
+      "Restore", ["SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat", "ObjectStore"]),
+
+    // 4
+    safeTarget(
+      "DotCommands",
+      ["Shell", "SQLite", "Render", "Files", "Bytes", "Mirror", "Restore", "ObjectStore"]),
+
+    // 5
+    .executableTarget(
+      name: "sqlite3-cloud-s3",
+      dependencies: [
+        "Shell", "DotCommands", "Mirror", "Restore", "ObjectStore", "S3ObjectStore",
+        "DirectoryObjectStore", "LineReader", "SQLite", "Files",
+      ],
+      swiftSettings: safe, linkerSettings: exportsCurlBoundary),
+
+    // tests
+    .target(
+      name: "TestSupport", dependencies: ["SQLite", "Files", "ObjectStore"],
+      path: "Tests/TestSupport", swiftSettings: strict),
+    tests("BytesTests", ["Bytes"]),
+    tests("FilesTests", ["Files", "Compression", "Digest"]),
+    tests("SQLiteTests", ["SQLite"]),
+    tests("LineReaderTests", ["LineReader"]),
+    tests("WALFormatTests", ["WALFormat", "Bytes", "SQLite", "Files"]),
+    tests("ReplicaFormatTests", ["ReplicaFormat", "WALFormat", "Bytes", "Compression"]),
+    tests(
+      "ObjectStoreTests", ["ObjectStore", "DirectoryObjectStore", "S3ObjectStore", "Digest", "CS3"],
+      linkerSettings: exportsCurlBoundary),
+    tests("RenderTests", ["Render", "SQLite", "Bytes"]),
+    tests("ShellTests", ["Shell", "SQLite", "Render"]),
+    tests("DotCommandsTests", ["DotCommands", "Shell", "SQLite"], exclude: ["Golden"]),
+    tests(
+      "MirrorTests",
+      [
+        "Mirror", "Restore", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat", "ObjectStore",
+        "DirectoryObjectStore",
+      ]),
+    tests("EndToEndTests", ["ObjectStore", "ReplicaFormat"]),
+  ]
+)

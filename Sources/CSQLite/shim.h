@@ -1,0 +1,57 @@
+#pragma once
+#include <sqlite3.h>
+#include <stdio.h>
+
+// Each function here says what Swift cannot: variadic calls, sentinel pointers, C macros.
+
+/// Copies the bytes before returning: SQLITE_TRANSIENT is a cast that Swift does not import.
+static inline int csqlite_bind_text(sqlite3_stmt *statement, int index, const char *bytes, sqlite3_uint64 count) {
+  return sqlite3_bind_text64(statement, index, bytes, count, SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+/// Copies the bytes before returning, as csqlite_bind_text.
+static inline int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, sqlite3_uint64 count) {
+  return count == 0 ? sqlite3_bind_zeroblob(statement, index, 0)
+                    : sqlite3_bind_blob64(statement, index, bytes, count, SQLITE_TRANSIENT);
+}
+
+/// Sets or reads a boolean setting: sqlite3_db_config is variadic. value < 0 only reads.
+static inline int csqlite_db_config(sqlite3 *db, int op, int value, int *now) {
+  return sqlite3_db_config(db, op, value, now);
+}
+
+/// Sets the lookaside memory of a connection: sqlite3_db_config is variadic.
+static inline int csqlite_db_lookaside(sqlite3 *db, int size, int count) {
+  return sqlite3_db_config(db, SQLITE_DBCONFIG_LOOKASIDE, NULL, size, count);
+}
+
+/// Sets a global option that takes one int: sqlite3_config is variadic.
+static inline int csqlite_config_int(int op, int value) { return sqlite3_config(op, value); }
+
+/// Formats with SQLite's own printf ("%!.20g" and friends): sqlite3_snprintf is variadic.
+static inline void csqlite_format_double(int size, char *out, const char *format, double value) {
+  sqlite3_snprintf(size, out, format, value);
+}
+
+/// Turns a configuration switch on or off through the variadic sqlite3_vtab_config-free path for extensions.
+static inline int csqlite_enable_load_extension(sqlite3 *db, int on) {
+  return sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, on, NULL);
+}
+
+/// Reads a database file through SQLite's own handle, so that no descriptor of ours is ever closed on it.
+static inline int csqlite_file_read(sqlite3 *db, const char *schema, void *into, int count, sqlite3_int64 offset) {
+  sqlite3_file *file = NULL;
+  int rc = sqlite3_file_control(db, schema, SQLITE_FCNTL_FILE_POINTER, &file);
+  if (rc != SQLITE_OK) return rc;
+  if (file == NULL || file->pMethods == NULL) return SQLITE_CANTOPEN;
+  return file->pMethods->xRead(file, into, count, offset);
+}
+
+/// Size of a database file through SQLite's own handle.
+static inline int csqlite_file_size(sqlite3 *db, const char *schema, sqlite3_int64 *size) {
+  sqlite3_file *file = NULL;
+  int rc = sqlite3_file_control(db, schema, SQLITE_FCNTL_FILE_POINTER, &file);
+  if (rc != SQLITE_OK) return rc;
+  if (file == NULL || file->pMethods == NULL) { *size = 0; return SQLITE_OK; }
+  return file->pMethods->xFileSize(file, size);
+}
