@@ -1,0 +1,91 @@
+internal import Glibc
+
+/// Loops over many bytes, in one place because speed needs pointers. Ranges outside an array trap.
+package enum Kernels {
+  /// Combines `count` bytes of `source` into `target` by exclusive or.
+  package static func xor(
+    into target: inout [UInt8], at targetOffset: Int, from source: [UInt8], at sourceOffset: Int, count: Int
+  ) {
+    precondition(targetOffset >= 0 && targetOffset + count <= target.count)
+    precondition(sourceOffset >= 0 && sourceOffset + count <= source.count)
+    target.withUnsafeMutableBytes { target in
+      source.withUnsafeBytes { source in
+        var at = 0
+        while at + 8 <= count {
+          let a = target.loadUnaligned(fromByteOffset: targetOffset + at, as: UInt64.self)
+          let b = source.loadUnaligned(fromByteOffset: sourceOffset + at, as: UInt64.self)
+          target.storeBytes(of: a ^ b, toByteOffset: targetOffset + at, as: UInt64.self)
+          at += 8
+        }
+        while at < count {
+          target[targetOffset + at] ^= source[sourceOffset + at]
+          at += 1
+        }
+      }
+    }
+  }
+
+  /// Copies `count` bytes between two arrays.
+  package static func copy(
+    into target: inout [UInt8], at targetOffset: Int, from source: [UInt8], at sourceOffset: Int, count: Int
+  ) {
+    precondition(targetOffset >= 0 && targetOffset + count <= target.count)
+    precondition(sourceOffset >= 0 && sourceOffset + count <= source.count)
+    guard count > 0 else { return }
+    target.withUnsafeMutableBytes { target in
+      source.withUnsafeBytes { source in
+        guard let to = target.baseAddress, let from = source.baseAddress else { return }
+        memcpy(to + targetOffset, from + sourceOffset, count)
+      }
+    }
+  }
+
+  /// Whether every byte of a range is zero.
+  package static func isZero(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
+    precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
+    return bytes.withUnsafeBytes { bytes in
+      var at = range.lowerBound
+      while at + 8 <= range.upperBound {
+        if bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self) != 0 { return false }
+        at += 8
+      }
+      while at < range.upperBound {
+        if bytes[at] != 0 { return false }
+        at += 1
+      }
+      return true
+    }
+  }
+
+  /// Continues the two sums of SQLite's WAL checksum over a range whose length is a multiple of 8.
+  ///
+  /// Pairs of 32-bit words, big-endian or little-endian as the log's magic number says
+  /// (https://www.sqlite.org/fileformat2.html#checksum_algorithm).
+  package static func walSums(
+    _ bytes: [UInt8], _ range: Range<Int>, bigEndian: Bool, from start: (UInt32, UInt32)
+  ) -> (UInt32, UInt32) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count && range.count % 8 == 0)
+    var (first, second) = start
+    bytes.withUnsafeBytes { bytes in
+      var at = range.lowerBound
+      if bigEndian {
+        while at < range.upperBound {
+          let a = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+          let b = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: at + 4, as: UInt32.self))
+          first = first &+ a &+ second
+          second = second &+ b &+ first
+          at += 8
+        }
+      } else {
+        while at < range.upperBound {
+          let a = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+          let b = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: at + 4, as: UInt32.self))
+          first = first &+ a &+ second
+          second = second &+ b &+ first
+          at += 8
+        }
+      }
+    }
+    return (first, second)
+  }
+}

@@ -1,0 +1,56 @@
+internal import CSQLite
+
+/// Pages of a database file and its log, through SQLite's own handles.
+///
+/// > If a process closes any file descriptor of a file, all its POSIX locks on it are dropped
+/// (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_),
+/// so nobody but SQLite may open the database file.
+extension Connection {
+  /// Reads `count` bytes at `offset` of the file of a schema, zeros past its end.
+  package func readFile(_ schema: String = "main", at offset: Int64, count: Int) throws(SQLiteError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    try readFile(schema, at: offset, into: &bytes, count: count)
+    return bytes
+  }
+
+  /// Reads `count` bytes at `offset` into the start of `bytes`, zeros past the file's end.
+  package func readFile(
+    _ schema: String = "main", at offset: Int64, into bytes: inout [UInt8], count: Int
+  ) throws(SQLiteError) {
+    precondition(count <= bytes.count)
+    let code = bytes.withUnsafeMutableBytes { bytes in
+      csqlite_file_read(handle, schema, bytes.baseAddress, Int32(count), offset)
+    }
+    // > If xRead() returns SQLITE_IOERR_SHORT_READ it must also fill in the unread portions with zeros.
+    guard code == SQLITE_OK || code == SQLITE_IOERR_SHORT_READ else {
+      throw SQLiteError(code: ResultCode(rawValue: code), message: ResultCode(rawValue: code).meaning)
+    }
+  }
+
+  /// Length in bytes of the file of a schema.
+  package func fileSize(_ schema: String = "main") throws(SQLiteError) -> Int64 {
+    var size: Int64 = 0
+    let code = csqlite_file_size(handle, schema, &size)
+    guard code == SQLITE_OK else {
+      throw SQLiteError(code: ResultCode(rawValue: code), message: ResultCode(rawValue: code).meaning)
+    }
+    return size
+  }
+
+  /// What a checkpoint did, in frames of the log; -1 where there is no log.
+  package struct CheckpointResult: Sendable {
+    package let framesInLog: Int
+    package let framesCheckpointed: Int
+  }
+
+  package enum CheckpointMode: Int32, Sendable { case passive = 0, full, restart, truncate }
+
+  /// Copies committed frames into the database file. The C function is `sqlite3_wal_checkpoint_v2`.
+  @discardableResult
+  package func checkpoint(_ mode: CheckpointMode, _ schema: String = "main") throws(SQLiteError) -> CheckpointResult {
+    var log: Int32 = 0
+    var done: Int32 = 0
+    try check(sqlite3_wal_checkpoint_v2(handle, schema, mode.rawValue, &log, &done))
+    return CheckpointResult(framesInLog: Int(log), framesCheckpointed: Int(done))
+  }
+}

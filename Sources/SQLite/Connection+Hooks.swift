@@ -1,0 +1,148 @@
+internal import CSQLite
+internal import Glibc
+
+/// Closures that SQLite calls back; kept here so that they live as long as the connection.
+final class Hooks {
+  var walCommit: ((_ schema: String, _ frames: Int) -> Void)?
+  var progress: (() -> Bool)?
+  var busy: ((_ attempt: Int) -> Bool)?
+  var authorizer: ((AuthorizerRequest) -> AuthorizerAnswer)?
+  var trace: ((TraceEvent) -> Void)?
+}
+
+/// What a statement being compiled wants to do (https://www.sqlite.org/c3ref/c_alter_table.html).
+package struct AuthorizerRequest: Sendable {
+  package let action: Int32
+  package let first: String?
+  package let second: String?
+  package let database: String?
+  package let trigger: String?
+}
+
+package enum AuthorizerAnswer: Sendable { case ok, deny, ignore }
+
+/// What the tracer reports (https://www.sqlite.org/c3ref/c_trace.html).
+package enum TraceEvent {
+  case statement(sql: String, expanded: String?)
+  case profile(sql: String, expanded: String?, nanoseconds: Int64)
+  case row(sql: String)
+  case close
+}
+
+/// Kinds of `TraceEvent` to report.
+package struct TraceMask: OptionSet, Sendable {
+  package let rawValue: UInt32
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
+  package static let statement = TraceMask(rawValue: UInt32(SQLITE_TRACE_STMT))
+  package static let profile = TraceMask(rawValue: UInt32(SQLITE_TRACE_PROFILE))
+  package static let row = TraceMask(rawValue: UInt32(SQLITE_TRACE_ROW))
+  package static let close = TraceMask(rawValue: UInt32(SQLITE_TRACE_CLOSE))
+}
+
+extension Connection {
+  /// Calls `body` after each commit in WAL mode with the number of frames then in the log.
+  ///
+  /// Replaces automatic checkpoints, and `PRAGMA wal_autocheckpoint` replaces it: call again after that.
+  /// The corresponding C function is `sqlite3_wal_hook`.
+  package func setWALHook(_ body: ((_ schema: String, _ frames: Int) -> Void)?) {
+    hooks.walCommit = body
+    guard body != nil else {
+      sqlite3_wal_hook(handle, nil, nil)
+      return
+    }
+    sqlite3_wal_hook(
+      handle,
+      { context, _, schema, frames in
+        guard let context, let schema else { return SQLITE_OK }
+        let hooks = Unmanaged<Hooks>.fromOpaque(context).takeUnretainedValue()
+        // Almost always "main": spare the allocation.
+        hooks.walCommit?(strcmp(schema, "main") == 0 ? "main" : String(cString: schema), Int(frames))
+        return SQLITE_OK
+      }, Unmanaged.passUnretained(hooks).toOpaque())
+  }
+
+  /// Puts SQLite's own automatic checkpoint back. The C function is `sqlite3_wal_autocheckpoint`.
+  package func setAutomaticCheckpoint(frames: Int32) {
+    hooks.walCommit = nil
+    sqlite3_wal_autocheckpoint(handle, frames)
+  }
+
+  /// Calls `body` every `steps` virtual machine instructions; true stops the statement.
+  ///
+  /// The corresponding C function is `sqlite3_progress_handler`.
+  package func setProgressHandler(every steps: Int32, _ body: (() -> Bool)?) {
+    hooks.progress = body
+    guard body != nil else {
+      sqlite3_progress_handler(handle, 0, nil, nil)
+      return
+    }
+    sqlite3_progress_handler(
+      handle, steps,
+      { context in
+        guard let context else { return 0 }
+        return Unmanaged<Hooks>.fromOpaque(context).takeUnretainedValue().progress?() == true ? 1 : 0
+      }, Unmanaged.passUnretained(hooks).toOpaque())
+  }
+
+  /// Asks `body` about everything a statement being compiled wants to do.
+  ///
+  /// The corresponding C function is `sqlite3_set_authorizer`.
+  package func setAuthorizer(_ body: ((AuthorizerRequest) -> AuthorizerAnswer)?) {
+    hooks.authorizer = body
+    guard body != nil else {
+      sqlite3_set_authorizer(handle, nil, nil)
+      return
+    }
+    sqlite3_set_authorizer(
+      handle,
+      { context, action, first, second, database, trigger in
+        guard let context else { return SQLITE_OK }
+        let request = AuthorizerRequest(
+          action: action, first: first.map { String(cString: $0) }, second: second.map { String(cString: $0) },
+          database: database.map { String(cString: $0) }, trigger: trigger.map { String(cString: $0) })
+        switch Unmanaged<Hooks>.fromOpaque(context).takeUnretainedValue().authorizer?(request) {
+        case .deny: return SQLITE_DENY
+        case .ignore: return SQLITE_IGNORE
+        default: return SQLITE_OK
+        }
+      }, Unmanaged.passUnretained(hooks).toOpaque())
+  }
+
+  /// Reports what runs. The corresponding C function is `sqlite3_trace_v2`.
+  package func setTrace(_ mask: TraceMask, _ body: ((TraceEvent) -> Void)?) {
+    hooks.trace = body
+    guard body != nil else {
+      sqlite3_trace_v2(handle, 0, nil, nil)
+      return
+    }
+    sqlite3_trace_v2(
+      handle, mask.rawValue,
+      { kind, context, subject, detail in
+        guard let context, let subject else { return 0 }
+        let report = Unmanaged<Hooks>.fromOpaque(context).takeUnretainedValue().trace
+        if kind == UInt32(SQLITE_TRACE_CLOSE) {
+          report?(.close)
+          return 0
+        }
+        let statement = OpaquePointer(subject)
+        let sql = sqlite3_sql(statement).map { String(cString: $0) } ?? ""
+        switch kind {
+        case UInt32(SQLITE_TRACE_STMT):
+          // > X is a pointer to the unexpanded SQL text … or a comment "-- " for trigger programs
+          let text = detail.map { String(cString: $0.assumingMemoryBound(to: CChar.self)) } ?? sql
+          report?(.statement(sql: text, expanded: text.hasPrefix("--") ? text : expandedSQL(statement)))
+        case UInt32(SQLITE_TRACE_PROFILE):
+          let time = detail.map { $0.assumingMemoryBound(to: Int64.self).pointee } ?? 0
+          report?(.profile(sql: sql, expanded: expandedSQL(statement), nanoseconds: time))
+        default: report?(.row(sql: sql))
+        }
+        return 0
+      }, Unmanaged.passUnretained(hooks).toOpaque())
+  }
+}
+
+private func expandedSQL(_ statement: OpaquePointer) -> String? {
+  guard let text = sqlite3_expanded_sql(statement) else { return nil }
+  defer { sqlite3_free(text) }
+  return String(cString: text)
+}

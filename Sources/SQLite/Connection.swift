@@ -1,0 +1,176 @@
+internal import CSQLite
+internal import Glibc
+
+/// An open database.
+///
+/// Belongs to one thread at a time; nothing but its `interruptHandle` leaves it.
+package final class Connection {
+  let handle: OpaquePointer
+  /// The name it was opened with; empty for a temporary database.
+  package let path: String
+  /// Is told of every statement.
+  package weak var observer: (any ConnectionObserver)?
+  var hooks = Hooks()
+  private var isClosed = false
+
+  /// How a database is opened (https://www.sqlite.org/c3ref/c_open_autoproxy.html).
+  package struct OpenFlags: OptionSet, Sendable {
+    package let rawValue: Int32
+    package init(rawValue: Int32) { self.rawValue = rawValue }
+    package static let readOnly = OpenFlags(rawValue: SQLITE_OPEN_READONLY)
+    package static let readWrite = OpenFlags(rawValue: SQLITE_OPEN_READWRITE)
+    package static let create = OpenFlags(rawValue: SQLITE_OPEN_CREATE)
+    package static let uri = OpenFlags(rawValue: SQLITE_OPEN_URI)
+    package static let noFollow = OpenFlags(rawValue: SQLITE_OPEN_NOFOLLOW)
+    package static let memory = OpenFlags(rawValue: SQLITE_OPEN_MEMORY)
+    package static let noMutex = OpenFlags(rawValue: SQLITE_OPEN_NOMUTEX)
+    package static let fullMutex = OpenFlags(rawValue: SQLITE_OPEN_FULLMUTEX)
+  }
+
+  /// Opens a database; the file is made when first written. The corresponding C function is `sqlite3_open_v2`.
+  package init(
+    _ path: String, _ flags: OpenFlags = [.readWrite, .create], vfs: String? = nil
+  ) throws(SQLiteError) {
+    var database: OpaquePointer?
+    let code = sqlite3_open_v2(path, &database, flags.rawValue, vfs)
+    guard let database else {
+      throw SQLiteError(code: .noMemory, message: "out of memory")
+    }
+    guard code == SQLITE_OK else {
+      let error = Self.error(of: database, code: ResultCode(rawValue: code))
+      sqlite3_close_v2(database)
+      throw error
+    }
+    handle = database
+    self.path = path
+    sqlite3_extended_result_codes(database, 0)
+  }
+
+  deinit { close() }
+
+  /// Closes the connection; further calls on it are errors. The corresponding C function is `sqlite3_close_v2`.
+  package func close() {
+    guard !isClosed else { return }
+    isClosed = true
+    observer?.connectionWillClose(self)
+    sqlite3_close_v2(handle)
+  }
+
+  // MARK: Statements
+
+  /// Compiles the first statement of `sql` at or after byte `start`.
+  ///
+  /// The array should end with a zero byte; where it does not, SQLite copies the text. Returns no statement for
+  /// white space and comments; `next` is the byte after what was compiled.
+  /// The corresponding C function is `sqlite3_prepare_v3`.
+  package func prepare(
+    _ sql: [UInt8], from start: Int = 0, persistent: Bool = false
+  ) throws(SQLiteError) -> (statement: Statement?, next: Int) {
+    var compiled: OpaquePointer?
+    var next = sql.count
+    let flags = UInt32(persistent ? SQLITE_PREPARE_PERSISTENT : 0)
+    let code: Int32 = sql.withUnsafeBufferPointer { bytes in
+      guard let base = bytes.baseAddress, start < bytes.count else { return SQLITE_OK }
+      return base.withMemoryRebound(to: CChar.self, capacity: bytes.count) { base in
+        var tail: UnsafePointer<CChar>?
+        let code = sqlite3_prepare_v3(handle, base + start, Int32(bytes.count - start), flags, &compiled, &tail)
+        if let tail { next = tail - base }
+        return code
+      }
+    }
+    guard code == SQLITE_OK else { throw error(ResultCode(rawValue: code)) }
+    return (compiled.map { Statement($0, of: self) }, next)
+  }
+
+  /// Compiles one statement. Throws where the text holds none.
+  package func prepare(_ sql: String) throws(SQLiteError) -> Statement {
+    guard let statement = try prepare(Array(sql.utf8) + [0]).statement else {
+      throw SQLiteError(code: .misuse, message: "not a statement: \(sql)")
+    }
+    return statement
+  }
+
+  /// Runs every statement of a script and ignores the rows.
+  package func execute(_ sql: String) throws(SQLiteError) {
+    let bytes = Array(sql.utf8) + [0]
+    var at = 0
+    while at < bytes.count - 1 {
+      let (statement, next) = try prepare(bytes, from: at)
+      if let statement { while try statement.step() {} }
+      at = next
+    }
+  }
+
+  /// Rows of one statement, as values.
+  package func rows(_ sql: String, _ parameters: [Value] = []) throws(SQLiteError) -> [[Value]] {
+    let statement = try prepare(sql)
+    for (index, value) in parameters.enumerated() { try statement.bind(value, at: index + 1) }
+    var rows: [[Value]] = []
+    while try statement.step() {
+      rows.append((0..<statement.columnCount).map { statement.value(at: $0) })
+    }
+    return rows
+  }
+
+  /// First value of the first row; nil where there is no row.
+  package func value(_ sql: String, _ parameters: [Value] = []) throws(SQLiteError) -> Value? {
+    try rows(sql, parameters).first?.first
+  }
+
+  // MARK: State
+
+  /// The corresponding C function is `sqlite3_get_autocommit`.
+  package var isInAutocommit: Bool { sqlite3_get_autocommit(handle) != 0 }
+  /// Rows changed by the last statement that changes rows. The corresponding C function is `sqlite3_changes64`.
+  package var changes: Int64 { sqlite3_changes64(handle) }
+  /// The corresponding C function is `sqlite3_total_changes64`.
+  package var totalChanges: Int64 { sqlite3_total_changes64(handle) }
+  /// The corresponding C function is `sqlite3_last_insert_rowid`.
+  package var lastInsertRowID: Int64 {
+    get { sqlite3_last_insert_rowid(handle) }
+    set { sqlite3_set_last_insert_rowid(handle, newValue) }
+  }
+  /// The corresponding C function is `sqlite3_interrupt`.
+  package var interruptHandle: InterruptHandle { InterruptHandle(handle) }
+
+  /// Absolute name of a database's file; empty for temporary and in-memory databases, nil where there is no
+  /// such schema. The corresponding C function is `sqlite3_db_filename`.
+  package func fileName(of schema: String = "main") -> String? {
+    sqlite3_db_filename(handle, schema).map { String(cString: $0) }
+  }
+
+  /// Whether a database is read-only; nil where there is no such schema.
+  ///
+  /// The corresponding C function is `sqlite3_db_readonly`.
+  package func isReadOnly(_ schema: String = "main") -> Bool? {
+    switch sqlite3_db_readonly(handle, schema) {
+    case 0: false
+    case 1: true
+    default: nil
+    }
+  }
+
+  /// Whether a read or write transaction is open on a schema: 0 none, 1 read, 2 write.
+  ///
+  /// The corresponding C function is `sqlite3_txn_state`.
+  package func transactionState(_ schema: String? = nil) -> Int { Int(sqlite3_txn_state(handle, schema)) }
+
+  /// Waits up to this many milliseconds for locks. The corresponding C function is `sqlite3_busy_timeout`.
+  package func setBusyTimeout(milliseconds: Int32) { sqlite3_busy_timeout(handle, milliseconds) }
+
+  // MARK: Errors
+
+  /// The error that a call which returned `code` left on the connection.
+  package func error(_ code: ResultCode) -> SQLiteError { Self.error(of: handle, code: code) }
+
+  private static func error(of handle: OpaquePointer, code: ResultCode) -> SQLiteError {
+    let extended = ResultCode(rawValue: sqlite3_extended_errcode(handle))
+    return SQLiteError(
+      code: extended.primary == code.primary ? extended : code,
+      message: String(cString: sqlite3_errmsg(handle)), offset: Int(sqlite3_error_offset(handle)))
+  }
+
+  func check(_ code: Int32) throws(SQLiteError) {
+    guard code == SQLITE_OK else { throw error(ResultCode(rawValue: code)) }
+  }
+}

@@ -1,0 +1,30 @@
+internal import CSQLite
+
+/// Is told what happens on a connection, on the thread that uses it.
+///
+/// Every statement stepped through `Statement` is reported, whoever prepared it, but not what SQLite runs
+/// inside (triggers, virtual tables' own statements). Calls must return quickly and must not throw.
+package protocol ConnectionObserver: AnyObject {
+  /// A statement is about to take its first step.
+  func statementWillBegin(_ statement: Statement)
+  /// A statement ran to its end, failed, or was reset before its end (then `code` is `.ok`).
+  func statementDidEnd(_ statement: Statement, code: ResultCode)
+  /// Content of the main database was replaced or changed without a statement (backup API, deserialize).
+  func contentDidChange(_ connection: Connection, by what: String)
+  /// The connection is about to close.
+  func connectionWillClose(_ connection: Connection)
+}
+
+/// Lets another thread stop the statement that a connection is running.
+///
+/// The connection must outlive every call.
+package struct InterruptHandle: @unchecked Sendable {
+  // sqlite3_interrupt is the one call that SQLite allows from any thread at any time.
+  fileprivate let database: OpaquePointer
+
+  init(_ database: OpaquePointer) { self.database = database }
+
+  /// The corresponding C function is `sqlite3_interrupt`.
+  package func interrupt() { sqlite3_interrupt(database) }
+}
+

@@ -1,0 +1,19 @@
+/// What SQLite answered instead of doing what it was asked.
+package struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The extended result code.
+  package let code: ResultCode
+  /// SQLite's own message, as `sqlite3_errmsg` gives it.
+  package let message: String
+  /// Byte offset of the offending token in the statement's text; -1 where unknown.
+  ///
+  /// The corresponding C function is `sqlite3_error_offset`.
+  package let offset: Int
+
+  package init(code: ResultCode, message: String, offset: Int = -1) {
+    self.code = code
+    self.message = message
+    self.offset = offset
+  }
+
+  package var description: String { message }
+}

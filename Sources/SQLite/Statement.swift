@@ -1,0 +1,216 @@
+package import Bytes
+internal import CSQLite
+internal import Glibc
+
+/// A compiled statement.
+package final class Statement {
+  let handle: OpaquePointer
+  package let connection: Connection
+  private var isRunning = false
+
+  init(_ handle: OpaquePointer, of connection: Connection) {
+    self.handle = handle
+    self.connection = connection
+    columnCount = Int(sqlite3_column_count(handle))
+  }
+
+  deinit {
+    endEarly()
+    sqlite3_finalize(handle)
+  }
+
+  /// Number of columns of the result; 0 for statements that return none.
+  package private(set) var columnCount: Int
+
+  /// Advances to the next row; false at the end. The corresponding C function is `sqlite3_step`.
+  package func step() throws(SQLiteError) -> Bool {
+    if !isRunning {
+      isRunning = true
+      connection.observer?.statementWillBegin(self)
+    }
+    let code = sqlite3_step(handle)
+    if code == SQLITE_ROW {
+      columnCount = Int(sqlite3_column_count(handle))
+      return true
+    }
+    isRunning = false
+    guard code == SQLITE_DONE else {
+      let error = connection.error(ResultCode(rawValue: code))
+      connection.observer?.statementDidEnd(self, code: error.code)
+      throw error
+    }
+    connection.observer?.statementDidEnd(self, code: .done)
+    return false
+  }
+
+  /// Runs to the end and ignores the rows.
+  package func run() throws(SQLiteError) { while try step() {} }
+
+  /// Makes the statement ready to run again. The corresponding C function is `sqlite3_reset`.
+  package func reset() {
+    endEarly()
+    sqlite3_reset(handle)
+  }
+
+  private func endEarly() {
+    guard isRunning else { return }
+    isRunning = false
+    sqlite3_reset(handle)
+    connection.observer?.statementDidEnd(self, code: .ok)
+  }
+
+  // MARK: The text
+
+  /// The corresponding C function is `sqlite3_sql`.
+  package var sql: String { sqlite3_sql(handle).map { String(cString: $0) } ?? "" }
+
+  /// Appends the text with its parameters replaced by their values.
+  ///
+  /// False where SQLite could not make it (out of memory, or longer than its length limit). The corresponding C
+  /// function is `sqlite3_expanded_sql`; a statement without parameters is copied as it is.
+  package func appendExpandedSQL(to buffer: ByteBuffer) -> Bool {
+    if sqlite3_bind_parameter_count(handle) == 0 {
+      guard let text = sqlite3_sql(handle) else { return false }
+      buffer.append(UnsafeRawPointer(text), strlen(text))
+      return true
+    }
+    guard let text = sqlite3_expanded_sql(handle) else { return false }
+    defer { sqlite3_free(text) }
+    buffer.append(UnsafeRawPointer(text), strlen(text))
+    return true
+  }
+
+  /// Whether it makes no direct change to the database's content.
+  ///
+  /// The corresponding C function is `sqlite3_stmt_readonly`, whose page lists the surprising cases.
+  package var isReadOnly: Bool { sqlite3_stmt_readonly(handle) != 0 }
+
+  /// 0 for an ordinary statement, 1 for EXPLAIN, 2 for EXPLAIN QUERY PLAN.
+  ///
+  /// The corresponding C function is `sqlite3_stmt_isexplain`.
+  package var explainLevel: Int { Int(sqlite3_stmt_isexplain(handle)) }
+
+  // MARK: Parameters
+
+  package var parameterCount: Int { Int(sqlite3_bind_parameter_count(handle)) }
+
+  /// Name of parameter `index` (from 1) with its prefix, such as `:name`; nil where it has none.
+  package func parameterName(at index: Int) -> String? {
+    sqlite3_bind_parameter_name(handle, Int32(index)).map { String(cString: $0) }
+  }
+
+  /// Sets parameter `index` (from 1). The corresponding C functions are `sqlite3_bind_*`.
+  package func bind(_ value: Value, at index: Int) throws(SQLiteError) {
+    let index = Int32(index)
+    let code: Int32
+    switch value {
+    case .null: code = sqlite3_bind_null(handle, index)
+    case .integer(let number): code = sqlite3_bind_int64(handle, index, number)
+    case .real(let number): code = sqlite3_bind_double(handle, index, number)
+    case .text(var text):
+      code = text.withUTF8 { bytes in
+        bytes.withMemoryRebound(to: CChar.self) { bytes in
+          csqlite_bind_text(handle, index, bytes.baseAddress ?? UnsafePointer(emptyText), UInt64(bytes.count))
+        }
+      }
+    case .blob(let bytes):
+      code = bytes.withUnsafeBytes { csqlite_bind_blob(handle, index, $0.baseAddress, UInt64($0.count)) }
+    }
+    try connection.check(code)
+  }
+
+  /// Sets parameter `index` (from 1) to the text that bytes `range` of a buffer hold.
+  package func bindText(_ buffer: ByteBuffer, _ range: Range<Int>, at index: Int) throws(SQLiteError) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= buffer.count)
+    let code: Int32 = buffer.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress else { return SQLITE_NOMEM }
+      let start = (base + range.lowerBound).assumingMemoryBound(to: CChar.self)
+      return csqlite_bind_text(handle, Int32(index), start, UInt64(range.count))
+    }
+    try connection.check(code)
+  }
+
+  /// The corresponding C function is `sqlite3_clear_bindings`.
+  package func clearBindings() { sqlite3_clear_bindings(handle) }
+
+  // MARK: Columns
+
+  /// The corresponding C function is `sqlite3_column_name`.
+  package func columnName(at column: Int) -> String {
+    sqlite3_column_name(handle, Int32(column)).map { String(cString: $0) } ?? ""
+  }
+
+  /// Declared type of a result column; nil for an expression. The C function is `sqlite3_column_decltype`.
+  package func declaredType(at column: Int) -> String? {
+    sqlite3_column_decltype(handle, Int32(column)).map { String(cString: $0) }
+  }
+
+  package func storageClass(at column: Int) -> StorageClass {
+    switch sqlite3_column_type(handle, Int32(column)) {
+    case SQLITE_INTEGER: .integer
+    case SQLITE_FLOAT: .real
+    case SQLITE_TEXT: .text
+    case SQLITE_BLOB: .blob
+    default: .null
+    }
+  }
+
+  package func integer(at column: Int) -> Int64 { sqlite3_column_int64(handle, Int32(column)) }
+  package func real(at column: Int) -> Double { sqlite3_column_double(handle, Int32(column)) }
+
+  /// Length in bytes of a column as text or blob.
+  package func byteCount(at column: Int) -> Int { Int(sqlite3_column_bytes(handle, Int32(column))) }
+
+  /// Appends a column as text, converted as SQLite does; false for NULL. All bytes, also past an embedded NUL.
+  @discardableResult
+  package func appendText(at column: Int, to buffer: ByteBuffer) -> Bool {
+    guard let text = sqlite3_column_text(handle, Int32(column)) else { return false }
+    buffer.append(UnsafeRawPointer(text), Int(sqlite3_column_bytes(handle, Int32(column))))
+    return true
+  }
+
+  /// Appends a column as text up to its first NUL, as programs that print C strings do; false for NULL.
+  @discardableResult
+  package func appendCString(at column: Int, to buffer: ByteBuffer) -> Bool {
+    guard let text = sqlite3_column_text(handle, Int32(column)) else { return false }
+    let bytes = UnsafeRawPointer(text)
+    buffer.append(bytes, strlen(bytes.assumingMemoryBound(to: CChar.self)))
+    return true
+  }
+
+  /// Appends the bytes of a column as a blob.
+  package func appendBlob(at column: Int, to buffer: ByteBuffer) {
+    guard let bytes = sqlite3_column_blob(handle, Int32(column)) else { return }
+    buffer.append(bytes, Int(sqlite3_column_bytes(handle, Int32(column))))
+  }
+
+  /// Text of a column; nil for NULL.
+  package func text(at column: Int) -> String? {
+    guard let text = sqlite3_column_text(handle, Int32(column)) else { return nil }
+    let count = Int(sqlite3_column_bytes(handle, Int32(column)))
+    return String(decoding: UnsafeBufferPointer(start: text, count: count), as: UTF8.self)
+  }
+
+  package func blob(at column: Int) -> [UInt8] {
+    guard let bytes = sqlite3_column_blob(handle, Int32(column)) else { return [] }
+    return Array(UnsafeRawBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(handle, Int32(column)))))
+  }
+
+  package func value(at column: Int) -> Value {
+    switch storageClass(at: column) {
+    case .null: .null
+    case .integer: .integer(integer(at: column))
+    case .real: .real(real(at: column))
+    case .text: .text(text(at: column) ?? "")
+    case .blob: .blob(blob(at: column))
+    }
+  }
+}
+
+/// A non-null address for empty text: binding a null pointer would bind NULL.
+nonisolated(unsafe) private let emptyText: UnsafeMutablePointer<CChar> = {
+  // Written once before anybody reads it, and never again.
+  let byte = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
+  byte.pointee = 0
+  return byte
+}()
