@@ -1,0 +1,69 @@
+internal import CZstd
+
+/// Why compressed bytes could not be read.
+package struct CompressionError: Error, Hashable, Sendable, CustomStringConvertible {
+  package let cause: String
+  package var description: String { "decompress: \(cause)" }
+}
+
+/// Zstandard frames (RFC 8878). The library is libzstd.
+package enum Zstandard {
+  /// One frame with its content size in its header; level 1 is the fastest, 19 the smallest.
+  package static func compress(_ bytes: [UInt8], level: Int32 = 3) -> [UInt8] {
+    let bound = ZSTD_compressBound(bytes.count)
+    return [UInt8](unsafeUninitializedCapacity: bound) { target, count in
+      let written = bytes.withUnsafeBytes { source in
+        ZSTD_compress(target.baseAddress, bound, source.baseAddress, source.count, level)
+      }
+      precondition(ZSTD_isError(written) == 0, "zstd refused a buffer of the size it asked for")
+      count = written
+    }
+  }
+
+  /// Content of the frame or frames in `range`, refused where it would be longer than `limit` bytes.
+  package static func decompress(
+    _ bytes: [UInt8], _ range: Range<Int>, limit: Int
+  ) throws(CompressionError) -> [UInt8] {
+    guard range.lowerBound >= 0, range.upperBound <= bytes.count else {
+      throw CompressionError(cause: "range outside the object")
+    }
+    guard let stream = ZSTD_createDStream() else { throw CompressionError(cause: "out of memory") }
+    defer { ZSTD_freeDStream(stream) }
+    var content: [UInt8] = []
+    let declared = bytes.withUnsafeBytes { source -> UInt64 in
+      guard let base = source.baseAddress else { return 0 }
+      return ZSTD_getFrameContentSize(base + range.lowerBound, range.count)
+    }
+    // Unknown and error are the two largest values; a wrong declaration only costs a reallocation.
+    content.reserveCapacity(declared <= UInt64(limit) ? Int(declared) : min(limit, range.count * 4))
+    var failure: String?
+    let chunk = max(ZSTD_DStreamOutSize(), 1 << 17)
+    bytes.withUnsafeBytes { source in
+      var input = ZSTD_inBuffer(
+        src: source.baseAddress.map { UnsafeRawPointer($0 + range.lowerBound) }, size: range.count, pos: 0)
+      var pending = 1
+      withUnsafeTemporaryAllocation(byteCount: chunk, alignment: 16) { scratch in
+        while input.pos < input.size || pending != 0 {
+          var output = ZSTD_outBuffer(dst: scratch.baseAddress, size: chunk, pos: 0)
+          let before = input.pos
+          pending = ZSTD_decompressStream(stream, &output, &input)
+          if ZSTD_isError(pending) != 0 {
+            failure = String(cString: ZSTD_getErrorName(pending))
+            return
+          }
+          content.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch[0..<output.pos]))
+          if content.count > limit {
+            failure = "content is longer than \(limit) bytes"
+            return
+          }
+          if input.pos == input.size, input.pos == before, output.pos == 0 {
+            if pending != 0 { failure = "the object is cut short" }
+            return
+          }
+        }
+      }
+    }
+    if let failure { throw CompressionError(cause: failure) }
+    return content
+  }
+}

@@ -1,0 +1,66 @@
+internal import Bytes
+
+/// The two numbers that tell one use of a log file from the next.
+package struct WALSalt: Hashable, Sendable, CustomStringConvertible {
+  package var first: UInt32
+  package var second: UInt32
+
+  package init(first: UInt32, second: UInt32) {
+    self.first = first
+    self.second = second
+  }
+
+  /// 16 hexadecimal digits.
+  package var description: String { Hex.fixed(first) + Hex.fixed(second) }
+
+  /// Reads what `description` writes.
+  package init?(_ text: String) {
+    guard text.utf8.count == 16, let first = UInt32(text.prefix(8), radix: 16),
+      let second = UInt32(text.suffix(8), radix: 16)
+    else { return nil }
+    self.init(first: first, second: second)
+  }
+}
+
+/// The 32 bytes that begin a log (https://www.sqlite.org/fileformat2.html#wal_header_format).
+///
+/// One header stands for one epoch: from one restart of the log to the next.
+package struct WALHeader: Hashable, Sendable {
+  package static let size = 32
+
+  /// The header as it stands in the file.
+  package let bytes: [UInt8]
+  package let pageSize: Int
+  package let salt: WALSalt
+  /// Sums over the header, with which the first frame's begin.
+  package let checksum: WALChecksum
+  /// Whether the sums read their words big-endian.
+  package let bigEndian: Bool
+
+  /// Nil where the bytes are no valid header, which ends a log as an empty file does.
+  package init?(_ bytes: [UInt8]) {
+    guard bytes.count == Self.size else { return nil }
+    // > The magic number 0x377f0682 or 0x377f0683: the least bit tells the checksum's byte order.
+    let magic: UInt32 = bytes.bigEndian(at: 0)
+    guard magic & 0xffff_fffe == 0x377f_0682, bytes.bigEndian(at: 4) == UInt32(3_007_000) else { return nil }
+    let pageSize = Int(bytes.bigEndian(at: 8) as UInt32)
+    guard pageSize >= 512, pageSize <= 65536, pageSize & (pageSize - 1) == 0 else { return nil }
+    let bigEndian = magic & 1 == 1
+    var sums = WALChecksum.zero
+    sums.update(bytes, 0..<24, bigEndian: bigEndian)
+    guard sums == WALChecksum(at: 24, in: bytes) else { return nil }
+    self.bytes = bytes
+    self.pageSize = pageSize
+    self.bigEndian = bigEndian
+    salt = WALSalt(first: bytes.bigEndian(at: 16), second: bytes.bigEndian(at: 20))
+    checksum = sums
+  }
+
+  /// Bytes from the start of one frame to the start of the next.
+  package var frameSize: Int { WALFrame.headerSize + pageSize }
+
+  /// Where in the file frame `number` (from 1) begins.
+  package func offset(ofFrame number: Int) -> Int64 {
+    Int64(Self.size) + Int64(number - 1) * Int64(frameSize)
+  }
+}

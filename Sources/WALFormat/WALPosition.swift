@@ -1,0 +1,18 @@
+/// A place in a log: so many frames of one epoch, and the sums over them.
+package struct WALPosition: Hashable, Sendable {
+  package let salt: WALSalt
+  /// Number of frames before this place.
+  package let frame: Int
+  package let checksum: WALChecksum
+
+  package init(salt: WALSalt, frame: Int, checksum: WALChecksum) {
+    self.salt = salt
+    self.frame = frame
+    self.checksum = checksum
+  }
+
+  /// The place before the first frame.
+  package init(startOf header: WALHeader) {
+    self.init(salt: header.salt, frame: 0, checksum: header.checksum)
+  }
+}
