@@ -22,7 +22,7 @@ extension Connection {
       csqlite_file_read(handle, schema, bytes.baseAddress, Int32(count), offset)
     }
     // > If xRead() returns SQLITE_IOERR_SHORT_READ it must also fill in the unread portions with zeros.
-    guard code == SQLITE_OK || code == SQLITE_IOERR_SHORT_READ else {
+    guard code == SQLITE_OK || code == SQLITE_IOERR | (2 << 8) else {
       throw SQLiteError(code: ResultCode(rawValue: code), message: ResultCode(rawValue: code).meaning)
     }
   }

@@ -1,0 +1,58 @@
+/// A way to write rows, by the names that `.mode` knows.
+///
+/// `tabs` and `qbox` are only names for choices: `adjust` turns them into `list` and `box`. `explain` and
+/// `queryPlan` are not chosen by name but by `.explain` and by the kind of statement.
+package enum OutputMode: String, CaseIterable, Sendable {
+  // In the order in which a shortened name is looked up.
+  case line, column, list, html, tcl, csv, tabs, insert, quote, ascii
+  case markdown, table, box, qbox, count, off, json
+  case explain
+  case queryPlan = "eqp"
+
+  /// The modes that can be chosen by name.
+  package static var choices: [OutputMode] { allCases.filter { $0 != .explain && $0 != .queryPlan } }
+
+  /// Whether `.mode` shows wrap and quote settings with it.
+  package var isColumnar: Bool { [.column, .markdown, .table, .box, .qbox].contains(self) }
+
+  /// Sets what `.mode` with this name sets.
+  package func adjust(_ options: inout RenderOptions) {
+    options.mode = self
+    switch self {
+    case .line: options.rowSeparator = Array("\n".utf8)
+    case .column:
+      if !options.headersWereSet { options.headers = true }
+      options.rowSeparator = Array("\n".utf8)
+      options.style = .chosenByMode
+    case .list: options.setSeparators("|", "\n")
+    case .tcl: options.setSeparators(" ", "\n")
+    case .csv: options.setSeparators(",", "\r\n")
+    case .quote: options.setSeparators(",", "\n")
+    case .ascii: options.setSeparators("\u{1f}", "\u{1e}")
+    case .tabs:
+      options.mode = .list
+      options.columnSeparator = Array("\t".utf8)
+    case .markdown, .table, .box: options.style = .chosenByMode
+    case .qbox:
+      options.mode = .box
+      options.style = ColumnStyle(wrap: 60, quote: true)
+    case .insert: options.insertTable = "table"
+    case .html, .count, .off, .json, .explain, .queryPlan: break
+    }
+  }
+
+  /// Makes what writes one result in this mode.
+  package func renderer(_ options: RenderOptions) -> any RowRenderer {
+    switch self {
+    default: DelimitedRenderer(options)
+    }
+  }
+}
+
+extension RenderOptions {
+  /// Sets both separators at once.
+  package mutating func setSeparators(_ column: String, _ row: String) {
+    columnSeparator = Array(column.utf8)
+    rowSeparator = Array(row.utf8)
+  }
+}
