@@ -74,19 +74,31 @@ let package = Package(
     safeTarget("Render", ["SQLite", "Bytes"]),
     safeTarget("ReplicaFormat", ["WALFormat", "Bytes", "Compression", "Digest"]),
     safeTarget("DirectoryObjectStore", ["ObjectStore", "Files"]),
+    safeTarget("ReplicaCatalog", ["ReplicaFormat", "ObjectStore"]),
     unsafeTarget("S3ObjectStore", ["CS3", "ObjectStore", "Digest"]),
 
     // 3
     safeTarget("Shell", ["SQLite", "Render", "Files", "Bytes"]),
     safeTarget(
-      "Mirror", ["SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat", "ObjectStore"]),
+      "Mirror",
+      [
+        "SQLite", "Files", "Bytes", "Digest", "Compression", "WALFormat", "ReplicaFormat",
+        "ReplicaCatalog", "ObjectStore",
+      ]),
     safeTarget(
-      "Restore", ["SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat", "ObjectStore"]),
+      "Restore",
+      [
+        "SQLite", "Files", "Bytes", "Digest", "Compression", "WALFormat", "ReplicaFormat",
+        "ReplicaCatalog", "ObjectStore",
+      ]),
 
     // 4
     safeTarget(
       "DotCommands",
-      ["Shell", "SQLite", "Render", "Files", "Bytes", "Mirror", "Restore", "ObjectStore"]),
+      [
+        "Shell", "SQLite", "Render", "Files", "Bytes", "Mirror", "Restore", "ReplicaCatalog", "ReplicaFormat",
+        "ObjectStore",
+      ]),
 
     // 5
     .executableTarget(
@@ -116,8 +128,8 @@ let package = Package(
     tests(
       "MirrorTests",
       [
-        "Mirror", "Restore", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat", "ObjectStore",
-        "DirectoryObjectStore",
+        "Mirror", "Restore", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat", "ReplicaCatalog",
+        "ObjectStore", "DirectoryObjectStore",
       ]),
     tests("EndToEndTests", ["ObjectStore", "ReplicaFormat"]),
   ]

@@ -54,3 +54,12 @@ extension Connection {
     return CheckpointResult(framesInLog: Int(log), framesCheckpointed: Int(done))
   }
 }
+
+extension Connection {
+  /// Leaves the log as it is when the last connection closes.
+  ///
+  /// The corresponding C call is `sqlite3_db_config(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE)`.
+  package func disableCheckpointOnClose(_ disabled: Bool = true) {
+    csqlite_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, disabled ? 1 : 0, nil)
+  }
+}

@@ -1,0 +1,20 @@
+internal import Glibc
+
+/// The system's clocks.
+package enum Clock {
+  /// Microseconds since 1970. The corresponding C function is `clock_gettime(CLOCK_REALTIME)`.
+  package static var wallMicroseconds: Int64 {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
+  }
+
+  /// Seconds from some moment in the past, never set back.
+  ///
+  /// The corresponding C function is `clock_gettime(CLOCK_MONOTONIC)`.
+  package static var monotonicSeconds: Double {
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
+  }
+}

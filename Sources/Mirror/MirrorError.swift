@@ -1,0 +1,27 @@
+/// Why a mirror cannot do its work. Reads as `verb object: cause` or as a sentence; never holds a secret.
+package struct MirrorError: Error, Hashable, Sendable, CustomStringConvertible {
+  package enum Code: Hashable, Sendable {
+    /// The database cannot be mirrored at all (in memory, read-only, locked).
+    case unsuitable
+    /// The replica holds data that the database does not continue.
+    case refused
+    /// Another writer owns the generation.
+    case conflict
+    /// The log was restarted before all of it was read.
+    case hole
+    case notMirrored
+    case timeout
+    case store
+    case database
+  }
+
+  package let code: Code
+  package let message: String
+
+  package init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  package var description: String { message }
+}

@@ -1,0 +1,32 @@
+/// When a commit counts as safe.
+package enum Durability: String, Sendable, CaseIterable {
+  /// As soon as SQLite has it; the mirror follows.
+  case async
+  /// Once the store has it.
+  case sync
+}
+
+/// How a mirror behaves.
+package struct MirrorSettings: Sendable {
+  package var durability = Durability.async
+  /// Least seconds between two slices under steady load; the first commit after quiet does not wait.
+  package var syncInterval = 1.0
+  /// Seconds that the end of the program, or a commit in `sync`, waits for the store.
+  package var flushTimeout = 30.0
+  /// Frames after which the log is checkpointed once all of it is in the store.
+  package var checkpointFrames = 1000
+  /// Bytes of log after which it is checkpointed although some of it is still on its way.
+  package var logLimit = 64 << 20
+  /// Bytes of pages in one slice object.
+  package var sliceBytes = 16 << 20
+  /// Bytes of slices that wait in memory; past that the log itself is the buffer.
+  package var outboxBytes = 64 << 20
+  /// Bytes of pages in one part of a base.
+  package var partBytes = 16 << 20
+  /// A page is stored whole after so many differences.
+  package var chainLimit = 512
+  /// Begin a new generation whatever the replica holds.
+  package var newGeneration = false
+
+  package init() {}
+}

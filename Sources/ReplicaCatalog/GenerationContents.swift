@@ -1,0 +1,74 @@
+package import ObjectStore
+package import ReplicaFormat
+
+/// What the listing of one generation shows.
+package struct GenerationContents: Sendable {
+  package let generation: GenerationID
+  /// Transactions that bases stand at, in order.
+  package private(set) var bases: [UInt64] = []
+  package private(set) var slices: [SliceName] = []
+  package private(set) var statements: [ClosedRange<UInt64>] = []
+  package private(set) var byteCount = 0
+
+  package init(generation: GenerationID) { self.generation = generation }
+
+  package mutating func add(_ object: ObjectInfo) {
+    let key = object.key.name
+    byteCount += object.size
+    if key.hasPrefix(ReplicaLayout.slices(generation)), let slice = SliceName(key: key) {
+      slices.append(slice)
+    } else if key.hasPrefix(ReplicaLayout.bases(generation)), let base = ReplicaLayout.baseTransaction(of: key) {
+      bases.append(base)
+    } else if key.hasPrefix(ReplicaLayout.statements(generation)),
+      let range = ReplicaLayout.statementRange(of: key)
+    {
+      statements.append(range)
+    }
+  }
+
+  /// The unbroken run of slices that continues `transaction`, part by part in the order to apply them.
+  package func chain(after transaction: UInt64) -> SliceChain {
+    // Of slices that begin alike, the longest: it replaces the others.
+    var whole: [UInt64: SliceName] = [:]
+    for (name, parts) in Dictionary(grouping: slices, by: { SliceName($0.transactions, parts: $0.parts) })
+    where Set(parts.map(\.part)).count == name.parts {
+      let first = name.transactions.lowerBound
+      if let other = whole[first], other.transactions.upperBound >= name.transactions.upperBound { continue }
+      whole[first] = name
+    }
+    var chain = SliceChain(end: transaction)
+    while let next = whole[chain.end + 1] {
+      for part in 1...next.parts {
+        chain.slices.append(SliceName(next.transactions, part: part, parts: next.parts))
+      }
+      chain.end = next.transactions.upperBound
+    }
+    chain.beyond = slices.filter { $0.transactions.upperBound > chain.end }
+      .sorted { $0.description < $1.description }
+    return chain
+  }
+
+  /// The last transaction that a base and unbroken slices reach; nil where there is no base.
+  package var tip: UInt64? {
+    bases.last.map { chain(after: $0).end }
+  }
+
+  /// The first transaction after which statement batches reach to `transaction` without a gap.
+  package func statementsReach(backFrom transaction: UInt64) -> UInt64 {
+    var reach = transaction
+    let byEnd = Dictionary(grouping: statements, by: \.upperBound)
+    // A batch may end past the target.
+    if let over = statements.filter({ $0.contains(transaction) }).map(\.lowerBound).min() { reach = over - 1 }
+    while let first = byEnd[reach]?.map(\.lowerBound).min(), reach > 0 { reach = first - 1 }
+    return reach
+  }
+}
+
+/// Slices without a gap.
+package struct SliceChain: Sendable {
+  package var slices: [SliceName] = []
+  /// Last transaction the slices reach.
+  package var end: UInt64
+  /// Objects that lie after a gap.
+  package var beyond: [SliceName] = []
+}

@@ -1,0 +1,58 @@
+package import ObjectStore
+package import ReplicaFormat
+
+/// Reads from a store what a replica holds.
+package struct ReplicaCatalog: Sendable {
+  package let store: any ObjectStore
+
+  package init(_ store: any ObjectStore) { self.store = store }
+
+  /// Generations in order, at one request each.
+  package func generations() throws(ObjectStoreError) -> [GenerationID] {
+    var found: [GenerationID] = []
+    var after: String?
+    while true {
+      let page = try store.list(prefix: ReplicaLayout.generations, after: after, limit: 1)
+      guard let key = page.objects.first?.key.name else { return found }
+      guard let generation = ReplicaLayout.generation(of: key) else {
+        after = key
+        continue
+      }
+      found.append(generation)
+      after = ReplicaLayout.end(of: generation)
+    }
+  }
+
+  /// Everything a generation holds, from its listing.
+  package func contents(of generation: GenerationID) throws(ObjectStoreError) -> GenerationContents {
+    var contents = GenerationContents(generation: generation)
+    for object in try store.listAll(prefix: ReplicaLayout.folder(generation)) { contents.add(object) }
+    return contents
+  }
+
+  /// The bytes of an object; what a replica names must be there.
+  package func read(_ name: String) throws -> [UInt8] {
+    do throws(ObjectStoreError) {
+      return try store.get(ObjectKey(name)).bytes
+    } catch {
+      guard error.code == .notFound else { throw error }
+      throw FormatError(name, "it is missing from \(store.url)")
+    }
+  }
+
+  package func manifest(_ generation: GenerationID, transaction: UInt64) throws -> BaseManifest {
+    let name = ReplicaLayout.base(generation, transaction: transaction)
+    let manifest = try BaseManifest(read(name), object: name)
+    guard manifest.generation == generation, manifest.transaction == transaction else {
+      throw FormatError(name, "it belongs to generation \(manifest.generation)")
+    }
+    return manifest
+  }
+
+  /// The header of a slice object, without its content.
+  package func sliceHeader(_ generation: GenerationID, _ name: SliceName) throws -> SliceHeader {
+    let key = ReplicaLayout.slice(generation, name)
+    let bytes = try store.get(ObjectKey(key), range: 0..<SliceHeader.size).bytes
+    return try SliceHeader(bytes, object: key)
+  }
+}

@@ -1,0 +1,81 @@
+internal import Bytes
+
+/// Names the parts that hold every page of a database at one transaction.
+///
+/// Written after all its parts: without it they do not count.
+package struct BaseManifest: Hashable, Sendable {
+  /// A run of pages, compressed in one object.
+  package struct Part: Hashable, Sendable {
+    package let firstPage: UInt32
+    package let pageCount: UInt32
+    /// SHA-256 of the pages, 64 hexadecimal digits; names the object.
+    package let digest: String
+    /// Length of the object in bytes.
+    package let compressedSize: Int
+
+    package init(firstPage: UInt32, pageCount: UInt32, digest: String, compressedSize: Int) {
+      self.firstPage = firstPage
+      self.pageCount = pageCount
+      self.digest = digest
+      self.compressedSize = compressedSize
+    }
+  }
+
+  package let generation: GenerationID
+  package let transaction: UInt64
+  /// Microseconds since 1970.
+  package let time: Int64
+  package let state: DatabaseState
+  package let parts: [Part]
+
+  package init(
+    generation: GenerationID, transaction: UInt64, time: Int64, state: DatabaseState, parts: [Part]
+  ) {
+    self.generation = generation
+    self.transaction = transaction
+    self.time = time
+    self.state = state
+    self.parts = parts
+  }
+
+  private static let title = "sqlite3-cloud-s3 base 1"
+
+  package var bytes: [UInt8] {
+    var record = TextRecord(Self.title)
+    record.add("generation", generation)
+    record.add("transaction", transaction)
+    record.add("time", time)
+    record.add("page-size", state.pageSize)
+    record.add("pages", state.pages)
+    record.add("checksum", state.checksum)
+    for part in parts {
+      record.add("part", "\(part.firstPage) \(part.pageCount) \(part.compressedSize) \(part.digest)")
+    }
+    return record.bytes
+  }
+
+  /// Reads a manifest and checks that its parts hold each page once.
+  package init(_ bytes: [UInt8], object: String) throws(FormatError) {
+    let record = try TextRecord(bytes, titled: Self.title, object: object)
+    let reader = RecordReader(record: record, object: object)
+    generation = try reader.value("generation") { GenerationID($0) }
+    transaction = try reader.value("transaction") { UInt64($0) }
+    time = try reader.value("time") { Int64($0) }
+    state = DatabaseState(
+      pageSize: try reader.value("page-size") { Int($0) }, pages: try reader.value("pages") { UInt32($0) },
+      checksum: try reader.value("checksum") { Hash128($0) })
+    var parts: [Part] = []
+    var next: UInt64 = 1
+    for line in record.all("part") {
+      let fields = line.split(separator: " ")
+      guard fields.count == 4, let first = UInt32(fields[0]), let count = UInt32(fields[1]),
+        let size = Int(fields[2]), fields[3].utf8.count == 64, UInt64(first) == next, count > 0
+      else { throw FormatError(object, "wrong part \"\(line)\"") }
+      next += UInt64(count)
+      parts.append(
+        Part(firstPage: first, pageCount: count, digest: String(fields[3]), compressedSize: size))
+    }
+    guard next == UInt64(state.pages) + 1 else { throw FormatError(object, "its parts do not hold every page") }
+    self.parts = parts
+  }
+}

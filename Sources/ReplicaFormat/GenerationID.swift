@@ -1,0 +1,34 @@
+internal import Bytes
+
+/// Name of one unbroken chain of transactions: a sequence number and a random number, as `00000001-5f3a9c21`.
+///
+/// Later generations have higher sequence numbers whatever the clock says; the random number keeps two writers
+/// that start at once apart.
+package struct GenerationID: Hashable, Comparable, Sendable, CustomStringConvertible {
+  package let sequence: UInt32
+  package let random: UInt32
+
+  package init(sequence: UInt32, random: UInt32) {
+    self.sequence = sequence
+    self.random = random
+  }
+
+  /// The next generation after `previous`.
+  package init(after previous: GenerationID?) {
+    self.init(sequence: (previous?.sequence ?? 0) + 1, random: .random(in: 0...UInt32.max))
+  }
+
+  package init?(_ text: some StringProtocol) {
+    let halves = text.split(separator: "-", omittingEmptySubsequences: false)
+    guard halves.count == 2, halves.allSatisfy({ $0.utf8.count == 8 }),
+      let sequence = UInt32(halves[0], radix: 16), let random = UInt32(halves[1], radix: 16)
+    else { return nil }
+    self.init(sequence: sequence, random: random)
+  }
+
+  package var description: String { Hex.fixed(sequence) + "-" + Hex.fixed(random) }
+
+  package static func < (left: GenerationID, right: GenerationID) -> Bool {
+    (left.sequence, left.random) < (right.sequence, right.random)
+  }
+}

@@ -1,0 +1,36 @@
+/// What is told of a generation when it begins.
+package struct GenerationRecord: Hashable, Sendable {
+  package let generation: GenerationID
+  /// Microseconds since 1970.
+  package let time: Int64
+  /// Why it was begun.
+  package let reason: String
+  package let predecessor: GenerationID?
+
+  package init(generation: GenerationID, time: Int64, reason: String, predecessor: GenerationID?) {
+    self.generation = generation
+    self.time = time
+    self.reason = reason
+    self.predecessor = predecessor
+  }
+
+  private static let title = "sqlite3-cloud-s3 generation 1"
+
+  package var bytes: [UInt8] {
+    var record = TextRecord(Self.title)
+    record.add("generation", generation)
+    record.add("time", time)
+    record.add("reason", reason)
+    if let predecessor { record.add("predecessor", predecessor) }
+    return record.bytes
+  }
+
+  package init(_ bytes: [UInt8], object: String) throws(FormatError) {
+    let record = try TextRecord(bytes, titled: Self.title, object: object)
+    let reader = RecordReader(record: record, object: object)
+    generation = try reader.value("generation") { GenerationID($0) }
+    time = try reader.value("time") { Int64($0) }
+    reason = try reader.text("reason")
+    predecessor = record.first("predecessor").flatMap { GenerationID($0) }
+  }
+}

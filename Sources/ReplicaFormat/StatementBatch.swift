@@ -1,0 +1,82 @@
+internal import Bytes
+internal import Compression
+package import WALFormat
+
+/// Statements of one transaction as they go into a batch.
+package struct StatementGroup: Sendable {
+  /// Each statement as `StatementGroup.append` writes it.
+  package private(set) var text: [UInt8] = []
+  package private(set) var count = 0
+  /// `PRAGMA` statements that give a replay the settings the statements ran under; empty where they have not
+  /// changed since the group before.
+  package var settings: String = ""
+  /// Why this transaction cannot be replayed; nil where it can.
+  package var barrier: String?
+
+  package init(barrier: String? = nil) { self.barrier = barrier }
+
+  /// Adds a statement with what it did. `error` is SQLite's primary result code where it failed.
+  package mutating func append(_ sql: [UInt8], changes: Int64, error: Int32?) {
+    count += 1
+    text += "-- statement bytes=\(sql.count) changes=\(changes)".utf8
+    if let error { text += " error=\(error)".utf8 }
+    text.append(UInt8(ascii: "\n"))
+    text += sql
+    // A statement may end in a comment, which a semicolon on the same line would become part of.
+    text += sql.last == UInt8(ascii: ";") ? "\n".utf8 : "\n;\n".utf8
+  }
+
+  /// A place to return to when a savepoint is rolled back.
+  package struct Mark: Sendable {
+    fileprivate let bytes: Int
+    fileprivate let count: Int
+  }
+  package var mark: Mark { Mark(bytes: text.count, count: count) }
+
+  /// Forgets what was added after `mark`.
+  package mutating func rewind(to mark: Mark) {
+    text.removeLast(text.count - mark.bytes)
+    count = mark.count
+  }
+}
+
+/// Makes the object that holds the statements of consecutive transactions: an SQL script, compressed.
+package struct StatementBatchBuilder: Sendable {
+  private let generation: GenerationID
+  private var first: UInt64?
+  private var last: UInt64 = 0
+  private var body: [UInt8] = []
+
+  package init(generation: GenerationID) { self.generation = generation }
+
+  package var isEmpty: Bool { first == nil }
+  package var byteCount: Int { body.count }
+
+  /// Adds a transaction; numbers must follow one another.
+  package mutating func add(_ group: StatementGroup, transaction: UInt64, time: Int64, end: WALPosition?) {
+    precondition(first == nil || transaction == last + 1, "transactions must follow one another")
+    first = first ?? transaction
+    last = transaction
+    var line = "-- transaction \(transaction) time=\(time) statements=\(group.count)"
+    if let end { line += " wal=\(end.salt):\(end.frame)" }
+    if !group.settings.isEmpty { line += " settings=\(group.settings.utf8.count)" }
+    if let barrier = group.barrier { line += " barrier=" + barrier.map { $0.isNewline ? " " : String($0) }.joined() }
+    body += line.utf8
+    body.append(UInt8(ascii: "\n"))
+    if !group.settings.isEmpty { body += (group.settings + "\n").utf8 }
+    guard group.barrier == nil else { return }
+    if group.count > 1 { body += "BEGIN;\n".utf8 }
+    body += group.text
+    if group.count > 1 { body += "COMMIT;\n".utf8 }
+  }
+
+  /// The object and the transactions in it; nil where it holds none.
+  package func seal() -> (transactions: ClosedRange<UInt64>, bytes: [UInt8])? {
+    guard let first else { return nil }
+    var script = Array(
+      "-- sqlite3-cloud-s3 statements 1\n-- generation \(generation)\n-- transactions \(first) \(last)\n".utf8)
+    script += body
+    script += "-- end \(Hash128(script, 0..<script.count))\n".utf8
+    return (first...last, Zstandard.compress(script, level: 3))
+  }
+}
