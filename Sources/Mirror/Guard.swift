@@ -10,6 +10,8 @@ final class Guard {
   private let connections: [Connection]
   private var active = 0
   private var isHeld = false
+  /// Reads the database file.
+  let file: DatabaseFile
 
   /// Opens the connections; nothing is held yet.
   init(_ path: String, vfs: String?) throws(SQLiteError) {
@@ -23,6 +25,7 @@ final class Guard {
       connections.append(connection)
     }
     self.connections = connections
+    file = DatabaseFile(connections[0])
   }
 
   /// Begins to hold what is committed now, and lets go of what was held.
@@ -36,15 +39,15 @@ final class Guard {
 
   /// Lets go and closes.
   func close() {
+    file.close()
     for connection in connections { connection.close() }
   }
 
-  /// The connection that holds the snapshot, to read the database file with.
-  var connection: Connection { connections[active] }
-
-  /// Pages of the database in the snapshot held.
-  func pageCount() throws(SQLiteError) -> UInt32 {
-    guard case .integer(let count) = try connection.value("PRAGMA page_count") else { return 0 }
-    return UInt32(clamping: count)
+  /// Pages of the database and their size, in the snapshot held.
+  func size() throws(SQLiteError) -> (pages: UInt32, pageSize: Int) {
+    guard case .integer(let pages) = try connections[active].value("PRAGMA page_count"),
+      case .integer(let pageSize) = try connections[active].value("PRAGMA page_size")
+    else { return (0, 4096) }
+    return (UInt32(clamping: pages), Int(pageSize))
   }
 }

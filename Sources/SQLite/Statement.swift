@@ -85,6 +85,14 @@ package final class Statement {
   /// The corresponding C function is `sqlite3_stmt_readonly`, whose page lists the surprising cases.
   package var isReadOnly: Bool { sqlite3_stmt_readonly(handle) != 0 }
 
+  /// False only for statements that are surely no `PRAGMA`; costs next to nothing.
+  package var mayBePragma: Bool {
+    guard var text = sqlite3_sql(handle) else { return false }
+    while text.pointee == 0x20 || (text.pointee >= 9 && text.pointee <= 13) { text += 1 }
+    let first = UInt8(bitPattern: text.pointee)
+    return first | 0x20 == UInt8(ascii: "p") || first == UInt8(ascii: "-") || first == UInt8(ascii: "/")
+  }
+
   /// 0 for an ordinary statement, 1 for EXPLAIN, 2 for EXPLAIN QUERY PLAN.
   ///
   /// The corresponding C function is `sqlite3_stmt_isexplain`.

@@ -11,15 +11,6 @@ package struct CommitScanner: Sendable {
   /// Frames after the last commit.
   private var uncommitted: [WALFrame] = []
 
-  /// Frames that commits were found to hold.
-  package struct Run: Sendable {
-    /// Number of the first frame, from 1.
-    package let firstFrame: Int
-    package let frames: [WALFrame]
-    package let start: WALPosition
-    package let end: WALPosition
-  }
-
   package init(header: WALHeader, from position: WALPosition? = nil) {
     self.header = header
     self.position = position ?? WALPosition(startOf: header)
@@ -28,15 +19,13 @@ package struct CommitScanner: Sendable {
 
   /// Scans whole frames of a chunk that begins with frame `position.frame + 1`.
   ///
-  /// Returns the frames that complete commits (the first of them may come from earlier chunks); nil where none
-  /// does. `ended` is true where a frame did not check.
-  package mutating func scan(_ chunk: [UInt8], count: Int) -> (run: Run?, ended: Bool) {
+  /// Returns the commits completed (frames of the first may come from earlier chunks). `ended` is true where a
+  /// frame did not check.
+  package mutating func scan(_ chunk: [UInt8], count: Int) -> (commits: [LogCommit], ended: Bool) {
     var at = 0
     var sums = position.checksum
     var frame = position.frame
-    var taken = 0
-    var commit = committed
-    let start = committed
+    var commits: [LogCommit] = []
     var ended = false
     while at + header.frameSize <= count {
       guard let next = WALFrame(at: at, in: chunk, of: header, continuing: &sums) else {
@@ -47,16 +36,14 @@ package struct CommitScanner: Sendable {
       at += header.frameSize
       uncommitted.append(next)
       if next.isCommit {
-        taken = uncommitted.count
-        commit = WALPosition(salt: header.salt, frame: frame, checksum: sums)
+        let end = WALPosition(salt: header.salt, frame: frame, checksum: sums)
+        commits.append(LogCommit(frames: uncommitted, start: committed, end: end))
+        uncommitted.removeAll()
+        committed = end
       }
     }
     position = WALPosition(salt: header.salt, frame: frame, checksum: sums)
-    guard taken > 0 else { return (nil, ended) }
-    let frames = Array(uncommitted[..<taken])
-    uncommitted.removeFirst(taken)
-    committed = commit
-    return (Run(firstFrame: start.frame + 1, frames: frames, start: start, end: commit), ended)
+    return (commits, ended)
   }
 
   /// Forgets frames after the last commit: they may be overwritten by a transaction that took their place.
@@ -64,4 +51,14 @@ package struct CommitScanner: Sendable {
     position = committed
     uncommitted.removeAll()
   }
+}
+
+/// The frames of one commit.
+package struct LogCommit: Sendable {
+  package let frames: [WALFrame]
+  package let start: WALPosition
+  package let end: WALPosition
+
+  /// Size of the database in pages after it.
+  package var databaseSize: UInt32 { frames.last?.databaseSize ?? 0 }
 }

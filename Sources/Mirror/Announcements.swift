@@ -1,0 +1,49 @@
+import Files
+import ReplicaFormat
+import Synchronization
+
+/// What the session's connection says of its own commits, before the log is read.
+///
+/// A commit found in the log without an announcement was made by another connection or process.
+final class Announcements: Sendable {
+  struct Announcement: Sendable {
+    /// Frames in the log after the commit.
+    let frame: Int
+    /// Microseconds since 1970.
+    let time: Int64
+    let group: StatementGroup
+  }
+
+  private struct State {
+    var waiting: [Announcement] = []
+    var head = 0
+    var isWriting = false
+  }
+
+  private let state = Mutex(State())
+
+  func announce(_ announcement: Announcement) {
+    state.withLock { $0.waiting.append(announcement) }
+  }
+
+  /// A statement that may commit begins or has ended: between the two, a commit may stand in the log before it is
+  /// announced.
+  func setWriting(_ isWriting: Bool) { state.withLock { $0.isWriting = isWriting } }
+
+  /// Last frame that may be read now; nil for no limit.
+  var readLimit: Int? { state.withLock { $0.isWriting ? ($0.head < $0.waiting.count ? $0.waiting.last?.frame ?? 0 : 0) : nil } }
+
+  /// The announcement of the commit that ends at `frame`; nil for a commit of somebody else.
+  func take(frame: Int) -> Announcement? {
+    state.withLock { state in
+      guard state.head < state.waiting.count, state.waiting[state.head].frame == frame else { return nil }
+      let found = state.waiting[state.head]
+      state.head += 1
+      if state.head == state.waiting.count || state.head > 1024 {
+        state.waiting.removeFirst(state.head)
+        state.head = 0
+      }
+      return found
+    }
+  }
+}

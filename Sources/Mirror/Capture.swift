@@ -1,0 +1,119 @@
+import Bytes
+import Files
+import ReplicaFormat
+import SQLite
+import WALFormat
+
+/// Follows the log from epoch to epoch and has its commits encoded.
+///
+/// Not thread-safe: used under `CaptureLock`.
+final class Capture {
+  let encoder: LogEncoder
+  let guardian: Guard
+  private let announcements: Announcements
+  private let logFile: File
+  private var tail: LogTail?
+  private var scanned: [LogCommit]
+  private var scannedHead = 0
+  /// Frame at which the log may be restarted: everything up to it was read before the guard allowed that.
+  private var sealedFrame: Int?
+  /// While above 0, the guard stays where it is: somebody reads a snapshot.
+  var pins = 0
+
+  init(
+    encoder: LogEncoder, guardian: Guard, announcements: Announcements, logFile: File, tail: LogTail?,
+    following: [LogCommit]
+  ) {
+    self.encoder = encoder
+    self.guardian = guardian
+    self.announcements = announcements
+    self.logFile = logFile
+    self.tail = tail
+    scanned = following
+  }
+
+  /// Frames of the log that are taken.
+  var framesTaken: Int { encoder.position?.frame ?? 0 }
+
+  /// Takes commits from the log until it ends, `bytes` have been read, or enough waits in the outbox.
+  ///
+  /// Returns whether it stopped before the end of the log. Throws `.hole` where the log was restarted before all
+  /// of it was read.
+  func advance(bytes: Int) throws -> Bool {
+    var left = bytes
+    while true {
+      if let tail {
+        while scannedHead < scanned.count {
+          let commit = scanned[scannedHead]
+          // A commit of the session that is not announced yet must not be taken for somebody else's.
+          if let limit = announcements.readLimit, commit.end.frame > limit { return false }
+          guard left > 0, try encoder.encode(commit, from: tail, budget: &left) else { return true }
+          scannedHead += 1
+        }
+        scanned.removeAll(keepingCapacity: true)
+        scannedHead = 0
+      }
+      guard left > 0 else { return true }
+      try followEpoch()
+      guard let tail else { return false }
+      scanned = try tail.scan(bytes: max(left, 1 << 20), limit: announcements.readLimit)
+      if scanned.isEmpty { return false }
+    }
+  }
+
+  /// Goes over to the new epoch where the log was restarted, having made sure that nothing was missed.
+  private func followEpoch() throws {
+    guard let tail else {
+      guard let first = try LogTail(logFile) else { return }
+      guard encoder.state.pages == 0 || first.header.pageSize == encoder.state.pageSize else {
+        throw MirrorError(.hole, "the page size of the database changed")
+      }
+      return begin(first)
+    }
+    guard try !tail.isCurrent(), let next = try LogTail(logFile) else { return }
+    guard sealedFrame == framesTaken, next.header.salt.first == tail.header.salt.first &+ 1,
+      next.header.pageSize == encoder.state.pageSize
+    else { throw MirrorError(.hole, "the log was restarted before all of it had been read") }
+    begin(next)
+  }
+
+  private func begin(_ next: LogTail) {
+    tail = next
+    encoder.beginEpoch(next.header)
+    sealedFrame = nil
+  }
+
+  /// Lets the log be restarted where it is now, if all of it is in the database file: moves the guard.
+  ///
+  /// Call with everything taken. Returns whether nothing was committed meanwhile.
+  func renewGuard() throws -> Bool {
+    let before = framesTaken
+    try guardian.renew()
+    guard let tail else { return true }
+    guard try tail.isCurrent() else {
+      // Restarted the moment the guard let go: only right if it stood at `before`, which nobody can tell now.
+      throw MirrorError(.hole, "the log was restarted while the guard moved")
+    }
+    sealedFrame = before
+    if try advance(bytes: 8 << 20) { return false }
+    guard framesTaken == before else {
+      sealedFrame = nil
+      return false
+    }
+    return true
+  }
+
+  /// Ends of the commits in the log that nobody has announced, while the session's connection is writing.
+  func unannouncedCommits() throws -> [Int] {
+    while try advance(bytes: 64 << 20) { if encoder.isFull { return [] } }
+    if let tail { scanned += try tail.scan(bytes: .max, limit: nil) }
+    return scanned[scannedHead...].map(\.end.frame)
+  }
+
+  /// Everything as it is now, to read while `pins` is above 0.
+  func snapshot() -> Snapshot {
+    Snapshot(
+      file: guardian.file, log: tail?.file, header: tail?.header,
+      frames: encoder.images.frames, pageSize: encoder.state.pageSize, pages: encoder.state.pages)
+  }
+}

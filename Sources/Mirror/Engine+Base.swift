@@ -1,0 +1,119 @@
+import Compression
+import Digest
+import Dispatch
+import Files
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+import Synchronization
+
+extension Engine {
+  /// Uploads every page of a snapshot, then the manifest that makes it count, however long the store takes.
+  func uploadBase(
+    _ snapshot: Snapshot, _ generation: GenerationID, transaction: UInt64, state database: DatabaseState
+  ) {
+    defer {
+      capture.withLock { if let capture = $0.capture { capture.pins -= 1 } }
+    }
+    do {
+      let parts = try uploadParts(of: snapshot)
+      guard let parts else { return }
+      let manifest = BaseManifest(
+        generation: generation, transaction: transaction, time: Clock.wallMicroseconds, state: database,
+        parts: parts)
+      let object = Outgoing.Object(
+        name: ReplicaLayout.base(generation, transaction: transaction), bytes: manifest.bytes)
+      guard try upload(object, unlessPresent: true) else { return }
+      state.withLock {
+        guard $0.generation == generation else { return }
+        $0.hasBase = true
+        $0.wakeWaiters()
+      }
+      saveRecord()
+    } catch let error as MirrorError {
+      fail(error)
+    } catch {
+      // The mirror was stopped, or the log went away under the snapshot: there will be another base.
+      state.withLock { $0.lastError = MirrorError(.database, "base of \(path): \(error)") }
+    }
+  }
+
+  /// Reads runs of pages one after the other and uploads up to four at once; nil where the mirror was stopped.
+  private func uploadParts(of snapshot: Snapshot) throws -> [BaseManifest.Part]? {
+    let known = try knownParts()
+    let uploads = DispatchQueue(label: "mirror.base.parts", attributes: .concurrent)
+    let slots = DispatchSemaphore(value: 4)
+    let group = DispatchGroup()
+    let parts = Mutex<[BaseManifest.Part]>([])
+    let failure = Mutex<(any Error)?>(nil)
+    try snapshot.forEachRun(pages: max(settings.partBytes / snapshot.pageSize, 1)) { first, bytes in
+      guard !isStopped, failure.withLock({ $0 == nil }) else { return }
+      slots.wait()
+      uploads.async(group: group) {
+        defer { slots.signal() }
+        do {
+          let digest = hex(sha256(bytes))
+          let name = ReplicaLayout.part(digest)
+          var size = known[digest]
+          if size == nil || (try? self.store.head(ObjectKey(name))) == nil {
+            let compressed = Zstandard.compress(bytes, level: 1)
+            size = compressed.count
+            guard try self.upload(Outgoing.Object(name: name, bytes: compressed), unlessPresent: false) else { return }
+          }
+          let part = BaseManifest.Part(
+            firstPage: first, pageCount: UInt32(bytes.count / snapshot.pageSize), digest: digest,
+            compressedSize: size ?? 0)
+          parts.withLock { $0.append(part) }
+        } catch {
+          failure.withLock { $0 = error }
+        }
+      }
+    }
+    group.wait()
+    if let error = failure.withLock({ $0 }) { throw error }
+    guard !isStopped else { return nil }
+    return parts.withLock { $0.sorted { $0.firstPage < $1.firstPage } }
+  }
+
+  /// Parts of the newest base in the replica with their sizes: they need not be sent again.
+  private func knownParts() throws -> [String: Int] {
+    let catalog = ReplicaCatalog(store)
+    guard let generations = try? catalog.generations() else { return [:] }
+    for generation in generations.reversed() {
+      guard let contents = try? catalog.contents(of: generation), let base = contents.bases.last,
+        let manifest = try? catalog.manifest(generation, transaction: base)
+      else { continue }
+      return Dictionary(manifest.parts.map { ($0.digest, $0.compressedSize) }) { first, _ in first }
+    }
+    return [:]
+  }
+
+  /// Writes a new base of what is captured now, and waits until it counts.
+  func makeBase(deadline: Double) throws {
+    let began: (Snapshot, GenerationID, UInt64, DatabaseState)? = try capture.withLock { site in
+      guard let capture = site.capture else { return nil }
+      while try capture.advance(bytes: 64 << 20) {}
+      // Slices never reach across a base.
+      capture.encoder.closeSlice()
+      capture.pins += 1
+      note(capture)
+      let encoder = capture.encoder
+      return (capture.snapshot(), encoder.generation, encoder.transaction, encoder.state)
+    }
+    guard let (snapshot, generation, transaction, database) = began else {
+      throw MirrorError(.notMirrored, "the mirror has not started yet")
+    }
+    uploadSignal.raise()
+    let done = DispatchSemaphore(value: 0)
+    baseQueue.async(group: running) {
+      self.uploadBase(snapshot, generation, transaction: transaction, state: database)
+      done.signal()
+    }
+    guard done.wait(timeout: .now() + deadline) == .success else {
+      throw MirrorError(.timeout, "the base is not in \(store.url) yet\(lastErrorText)")
+    }
+    if let error = state.withLock({ $0.phase == .failed ? $0.lastError : nil }) { throw error }
+  }
+
+  var lastErrorText: String { state.withLock { $0.lastError.map { ": \($0.message)" } ?? "" } }
+}

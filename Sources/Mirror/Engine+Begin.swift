@@ -1,0 +1,136 @@
+import Bytes
+import Dispatch
+import Files
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+import SQLite
+import Synchronization
+import WALFormat
+
+extension Engine {
+  /// Name of the record beside a database.
+  static func recordPath(_ path: String) -> String { path + "-s3pos" }
+
+  /// Where capturing begins.
+  private struct Start {
+    let generation: GenerationID
+    let transaction: UInt64
+    let state: DatabaseState
+    let position: WALPosition?
+    let taken: [LogCommit]
+    let following: [LogCommit]
+    /// Why a new generation begins; nil where an old one goes on.
+    let reason: String?
+  }
+
+  /// Finds where to go on, or begins a new generation and has its base uploaded.
+  ///
+  /// `reason` forces a new generation.
+  func begin(newGenerationBecause reason: String?) throws {
+    let found = try Continuation.tip(of: ReplicaCatalog(store))
+    let began: (start: Start, snapshot: Snapshot, stamp: PositionRecord.FileStamp?)? = try capture.withLock { site in
+      guard !site.isClosed else { return nil }
+      try site.guardian.renew()
+      let logFile = try File(path + "-wal", .read)
+      let tail = try LogTail(logFile)
+      var commits = try tail?.scan(bytes: .max, limit: nil) ?? []
+      // A commit of the session that is not announced yet is left for later.
+      var later: [LogCommit] = []
+      if let limit = announcements.readLimit {
+        later = commits.filter { $0.end.frame > limit }
+        commits.removeAll { $0.end.frame > limit }
+      }
+      let size = try site.guardian.size()
+      let snapshot = { (count: Int) -> Snapshot in
+        Snapshot(
+          file: site.guardian.file, log: logFile, header: tail?.header,
+          frames: PageImages(commits[..<count]).frames, pageSize: size.pageSize,
+          pages: count > 0 ? commits[count - 1].databaseSize : size.pages)
+      }
+      let start = try self.start(
+        found, forced: reason, log: commits, later: later, pageSize: size.pageSize, snapshot: snapshot)
+      for commit in start.taken { _ = announcements.take(frame: commit.end.frame) }
+      let encoder = LogEncoder(
+        generation: start.generation, transaction: start.transaction, state: start.state,
+        position: start.position, images: PageImages(start.taken), database: site.guardian.file,
+        announcements: announcements, settings: settings)
+      let capture = Capture(
+        encoder: encoder, guardian: site.guardian, announcements: announcements, logFile: logFile, tail: tail,
+        following: start.following)
+      if start.reason != nil { capture.pins += 1 }
+      site.capture = capture
+      return (start, snapshot(start.taken.count), try fileStamp())
+    }
+    guard let (start, snapshot, stamp) = began else { return }
+    state.withLock {
+      $0.phase = .running
+      $0.generation = start.generation
+      $0.baseTransaction = start.transaction
+      $0.hasBase = start.reason == nil
+      $0.captured = start.transaction
+      $0.uploaded = start.transaction
+      $0.uploadedState = start.state
+      $0.uploadedPosition = start.position
+      $0.lastError = nil
+      $0.fileStamp = stamp
+    }
+    guard let reason = start.reason else { return }
+    let record = GenerationRecord(
+      generation: start.generation, time: Clock.wallMicroseconds, reason: reason, predecessor: found.newest)
+    try store.put(ObjectKey(ReplicaLayout.record(start.generation)), record.bytes, .ifAbsent)
+    baseQueue.async(group: running) {
+      self.uploadBase(snapshot, start.generation, transaction: start.transaction, state: start.state)
+    }
+  }
+
+  private func start(
+    _ found: (tip: Continuation.Tip?, newest: GenerationID?, last: UInt64), forced: String?, log: [LogCommit],
+    later: [LogCommit], pageSize: Int, snapshot: (Int) throws -> Snapshot
+  ) throws -> Start {
+    let continuation = Continuation(
+      record: (try? File(Self.recordPath(path), .read).readAll()).flatMap {
+        try? PositionRecord($0, object: Self.recordPath(path))
+      }, stamp: try fileStamp(), url: store.url)
+    let decision =
+      if let forced {
+        Continuation.Decision.begin(reason: forced)
+      } else {
+        try continuation.decide(
+          tip: found.tip, newest: found.newest, wasEmpty: wasEmpty && !settings.newGeneration, log: log,
+          pageSize: pageSize, snapshot: snapshot)
+      }
+    switch decision {
+    case .refuse(let tip):
+      throw MirrorError(
+        .refused,
+        "\(store.url) holds data (generation \(tip.generation), transaction \(tip.transaction)) but \(path) was "
+          + "empty: use .restore wal, or .mirror on \(store.url) --new-generation")
+    case .resume(let tip, let taken, let following) where !settings.newGeneration:
+      return Start(
+        generation: tip.generation, transaction: tip.transaction, state: tip.state,
+        position: taken.last?.end, taken: taken, following: following + later, reason: nil)
+    case .resume, .begin:
+      let reason = if case .begin(let reason) = decision { reason } else { "asked for" }
+      return Start(
+        generation: GenerationID(after: found.newest), transaction: found.newest == nil ? 0 : found.last + 1,
+        state: try snapshot(log.count).state(), position: log.last?.end, taken: log, following: later,
+        reason: reason)
+    }
+  }
+
+  /// The database file as the file system sees it.
+  func fileStamp() throws -> PositionRecord.FileStamp? {
+    guard let info = try FileInfo.of(path) else { return nil }
+    return PositionRecord.FileStamp(size: info.size, modifiedNs: info.modifiedNs, inode: info.inode)
+  }
+
+  /// Keeps the place reached for the next start. Failing to is no harm but a slower start.
+  func writeRecord(_ record: PositionRecord) {
+    guard let file = try? File(Self.recordPath(path), .create) else { return }
+    let bytes = record.bytes
+    // Torn or old it is only ignored at the next start, so it is neither synced nor renamed.
+    try? file.write(bytes, at: 0)
+    try? file.truncate(to: bytes.count)
+  }
+}

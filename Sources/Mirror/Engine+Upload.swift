@@ -1,0 +1,166 @@
+import Dispatch
+import Files
+import ObjectStore
+import ReplicaFormat
+import Synchronization
+
+extension Engine {
+  /// Uploads slices in order, one at a time; commits that come meanwhile travel together in the next.
+  func uploadLoop() {
+    var lastStart = -Double.infinity
+    var lastRecord = -Double.infinity
+    while !isStopped {
+      let now = Clock.monotonicSeconds
+      let isUrgent = settings.durability == .sync || state.withLock { $0.isFlushing > 0 }
+      let wait = isUrgent ? 0 : lastStart + settings.syncInterval - now
+      guard let outgoing = nextOutgoing(mayClose: wait <= 0) else {
+        // Nothing waits, or only an open slice that is not due yet.
+        uploadSignal.wait(seconds: wait > 0 && hasOpenSlice ? wait : nil)
+        continue
+      }
+      if !outgoing.isPartial { lastStart = now }
+      do {
+        if let batch = outgoing.statements { uploadStatements(batch) }
+        guard try upload(outgoing.slice, unlessPresent: true) else { return }
+      } catch let error as MirrorError {
+        return fail(error)
+      } catch {
+        return fail(MirrorError(.store, "\(error)"))
+      }
+      guard !outgoing.isPartial else { continue }
+      acknowledge(outgoing)
+      // Written at most once a second, and at the end.
+      if now - lastRecord >= 1 {
+        lastRecord = now
+        saveRecord()
+      }
+    }
+  }
+
+  private var hasOpenSlice: Bool { capture.withLock { $0.capture?.encoder.hasOpenSlice ?? false } }
+
+  private func nextOutgoing(mayClose: Bool) -> Outgoing? {
+    if let left = state.withLock({ $0.leftovers.isEmpty ? nil : $0.leftovers.removeFirst() }) { return left }
+    return capture.withLock { site in
+      guard let encoder = site.capture?.encoder, mayClose || !encoder.outbox.isEmpty else { return nil }
+      encoder.acknowledged = state.withLock { $0.uploaded }
+      let next = encoder.takeOutgoing()
+      if next != nil { captureSignal.raise() }
+      return next
+    }
+  }
+
+  private func acknowledge(_ outgoing: Outgoing) {
+    let open = capture.withLock { site in
+      site.capture?.encoder.outbox.first?.firstTime ?? site.capture?.encoder.oldestOpenTime
+    }
+    state.withLock {
+      $0.uploaded = outgoing.lastTransaction
+      $0.uploadedState = outgoing.state
+      $0.uploadedPosition = outgoing.position
+      $0.oldest = open
+      $0.lastError = nil
+      $0.wakeWaiters()
+    }
+  }
+
+  private func uploadStatements(_ batch: Outgoing.Object) {
+    state.withLock { $0.batches += 1 }
+    statementQueue.async(group: running) {
+      do {
+        _ = try self.upload(batch, unlessPresent: true)
+      } catch {
+        self.fail(error as? MirrorError ?? MirrorError(.store, "\(error)"))
+      }
+      self.state.withLock {
+        $0.batches -= 1
+        $0.wakeWaiters()
+      }
+    }
+  }
+
+  /// Stores an object, trying again as long as it takes; false where the mirror was stopped first.
+  ///
+  /// With `unlessPresent` it is created, never overwritten: an object that is there already must be this very one
+  /// (an acknowledgement was lost), or another writer owns the generation.
+  func upload(_ object: Outgoing.Object, unlessPresent: Bool) throws -> Bool {
+    var attempt = 0
+    let key = try ObjectKey(object.name)
+    while !isStopped {
+      do throws(ObjectStoreError) {
+        try store.put(key, object.bytes, unlessPresent ? .ifAbsent : .always)
+        count(object)
+        return true
+      } catch {
+        if error.code == .preconditionFailed {
+          if let present = try? store.get(key).bytes {
+            guard present == object.bytes else {
+              throw MirrorError(
+                .conflict, "another writer has stored \(object.name) in \(store.url); not mirroring any more")
+            }
+            count(object)
+            return true
+          }
+        }
+        report(error)
+        attempt += 1
+        pauseBeforeRetry(attempt)
+      }
+    }
+    return false
+  }
+
+  private func count(_ object: Outgoing.Object) {
+    state.withLock {
+      $0.requests += 1
+      $0.bytesSent += object.bytes.count
+    }
+  }
+
+  // MARK: The record
+
+  /// Notes beside the database how far the replica is.
+  func saveRecord(file: PositionRecord.FileStamp? = nil, isAtRest: Bool = false) {
+    let record: PositionRecord? = state.withLock {
+      guard $0.hasBase, let generation = $0.generation, let database = $0.uploadedState else { return nil }
+      if let file { $0.fileStamp = file }
+      return PositionRecord(
+        url: store.url, generation: generation, transaction: $0.uploaded, state: database,
+        position: isAtRest ? nil : $0.uploadedPosition, file: $0.fileStamp)
+    }
+    if let record { writeRecord(record) }
+  }
+
+  // MARK: Waiting
+
+  /// Waits until every transaction up to `transaction` can be restored; with `all`, the statements and the base too.
+  ///
+  /// Throws after `seconds`, or at once where trying again will not help.
+  func waitUntilMirrored(_ transaction: UInt64, seconds: Double, all: Bool) throws {
+    let deadline = DispatchTime.now() + seconds
+    state.withLock {
+      $0.isFlushing += 1
+      $0.retries += 1
+    }
+    defer { state.withLock { $0.isFlushing -= 1 } }
+    uploadSignal.raise()
+    let failuresBefore = state.withLock { $0.permanentFailures }
+    while true {
+      let waiter = DispatchSemaphore(value: 0)
+      let isDone: Bool = try state.withLock {
+        if $0.phase == .failed || $0.isStopped {
+          throw $0.lastError ?? MirrorError(.notMirrored, "the mirror is off")
+        }
+        let isReady = $0.phase == .running && $0.hasBase && $0.uploaded >= transaction
+        if isReady, !all || $0.batches == 0 { return true }
+        if $0.permanentFailures > failuresBefore, let error = $0.lastError { throw error }
+        $0.waiters.append(waiter)
+        return false
+      }
+      if isDone { return }
+      guard waiter.wait(timeout: deadline) == .success else {
+        throw MirrorError(.timeout, "no answer from \(store.url) in \(Int(seconds)) s\(lastErrorText)")
+      }
+    }
+  }
+}

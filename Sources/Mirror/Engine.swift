@@ -1,0 +1,179 @@
+import Dispatch
+import Files
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+import SQLite
+import Synchronization
+
+/// The threads of a mirror: one reads the log, one uploads slices, one statement batches, and some a base.
+///
+/// Started once; `stop` ends it for good.
+final class Engine: Sendable {
+  let settings: MirrorSettings
+  let store: any ObjectStore
+  let path: String
+  let wasEmpty: Bool
+  let announcements = Announcements()
+  let capture: CaptureLock
+  let state = Mutex(EngineState())
+  let captureSignal = Signal()
+  let uploadSignal = Signal()
+  private let captureQueue = DispatchQueue(label: "mirror.capture")
+  private let uploadQueue = DispatchQueue(label: "mirror.upload")
+  let statementQueue = DispatchQueue(label: "mirror.statements")
+  let baseQueue = DispatchQueue(label: "mirror.base")
+  let running = DispatchGroup()
+
+  init(
+    settings: MirrorSettings, store: any ObjectStore, path: String, wasEmpty: Bool, guardian: sending Guard
+  ) {
+    self.settings = settings
+    self.store = store
+    self.path = path
+    self.wasEmpty = wasEmpty
+    capture = CaptureLock(guardian)
+  }
+
+  func start() {
+    captureQueue.async(group: running) { self.captureLoop() }
+    uploadQueue.async(group: running) { self.uploadLoop() }
+  }
+
+  var isStopped: Bool { state.withLock { $0.isStopped } }
+
+  /// Ends the threads; what has not been uploaded stays in the log.
+  func stop() {
+    state.withLock {
+      $0.isStopped = true
+      if $0.phase != .failed { $0.phase = .off }
+      $0.wakeWaiters()
+    }
+    capture.close()
+    captureSignal.raise()
+    uploadSignal.raise()
+  }
+
+  // MARK: The capturing thread
+
+  private func captureLoop() {
+    var reason: String?
+    var attempt = 0
+    while !isStopped {
+      do {
+        try begin(newGenerationBecause: reason)
+        reason = nil
+        attempt = 0
+        try follow()
+        return
+      } catch let error as MirrorError where error.code == .hole {
+        reason = error.message
+        giveUpGeneration(error)
+      } catch let error as ObjectStoreError {
+        report(error)
+        attempt += 1
+        pauseBeforeRetry(attempt)
+      } catch let error as MirrorError {
+        return fail(error)
+      } catch {
+        return fail(MirrorError(.database, "mirror \(path): \(error)"))
+      }
+    }
+  }
+
+  /// Reads the log as it grows, until the mirror stops.
+  private func follow() throws {
+    while !isStopped {
+      let more = try captureOnce(bytes: 4 << 20)
+      guard !more else {
+        if capture.withLock({ $0.capture?.encoder.isFull ?? false }) {
+          uploadSignal.raise()
+          captureSignal.wait(seconds: 0.05)
+        }
+        continue
+      }
+      // Commits of other processes do not wake us: look for them now and then.
+      captureSignal.wait(seconds: 0.2)
+    }
+  }
+
+  /// Takes what the log holds; returns whether there is more.
+  func captureOnce(bytes: Int) throws -> Bool {
+    let taken: (more: Bool, changed: Bool)? = try capture.withLock { site in
+      guard let capture = site.capture else { return nil }
+      let before = capture.encoder.transaction
+      let more = try capture.advance(bytes: bytes)
+      note(capture)
+      return (more, capture.encoder.transaction != before || capture.encoder.isFull)
+    }
+    if taken?.changed == true { uploadSignal.raise() }
+    return taken?.more ?? false
+  }
+
+  /// Publishes how far the log is read.
+  func note(_ capture: Capture) {
+    let encoder = capture.encoder
+    state.withLock {
+      $0.captured = encoder.transaction
+      $0.framesCaptured = capture.framesTaken
+      $0.pageSize = encoder.state.pageSize
+      if $0.oldest == nil { $0.oldest = encoder.oldestOpenTime }
+    }
+  }
+
+  /// The chain is broken: what was captured before is still uploaded, what follows needs a new base.
+  private func giveUpGeneration(_ error: MirrorError) {
+    let left = capture.withLock { site -> [Outgoing] in
+      var left: [Outgoing] = []
+      while let next = site.capture?.encoder.takeOutgoing() { left.append(next) }
+      site.capture = nil
+      return left
+    }
+    state.withLock {
+      $0.leftovers += left
+      $0.hasBase = false
+      $0.notices.append("\(error.message); starting a new generation")
+    }
+    uploadSignal.raise()
+  }
+
+  // MARK: Failures
+
+  /// Waits before another attempt: doubling from 0.2 to 30 seconds, with jitter; less where somebody asks for it
+  /// or the mirror stops.
+  func pauseBeforeRetry(_ attempt: Int) {
+    let pause = min(0.2 * Double(1 << min(attempt - 1, 10)), 30) * .random(in: 0.75...1.25)
+    let end = Clock.monotonicSeconds + pause
+    let retries = state.withLock { $0.retries }
+    let never = DispatchSemaphore(value: 0)
+    while Clock.monotonicSeconds < end, state.withLock({ !$0.isStopped && $0.retries == retries }) {
+      _ = never.wait(timeout: .now() + min(0.1, pause))
+    }
+  }
+
+  /// Keeps an error of the store for the status and for those who wait.
+  func report(_ error: ObjectStoreError) {
+    state.withLock {
+      $0.lastError = MirrorError(.store, error.description)
+      if !error.isTransient {
+        $0.permanentFailures += 1
+        $0.wakeWaiters()
+      }
+    }
+  }
+
+  /// Ends mirroring for a reason that waiting does not mend.
+  func fail(_ error: MirrorError) {
+    state.withLock {
+      guard !$0.isStopped else { return }
+      $0.phase = .failed
+      $0.isStopped = true
+      $0.lastError = error
+      $0.notices.append("mirror off: \(error.message)")
+      $0.wakeWaiters()
+    }
+    capture.close()
+    captureSignal.raise()
+    uploadSignal.raise()
+  }
+}

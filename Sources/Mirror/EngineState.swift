@@ -1,0 +1,46 @@
+import Dispatch
+import ReplicaFormat
+import WALFormat
+
+/// What the threads of an engine share; reached under its lock only.
+struct EngineState {
+  var phase = MirrorStatus.Phase.starting
+  var generation: GenerationID?
+  /// Last transaction of the generation's base, and whether the base is in the store.
+  var baseTransaction: UInt64 = 0
+  var hasBase = false
+  var captured: UInt64 = 0
+  var uploaded: UInt64 = 0
+  var uploadedState: DatabaseState?
+  var uploadedPosition: WALPosition?
+  /// The database file when it was last known to hold exactly what an epoch of the log began with.
+  var fileStamp: PositionRecord.FileStamp?
+  /// Statement batches on their way.
+  var batches = 0
+  var framesCaptured = 0
+  var pageSize = 4096
+  /// Time of the oldest commit captured but not uploaded, microseconds since 1970.
+  var oldest: Int64?
+  var isFlushing = 0
+  var isStopped = false
+  var lastError: MirrorError?
+  /// Counts failures that trying again will not mend, so that a waiter can tell a new one.
+  var permanentFailures = 0
+  /// Raised to have failed calls tried again at once.
+  var retries = 0
+  var notices: [String] = []
+  var waiters: [DispatchSemaphore] = []
+  var requests = 0
+  var bytesSent = 0
+  /// Slices of a generation that was given up, still to be uploaded.
+  var leftovers: [Outgoing] = []
+
+  /// Last transaction that a restore would reach.
+  var mirrored: UInt64 { hasBase ? uploaded : 0 }
+
+  /// Lets everybody who waits look again.
+  mutating func wakeWaiters() {
+    for waiter in waiters { waiter.signal() }
+    waiters.removeAll()
+  }
+}

@@ -1,0 +1,221 @@
+import Bytes
+import Files
+import ReplicaFormat
+import SQLite
+import WALFormat
+
+/// Turns commits of the log into slices and statement batches.
+final class LogEncoder {
+  let settings: MirrorSettings
+  let generation: GenerationID
+  private let announcements: Announcements
+  private let database: DatabaseFile
+  private(set) var images: PageImages
+  private var builder: SliceBuilder?
+  private var statements: StatementBatchBuilder
+  private var pending: PendingCommit?
+  private var firstTime: Int64 = 0
+  private var lastTime: Int64 = 0
+
+  /// Last transaction encoded, the database after it, and where in the log it ends.
+  private(set) var transaction: UInt64
+  private(set) var state: DatabaseState
+  private(set) var position: WALPosition?
+  /// Every transaction up to this one is in the store.
+  var acknowledged: UInt64
+  /// Slices that wait to be uploaded.
+  private(set) var outbox: [Outgoing] = []
+  private(set) var outboxBytes = 0
+
+  /// A commit of which some frames are encoded.
+  private struct PendingCommit {
+    let parts: Int
+    var part = 1
+    var frames = 0
+    /// Hash of the newest image of each page in the transaction.
+    var pages: [UInt32: Hash128] = [:]
+    /// Hashes of the images these replaced, combined.
+    var replaced = Hash128.zero
+  }
+
+  init(
+    generation: GenerationID, transaction: UInt64, state: DatabaseState, position: WALPosition?,
+    images: PageImages, database: DatabaseFile, announcements: Announcements, settings: MirrorSettings
+  ) {
+    self.generation = generation
+    self.transaction = transaction
+    self.state = state
+    self.position = position
+    self.images = images
+    self.database = database
+    self.announcements = announcements
+    self.settings = settings
+    acknowledged = transaction
+    statements = StatementBatchBuilder(generation: generation)
+  }
+
+  var isFull: Bool { outboxBytes >= settings.outboxBytes }
+  var hasOpenSlice: Bool { (builder?.commits.count ?? 0) > 0 }
+  var isInsideCommit: Bool { pending != nil }
+  /// Time of the oldest commit that no slice of the outbox holds; nil where there is none.
+  var oldestOpenTime: Int64? { hasOpenSlice ? firstTime : nil }
+
+  /// The oldest slice that waits; closes the open one where none does.
+  func takeOutgoing() -> Outgoing? {
+    if outbox.isEmpty { sealOpenSlice() }
+    guard !outbox.isEmpty else { return nil }
+    let next = outbox.removeFirst()
+    outboxBytes -= next.byteCount
+    return next
+  }
+
+  /// Closes the open slice, so that the next begins a new one.
+  func closeSlice() { sealOpenSlice() }
+
+  /// The log was restarted: the database file now holds all that was encoded.
+  func beginEpoch(_ header: WALHeader) {
+    sealOpenSlice()
+    if state.pages == 0 { state.pageSize = header.pageSize }
+    position = WALPosition(startOf: header)
+    images = PageImages()
+  }
+
+  // MARK: Frames
+
+  /// Encodes a commit, or goes on with one begun before; false where `budget` (bytes) or the outbox ended it.
+  func encode(_ commit: LogCommit, from tail: LogTail, budget: inout Int) throws -> Bool {
+    let header = tail.header
+    let perPart = max(settings.sliceBytes / header.pageSize, 1)
+    let total = commit.frames.count
+    if pending == nil {
+      if let builder, builder.frameCount + total > perPart { sealOpenSlice() }
+      pending = PendingCommit(parts: max((total + perPart - 1) / perPart, 1))
+    }
+    while let done = pending?.frames, done < total {
+      guard budget > 0, !isFull else { return false }
+      let partEnd = min((done / perPart + 1) * perPart, total)
+      let count = min(partEnd - done, max((256 << 10) / header.frameSize, 1))
+      let first = commit.start.frame + done + 1
+      let bytes = try tail.frames(from: first, count: count)
+      guard bytes.count == count * header.frameSize else {
+        throw MirrorError(.hole, "the log was cut while it was being read")
+      }
+      budget -= bytes.count
+      let chunk = FrameChunk(bytes: bytes, first: first, count: count, frameSize: header.frameSize)
+      if builder == nil {
+        let sums = done == 0 ? commit.start.checksum : partStart
+        builder = SliceBuilder(
+          walHeader: header, generation: generation, firstTransaction: transaction + 1,
+          start: WALPosition(salt: header.salt, frame: first - 1, checksum: sums), previous: state)
+      }
+      for index in 0..<count { try add(commit.frames[done + index], number: first + index, chunk, tail) }
+      pending?.frames += count
+      partStart = chunk.checksum(ofFrame: first + count - 1)
+      if done + count == partEnd, partEnd < total { sealPart() }
+    }
+    try finish(commit, tail: tail)
+    return true
+  }
+
+  /// Sums at the end of the frames encoded last.
+  private var partStart = WALChecksum.zero
+
+  private func add(_ frame: WALFrame, number: Int, _ chunk: FrameChunk, _ tail: LogTail) throws {
+    let size = tail.header.pageSize
+    guard let at = chunk.pageIndex(ofFrame: number) else { return }
+    let isNew = pending?.pages[frame.page] == nil
+    var base: (bytes: [UInt8], index: Int)?
+    // A page past the end of the database has no image before this transaction.
+    if !isNew || frame.page <= state.pages {
+      let image = try images.image(of: frame.page, tail: tail, database: database, chunk: chunk)
+      if isNew { pending?.replaced ^= PageHash.of(frame.page, image.bytes, at: image.index, pageSize: size) }
+      if images.mayChain(frame.page, limit: settings.chainLimit) { base = image }
+    }
+    pending?.pages[frame.page] = PageHash.of(frame.page, chunk.bytes, at: at, pageSize: size)
+    builder?.add(frame, page: chunk.bytes, at: at, base: base)
+    images.note(frame.page, frame: number, isDelta: base != nil)
+  }
+
+  // MARK: Commits
+
+  private func finish(_ commit: LogCommit, tail: LogTail) throws {
+    guard let pending else { return }
+    let after = try stateAfter(commit, pending, tail: tail)
+    let announcement = announcements.take(frame: commit.end.frame)
+    lastTime = max(lastTime, announcement?.time ?? Clock.wallMicroseconds)
+    if !hasOpenSlice { firstTime = lastTime }
+    builder?.endCommit(time: lastTime, state: after, checksum: commit.end.checksum)
+    transaction += 1
+    state = after
+    position = commit.end
+    let group = announcement?.group ?? StatementGroup(barrier: "changed by another connection or process")
+    statements.add(group, transaction: transaction, time: lastTime, end: commit.end)
+    self.pending = nil
+    if pending.parts > 1 { sealOpenSlice(part: pending.part, parts: pending.parts) }
+    if statements.byteCount > settings.sliceBytes { sealOpenSlice() }
+  }
+
+  private func stateAfter(_ commit: LogCommit, _ pending: PendingCommit, tail: LogTail) throws -> DatabaseState {
+    var checksum = state.checksum ^ pending.replaced
+    let size = tail.header.pageSize
+    let pages = commit.databaseSize
+    var grown = 0
+    for (page, hash) in pending.pages where page <= pages {
+      checksum ^= hash
+      if page > state.pages { grown += 1 }
+    }
+    if pages < state.pages {
+      let none = FrameChunk(bytes: [], first: 0, count: 0, frameSize: 0)
+      for page in pages + 1...state.pages where pending.pages[page] == nil {
+        let image = try images.image(of: page, tail: tail, database: database, chunk: none)
+        checksum ^= PageHash.of(page, image.bytes, at: image.index, pageSize: size)
+      }
+    } else {
+      let lock = PageHash.lockPage(pageSize: size)
+      let skipped = lock > state.pages && lock <= pages && pending.pages[lock] == nil ? 1 : 0
+      guard grown + skipped == Int(pages - state.pages) else {
+        throw MirrorError(.hole, "a commit made the database longer without writing its new pages")
+      }
+    }
+    return DatabaseState(pageSize: size, pages: pages, checksum: checksum)
+  }
+
+  // MARK: Slices
+
+  private func sealPart() {
+    guard let pending, let open = builder else { return }
+    var part = open
+    part.endPart(checksum: partStart)
+    let object = part.seal(
+      transactions: transaction + 1...transaction + 1, part: pending.part, parts: pending.parts,
+      acknowledged: acknowledged, created: Clock.wallMicroseconds)
+    push(object, statements: nil, isPartial: true)
+    self.pending?.part += 1
+    builder = nil
+  }
+
+  private func sealOpenSlice(part: Int = 1, parts: Int = 1) {
+    guard let open = builder, hasOpenSlice else { return }
+    let object = open.seal(
+      part: part, parts: parts, acknowledged: acknowledged, created: Clock.wallMicroseconds)
+    builder = nil
+    let batch = statements.seal()
+    statements = StatementBatchBuilder(generation: generation)
+    push(object, statements: batch, isPartial: false)
+  }
+
+  private func push(
+    _ slice: (name: SliceName, bytes: [UInt8]), statements: (transactions: ClosedRange<UInt64>, bytes: [UInt8])?,
+    isPartial: Bool
+  ) {
+    let outgoing = Outgoing(
+      lastTransaction: transaction, state: state, position: position,
+      slice: Outgoing.Object(name: ReplicaLayout.slice(generation, slice.name), bytes: slice.bytes),
+      statements: statements.map {
+        Outgoing.Object(name: ReplicaLayout.statements(generation, $0.transactions), bytes: $0.bytes)
+      },
+      firstTime: firstTime, isPartial: isPartial)
+    outbox.append(outgoing)
+    outboxBytes += outgoing.byteCount
+  }
+}

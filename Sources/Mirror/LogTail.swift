@@ -1,0 +1,64 @@
+import Bytes
+import Files
+import WALFormat
+
+/// Follows one epoch of a database's log file.
+///
+/// The log carries no locks, so it may be opened beside SQLite (https://www.sqlite.org/wal.html).
+final class LogTail {
+  let file: File
+  let header: WALHeader
+  private var scanner: CommitScanner
+  private static let chunk = 1 << 20
+
+  /// Nil where the log is absent, empty, or has no valid header yet.
+  init?(_ file: File) throws(FilesError) {
+    guard let header = WALHeader(try file.read(at: 0, count: WALHeader.size)) else { return nil }
+    self.file = file
+    self.header = header
+    scanner = CommitScanner(header: header)
+  }
+
+  /// The place after the last commit found.
+  var position: WALPosition { scanner.committed }
+
+  /// Whether the file still holds this epoch.
+  func isCurrent() throws(FilesError) -> Bool {
+    WALHeader(try file.read(at: 0, count: WALHeader.size))?.salt == header.salt
+  }
+
+  /// Commits found after those found before, reading about `bytes` bytes at most.
+  ///
+  /// With `limit`, none that ends after that frame.
+  func scan(bytes: Int, limit: Int?) throws(FilesError) -> [LogCommit] {
+    var found: [LogCommit] = []
+    var left = bytes
+    while left > 0 {
+      let from = scanner.position.frame
+      var frames = max(Self.chunk / header.frameSize, 1)
+      if let limit { frames = min(frames, limit - from) }
+      guard frames > 0 else { break }
+      let chunk = try file.read(at: Int(header.offset(ofFrame: from + 1)), count: frames * header.frameSize)
+      guard chunk.count >= header.frameSize else { break }
+      let (commits, ended) = scanner.scan(chunk, count: chunk.count)
+      found += commits
+      left -= chunk.count
+      if ended {
+        // What followed the last commit may be overwritten by another transaction: read it anew next time.
+        scanner.rewindToCommit()
+        break
+      }
+    }
+    return found
+  }
+
+  /// Bytes of so many frames from frame `first`.
+  func frames(from first: Int, count: Int) throws(FilesError) -> [UInt8] {
+    try file.read(at: Int(header.offset(ofFrame: first)), count: count * header.frameSize)
+  }
+
+  /// The page that a frame holds.
+  func page(ofFrame frame: Int) throws(FilesError) -> [UInt8] {
+    try file.read(at: Int(header.offset(ofFrame: frame)) + WALFrame.headerSize, count: header.pageSize)
+  }
+}

@@ -1,0 +1,90 @@
+import Bytes
+import Files
+import ReplicaFormat
+import SQLite
+import Synchronization
+
+extension Mirror {
+  /// Announces a commit that SQLite does not call the hook for: of a statement that failed after it had changed
+  /// rows (`OR FAIL`), or was reset before its end (`RETURNING`).
+  ///
+  /// Where other commits stand beside it in the log nobody can tell which it is, and all become barriers.
+  func announceUnnoticed(_ engine: Engine) {
+    let frames = try? engine.capture.withLock { try $0.capture?.unannouncedCommits() }
+    if let frames, frames.count == 1, let frame = frames.first { announce(engine, frames: frame) }
+  }
+
+  /// Takes note of settings that change what later statements do, and puts the commit hook back.
+  ///
+  /// > PRAGMA wal_autocheckpoint: this pragma is a wrapper around sqlite3_wal_autocheckpoint(), which sets the hook.
+  func didRunPragma(_ connection: Connection) {
+    guard let settings = try? sessionSettings(connection) else { return }
+    log.settings = settings
+    armHook()
+  }
+
+  /// The session's settings as `PRAGMA` statements in one line.
+  func sessionSettings(_ connection: Connection) throws -> String {
+    isInternal = true
+    defer { isInternal = false }
+    var settings: [String] = []
+    for name in ["foreign_keys", "recursive_triggers", "ignore_check_constraints"] {
+      if case .integer(let value) = try connection.value("PRAGMA \(name)") {
+        settings.append("PRAGMA \(name)=\(value);")
+      }
+    }
+    // case_sensitive_like can only be set, so ask LIKE itself.
+    if case .integer(let same) = try connection.value("SELECT 'a' LIKE 'A'") {
+      settings.append("PRAGMA case_sensitive_like=\(1 - same);")
+    }
+    return settings.joined(separator: " ")
+  }
+
+  /// In `sync` a statement has only succeeded once the store has it.
+  func waitForCommit(_ engine: Engine) {
+    do {
+      while try engine.captureOnce(bytes: 64 << 20) {}
+      let last = engine.state.withLock { $0.captured }
+      try engine.waitUntilMirrored(last, seconds: settings.flushTimeout, all: false)
+    } catch {
+      failures.append("committed locally, not mirrored: \(error)")
+    }
+  }
+
+  // MARK: Checkpoints
+
+  /// Between statements, with everything in the store: copies the log into the database file so that it can start
+  /// from its beginning again.
+  func checkpointIfDue(_ engine: Engine, _ connection: Connection) {
+    guard lastAnnounced >= settings.checkpointFrames, lastAnnounced != lastCheckpoint else { return }
+    let isAllUploaded = engine.state.withLock {
+      $0.phase == .running && $0.uploaded == $0.captured && $0.framesCaptured == lastAnnounced && $0.hasBase
+    }
+    guard isAllUploaded else { return }
+    checkpoint(engine, connection)
+  }
+
+  /// The log has grown far although some of it is still on its way: what is captured is safe in memory.
+  ///
+  /// A crash before it is uploaded costs a new base at the next start, and loses nothing.
+  func checkpointUnderLoad(_ engine: Engine, _ connection: Connection) {
+    guard lastAnnounced >= lastCheckpoint + settings.checkpointFrames || lastAnnounced < lastCheckpoint else { return }
+    let mayStart = engine.state.withLock {
+      $0.phase == .running && $0.hasBase && lastAnnounced - $0.framesCaptured < 2 * settings.checkpointFrames
+        && lastAnnounced * $0.pageSize > settings.logLimit
+    }
+    guard mayStart else { return }
+    checkpoint(engine, connection)
+  }
+
+  private func checkpoint(_ engine: Engine, _ connection: Connection) {
+    lastCheckpoint = lastAnnounced
+    isInternal = true
+    defer { isInternal = false }
+    do {
+      _ = try engine.checkpoint(connection)
+    } catch {
+      engine.captureSignal.raise()
+    }
+  }
+}

@@ -1,0 +1,269 @@
+import Bytes
+import Files
+package import ObjectStore
+import ReplicaFormat
+package import SQLite
+import Synchronization
+
+/// Mirrors the main database of a connection to a store, on the thread that uses the connection.
+///
+/// Starts when the database has content: at once, or just before the first statement that writes to a new one, so
+/// that `PRAGMA page_size` and the like still work. Everything that takes time happens on the engine's threads.
+package final class Mirror: ConnectionObserver {
+  package let store: any ObjectStore
+  package private(set) var settings: MirrorSettings
+  private(set) weak var connection: Connection?
+  private var engine: Engine?
+  let log = StatementLog()
+  /// Statements under way that may commit.
+  private var writing = 0
+  var isInternal = false
+  private var isWaitingForContent = false
+  /// The statement whose end the commit hook has already dealt with.
+  private var committed: ObjectIdentifier?
+  private var current: [(statement: Statement, totalChanges: Int64)] = []
+  /// Frames in the log after the last commit announced, after the last one dealt with, and when it was last tried to
+  /// checkpoint.
+  var lastAnnounced = 0
+  private var lastSettled = 0
+  var lastCheckpoint = 0
+  private var notices: [String] = []
+  /// Errors that a statement met because it could not be mirrored in time.
+  var failures: [String] = []
+
+  package init(store: any ObjectStore, settings: MirrorSettings) {
+    self.store = store
+    self.settings = settings
+  }
+
+  // MARK: Starting and stopping
+
+  /// Begins to mirror the main database of `connection`, or waits until it has content.
+  ///
+  /// Throws `.unsuitable` where it cannot be mirrored: in memory, temporary, or read-only.
+  package func attach(to connection: Connection) throws {
+    guard let path = connection.fileName(), !path.isEmpty else {
+      throw MirrorError(.unsuitable, "an in-memory database is not mirrored")
+    }
+    guard connection.isReadOnly() == false else {
+      throw MirrorError(.unsuitable, "\(path) was opened read-only and is not mirrored")
+    }
+    self.connection = connection
+    connection.observer = self
+    if try pageCount(connection) == 0 {
+      isWaitingForContent = true
+    } else {
+      try start(wasEmpty: false)
+    }
+  }
+
+  private func pageCount(_ connection: Connection) throws -> Int64 {
+    isInternal = true
+    defer { isInternal = false }
+    guard case .integer(let count) = try connection.value("PRAGMA main.page_count") else { return 0 }
+    return count
+  }
+
+  private func start(wasEmpty: Bool) throws {
+    guard let connection, let path = connection.fileName() else { return }
+    isInternal = true
+    defer { isInternal = false }
+    isWaitingForContent = false
+    do {
+      let before = try connection.value("PRAGMA main.journal_mode")
+      if before != .text("wal") {
+        guard try connection.value("PRAGMA main.journal_mode=WAL") == .text("wal") else {
+          throw MirrorError(.unsuitable, "the journal mode of \(path) cannot be changed to WAL")
+        }
+        if !wasEmpty, case .text(let mode) = before {
+          notices.append("journal mode of \(path) changed from \(mode) to wal")
+        }
+      }
+      // A read begins the log, which the guard then keeps.
+      _ = try connection.value("PRAGMA main.schema_version")
+      let guardian = try Guard(path, vfs: nil)
+      try guardian.renew()
+      let engine = Engine(
+        settings: settings, store: store, path: path, wasEmpty: wasEmpty, guardian: guardian)
+      self.engine = engine
+      log.settings = try sessionSettings(connection)
+      armHook()
+      engine.start()
+    } catch let error as SQLiteError {
+      throw MirrorError(.database, "mirror \(path): \(error.message)")
+    }
+  }
+
+  /// Stops mirroring once everything is in the store. Throws where it is not, having stopped all the same.
+  package func stop() throws {
+    let flushed = Result { try flush(seconds: settings.flushTimeout) }
+    detach(isFlushed: (try? flushed.get()) != nil)
+    try flushed.get()
+  }
+
+  /// Lets go of the database. Where not everything is in the store the log is left for the next start.
+  private func detach(isFlushed: Bool) {
+    isWaitingForContent = false
+    guard let engine else { return }
+    self.engine = nil
+    if let connection {
+      if isFlushed { settle(engine, connection) } else { connection.disableCheckpointOnClose() }
+      connection.setAutomaticCheckpoint(frames: 1000)
+      if connection.observer === self { connection.observer = nil }
+    }
+    notices += engine.state.withLock { state in
+      defer { state.notices.removeAll() }
+      return state.notices
+    }
+    engine.stop()
+  }
+
+  /// Copies the log into the database file and notes that the file holds exactly what the replica does.
+  private func settle(_ engine: Engine, _ connection: Connection) {
+    isInternal = true
+    defer { isInternal = false }
+    _ = try? engine.checkpoint(connection)
+  }
+
+  // MARK: Waiting
+
+  /// Waits until everything committed is in the store.
+  package func flush(seconds: Double) throws {
+    guard let engine else { return }
+    while try engine.captureOnce(bytes: 64 << 20) {}
+    let last = engine.state.withLock { $0.captured }
+    try engine.waitUntilMirrored(last, seconds: seconds, all: true)
+  }
+
+  /// Writes a new base now and waits for it.
+  package func snapshot() throws {
+    guard let engine else { throw MirrorError(.notMirrored, "nothing is mirrored yet: the database is empty") }
+    try flush(seconds: settings.flushTimeout)
+    try engine.makeBase(deadline: 24 * 3600)
+  }
+
+  /// Whether a database is being mirrored, or will be once it has content.
+  package var isOn: Bool { engine.map { !$0.isStopped } ?? isWaitingForContent }
+
+  /// What is to be told at the next prompt, once.
+  package func takeNotices() -> [String] {
+    if let engine {
+      notices += engine.state.withLock { state in
+        defer { state.notices.removeAll() }
+        return state.notices
+      }
+    }
+    defer { notices.removeAll() }
+    return notices
+  }
+
+  /// Commits that succeeded locally and could not be mirrored in time, to be reported as errors, once.
+  package func takeFailures() -> [String] {
+    defer { failures.removeAll() }
+    return failures
+  }
+
+  package func status() -> MirrorStatus {
+    var status = engine?.status() ?? MirrorStatus()
+    status.url = store.url
+    status.durability = settings.durability
+    if engine == nil, isWaitingForContent { status.phase = .starting }
+    return status
+  }
+
+  // MARK: The connection
+
+  func armHook() {
+    connection?.setWALHook { [unowned self] schema, frames in
+      if schema == "main" { self.didCommit(frames: frames) }
+    }
+  }
+
+  /// The statement under way has committed; the log now holds so many frames.
+  private func didCommit(frames: Int) {
+    guard let engine, !isInternal, let connection else { return }
+    if let statement = current.last?.statement, !statement.isReadOnly {
+      log.add(statement, changes: connection.changes, error: nil)
+      committed = ObjectIdentifier(statement)
+    }
+    announce(engine, frames: frames)
+  }
+
+  func announce(_ engine: Engine, frames: Int) {
+    lastAnnounced = frames
+    engine.announcements.announce(
+      Announcements.Announcement(frame: frames, time: Clock.wallMicroseconds, group: log.commit()))
+    engine.captureSignal.raise()
+  }
+
+  package func statementWillBegin(_ statement: Statement) {
+    guard !isInternal, let connection else { return }
+    let mayCommit = !statement.isReadOnly || !connection.isInAutocommit
+    if isWaitingForContent, connection.isInAutocommit, startsContent(statement) {
+      do {
+        try start(wasEmpty: true)
+      } catch {
+        isWaitingForContent = false
+        notices.append("mirror off: \(error)")
+      }
+    }
+    guard let engine else { return }
+    current.append((statement, connection.totalChanges))
+    if mayCommit {
+      if writing == 0, connection.isInAutocommit { checkpointIfDue(engine, connection) }
+      writing += 1
+      engine.announcements.setWriting(true)
+    }
+  }
+
+  /// Whether a statement may give an empty database content; settings of the new file must come before.
+  private func startsContent(_ statement: Statement) -> Bool {
+    switch SQLKeyword(statement.sql) {
+    case .begin, .savepoint: true
+    case .pragma: false
+    default: !statement.isReadOnly
+    }
+  }
+
+  package func statementDidEnd(_ statement: Statement, code: ResultCode) {
+    guard !isInternal, let engine, let connection, let at = current.lastIndex(where: { $0.statement === statement }) else {
+      return
+    }
+    let changesBefore = current.remove(at: at).totalChanges
+    if committed == ObjectIdentifier(statement) {
+      committed = nil
+    } else if !statement.isReadOnly {
+      log.add(statement, changes: connection.changes, error: code == .done || code == .ok ? nil : code)
+      if connection.isInAutocommit {
+        if connection.totalChanges != changesBefore { announceUnnoticed(engine) }
+        log.discard()
+      }
+    } else if !connection.isInAutocommit, code == .done {
+      log.noteControl(SQLKeyword(statement.sql))
+    } else if connection.isInAutocommit, !log.isEmpty {
+      // The transaction was rolled back.
+      log.discard()
+    }
+    if statement.mayBePragma { didRunPragma(connection) }
+    finishWriting(engine, connection)
+  }
+
+  package func contentDidChange(_ connection: Connection, by what: String) {
+    // Not through a statement: the log shows it, and the statement log gets a barrier.
+    engine?.captureSignal.raise()
+  }
+
+  package func connectionWillClose(_ connection: Connection) { detach(isFlushed: false) }
+
+  private func finishWriting(_ engine: Engine, _ connection: Connection) {
+    guard writing > 0 else { return }
+    writing = current.filter { !$0.statement.isReadOnly || !connection.isInAutocommit }.count
+    guard writing == 0 else { return }
+    engine.announcements.setWriting(false)
+    guard connection.isInAutocommit, lastSettled != lastAnnounced else { return }
+    lastSettled = lastAnnounced
+    engine.captureSignal.raise()
+    if settings.durability == .sync { waitForCommit(engine) }
+    checkpointUnderLoad(engine, connection)
+  }
+}

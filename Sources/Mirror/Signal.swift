@@ -1,0 +1,22 @@
+import Dispatch
+import Synchronization
+
+/// Wakes one waiting thread; signals that nobody has waited for yet count as one.
+final class Signal: Sendable {
+  private let semaphore = DispatchSemaphore(value: 0)
+  private let isRaised = Atomic(false)
+
+  func raise() {
+    if !isRaised.exchange(true, ordering: .acquiringAndReleasing) { semaphore.signal() }
+  }
+
+  /// Waits for a signal, or so many seconds; without end where nil.
+  func wait(seconds: Double?) {
+    if let seconds {
+      _ = semaphore.wait(timeout: .now() + max(seconds, 0))
+    } else {
+      semaphore.wait()
+    }
+    isRaised.store(false, ordering: .releasing)
+  }
+}
