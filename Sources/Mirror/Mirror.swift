@@ -182,8 +182,8 @@ package final class Mirror: ConnectionObserver {
   /// The statement under way has committed; the log now holds so many frames.
   private func didCommit(frames: Int) {
     guard let engine, !isInternal, let connection else { return }
-    if let statement = current.last?.statement, !statement.isReadOnly {
-      log.add(statement, changes: connection.changes, error: nil)
+    if let (statement, changesBefore) = current.last, !statement.isReadOnly {
+      log.add(statement, changes: connection.totalChanges - changesBefore, error: nil)
       committed = ObjectIdentifier(statement)
     }
     announce(engine, frames: frames)
@@ -233,9 +233,10 @@ package final class Mirror: ConnectionObserver {
     if committed == ObjectIdentifier(statement) {
       committed = nil
     } else if !statement.isReadOnly {
-      log.add(statement, changes: connection.changes, error: code == .done || code == .ok ? nil : code)
+      let changes = connection.totalChanges - changesBefore
+      log.add(statement, changes: changes, error: code == .done || code == .ok ? nil : code)
       if connection.isInAutocommit {
-        if connection.totalChanges != changesBefore { announceUnnoticed(engine) }
+        if changes != 0 { announceUnnoticed(engine) }
         log.discard()
       }
     } else if !connection.isInAutocommit, code == .done {

@@ -10,14 +10,14 @@ final class StatementLog {
   private var group = StatementGroup()
   private var savepoints: [(name: String, mark: StatementGroup.Mark)] = []
   private let buffer = ByteBuffer()
-  /// Statements with effects, other than the settings below, that are not in the database (`CREATE TEMP TABLE`).
+  /// The settings that the replay of the groups handed over so far has.
   private var loggedSettings = ""
   /// `PRAGMA`s that give a replay the session's settings.
   var settings = ""
 
   var isEmpty: Bool { group.count == 0 }
 
-  /// Notes a statement that changed something, or may have.
+  /// Notes a statement that changed something, or may have; `changes` counts the rows, triggers' too.
   func add(_ statement: Statement, changes: Int64, error: ResultCode?) {
     buffer.removeAll()
     guard statement.appendExpandedSQL(to: buffer) else {
