@@ -31,6 +31,7 @@ package struct DirectoryObjectStore: ObjectStore {
     try self.init(path: String(url.dropFirst("file://".count)))
   }
 
+  @discardableResult
   package func put(
     _ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition
   ) throws(ObjectStoreError) -> ETag {

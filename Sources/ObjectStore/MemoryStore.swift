@@ -17,6 +17,7 @@ package final class MemoryStore: ObjectStore {
     self.now = now
   }
 
+  @discardableResult
   package func put(
     _ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition
   ) throws(ObjectStoreError) -> ETag {

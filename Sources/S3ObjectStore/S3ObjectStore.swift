@@ -49,6 +49,7 @@ package final class S3ObjectStore: ObjectStore {
     isVirtual = settings.addressing.map { $0 == .virtual } ?? (settings.endpoint.isAmazon && fitsHost)
   }
 
+  @discardableResult
   package func put(
     _ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition
   ) throws(ObjectStoreError) -> ETag {

@@ -70,6 +70,7 @@ package final class FaultyStore: ObjectStore {
   /// Bytes that puts brought, failed ones too.
   package var bytesPut: Int { state.withLock { $0.bytesPut } }
 
+  @discardableResult
   package func put(
     _ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition
   ) throws(ObjectStoreError) -> ETag {

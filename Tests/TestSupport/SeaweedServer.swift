@@ -15,8 +15,8 @@ package final class SeaweedServer: Sendable {
 
   private init() throws {
     let ports = Ports.free(4)
-    let sockets = zip(["master", "volume", "filer", "s3"], ports).map {
-      "/tmp/seaweedfs-\($0)-grpc-\($1 + 10000).sock"
+    let sockets = zip(["master", "volume", "filer", "s3"], ports).flatMap {
+      ["/tmp/seaweedfs-\($0)-\($1).sock", "/tmp/seaweedfs-\($0)-grpc-\($1 + 10000).sock"]
     }
     process = try ServerProcess(leftovers: sockets) { folder in
       let configuration = """
