@@ -34,22 +34,8 @@ package enum Folder {
   }
 
   /// Names of what a folder holds, in byte order, without `.` and `..`.
-  ///
-  /// The corresponding C function is `readdir`.
   package static func names(in path: String) throws(FilesError) -> [String] {
-    guard let folder = opendir(path) else { throw FilesError(.current, verb: "list", object: path) }
-    defer { closedir(folder) }
-    var names: [String] = []
-    while true {
-      errno = 0
-      guard let entry = readdir(folder) else { break }
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if name != "." && name != ".." { names.append(name) }
-    }
-    guard errno == 0 else { throw FilesError(.current, verb: "list", object: path) }
-    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    try entries(in: path).map(\.name).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
   /// Paths, relative to `path`, of all files in it and in the folders below, in byte order of the whole path.
@@ -57,20 +43,57 @@ package enum Folder {
     var files: [String] = []
     var pending = [""]
     while let folder = pending.popLast() {
-      let held: [String]
+      let held: [(name: String, isFolder: Bool?)]
       do {
-        held = try names(in: path + "/" + folder)
+        held = try entries(in: path + "/" + folder)
       } catch {
+        // One below may go while we look.
         guard error.errno == .noEntry && !folder.isEmpty else { throw error }
         continue
       }
-      for name in held {
+      for (name, known) in held {
         let relative = folder + name
-        guard let info = try FileInfo.of(path + "/" + relative) else { continue }
-        if info.isFolder { pending.append(relative + "/") } else { files.append(relative) }
+        var isFolder = known
+        if isFolder == nil { isFolder = try FileInfo.of(path + "/" + relative)?.isFolder }
+        guard let isFolder else { continue }
+        if isFolder { pending.append(relative + "/") } else { files.append(relative) }
       }
     }
     return files.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// What a folder holds, unordered, and whether that is a folder where the system tells at once.
+  ///
+  /// The corresponding C function is `readdir`.
+  private static func entries(in path: String) throws(FilesError) -> [(name: String, isFolder: Bool?)] {
+    guard let folder = opendir(path) else { throw FilesError(.current, verb: "list", object: path) }
+    defer { closedir(folder) }
+    var entries: [(name: String, isFolder: Bool?)] = []
+    while true {
+      errno = 0
+      guard let entry = readdir(folder) else { break }
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name == "." || name == ".." { continue }
+      switch Int(entry.pointee.d_type) {
+      case Int(DT_DIR): entries.append((name, true))
+      case Int(DT_REG): entries.append((name, false))
+      default: entries.append((name, nil))
+      }
+    }
+    guard errno == 0 else { throw FilesError(.current, verb: "list", object: path) }
+    return entries
+  }
+
+  /// Removes a folder unless it holds something or is not there; returns whether it did.
+  ///
+  /// The corresponding C function is `rmdir`.
+  package static func removeIfEmpty(_ path: String) throws(FilesError) -> Bool {
+    if rmdir(path) == 0 { return true }
+    let failure = Errno.current
+    if failure == .notEmpty || failure == .exists || failure == .noEntry { return false }
+    throw FilesError(failure, verb: "remove", object: path)
   }
 
   /// Removes a file, or a folder with all it holds; removing what is not there succeeds.

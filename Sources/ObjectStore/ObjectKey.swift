@@ -23,7 +23,9 @@ package struct ObjectKey: Hashable, Comparable, Sendable, CustomStringConvertibl
   private static func isValid(_ name: String) -> Bool {
     guard !name.isEmpty, name.utf8.count <= 900 else { return false }
     for component in name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
-      if component.isEmpty || component.elementsEqual(".".utf8) || component.elementsEqual("..".utf8) { return false }
+      if component.isEmpty || component.elementsEqual(".".utf8) || component.elementsEqual("..".utf8) {
+        return false
+      }
       guard component.allSatisfy(isPlain) else { return false }
     }
     return true
@@ -36,5 +38,23 @@ package struct ObjectKey: Hashable, Comparable, Sendable, CustomStringConvertibl
     case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"): true
     default: false
     }
+  }
+}
+
+extension ObjectKey {
+  /// `name` in the characters a key may hold: any other byte, and `~`, becomes `~` and two hexadecimal digits.
+  ///
+  /// Different names stay different; a name of plain characters stays as it is. Slashes are written so, too.
+  package static func escaped(_ name: String) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    var text: [UInt8] = []
+    for byte in name.utf8 {
+      if isPlain(byte) && byte != UInt8(ascii: "~") {
+        text.append(byte)
+      } else {
+        text += [UInt8(ascii: "~"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+      }
+    }
+    return String(decoding: text, as: UTF8.self)
   }
 }

@@ -24,7 +24,9 @@ package protocol ObjectStore: Sendable {
 
   /// Up to `limit` objects (1 to 1,000) whose keys begin with `prefix` and sort after `after`, in byte order.
   ///
-  /// An empty prefix lists everything. `isTruncated` says that more follow: call again with the last key.
+  /// An empty prefix lists everything. `isTruncated` says that more follow: call again with the last key. SeaweedFS
+  /// sorts folder by folder: where the name of a folder begins the name of its neighbour (`a/x`, `a-b`), its pages
+  /// are not in byte order, though still complete.
   func list(prefix: String, after: String?, limit: Int) throws(ObjectStoreError) -> ObjectListing
 
   /// Removes an object; removing one that is not there succeeds.
@@ -41,9 +43,10 @@ extension ObjectStore {
     while true {
       let page = try list(prefix: prefix, after: last, limit: 1000)
       found += page.objects
-      guard page.isTruncated, let next = page.objects.last?.key.name else { return found }
+      guard page.isTruncated, let next = page.objects.last?.key.name else { break }
       last = next
     }
+    return found.sorted { $0.key < $1.key }
   }
 }
 

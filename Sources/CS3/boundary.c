@@ -1,0 +1,283 @@
+// The boundary between libs3 and libcurl: libs3's calls to curl_easy_setopt and curl_easy_perform come here, since
+// the executable exports the two names and the dynamic linker looks there first.
+#define _GNU_SOURCE
+#include "boundary.h"
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+// libcurl's ABI, which never changes these numbers (https://curl.se/libcurl/abi.html); declared here so that no
+// particular flavour of libcurl's development files is needed.
+enum {
+  CURLE_OK = 0, CURLE_COULDNT_RESOLVE_PROXY = 5, CURLE_COULDNT_RESOLVE_HOST = 6, CURLE_COULDNT_CONNECT = 7,
+  CURLE_PARTIAL_FILE = 18, CURLE_OPERATION_TIMEDOUT = 28, CURLE_ABORTED_BY_CALLBACK = 42, CURLE_PEER_FAILED_VERIFICATION = 60,
+  CURLE_SSL_CACERT_BADFILE = 77, CURLE_SSL_ISSUER_ERROR = 83,
+  CURLOPT_LOW_SPEED_LIMIT = 19, CURLOPT_LOW_SPEED_TIME = 20, CURLOPT_NOBODY = 44, CURLOPT_UPLOAD = 46,
+  CURLOPT_FOLLOWLOCATION = 52, CURLOPT_SSL_VERIFYPEER = 64, CURLOPT_MAXREDIRS = 68, CURLOPT_CONNECTTIMEOUT = 78,
+  CURLOPT_SSL_VERIFYHOST = 81, CURLOPT_HTTP_VERSION = 84, CURLOPT_PROTOCOLS = 181, CURLOPT_REDIR_PROTOCOLS = 182,
+  CURLOPT_TCP_KEEPALIVE = 213,
+  CURLOPT_WRITEDATA = 10001, CURLOPT_URL = 10002, CURLOPT_READDATA = 10009, CURLOPT_ERRORBUFFER = 10010,
+  CURLOPT_HTTPHEADER = 10023, CURLOPT_HEADERDATA = 10029, CURLOPT_CUSTOMREQUEST = 10036, CURLOPT_CAINFO = 10065,
+  CURLOPT_SEEKDATA = 10168,
+  CURLOPT_WRITEFUNCTION = 20011, CURLOPT_READFUNCTION = 20012, CURLOPT_HEADERFUNCTION = 20079,
+  CURLOPT_SEEKFUNCTION = 20167,
+  CURLOPT_INFILESIZE_LARGE = 30115,
+  CURLINFO_RESPONSE_CODE = 0x200002, CURLINFO_FILETIME = 0x20000e,
+  CURL_HTTP_VERSION_1_1 = 2, CURLPROTO_HTTP = 1, CURLPROTO_HTTPS = 2,
+};
+#define CURL_READFUNC_ABORT 0x10000000
+
+struct curl_slist { char *data; struct curl_slist *next; };
+
+typedef int setopt_function(void *, int, ...);
+typedef int perform_function(void *);
+int curl_easy_setopt(void *handle, int option, ...);
+int curl_easy_perform(void *handle);
+
+static setopt_function *real_setopt;
+static perform_function *real_perform;
+static int (*real_getinfo)(void *, int, ...);
+static const char *(*real_strerror)(int);
+static _Thread_local cs3_call *current;
+
+#define MAX_HEADERS 48
+struct cs3_additions {
+  struct curl_slist lines[MAX_HEADERS];
+  int count, is_full;
+  char *url;
+};
+
+int cs3_bind_curl(void *libs3) {
+  // A handle's own libraries are searched, never the executable, so these are not ours.
+  real_setopt = (setopt_function *)dlsym(libs3, "curl_easy_setopt");
+  real_perform = (perform_function *)dlsym(libs3, "curl_easy_perform");
+  real_getinfo = (int (*)(void *, int, ...))dlsym(libs3, "curl_easy_getinfo");
+  real_strerror = (const char *(*)(int))dlsym(libs3, "curl_easy_strerror");
+  if (!real_setopt || !real_perform || !real_getinfo || !real_strerror) return 1;
+  return real_setopt == curl_easy_setopt || real_perform == curl_easy_perform;
+}
+
+int cs3_is_exported(void) {
+  return dlsym(RTLD_DEFAULT, "curl_easy_setopt") == (void *)curl_easy_setopt &&
+         dlsym(RTLD_DEFAULT, "curl_easy_perform") == (void *)curl_easy_perform;
+}
+
+void cs3_begin(cs3_call *call) { current = call; }
+void cs3_end(void) { current = NULL; }
+
+static char *copy(const char *text) {
+  char *made = strdup(text);
+  if (!made) abort();
+  return made;
+}
+
+void cs3_add_header(cs3_additions *additions, const char *line) {
+  if (additions->count == MAX_HEADERS) {
+    additions->is_full = 1;
+    return;
+  }
+  struct curl_slist *node = &additions->lines[additions->count++];
+  node->data = copy(line);
+  node->next = NULL;
+  if (node != additions->lines) node[-1].next = node;
+}
+
+void cs3_replace_url(cs3_additions *additions, const char *url) {
+  free(additions->url);
+  additions->url = copy(url);
+}
+
+// Someone else's call: goes, unchanged, to the libcurl that the caller's own library uses.
+static void *function_for(void *caller, const char *name, void *ours) {
+  Dl_info info;
+  if (dladdr(caller, &info) && info.dli_fname) {
+    void *library = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    void *found = library ? dlsym(library, name) : NULL;
+    if (library) dlclose(library);
+    if (found && found != ours) return found;
+  }
+  void *found = dlsym(RTLD_NEXT, name);
+  if (!found) abort();
+  return found;
+}
+
+int curl_easy_setopt(void *handle, int option, ...) {
+  va_list list;
+  va_start(list, option);
+  void *value = va_arg(list, void *);
+  va_end(list);
+  cs3_call *call = current;
+  if (!call) {
+    setopt_function *function =
+        (setopt_function *)function_for(__builtin_return_address(0), "curl_easy_setopt", (void *)curl_easy_setopt);
+    return function(handle, option, value);
+  }
+  call->setopt_calls++;
+  switch (option) {
+    case CURLOPT_URL: call->url = value; break;
+    case CURLOPT_HTTPHEADER: call->headers = value; break;
+    case CURLOPT_CUSTOMREQUEST: call->custom_method = value; break;
+    case CURLOPT_UPLOAD: call->is_upload = (int)(intptr_t)value; break;
+    case CURLOPT_NOBODY: call->is_head = (int)(intptr_t)value; break;
+    case CURLOPT_WRITEFUNCTION: call->write = (size_t (*)(char *, size_t, size_t, void *))value; break;
+    case CURLOPT_WRITEDATA: call->write_data = value; break;
+    // libs3 turns verification off and follows redirects with all our headers.
+    case CURLOPT_SSL_VERIFYPEER: value = (void *)1; break;
+    case CURLOPT_FOLLOWLOCATION: value = (void *)0; break;
+    default: break;
+  }
+  return real_setopt(handle, option, value);
+}
+
+static size_t on_header(char *bytes, size_t size, size_t count, void *data) {
+  cs3_call *call = data;
+  call->callbacks->header(call->callbacks->context, bytes, size * count);
+  return size * count;
+}
+
+// The upload is read from memory here, not by libs3, so that libcurl can rewind when a kept connection is gone.
+static size_t on_read(char *buffer, size_t size, size_t count, void *data) {
+  cs3_call *call = data;
+  size_t rest = call->body_count - call->body_position, room = size * count;
+  size_t taken = rest < room ? rest : room;
+  if (taken) memcpy(buffer, call->body + call->body_position, taken);
+  call->body_position += taken;
+  return taken;
+}
+
+static int on_seek(void *data, int64_t offset, int origin) {
+  cs3_call *call = data;
+  if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > call->body_count) return 1;
+  call->body_position = (size_t)offset;
+  return 0;
+}
+
+// Error answers are kept from libs3, whose parser trusts the number of elements in them.
+static size_t on_write(char *bytes, size_t size, size_t count, void *data) {
+  cs3_call *call = data;
+  size_t length = size * count;
+  long status = 0;
+  real_getinfo(call->handle, CURLINFO_RESPONSE_CODE, &status);
+  if (status < 200 || status > 299) {
+    call->callbacks->failure(call->callbacks->context, bytes, length);
+    return length;
+  }
+  if (!call->wants_body) return length;
+  if (length >= sizeof call->tail) {
+    memcpy(call->tail, bytes + length - sizeof call->tail, sizeof call->tail);
+    call->tail_count = sizeof call->tail;
+  } else {
+    size_t keep = sizeof call->tail - length;
+    if (keep > call->tail_count) keep = call->tail_count;
+    memmove(call->tail, call->tail + call->tail_count - keep, keep);
+    memcpy(call->tail + keep, bytes, length);
+    call->tail_count = keep + length;
+  }
+  return call->write(bytes, size, count, call->write_data);
+}
+
+static int is_dropped(const cs3_call *call, const char *line) {
+  if (!strncasecmp(line, "authorization:", 14) || !strncasecmp(line, "x-amz-", 6)) return 1;
+  return call->is_upload && (!strncasecmp(line, "content-length:", 15) || !strncasecmp(line, "transfer-encoding:", 18));
+}
+
+static int perform(cs3_call *call, void *handle, cs3_additions *additions) {
+  const char *method = call->custom_method ? call->custom_method
+                       : call->is_upload   ? "PUT"
+                       : call->is_head     ? "HEAD"
+                                           : "GET";
+  const char *composed[MAX_HEADERS];
+  int composed_count = 0;
+  for (struct curl_slist *line = call->headers; line; line = line->next) {
+    if (!line->data || is_dropped(call, line->data)) continue;
+    if (composed_count == MAX_HEADERS) return CURLE_ABORTED_BY_CALLBACK;
+    composed[composed_count++] = line->data;
+    cs3_add_header(additions, line->data);
+  }
+  cs3_request request = {method, call->url ? call->url : "", composed, composed_count};
+  if (call->callbacks->sign(call->callbacks->context, &request, additions)) return CURLE_ABORTED_BY_CALLBACK;
+  // A small body goes at once: waiting for "100 Continue" costs a round trip.
+  if (call->is_upload && call->body_count <= 1 << 20) cs3_add_header(additions, "Expect:");
+  if (additions->is_full) return CURLE_ABORTED_BY_CALLBACK;
+
+  call->handle = handle;
+  char reason[256] = "";
+  int failed = 0;
+#define SET(option, value) failed |= real_setopt(handle, option, value)
+  SET(CURLOPT_HTTPHEADER, additions->count ? additions->lines : NULL);
+  if (additions->url) SET(CURLOPT_URL, additions->url);
+  SET(CURLOPT_ERRORBUFFER, reason);
+  SET(CURLOPT_SSL_VERIFYPEER, 1L);
+  SET(CURLOPT_SSL_VERIFYHOST, 2L);
+  if (call->target->ca_file) SET(CURLOPT_CAINFO, call->target->ca_file);
+  SET(CURLOPT_FOLLOWLOCATION, 0L);
+  SET(CURLOPT_MAXREDIRS, 0L);
+  SET(CURLOPT_PROTOCOLS, call->target->is_secure ? (long)CURLPROTO_HTTPS : (long)CURLPROTO_HTTP);
+  SET(CURLOPT_REDIR_PROTOCOLS, (long)CURLPROTO_HTTPS);
+  SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  SET(CURLOPT_CONNECTTIMEOUT, call->target->connect_timeout_seconds);
+  SET(CURLOPT_LOW_SPEED_LIMIT, 64L);
+  SET(CURLOPT_LOW_SPEED_TIME, call->target->idle_timeout_seconds);
+  SET(CURLOPT_TCP_KEEPALIVE, 1L);
+  SET(CURLOPT_HEADERFUNCTION, on_header);
+  SET(CURLOPT_HEADERDATA, call);
+  SET(CURLOPT_WRITEFUNCTION, on_write);
+  SET(CURLOPT_WRITEDATA, call);
+  if (call->is_upload) {
+    SET(CURLOPT_READFUNCTION, on_read);
+    SET(CURLOPT_READDATA, call);
+    SET(CURLOPT_SEEKFUNCTION, on_seek);
+    SET(CURLOPT_SEEKDATA, call);
+    SET(CURLOPT_INFILESIZE_LARGE, (int64_t)call->body_count);
+  }
+  int code = CURLE_ABORTED_BY_CALLBACK;
+  if (failed) {
+    snprintf(reason, sizeof reason, "libcurl refused a setting");
+  } else {
+    code = real_perform(handle);
+    long status = 0, time = -1;
+    real_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+    real_getinfo(handle, CURLINFO_FILETIME, &time);
+    call->outcome->http_status = status;
+    call->outcome->modified = time;
+  }
+  // The handle outlives this frame in libs3's pool.
+  real_setopt(handle, CURLOPT_ERRORBUFFER, NULL);
+  real_setopt(handle, CURLOPT_HTTPHEADER, call->headers);
+  if (code != CURLE_OK) {
+    const char *text = reason[0] ? reason : real_strerror(code);
+    snprintf(call->outcome->text, sizeof call->outcome->text, "%s", text);
+  }
+  return code;
+}
+
+int curl_easy_perform(void *handle) {
+  cs3_call *call = current;
+  if (!call) {
+    perform_function *function =
+        (perform_function *)function_for(__builtin_return_address(0), "curl_easy_perform", (void *)curl_easy_perform);
+    return function(handle);
+  }
+  call->perform_calls++;
+  if (call->is_probe) return CURLE_ABORTED_BY_CALLBACK;
+  cs3_additions additions = {.count = 0};
+  int code = perform(call, handle, &additions);
+  for (int i = 0; i < additions.count; i++) free(additions.lines[i].data);
+  free(additions.url);
+  call->outcome->curl_code = code;
+  return code;
+}
+
+const char *cs3_outcome_text(const cs3_outcome *outcome) { return outcome->text; }
+int cs3_is_host_not_found(int code) {
+  return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY;
+}
+int cs3_is_connection_refused(int code) { return code == CURLE_COULDNT_CONNECT; }
+int cs3_is_timeout(int code) { return code == CURLE_OPERATION_TIMEDOUT; }
+int cs3_is_cut_short(int code) { return code == CURLE_PARTIAL_FILE; }
+int cs3_is_certificate_refused(int code) {
+  return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_ISSUER_ERROR;
+}

@@ -1,0 +1,34 @@
+#pragma once
+#include "CS3.h"
+
+// The call that the current thread is making. While there is one, libs3 is the only user of libcurl on the thread.
+typedef struct cs3_call {
+  const cs3_target *target;
+  const cs3_callbacks *callbacks;
+  cs3_outcome *outcome;
+  const uint8_t *body;
+  size_t body_count, body_position;
+  int wants_body;  // the answer's body is for libs3: an object or a listing
+  int is_probe;    // nothing is to be sent
+  int setopt_calls, perform_calls;
+
+  // What libs3 told libcurl.
+  void *handle;
+  const char *url, *custom_method;
+  int is_upload, is_head;
+  void *headers;
+  size_t (*write)(char *, size_t, size_t, void *);
+  void *write_data;
+
+  char tail[32];  // the last bytes of the body
+  size_t tail_count;
+} cs3_call;
+
+// Makes `call` the thread's current one and clears what it will record.
+void cs3_begin(cs3_call *call);
+void cs3_end(void);
+
+// Takes libcurl's functions from the library that `libs3` (a handle of dlopen) itself uses; 0 where all are there.
+int cs3_bind_curl(void *libs3);
+// Whether the dynamic linker would give any library our two functions.
+int cs3_is_exported(void);

@@ -1,0 +1,230 @@
+import CS3
+package import ObjectStore
+import Synchronization
+
+/// Objects in an S3 bucket, below a prefix, over libs3's blocking calls.
+///
+/// Calls may be made from several threads at once and never from Swift's cooperative pool. Nothing is tried twice
+/// here. Nothing is sent where libs3 cannot be held to our signature and certificate checks.
+package final class S3ObjectStore: ObjectStore {
+  package let url: String
+  package let bucket: String
+  private let settings: S3Settings
+  /// Empty, or ends with a slash.
+  private let root: String
+  private let isVirtual: Bool
+  private let requests = Atomic(0)
+  private let sent = Atomic(0)
+
+  /// Requests made since the beginning, failed ones too.
+  package var requestsMade: Int { requests.load(ordering: .relaxed) }
+  /// Bytes of objects uploaded since the beginning, failed uploads too.
+  package var bytesSent: Int { sent.load(ordering: .relaxed) }
+
+  /// Names the place; no request is made.
+  ///
+  /// `prefix` may be empty or follow the grammar of `ObjectKey`; slashes at its ends do not count.
+  package init(settings: S3Settings, bucket: String, prefix: String) throws(ObjectStoreError) {
+    guard Self.isBucketName(bucket) else {
+      throw ObjectStoreError(
+        .configuration, verb: "configure", object: "bucket \(bucket)",
+        cause: "not a bucket's name: 3 to 63 lower-case letters, digits, dots and hyphens")
+    }
+    var trimmed = prefix[...]
+    while trimmed.hasPrefix("/") { trimmed = trimmed.dropFirst() }
+    while trimmed.hasSuffix("/") { trimmed = trimmed.dropLast() }
+    if !trimmed.isEmpty {
+      guard (try? ObjectKey(String(trimmed))) != nil, trimmed.utf8.count <= 100 else {
+        throw ObjectStoreError(
+          .configuration, verb: "configure", object: "prefix \(trimmed)",
+          cause: "may hold only letters, digits, - . _ ~ and single slashes, and at most 100 of them")
+      }
+    }
+    self.settings = settings
+    self.bucket = bucket
+    root = trimmed.isEmpty ? "" : trimmed + "/"
+    url = "s3://\(bucket)" + (trimmed.isEmpty ? "" : "/\(trimmed)")
+    // A certificate for *.s3.amazonaws.com does not cover a bucket with a dot in its name.
+    let fitsHost = !bucket.utf8.contains(UInt8(ascii: ".")) || !settings.endpoint.isSecure
+    isVirtual = settings.addressing.map { $0 == .virtual } ?? (settings.endpoint.isAmazon && fitsHost)
+  }
+
+  @discardableResult
+  package func put(
+    _ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition
+  ) throws(ObjectStoreError) -> ETag {
+    var headers: [Header] = []
+    switch condition {
+    case .always: break
+    case .ifAbsent: headers.append(Header(name: "If-None-Match", value: "*"))
+    case .ifMatch(let tag): headers.append(Header(name: "If-Match", value: "\"\(tag.value)\""))
+    }
+    if let storageClass = settings.storageClass {
+      headers.append(Header(name: "x-amz-storage-class", value: storageClass))
+    }
+    sent.add(bytes.count, ordering: .relaxed)
+    let call = call(payload: bytes, extraHeaders: headers) { target, callbacks, outcome in
+      cs3_put(target, root + key.name, bytes, bytes.count, callbacks, outcome)
+    }
+    if let failure = failure(of: call, verb: "put", object: key.name) {
+      // Amazon's answer to If-Match where there is no object at all.
+      if case .ifMatch = condition, failure.code == .notFound {
+        throw ObjectStoreError(
+          .preconditionFailed, verb: "put", object: key.name, cause: "the object is gone")
+      }
+      throw failure
+    }
+    return ETag(unquoted(call.headers["etag"] ?? ""))
+  }
+
+  package func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {
+    if let range, range.isEmpty { return try nothing(of: key) }
+    let call = call { target, callbacks, outcome in
+      cs3_get(
+        target, root + key.name, UInt64(range?.lowerBound ?? 0), UInt64(range?.count ?? 0), callbacks, outcome
+      )
+    }
+    if call.outcome.http_status == 416, range != nil { return try nothing(of: key) }
+    if let failure = failure(of: call, verb: "get", object: key.name) { throw failure }
+    let etag = ETag(unquoted(call.headers["etag"] ?? ""))
+    guard let range else { return ObjectContent(bytes: call.received, etag: etag) }
+    // Status 206 tells a part from the whole, except with rclone; the header does everywhere.
+    guard let part = call.headers["content-range"] else {
+      let part = range.clamped(to: 0..<call.received.count)
+      return ObjectContent(bytes: Array(call.received[part]), etag: etag)
+    }
+    guard part.hasPrefix("bytes \(range.lowerBound)-"), call.received.count <= range.count else {
+      throw ObjectStoreError(
+        .damaged, verb: "get", object: key.name, cause: "another part of the object came back")
+    }
+    return ObjectContent(bytes: call.received, etag: etag)
+  }
+
+  /// The answer for a range that holds nothing, which S3 would refuse.
+  private func nothing(of key: ObjectKey) throws(ObjectStoreError) -> ObjectContent {
+    guard let info = try head(key) else {
+      throw ObjectStoreError(.notFound, verb: "get", object: key.name, cause: "no such object")
+    }
+    return ObjectContent(bytes: [], etag: info.etag)
+  }
+
+  package func head(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectInfo? {
+    let call = call { target, callbacks, outcome in cs3_head(target, root + key.name, callbacks, outcome) }
+    if let failure = failure(of: call, verb: "head", object: key.name) {
+      if failure.code == .notFound { return nil }
+      throw failure
+    }
+    guard let size = call.headers["content-length"].flatMap({ Int($0) }) else {
+      throw ObjectStoreError(.damaged, verb: "head", object: key.name, cause: "the store told no size")
+    }
+    return ObjectInfo(
+      key: key, size: size, etag: ETag(unquoted(call.headers["etag"] ?? "")), modified: call.outcome.modified)
+  }
+
+  package func list(prefix: String, after: String?, limit: Int) throws(ObjectStoreError) -> ObjectListing {
+    let shown = "\(url)/\(prefix)"
+    guard Self.isListable(prefix), Self.isListable(after ?? "") else {
+      throw ObjectStoreError(.invalidKey, verb: "list", object: shown, cause: "no object's key begins so")
+    }
+    let limit = min(max(limit, 1), 1000)
+    let call = call { target, callbacks, outcome in
+      cs3_list(
+        target, root + prefix, after.map { root + $0 }, Int32(limit), callbacks, outcome)
+    }
+    if let failure = failure(of: call, verb: "list", object: shown) { throw failure }
+    guard call.outcome.libs3_status == 0, call.outcome.is_whole != 0 else {
+      throw ObjectStoreError(
+        .damaged, verb: "list", object: shown, cause: "the store's answer is not a whole listing")
+    }
+    var objects: [ObjectInfo] = []
+    for entry in call.entries where entry.key.hasPrefix(root) {
+      // Objects that others put there under names of another kind are none of ours.
+      guard let key = try? ObjectKey(String(entry.key.dropFirst(root.count))) else { continue }
+      objects.append(ObjectInfo(key: key, size: entry.size, etag: ETag(entry.etag), modified: entry.modified))
+    }
+    let isTruncated = call.outcome.is_truncated != 0 || call.entries.count >= limit
+    if isTruncated, objects.isEmpty, let last = call.entries.last?.key, last.hasPrefix(root) {
+      return try list(prefix: prefix, after: String(last.dropFirst(root.count)), limit: limit)
+    }
+    return ObjectListing(objects: objects, isTruncated: isTruncated && !objects.isEmpty)
+  }
+
+  package func delete(_ key: ObjectKey) throws(ObjectStoreError) {
+    let call = call { target, callbacks, outcome in cs3_delete(target, root + key.name, callbacks, outcome) }
+    if let failure = failure(of: call, verb: "delete", object: key.name), failure.code != .notFound {
+      throw failure
+    }
+  }
+
+  /// Makes the bucket; one that is ours already is left as it is.
+  package func createBucket() throws(ObjectStoreError) {
+    let needsPlace = settings.endpoint.isAmazon && settings.region != "us-east-1"
+    let body =
+      needsPlace
+      ? "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>"
+        + "\(settings.region)</LocationConstraint></CreateBucketConfiguration>" : ""
+    let bytes = Array(body.utf8)
+    let call = call(payload: bytes, resourcePrefix: "") { target, callbacks, outcome in
+      cs3_create_bucket(target, bytes, bytes.count, callbacks, outcome)
+    }
+    if let failure = failure(of: call, verb: "create bucket", object: bucket) {
+      if S3Answer(call.failureBody).code == "BucketAlreadyOwnedByYou" { return }
+      throw failure
+    }
+  }
+}
+
+// MARK: - One call
+
+extension S3ObjectStore {
+  private typealias Body = (
+    UnsafePointer<cs3_target>, UnsafePointer<cs3_callbacks>, UnsafeMutablePointer<cs3_outcome>
+  ) -> Void
+
+  private func call(
+    payload: [UInt8]? = nil, extraHeaders: [Header] = [], resourcePrefix: String? = nil, _ body: Body
+  ) -> S3Call {
+    let call = S3Call(
+      settings: settings, resourcePrefix: resourcePrefix ?? (isVirtual ? "/\(bucket)" : ""), payload: payload,
+      extraHeaders: extraHeaders)
+    requests.add(1, ordering: .relaxed)
+    withTarget { target in
+      call.run { callbacks, outcome in body(target, callbacks, outcome) }
+    }
+    return call
+  }
+
+  private func withTarget(_ body: (UnsafePointer<cs3_target>) -> Void) {
+    settings.endpoint.host.withCString { host in
+      bucket.withCString { bucket in
+        withOptionalCString(settings.caBundle) { file in
+          var target = cs3_target(
+            host: host, bucket: bucket, is_secure: settings.endpoint.isSecure ? 1 : 0,
+            is_virtual: isVirtual ? 1 : 0,
+            ca_file: file, connect_timeout_seconds: settings.connectTimeout,
+            idle_timeout_seconds: settings.transferTimeout)
+          body(&target)
+        }
+      }
+    }
+  }
+
+  private func failure(of call: S3Call, verb: String, object: String) -> ObjectStoreError? {
+    S3Failure(call: call, settings: settings, bucket: bucket).error(verb: verb, object: object)
+  }
+
+  private static func isBucketName(_ name: String) -> Bool {
+    (3...63).contains(name.utf8.count) && name.utf8.first != UInt8(ascii: ".")
+      && name.utf8.first != UInt8(ascii: "-")
+      && name.utf8.allSatisfy { "abcdefghijklmnopqrstuvwxyz0123456789.-".utf8.contains($0) }
+  }
+
+  private static func isListable(_ prefix: String) -> Bool {
+    prefix.utf8.count <= 900 && prefix == percentEncoded(Array(prefix.utf8), keepingSlash: true)
+  }
+}
+
+private func withOptionalCString(_ text: String?, _ body: (UnsafePointer<CChar>?) -> Void) {
+  guard let text else { return body(nil) }
+  text.withCString(body)
+}

@@ -1,0 +1,151 @@
+import Foundation
+import ObjectStore
+import S3ObjectStore
+import TestSupport
+import Testing
+
+/// What goes over the wire, seen by a server that records it.
+@Suite struct S3RequestTests {
+  static let secret = "wJalrXUtnFEMI-SECRET"
+  static let token = "session-token-SECRET"
+
+  static func settings(_ host: String, signature: S3Settings.Signature = .v4) -> S3Settings {
+    S3Settings(
+      accessKey: "AKIAIOSFODNN7EXAMPLE", secretKey: secret, sessionToken: token,
+      endpoint: Endpoint(host: host, isSecure: false), signature: signature, storageClass: "STANDARD_IA",
+      connectTimeout: 2, transferTimeout: 1)
+  }
+
+  static func store(_ host: String, signature: S3Settings.Signature = .v4) throws -> S3ObjectStore {
+    try S3ObjectStore(settings: settings(host, signature: signature), bucket: "bucket", prefix: "p")
+  }
+
+  /// Header lines of a request, their names in lower case.
+  func headers(_ request: String) -> [String: String] {
+    var found: [String: String] = [:]
+    for line in request.components(separatedBy: "\r\n\r\n")[0].components(separatedBy: "\r\n").dropFirst() {
+      let parts = line.split(separator: ":", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
+      #expect(found.updateValue(parts[1], forKey: parts[0].lowercased()) == nil, "\(parts[0]) is sent twice")
+    }
+    return found
+  }
+
+  @Test func sendsAndSignsItsHeaders() throws {
+    let server = try ScriptedServer { _ in ScriptedServer.reply("200 OK", headers: ["ETag: \"tag\""]) }
+    let store = try Self.store(server.host)
+    #expect(try store.put(try key("a/b"), Array("hello".utf8), .ifAbsent) == ETag("tag"))
+    let request = try #require(server.requests.first)
+    #expect(request.hasPrefix("PUT /bucket/p/a/b HTTP/1.1\r\n") && request.hasSuffix("\r\n\r\nhello"))
+    let sent = headers(request)
+    #expect(sent["x-amz-security-token"] == Self.token && sent["x-amz-storage-class"] == "STANDARD_IA")
+    #expect(
+      sent["x-amz-content-sha256"] == "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
+    #expect(sent["if-none-match"] == "*" && sent["content-length"] == "5")
+    #expect(sent["expect"] == nil && sent["transfer-encoding"] == nil)
+    let names =
+      "SignedHeaders=host;if-none-match;x-amz-content-sha256;x-amz-date;x-amz-security-token;x-amz-storage-class,"
+    #expect(sent["authorization"]?.contains(names) == true)
+    #expect(sent["authorization"]?.hasPrefix("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/") == true)
+    #expect(store.requestsMade == 1 && store.bytesSent == 5)
+    _ = try store.put(try key("a/b"), [], .ifMatch(ETag("old")))
+    let second = headers(try #require(server.requests.last))
+    #expect(second["if-match"] == "\"old\"" && second["content-length"] == "0")
+  }
+
+  @Test func signsItsHeadersWithVersion2() throws {
+    let server = try ScriptedServer { _ in ScriptedServer.reply("200 OK") }
+    _ = try Self.store(server.host, signature: .v2).put(try key("a"), [1], .always)
+    let sent = headers(try #require(server.requests.first))
+    #expect(sent["authorization"]?.hasPrefix("AWS AKIAIOSFODNN7EXAMPLE:") == true)
+    #expect(sent["x-amz-security-token"] == Self.token && sent["x-amz-date"] != nil)
+  }
+
+  @Test func putsTheBucketIntoTheHostName() throws {
+    let server = try ScriptedServer { _ in ScriptedServer.reply("200 OK") }
+    let port = server.host.split(separator: ":")[1]
+    var settings = Self.settings("localhost:\(port)")
+    settings.addressing = .virtual
+    // Every name below localhost is this host (RFC 6761); libcurl keeps to that.
+    _ = try S3ObjectStore(settings: settings, bucket: "bucket", prefix: "").put(try key("a"), [1], .always)
+    let request = try #require(server.requests.first)
+    #expect(request.hasPrefix("PUT /a HTTP/1.1\r\n"))
+    #expect(headers(request)["host"] == "bucket.localhost:\(port)")
+  }
+
+  @Test func neverFollowsARedirect() throws {
+    let other = try ScriptedServer { _ in ScriptedServer.reply("200 OK") }
+    let server = try ScriptedServer { _ in
+      ScriptedServer.reply("307 Temporary Redirect", headers: ["Location: http://\(other.host)/bucket/p/a"])
+    }
+    for signature in [S3Settings.Signature.v4, .v2] {
+      let store = try Self.store(server.host, signature: signature)
+      let put = #expect(throws: ObjectStoreError.self) { try store.put(try key("a"), [1], .always) }
+      let get = #expect(throws: ObjectStoreError.self) { try store.get(try key("a")) }
+      #expect(put?.code == .wrongRegion && get?.code == .wrongRegion)
+    }
+    #expect(other.requests.isEmpty && server.requests.count == 4)
+  }
+
+  @Test func givesUpOnASilentServer() throws {
+    let server = try ScriptedServer { _ in .silence }
+    let store = try Self.store(server.host)
+    let begin = Date()
+    let error = #expect(throws: ObjectStoreError.self) { try store.put(try key("a"), [1], .always) }
+    #expect(error?.code == .timeout && error?.isTransient == true)
+    #expect(error?.description == "put a: \(server.host) did not answer in time")
+    #expect(Date().timeIntervalSince(begin) < 10)
+  }
+
+  @Test func saysWhenNobodyListens() throws {
+    let host = "127.0.0.1:\(Ports.closed())"
+    let store = try Self.store(host)
+    let begin = Date()
+    let error = #expect(throws: ObjectStoreError.self) { try store.get(try key("a")) }
+    #expect(error?.code == .unreachable && error?.description == "get a: could not connect to \(host)")
+    #expect(Date().timeIntervalSince(begin) < 2)
+  }
+
+  @Test func saysWhenAHostIsUnknown() throws {
+    let store = try Self.store("no-such-host.invalid")
+    let error = #expect(throws: ObjectStoreError.self) { try store.list(prefix: "", after: nil, limit: 1) }
+    #expect(error?.code == .hostNotFound)
+    #expect(error?.cause == "host no-such-host.invalid was not found; check S3_HOSTNAME and the network")
+  }
+
+  @Test func noticesAnAnswerCutShort() throws {
+    let server = try ScriptedServer { request in
+      if request.contains("?") {
+        return ScriptedServer.reply(
+          "200 OK", body: "<ListBucketResult><Contents><Key>p/a</Key><Size>1</Size></Contents>")
+      }
+      return .reply("HTTP/1.1 200 OK\r\nContent-Length: 100\r\nConnection: close\r\n\r\nshort")
+    }
+    let store = try Self.store(server.host)
+    let get = #expect(throws: ObjectStoreError.self) { try store.get(try key("a")) }
+    #expect(get?.code == .damaged)
+    let list = #expect(throws: ObjectStoreError.self) { try store.listAll(prefix: "") }
+    #expect(list?.code == .damaged)
+  }
+
+  @Test func takesNoErrorForSuccess() throws {
+    // libs3 2.0 takes an upload answered by "100 Continue" and a bare error for done.
+    let server = try ScriptedServer { _ in
+      .reply(
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    }
+    var settings = Self.settings(server.host)
+    settings.transferTimeout = 20
+    let store = try S3ObjectStore(settings: settings, bucket: "bucket", prefix: "")
+    for size in [10, 3 << 20] {
+      let error = #expect(throws: ObjectStoreError.self) {
+        try store.put(try key("a"), [UInt8](repeating: 7, count: size), .always)
+      }
+      #expect(error?.code == .serverError)
+    }
+  }
+
+  @Test func readsThePartOfAServerThatKnowsNoRanges() throws {
+    let server = try ScriptedServer { _ in ScriptedServer.reply("200 OK", body: "0123456789") }
+    #expect(try Self.store(server.host).get(try key("a"), range: 3..<5).bytes == Array("34".utf8))
+  }
+}

@@ -1,0 +1,90 @@
+import DirectoryObjectStore
+import Foundation
+import ObjectStore
+import S3ObjectStore
+import Synchronization
+import TestSupport
+import Testing
+
+/// Every store the contract is tested on.
+enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
+  case memory, directory, seaweedV4, seaweedV2, rclone, rcloneTLS
+
+  var testDescription: String { rawValue }
+
+  /// Those that can be had here.
+  static var available: [StoreKind] {
+    allCases.filter { Servers.areInstalled || $0 == .memory || $0 == .directory }
+  }
+
+  /// Those that keep to conditions.
+  static var conditional: [StoreKind] { available.filter { $0 != .rclone && $0 != .rcloneTLS } }
+
+  /// Those that speak S3.
+  static var remote: [StoreKind] { available.filter { $0 != .memory && $0 != .directory } }
+
+  /// An empty store of this kind.
+  func make() throws -> StoreUnderTest {
+    switch self {
+    case .memory: return StoreUnderTest(store: MemoryStore(), folder: nil)
+    case .directory:
+      let folder = try ScratchFolder()
+      return StoreUnderTest(store: try DirectoryObjectStore(path: folder.path + "/new/store"), folder: folder)
+    default:
+      let prefix = "some/\(UUID().uuidString).db"
+      return StoreUnderTest(
+        store: try S3ObjectStore(settings: settings(), bucket: try bucket(), prefix: prefix), folder: nil)
+    }
+  }
+
+  /// The bucket that the tests share; SeaweedFS lays out seven files for each.
+  func bucket() throws -> String {
+    try Self.made.withLock { made in
+      let host = try settings().endpoint.host
+      if made.insert(host).inserted {
+        try S3ObjectStore(settings: settings(), bucket: "contract", prefix: "").createBucket()
+      }
+      return "contract"
+    }
+  }
+  private static let made = Mutex<Set<String>>([])
+
+  /// What one of the S3 servers needs.
+  func settings(secretKey: String? = nil, caBundle: Bool = true) throws -> S3Settings {
+    switch self {
+    case .memory, .directory: throw ServerError(description: "not an S3 store")
+    case .seaweedV4, .seaweedV2:
+      return S3Settings(
+        accessKey: SeaweedServer.accessKey, secretKey: secretKey ?? SeaweedServer.secretKey,
+        endpoint: Endpoint(host: try SeaweedServer.shared().host, isSecure: false),
+        signature: self == .seaweedV2 ? .v2 : .v4)
+    case .rclone, .rcloneTLS:
+      let server = try RcloneServer.shared(tls: self == .rcloneTLS)
+      return S3Settings(
+        accessKey: RcloneServer.accessKey, secretKey: secretKey ?? RcloneServer.secretKey,
+        endpoint: Endpoint(host: server.host, isSecure: self == .rcloneTLS),
+        caBundle: caBundle ? server.caBundle : nil)
+    }
+  }
+}
+
+/// A store and what must live as long as it.
+struct StoreUnderTest {
+  let store: any ObjectStore
+  let folder: ScratchFolder?
+}
+
+func key(_ name: String) throws -> ObjectKey { try ObjectKey(name) }
+
+/// Runs `body` on so many threads at once and waits for all.
+func concurrently(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+  let group = DispatchGroup()
+  for index in 0..<count {
+    group.enter()
+    Thread {
+      body(index)
+      group.leave()
+    }.start()
+  }
+  group.wait()
+}

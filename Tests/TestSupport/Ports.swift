@@ -1,0 +1,76 @@
+import Foundation
+import Glibc
+
+/// Work with TCP ports of 127.0.0.1.
+package enum Ports {
+  /// Ports that nobody listens on, each with the one 10,000 above it free as well (SeaweedFS takes both).
+  ///
+  /// All lie below those that outgoing connections get.
+  package static func free(_ count: Int) -> [Int] {
+    var found: [Int] = []
+    while found.count < count {
+      let port = Int.random(in: 10000..<22000)
+      if !found.contains(port), isFree(port), isFree(port + 10000) { found.append(port) }
+    }
+    return found
+  }
+
+  /// A port that refuses connections.
+  package static func closed() -> Int { free(1).first ?? 1 }
+
+  /// Waits until an HTTP server answers on the port.
+  package static func waitForAnswer(_ port: Int, seconds: Double, request: String? = "GET / HTTP/1.0\r\n\r\n")
+    -> Bool
+  {
+    let deadline = Date().addingTimeInterval(seconds)
+    while Date() < deadline {
+      if answers(port, request: request) { return true }
+      usleep(50_000)
+    }
+    return false
+  }
+
+  static func address(_ port: Int) -> sockaddr_in {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(UInt16(port)).bigEndian
+    address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
+    return address
+  }
+
+  static func withAddress<Result>(_ port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result)
+    -> Result
+  {
+    var address = address(port)
+    return withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+  }
+
+  static func newSocket() -> Int32 {
+    socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+  }
+
+  private static func isFree(_ port: Int) -> Bool {
+    let descriptor = newSocket()
+    defer { close(descriptor) }
+    return withAddress(port) { bind(descriptor, $0, $1) } == 0
+  }
+
+  private static func answers(_ port: Int, request: String?) -> Bool {
+    let descriptor = newSocket()
+    defer { close(descriptor) }
+    guard withAddress(port, { connect(descriptor, $0, $1) }) == 0 else { return false }
+    guard let request else { return true }
+    var limit = timeval(tv_sec: 5, tv_usec: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    guard send(descriptor, request, request.utf8.count, Int32(MSG_NOSIGNAL)) > 0 else {
+      return false
+    }
+    var buffer = [UInt8](repeating: 0, count: 64)
+    let count = recv(descriptor, &buffer, buffer.count, 0)
+    return count > 5 && buffer.starts(with: "HTTP/".utf8)
+  }
+}

@@ -1,0 +1,40 @@
+import Foundation
+
+/// SeaweedFS with its S3 gateway, which takes signatures v2 and v4 and keeps to conditions.
+package final class SeaweedServer: Sendable {
+  package static let accessKey = "testkey"
+  package static let secretKey = "not-so-secret-seaweed"
+
+  /// `127.0.0.1:PORT` of the S3 gateway, without TLS.
+  package let host: String
+  private let process: ServerProcess
+
+  /// The one server of this process, started at first use.
+  package static func shared() throws -> SeaweedServer { try started.get() }
+  private static let started = Result { try SeaweedServer() }
+
+  private init() throws {
+    let ports = Ports.free(4)
+    let sockets = zip(["master", "volume", "filer", "s3"], ports).flatMap {
+      ["/tmp/seaweedfs-\($0)-\($1).sock", "/tmp/seaweedfs-\($0)-grpc-\($1 + 10000).sock"]
+    }
+    process = try ServerProcess(leftovers: sockets) { folder in
+      let configuration = """
+        {"identities":[{"name":"admin","credentials":[{"accessKey":"\(Self.accessKey)","secretKey":"\(Self.secretKey)"}],
+        "actions":["Admin","Read","Write","List","Tagging"]}]}
+        """
+      try configuration.write(toFile: "\(folder)/s3.json", atomically: true, encoding: .utf8)
+      try FileManager.default.createDirectory(atPath: "\(folder)/data", withIntermediateDirectories: true)
+      return [
+        Servers.program("weed"), "server", "-dir=\(folder)/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+        "-master.port=\(ports[0])", "-volume.port=\(ports[1])", "-filer", "-filer.port=\(ports[2])", "-s3",
+        "-s3.port=\(ports[3])", "-s3.config=\(folder)/s3.json", "-master.volumeSizeLimitMB=256",
+        "-volume.max=100",
+      ]
+    }
+    host = "127.0.0.1:\(ports[3])"
+    guard Ports.waitForAnswer(ports[3], seconds: 60) else {
+      throw ServerError(description: "SeaweedFS did not answer: \(process.log)")
+    }
+  }
+}
