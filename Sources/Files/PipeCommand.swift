@@ -1,4 +1,3 @@
-package import Bytes
 internal import Glibc
 
 /// A shell command at the other end of a pipe.

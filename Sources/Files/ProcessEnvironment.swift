@@ -52,7 +52,7 @@ package enum ProcessEnvironment {
   /// Times used so far. The corresponding C functions are `clock_gettime` and `getrusage`.
   package static var times: Times {
     var usage = rusage()
-    _ = getrusage(RUSAGE_SELF, &usage)
+    _ = getrusage(RUSAGE_SELF.rawValue, &usage)
     var now = timespec()
     clock_gettime(CLOCK_MONOTONIC, &now)
     func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }

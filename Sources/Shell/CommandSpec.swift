@@ -1,5 +1,5 @@
 /// What the table knows of a dot-command: its name and its words in `.help`.
-package struct CommandSpec: Sendable {
+package struct CommandSpec: Equatable, Sendable {
   package let name: String
   /// Length of the shortest prefix that stands for the name.
   package let shortest: Int

@@ -1,3 +1,5 @@
+internal import SQLite
+
 /// All dot-commands, in the order of `.help`.
 package struct CommandTable {
   /// Commands of sqlite3.
@@ -18,19 +20,28 @@ package struct CommandTable {
   }
 
   /// Lines of help that `pattern` asks for; empty where nothing matches.
+  ///
+  /// Commands that sqlite3 does not have stand apart, at the end.
   package func help(_ pattern: String?) -> [String] {
-    let own = Self.help(pattern, of: commands.map { $0.spec }.filter { !$0.isHidden })
-    let added = Self.help(pattern, of: extras.map { $0.spec }.filter { !$0.isHidden })
-    let isListing = pattern == nil || pattern == "0" || Self.isAll(pattern ?? "")
-    guard isListing, !added.isEmpty else { return own + added }
-    return own + ["", "Mirror to S3:"] + added
+    let own = commands.map { $0.spec }.filter { !$0.isHidden }
+    let added = extras.map { $0.spec }.filter { !$0.isHidden }
+    guard let pattern else { return Self.list(own.map { [$0.headline] }, added.map { [$0.headline] }) }
+    if pattern.hasPrefix("0") || ["-a", "-all", "--all"].contains(pattern) {
+      return Self.list(own.map { $0.lines }, added.map { $0.lines })
+    }
+    let named = (own + added).filter { TextPattern.glob(".\(pattern)*", $0.headline) }
+    if named.count == 1 { return named[0].lines }
+    if !named.isEmpty {
+      return Self.list(
+        named.filter { own.contains($0) }.map { [$0.headline] },
+        named.filter { !own.contains($0) }.map { [$0.headline] })
+    }
+    return (own + added).filter { spec in spec.lines.contains { TextPattern.like("%\(pattern)%", $0) } }
+      .flatMap { $0.lines }
   }
 
-  private static func isAll(_ pattern: String) -> Bool { ["-a", "-all", "--all"].contains(pattern) }
-
-  private static func help(_ pattern: String?, of specs: [CommandSpec]) -> [String] {
-    guard let pattern, pattern != "0" || pattern.isEmpty else { return specs.map { $0.headline } }
-    if isAll(pattern) || pattern == "0" { return specs.flatMap { $0.lines } }
-    return []
+  private static func list(_ own: [[String]], _ added: [[String]]) -> [String] {
+    let own = own.flatMap { $0 }
+    return added.isEmpty ? own : own + ["", "Commands that sqlite3 does not have:"] + added.flatMap { $0 }
   }
 }

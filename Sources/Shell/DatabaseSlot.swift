@@ -18,6 +18,12 @@ package final class DatabaseSlot {
   private var slots = [Slot](repeating: Slot(), count: most)
   /// How databases are opened.
   package var flags: Connection.OpenFlags = [.readWrite, .create]
+  /// Opens databases for reading only from now on.
+  package func setReadOnly() {
+    flags.subtract([.readWrite, .create])
+    flags.insert(.readOnly)
+  }
+
   /// The VFS to open with; nil for the default.
   package var vfs: String?
   /// What is done to each new connection before anybody else sees it.

@@ -1,5 +1,3 @@
-package import Bytes
-
 /// C escapes in words.
 package enum Escapes {
   /// Replaces `\n`, `\t`, `\101` and their like; a NUL ends the word, as it ends a C string.
@@ -37,7 +35,9 @@ package enum Escapes {
     UInt8(ascii: "v"): 11, UInt8(ascii: "f"): 12, UInt8(ascii: "r"): 13,
   ]
 
-  private static func isOctal(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "7") }
+  private static func isOctal(_ byte: UInt8) -> Bool {
+    byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "7")
+  }
 
   /// A text as a C string literal shows it, without the quotes.
   package static func literal(_ text: [UInt8]) -> [UInt8] {

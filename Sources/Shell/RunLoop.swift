@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Render
 
 /// Reads lines, gathers them into statements and runs them.
 struct RunLoop {

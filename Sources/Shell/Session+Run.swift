@@ -1,6 +1,6 @@
-package import Bytes
+internal import Bytes
 internal import Files
-package import SQLite
+internal import SQLite
 
 /// How a dot-command ended.
 package enum CommandOutcome: Sendable { case done, failed, quit }
@@ -103,7 +103,7 @@ extension Session {
       inputDidComplete()
       return 0
     } catch let failure as SQLFailure {
-      errors.print("Error: in \(failure.phase == .prepare ? "prepare" : "stepping"), \(failure.message)")
+      errors.print("Error: \(failure.phase == .prepare ? "in prepare" : "stepping"), \(failure.message)")
       return failure.code
     }
   }

@@ -1,5 +1,5 @@
-package import Bytes
-internal import Render
+internal import Bytes
+package import Render
 package import SQLite
 
 /// Runs the statements of a text one after the other and writes their rows.

@@ -1,5 +1,3 @@
-package import Bytes
-
 /// The words of a dot-command, taken one after the other.
 ///
 /// At most 52 words are read, the command's name among them. `"…"` takes C escapes, as bare words do;
@@ -38,7 +36,9 @@ package struct Words {
     rest = rest.dropFirst()
     var end = rest.startIndex
     while end < rest.endIndex && rest[end] != quote {
-      if rest[end] == UInt8(ascii: "\\") && quote == UInt8(ascii: "\"") && end + 1 < rest.endIndex { end += 1 }
+      if rest[end] == UInt8(ascii: "\\") && quote == UInt8(ascii: "\"") && end + 1 < rest.endIndex {
+        end += 1
+      }
       end += 1
     }
     let word = rest[..<end]
