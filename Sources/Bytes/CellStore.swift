@@ -15,11 +15,13 @@ package final class CellStore {
     package let isMultiLine: Bool
   }
 
-  /// Adds a cell; `wrap` is the widest line in characters, 0 for no limit. At most `lines` lines are kept.
+  /// Adds a cell.
+  ///
+  /// `wrap` is the widest line in characters, 0 for no limit; at most `lines` lines are kept.
   package func add(
     _ text: UnsafePointer<UInt8>, _ count: Int, wrap: Int, wordWrap: Bool, lines most: Int = .max
   ) -> Extent {
-    if wrap == 0 || count <= wrap, isPrintableASCII(text, count) {
+    if wrap == 0 || count < wrap || (count == wrap && !wordWrap), isPrintableASCII(text, count) {
       begin(length: count, width: count, isLast: true)
       store.append(UnsafeRawPointer(text), count)
       return Extent(width: count, isMultiLine: false)
@@ -50,7 +52,9 @@ package final class CellStore {
     line.removeAll()
     line.append(decimal: number)
     let count = line.count
-    guard wrap == 0 || count <= wrap else { return add(line.bytes, wrap: wrap, wordWrap: wordWrap) }
+    guard wrap == 0 || count < wrap || (count == wrap && !wordWrap) else {
+      return add(line.bytes, wrap: wrap, wordWrap: wordWrap)
+    }
     begin(length: count, width: count, isLast: true)
     store.append(line)
     return Extent(width: count, isMultiLine: false)
@@ -150,12 +154,14 @@ package final class CellStore {
         break
       }
     }
-    if wordWrap && end < count && width >= limit { end = wordEnd(text, start, end) }
+    let breakAt = wordWrap && width >= limit ? wordEnd(text, start, end, of: count) : nil
+    if let breakAt { end = breakAt }
     width = copyLine(text, start, end, limit)
     at = end
-    if wordWrap && width >= 0 && end < count && text[end] >= 0x20 {
-      while at < count && isSpace(text[at]) { at += 1 }
-    } else if at < count && text[at] < 0x20 {
+    if breakAt != nil {
+      while at < count && text[at] == 0x20 { at += 1 }
+    }
+    if at < count && text[at] < 0x20 {
       at += text[at] == 0x0d && at + 1 < count && text[at + 1] == 0x0a ? 2 : 1
     }
     return width
@@ -178,11 +184,10 @@ package final class CellStore {
     return width
   }
 
-  /// Where to break a line of `start..<end` so that words stay whole; `end` where there is no good place in
-  /// its second half.
-  private func wordEnd(_ text: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> Int {
+  /// Where to break a line of `start..<end` so that words stay whole; nil where its second half has no good
+  /// place for it.
+  private func wordEnd(_ text: UnsafePointer<UInt8>, _ start: Int, _ end: Int, of count: Int) -> Int? {
     let half = start + (end - start) / 2
-    if isSpace(text[end]) { return end }
     var at = end
     while at > half {
       if isSpace(text[at - 1]) { return at }
@@ -190,10 +195,11 @@ package final class CellStore {
     }
     at = end
     while at > half {
-      if isWordByte(text[at - 1]) != isWordByte(text[at]) && text[at] & 0xc0 != 0x80 { return at }
+      let next = at < count ? text[at] : 0
+      if isWordByte(text[at - 1]) != isWordByte(next) && next & 0xc0 != 0x80 { return at }
       at -= 1
     }
-    return end
+    return nil
   }
 
   private func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (byte >= 0x09 && byte <= 0x0d) }

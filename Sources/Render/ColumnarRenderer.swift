@@ -61,7 +61,7 @@ struct ColumnarRenderer: RowRenderer {
   private mutating func beginColumns(_ statement: Statement) {
     for index in 0..<statement.columnCount {
       let wanted = index < options.widths.count ? options.widths[index] : 0
-      let wrap = wanted == 0 ? max(options.style.wrap, 0) : abs(wanted)
+      let wrap = abs(wanted == 0 ? options.style.wrap : wanted)
       let extent = names.add(
         Array(statement.columnName(at: index).utf8), wrap: wrap, wordWrap: options.style.wordWrap,
         lines: 1)

@@ -16,7 +16,8 @@ import Testing
   /// An SQL expression for a text of words, blanks, tabs, line breaks and the like.
   static func text(_ random: inout Seeded) -> String {
     let parts = [
-      "the", "quick", "a", "lazy_dog", "1234567890", "é", "日本", " ", " ", " ", "  ", "-", ".", ",", "'||char(9)||'",
+      "the", "quick", "a", "lazy_dog", "1234567890", "é", "日本", " ", " ", " ", "  ", "-", ".", ",",
+      "'||char(9)||'",
       "'||char(10)||'", "'||char(13)||'", "'||char(13,10)||'", "'||char(1)||'", "'||char(127)||'", "x",
       "'||cast(x'c3a9a9ff80' as text)||'",
     ]
@@ -32,17 +33,20 @@ import Testing
     let style = ColumnStyle(wrap: wrap, wordWrap: seed % 2 == 1, quote: seed % 4 >= 2)
     var rendering = Rendering()
     rendering.mode(
-      mode, "--wrap \(style.wrap) --wordwrap \(style.wordWrap ? "on" : "off") \(style.quote ? "--quote" : "--noquote")",
+      mode,
+      "--wrap \(style.wrap) --wordwrap \(style.wordWrap ? "on" : "off") \(style.quote ? "--quote" : "--noquote")",
       style: style)
     rendering.headers(seed % 5 != 0)
     if seed % 3 == 0 {
-      rendering.widths((0..<Int.random(in: 1...4, using: &random)).map { _ in Int.random(in: -12...12, using: &random) })
+      rendering.widths(
+        (0..<Int.random(in: 1...4, using: &random)).map { _ in Int.random(in: -12...12, using: &random) })
     }
     let queries = (0..<12).map { _ in
       let rows = (0..<Int.random(in: 1...5, using: &random)).map { _ in
         "(\(Self.text(&random)),\(Self.text(&random)),\(Int.random(in: -100000...100000, using: &random)))"
       }
-      return "with t(\"some longer name\",a,\"tab\tbed\nname\") as (values\(rows.joined(separator: ","))) select * from t"
+      return
+        "with t(\"some longer name\",a,\"tab\tbed\nname\") as (values\(rows.joined(separator: ","))) select * from t"
     }
     for query in queries { try rendering.expectSame([query]) }
   }
@@ -66,7 +70,8 @@ import Testing
   func takesStyles(arguments: String, mode: OutputMode) throws {
     let styles = [
       "--wrap 5": ColumnStyle(wrap: 5), "--ww --wrap 8": ColumnStyle(wrap: 8, wordWrap: true),
-      "--quote": ColumnStyle(wrap: 60, quote: true), "--wrap -5": ColumnStyle(wrap: -5), "--wrap 0": ColumnStyle(),
+      "--quote": ColumnStyle(wrap: 60, quote: true), "--wrap -5": ColumnStyle(wrap: -5),
+      "--wrap 0": ColumnStyle(),
     ]
     var rendering = Rendering(ModeTests.setup)
     rendering.mode(mode, arguments, style: styles[arguments])

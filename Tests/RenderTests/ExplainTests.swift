@@ -36,7 +36,8 @@ import Testing
     rendering.set(".explain on") { $0.mode = .explain }
     rendering.set(".nullvalue NIL") { $0.nullValue = Array("NIL".utf8) }
     try rendering.expectSame([
-      "select 1,2,3,4,5,6,7,8,9", "select 'abcdefghijklmnopqrstu','éé',null", "select null as \"a long name\",1",
+      "select 1,2,3,4,5,6,7,8,9", "select 'abcdefghijklmnopqrstu','éé',null",
+      "select null as \"a long name\",1",
       "explain select 1",
     ])
   }

@@ -56,7 +56,9 @@ import Testing
     rendering.mode(.csv)
     rendering.set(".separator \"\(separator)\"") { $0.columnSeparator = Array(separator.utf8) }
     let cells = (1...130).map { "'x'||char(\($0)),char(\($0))" }
-    try rendering.expectSame(["select " + cells.joined(separator: ","), "select 'a','ab','xaby','b',',',10,2"])
+    try rendering.expectSame([
+      "select " + cells.joined(separator: ","), "select 'a','ab','xaby','b',',',10,2",
+    ])
   }
 
   @Test(arguments: [OutputMode.json, .tcl, .html, .insert, .quote, .line, .box])
@@ -80,7 +82,9 @@ import Testing
   @Test func findsAStandInForLineBreaks() throws {
     var rendering = Rendering()
     rendering.mode(.insert)
-    let texts = ["\\n", "\\n\\012", "\\n\\012(\\n0)", "\\r", "\\r\\015", "\\r\\015(\\r0)\\n", "\\n(\\n0)", ""]
+    let texts = [
+      "\\n", "\\n\\012", "\\n\\012(\\n0)", "\\r", "\\r\\015", "\\r\\015(\\r0)\\n", "\\n(\\n0)", "",
+    ]
     let ends = ["char(10)", "char(13)", "char(13,10)"]
     let cells = texts.flatMap { text in ends.map { "'\(text)'||\($0)||''''" } }
     try rendering.expectSame(["select " + cells.joined(separator: ",")])
@@ -91,8 +95,10 @@ import Testing
     var rendering = Rendering()
     rendering.mode(mode)
     let numbers = [
-      "1e15", "1e16", "123456789012345678.0", "0.1+0.2", "1.0/3", "1e-5", "4.9e-324", "1.7976931348623157e308",
-      "-1.5", "100.0", "1e999", "-1e999", "9223372036854775807", "-0.0", "2.5e-10", "12345.678", "1e22", "1e23",
+      "1e15", "1e16", "123456789012345678.0", "0.1+0.2", "1.0/3", "1e-5", "4.9e-324",
+      "1.7976931348623157e308",
+      "-1.5", "100.0", "1e999", "-1e999", "9223372036854775807", "-0.0", "2.5e-10", "12345.678", "1e22",
+      "1e23",
     ]
     try rendering.expectSame(["select " + numbers.joined(separator: ",")])
   }
