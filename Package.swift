@@ -62,7 +62,7 @@ let package = Package(
 
     // 1: one outside thing each, or pure values
     unsafeTarget("Bytes", ["CXXHash"]),
-    unsafeTarget("Files", []),
+    unsafeTarget("Files", ["Bytes"]),
     unsafeTarget("Compression", ["CZstd"]),
     unsafeTarget("Digest", ["CNettle"]),
     unsafeTarget("SQLite", ["CSQLite", "Bytes"]),

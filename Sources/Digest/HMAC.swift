@@ -1,0 +1,21 @@
+import CNettle
+
+/// The 32-byte HMAC-SHA256 of `message` under `key`.
+package func hmacSHA256(key: [UInt8], message: [UInt8]) -> [UInt8] {
+  var state = hmac_sha256_ctx()
+  nettle_hmac_sha256_set_key(&state, key.count, key)
+  nettle_hmac_sha256_update(&state, message.count, message)
+  var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_SIZE))
+  nettle_hmac_sha256_digest(&state, digest.count, &digest)
+  return digest
+}
+
+/// The 20-byte HMAC-SHA1 of `message` under `key`; only S3's old signature version asks for it.
+package func hmacSHA1(key: [UInt8], message: [UInt8]) -> [UInt8] {
+  var state = hmac_sha1_ctx()
+  nettle_hmac_sha1_set_key(&state, key.count, key)
+  nettle_hmac_sha1_update(&state, message.count, message)
+  var digest = [UInt8](repeating: 0, count: Int(SHA1_DIGEST_SIZE))
+  nettle_hmac_sha1_digest(&state, digest.count, &digest)
+  return digest
+}

@@ -1,0 +1,147 @@
+import Glibc
+
+/// An open file, read and written at offsets; closed when the last reference goes.
+///
+/// Calls may be made from several threads at once: no file position is shared. Never open a SQLite database or its
+/// `-shm` file with it, since closing any descriptor of those drops SQLite's locks in this process.
+package final class File: Sendable {
+  /// How a file is opened.
+  package enum Mode: Sendable {
+    /// For reading; it must exist.
+    case read
+    /// For reading and writing; it must exist.
+    case readWrite
+    /// For reading and writing; made where it does not exist.
+    case create
+    /// For reading and writing; it must not exist yet.
+    case createNew
+
+    var flags: Int32 {
+      switch self {
+      case .read: O_RDONLY
+      case .readWrite: O_RDWR
+      case .create: O_RDWR | O_CREAT
+      case .createNew: O_RDWR | O_CREAT | O_EXCL
+      }
+    }
+  }
+
+  package let path: String
+  private let descriptor: Int32
+
+  /// Opens the file; a new one gets `permissions` less the process's mask.
+  ///
+  /// The corresponding C function is `open`.
+  package init(_ path: String, _ mode: Mode, permissions: UInt32 = 0o666) throws(FilesError) {
+    let opened = retrying { open(path, mode.flags | O_CLOEXEC, mode_t(permissions)) }
+    guard opened >= 0 else {
+      throw FilesError(.current, verb: mode.flags & O_CREAT == 0 ? "open" : "create", object: path)
+    }
+    self.path = path
+    descriptor = opened
+  }
+
+  deinit { _ = close(descriptor) }
+
+  /// Up to `count` bytes from `offset`; fewer only where the file ends.
+  ///
+  /// The corresponding C function is `pread`.
+  package func read(at offset: Int, count: Int) throws(FilesError) -> [UInt8] {
+    var failure: Errno?
+    let bytes = [UInt8](unsafeUninitializedCapacity: max(count, 0)) { buffer, filled in
+      failure = fill(UnsafeMutableRawBufferPointer(buffer), from: offset, counting: &filled)
+    }
+    if let failure { throw FilesError(failure, verb: "read", object: path) }
+    return bytes
+  }
+
+  /// Fills `buffer` from `offset` and returns how many bytes were there; fewer than it holds only where the file ends.
+  package func read(into buffer: inout [UInt8], at offset: Int) throws(FilesError) -> Int {
+    var filled = 0
+    let failure = buffer.withUnsafeMutableBytes { fill($0, from: offset, counting: &filled) }
+    if let failure { throw FilesError(failure, verb: "read", object: path) }
+    return filled
+  }
+
+  /// The whole file.
+  package func readAll() throws(FilesError) -> [UInt8] { try read(at: 0, count: size()) }
+
+  private func fill(
+    _ buffer: UnsafeMutableRawBufferPointer, from offset: Int, counting filled: inout Int
+  ) -> Errno? {
+    guard let start = buffer.baseAddress else { return nil }
+    while filled < buffer.count {
+      let done = filled
+      let got = retrying { pread(descriptor, start + done, buffer.count - done, off_t(offset + done)) }
+      if got < 0 { return .current }
+      if got == 0 { return nil }
+      filled += got
+    }
+    return nil
+  }
+
+  /// Writes all of `bytes` at `offset`, beyond the end too.
+  ///
+  /// The corresponding C function is `pwrite`.
+  package func write(_ bytes: some Collection<UInt8>, at offset: Int) throws(FilesError) {
+    let direct = bytes.withContiguousStorageIfAvailable { store(UnsafeRawBufferPointer($0), at: offset) }
+    let failure = direct ?? Array(bytes).withUnsafeBytes { store($0, at: offset) }
+    if let failure { throw FilesError(failure, verb: "write", object: path) }
+  }
+
+  private func store(_ buffer: UnsafeRawBufferPointer, at offset: Int) -> Errno? {
+    guard let start = buffer.baseAddress else { return nil }
+    var done = 0
+    while done < buffer.count {
+      let wrote = retrying { pwrite(descriptor, start + done, buffer.count - done, off_t(offset + done)) }
+      if wrote < 0 { return .current }
+      done += wrote
+    }
+    return nil
+  }
+
+  /// Length in bytes.
+  package func size() throws(FilesError) -> Int { try info().size }
+
+  /// What the system knows of the open file, whatever its name is now.
+  ///
+  /// The corresponding C function is `fstat`.
+  package func info() throws(FilesError) -> FileInfo {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw FilesError(.current, verb: "examine", object: path) }
+    return FileInfo(status)
+  }
+
+  /// Cuts or lengthens the file.
+  ///
+  /// The corresponding C function is `ftruncate`.
+  package func truncate(to size: Int) throws(FilesError) {
+    guard retrying({ ftruncate(descriptor, off_t(size)) }) == 0 else {
+      throw FilesError(.current, verb: "truncate", object: path)
+    }
+  }
+
+  /// Waits until everything written is on the device.
+  ///
+  /// The corresponding C function is `fsync`.
+  package func sync() throws(FilesError) {
+    guard retrying({ fsync(descriptor) }) == 0 else { throw FilesError(.current, verb: "sync", object: path) }
+  }
+
+  /// Waits for the advisory lock on this open file; it goes when the file is closed.
+  ///
+  /// The corresponding C function is `flock`.
+  package func lock() throws(FilesError) {
+    guard retrying({ flock(descriptor, LOCK_EX) }) == 0 else {
+      throw FilesError(.current, verb: "lock", object: path)
+    }
+  }
+}
+
+/// Repeats a system call that a signal interrupted.
+func retrying<Count: FixedWidthInteger & SignedInteger>(_ call: () -> Count) -> Count {
+  while true {
+    let result = call()
+    if result >= 0 || errno != EINTR { return result }
+  }
+}

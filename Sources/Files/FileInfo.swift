@@ -1,0 +1,34 @@
+import Glibc
+
+/// What the system knows of a file or folder without reading it.
+package struct FileInfo: Hashable, Sendable {
+  /// Length in bytes.
+  package let size: Int
+  /// Time of the last change of content, in nanoseconds since 1970.
+  package let modifiedNs: Int64
+  package let inode: UInt64
+  package let device: UInt64
+  package let isFolder: Bool
+
+  init(_ status: stat) {
+    size = Int(status.st_size)
+    modifiedNs = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+    inode = UInt64(status.st_ino)
+    device = UInt64(status.st_dev)
+    isFolder = status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// Asks for the file at `path`; nil where there is none.
+  ///
+  /// The corresponding C function is `stat`.
+  package static func of(_ path: String) throws(FilesError) -> FileInfo? {
+    var status = stat()
+    if stat(path, &status) == 0 { return FileInfo(status) }
+    let failure = Errno.current
+    if failure == .noEntry || failure == .notDirectory { return nil }
+    throw FilesError(failure, verb: "examine", object: path)
+  }
+
+  /// Whether anything is at `path`; false also where the path may not be examined.
+  package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+}

@@ -1,0 +1,31 @@
+package import Bytes
+package import Files
+
+/// Lines of a file or pipe.
+package final class StreamLines: LineSource {
+  private let reader: StreamReader
+
+  package init(_ reader: StreamReader) { self.reader = reader }
+
+  package func appendLine(to buffer: ByteBuffer, isContinuation: Bool) -> Bool {
+    reader.appendLine(to: buffer)
+  }
+}
+
+/// Lines typed at the prompt.
+final class PromptedLines: LineSource {
+  private let terminal: any TerminalInput
+  private let input: InputState
+
+  init(_ terminal: any TerminalInput, _ input: InputState) {
+    self.terminal = terminal
+    self.input = input
+  }
+
+  func appendLine(to buffer: ByteBuffer, isContinuation: Bool) -> Bool {
+    let prompt = isContinuation ? input.continuationPrompt : input.prompt
+    guard let line = terminal.readLine(prompt: prompt) else { return false }
+    buffer.append(line)
+    return true
+  }
+}
