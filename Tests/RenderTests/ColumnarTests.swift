@@ -34,7 +34,8 @@ import Testing
     var rendering = Rendering()
     rendering.mode(
       mode,
-      "--wrap \(style.wrap) --wordwrap \(style.wordWrap ? "on" : "off") \(style.quote ? "--quote" : "--noquote")",
+      "--wrap \(style.wrap) --wordwrap \(style.wordWrap ? "on" : "off")"
+        + (style.quote ? " --quote" : " --noquote"),
       style: style)
     rendering.headers(seed % 5 != 0)
     if seed % 3 == 0 {
@@ -45,8 +46,8 @@ import Testing
       let rows = (0..<Int.random(in: 1...5, using: &random)).map { _ in
         "(\(Self.text(&random)),\(Self.text(&random)),\(Int.random(in: -100000...100000, using: &random)))"
       }
-      return
-        "with t(\"some longer name\",a,\"tab\tbed\nname\") as (values\(rows.joined(separator: ","))) select * from t"
+      return "with t(\"some longer name\",a,\"tab\tbed\nname\") as (values\(rows.joined(separator: ",")))"
+        + " select * from t"
     }
     for query in queries { try rendering.expectSame([query]) }
   }

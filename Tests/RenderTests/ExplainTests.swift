@@ -6,7 +6,8 @@ import Testing
     create table t(a,b);
     create index ta on t(a);
     create table u(x integer primary key, y text);
-    create trigger tr after insert on t begin update u set y=new.a where x=new.b; delete from u where x<0; end;
+    create trigger tr after insert on t begin update u set y=new.a where x=new.b;
+      delete from u where x<0; end;
     create view v as select a,count(*) as n from t group by a;
     """
   static let statements = [
