@@ -62,7 +62,7 @@ let package = Package(
 
     // 1: one outside thing each, or pure values
     unsafeTarget("Bytes", ["CXXHash"]),
-    unsafeTarget("Files", []),
+    unsafeTarget("Files", ["Bytes"]),
     unsafeTarget("Compression", ["CZstd"]),
     unsafeTarget("Digest", ["CNettle"]),
     unsafeTarget("SQLite", ["CSQLite", "Bytes"]),
@@ -105,7 +105,7 @@ let package = Package(
       name: "sqlite3-cloud-s3",
       dependencies: [
         "Shell", "DotCommands", "Mirror", "Restore", "ObjectStore", "S3ObjectStore",
-        "DirectoryObjectStore", "LineReader", "SQLite", "Files",
+        "DirectoryObjectStore", "LineReader", "SQLite", "Files", "Bytes",
       ],
       swiftSettings: safe, linkerSettings: exportsCurlBoundary),
 

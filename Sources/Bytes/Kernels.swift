@@ -88,4 +88,16 @@ package enum Kernels {
     }
     return (first, second)
   }
+
+  /// Whether `word` occurs in `count` bytes; an empty word occurs everywhere.
+  package static func contains(_ text: UnsafePointer<UInt8>, _ count: Int, _ word: [UInt8]) -> Bool {
+    guard let first = word.first else { return true }
+    var start = text
+    let end = text + count
+    while end - start >= word.count, let found = memchr(start, Int32(first), end - start - word.count + 1) {
+      if memcmp(found, word, word.count) == 0 { return true }
+      start += UnsafeRawPointer(found) - UnsafeRawPointer(start) + 1
+    }
+    return false
+  }
 }

@@ -55,3 +55,19 @@ static inline int csqlite_file_size(sqlite3 *db, const char *schema, sqlite3_int
   if (file == NULL || file->pMethods == NULL) { *size = 0; return SQLITE_OK; }
   return file->pMethods->xFileSize(file, size);
 }
+
+/// Sets a global option that takes two sizes: sqlite3_config is variadic.
+static inline int csqlite_config_two_int64(int op, sqlite3_int64 a, sqlite3_int64 b) { return sqlite3_config(op, a, b); }
+
+/// Sets a global option that takes two ints: sqlite3_config is variadic.
+static inline int csqlite_config_two_int(int op, int a, int b) { return sqlite3_config(op, a, b); }
+
+/// Sets page cache memory that SQLite allocates in bulk: sqlite3_config is variadic.
+static inline int csqlite_config_page_cache(int size, int count) {
+  return sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, size, count);
+}
+
+/// Sets the receiver of the error log: sqlite3_config is variadic.
+static inline int csqlite_config_log(void (*receive)(void *, int, const char *)) {
+  return sqlite3_config(SQLITE_CONFIG_LOG, receive, NULL);
+}

@@ -1,3 +1,5 @@
+internal import Bytes
+
 /// A way to write rows, by the names that `.mode` knows.
 ///
 /// `tabs` and `qbox` are only names for choices: `adjust` turns them into `list` and `box`. `explain` and
@@ -44,7 +46,22 @@ package enum OutputMode: String, CaseIterable, Sendable {
   /// Makes what writes one result in this mode.
   package func renderer(_ options: RenderOptions) -> any RowRenderer {
     switch self {
-    default: DelimitedRenderer(options)
+    case .list, .tabs, .ascii: DelimitedRenderer(options, .plain)
+    case .csv: DelimitedRenderer(options, .csv)
+    case .tcl: DelimitedRenderer(options, .cString)
+    case .quote: QuoteRenderer(options)
+    case .insert: InsertRenderer(options)
+    case .json: JSONRenderer()
+    case .html: HTMLRenderer(options)
+    case .line: LineRenderer(options)
+    case .column: ColumnarRenderer(options, .column, showsNames: options.headers)
+    case .markdown: ColumnarRenderer(options, .markdown)
+    case .table: ColumnarRenderer(options, .table)
+    case .box, .qbox: ColumnarRenderer(options, .box)
+    case .count: CountRenderer()
+    case .off: SilentRenderer()
+    case .explain: ExplainRenderer(options)
+    case .queryPlan: QueryPlanRenderer()
     }
   }
 }

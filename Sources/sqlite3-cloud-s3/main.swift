@@ -1,1 +1,3 @@
+internal import Files
 
+ProcessEnvironment.exit(Wiring.run())

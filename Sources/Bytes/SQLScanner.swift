@@ -1,0 +1,134 @@
+/// Follows SQL text line by line and knows whether a statement is complete so far.
+///
+/// Answers as `sqlite3_complete` does for all lines together (https://www.sqlite.org/c3ref/complete.html), but
+/// looks at each byte once. Nothing is parsed: only quotes, comments, semicolons and `CREATE TRIGGER … END;`.
+package struct SQLScanner {
+  private enum Inside { case nothing, quote(UInt8), blockComment }
+  private enum State { case empty, start, normal, explain, create, trigger, semicolon, end }
+  private enum Word { case semicolon, other, explain, create, temporary, trigger, end }
+
+  private var inside = Inside.nothing
+  private var state = State.empty
+  /// Whether anything but white space and comments was seen.
+  package private(set) var hasContent = false
+
+  package init() {}
+
+  /// Whether the text could be handed to SQLite: it ends with a semicolon that ends a statement.
+  package var isComplete: Bool { isPlain && state == .start }
+
+  /// Whether the text ends outside quotes and comments.
+  package var isPlain: Bool { if case .nothing = inside { true } else { false } }
+
+  /// Whether there were only white space and finished comments.
+  package var isBlank: Bool { isPlain && !hasContent }
+
+  /// Whether the text would be complete with one more semicolon.
+  package var isCompleteWithSemicolon: Bool {
+    var copy = self
+    copy.take(.semicolon)
+    return copy.isComplete
+  }
+
+  /// Reads the bytes from `start` to the end of the buffer, which are one line.
+  package mutating func scanLine(_ buffer: ByteBuffer, from start: Int) {
+    buffer.withUnsafeBytes { scan(UnsafeRawBufferPointer(rebasing: $0[start...])) }
+  }
+
+  private mutating func scan(_ bytes: UnsafeRawBufferPointer) {
+    var at = 0
+    let count = bytes.count
+    while at < count {
+      switch inside {
+      case .quote(let quote):
+        while at < count && bytes[at] != quote { at += 1 }
+        guard at < count else { return }
+        at += 1
+        inside = .nothing
+      case .blockComment:
+        while at < count && !(bytes[at] == 0x2a && at + 1 < count && bytes[at + 1] == 0x2f) { at += 1 }
+        guard at < count else { return }
+        at += 2
+        inside = .nothing
+      case .nothing: at = scanPlain(bytes, from: at)
+      }
+    }
+  }
+
+  /// Reads one token outside quotes and comments; returns the index after it.
+  private mutating func scanPlain(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+    let byte = bytes[start]
+    let next: UInt8 = start + 1 < bytes.count ? bytes[start + 1] : 0
+    switch byte {
+    case 9, 10, 11, 12, 13, 32: return start + 1
+    case 0x3b:  // ;
+      hasContent = true
+      take(.semicolon)
+    case 0x27, 0x22, 0x60, 0x5b:  // ' " ` [
+      hasContent = true
+      inside = .quote(byte == 0x5b ? 0x5d : byte)
+      take(.other)
+    case 0x2f where next == 0x2a:  // /*
+      inside = .blockComment
+      return start + 2
+    case 0x2d where next == 0x2d: return bytes.count  // --
+    default:
+      hasContent = true
+      guard Self.isWord(byte) else {
+        take(.other)
+        return start + 1
+      }
+      var end = start + 1
+      while end < bytes.count && Self.isWord(bytes[end]) { end += 1 }
+      take(word(UnsafeRawBufferPointer(rebasing: bytes[start..<end])))
+      return end
+    }
+    return start + 1
+  }
+
+  private mutating func take(_ word: Word) {
+    switch (state, word) {
+    case (.trigger, .semicolon), (.semicolon, .semicolon): state = .semicolon
+    case (_, .semicolon): state = .start
+    case (.trigger, _): break
+    case (.semicolon, .end): state = .end
+    case (.semicolon, _), (.end, _): state = .trigger
+    case (.empty, .explain), (.start, .explain): state = .explain
+    case (.empty, .create), (.start, .create), (.explain, .create): state = .create
+    case (.create, .temporary): break
+    case (.create, .trigger): state = .trigger
+    default: state = .normal
+    }
+  }
+
+  /// Only at the start of a statement and inside a trigger do words matter.
+  private func word(_ bytes: UnsafeRawBufferPointer) -> Word {
+    switch state {
+    case .normal, .trigger, .end: return .other
+    case .semicolon: return Self.equal(bytes, "end") ? .end : .other
+    case .empty, .start, .explain, .create:
+      switch bytes.count {
+      case 4: return Self.equal(bytes, "temp") ? .temporary : .other
+      case 6: return Self.equal(bytes, "create") ? .create : .other
+      case 7:
+        if Self.equal(bytes, "trigger") { return .trigger }
+        return Self.equal(bytes, "explain") ? .explain : .other
+      case 9: return Self.equal(bytes, "temporary") ? .temporary : .other
+      default: return .other
+      }
+    }
+  }
+
+  private static func equal(_ bytes: UnsafeRawBufferPointer, _ word: StaticString) -> Bool {
+    guard bytes.count == word.utf8CodeUnitCount else { return false }
+    for index in 0..<bytes.count where bytes[index] | 0x20 != word.utf8Start[index] { return false }
+    return true
+  }
+
+  private static func isWord(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x5f, 0x24, 0x80...: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,47 @@
+package import Shell
+
+/// The table of commands, in the order of `.help`.
+package enum AllCommands {
+  /// Commands of sqlite3. An undocumented name stands where it takes precedence over prefixes of others.
+  package static let commands: [any DotCommand.Type] = [
+    BackupCommand.self,
+    BailCommand.self,
+    BinaryCommand.self,
+    CdCommand.self,
+    ChangesCommand.self,
+    ConnectionCommand.self,
+    DatabasesCommand.self,
+    DbconfigCommand.self,
+    EchoCommand.self,
+    EqpCommand.self,
+    ExcelCommand.self,
+    ExitCommand.self,
+    ExplainCommand.self,
+    HeadersCommand.self,
+    HelpCommand.self,
+    LimitCommand.self,
+    ModeCommand.self,
+    NonceCommand.self,
+    NullvalueCommand.self,
+    OnceCommand.self,
+    OpenCommand.self,
+    OutputCommand.self,
+    ParameterCommand.self,
+    PrintCommand.self,
+    PromptCommand.self,
+    QuitCommand.self,
+    ReadCommand.self,
+    RestoreCommand.self,
+    SaveCommand.self,
+    SeparatorCommand.self,
+    ShellCommand.self,
+    ShowCommand.self,
+    SystemCommand.self,
+    TimeoutCommand.self,
+    TimerCommand.self,
+    WidthCommand.self,
+  ]
+
+  /// Commands that sqlite3 does not have.
+  package static let extras: [any DotCommand.Type] = []
+}

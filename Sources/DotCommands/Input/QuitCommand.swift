@@ -1,0 +1,8 @@
+internal import Shell
+
+/// Leaves the present file, or the program at its outermost input.
+struct QuitCommand: DotCommand {
+  static let spec = CommandSpec(name: "quit", summary: "Exit this program")
+  init(parsing words: inout Words) throws(CommandError) {}
+  func run(in session: Session) throws { throw Quit() }
+}

@@ -1,0 +1,37 @@
+internal import Files
+internal import Shell
+
+/// Runs a command of the system's shell.
+struct ShellCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "shell", shortest: 2, usage: "CMD ARGS...", summary: "Run CMD ARGS... in a system shell",
+    correction: ".system COMMAND", isSafe: false)
+  private let command: String
+  init(parsing words: inout Words) throws(CommandError) { command = try SystemCommand.command(&words) }
+  func run(in session: Session) { SystemCommand.run(command, in: session) }
+}
+
+/// The other name of `.shell`.
+struct SystemCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "system", shortest: 2, usage: "CMD ARGS...", summary: "Run CMD ARGS... in a system shell",
+    correction: ".system COMMAND", isSafe: false)
+  private let command: String
+  init(parsing words: inout Words) throws(CommandError) { command = try Self.command(&words) }
+  func run(in session: Session) { Self.run(command, in: session) }
+
+  /// The words with blanks between them; those that hold a blank are quoted.
+  static func command(_ words: inout Words) throws(CommandError) -> String {
+    let words = words.rest()
+    guard let first = words.first else { throw .usage }
+    return
+      ([first.contains(" ") ? "\"\(first)\"" : first]
+      + words.dropFirst().map { $0.contains(" ") ? "\"\($0)\"" : $0 }).joined(separator: " ")
+  }
+
+  static func run(_ command: String, in session: Session) {
+    session.output.flush()
+    let status = ProcessEnvironment.run(command)
+    if status != 0 { session.errors.print("System command returns \(status)") }
+  }
+}

@@ -1,0 +1,28 @@
+internal import Glibc
+
+/// A shell command at the other end of a pipe.
+package final class PipeCommand {
+  private let file: UnsafeMutablePointer<FILE>
+  private var isClosed = false
+
+  /// Which way the bytes go.
+  package enum Direction: Sendable { case fromCommand, toCommand }
+
+  /// Starts the command with `/bin/sh -c`; nil where that fails. The corresponding C function is `popen`.
+  package init?(_ command: String, _ direction: Direction) {
+    guard let file = popen(command, direction == .fromCommand ? "re" : "we") else { return nil }
+    self.file = file
+  }
+
+  /// The descriptor of our side; valid until `finish`.
+  package var descriptor: Int32 { fileno(file) }
+
+  /// Closes our side and waits for the command. The corresponding C function is `pclose`.
+  package func finish() {
+    guard !isClosed else { return }
+    isClosed = true
+    pclose(file)
+  }
+
+  deinit { finish() }
+}

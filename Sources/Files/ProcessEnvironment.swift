@@ -1,0 +1,72 @@
+internal import Glibc
+
+/// What surrounds the running program: terminal, environment, directory, clock.
+package enum ProcessEnvironment {
+  /// Whether a descriptor is a terminal. The corresponding C function is `isatty`.
+  package static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) != 0 }
+
+  /// A variable of the environment; nil where it is not set.
+  package static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+  /// Home directory of the user in the password database; nil for a user it does not know.
+  ///
+  /// `HOME` is not asked, as sqlite3 does not ask it.
+  package static var homeDirectory: String? {
+    guard let entry = getpwuid(getuid()), let directory = entry.pointee.pw_dir else { return nil }
+    return String(cString: directory)
+  }
+
+  /// Changes the working directory; false where that fails.
+  package static func changeDirectory(_ path: String) -> Bool { chdir(path) == 0 }
+
+  /// Runs a command with `/bin/sh -c` and waits for it. Returns the wait status of the C function `system`.
+  package static func run(_ command: String) -> Int { Int(system(command)) }
+
+  /// Whether a path names anything at all.
+  package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+  /// Deletes a file and ignores failure.
+  package static func delete(_ path: String) { unlink(path) }
+
+  /// Makes the empty file `path` truncated to nothing; false where it cannot be opened.
+  package static func truncate(_ path: String) -> Bool {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { return false }
+    close(descriptor)
+    return true
+  }
+
+  /// Name of a file that does not exist yet, in the folder for temporary files.
+  package static func temporaryFile(suffix: String) -> String {
+    let folder = variable("TMPDIR") ?? "/tmp"
+    return folder + "/sqlite3-" + String(UInt64.random(in: .min ... .max), radix: 16) + suffix
+  }
+
+  /// Wall clock and processor time since some start, in seconds.
+  package struct Times: Sendable {
+    package let real: Double
+    package let user: Double
+    package let system: Double
+  }
+
+  /// Times used so far. The corresponding C functions are `clock_gettime` and `getrusage`.
+  package static var times: Times {
+    var usage = rusage()
+    _ = getrusage(RUSAGE_SELF.rawValue, &usage)
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
+    return Times(
+      real: Double(now.tv_sec) + Double(now.tv_nsec) / 1e9, user: seconds(usage.ru_utime),
+      system: seconds(usage.ru_stime))
+  }
+
+  /// Arguments the program was started with, as they are in memory.
+  package static var arguments: [String] { CommandLine.arguments }
+
+  /// Lets writes to a closed pipe fail instead of ending the program.
+  package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+
+  /// Ends the program at once.
+  package static func exit(_ code: Int32) -> Never { Glibc.exit(code) }
+}

@@ -1,0 +1,90 @@
+package import Bytes
+internal import Glibc
+
+/// Lines of a file, pipe or terminal, read in large blocks.
+///
+/// Not thread-safe.
+package final class StreamReader {
+  private let descriptor: Int32
+  private let closesDescriptor: Bool
+  private let block: UnsafeMutablePointer<UInt8>
+  private let blockSize: Int
+  private var start = 0
+  private var end = 0
+  private var isAtEnd = false
+
+  /// Reads from a descriptor that somebody else owns.
+  package init(descriptor: Int32, blockSize: Int = 1 << 16) {
+    self.descriptor = descriptor
+    self.blockSize = blockSize
+    closesDescriptor = false
+    block = .allocate(capacity: blockSize)
+  }
+
+  /// Opens a file; nil where that fails or where it is a directory.
+  package init?(path: String, blockSize: Int = 1 << 16) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
+      close(descriptor)
+      return nil
+    }
+    self.descriptor = descriptor
+    self.blockSize = blockSize
+    closesDescriptor = true
+    block = .allocate(capacity: blockSize)
+  }
+
+  deinit {
+    if closesDescriptor { close(descriptor) }
+    block.deallocate()
+  }
+
+  /// Appends the next line without its line break (LF or CR LF); false at the end of the input.
+  package func appendLine(to buffer: ByteBuffer) -> Bool {
+    let before = buffer.count
+    while true {
+      if start == end && !fill() { return buffer.count > before }
+      if let found = memchr(block + start, 10, end - start) {
+        let length = found - UnsafeMutableRawPointer(block + start)
+        buffer.append(UnsafeRawPointer(block + start), length)
+        start += length + 1
+        if buffer.count > before && buffer[buffer.count - 1] == 13 { buffer.truncate(to: buffer.count - 1) }
+        return true
+      }
+      buffer.append(UnsafeRawPointer(block + start), end - start)
+      start = end
+    }
+  }
+
+  /// The next byte; nil at the end of the input.
+  package func nextByte() -> UInt8? {
+    if start == end && !fill() { return nil }
+    start += 1
+    return block[start - 1]
+  }
+
+  /// Appends all that is left.
+  package func appendRest(to buffer: ByteBuffer) {
+    while start < end || fill() {
+      buffer.append(UnsafeRawPointer(block + start), end - start)
+      start = end
+    }
+  }
+
+  private func fill() -> Bool {
+    guard !isAtEnd else { return false }
+    while true {
+      let count = read(descriptor, block, blockSize)
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else {
+        isAtEnd = true
+        return false
+      }
+      start = 0
+      end = count
+      return true
+    }
+  }
+}

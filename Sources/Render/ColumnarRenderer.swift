@@ -1,0 +1,115 @@
+internal import Bytes
+internal import SQLite
+
+/// Keeps all rows and lays them out in columns at the end.
+///
+/// The rows lie in one buffer, already broken into lines; a cell costs its text and a few bytes.
+struct ColumnarRenderer: RowRenderer {
+  private let options: RenderOptions
+  private let border: Border
+  /// Whether column names are shown.
+  private let showsNames: Bool
+  private var columns: [Column] = []
+  private let names = CellStore(capacity: 256)
+  private let cells = CellStore(capacity: 64 << 10)
+  private let scratch = ByteBuffer()
+  private var rows = 0
+  private var isMultiLine = false
+
+  private struct Column {
+    /// Widest line, in characters; 0 for no limit.
+    let wrap: Int
+    var width: Int
+    let alignment: CellStore.Alignment
+  }
+
+  init(_ options: RenderOptions, _ border: Border, showsNames: Bool = true) {
+    self.options = options
+    self.border = border
+    self.showsNames = showsNames
+  }
+
+  mutating func row(_ statement: Statement, to sink: Sink) {
+    if rows == 0 { beginColumns(statement) }
+    rows += 1
+    for column in columns.indices {
+      let extent = statement.addCell(
+        at: column, quote: options.style.quote, null: options.nullValue, wrap: columns[column].wrap,
+        wordWrap: options.style.wordWrap, scratch: scratch, to: cells)
+      if extent.width > columns[column].width { columns[column].width = extent.width }
+      if extent.isMultiLine { isMultiLine = true }
+    }
+  }
+
+  mutating func end(to sink: Sink) {
+    guard rows > 0 else { return }
+    appendRule(border.top, to: sink.buffer)
+    if showsNames {
+      var cursor = 0
+      appendRow(names, &cursor, centered: border.centersNames, to: sink)
+      appendRule(border.belowNames, to: sink.buffer)
+    }
+    var cursor = 0
+    for row in 0..<rows {
+      if row > 0 && isMultiLine { appendRule(border.betweenRows, to: sink.buffer) }
+      appendRow(cells, &cursor, centered: false, to: sink)
+      sink.rowEnded()
+    }
+    appendRule(border.bottom, to: sink.buffer)
+  }
+
+  private mutating func beginColumns(_ statement: Statement) {
+    for index in 0..<statement.columnCount {
+      let wanted = index < options.widths.count ? options.widths[index] : 0
+      let wrap = abs(wanted == 0 ? options.style.wrap : wanted)
+      let extent = names.add(
+        Array(statement.columnName(at: index).utf8), wrap: wrap, wordWrap: options.style.wordWrap,
+        lines: 1)
+      columns.append(
+        Column(wrap: wrap, width: max(abs(wanted), extent.width), alignment: wanted < 0 ? .right : .left))
+    }
+  }
+
+  /// Appends the row at `cursor`, in as many lines as its tallest cell has, and moves `cursor` behind it.
+  private func appendRow(
+    _ store: CellStore, _ cursor: inout Int, centered: Bool, to sink: Sink
+  ) {
+    let out = sink.buffer
+    // Where the next line of each cell starts, -1 for none left; only made for a row of several lines.
+    var pending: [Int] = []
+    out.append(border.left)
+    for (index, column) in columns.enumerated() {
+      if index > 0 { out.append(border.between) }
+      let alignment = centered ? .center : column.alignment
+      let hasMore = store.appendLine(at: &cursor, to: out, width: column.width, alignment)
+      if hasMore {
+        if pending.isEmpty { pending = Array(repeating: -1, count: columns.count) }
+        pending[index] = cursor
+        store.skipCell(&cursor)
+      }
+    }
+    out.append(border.right)
+    while pending.contains(where: { $0 >= 0 }) {
+      out.append(border.left)
+      for (index, column) in columns.enumerated() {
+        if index > 0 { out.append(border.between) }
+        if pending[index] < 0 {
+          out.append(repeating: UInt8(ascii: " "), count: column.width)
+        } else if !store.appendLine(at: &pending[index], to: out, width: column.width, column.alignment) {
+          pending[index] = -1
+        }
+      }
+      out.append(border.right)
+    }
+  }
+
+  private func appendRule(_ rule: Border.Rule?, to out: ByteBuffer) {
+    guard let rule else { return }
+    out.append(rule.left)
+    for (index, column) in columns.enumerated() {
+      if index > 0 { out.append(rule.cross) }
+      for _ in 0..<column.width + border.padding { out.append(rule.fill) }
+    }
+    out.append(rule.right)
+  }
+}

@@ -1,0 +1,34 @@
+internal import Bytes
+internal import SQLite
+
+/// Writes an INSERT statement for each row.
+struct InsertRenderer: RowRenderer {
+  private let options: RenderOptions
+  /// Everything up to the first value, made at the first row.
+  private var opening: [UInt8] = []
+
+  init(_ options: RenderOptions) { self.options = options }
+
+  mutating func row(_ statement: Statement, to sink: Sink) {
+    let out = sink.buffer
+    if opening.isEmpty { opening = makeOpening(statement) }
+    out.append(opening)
+    for column in 0..<statement.columnCount {
+      if column > 0 { out.append(UInt8(ascii: ",")) }
+      statement.appendLiteral(at: column, style: .oneLine, to: out)
+    }
+    out.append(");\n" as StaticString)
+    sink.rowEnded()
+  }
+
+  private func makeOpening(_ statement: Statement) -> [UInt8] {
+    var text = "INSERT INTO " + Identifier.quotedIfNeeded(options.insertTable)
+    if options.headers {
+      let names = (0..<statement.columnCount).map {
+        Identifier.quotedIfNeeded(statement.columnName(at: $0))
+      }
+      text += "(" + names.joined(separator: ",") + ")"
+    }
+    return Array((text + " VALUES(").utf8)
+  }
+}

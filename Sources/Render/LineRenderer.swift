@@ -1,0 +1,31 @@
+internal import Bytes
+internal import SQLite
+
+/// Writes one `name = value` line for each cell.
+struct LineRenderer: RowRenderer {
+  private let options: RenderOptions
+  /// What stands before each value, made at the first row.
+  private var labels: [[UInt8]] = []
+
+  init(_ options: RenderOptions) { self.options = options }
+
+  mutating func row(_ statement: Statement, to sink: Sink) {
+    let out = sink.buffer
+    if labels.isEmpty {
+      let names = (0..<statement.columnCount).map { Array(statement.columnName(at: $0).utf8) }
+      // Bytes, not characters: names outside ASCII stand further left.
+      let width = names.reduce(5) { max($0, $1.count) }
+      labels = names.map {
+        Array(repeating: UInt8(ascii: " "), count: width - $0.count) + $0 + Array(" = ".utf8)
+      }
+    } else {
+      out.append(options.rowSeparator)
+    }
+    for column in 0..<min(statement.columnCount, labels.count) {
+      out.append(labels[column])
+      statement.appendCell(at: column, as: .plain, null: options.nullValue, to: out)
+      out.append(options.rowSeparator)
+    }
+    sink.rowEnded()
+  }
+}

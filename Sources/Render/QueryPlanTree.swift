@@ -1,0 +1,41 @@
+package import Bytes
+
+/// The steps of a query plan, each below another.
+package struct QueryPlanTree {
+  private struct Step {
+    let id: Int
+    let parent: Int
+    let text: [UInt8]
+  }
+
+  private var steps: [Step] = []
+
+  package init() {}
+
+  package var isEmpty: Bool { steps.isEmpty }
+
+  package mutating func append(id: Int, parent: Int, text: [UInt8]) {
+    steps.append(Step(id: id, parent: parent, text: text))
+  }
+
+  /// Appends the tree below a title; nothing where there are no steps.
+  package func render(to out: ByteBuffer, title: StaticString = "QUERY PLAN\n") {
+    guard !steps.isEmpty else { return }
+    out.append(title)
+    render(below: 0, prefix: [], to: out)
+  }
+
+  private func render(below parent: Int, prefix: [UInt8], to out: ByteBuffer) {
+    let children = steps.indices.filter { steps[$0].parent == parent }
+    for index in children {
+      let isLast = index == children.last
+      out.append(prefix)
+      out.append(isLast ? "`--" : "|--" as StaticString)
+      out.append(steps[index].text)
+      out.append(UInt8(ascii: "\n"))
+      // A step never lists itself: ids grow, so an id at or below its parent's would be a loop.
+      guard steps[index].id > parent else { continue }
+      render(below: steps[index].id, prefix: prefix + Array((isLast ? "   " : "|  ").utf8), to: out)
+    }
+  }
+}

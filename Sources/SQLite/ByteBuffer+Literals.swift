@@ -1,0 +1,73 @@
+package import Bytes
+internal import CSQLite
+internal import Glibc
+
+extension ByteBuffer {
+  /// Appends a number with up to 20 digits, by SQLite's own printf (`%!.20g`); infinities as `Inf`.
+  package func append(real value: Double) {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
+      guard let start = text.baseAddress else { return }
+      csqlite_format_double(64, start, "%!.20g", value)
+      append(UnsafeRawPointer(start), strlen(start))
+    }
+  }
+
+  /// Appends a number so that SQL and JSON read it back: as `append(real:)`, but infinities as `1e999`.
+  package func append(numeral value: Double) {
+    if value.isInfinite {
+      append(value < 0 ? "-1e999" : "1e999" as StaticString)
+    } else {
+      append(real: value)
+    }
+  }
+
+  /// Appends a string literal that holds no line break: those are put back by `replace(…,char(10))`.
+  package func append(oneLineLiteral text: UnsafePointer<UInt8>, _ count: Int) {
+    let hasNewline = memchr(text, 0x0a, count) != nil
+    let hasReturn = memchr(text, 0x0d, count) != nil
+    guard hasNewline || hasReturn else {
+      append(text, count, as: .sql)
+      return
+    }
+    let newline = hasNewline ? standIn(for: "\\n", "\\012", notIn: text, count) : []
+    let carriageReturn = hasReturn ? standIn(for: "\\r", "\\015", notIn: text, count) : []
+    if hasNewline { append("replace(" as StaticString) }
+    if hasReturn { append("replace(" as StaticString) }
+    append(UInt8(ascii: "'"))
+    for byte in UnsafeBufferPointer(start: text, count: count) {
+      switch byte {
+      case 0x0a: append(newline)
+      case 0x0d: append(carriageReturn)
+      case 0x27: append("''" as StaticString)
+      default: append(byte)
+      }
+    }
+    append(UInt8(ascii: "'"))
+    if hasReturn { appendReplacement(of: carriageReturn, by: 13) }
+    if hasNewline { appendReplacement(of: newline, by: 10) }
+  }
+
+  private func appendReplacement(of standIn: [UInt8], by code: Int64) {
+    append(",'" as StaticString)
+    append(standIn)
+    append("',char(" as StaticString)
+    append(decimal: code)
+    append("))" as StaticString)
+  }
+}
+
+/// The first of `short`, `long`, `(short0)`, `(short1)` … that does not occur in a text.
+private func standIn(
+  for short: String, _ long: String, notIn text: UnsafePointer<UInt8>, _ count: Int
+) -> [UInt8] {
+  func occurs(_ word: [UInt8]) -> Bool { Kernels.contains(text, count, word) }
+  var candidate = Array(short.utf8)
+  if !occurs(candidate) { return candidate }
+  candidate = Array(long.utf8)
+  var number = 0
+  while occurs(candidate) {
+    candidate = Array("(\(short)\(number))".utf8)
+    number += 1
+  }
+  return candidate
+}

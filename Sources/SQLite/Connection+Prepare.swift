@@ -1,0 +1,24 @@
+package import Bytes
+internal import CSQLite
+
+extension Connection {
+  /// Compiles the first statement of a buffer at or after byte `start`, without copying the text.
+  ///
+  /// The buffer must end with a zero byte and must not change while the statement is compiled. Returns as
+  /// `prepare(_:from:persistent:)`. The corresponding C function is `sqlite3_prepare_v2`.
+  package func prepare(_ sql: ByteBuffer, from start: Int) throws(SQLiteError) -> (statement: Statement?, next: Int)
+  {
+    precondition(start < sql.count && sql[sql.count - 1] == 0)
+    var compiled: OpaquePointer?
+    var next = sql.count - 1
+    let code: Int32 = sql.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress?.assumingMemoryBound(to: CChar.self) else { return SQLITE_OK }
+      var tail: UnsafePointer<CChar>?
+      let code = sqlite3_prepare_v2(handle, base + start, -1, &compiled, &tail)
+      if let tail { next = tail - base }
+      return code
+    }
+    guard code == SQLITE_OK else { throw error(ResultCode(rawValue: code)) }
+    return (compiled.map { Statement($0, of: self) }, next)
+  }
+}

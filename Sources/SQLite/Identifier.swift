@@ -1,0 +1,37 @@
+internal import CSQLite
+
+/// Names of tables and columns as SQL text.
+package enum Identifier {
+  /// A name in double quotes where SQL needs them: unless it is an ASCII word and no keyword.
+  ///
+  /// The corresponding C function is `sqlite3_keyword_check`.
+  package static func quotedIfNeeded(_ name: String) -> String {
+    needsQuotes(name) ? quoted(name) : name
+  }
+
+  /// A name in double quotes, those inside it doubled.
+  package static func quoted(_ name: String) -> String {
+    var text = "\""
+    for character in name.unicodeScalars {
+      if character == "\"" { text += "\"" }
+      text.unicodeScalars.append(character)
+    }
+    return text + "\""
+  }
+
+  /// Whether a name is not understood without quotes.
+  package static func needsQuotes(_ name: String) -> Bool {
+    var name = name
+    return name.withUTF8 { bytes in
+      guard let first = bytes.first, first < 0x30 || first > 0x39 else { return true }
+      for byte in bytes {
+        let isWord =
+          (byte >= 0x30 && byte <= 0x39) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a) || byte == 0x5f
+        if !isWord { return true }
+      }
+      return bytes.withMemoryRebound(to: CChar.self) { bytes in
+        sqlite3_keyword_check(bytes.baseAddress, Int32(bytes.count)) != 0
+      }
+    }
+  }
+}

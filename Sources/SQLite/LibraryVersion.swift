@@ -1,0 +1,47 @@
+internal import CSQLite
+
+/// What the SQLite library says of itself.
+package enum LibraryVersion {
+  /// Number such as `3.40.1`. The corresponding C function is `sqlite3_libversion`.
+  package static var number: String { String(cString: sqlite3_libversion()) }
+  /// Date and hash of the source. The corresponding C function is `sqlite3_sourceid`.
+  package static var source: String { String(cString: sqlite3_sourceid()) }
+}
+
+/// Choices for the whole library, made before the first connection.
+package enum LibraryOptions {
+  /// Makes this VFS the default; false where there is none of the name.
+  package static func useVFS(_ name: String) -> Bool {
+    guard let vfs = sqlite3_vfs_find(name) else { return false }
+    sqlite3_vfs_register(vfs, 1)
+    return true
+  }
+
+  /// Sets the default and greatest size of memory maps. The option is `SQLITE_CONFIG_MMAP_SIZE`.
+  package static func setMemoryMap(_ bytes: Int64) {
+    sqlite3_shutdown()
+    csqlite_config_two_int64(SQLITE_CONFIG_MMAP_SIZE, bytes, bytes)
+  }
+
+  /// Sets lookaside memory of all connections. The option is `SQLITE_CONFIG_LOOKASIDE`.
+  package static func setLookaside(size: Int32, count: Int32) {
+    sqlite3_shutdown()
+    csqlite_config_two_int(SQLITE_CONFIG_LOOKASIDE, size, count)
+  }
+
+  /// Sets memory for the page cache, which SQLite then allocates itself. The option is `SQLITE_CONFIG_PAGECACHE`.
+  package static func setPageCache(size: Int32, count: Int32) {
+    sqlite3_shutdown()
+    csqlite_config_page_cache(size, count)
+  }
+
+  /// Sets how threads are guarded: 0 not at all, 1 fully, 2 per connection.
+  package static func setThreading(_ mode: Int32) {
+    sqlite3_shutdown()
+    switch mode {
+    case 0: csqlite_config_int(SQLITE_CONFIG_SINGLETHREAD, 0)
+    case 2: csqlite_config_int(SQLITE_CONFIG_MULTITHREAD, 0)
+    default: csqlite_config_int(SQLITE_CONFIG_SERIALIZED, 0)
+    }
+  }
+}

@@ -1,0 +1,128 @@
+package import Bytes
+internal import CSQLite
+internal import Glibc
+
+/// Cells of the current row as text in the forms that people and programs read.
+///
+/// Text and blobs end at their first NUL unless it is said otherwise, as in everything that prints C strings.
+extension Statement {
+  /// Appends a cell in a given form; `null` stands for NULL, in the same form.
+  package func appendCell(
+    at column: Int, as quoting: Quoting, null: [UInt8], separator: [UInt8] = [], to buffer: ByteBuffer
+  ) {
+    let cell = sqlite3_column_value(handle, Int32(column))
+    let kind = sqlite3_value_type(cell)
+    if kind == SQLITE_INTEGER && (quoting == .plain || quoting == .html) {
+      buffer.append(decimal: sqlite3_value_int64(cell))
+    } else if kind == SQLITE_INTEGER && quoting == .csv && separator == [0x2c] {
+      buffer.append(decimal: sqlite3_value_int64(cell))
+    } else if kind == SQLITE_NULL {
+      // Delimited text for spreadsheets shows the user's word for NULL untouched.
+      buffer.append(null, as: quoting == .csv ? .plain : quoting)
+    } else if let text = sqlite3_value_text(cell) {
+      buffer.append(text, length(text), as: quoting, separator: separator)
+    } else {
+      buffer.append([], as: quoting, separator: separator)
+    }
+  }
+
+  /// How literals of SQL differ between those who write them.
+  package enum LiteralStyle: Sendable {
+    /// For people: infinities are written `Inf`.
+    case plain
+    /// For running again, also by readers of single lines: line breaks are written with `replace`.
+    case oneLine
+    /// For running again, with text as it is.
+    case exact
+  }
+
+  /// Appends a cell as a literal of SQL; a blob is written whole.
+  package func appendLiteral(at column: Int, style: LiteralStyle, to buffer: ByteBuffer) {
+    let cell = sqlite3_column_value(handle, Int32(column))
+    switch sqlite3_value_type(cell) {
+    case SQLITE_INTEGER: buffer.append(decimal: sqlite3_value_int64(cell))
+    case SQLITE_FLOAT:
+      let value = sqlite3_value_double(cell)
+      if style == .plain { buffer.append(real: value) } else { buffer.append(numeral: value) }
+    case SQLITE_TEXT:
+      guard let text = sqlite3_value_text(cell) else { return }
+      if style == .oneLine {
+        buffer.append(oneLineLiteral: text, length(text))
+      } else {
+        buffer.append(text, length(text), as: .sql)
+      }
+    case SQLITE_BLOB:
+      buffer.append("X'" as StaticString)
+      appendHex(cell, to: buffer)
+      buffer.append(UInt8(ascii: "'"))
+    default: buffer.append("NULL" as StaticString)
+    }
+  }
+
+  /// Appends a cell as a value of JSON; a blob is written whole, as a string.
+  package func appendJSON(at column: Int, to buffer: ByteBuffer) {
+    let cell = sqlite3_column_value(handle, Int32(column))
+    switch sqlite3_value_type(cell) {
+    case SQLITE_INTEGER: buffer.append(decimal: sqlite3_value_int64(cell))
+    case SQLITE_FLOAT: buffer.append(numeral: sqlite3_value_double(cell))
+    case SQLITE_TEXT:
+      guard let text = sqlite3_value_text(cell) else { return }
+      buffer.append(text, length(text), as: .json)
+    case SQLITE_BLOB:
+      guard let bytes = sqlite3_value_blob(cell) else {
+        buffer.append("\"\"" as StaticString)
+        return
+      }
+      let count = Int(sqlite3_value_bytes(cell))
+      buffer.append(bytes.assumingMemoryBound(to: UInt8.self), count, as: .json)
+    default: buffer.append("null" as StaticString)
+    }
+  }
+
+  /// Adds a cell to a table that is laid out later; with `quote` as a literal of SQL.
+  package func addCell(
+    at column: Int, quote: Bool, null: [UInt8], wrap: Int, wordWrap: Bool, scratch: ByteBuffer,
+    to cells: CellStore
+  ) -> CellStore.Extent {
+    let cell = sqlite3_column_value(handle, Int32(column))
+    let kind = sqlite3_value_type(cell)
+    switch kind {
+    case SQLITE_INTEGER: return cells.add(sqlite3_value_int64(cell), wrap: wrap, wordWrap: wordWrap)
+    case SQLITE_NULL:
+      return cells.add(quote ? Array("NULL".utf8) : null, wrap: wrap, wordWrap: wordWrap)
+    case SQLITE_BLOB where quote:
+      scratch.removeAll()
+      scratch.append("x'" as StaticString)
+      appendHex(cell, to: scratch)
+      scratch.append(UInt8(ascii: "'"))
+    case SQLITE_TEXT where quote:
+      scratch.removeAll()
+      guard let text = sqlite3_value_text(cell) else { fallthrough }
+      scratch.append(text, length(text), as: .sql)
+    default:
+      guard let text = sqlite3_value_text(cell) else {
+        return cells.add([], wrap: wrap, wordWrap: wordWrap)
+      }
+      return cells.add(text, length(text), wrap: wrap, wordWrap: wordWrap)
+    }
+    return scratch.withUnsafeBytes { bytes in
+      guard let start = bytes.bindMemory(to: UInt8.self).baseAddress else {
+        return cells.add([], wrap: wrap, wordWrap: wordWrap)
+      }
+      return cells.add(start, bytes.count, wrap: wrap, wordWrap: wordWrap)
+    }
+  }
+
+  // The values are used on the thread that owns the connection and before the next step, which is what
+  // "unprotected" asks for; it saves locking the connection again for every question about a cell.
+
+  private func appendHex(_ cell: OpaquePointer?, to buffer: ByteBuffer) {
+    guard let bytes = sqlite3_value_blob(cell) else { return }
+    buffer.appendHex(bytes.assumingMemoryBound(to: UInt8.self), Int(sqlite3_value_bytes(cell)))
+  }
+
+  @inline(__always)
+  private func length(_ text: UnsafePointer<UInt8>) -> Int {
+    strlen(UnsafeRawPointer(text).assumingMemoryBound(to: CChar.self))
+  }
+}

@@ -1,0 +1,113 @@
+package import SQLite
+
+/// The databases of a session, of which one is current.
+///
+/// A database is opened when it is first needed.
+package final class DatabaseSlot {
+  /// Number of databases that `.connection` can hold.
+  package static let most = 5
+
+  private struct Slot {
+    var connection: Connection?
+    var name: String?
+  }
+
+  weak var session: Session?
+  /// Index of the database in use.
+  package private(set) var current = 0
+  private var slots = [Slot](repeating: Slot(), count: most)
+  /// How databases are opened.
+  package var flags: Connection.OpenFlags = [.readWrite, .create]
+  /// Opens databases for reading only from now on.
+  package func setReadOnly() {
+    flags.subtract([.readWrite, .create])
+    flags.insert(.readOnly)
+  }
+
+  /// The VFS to open with; nil for the default.
+  package var vfs: String?
+  /// What is done to each new connection before anybody else sees it.
+  package var preparations: [(Connection, Session) throws -> Void] = []
+  /// Told whenever another connection, or none, becomes the current one.
+  package var currentDidChange: ((Connection?) -> Void)?
+
+  init() {}
+
+  /// Name to open the current database by; nil for a private temporary one.
+  package var name: String? {
+    get { slots[current].name }
+    set { slots[current].name = newValue }
+  }
+
+  /// The current connection, if it has been opened.
+  package var openConnection: Connection? { slots[current].connection }
+
+  /// Names of all databases in use; nil for a slot that holds nothing.
+  package var names: [String?] { slots.map { $0.connection == nil && $0.name == nil ? nil : $0.name ?? "" } }
+
+  /// Whether a slot other than the current one holds an open database.
+  package func isOpen(_ index: Int) -> Bool { slots[index].connection != nil }
+
+  /// The current connection, opened now where that has not happened yet; the program ends where that fails.
+  package func connection() throws -> Connection {
+    if let connection = slots[current].connection { return connection }
+    return try open(keepingAlive: false)
+  }
+
+  /// Opens a database in place of the current one. Where it cannot be opened, an in-memory one takes its place.
+  package func open(_ path: String?, _ flags: Connection.OpenFlags? = nil) throws {
+    close()
+    if let flags { self.flags = flags }
+    name = path
+    _ = try open(keepingAlive: true)
+  }
+
+  /// Closes the current database and opens it again by the same name.
+  package func reopen() throws { try open(name) }
+
+  private func open(keepingAlive: Bool) throws -> Connection {
+    guard let session else { throw SessionExit(code: 1) }
+    let connection: Connection
+    do throws(SQLiteError) {
+      connection = try Connection(name ?? "", flags.union(.uri), vfs: vfs)
+    } catch {
+      session.errors.print("Error: unable to open database \"\(name ?? "")\": \(error.message)")
+      guard keepingAlive else { throw SessionExit(code: 1) }
+      connection = try Connection(":memory:")
+    }
+    slots[current].connection = connection
+    for prepare in preparations { try prepare(connection, session) }
+    currentDidChange?(connection)
+    for observer in session.observers { observer.connectionDidOpen(connection, in: session) }
+    return connection
+  }
+
+  /// Closes the current database; it is opened again when next needed.
+  package func close() { close(current) }
+
+  /// Closes the database of a slot and forgets its name.
+  package func forget(_ index: Int) {
+    close(index)
+    slots[index].name = nil
+  }
+
+  private func close(_ index: Int) {
+    guard let connection = slots[index].connection else { return }
+    if let session {
+      for observer in session.observers { observer.connectionWillClose(connection, in: session) }
+    }
+    if index == current { currentDidChange?(nil) }
+    slots[index].connection = nil
+    connection.close()
+  }
+
+  /// Makes the database of a slot the current one.
+  package func select(_ index: Int) {
+    current = index
+    currentDidChange?(openConnection)
+  }
+
+  func closeAll() {
+    for index in slots.indices { close(index) }
+  }
+}

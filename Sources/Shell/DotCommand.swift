@@ -1,0 +1,16 @@
+#if compiler(>=6.2)
+  /// What a type must be to stand in a table of types.
+  package typealias TableEntry = SendableMetatype
+#else
+  /// What a type must be to stand in a table of types.
+  package typealias TableEntry = Any
+#endif
+
+/// One dot-command of the shell.
+package protocol DotCommand: TableEntry {
+  static var spec: CommandSpec { get }
+  /// Reads the arguments; nothing is done yet.
+  init(parsing words: inout Words) throws(CommandError)
+  /// Does it, and prints through `session.output`.
+  func run(in session: Session) throws
+}

@@ -1,0 +1,41 @@
+package import Bytes
+
+/// Where input comes from just now.
+package final class InputState {
+  package static let deepest = 25
+
+  package var isInteractive = false
+  /// Line read last in the current file; 0 before the first and for arguments.
+  package internal(set) var lineNumber = 0
+  /// How many files are being read inside each other.
+  package internal(set) var depth = 0
+  package var prompt = "sqlite> "
+  package var continuationPrompt = "   ...> "
+
+  /// Whether Ctrl-C was pressed since the last call of `forgetInterrupt`.
+  package var wasInterrupted: () -> Bool = { false }
+  /// Forgets that Ctrl-C was pressed.
+  package var forgetInterrupt: () -> Void = {}
+
+  package init() {}
+}
+
+/// What came of asking for a line.
+package enum LineResult: Sendable {
+  case line
+  /// What was typed was abandoned with Ctrl-C.
+  case interrupted
+  case end
+}
+
+/// A place lines come from.
+package protocol LineSource: AnyObject {
+  /// Appends the next line without its line break.
+  func appendLine(to buffer: ByteBuffer, isContinuation: Bool) -> LineResult
+}
+
+/// A terminal that shows a prompt and gives back what was typed.
+package protocol TerminalInput: AnyObject {
+  /// Reads a line and appends it without its line break.
+  func readLine(prompt: String, to buffer: ByteBuffer) -> LineResult
+}

@@ -1,0 +1,182 @@
+internal import Bytes
+internal import Files
+internal import SQLite
+
+/// Start of the program: from arguments to exit code.
+package final class Launch {
+  package let session: Session
+  private let options: [CommandLineOption]
+  private let extras: [CommandLineOption]
+  /// Database named on the command line.
+  package private(set) var databaseName: String?
+  package var initFile: String?
+  private var commands: [String] = []
+  /// Arguments after an option that takes all of them.
+  package private(set) var rest: [String] = []
+  /// What to run instead of input.
+  package var instead: ((Session) throws -> Int32)?
+  /// Makes the terminal when the session turns out to be interactive.
+  package var makeTerminal: ((Session) -> any TerminalInput)?
+
+  package init(session: Session, extraOptions: [CommandLineOption] = []) {
+    self.session = session
+    options = StandardOptions.all + extraOptions
+    extras = extraOptions
+  }
+
+  /// Runs a session with these arguments, the program's name not among them; returns the exit code.
+  package func run(_ arguments: [String]) -> Int32 {
+    var code: Int32
+    do {
+      code = try start(arguments)
+    } catch let exit as SessionExit {
+      code = exit.code
+    } catch {
+      session.errors.print("Error: \(error)")
+      code = 1
+    }
+    let complaints = session.end()
+    if !complaints.isEmpty && session.isBatch && code == 0 { code = 1 }
+    return code
+  }
+
+  private func start(_ arguments: [String]) throws -> Int32 {
+    session.input.isInteractive = ProcessEnvironment.isTerminal(0)
+    try read(arguments, early: true)
+    session.database.name = databaseName ?? ":memory:"
+    if let databaseName, ProcessEnvironment.exists(databaseName) { _ = try session.connection }
+    try runInitFile()
+    try read(arguments, early: false)
+    if let instead { return try instead(session) }
+    if !commands.isEmpty { return try run(commands: commands) }
+    if session.isInteractive { return try interact(arguments.isEmpty) }
+    let errorCount = try session.read(StreamLines(StreamReader(descriptor: 0)))
+    return errorCount > 0 ? 1 : 0
+  }
+
+  // MARK: Options
+
+  private func read(_ arguments: [String], early: Bool) throws {
+    var at = 0
+    while at < arguments.count {
+      let word = arguments[at]
+      at += 1
+      guard word.hasPrefix("-") else {
+        if early { take(word) }
+        continue
+      }
+      let name = String(word.dropFirst(word.hasPrefix("--") ? 2 : 1))
+      guard let option = options.first(where: { $0.name == name }) else {
+        if early { continue }
+        fail("Error: unknown option: -\(name)\nUse -help for a list of options.")
+        throw SessionExit(code: 1)
+      }
+      let count = option.argumentNames.count
+      guard at + count <= arguments.count else {
+        fail("Error: missing argument to \(arguments.last ?? "")")
+        throw SessionExit(code: 1)
+      }
+      if name == "A" {
+        rest = Array(arguments[at...])
+        at = arguments.count
+      }
+      let values = Array(arguments[at..<min(at + count, arguments.count)])
+      at += early ? count : option.lateSkip
+      try (early ? option.early : option.late)?(self, values)
+    }
+  }
+
+  private func take(_ word: String) {
+    if databaseName == nil {
+      databaseName = word
+    } else {
+      commands.append(word)
+    }
+  }
+
+  /// Reports an error of the command line, with the program's name.
+  package func fail(_ message: String) { session.errors.print("\(session.programName): \(message)") }
+
+  /// Text of `-help`.
+  package var usage: String {
+    var lines = [
+      "Usage: \(session.programName) [OPTIONS] FILENAME [SQL]",
+      "FILENAME is the name of an SQLite database. A new database is created",
+      "if the file does not previously exist.",
+      "OPTIONS include:",
+    ]
+    lines += StandardOptions.all.compactMap { $0.line }
+    let added = extras.compactMap { $0.line }
+    if !added.isEmpty { lines += ["Options that sqlite3 does not have:"] + added }
+    return lines.joined(separator: "\n")
+  }
+
+  // MARK: Input
+
+  private func runInitFile() throws {
+    let path: String
+    if let initFile {
+      path = initFile
+    } else {
+      guard let home = ProcessEnvironment.homeDirectory else {
+        session.errors.print("-- warning: cannot find home directory; cannot read ~/.sqliterc")
+        return
+      }
+      path = home + "/.sqliterc"
+    }
+    guard let reader = StreamReader(path: path) else {
+      guard initFile != nil else { return }
+      session.errors.print("cannot open: \"\(path)\"")
+      if session.settings.bail { throw SessionExit(code: 1) }
+      return
+    }
+    if session.isInteractive { session.errors.print("-- Loading resources from \(path)") }
+    let errorCount = try session.read(StreamLines(reader))
+    if errorCount > 0 && session.settings.bail { throw SessionExit(code: 1) }
+  }
+
+  /// Runs what `-cmd` names; with bail the first failure ends the program.
+  func runEarlyCommand(_ text: String) throws {
+    if text.hasPrefix(".") {
+      if try session.runCommand(Array(text.utf8)) == .failed && session.settings.bail {
+        throw SessionExit(code: 1)
+      }
+    } else {
+      let code = try session.runArgument(Array(text.utf8))
+      if code != 0 && session.settings.bail { throw SessionExit(code: code) }
+    }
+  }
+
+  private func run(commands: [String]) throws -> Int32 {
+    for command in commands {
+      if command.hasPrefix(".") {
+        let outcome = try session.runCommand(Array(command.utf8))
+        session.inputDidComplete()
+        switch outcome {
+        case .done: continue
+        case .failed: return 1
+        case .quit: return 0
+        }
+      }
+      let code = try session.runArgument(Array(command.utf8))
+      if code != 0 { return code }
+    }
+    return 0
+  }
+
+  private func interact(_ isBare: Bool) throws -> Int32 {
+    guard let terminal = makeTerminal?(session) else {
+      return try session.read(StreamLines(StreamReader(descriptor: 0))) > 0 ? 1 : 0
+    }
+    let output = session.output
+    output.print("SQLite version \(LibraryVersion.number) \(LibraryVersion.source.prefix(19))")
+    output.print("Enter \".help\" for usage hints.")
+    if isBare {
+      output.print(
+        "Connected to a \u{1b}[1mtransient in-memory database\u{1b}[0m.\n"
+          + "Use \".open FILENAME\" to reopen on a persistent database.")
+    }
+    output.flush()
+    return try session.readTerminal(terminal) > 0 ? 1 : 0
+  }
+}

@@ -1,0 +1,136 @@
+internal import Bytes
+internal import Files
+package import Render
+
+/// Where output goes and how rows look.
+package final class OutputState {
+  package var options = RenderOptions()
+  /// Where bytes go now: results and texts alike.
+  package private(set) var sink: Sink
+  /// Name that `.show` shows.
+  package private(set) var targetName = "stdout"
+  /// Input groups left before output returns to stdout; 0 where it stays.
+  package var groupsLeft = 0
+  /// Mode and separators to return to after a spreadsheet was written.
+  var savedOptions: RenderOptions?
+  /// File to show when output ends, and the program that shows it.
+  var pending: (file: String, command: String)?
+  private let standard: Sink
+  private let standardIsTerminal = ProcessEnvironment.isTerminal(StreamWriter.standardOutput)
+  private var pipe: PipeCommand?
+
+  init() {
+    let writer = StreamWriter(descriptor: StreamWriter.standardOutput)
+    standard = Sink { writer.write($0) }
+    sink = standard
+  }
+
+  /// Writes a text as it is.
+  package func write(_ text: String) { sink.buffer.append(text) }
+
+  /// Writes bytes as they are.
+  package func write(_ bytes: [UInt8]) { sink.buffer.append(bytes) }
+
+  /// Writes a line.
+  package func print(_ line: String) {
+    sink.buffer.append(line)
+    sink.buffer.append(10)
+  }
+
+  /// Hands everything on to whoever reads it.
+  package func flush() {
+    sink.flush()
+    if sink !== standard { standard.flush() }
+  }
+
+  func flushIfTerminal() {
+    if standardIsTerminal { standard.flush() }
+  }
+
+  /// Whether results go to the terminal.
+  package var isTerminal: Bool { sink === standard && standardIsTerminal }
+
+  /// Writes to standard output even where results go elsewhere.
+  package func printToStandardOutput(_ line: String) {
+    standard.buffer.append(line)
+    standard.buffer.append(10)
+  }
+
+  // MARK: Directing
+
+  /// Ends the present file or pipe and returns to standard output.
+  package func reset() {
+    flush()
+    sink = standard
+    targetName = "stdout"
+    pipe?.finish()
+    pipe = nil
+    groupsLeft = 0
+    if let pending {
+      self.pending = nil
+      if ProcessEnvironment.run("\(pending.command) \(pending.file)") != 0 {
+        complaint = "Failed: [\(pending.command) \(pending.file)]"
+      }
+      temporaryFile = pending.file
+      if let savedOptions { options = savedOptions }
+      savedOptions = nil
+    }
+  }
+
+  /// What went wrong in showing a file, for standard error.
+  package var complaint: String?
+  private var temporaryFile: String?
+
+  /// Deletes the file that was shown last.
+  package func deleteTemporaryFile() {
+    if let temporaryFile { ProcessEnvironment.delete(temporaryFile) }
+    temporaryFile = nil
+  }
+
+  /// Sends output to a file; false, and output dropped, where it cannot be opened.
+  package func redirect(toFile path: String) -> Bool {
+    guard let writer = StreamWriter(path: path) else { return false }
+    sink = Sink { writer.write($0) }
+    targetName = path
+    return true
+  }
+
+  /// Sends output to a shell command; false where it cannot be started.
+  package func redirect(toCommand command: String) -> Bool {
+    guard let pipe = PipeCommand(command, .toCommand) else { return false }
+    let writer = StreamWriter(descriptor: pipe.descriptor)
+    self.pipe = pipe
+    sink = Sink { writer.write($0) }
+    targetName = "|" + command
+    return true
+  }
+
+  /// Drops all output.
+  package func discard() {
+    sink = Sink { _ in true }
+    targetName = "off"
+  }
+
+  /// Sends output to the standard error stream.
+  package func redirectToStandardError() {
+    let writer = StreamWriter(descriptor: StreamWriter.standardError)
+    sink = Sink { writer.write($0) }
+    targetName = "stderr"
+  }
+
+  /// Sends output to a temporary file that `command` shows when output ends.
+  package func redirect(toTemporary suffix: String, shownBy command: String) -> Bool {
+    let file = ProcessEnvironment.temporaryFile(suffix: suffix)
+    guard redirect(toFile: file) else { return false }
+    pending = (file, command)
+    return true
+  }
+
+  /// Keeps the present options for when output ends.
+  package func saveOptions() { savedOptions = options }
+
+  func close() {
+    reset()
+    deleteTemporaryFile()
+  }
+}

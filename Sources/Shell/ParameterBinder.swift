@@ -1,0 +1,25 @@
+internal import SQLite
+
+/// Gives a statement's parameters the values that `.parameter` keeps.
+struct ParameterBinder {
+  static let table = "temp.sqlite_parameters"
+
+  private let connection: Connection
+
+  init(_ connection: Connection) { self.connection = connection }
+
+  func bind(_ statement: Statement) throws(SQLiteError) {
+    guard statement.parameterCount > 0 else { return }
+    let lookup = try? connection.prepare("SELECT value FROM \(Self.table) WHERE key=?1")
+    for index in 1...statement.parameterCount {
+      let name = statement.parameterName(at: index) ?? "?\(index)"
+      var value = Value.null
+      if let lookup {
+        try lookup.bind(.text(name), at: 1)
+        if try lookup.step() { value = lookup.value(at: 0) }
+        lookup.reset()
+      }
+      try statement.bind(value, at: index)
+    }
+  }
+}

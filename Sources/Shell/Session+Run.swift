@@ -1,0 +1,158 @@
+internal import Bytes
+internal import Files
+internal import SQLite
+
+/// How a dot-command ended.
+package enum CommandOutcome: Sendable { case done, failed, quit }
+
+extension Session {
+  /// Runs one dot-command; `line` begins with the dot.
+  package func runCommand(_ line: [UInt8]) throws -> CommandOutcome {
+    var outcome = CommandOutcome.done
+    do {
+      var words = Words(line[1...])
+      guard !words.name.isEmpty else { return .done }
+      guard let type = commands.command(named: words.name) else {
+        errors.print(
+          "Error: unknown command or invalid arguments:  \"\(words.name)\". Enter \".help\" for help")
+        return finishCommand(.failed)
+      }
+      if !type.spec.isSafe { try requireUnsafe("cannot run .\(type.spec.name) in safe mode") }
+      outcome = try run(type, &words)
+    }
+    return finishCommand(outcome)
+  }
+
+  private func run(_ type: any DotCommand.Type, _ words: inout Words) throws -> CommandOutcome {
+    do {
+      let command = try type.init(parsing: &words)
+      for warning in words.warnings { errors.print(warning) }
+      try command.run(in: self)
+    } catch let error as CommandError {
+      for warning in words.warnings where error == .usage { errors.print(warning) }
+      switch error {
+      case .usage: errors.print("Usage: \(type.spec.correction)")
+      case .message(let text): errors.print(text)
+      case .silent: break
+      }
+      return .failed
+    } catch is Quit {
+      return .quit
+    } catch let exit as SessionExit {
+      throw exit
+    } catch let error as SQLFailure {
+      errors.print("Error: \(error.message)")
+      return .failed
+    } catch {
+      errors.print("Error: \(error)")
+      return .failed
+    }
+    return .done
+  }
+
+  private func finishCommand(_ outcome: CommandOutcome) -> CommandOutcome {
+    if output.groupsLeft > 0 {
+      output.groupsLeft -= 1
+      if output.groupsLeft == 0 { resetOutput() }
+    }
+    settings.restoreSafeMode()
+    return outcome
+  }
+
+  /// Returns output to stdout and reports what went wrong in showing a file.
+  package func resetOutput() {
+    output.reset()
+    if let complaint = output.complaint {
+      errors.print(complaint)
+      output.complaint = nil
+    }
+  }
+
+  /// Runs an input group that ends with a zero byte and reports its failure; true where all went well.
+  ///
+  /// `line` is the number of its first line; nil where it was typed.
+  func runGroup(_ sql: ByteBuffer, line: Int?) throws -> Bool {
+    var succeeded = true
+    do {
+      try measured { try StatementRunner(session: self).run(sql) }
+      if settings.showChanges { try printChanges() }
+    } catch let failure as SQLFailure {
+      succeeded = false
+      let kind = failure.phase == .prepare ? "Parse error" : "Runtime error"
+      errors.print(kind + (line.map { " near line \($0): " } ?? ": ") + failure.message)
+    } catch let failure as SQLiteError {
+      succeeded = false
+      errors.print("Error" + (line.map { " near line \($0): " } ?? ": ") + failure.message)
+    }
+    if output.groupsLeft > 0 {
+      resetOutput()
+    } else {
+      output.deleteTemporaryFile()
+    }
+    settings.restoreSafeMode()
+    return succeeded
+  }
+
+  /// Runs SQL given as an argument; returns the code of its failure.
+  package func runArgument(_ sql: [UInt8]) throws -> Int32 {
+    let buffer = ByteBuffer(capacity: sql.count + 1)
+    buffer.append(sql)
+    buffer.append(0)
+    do {
+      try StatementRunner(session: self).run(buffer)
+      inputDidComplete()
+      return 0
+    } catch let failure as SQLFailure {
+      errors.print("Error: \(failure.phase == .prepare ? "in prepare" : "stepping"), \(failure.message)")
+      return failure.code
+    }
+  }
+
+  /// Reads and runs a source of lines; returns the number of errors.
+  package func read(_ source: any LineSource) throws -> Int {
+    var loop = RunLoop(source, in: self, isTyped: false)
+    return try loop.run()
+  }
+
+  /// Reads and runs what is typed at the terminal; returns the number of errors.
+  package func readTerminal(_ terminal: any TerminalInput) throws -> Int {
+    var loop = RunLoop(PromptedLines(terminal, input), in: self, isTyped: true)
+    return try loop.run()
+  }
+
+  private func measured(_ body: () throws -> Void) rethrows {
+    guard settings.timer else { return try body() }
+    let before = ProcessEnvironment.times
+    defer {
+      let after = ProcessEnvironment.times
+      output.printToStandardOutput(
+        "Run Time: real \(Numbers.fixed(after.real - before.real, digits: 3))"
+          + " user \(Numbers.fixed(after.user - before.user, digits: 6))"
+          + " sys \(Numbers.fixed(after.system - before.system, digits: 6))")
+    }
+    try body()
+  }
+
+  private func printChanges() throws {
+    let connection = try connection
+    let changes = String(connection.changes)
+    let padding = String(repeating: " ", count: max(0, 3 - changes.utf8.count))
+    output.print("changes: \(padding)\(changes)   total_changes: \(connection.totalChanges)")
+  }
+}
+
+/// Ends the reading of the present file, or the program at the outermost one.
+package struct Quit: Error {
+  package init() {}
+}
+
+extension Settings {
+  /// Brings safe mode back after the one command that a nonce freed from it.
+  mutating func restoreSafeMode() {
+    if skipsSafeModeReturn {
+      skipsSafeModeReturn = false
+    } else if safeModeReturns {
+      isSafe = true
+    }
+  }
+}

@@ -1,0 +1,70 @@
+internal import Files
+package import SQLite
+
+/// One run of the shell: what its commands read and change.
+///
+/// Belongs to the main thread.
+package final class Session {
+  package let output: OutputState
+  package let errors: ErrorReporter
+  package let database: DatabaseSlot
+  package let commands: CommandTable
+  package let input = InputState()
+  package var settings = Settings()
+  /// Name the program was called by, for its own messages.
+  package let programName: String
+  /// Set when a command asked to leave; the code to leave with, or nil for what errors make of it.
+  package var exitCode: Int32?
+  private(set) var observers: [any SessionObserver] = []
+
+  package init(programName: String = "sqlite3-cloud-s3", commands: CommandTable) {
+    self.programName = programName
+    self.commands = commands
+    let output = OutputState()
+    self.output = output
+    errors = ErrorReporter(flushingFirst: { output.flushIfTerminal() })
+    database = DatabaseSlot()
+    database.session = self
+  }
+
+  /// Whether somebody types: prompts are shown and errors carry no line number.
+  package var isInteractive: Bool { input.isInteractive }
+  /// Whether input comes from a file, a pipe or arguments.
+  package var isBatch: Bool { !input.isInteractive }
+
+  /// The open database; opened now where that has not happened yet.
+  package var connection: Connection {
+    get throws { try database.connection() }
+  }
+
+  // MARK: Observers
+
+  package func add(_ observer: some SessionObserver) { observers.append(observer) }
+
+  /// The observer of this type, if there is one.
+  package func observer<Observer: SessionObserver>(_: Observer.Type = Observer.self) -> Observer? {
+    for case let observer as Observer in observers { return observer }
+    return nil
+  }
+
+  /// Tells observers that an input group is done.
+  func inputDidComplete() {
+    for observer in observers { observer.inputDidComplete(in: self) }
+  }
+
+  /// Ends observers, output and database; returns what observers had to complain about.
+  package func end() -> [String] {
+    let complaints = observers.compactMap { $0.sessionWillEnd(self) }
+    for complaint in complaints { errors.print("Error: \(complaint)") }
+    output.close()
+    database.closeAll()
+    return complaints
+  }
+
+  /// Ends the program with 1 where safe mode forbids `act`, such as `cannot run .shell in safe mode`.
+  package func requireUnsafe(_ complaint: String) throws {
+    guard settings.isSafe else { return }
+    errors.print("line \(input.lineNumber): \(complaint)")
+    throw SessionExit(code: 1)
+  }
+}

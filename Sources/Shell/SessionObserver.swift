@@ -1,0 +1,22 @@
+package import SQLite
+
+/// Is told what happens in a session, on its thread.
+///
+/// Calls must return quickly; what goes wrong is kept for `sessionWillEnd` or shown by the observer's command.
+package protocol SessionObserver: AnyObject {
+  /// A database was opened and set up.
+  func connectionDidOpen(_ connection: Connection, in session: Session)
+  /// A database is about to be closed.
+  func connectionWillClose(_ connection: Connection, in session: Session)
+  /// An input group or dot-command was carried out, and the next prompt has not been shown.
+  func inputDidComplete(in session: Session)
+  /// The session ends; returns an error to report, which makes a batch session exit with 1.
+  func sessionWillEnd(_ session: Session) -> String?
+}
+
+extension SessionObserver {
+  package func connectionDidOpen(_ connection: Connection, in session: Session) {}
+  package func connectionWillClose(_ connection: Connection, in session: Session) {}
+  package func inputDidComplete(in session: Session) {}
+  package func sessionWillEnd(_ session: Session) -> String? { nil }
+}

@@ -1,0 +1,98 @@
+internal import Bytes
+package import Render
+package import SQLite
+
+/// Runs the statements of a text one after the other and writes their rows.
+struct StatementRunner {
+  let session: Session
+
+  /// Runs all statements of a buffer that ends with a zero byte; the first failure ends it.
+  func run(_ sql: ByteBuffer) throws {
+    let connection = try session.connection
+    var at = skipSpaces(sql, from: 0)
+    while at < sql.count - 1 {
+      let statement: Statement?
+      let next: Int
+      do throws(SQLiteError) {
+        (statement, next) = try connection.prepare(sql, from: at)
+      } catch {
+        throw SQLFailure(error, .prepare, in: sql, from: at)
+      }
+      if let statement { try run(statement) }
+      at = skipSpaces(sql, from: next)
+    }
+  }
+
+  private func run(_ statement: Statement) throws {
+    if session.settings.queryPlan != .off && statement.explainLevel == 0 { try explain(statement) }
+    try ParameterBinder(statement.connection).bind(statement)
+    var failure: SQLiteError?
+    if statement.columnCount == 0 {
+      do throws(SQLiteError) { while try statement.step() {} } catch { failure = error }
+    } else {
+      var renderer = session.renderer(for: statement)
+      failure = session.output.write(statement, with: &renderer)
+    }
+    if session.settings.stats != .off { session.printStatistics(of: statement) }
+    if let failure { throw SQLFailure(failure, .step) }
+  }
+
+  /// Shows how a statement would run, as `.eqp` asks.
+  private func explain(_ statement: Statement) throws {
+    // The pragma lets the plan show triggers too.
+    let connection = statement.connection
+    let showsTriggers = session.settings.queryPlan == .trigger || session.settings.queryPlan == .full
+    let plan = try? connection.prepare("EXPLAIN QUERY PLAN \(statement.sql)")
+    if let plan {
+      var renderer = OutputMode.queryPlan.renderer(session.output.options)
+      _ = session.output.write(plan, with: &renderer)
+    }
+    if showsTriggers, let program = try? connection.prepare("EXPLAIN \(statement.sql)") {
+      var renderer = OutputMode.explain.renderer(session.output.options)
+      _ = session.output.write(program, with: &renderer)
+    }
+  }
+
+  private func skipSpaces(_ sql: ByteBuffer, from start: Int) -> Int {
+    var at = start
+    while at < sql.count - 1 && ASCII.isSpace(sql[at]) { at += 1 }
+    return at
+  }
+}
+
+extension Session {
+  /// What writes the rows of a statement in the present mode.
+  func renderer(for statement: Statement) -> any RowRenderer {
+    switch statement.explainLevel {
+    case 1 where settings.explain != .off: return OutputMode.explain.renderer(output.options)
+    case 2 where settings.explain != .off: return OutputMode.queryPlan.renderer(output.options)
+    default: return output.options.mode.renderer(output.options)
+    }
+  }
+
+  /// Runs statements of a text and writes their rows; for commands that stand on SQL.
+  package func run(sql: String) throws {
+    let buffer = ByteBuffer(capacity: sql.utf8.count + 1)
+    buffer.append(sql)
+    buffer.append(0)
+    try StatementRunner(session: self).run(buffer)
+  }
+}
+
+extension OutputState {
+  /// Steps a statement to its end and writes its rows; returns what stopped it early.
+  package func write(_ statement: Statement, with renderer: inout any RowRenderer) -> SQLiteError? {
+    renderer.begin(statement, to: sink)
+    do throws(SQLiteError) {
+      while try statement.step() {
+        renderer.row(statement, to: sink)
+        sink.rowEnded()
+      }
+    } catch {
+      renderer.end(to: sink)
+      return error
+    }
+    renderer.end(to: sink)
+    return nil
+  }
+}

@@ -1,0 +1,107 @@
+/// The words of a dot-command, taken one after the other.
+///
+/// At most 52 words are read, the command's name among them. `"…"` takes C escapes, as bare words do;
+/// `'…'` does not.
+package struct Words {
+  /// Word of the command's name as typed, without the dot.
+  package private(set) var name = ""
+  private var arguments: [[UInt8]] = []
+  private var next = 0
+  /// What parsing wants to say on stderr before the command runs.
+  package private(set) var warnings: [String] = []
+
+  static let most = 51
+
+  /// Splits what follows the dot.
+  package init(_ line: ArraySlice<UInt8>) {
+    var all: [[UInt8]] = []
+    var rest = line
+    while all.count < Self.most {
+      rest = rest.drop(while: ASCII.isSpace)
+      guard let first = rest.first else { break }
+      if first == UInt8(ascii: "'") || first == UInt8(ascii: "\"") {
+        all.append(Self.quoted(&rest, by: first))
+      } else {
+        let end = rest.firstIndex(where: ASCII.isSpace) ?? rest.endIndex
+        all.append(Escapes.resolved(rest[..<end]))
+        // The blank that ends a word is part of it, as the closing quote is.
+        rest = rest[min(end + 1, rest.endIndex)...]
+      }
+    }
+    if !all.isEmpty { name = String(decoding: all.removeFirst(), as: UTF8.self) }
+    arguments = all
+  }
+
+  private static func quoted(_ rest: inout ArraySlice<UInt8>, by quote: UInt8) -> [UInt8] {
+    rest = rest.dropFirst()
+    var end = rest.startIndex
+    while end < rest.endIndex && rest[end] != quote {
+      if rest[end] == UInt8(ascii: "\\") && quote == UInt8(ascii: "\"") && end + 1 < rest.endIndex {
+        end += 1
+      }
+      end += 1
+    }
+    let word = rest[..<end]
+    rest = rest[min(end + 1, rest.endIndex)...]
+    return quote == UInt8(ascii: "\"") ? Escapes.resolved(word) : Array(word)
+  }
+
+  /// Number of arguments, taken or not.
+  package var count: Int { arguments.count }
+  /// Number of arguments not taken yet.
+  package var remaining: Int { arguments.count - next }
+  package var isEmpty: Bool { remaining == 0 }
+
+  /// The next argument, without taking it.
+  package var peek: String? { isEmpty ? nil : String(decoding: arguments[next], as: UTF8.self) }
+
+  /// Takes the next argument, if there is one.
+  package mutating func optional() -> String? { optionalBytes().map { String(decoding: $0, as: UTF8.self) } }
+
+  /// Takes the next argument as the bytes that were typed, if there is one.
+  package mutating func optionalBytes() -> [UInt8]? {
+    guard !isEmpty else { return nil }
+    next += 1
+    return arguments[next - 1]
+  }
+
+  /// Takes the next argument; a usage error where there is none.
+  package mutating func required() throws(CommandError) -> String {
+    guard let word = optional() else { throw .usage }
+    return word
+  }
+
+  /// Takes all that is left.
+  package mutating func rest() -> [String] {
+    defer { next = arguments.count }
+    return arguments[next...].map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// Takes all that is left, as bytes.
+  package mutating func restBytes() -> [[UInt8]] {
+    defer { next = arguments.count }
+    return Array(arguments[next...])
+  }
+
+  /// A usage error unless everything was taken.
+  package func finish() throws(CommandError) {
+    guard isEmpty else { throw .usage }
+  }
+
+  /// Takes the one argument `on` or `off`, or another way to say so; a usage error where it is not alone.
+  package mutating func boolean() throws(CommandError) -> Bool {
+    let word = try required()
+    try finish()
+    return boolean(from: word)
+  }
+
+  /// What a word says of yes and no. A word that says neither is a no with a warning.
+  package mutating func boolean(from word: String) -> Bool {
+    let (value, warning) = Numbers.boolean(word)
+    if let warning { warn(warning) }
+    return value
+  }
+
+  /// Adds a line for stderr.
+  package mutating func warn(_ text: String) { warnings.append(text) }
+}
