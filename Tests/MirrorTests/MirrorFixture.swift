@@ -1,0 +1,73 @@
+import Files
+import Mirror
+import ObjectStore
+import ReplicaCatalog
+import Restore
+import SQLite
+import TestSupport
+import Testing
+
+/// A database in a folder of its own, mirrored to a store.
+final class MirrorFixture {
+  let folder: TemporaryFolder
+  let path: String
+  let store: any ObjectStore
+  var settings = MirrorSettings()
+  private(set) var connection: Connection?
+  private(set) var mirror: Mirror?
+
+  init(_ store: any ObjectStore = MemoryStore()) throws {
+    folder = try TemporaryFolder()
+    path = folder.path + "/a.db"
+    self.store = store
+    settings.flushTimeout = 20
+    settings.syncInterval = 0.02
+  }
+
+  /// Opens the database and begins to mirror it.
+  @discardableResult
+  func open() throws -> Connection {
+    let connection = try Connection(path)
+    let mirror = Mirror(store: store, settings: settings)
+    try mirror.attach(to: connection)
+    self.connection = connection
+    self.mirror = mirror
+    return connection
+  }
+
+  func run(_ sql: String) throws { try #require(connection).execute(sql) }
+
+  func flush() throws { try #require(mirror).flush(seconds: settings.flushTimeout) }
+
+  /// Ends the mirror with everything uploaded, and closes the database.
+  func close() throws {
+    try mirror?.stop()
+    connection?.close()
+    mirror = nil
+    connection = nil
+  }
+
+  /// Restores into a new file and returns its name.
+  func restore(_ source: Restore.Source, _ name: String = "restored.db", _ target: RestoreTarget = .init()) throws -> String {
+    var restore = Restore(ReplicaCatalog(store))
+    restore.target = target
+    let output = folder.path + "/" + name
+    restore.force = true
+    _ = try restore.run(source, to: output)
+    return output
+  }
+
+  func bytes(_ path: String) throws -> [UInt8] { try File(path, .read).readAll() }
+}
+
+/// Every row of every table as text, for comparing content.
+func content(_ path: String) throws -> [String] {
+  let connection = try Connection(path, .readWrite)
+  defer { connection.close() }
+  var lines = try connection.rows("SELECT type, name, sql FROM sqlite_schema ORDER BY name").map { "\($0)" }
+  for row in try connection.rows("SELECT name FROM sqlite_schema WHERE type='table' ORDER BY name") {
+    guard case .text(let name) = row[0] else { continue }
+    lines += try connection.rows("SELECT * FROM \"\(name)\"").map { "\(name): \($0)" }
+  }
+  return lines
+}
