@@ -43,5 +43,5 @@ package enum AllCommands {
   ]
 
   /// Commands that sqlite3 does not have.
-  package static let extras: [any DotCommand.Type] = []
+  package static let extras: [any DotCommand.Type] = [MirrorCommand.self, RestoreFromReplicaCommand.self]
 }

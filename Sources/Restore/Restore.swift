@@ -45,7 +45,7 @@ package struct Restore: Sendable {
 
   /// Restores into `output`, which must be absent, empty or without tables unless `force`.
   package func run(_ source: Source, to output: String) throws -> Report {
-    if !force { try refuseToOverwrite(output) }
+    try check(output)
     let plan = try RestorePlan.make(catalog, target)
     // Restored databases are private until their owner says otherwise, unless one is replaced.
     let built = try AtomicFile(for: output)
@@ -80,8 +80,9 @@ package struct Restore: Sendable {
       notices: notices)
   }
 
-  private func refuseToOverwrite(_ output: String) throws {
-    guard let info = try FileInfo.of(output), info.size > 0 else { return }
+  /// Throws `.exists` where `output` holds a database that must not be replaced.
+  package func check(_ output: String) throws {
+    guard !force, let info = try FileInfo.of(output), info.size > 0 else { return }
     let tables = try? Connection(output, .readOnly).value("SELECT count(*) FROM sqlite_schema")
     guard tables == .integer(0) else {
       throw RestoreError(

@@ -151,8 +151,9 @@ package final class Launch {
     for command in commands {
       if command.hasPrefix(".") {
         let outcome = try session.runCommand(Array(command.utf8))
-        session.inputDidComplete()
+        let failures = session.inputDidComplete()
         switch outcome {
+        case .done where failures > 0: return 1
         case .done: continue
         case .failed: return 1
         case .quit: return 0

@@ -98,7 +98,7 @@ struct RunLoop {
     clear()
     guard line[0] == UInt8(ascii: ".") else { return true }
     let outcome = try session.runCommand(line)
-    session.inputDidComplete()
+    errorCount += session.inputDidComplete()
     switch outcome {
     case .done: return true
     case .failed:
@@ -114,7 +114,7 @@ struct RunLoop {
     let succeeded = try session.runGroup(group, line: isTyped ? nil : firstLine)
     if !succeeded { errorCount += 1 }
     clear()
-    session.inputDidComplete()
+    errorCount += session.inputDidComplete()
   }
 
   private func echo() {

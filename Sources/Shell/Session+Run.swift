@@ -100,8 +100,7 @@ extension Session {
     buffer.append(0)
     do {
       try StatementRunner(session: self).run(buffer)
-      inputDidComplete()
-      return 0
+      return inputDidComplete() > 0 ? 1 : 0
     } catch let failure as SQLFailure {
       errors.print("Error: \(failure.phase == .prepare ? "in prepare" : "stepping"), \(failure.message)")
       return failure.code

@@ -47,10 +47,8 @@ package final class Session {
     return nil
   }
 
-  /// Tells observers that an input group is done.
-  func inputDidComplete() {
-    for observer in observers { observer.inputDidComplete(in: self) }
-  }
+  /// Tells observers that an input group is done; returns how many errors they reported.
+  func inputDidComplete() -> Int { observers.reduce(0) { $0 + $1.inputDidComplete(in: self) } }
 
   /// Ends observers, output and database; returns what observers had to complain about.
   package func end() -> [String] {

@@ -9,7 +9,9 @@ package protocol SessionObserver: AnyObject {
   /// A database is about to be closed.
   func connectionWillClose(_ connection: Connection, in session: Session)
   /// An input group or dot-command was carried out, and the next prompt has not been shown.
-  func inputDidComplete(in session: Session)
+  ///
+  /// Returns how many errors it reported; they count as the group's.
+  func inputDidComplete(in session: Session) -> Int
   /// The session ends; returns an error to report, which makes a batch session exit with 1.
   func sessionWillEnd(_ session: Session) -> String?
 }
@@ -17,6 +19,6 @@ package protocol SessionObserver: AnyObject {
 extension SessionObserver {
   package func connectionDidOpen(_ connection: Connection, in session: Session) {}
   package func connectionWillClose(_ connection: Connection, in session: Session) {}
-  package func inputDidComplete(in session: Session) {}
+  package func inputDidComplete(in session: Session) -> Int { 0 }
   package func sessionWillEnd(_ session: Session) -> String? { nil }
 }

@@ -1,0 +1,84 @@
+import Mirror
+import Shell
+
+/// Shows and steers the mirror.
+struct MirrorCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "mirror", shortest: 2, usage: "?CMD? ...", summary: "Mirror the database to S3 or a directory",
+    details: [
+      "   status [--json]        Replica, last mirrored transaction, lag, last error",
+      "   on URL [--new-generation]",
+      "                          Start; URL is s3://bucket/prefix or file:///directory",
+      "   off                    Stop, once everything is uploaded",
+      "   sync                   Wait until everything committed is in the store",
+      "   snapshot               Write a new base now",
+      "   list [--json]          Generations and what can be restored from them",
+    ],
+    correction: ".mirror status|on|off|sync|snapshot|list", isSafe: false,
+    completions: ["status", "on", "off", "sync", "snapshot", "list"])
+
+  private enum Action {
+    case status(json: Bool)
+    case on(url: String, newGeneration: Bool)
+    case off
+    case sync
+    case snapshot
+    case list(json: Bool)
+  }
+  private let action: Action
+
+  init(parsing words: inout Words) throws(CommandError) {
+    switch words.optional() ?? "status" {
+    case "status": action = .status(json: try Self.json(&words))
+    case "list": action = .list(json: try Self.json(&words))
+    case "off": action = .off
+    case "sync": action = .sync
+    case "snapshot": action = .snapshot
+    case "on":
+      var url: String?
+      var newGeneration = false
+      for word in words.rest() {
+        if word == "--new-generation" || word == "-new-generation" {
+          newGeneration = true
+        } else if url == nil, !word.hasPrefix("-") {
+          url = word
+        } else {
+          throw .usage
+        }
+      }
+      guard let url else { throw .usage }
+      action = .on(url: url, newGeneration: newGeneration)
+    default: throw .usage
+    }
+    try words.finish()
+  }
+
+  private static func json(_ words: inout Words) throws(CommandError) -> Bool {
+    guard let word = words.optional() else { return false }
+    guard word == "--json" || word == "-json" else { throw .usage }
+    return true
+  }
+
+  func run(in session: Session) throws {
+    guard let observer = session.observer(MirrorSession.self) else { throw CommandError.usage }
+    switch action {
+    case .status(let json): MirrorReport(session).print(observer.mirror?.status() ?? MirrorStatus(), json: json)
+    case .list(let json):
+      try MirrorListing(observer.store(nil, for: session.database.name)).print(to: session, json: json)
+    case .on(let url, let newGeneration):
+      try observer.begin(url, on: session.connection, newGeneration: newGeneration)
+    case .off: try observer.stop()
+    case .sync: try running(observer).flush(seconds: observer.settings.flushTimeout)
+    case .snapshot: try running(observer).snapshot()
+    }
+  }
+
+  private func running(_ observer: MirrorSession) throws -> Mirror {
+    if let error = observer.configurationError { throw CommandError.message("Error: \(error)") }
+    guard let mirror = observer.mirror else {
+      throw CommandError.message("Error: nothing is mirrored: use .mirror on URL")
+    }
+    if !mirror.isOn { throw CommandError.message("Error: the mirror is off: \(mirror.status().lastError ?? "")") }
+    return mirror
+  }
+}

@@ -1,0 +1,151 @@
+package import Mirror
+package import ObjectStore
+package import SQLite
+package import Shell
+
+/// Hangs the mirror on to a session: begins one when a database opens, and ends it with everything uploaded.
+package final class MirrorSession: SessionObserver {
+  /// What is to be mirrored where.
+  package enum Configuration: Sendable {
+    case off
+    /// The database of the command line, to this URL.
+    case fixed(ReplicaURL)
+    /// Every database file, each below its own name in a bucket.
+    case bucket(ReplicaURL)
+  }
+
+  package var configuration = Configuration.off
+  package var settings = MirrorSettings()
+  /// What is wrong with the environment, told when a mirror is to begin.
+  package var configurationError: String?
+  private let makeStore: (ReplicaURL) throws -> any ObjectStore
+  private(set) var mirror: Mirror?
+  private var connection: Connection?
+  private var firstPath: String?
+  private var told: Set<String> = []
+  private var complaints: [String] = []
+
+  package init(makeStore: @escaping (ReplicaURL) throws -> any ObjectStore) { self.makeStore = makeStore }
+
+  /// A store for a URL; nil stands for the configured one.
+  func store(_ url: String?, for path: String?) throws -> any ObjectStore {
+    if let configurationError { throw CommandError.message("Error: \(configurationError)") }
+    if let url { return try makeStore(ReplicaURL(url).named(for: path ?? "database")) }
+    if let mirror { return mirror.store }
+    switch configuration {
+    case .fixed(let url), .bucket(let url): return try makeStore(url.named(for: path ?? "database"))
+    case .off:
+      throw CommandError.message(
+        "Error: no mirror is configured: name one with --from URL, -mirror URL or S3_BUCKET")
+    }
+  }
+
+  /// Begins to mirror a connection to a URL, in place of what was mirrored.
+  func begin(_ url: String, on connection: Connection, newGeneration: Bool) throws {
+    try stop()
+    var settings = settings
+    settings.newGeneration = newGeneration
+    let store = try store(url, for: connection.fileName())
+    try attach(Mirror(store: store, settings: settings), to: connection)
+    told.remove("off")
+  }
+
+  private func attach(_ mirror: Mirror, to connection: Connection) throws {
+    try mirror.attach(to: connection)
+    self.mirror = mirror
+    self.connection = connection
+  }
+
+  /// Ends the mirror once everything is uploaded.
+  func stop() throws {
+    guard let mirror else { return }
+    defer {
+      self.mirror = nil
+      connection = nil
+    }
+    try mirror.stop()
+  }
+
+  // MARK: The session
+
+  package func connectionDidOpen(_ connection: Connection, in session: Session) {
+    guard let url = url(for: connection, in: session) else { return }
+    if let configurationError {
+      complain("mirror off: \(configurationError)", session)
+      return
+    }
+    guard mirror == nil else {
+      tell("only the first database is mirrored", session)
+      return
+    }
+    do {
+      try attach(Mirror(store: makeStore(url), settings: settings), to: connection)
+    } catch let error as MirrorError where error.code == .unsuitable {
+      tell(error.message, session)
+    } catch {
+      complain("mirror off: \(error)", session)
+    }
+  }
+
+  /// Where a database that was just opened goes.
+  private func url(for connection: Connection, in session: Session) -> ReplicaURL? {
+    let path = connection.fileName() ?? ""
+    switch configuration {
+    case .off: return nil
+    case .bucket(let url): return url.named(for: path)
+    case .fixed(let url):
+      // A URL was given for one database: another must not be mixed into it.
+      if path.isEmpty { return url }
+      firstPath = firstPath ?? path
+      guard path == firstPath else {
+        tell("\(path) is not mirrored: use .mirror on URL", session)
+        return nil
+      }
+      return url.named(for: path)
+    }
+  }
+
+  package func connectionWillClose(_ connection: Connection, in session: Session) {
+    guard connection === self.connection else { return }
+    do {
+      try stop()
+    } catch {
+      complain(unfinished(error), session)
+    }
+  }
+
+  package func inputDidComplete(in session: Session) -> Int {
+    guard let mirror else { return 0 }
+    for notice in mirror.takeNotices() { session.errors.print(notice) }
+    let failures = mirror.takeFailures()
+    for failure in failures { session.errors.print("Error: \(failure)") }
+    return failures.count
+  }
+
+  package func sessionWillEnd(_ session: Session) -> String? {
+    let ending = mirror
+    do {
+      try stop()
+    } catch {
+      complaints.append(unfinished(error))
+    }
+    for notice in ending?.takeNotices() ?? [] { session.errors.print(notice) }
+    return complaints.isEmpty ? nil : complaints.joined(separator: "\nError: ")
+  }
+
+  private func unfinished(_ error: any Error) -> String {
+    let status = mirror?.status()
+    let left = (status?.captured ?? 0) - min(status?.mirrored ?? 0, status?.captured ?? 0)
+    return left > 0 ? "\(left) transactions are not mirrored: \(error)" : "the mirror is not complete: \(error)"
+  }
+
+  /// Says something once.
+  private func tell(_ notice: String, _ session: Session) {
+    if told.insert(notice).inserted { session.errors.print("-- \(notice)") }
+  }
+
+  private func complain(_ complaint: String, _ session: Session) {
+    guard told.insert(complaint).inserted else { return }
+    if session.isBatch { complaints.append(complaint) } else { session.errors.print("Error: \(complaint)") }
+  }
+}

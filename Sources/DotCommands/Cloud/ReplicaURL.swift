@@ -1,0 +1,47 @@
+/// Where a replica is: `s3://bucket/prefix` or `file:///directory`.
+package enum ReplicaURL: Equatable, Sendable {
+  case s3(bucket: String, prefix: String)
+  case file(String)
+
+  /// Reads a URL. The error says what is wrong and what a right one looks like.
+  package init(_ text: String) throws(ReplicaURLError) {
+    guard !text.contains("@") else {
+      throw ReplicaURLError(
+        "credentials do not belong in a mirror's URL: set S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY instead")
+    }
+    if text.hasPrefix("s3://") {
+      let parts = text.dropFirst(5).split(separator: "/", omittingEmptySubsequences: true)
+      guard let bucket = parts.first else { throw ReplicaURLError("no bucket in \(text): use s3://bucket/prefix") }
+      self = .s3(bucket: String(bucket), prefix: parts.dropFirst().joined(separator: "/"))
+    } else if text.hasPrefix("file:///") {
+      self = .file(String(text.dropFirst(7)))
+    } else {
+      throw ReplicaURLError("not the URL of a mirror: \(text): use s3://bucket/prefix or file:///directory")
+    }
+  }
+
+  /// The same place with a database's name as prefix where it has none.
+  package func named(for databasePath: String) -> ReplicaURL {
+    guard case .s3(let bucket, let prefix) = self, prefix.isEmpty else { return self }
+    return .s3(bucket: bucket, prefix: Self.prefix(for: databasePath))
+  }
+
+  /// The file's name; bytes that a key may not hold are written `~` and two hexadecimal digits.
+  static func prefix(for path: String) -> String {
+    let name = path.split(separator: "/").last ?? "database"
+    return name.utf8.map { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+        String(UnicodeScalar(byte))
+      default: "~" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+      }
+    }.joined()
+  }
+}
+
+/// What is wrong with a URL.
+package struct ReplicaURLError: Error, Hashable, Sendable, CustomStringConvertible {
+  package let description: String
+  init(_ description: String) { self.description = description }
+}
