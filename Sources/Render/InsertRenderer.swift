@@ -6,6 +6,7 @@ struct InsertRenderer: RowRenderer {
   private let options: RenderOptions
   /// Everything up to the first value, made at the first row.
   private var opening: [UInt8] = []
+  private let comma = [UInt8(ascii: ",")]
 
   init(_ options: RenderOptions) { self.options = options }
 
@@ -13,10 +14,7 @@ struct InsertRenderer: RowRenderer {
     let out = sink.buffer
     if opening.isEmpty { opening = makeOpening(statement) }
     out.append(opening)
-    for column in 0..<statement.columnCount {
-      if column > 0 { out.append(UInt8(ascii: ",")) }
-      statement.appendLiteral(at: column, style: .oneLine, to: out)
-    }
+    statement.appendLiterals(style: .oneLine, separator: comma, to: out)
     out.append(");\n" as StaticString)
     sink.rowEnded()
   }
