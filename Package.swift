@@ -93,7 +93,7 @@ let package = Package(
       name: "sqlite3-cloud-s3",
       dependencies: [
         "Shell", "DotCommands", "Mirror", "Restore", "ObjectStore", "S3ObjectStore",
-        "DirectoryObjectStore", "LineReader", "SQLite", "Files",
+        "DirectoryObjectStore", "LineReader", "SQLite", "Files", "Bytes",
       ],
       swiftSettings: safe, linkerSettings: exportsCurlBoundary),
 

@@ -66,3 +66,8 @@ static inline int csqlite_config_two_int(int op, int a, int b) { return sqlite3_
 static inline int csqlite_config_page_cache(int size, int count) {
   return sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, size, count);
 }
+
+/// Sets the receiver of the error log: sqlite3_config is variadic.
+static inline int csqlite_config_log(void (*receive)(void *, int, const char *)) {
+  return sqlite3_config(SQLITE_CONFIG_LOG, receive, NULL);
+}

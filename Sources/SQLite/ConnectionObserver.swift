@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Synchronization
 
 /// Is told what happens on a connection, on the thread that uses it.
 ///
@@ -28,3 +29,21 @@ package struct InterruptHandle: @unchecked Sendable {
   package func interrupt() { sqlite3_interrupt(database) }
 }
 
+/// The connection that an interrupt from the keyboard should reach.
+///
+/// `interrupt` may be called from a signal handler, provided that `connection` was set before.
+package enum InterruptTarget {
+  // The address of the connection, or 0.
+  private static let address = Atomic<UInt>(0)
+
+  /// Chooses the connection; it must be unset before the connection is closed.
+  package static func set(_ connection: Connection?) {
+    address.store(connection.map { UInt(bitPattern: $0.handle) } ?? 0, ordering: .sequentiallyConsistent)
+  }
+
+  /// Stops the statement that the connection is running, if there is one.
+  package static func interrupt() {
+    guard let database = OpaquePointer(bitPattern: address.load(ordering: .sequentiallyConsistent)) else { return }
+    sqlite3_interrupt(database)
+  }
+}

@@ -16,10 +16,12 @@ package struct CommandSpec: Equatable, Sendable {
   package let isHidden: Bool
   /// May run with `-safe`.
   package let isSafe: Bool
+  /// Words that may follow, for completion.
+  package let completions: [String]
 
   package init(
     name: String, shortest: Int = 1, usage: String = "", summary: String = "", details: [String] = [],
-    correction: String? = nil, aliases: [String] = [], isHidden: Bool = false, isSafe: Bool = true
+    correction: String? = nil, aliases: [String] = [], isHidden: Bool = false, isSafe: Bool = true, completions: [String] = []
   ) {
     self.name = name
     self.shortest = shortest
@@ -30,6 +32,7 @@ package struct CommandSpec: Equatable, Sendable {
     self.aliases = aliases
     self.isHidden = isHidden
     self.isSafe = isSafe
+    self.completions = completions
   }
 
   /// First line of the help text.

@@ -12,17 +12,30 @@ package final class InputState {
   package var prompt = "sqlite> "
   package var continuationPrompt = "   ...> "
 
+  /// Whether Ctrl-C was pressed since the last call of `forgetInterrupt`.
+  package var wasInterrupted: () -> Bool = { false }
+  /// Forgets that Ctrl-C was pressed.
+  package var forgetInterrupt: () -> Void = {}
+
   package init() {}
+}
+
+/// What came of asking for a line.
+package enum LineResult: Sendable {
+  case line
+  /// What was typed was abandoned with Ctrl-C.
+  case interrupted
+  case end
 }
 
 /// A place lines come from.
 package protocol LineSource: AnyObject {
-  /// Appends the next line without its line break; false at the end.
-  func appendLine(to buffer: ByteBuffer, isContinuation: Bool) -> Bool
+  /// Appends the next line without its line break.
+  func appendLine(to buffer: ByteBuffer, isContinuation: Bool) -> LineResult
 }
 
 /// A terminal that shows a prompt and gives back what was typed.
 package protocol TerminalInput: AnyObject {
-  /// The next line without its line break; nil at the end.
-  func readLine(prompt: String) -> [UInt8]?
+  /// Reads a line and appends it without its line break.
+  func readLine(prompt: String, to buffer: ByteBuffer) -> LineResult
 }

@@ -7,8 +7,8 @@ package final class StreamLines: LineSource {
 
   package init(_ reader: StreamReader) { self.reader = reader }
 
-  package func appendLine(to buffer: ByteBuffer, isContinuation: Bool) -> Bool {
-    reader.appendLine(to: buffer)
+  package func appendLine(to buffer: ByteBuffer, isContinuation: Bool) -> LineResult {
+    reader.appendLine(to: buffer) ? .line : .end
   }
 }
 
@@ -22,10 +22,7 @@ final class PromptedLines: LineSource {
     self.input = input
   }
 
-  func appendLine(to buffer: ByteBuffer, isContinuation: Bool) -> Bool {
-    let prompt = isContinuation ? input.continuationPrompt : input.prompt
-    guard let line = terminal.readLine(prompt: prompt) else { return false }
-    buffer.append(line)
-    return true
+  func appendLine(to buffer: ByteBuffer, isContinuation: Bool) -> LineResult {
+    terminal.readLine(prompt: isContinuation ? input.continuationPrompt : input.prompt, to: buffer)
   }
 }

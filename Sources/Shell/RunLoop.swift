@@ -36,9 +36,19 @@ struct RunLoop {
     while errorCount == 0 || !session.settings.bail || isTyped {
       session.output.flush()
       let start = startLine()
-      guard source.appendLine(to: group, isContinuation: start > 0) else {
+      let result = source.appendLine(to: group, isContinuation: start > 0)
+      if result == .interrupted {
+        clear()
+        continue
+      }
+      guard result == .line else {
         if isTyped { session.output.printToStandardOutput("") }
+        if start > 0 { group.truncate(to: start - 1) }
         break
+      }
+      if session.input.wasInterrupted() {
+        guard isTyped else { break }
+        session.input.forgetInterrupt()
       }
       session.input.lineNumber += 1
       guard try take(from: start) else { return errorCount }

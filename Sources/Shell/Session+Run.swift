@@ -149,6 +149,10 @@ package struct Quit: Error {
 extension Settings {
   /// Brings safe mode back after the one command that a nonce freed from it.
   mutating func restoreSafeMode() {
-    if safeModeReturns { isSafe = true }
+    if skipsSafeModeReturn {
+      skipsSafeModeReturn = false
+    } else if safeModeReturns {
+      isSafe = true
+    }
   }
 }

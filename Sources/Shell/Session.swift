@@ -13,8 +13,6 @@ package final class Session {
   package var settings = Settings()
   /// Name the program was called by, for its own messages.
   package let programName: String
-  /// Where interactive lines come from; nil where there is no terminal to read.
-  package var terminal: (any TerminalInput)?
   /// Set when a command asked to leave; the code to leave with, or nil for what errors make of it.
   package var exitCode: Int32?
   private(set) var observers: [any SessionObserver] = []

@@ -1,3 +1,5 @@
+package import Render
+
 /// Switches of a session that belong to no other part.
 package struct Settings {
   package var echo = false
@@ -13,14 +15,22 @@ package struct Settings {
   /// Whether safe mode is on now, and whether it comes back after one command.
   package var isSafe = false { didSet { if isSafe { safeModeReturns = true } } }
   package var safeModeReturns = false
+  /// Set by `.nonce`: the end of that command itself does not bring safe mode back.
+  package var skipsSafeModeReturn = false
+  /// The word that suspends safe mode.
   package var nonce: String?
   package var progress = Progress()
 
+  /// Mode to return to when `.explain` is turned off.
+  package var modeBeforeExplain = OutputMode.list
+
+  /// What `.stats` shows after each statement.
   package enum Stats: Sendable { case off, on, statement, steps }
 
   /// What `.eqp` shows before each statement.
   package enum QueryPlan: String, Sendable { case off, on, trigger, full }
 
+  /// Whether `EXPLAIN` is shown as a table: never, always, or where a statement is one.
   package enum Explain: String, Sendable { case off, on, automatic = "auto" }
 
   /// The progress handler that `.progress` set.

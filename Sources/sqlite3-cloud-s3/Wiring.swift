@@ -1,5 +1,7 @@
 internal import DotCommands
 internal import Files
+internal import LineReader
+internal import SQLite
 internal import Shell
 
 /// Puts the parts together.
@@ -9,7 +11,26 @@ enum Wiring {
     let arguments = ProcessEnvironment.arguments
     let commands = CommandTable(AllCommands.commands, extras: AllCommands.extras)
     let session = Session(programName: arguments.first ?? "sqlite3-cloud-s3", commands: commands)
+    ErrorLog.install()
+    connectInterrupts(session)
     let launch = Launch(session: session)
-    return launch.run(Array(arguments.dropFirst()))
+    var terminal: Terminal?
+    launch.makeTerminal = { session in
+      let made = Terminal(session)
+      terminal = made
+      return made
+    }
+    let code = launch.run(Array(arguments.dropFirst()))
+    terminal?.saveHistory()
+    return code
+  }
+
+  /// Lets Ctrl-C stop the running statement.
+  private static func connectInterrupts(_ session: Session) {
+    InterruptTarget.set(nil)
+    session.database.currentDidChange = { InterruptTarget.set($0) }
+    session.input.wasInterrupted = { InterruptSignal.wasRaised }
+    session.input.forgetInterrupt = { InterruptSignal.reset() }
+    InterruptSignal.install { InterruptTarget.interrupt() }
   }
 }

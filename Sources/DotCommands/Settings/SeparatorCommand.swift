@@ -7,14 +7,17 @@ struct SeparatorCommand: DotCommand {
     name: "separator", shortest: 2, usage: "COL ?ROW?", summary: "Change the column and row separators")
   private let column: [UInt8]
   private let row: [UInt8]?
+  // Words too many are an error, but the first two count.
+  private let hasMore: Bool
   init(parsing words: inout Words) throws(CommandError) {
     guard let column = words.optionalBytes() else { throw .usage }
     self.column = column
     row = words.optionalBytes()
-    try words.finish()
+    hasMore = !words.isEmpty
   }
-  func run(in session: Session) {
+  func run(in session: Session) throws {
     session.output.options.columnSeparator = column
     if let row { session.output.options.rowSeparator = row }
+    if hasMore { throw CommandError.usage }
   }
 }

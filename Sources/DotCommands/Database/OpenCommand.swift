@@ -1,0 +1,48 @@
+internal import Files
+internal import SQLite
+internal import Shell
+
+/// Closes the database and opens another one.
+struct OpenCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "open", shortest: 2, usage: "?OPTIONS? ?FILE?", summary: "Close existing database and reopen FILE",
+    details: [
+      "     Options:",
+      "        --append        Use appendvfs to append database to the end of FILE",
+      "        --deserialize   Load into memory using sqlite3_deserialize()",
+      "        --hexdb         Load the output of \"dbtotxt\" as an in-memory db",
+      "        --maxsize N     Maximum size for --hexdb or --deserialized database",
+      "        --new           Initialize FILE to an empty database",
+      "        --nofollow      Do not follow symbolic links",
+      "        --readonly      Open FILE readonly",
+      "        --zip           FILE is a ZIP archive",
+    ])
+  private var file: String?
+  private var isNew = false
+  private var isReadOnly = false
+  init(parsing words: inout Words) throws(CommandError) {
+    while let word = words.optional() {
+      switch word {
+      case "-new", "--new": isNew = true
+      case "-readonly", "--readonly": isReadOnly = true
+      // sqlite3 reads this option and does nothing with it.
+      case "-nofollow", "--nofollow": break
+      case "-maxsize" where !words.isEmpty, "--maxsize" where !words.isEmpty: _ = words.optional()
+      case "-append", "--append", "-zip", "--zip", "-deserialize", "--deserialize", "-hexdb", "--hexdb":
+        throw .message("Error: \(word) is not supported")
+      default:
+        guard !word.hasPrefix("-") else { throw .message("unknown option: \(word)") }
+        guard file == nil else { throw .message("extra argument: \"\(word)\"") }
+        file = word
+      }
+    }
+  }
+  func run(in session: Session) throws {
+    if let file, file != ":memory:" {
+      try session.requireUnsafe("cannot open disk-based database files in safe mode")
+    }
+    session.database.close()
+    if let file, isNew { ProcessEnvironment.delete(file) }
+    try session.database.open(file, isReadOnly ? .readOnly : [.readWrite, .create])
+  }
+}

@@ -1,0 +1,85 @@
+internal import Files
+internal import Render
+internal import Shell
+
+/// What `.output`, `.once` and `.excel` have in common.
+struct Redirection {
+  enum Kind { case output, once, excel }
+
+  private let spec: CommandSpec
+  private let kind: Kind
+  private var file: String?
+  private var hasMark = false
+  private var suffix: String?
+  private var complaint: String?
+
+  init(_ words: inout Words, _ spec: CommandSpec, _ kind: Kind) {
+    self.spec = spec
+    self.kind = kind
+    suffix = kind == .excel ? "x" : nil
+    while let word = words.optional() {
+      switch word {
+      case "-bom", "--bom": hasMark = true
+      case "-x" where kind != .excel, "--x" where kind != .excel: suffix = "x"
+      case "-e" where kind != .excel, "--e" where kind != .excel: suffix = "e"
+      default:
+        if word.hasPrefix("-") {
+          complaint = "ERROR: unknown option: \"\(word)\".  Usage:"
+        } else if file == nil && suffix == nil {
+          // Everything after the bar is the command.
+          file = word.hasPrefix("|") ? ([word] + words.rest()).joined(separator: " ") : word
+        } else {
+          complaint = "ERROR: extra parameter: \"\(word)\".  Usage:"
+        }
+      }
+      if complaint != nil { break }
+    }
+  }
+
+  func run(in session: Session) throws {
+    let output = session.output
+    if let complaint {
+      // The usage goes to the output, as the reference has it.
+      output.print(complaint)
+      for line in spec.lines { output.print(line) }
+      throw CommandError.silent
+    }
+    session.resetOutput()
+    let groups = kind == .output ? 0 : 2
+    output.groupsLeft = groups
+    try redirect(session)
+    if hasMark { output.write([0xef, 0xbb, 0xbf]) }
+  }
+
+  private func redirect(_ session: Session) throws {
+    let output = session.output
+    if let suffix {
+      output.saveOptions()
+      let isSheet = suffix == "x"
+      if isSheet {
+        output.options.mode = .csv
+        output.options.setSeparators(",", "\r\n")
+      }
+      guard output.redirect(toTemporary: isSheet ? ".csv" : ".txt", shownBy: "xdg-open") else {
+        throw CommandError.message("Error: cannot open a temporary file")
+      }
+    } else if let file, file.hasPrefix("|") {
+      let command = String(file.dropFirst())
+      guard output.redirect(toCommand: command) else {
+        throw CommandError.message("Error: cannot open pipe \"\(command)\"")
+      }
+    } else {
+      switch file ?? "stdout" {
+      case "stdout": break
+      case "stderr": output.redirectToStandardError()
+      // Names nothing to write to: output stays where it was, and the command fails without a word.
+      case "off": throw CommandError.silent
+      case let file:
+        guard output.redirect(toFile: file) else {
+          session.errors.print("Error: cannot open \"\(file)\"")
+          throw CommandError.message("Error: cannot write to \"\(file)\"")
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,24 @@
+internal import SQLite
+internal import Shell
+
+/// Shows the query plan of each statement before it runs.
+struct EqpCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "eqp", shortest: 2, usage: "on|off|full|...", summary: "Enable or disable automatic EXPLAIN QUERY PLAN",
+    details: ["   Other Modes:", "      trigger               Like \"full\" but also show trigger bytecode"],
+    correction: ".eqp off|on|trace|trigger|full")
+  private let plan: Settings.QueryPlan
+  init(parsing words: inout Words) throws(CommandError) {
+    let word = try words.required()
+    try words.finish()
+    switch word {
+    case "full": plan = .full
+    case "trigger": plan = .trigger
+    default: plan = words.boolean(from: word) ? .on : .off
+    }
+  }
+  func run(in session: Session) throws {
+    if session.settings.queryPlan != plan { try session.connection.set("trigger_eqp", plan == .trigger) }
+    session.settings.queryPlan = plan
+  }
+}

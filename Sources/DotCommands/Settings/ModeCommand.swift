@@ -1,0 +1,113 @@
+internal import Render
+internal import SQLite
+internal import Shell
+
+/// Chooses how rows are written.
+struct ModeCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "mode", shortest: 1, usage: "MODE ?OPTIONS?", summary: "Set output mode",
+    details: [
+      "   MODE is one of:",
+      "     ascii       Columns/rows delimited by 0x1F and 0x1E",
+      "     box         Tables using unicode box-drawing characters",
+      "     csv         Comma-separated values",
+      "     column      Output in columns.  (See .width)",
+      "     html        HTML <table> code",
+      "     insert      SQL insert statements for TABLE",
+      "     json        Results in a JSON array",
+      "     line        One value per line",
+      "     list        Values delimited by \"|\"",
+      "     markdown    Markdown table format",
+      "     qbox        Shorthand for \"box --wrap 60 --quote\"",
+      "     quote       Escape answers as for SQL",
+      "     table       ASCII-art table",
+      "     tabs        Tab-separated values",
+      "     tcl         TCL list elements",
+      "   OPTIONS: (for columnar modes or insert mode):",
+      "     --wrap N       Wrap output lines to no longer than N characters",
+      "     --wordwrap B   Wrap or not at word boundaries per B (on/off)",
+      "     --ww           Shorthand for \"--wordwrap 1\"",
+      "     --quote        Quote output text as SQL literals",
+      "     --noquote      Do not quote output text",
+      "     TABLE          The name of SQL table used for \"insert\" mode",
+    ])
+  private var name: String?
+  private var table: String?
+  private var style: ColumnStyle?
+  private var isQuestion = false
+
+  init(parsing words: inout Words) throws(CommandError) {
+    isQuestion = words.isEmpty
+    while let word = words.optional() {
+      switch word {
+      case "-wrap" where !words.isEmpty, "--wrap" where !words.isEmpty:
+        change { $0.wrap = Int(Int32(truncatingIfNeeded: Numbers.integer(words.optional() ?? ""))) }
+      case "-ww", "--ww": change { $0.wordWrap = true }
+      case "-wordwrap" where !words.isEmpty, "--wordwrap" where !words.isEmpty:
+        let isOn = words.boolean(from: words.optional() ?? "")
+        change { $0.wordWrap = isOn }
+      case "-quote", "--quote": change { $0.quote = true }
+      case "-noquote", "--noquote": change { $0.quote = false }
+      default: try take(word)
+      }
+    }
+  }
+
+  private mutating func change(_ body: (inout ColumnStyle) -> Void) {
+    var changed = style ?? .chosenByMode
+    body(&changed)
+    style = changed
+  }
+
+  private mutating func take(_ word: String) throws(CommandError) {
+    if name == nil {
+      name = word
+      if word == "qbox" { style = ColumnStyle(wrap: 60, quote: true) }
+    } else if table == nil {
+      table = word
+    } else if word.hasPrefix("-") {
+      throw .message("unknown option: \(word)\noptions:\n  --noquote\n  --quote\n  --wordwrap on/off\n  --wrap N\n  --ww")
+    } else {
+      throw .message("extra argument: \"\(word)\"")
+    }
+  }
+
+  func run(in session: Session) throws {
+    var options = session.output.options
+    defer { session.output.options = options }
+    guard let name else {
+      if isQuestion || style == nil {
+        session.output.print("current output mode: \(describe(options))")
+      }
+      if let style { options.style = style }
+      return
+    }
+    let choices = OutputMode.choices
+    guard let mode = choices.first(where: { $0.answers(to: name) }) else {
+      throw CommandError.message(
+        "Error: mode should be one of: ascii box column csv html insert json line list markdown qbox quote table"
+          + " tabs tcl")
+    }
+    mode.adjust(&options)
+    if mode.isColumnar, let style { options.style = style }
+    if mode == .insert, let table { options.insertTable = table }
+    session.settings.modeBeforeExplain = options.mode
+  }
+
+  private func describe(_ options: RenderOptions) -> String {
+    guard options.mode.isColumnar else { return options.mode.rawValue }
+    let style = options.style
+    return "\(options.mode.rawValue) --wrap \(style.wrap) --wordwrap \(style.wordWrap ? "on" : "off")"
+      + " --\(style.quote ? "" : "no")quote"
+  }
+}
+
+extension OutputMode {
+  /// Whether a word as typed may stand for this mode.
+  fileprivate func answers(to word: String) -> Bool {
+    switch self {
+    case .line, .column: rawValue.utf8.starts(with: word.utf8) || word.utf8.starts(with: rawValue.utf8)
+    default: rawValue.utf8.starts(with: word.utf8)
+    }
+  }
+}

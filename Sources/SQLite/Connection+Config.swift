@@ -1,0 +1,81 @@
+internal import CSQLite
+
+extension Connection {
+  /// A switch of a connection that takes a truth value (https://www.sqlite.org/c3ref/c_dbconfig_defensive.html).
+  package struct Switch: Sendable {
+    package let name: String
+    let operation: Int32
+
+    /// All switches, by name.
+    package static let all: [Switch] = [
+      Switch(name: "defensive", operation: SQLITE_DBCONFIG_DEFENSIVE),
+      Switch(name: "dqs_ddl", operation: SQLITE_DBCONFIG_DQS_DDL),
+      Switch(name: "dqs_dml", operation: SQLITE_DBCONFIG_DQS_DML),
+      Switch(name: "enable_fkey", operation: SQLITE_DBCONFIG_ENABLE_FKEY),
+      Switch(name: "enable_qpsg", operation: SQLITE_DBCONFIG_ENABLE_QPSG),
+      Switch(name: "enable_trigger", operation: SQLITE_DBCONFIG_ENABLE_TRIGGER),
+      Switch(name: "enable_view", operation: SQLITE_DBCONFIG_ENABLE_VIEW),
+      Switch(name: "fts3_tokenizer", operation: SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER),
+      Switch(name: "legacy_alter_table", operation: SQLITE_DBCONFIG_LEGACY_ALTER_TABLE),
+      Switch(name: "legacy_file_format", operation: SQLITE_DBCONFIG_LEGACY_FILE_FORMAT),
+      Switch(name: "load_extension", operation: SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION),
+      Switch(name: "no_ckpt_on_close", operation: SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE),
+      Switch(name: "reset_database", operation: SQLITE_DBCONFIG_RESET_DATABASE),
+      Switch(name: "trigger_eqp", operation: SQLITE_DBCONFIG_TRIGGER_EQP),
+      Switch(name: "trusted_schema", operation: SQLITE_DBCONFIG_TRUSTED_SCHEMA),
+      Switch(name: "writable_schema", operation: SQLITE_DBCONFIG_WRITABLE_SCHEMA),
+    ]
+
+    static func named(_ name: String) -> Switch? { all.first { $0.name == name } }
+  }
+
+  /// Reads a switch. The corresponding C function is `sqlite3_db_config`.
+  package func isOn(_ option: Switch) -> Bool {
+    var now: Int32 = 0
+    csqlite_db_config(handle, option.operation, -1, &now)
+    return now != 0
+  }
+
+  /// Turns a switch on or off. The corresponding C function is `sqlite3_db_config`.
+  package func set(_ option: Switch, _ isOn: Bool) {
+    var now: Int32 = 0
+    csqlite_db_config(handle, option.operation, isOn ? 1 : 0, &now)
+  }
+
+  /// Turns the switch of this name on or off; unknown names are ignored.
+  package func set(_ name: String, _ isOn: Bool) {
+    if let option = Switch.named(name) { set(option, isOn) }
+  }
+
+  /// A limit of a connection (https://www.sqlite.org/c3ref/c_limit_attached.html).
+  package struct Limit: Sendable {
+    package let name: String
+    let identifier: Int32
+
+    /// All limits, in the order of their numbers.
+    package static let all: [Limit] = [
+      "length", "sql_length", "column", "expr_depth", "compound_select", "vdbe_op", "function_arg", "attached",
+      "like_pattern_length", "variable_number", "trigger_depth", "worker_threads",
+    ].enumerated().map { Limit(name: $1, identifier: Int32($0)) }
+  }
+
+  /// Reads a limit. The corresponding C function is `sqlite3_limit`.
+  package func value(of limit: Limit) -> Int32 { sqlite3_limit(handle, limit.identifier, -1) }
+
+  /// Changes a limit. The corresponding C function is `sqlite3_limit`.
+  package func set(_ limit: Limit, to value: Int32) { sqlite3_limit(handle, limit.identifier, value) }
+
+  /// Lets SQL and this program load extensions. The corresponding C function is `sqlite3_enable_load_extension`.
+  package func allowExtensions() { sqlite3_enable_load_extension(handle, 1) }
+
+  /// Loads an extension library. The corresponding C function is `sqlite3_load_extension`.
+  package func loadExtension(_ file: String, entryPoint: String?) throws(SQLiteError) {
+    var message: UnsafeMutablePointer<CChar>?
+    let code = sqlite3_load_extension(handle, file, entryPoint, &message)
+    guard code == SQLITE_OK else {
+      let text = message.map { String(cString: $0) } ?? ResultCode(rawValue: code).meaning
+      sqlite3_free(message)
+      throw SQLiteError(code: ResultCode(rawValue: code), message: text)
+    }
+  }
+}

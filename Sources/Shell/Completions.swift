@@ -1,0 +1,63 @@
+internal import SQLite
+
+/// Words that may stand at a place of the line being typed.
+package struct Completions {
+  private static let fileCommands: Set<String> = [
+    "open", "read", "import", "output", "once", "save", "backup", "restore", "load", "cd", "clone", "log", "trace",
+  ]
+
+  private let session: Session
+
+  package init(_ session: Session) { self.session = session }
+
+  /// Candidates for the word from byte `start` of the line; nil for names of files.
+  package func candidates(_ word: String, in line: String, from start: Int) -> [String]? {
+    if line.hasPrefix(".") { return commandCandidates(word, in: line, from: start) }
+    guard !word.isEmpty else { return [] }
+    // Keywords come in the case they are typed in.
+    let isLower = word == word.lowercased()
+    let keywords = Keywords.all.map { isLower ? $0.lowercased() : $0 }
+    return matching(word, keywords + names())
+  }
+
+  private func commandCandidates(_ word: String, in line: String, from start: Int) -> [String]? {
+    let typed = line.utf8.dropFirst().prefix { $0 != 32 }
+    if start <= typed.count {
+      let prefix = word.hasPrefix(".") ? "." : ""
+      let names = (session.commands.commands + session.commands.extras).map { $0.spec }.filter { !$0.isHidden }
+      return matching(word, names.map { prefix + $0.name })
+    }
+    guard let command = session.commands.command(named: String(decoding: typed, as: UTF8.self)) else { return [] }
+    if Self.fileCommands.contains(command.spec.name) { return nil }
+    return matching(word, names() + command.spec.completions)
+  }
+
+  private func matching(_ word: String, _ candidates: [String]) -> [String] {
+    let wanted = word.lowercased()
+    return Set(candidates.filter { $0.lowercased().hasPrefix(wanted) }).sorted()
+  }
+
+  /// Names in the open database; none where it has not been opened or cannot be read now.
+  private func names() -> [String] {
+    guard let connection = session.database.openConnection else { return [] }
+    var names: [String] = []
+    let schemas = column("SELECT name FROM pragma_database_list", connection)
+    names += schemas
+    for schema in schemas {
+      let table = "\"" + schema.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+      names += column("SELECT name FROM \(table).sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'", connection)
+      names += column(
+        "SELECT DISTINCT c.name FROM \(table).sqlite_schema AS s, pragma_table_xinfo(s.name) AS c"
+          + " WHERE s.type IN ('table', 'view')", connection)
+    }
+    return names + column("SELECT DISTINCT name FROM pragma_function_list", connection)
+  }
+
+  private func column(_ sql: String, _ connection: Connection) -> [String] {
+    guard let rows = try? connection.rows(sql) else { return [] }
+    return rows.compactMap { row in
+      guard case .text(let text)? = row.first else { return nil }
+      return text
+    }
+  }
+}

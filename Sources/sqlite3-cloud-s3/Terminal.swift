@@ -1,0 +1,35 @@
+internal import Bytes
+internal import Files
+internal import LineReader
+internal import Shell
+
+/// The terminal that the session reads, by way of readline.
+final class Terminal: TerminalInput {
+  private let reader: LineReader
+  private let input: InputState
+
+  init(_ session: Session) {
+    let file = ProcessEnvironment.variable("SQLITE_HISTORY") ?? ProcessEnvironment.homeDirectory.map { $0 + "/.sqlite_history" }
+    reader = LineReader(name: "sqlite3-cloud-s3", historyFile: file) { [weak session] word, line, start in
+      guard let session else { return [] }
+      return Completions(session).candidates(word, in: line, from: start)
+    }
+    input = session.input
+  }
+
+  /// Keeps lines from the history file for which `keeps` is false.
+  func keepInHistory(where keeps: @escaping ([UInt8]) -> Bool) { reader.keeps = keeps }
+
+  func saveHistory() { reader.saveHistory() }
+
+  func readLine(prompt: String, to buffer: ByteBuffer) -> LineResult {
+    switch reader.readLine(prompt: prompt) {
+    case .line(let line):
+      input.forgetInterrupt()
+      buffer.append(line)
+      return .line
+    case .interrupted: return .interrupted
+    case .end: return .end
+    }
+  }
+}
