@@ -74,7 +74,7 @@ extension Statement {
     case SQLITE_INTEGER: buffer.append(decimal: sqlite3_value_int64(cell))
     case SQLITE_FLOAT:
       let value = sqlite3_value_double(cell)
-      if case .plain = style { buffer.append(real: value) } else { buffer.append(numeral: value) }
+      if case .plain = style { buffer.append(real: value) } else { buffer.append(sqlNumeral: value) }
     case SQLITE_TEXT:
       guard let text = sqlite3_value_text(cell) else { return }
       if case .oneLine = style {
