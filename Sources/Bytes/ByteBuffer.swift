@@ -5,48 +5,59 @@ internal import Glibc
 /// Appending copies and nothing else: no `String`, no allocation once the buffer has reached its working size.
 /// Not thread-safe.
 package final class ByteBuffer {
-  package private(set) var count = 0
-  private var capacity: Int
-  private var base: UnsafeMutablePointer<UInt8>
+  // No access to these overlaps another: they are never lent out, and a buffer has one thread. Checking that
+  // at run time costs more than the work itself where a call appends a few bytes.
+  @exclusivity(unchecked) @usableFromInline var used = 0
+  @exclusivity(unchecked) @usableFromInline var capacity: Int
+  @exclusivity(unchecked) @usableFromInline var base: UnsafeMutablePointer<UInt8>
 
   package init(capacity: Int = 4096) {
-    self.capacity = max(capacity, 64)
-    base = .allocate(capacity: self.capacity)
+    let capacity = max(capacity, 64)
+    self.capacity = capacity
+    base = .allocate(capacity: capacity)
   }
+
+  /// Number of bytes.
+  @inlinable @inline(__always) package var count: Int { used }
 
   deinit { base.deallocate() }
 
-  package var isEmpty: Bool { count == 0 }
+  @inlinable package var isEmpty: Bool { used == 0 }
 
   /// The byte at an index below `count`.
   package subscript(index: Int) -> UInt8 {
-    get {
+    @inlinable @inline(__always) get {
       precondition(index >= 0 && index < count)
       return base[index]
     }
-    set {
+    @inlinable set {
       precondition(index >= 0 && index < count)
       base[index] = newValue
     }
   }
 
-  package func removeAll() { count = 0 }
+  @inlinable package func removeAll() { used = 0 }
 
   /// Keeps the first `newCount` bytes.
   package func truncate(to newCount: Int) {
     precondition(newCount >= 0 && newCount <= count)
-    count = newCount
+    used = newCount
   }
 
   /// Drops the first `n` bytes.
   package func removeFirst(_ n: Int) {
     precondition(n >= 0 && n <= count)
     memmove(base, base + n, count - n)
-    count -= n
+    used -= n
   }
 
-  package func reserve(_ more: Int) {
-    guard count + more > capacity else { return }
+  /// Makes room for so many more bytes.
+  @inlinable @inline(__always) package func reserve(_ more: Int) {
+    if used + more > capacity { grow(more) }
+  }
+
+  @usableFromInline @inline(never)
+  func grow(_ more: Int) {
     capacity = max(capacity * 2, count + more)
     let bigger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
     memcpy(bigger, base, count)
@@ -54,13 +65,13 @@ package final class ByteBuffer {
     base = bigger
   }
 
-  package func append(_ byte: UInt8) {
-    if count == capacity { reserve(1) }
-    base[count] = byte
-    count += 1
+  @inlinable @inline(__always) package func append(_ byte: UInt8) {
+    if used == capacity { grow(1) }
+    base[used] = byte
+    used += 1
   }
 
-  package func append(_ text: StaticString) {
+  @inlinable @inline(__always) package func append(_ text: StaticString) {
     append(UnsafeRawPointer(text.utf8Start), text.utf8CodeUnitCount)
   }
 
@@ -71,7 +82,7 @@ package final class ByteBuffer {
     }
   }
 
-  package func append(_ bytes: [UInt8]) {
+  @inlinable @inline(__always) package func append(_ bytes: [UInt8]) {
     bytes.withUnsafeBytes { bytes in
       if let start = bytes.baseAddress { append(start, bytes.count) }
     }
@@ -92,43 +103,46 @@ package final class ByteBuffer {
     append(UnsafeRawPointer(other.base + range.lowerBound), range.count)
   }
 
-  package func append(_ bytes: UnsafeRawPointer, _ n: Int) {
+  @inlinable @inline(__always) package func append(_ bytes: UnsafeRawPointer, _ n: Int) {
     guard n > 0 else { return }
     reserve(n)
-    memcpy(base + count, bytes, n)
-    count += n
+    UnsafeMutableRawPointer(base + used).copyMemory(from: bytes, byteCount: n)
+    used += n
   }
 
-  package func append(repeating byte: UInt8, count n: Int) {
+  @inlinable package func append(repeating byte: UInt8, count n: Int) {
     guard n > 0 else { return }
     reserve(n)
-    memset(base + count, Int32(byte), n)
-    count += n
+    (base + used).update(repeating: byte, count: n)
+    used += n
   }
 
   /// Appends a number in decimal.
   package func append(decimal value: Int64) {
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-      var rest = value.magnitude
-      var at = 20
-      repeat {
-        at -= 1
-        digits[at] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-        rest /= 10
-      } while rest > 0
-      if value < 0 {
-        at -= 1
-        digits[at] = UInt8(ascii: "-")
-      }
-      if let start = digits.baseAddress { append(UnsafeRawPointer(start + at), 20 - at) }
+    // The digits are made from the last to the first, well behind where they go.
+    reserve(40)
+    if value < 0 { append(UInt8(ascii: "-")) }
+    let end = base + used + 39
+    var at = end
+    var rest = value.magnitude
+    while rest >= 10 {
+      at -= 1
+      at.pointee = UInt8(truncatingIfNeeded: 0x30 + rest % 10)
+      rest /= 10
     }
+    at -= 1
+    at.pointee = UInt8(truncatingIfNeeded: 0x30 + rest)
+    memcpy(base + used, at, end - at)
+    used += end - at
   }
 
   /// A copy of the bytes.
   package var bytes: [UInt8] { Array(UnsafeBufferPointer(start: base, count: count)) }
 
   /// The bytes as text, with invalid UTF-8 repaired.
-  package var string: String { String(decoding: UnsafeBufferPointer(start: base, count: count), as: UTF8.self) }
+  package var string: String {
+    String(decoding: UnsafeBufferPointer(start: base, count: count), as: UTF8.self)
+  }
 
   /// Lends the bytes to `body`; they are valid only inside it.
   package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {

@@ -114,6 +114,11 @@ package final class CellStore {
   }
 
   private func varint(_ at: inout Int) -> Int {
+    let first = store[at]
+    if first < 0x80 {
+      at += 1
+      return Int(first)
+    }
     var value = 0
     var shift = 0
     while true {

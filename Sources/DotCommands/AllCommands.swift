@@ -12,6 +12,7 @@ package enum AllCommands {
     ConnectionCommand.self,
     DatabasesCommand.self,
     DbconfigCommand.self,
+    DumpCommand.self,
     EchoCommand.self,
     EqpCommand.self,
     ExcelCommand.self,

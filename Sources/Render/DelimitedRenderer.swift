@@ -23,11 +23,8 @@ struct DelimitedRenderer: RowRenderer {
       }
       out.append(options.rowSeparator)
     }
-    for column in 0..<statement.columnCount {
-      if column > 0 { out.append(options.columnSeparator) }
-      statement.appendCell(
-        at: column, as: quoting, null: options.nullValue, separator: options.columnSeparator, to: out)
-    }
+    statement.appendRow(
+      as: quoting, null: options.nullValue, separator: options.columnSeparator, to: out)
     out.append(options.rowSeparator)
     sink.rowEnded()
   }
@@ -53,10 +50,7 @@ struct QuoteRenderer: RowRenderer {
       }
       out.append(options.rowSeparator)
     }
-    for column in 0..<statement.columnCount {
-      if column > 0 { out.append(options.columnSeparator) }
-      statement.appendLiteral(at: column, style: .plain, to: out)
-    }
+    statement.appendLiterals(style: .plain, separator: options.columnSeparator, to: out)
     out.append(options.rowSeparator)
     sink.rowEnded()
   }

@@ -1,22 +1,33 @@
 internal import Bytes
-internal import SQLite
+package import SQLite
 
 /// Writes an INSERT statement for each row.
-struct InsertRenderer: RowRenderer {
+package struct InsertRenderer: RowRenderer {
   private let options: RenderOptions
+  private let style: Statement.LiteralStyle
   /// Everything up to the first value, made at the first row.
   private var opening: [UInt8] = []
+  private let comma = [UInt8(ascii: ",")]
 
-  init(_ options: RenderOptions) { self.options = options }
+  init(_ options: RenderOptions) {
+    self.options = options
+    style = .oneLine
+  }
 
-  mutating func row(_ statement: Statement, to sink: Sink) {
+  /// Makes a renderer for one table, named as SQL needs it, with a list of columns where that is wanted.
+  ///
+  /// With `escapesLineBreaks` every statement takes one line.
+  package init(into target: String, escapesLineBreaks: Bool = true) {
+    options = RenderOptions()
+    style = escapesLineBreaks ? .oneLine : .exact
+    opening = Array("INSERT INTO \(target) VALUES(".utf8)
+  }
+
+  package mutating func row(_ statement: Statement, to sink: Sink) {
     let out = sink.buffer
     if opening.isEmpty { opening = makeOpening(statement) }
     out.append(opening)
-    for column in 0..<statement.columnCount {
-      if column > 0 { out.append(UInt8(ascii: ",")) }
-      statement.appendLiteral(at: column, style: .oneLine, to: out)
-    }
+    statement.appendLiterals(style: style, separator: comma, to: out)
     out.append(");\n" as StaticString)
     sink.rowEnded()
   }

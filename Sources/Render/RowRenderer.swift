@@ -8,9 +8,24 @@ package protocol RowRenderer {
   mutating func begin(_ statement: Statement, to sink: Sink)
   mutating func row(_ statement: Statement, to sink: Sink)
   mutating func end(to sink: Sink)
+  /// Steps a statement through all its rows; returns what stopped it early.
+  ///
+  /// A requirement only so that the loop is compiled for each renderer: nobody writes another one.
+  mutating func render(_ statement: Statement, to sink: Sink) -> SQLiteError?
 }
 
 extension RowRenderer {
   package mutating func begin(_ statement: Statement, to sink: Sink) {}
   package mutating func end(to sink: Sink) {}
+
+  package mutating func render(_ statement: Statement, to sink: Sink) -> SQLiteError? {
+    begin(statement, to: sink)
+    defer { end(to: sink) }
+    do throws(SQLiteError) {
+      while try statement.step() { row(statement, to: sink) }
+    } catch {
+      return error
+    }
+    return nil
+  }
 }

@@ -12,12 +12,22 @@ extension ByteBuffer {
     }
   }
 
-  /// Appends a number so that SQL and JSON read it back: as `append(real:)`, but infinities as `1e999`.
+  /// Appends a number so that JSON reads it back: as `append(real:)`, but infinities as `1e999`.
   package func append(numeral value: Double) {
     if value.isInfinite {
       append(value < 0 ? "-1e999" : "1e999" as StaticString)
     } else {
       append(real: value)
+    }
+  }
+
+  /// Appends a number so that SQL reads the very same back: as `append(numeral:)`, but whole numbers exactly.
+  package func append(sqlNumeral value: Double) {
+    if let whole = Int64(exactly: value) {
+      append(decimal: whole)
+      append(".0" as StaticString)
+    } else {
+      append(numeral: value)
     }
   }
 

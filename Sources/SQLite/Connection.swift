@@ -32,6 +32,8 @@ package final class Connection {
     _ path: String, _ flags: OpenFlags = [.readWrite, .create], vfs: String? = nil
   ) throws(SQLiteError) {
     var database: OpaquePointer?
+    // A connection has one thread at a time, so SQLite need not lock it for every call.
+    let flags = flags.contains(.fullMutex) ? flags : flags.union(.noMutex)
     let code = sqlite3_open_v2(path, &database, flags.rawValue, vfs)
     guard let database else {
       throw SQLiteError(code: .noMemory, message: "out of memory")

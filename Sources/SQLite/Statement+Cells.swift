@@ -11,18 +11,49 @@ extension Statement {
     at column: Int, as quoting: Quoting, null: [UInt8], separator: [UInt8] = [], to buffer: ByteBuffer
   ) {
     let cell = sqlite3_column_value(handle, Int32(column))
-    let kind = sqlite3_value_type(cell)
-    if kind == SQLITE_INTEGER && (quoting == .plain || quoting == .html) {
+    switch sqlite3_value_type(cell) {
+    case SQLITE_INTEGER where isPlainNumber(quoting, separator):
       buffer.append(decimal: sqlite3_value_int64(cell))
-    } else if kind == SQLITE_INTEGER && quoting == .csv && separator == [0x2c] {
-      buffer.append(decimal: sqlite3_value_int64(cell))
-    } else if kind == SQLITE_NULL {
+    case SQLITE_NULL:
       // Delimited text for spreadsheets shows the user's word for NULL untouched.
-      buffer.append(null, as: quoting == .csv ? .plain : quoting)
-    } else if let text = sqlite3_value_text(cell) {
-      buffer.append(text, length(text), as: quoting, separator: separator)
-    } else {
-      buffer.append([], as: quoting, separator: separator)
+      if case .csv = quoting { buffer.append(null) } else { buffer.append(null, as: quoting) }
+    default:
+      guard let text = sqlite3_value_text(cell) else {
+        buffer.append([], as: quoting, separator: separator)
+        return
+      }
+      if case .plain = quoting {
+        buffer.append(UnsafeRawPointer(text), length(text))
+      } else {
+        buffer.append(text, length(text), as: quoting, separator: separator)
+      }
+    }
+  }
+
+  /// Appends all cells of the row with separators between them.
+  package func appendRow(
+    as quoting: Quoting, null: [UInt8], separator: [UInt8], to buffer: ByteBuffer
+  ) {
+    for column in 0..<columnCount {
+      if column > 0 { buffer.append(separator) }
+      appendCell(at: column, as: quoting, null: null, separator: separator, to: buffer)
+    }
+  }
+
+  /// Appends all cells of the row as literals of SQL with separators between them.
+  package func appendLiterals(style: LiteralStyle, separator: [UInt8], to buffer: ByteBuffer) {
+    for column in 0..<columnCount {
+      if column > 0 { buffer.append(separator) }
+      appendLiteral(at: column, style: style, to: buffer)
+    }
+  }
+
+  /// Whether the digits of a number never need quotes.
+  private func isPlainNumber(_ quoting: Quoting, _ separator: [UInt8]) -> Bool {
+    switch quoting {
+    case .plain, .html: true
+    case .csv: separator.count == 1 && (separator[0] < 0x30 || separator[0] > 0x39) && separator[0] != 0x2d
+    default: false
     }
   }
 
@@ -43,10 +74,10 @@ extension Statement {
     case SQLITE_INTEGER: buffer.append(decimal: sqlite3_value_int64(cell))
     case SQLITE_FLOAT:
       let value = sqlite3_value_double(cell)
-      if style == .plain { buffer.append(real: value) } else { buffer.append(numeral: value) }
+      if case .plain = style { buffer.append(real: value) } else { buffer.append(sqlNumeral: value) }
     case SQLITE_TEXT:
       guard let text = sqlite3_value_text(cell) else { return }
-      if style == .oneLine {
+      if case .oneLine = style {
         buffer.append(oneLineLiteral: text, length(text))
       } else {
         buffer.append(text, length(text), as: .sql)

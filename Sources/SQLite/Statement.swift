@@ -6,7 +6,7 @@ internal import Glibc
 package final class Statement {
   let handle: OpaquePointer
   package let connection: Connection
-  private var isRunning = false
+  @exclusivity(unchecked) private var isRunning = false
 
   init(_ handle: OpaquePointer, of connection: Connection) {
     self.handle = handle
@@ -20,7 +20,8 @@ package final class Statement {
   }
 
   /// Number of columns of the result; 0 for statements that return none.
-  package private(set) var columnCount: Int
+  // One thread, and never lent out: not worth a check at run time for every cell.
+  @exclusivity(unchecked) package private(set) var columnCount: Int
 
   /// Advances to the next row; false at the end. The corresponding C function is `sqlite3_step`.
   package func step() throws(SQLiteError) -> Bool {

@@ -82,17 +82,6 @@ extension Session {
 extension OutputState {
   /// Steps a statement to its end and writes its rows; returns what stopped it early.
   package func write(_ statement: Statement, with renderer: inout any RowRenderer) -> SQLiteError? {
-    renderer.begin(statement, to: sink)
-    do throws(SQLiteError) {
-      while try statement.step() {
-        renderer.row(statement, to: sink)
-        sink.rowEnded()
-      }
-    } catch {
-      renderer.end(to: sink)
-      return error
-    }
-    renderer.end(to: sink)
-    return nil
+    renderer.render(statement, to: sink)
   }
 }

@@ -102,4 +102,17 @@ import Testing
     ]
     try rendering.expectSame(["select " + numbers.joined(separator: ",")])
   }
+
+  @Test(arguments: [OutputMode.quote, .insert, .json, .csv, .box])
+  func writesAnyNumberAsSQLite(mode: OutputMode) throws {
+    var random = ColumnarTests.Seeded(state: 42)
+    let numbers = (0..<400).map { index in
+      let exponent = Int.random(in: -320...308, using: &random)
+      let digits = Int.random(in: 1..<1_000_000_000, using: &random)
+      return index % 2 == 0 ? "\(digits)e\(exponent)" : "\(digits / 1000).\(digits % 1000)"
+    }
+    var rendering = Rendering()
+    rendering.mode(mode)
+    try rendering.expectSame(numbers.map { "select \($0) as n" })
+  }
 }

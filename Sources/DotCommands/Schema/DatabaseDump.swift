@@ -1,0 +1,168 @@
+internal import Bytes
+internal import Render
+internal import SQLite
+
+/// Writes the schema and content of the main database as SQL that makes it anew.
+///
+/// What cannot be read is replaced by a comment that says so, and the script then ends with ROLLBACK.
+struct DatabaseDump {
+  /// What to write and how.
+  struct Options {
+    var preservesRowIDs = false
+    var keepsLineBreaks = false
+    var isDataOnly = false
+    var omitsSystemTables = false
+    /// LIKE patterns of objects; none for all.
+    var patterns: [String] = []
+  }
+
+  private let connection: Connection
+  private let options: Options
+  private let sink: Sink
+  private var errorCount = 0
+  private var hasVirtualTables = false
+
+  init(_ connection: Connection, _ options: Options, to sink: Sink) {
+    self.connection = connection
+    self.options = options
+    self.sink = sink
+  }
+
+  mutating func run() throws {
+    if !options.isDataOnly { print("PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n") }
+    // One snapshot for all of it, and a schema that may be broken.
+    try? connection.execute("SAVEPOINT dump; PRAGMA writable_schema=ON")
+    writeTables()
+    if !options.isDataOnly {
+      writeRest()
+      if hasVirtualTables { print("PRAGMA writable_schema=OFF;\n") }
+    }
+    try? connection.execute("PRAGMA writable_schema=OFF")
+    try? connection.execute("RELEASE dump")
+    if !options.isDataOnly { print(errorCount > 0 ? "ROLLBACK; -- due to errors\n" : "COMMIT;\n") }
+  }
+
+  private func print(_ text: String) {
+    sink.buffer.append(text)
+    sink.rowEnded()
+  }
+
+  /// Condition that selects the wanted objects and the shadow tables of wanted virtual tables.
+  private var condition: String {
+    guard !options.patterns.isEmpty else { return "true" }
+    return options.patterns.map { pattern in
+      let like = "name LIKE \(SQLText.literal(pattern)) ESCAPE '\\'"
+      return "(\(like) OR EXISTS (SELECT 1 FROM sqlite_schema WHERE \(like)"
+        + " AND sql LIKE 'CREATE VIRTUAL TABLE%' AND substr(o.name,1,length(name)+1) == (name||'_')))"
+    }.joined(separator: " OR ")
+  }
+
+  private mutating func writeTables() {
+    let query =
+      "SELECT name, type, sql FROM sqlite_schema AS o WHERE (\(condition)) AND type=='table'"
+      + " AND sql NOT NULL ORDER BY tbl_name='sqlite_sequence', rowid"
+    do throws(SQLiteError) {
+      try forEachRow(query) { dump, row in dump.writeTable(row) }
+    } catch {
+      guard error.code.primary == .corrupt else { return }
+      print("/****** CORRUPTION ERROR *******/\n/****** \(error.message) ******/\n")
+      do throws(SQLiteError) {
+        try forEachRow(query + " ORDER BY rowid DESC") { dump, row in dump.writeTable(row) }
+      } catch {
+        print("/****** ERROR: \(error.message) ******/\n")
+      }
+    }
+  }
+
+  private mutating func forEachRow(
+    _ query: String, _ body: (inout DatabaseDump, Statement) -> Void
+  ) throws(SQLiteError) {
+    let statement = try connection.prepare(query)
+    while try statement.step() { body(&self, statement) }
+  }
+
+  private mutating func writeTable(_ row: Statement) {
+    guard let name = row.text(at: 0), let sql = row.text(at: 2) else { return }
+    if name == "sqlite_sequence" && !options.omitsSystemTables {
+      if !options.isDataOnly { print("DELETE FROM sqlite_sequence;\n") }
+    } else if TextPattern.glob("sqlite_stat?", name) && !options.omitsSystemTables {
+      if !options.isDataOnly { print("ANALYZE sqlite_schema;\n") }
+    } else if name.hasPrefix("sqlite_") {
+      return
+    } else if options.isDataOnly {
+      // Only the rows follow.
+    } else if sql.hasPrefix("CREATE VIRTUAL TABLE") {
+      writeVirtualTable(name, sql)
+      return
+    } else {
+      print(SchemaLine.text(sql))
+    }
+    writeRows(of: name)
+  }
+
+  /// A virtual table is entered into the schema as it is: making it would make its shadow tables too.
+  private mutating func writeVirtualTable(_ name: String, _ sql: String) {
+    if !hasVirtualTables {
+      print("PRAGMA writable_schema=ON;\n")
+      hasVirtualTables = true
+    }
+    let (name, sql) = (SQLText.literal(name), SQLText.literal(sql))
+    print(
+      "INSERT INTO sqlite_schema(type,name,tbl_name,rootpage,sql)VALUES('table',\(name),\(name),0,\(sql));\n")
+  }
+
+  private mutating func writeRows(of table: String) {
+    let columns = TableColumns(of: table, in: connection, withRowID: options.preservesRowIDs)
+    guard !columns.names.isEmpty else {
+      errorCount += 1
+      return
+    }
+    let target = Identifier.quotedIfNeeded(table)
+    var into = target
+    var selected = columns.names.map(Identifier.quotedIfNeeded)
+    if let rowID = columns.rowID {
+      selected.insert(rowID, at: 0)
+      into += "(\(selected.joined(separator: ",")))"
+    }
+    let query = "SELECT \(selected.joined(separator: ",")) FROM \(target)"
+    if let error = writeRows(query, into) {
+      if error.code.primary == .corrupt {
+        print("/****** CORRUPTION ERROR *******/\n")
+        // From the other end, to get what lies behind the damage.
+        let order = (try? connection.value("PRAGMA reverse_unordered_selects")) ?? .integer(0)
+        let isReversed = order == .integer(1)
+        try? connection.execute("PRAGMA reverse_unordered_selects=\(isReversed ? 0 : 1)")
+        _ = writeRows(query, into)
+        try? connection.execute("PRAGMA reverse_unordered_selects=\(isReversed ? 1 : 0)")
+      }
+      errorCount += 1
+    }
+  }
+
+  private func writeRows(_ query: String, _ into: String) -> SQLiteError? {
+    do throws(SQLiteError) {
+      let statement = try connection.prepare(query)
+      var renderer = InsertRenderer(into: into, escapesLineBreaks: !options.keepsLineBreaks)
+      return renderer.render(statement, to: sink)
+    } catch {
+      return error
+    }
+  }
+
+  /// Indexes, triggers and views, which come after all rows.
+  private mutating func writeRest() {
+    let query =
+      "SELECT sql FROM sqlite_schema AS o WHERE (\(condition)) AND sql NOT NULL"
+      + " AND type IN ('index','trigger','view')"
+    do throws(SQLiteError) {
+      try forEachRow(query) { dump, row in
+        let sql = row.text(at: 0) ?? ""
+        // A comment might run to the end of the text.
+        dump.print(sql + (sql.contains("--") ? "\n;\n" : ";\n"))
+      }
+    } catch {
+      print("/**** ERROR: (\(error.code.rawValue)) \(error.message) *****/\n")
+      if error.code.primary != .corrupt { errorCount += 1 }
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The prompt, at a real terminal.
+@Suite(.serialized) struct PromptTests {
+  private func start(_ arguments: [String], history: String) throws -> PseudoTerminal {
+    try PseudoTerminal(ShellHarness.program, arguments, environment: ["SQLITE_HISTORY": history])
+  }
+
+  @Test func greetsAndPromptsAsSQLite3() throws {
+    let folder = try TemporaryFolder()
+    var screens: [String] = []
+    for program in [Oracle.program, ShellHarness.program] {
+      let terminal = try PseudoTerminal(program, [], environment: ["SQLITE_HISTORY": folder.path("history")])
+      #expect(terminal.expect("sqlite> "))
+      terminal.type("select 1,\r")
+      #expect(terminal.expect("   ...> "))
+      terminal.type("2;\r")
+      #expect(terminal.expect("1|2"))
+      terminal.type("selec;\r")
+      #expect(terminal.expect("sqlite> "))
+      terminal.type("\u{4}")
+      #expect(terminal.exitCode() == 1)
+      screens.append(terminal.screen)
+    }
+    #expect(screens[0] == screens[1])
+  }
+
+  @Test func controlCClearsTheLineAndTheStatement() throws {
+    let folder = try TemporaryFolder()
+    let terminal = try start([":memory:"], history: folder.path("history"))
+    #expect(terminal.expect("sqlite> "))
+    terminal.type("select\r")
+    #expect(terminal.expect("   ...> "))
+    terminal.type("nonsense")
+    #expect(terminal.expect("nonsense"))
+    terminal.type("\u{3}")
+    #expect(terminal.expect("sqlite> "))
+    terminal.type("select 40+2;\r")
+    #expect(terminal.expect("\n42\r\n"))
+    terminal.type(".quit\r")
+    #expect(terminal.exitCode() == 0)
+  }
+
+  @Test func controlCStopsARunningStatement() throws {
+    let folder = try TemporaryFolder()
+    let terminal = try start([":memory:"], history: folder.path("history"))
+    #expect(terminal.expect("sqlite> "))
+    terminal.type("with recursive c(x) as (select 1 union all select x+1 from c) select count(*) from c;\r")
+    #expect(terminal.expect("from c;\r\n"))
+    // The statement runs from here on, but no sign of that is visible.
+    usleep(200_000)
+    terminal.type("\u{3}")
+    #expect(terminal.expect("Runtime error: interrupted (9)"))
+    #expect(terminal.expect("sqlite> "))
+    terminal.type("select 40+2;\r")
+    #expect(terminal.expect("\n42\r\n"))
+    terminal.type(".exit 7\r")
+    #expect(terminal.exitCode() == 7)
+  }
+
+  @Test func threeControlCsInARowLeave() throws {
+    let folder = try TemporaryFolder()
+    let terminal = try start([":memory:"], history: folder.path("history"))
+    #expect(terminal.expect("sqlite> "))
+    for _ in 1...2 {
+      terminal.type("\u{3}")
+      #expect(terminal.expect("sqlite> "))
+    }
+    terminal.type("\u{3}")
+    #expect(terminal.exitCode() == 1)
+  }
+
+  @Test func historyIsPrivateAndHoldsNoLineTwiceInARow() throws {
+    let folder = try TemporaryFolder()
+    let terminal = try start([":memory:"], history: folder.path("history"))
+    for line in ["select 1;", "select 1;", "select 2;", ".quit"] {
+      #expect(terminal.expect("sqlite> "))
+      terminal.type(line + "\r")
+    }
+    #expect(terminal.exitCode() == 0)
+    let text = String(decoding: try folder.read("history"), as: UTF8.self)
+    #expect(text == "select 1;\nselect 2;\n.quit\n")
+    let attributes = try FileManager.default.attributesOfItem(atPath: folder.path("history"))
+    #expect(attributes[.posixPermissions] as? Int == 0o600)
+  }
+
+  @Test func tabCompletesTablesColumnsAndCommands() throws {
+    let folder = try TemporaryFolder()
+    let terminal = try start([":memory:"], history: folder.path("history"))
+    #expect(terminal.expect("sqlite> "))
+    terminal.type("create table walrus(tusk);\r")
+    #expect(terminal.expect("sqlite> "))
+    terminal.type("select tus\t from wal\t;\r")
+    #expect(terminal.expect("select tusk  from walrus ;"))
+    #expect(terminal.expect("sqlite> "))
+    terminal.type(".databa\t\r")
+    #expect(terminal.expect("main: \"\" r/w"))
+    terminal.type("\u{4}")
+    #expect(terminal.exitCode() == 0)
+  }
+}

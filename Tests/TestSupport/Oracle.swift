@@ -1,0 +1,26 @@
+package import Foundation
+
+/// The installed sqlite3, which decides what is right.
+package enum Oracle {
+  package static let program = "sqlite3"
+
+  /// Runs the same input through both programs, each in a fresh folder.
+  package static func compare(
+    _ arguments: [String], input: Data = Data(), files: [String: String] = [:]
+  ) throws -> (expected: ShellHarness.Result, actual: ShellHarness.Result) {
+    func run(_ program: String) throws -> ShellHarness.Result {
+      let folder = try TemporaryFolder()
+      for (name, text) in files { try folder.write(text, to: name) }
+      return try ShellHarness.run(program, arguments, input: input, in: folder)
+    }
+    return (try run(program), try run(ShellHarness.program))
+  }
+
+  /// Both results between rules, for a person to read.
+  package static func difference(_ expected: ShellHarness.Result, _ actual: ShellHarness.Result) -> String {
+    func show(_ name: String, _ result: ShellHarness.Result) -> String {
+      "──── \(name), code \(result.code)\n\(result.output)──── stderr\n\(result.errors)"
+    }
+    return "\n" + show("sqlite3", expected) + show("ours", actual) + "────"
+  }
+}
