@@ -76,15 +76,28 @@ struct StoreUnderTest {
 
 func key(_ name: String) throws -> ObjectKey { try ObjectKey(name) }
 
-/// Runs `body` on so many threads at once and waits for all.
+/// Runs `body` on so many threads, which all begin at the same moment, and waits for all.
 func concurrently(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
   let group = DispatchGroup()
+  let gate = Gate(waiting: count)
   for index in 0..<count {
     group.enter()
     Thread {
+      gate.pass()
       body(index)
       group.leave()
     }.start()
   }
   group.wait()
+}
+
+/// Holds threads back until all of them have come.
+private final class Gate: Sendable {
+  private let waiting: Atomic<Int>
+  init(waiting: Int) { self.waiting = Atomic(waiting) }
+
+  func pass() {
+    waiting.subtract(1, ordering: .acquiringAndReleasing)
+    while waiting.load(ordering: .acquiring) > 0 { sched_yield() }
+  }
 }
