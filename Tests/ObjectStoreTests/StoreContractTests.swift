@@ -30,12 +30,12 @@ import Testing
   @Test(arguments: StoreKind.available) func saysWhenAnObjectIsMissing(kind: StoreKind) throws {
     let store = try kind.make()
     let name = try key("no/such")
-    let error = #expect(throws: ObjectStoreError.self) { try store.store.get(name) }
+    let error = thrown { try store.store.get(name) }
     #expect(error?.code == .notFound)
     #expect(error?.description == "get no/such: no such object")
     #expect(try store.store.head(name) == nil)
     #expect(try store.store.list(prefix: "no", after: nil, limit: 10).objects.isEmpty)
-    let ranged = #expect(throws: ObjectStoreError.self) { try store.store.get(name, range: 3..<3) }
+    let ranged = thrown { try store.store.get(name, range: 3..<3) }
     #expect(ranged?.code == .notFound)
   }
 
@@ -57,7 +57,7 @@ import Testing
     String(repeating: "x", count: 901),
   ])
   func refusesKeysOfAnotherKind(name: String) throws {
-    let error = #expect(throws: ObjectStoreError.self) { try ObjectKey(name) }
+    let error = thrown { try ObjectKey(name) }
     #expect(error?.code == .invalidKey)
   }
 

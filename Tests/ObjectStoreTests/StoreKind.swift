@@ -76,6 +76,21 @@ struct StoreUnderTest {
 
 func key(_ name: String) throws -> ObjectKey { try ObjectKey(name) }
 
+/// The store's error that `body` throws; anything else is an issue.
+func thrown<Value>(
+  sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Value
+) -> ObjectStoreError? {
+  do {
+    let value = try body()
+    Issue.record("nothing was thrown, but \(value) returned", sourceLocation: sourceLocation)
+  } catch let error as ObjectStoreError {
+    return error
+  } catch {
+    Issue.record(error, sourceLocation: sourceLocation)
+  }
+  return nil
+}
+
 /// Runs `body` on so many threads, which all begin at the same moment, and waits for all.
 func concurrently(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
   let group = DispatchGroup()
