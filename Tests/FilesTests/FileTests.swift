@@ -22,9 +22,9 @@ import Testing
 
   @Test func saysWhyAFileCannotBeOpened() throws {
     let path = folder.path + "/missing"
-    let error = #expect(throws: FilesError.self) { try File(path, .read) }
-    #expect(error?.errno == .noEntry)
-    #expect(error?.description == "open \(path): No such file or directory")
+    let error = FilesError(.noEntry, verb: "open", object: path)
+    #expect(throws: error) { try File(path, .read) }
+    #expect(error.description == "open \(path): No such file or directory")
     _ = try File(path, .createNew)
     #expect(throws: FilesError(.exists, verb: "create", object: path)) { try File(path, .createNew) }
   }

@@ -19,7 +19,7 @@ import Testing
     #expect(try store.get(try key("a")).bytes == [3])
     #expect(store.calls(.put) == 3 && store.calls == 4 && store.bytesPut == 4)
     store.isDown = true
-    let error = #expect(throws: ObjectStoreError.self) { try store.head(try key("a")) }
+    let error = thrown { try store.head(try key("a")) }
     #expect(error?.code == .unreachable)
   }
 

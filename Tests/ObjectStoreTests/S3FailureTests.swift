@@ -80,13 +80,13 @@ import Testing
       )
     }
     let store = try S3RequestTests.store(server.host)
-    let error = #expect(throws: ObjectStoreError.self) { try store.put(try key("a"), [1], .always) }
+    let error = thrown { try store.put(try key("a"), [1], .always) }
     #expect(error?.code == test.wanted)
     #expect(error?.description == "put a: \(test.saying.replacingOccurrences(of: "HOST", with: server.host))")
     for secret in ["wJalrXUtnFEMI", "session-token-", "AKIAIOSFODNN7EXAMPLE"] {
       #expect(error?.description.contains(secret) == false)
     }
-    let got = #expect(throws: ObjectStoreError.self) { try store.get(try key("a")) }
+    let got = thrown { try store.get(try key("a")) }
     #expect(got?.code == test.wanted)
   }
 
@@ -98,7 +98,7 @@ import Testing
       ScriptedServer.reply(
         "403 Forbidden", headers: ["Date: \(date)"], body: "<Error><Code>RequestTimeTooSkewed</Code></Error>")
     }
-    let error = #expect(throws: ObjectStoreError.self) {
+    let error = thrown {
       try S3RequestTests.store(server.host).put(try key("a"), [1], .always)
     }
     #expect(error?.code == .clockSkew)
@@ -108,9 +108,9 @@ import Testing
   @Test(arguments: StoreKind.remote) func refusesAWrongSecret(kind: StoreKind) throws {
     let store = try S3ObjectStore(
       settings: kind.settings(secretKey: "wrong-SECRET"), bucket: try kind.bucket(), prefix: "p")
-    let put = #expect(throws: ObjectStoreError.self) { try store.put(try key("a"), [1], .always) }
-    let list = #expect(throws: ObjectStoreError.self) { try store.listAll(prefix: "") }
-    let head = #expect(throws: ObjectStoreError.self) { try store.head(try key("a")) }
+    let put = thrown { try store.put(try key("a"), [1], .always) }
+    let list = thrown { try store.listAll(prefix: "") }
+    let head = thrown { try store.head(try key("a")) }
     #expect(put?.code == .badSignature && list?.code == .badSignature)
     #expect(head?.code == .accessDenied || head?.code == .badSignature)
     for error in [put, list, head] { #expect(error?.description.contains("wrong-") == false) }
@@ -118,8 +118,8 @@ import Testing
 
   @Test(arguments: StoreKind.remote) func namesABucketThatIsNotThere(kind: StoreKind) throws {
     let store = try S3ObjectStore(settings: kind.settings(), bucket: "no-such-bucket", prefix: "p")
-    let list = #expect(throws: ObjectStoreError.self) { try store.listAll(prefix: "") }
-    let get = #expect(throws: ObjectStoreError.self) { try store.get(try key("a")) }
+    let list = thrown { try store.listAll(prefix: "") }
+    let get = thrown { try store.get(try key("a")) }
     for error in [list, get] {
       #expect(error?.code == .noSuchBucket)
       #expect(error?.cause.contains("bucket no-such-bucket does not exist") == true)
@@ -129,14 +129,14 @@ import Testing
   @Test(.enabled(if: Servers.areInstalled)) func trustsOnlyKnownCertificates() throws {
     let kind = StoreKind.rcloneTLS
     let store = try S3ObjectStore(settings: kind.settings(caBundle: false), bucket: "contract", prefix: "p")
-    let error = #expect(throws: ObjectStoreError.self) { try store.put(try key("a"), [1], .always) }
+    let error = thrown { try store.put(try key("a"), [1], .always) }
     #expect(error?.code == .certificateNotTrusted && error?.isTransient == false)
     #expect(error?.cause.contains("is not trusted") == true && error?.cause.contains("S3_CA_BUNDLE") == true)
     // The right authority, but a name that is not the server's.
     var settings = try kind.settings()
     settings.endpoint = Endpoint(
       host: settings.endpoint.host.replacingOccurrences(of: "127.0.0.1", with: "127.0.0.2"), isSecure: true)
-    let other = #expect(throws: ObjectStoreError.self) {
+    let other = thrown {
       try S3ObjectStore(settings: settings, bucket: "contract", prefix: "p").put(try key("a"), [1], .always)
     }
     #expect(other?.code == .certificateNotTrusted || other?.code == .unreachable)

@@ -79,8 +79,8 @@ import Testing
     }
     for signature in [S3Settings.Signature.v4, .v2] {
       let store = try Self.store(server.host, signature: signature)
-      let put = #expect(throws: ObjectStoreError.self) { try store.put(try key("a"), [1], .always) }
-      let get = #expect(throws: ObjectStoreError.self) { try store.get(try key("a")) }
+      let put = thrown { try store.put(try key("a"), [1], .always) }
+      let get = thrown { try store.get(try key("a")) }
       #expect(put?.code == .wrongRegion && get?.code == .wrongRegion)
     }
     #expect(other.requests.isEmpty && server.requests.count == 4)
@@ -90,7 +90,7 @@ import Testing
     let server = try ScriptedServer { _ in .silence }
     let store = try Self.store(server.host)
     let begin = Date()
-    let error = #expect(throws: ObjectStoreError.self) { try store.put(try key("a"), [1], .always) }
+    let error = thrown { try store.put(try key("a"), [1], .always) }
     #expect(error?.code == .timeout && error?.isTransient == true)
     #expect(error?.description == "put a: \(server.host) did not answer in time")
     #expect(Date().timeIntervalSince(begin) < 10)
@@ -100,14 +100,14 @@ import Testing
     let host = "127.0.0.1:\(Ports.closed())"
     let store = try Self.store(host)
     let begin = Date()
-    let error = #expect(throws: ObjectStoreError.self) { try store.get(try key("a")) }
+    let error = thrown { try store.get(try key("a")) }
     #expect(error?.code == .unreachable && error?.description == "get a: could not connect to \(host)")
     #expect(Date().timeIntervalSince(begin) < 2)
   }
 
   @Test func saysWhenAHostIsUnknown() throws {
     let store = try Self.store("no-such-host.invalid")
-    let error = #expect(throws: ObjectStoreError.self) { try store.list(prefix: "", after: nil, limit: 1) }
+    let error = thrown { try store.list(prefix: "", after: nil, limit: 1) }
     #expect(error?.code == .hostNotFound)
     #expect(error?.cause == "host no-such-host.invalid was not found; check S3_HOSTNAME and the network")
   }
@@ -121,9 +121,9 @@ import Testing
       return .reply("HTTP/1.1 200 OK\r\nContent-Length: 100\r\nConnection: close\r\n\r\nshort")
     }
     let store = try Self.store(server.host)
-    let get = #expect(throws: ObjectStoreError.self) { try store.get(try key("a")) }
+    let get = thrown { try store.get(try key("a")) }
     #expect(get?.code == .damaged)
-    let list = #expect(throws: ObjectStoreError.self) { try store.listAll(prefix: "") }
+    let list = thrown { try store.listAll(prefix: "") }
     #expect(list?.code == .damaged)
   }
 
@@ -137,7 +137,7 @@ import Testing
     settings.transferTimeout = 20
     let store = try S3ObjectStore(settings: settings, bucket: "bucket", prefix: "")
     for size in [10, 3 << 20] {
-      let error = #expect(throws: ObjectStoreError.self) {
+      let error = thrown {
         try store.put(try key("a"), [UInt8](repeating: 7, count: size), .always)
       }
       #expect(error?.code == .serverError)

@@ -95,7 +95,7 @@ import Testing
       "AWS_CONFIG_FILE": home.path + "/.aws/config",
     ]
     #expect(try S3Settings(environment: moved, home: "/nowhere").region == "eu-west-1")
-    let missing = #expect(throws: ObjectStoreError.self) {
+    let missing = thrown {
       try S3Settings(environment: ["AWS_PROFILE": "gone"], home: home.path)
     }
     #expect(
@@ -121,26 +121,26 @@ import Testing
     ("S3_SECRET_ACCESS_KEY", "hunter22 "), ("S3_SESSION_TOKEN", "hunter22\r\nX-Evil: 1"),
   ])
   func namesTheVariableAndNotItsValue(name: String, value: String) throws {
-    let error = #expect(throws: ObjectStoreError.self) { try settings([name: value]) }
+    let error = thrown { try settings([name: value]) }
     #expect(error?.code == .configuration)
     #expect(error?.description.hasPrefix("configure \(name): ") == true)
     #expect(error?.description.contains("hunter22") == false)
   }
 
   @Test func saysWhatIsMissing() throws {
-    let none = #expect(throws: ObjectStoreError.self) { try S3Settings(environment: [:], home: nil) }
+    let none = thrown { try S3Settings(environment: [:], home: nil) }
     #expect(
       none?.description.hasPrefix("configure S3_ACCESS_KEY_ID: not set; set it and S3_SECRET_ACCESS_KEY")
         == true)
-    let half = #expect(throws: ObjectStoreError.self) {
+    let half = thrown {
       try S3Settings(environment: ["AWS_ACCESS_KEY_ID": "k"], home: nil)
     }
     #expect(half?.description == "configure AWS_SECRET_ACCESS_KEY: not set, though AWS_ACCESS_KEY_ID is")
-    let other = #expect(throws: ObjectStoreError.self) {
+    let other = thrown {
       try S3Settings(environment: ["S3_SECRET_ACCESS_KEY": "k"], home: nil)
     }
     #expect(other?.description == "configure S3_ACCESS_KEY_ID: not set, though S3_SECRET_ACCESS_KEY is")
-    let bundle = #expect(throws: ObjectStoreError.self) { try settings(["S3_CA_BUNDLE": "/no/such.pem"]) }
+    let bundle = thrown { try settings(["S3_CA_BUNDLE": "/no/such.pem"]) }
     #expect(
       bundle?.description
         == "configure S3_CA_BUNDLE: /no/such.pem cannot be read; name a file of PEM certificates")

@@ -30,12 +30,12 @@ import Testing
   @Test(arguments: StoreKind.available) func saysWhenAnObjectIsMissing(kind: StoreKind) throws {
     let store = try kind.make()
     let name = try key("no/such")
-    let error = #expect(throws: ObjectStoreError.self) { try store.store.get(name) }
+    let error = thrown { try store.store.get(name) }
     #expect(error?.code == .notFound)
     #expect(error?.description == "get no/such: no such object")
     #expect(try store.store.head(name) == nil)
     #expect(try store.store.list(prefix: "no", after: nil, limit: 10).objects.isEmpty)
-    let ranged = #expect(throws: ObjectStoreError.self) { try store.store.get(name, range: 3..<3) }
+    let ranged = thrown { try store.store.get(name, range: 3..<3) }
     #expect(ranged?.code == .notFound)
   }
 
@@ -57,7 +57,7 @@ import Testing
     String(repeating: "x", count: 901),
   ])
   func refusesKeysOfAnotherKind(name: String) throws {
-    let error = #expect(throws: ObjectStoreError.self) { try ObjectKey(name) }
+    let error = thrown { try ObjectKey(name) }
     #expect(error?.code == .invalidKey)
   }
 
@@ -171,7 +171,7 @@ import Testing
   @Test(arguments: StoreKind.conditional) func letsOneOfManyCreate(kind: StoreKind) throws {
     let test = try kind.make()
     let store = test.store
-    for round in 0..<4 {
+    for round in 0..<(kind == .directory ? 100 : 8) {
       let name = try key("race/\(round)")
       let winners = Mutex<[UInt8]>([])
       let others = Mutex<[ObjectStoreError]>([])
@@ -192,16 +192,18 @@ import Testing
   @Test(arguments: StoreKind.conditional) func letsOneOfManyReplace(kind: StoreKind) throws {
     let test = try kind.make()
     let store = test.store
-    let name = try key("lease")
-    let first = try store.put(name, [255], .always)
-    let winners = Mutex<[UInt8]>([])
-    concurrently(8) { thread in
-      if (try? store.put(name, [UInt8(thread)], .ifMatch(first))) != nil {
+    // SeaweedFS takes seconds to settle such a race.
+    for round in 0..<(kind == .directory ? 100 : 2) {
+      let name = try key("lease/\(round)")
+      let first = try store.put(name, [255], .always)
+      let winners = Mutex<[UInt8]>([])
+      concurrently(8) { thread in
+        guard (try? store.put(name, [UInt8(thread)], .ifMatch(first))) != nil else { return }
         winners.withLock { $0.append(UInt8(thread)) }
       }
+      #expect(winners.withLock { $0 }.count == 1)
+      #expect(try store.get(name).bytes == winners.withLock { $0 })
     }
-    #expect(winners.withLock { $0 }.count == 1)
-    #expect(try store.get(name).bytes == winners.withLock { $0 })
   }
 
   @Test(arguments: StoreKind.available) func servesManyThreads(kind: StoreKind) throws {

@@ -76,15 +76,43 @@ struct StoreUnderTest {
 
 func key(_ name: String) throws -> ObjectKey { try ObjectKey(name) }
 
-/// Runs `body` on so many threads at once and waits for all.
+/// The store's error that `body` throws; anything else is an issue.
+func thrown<Value>(
+  sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Value
+) -> ObjectStoreError? {
+  do {
+    let value = try body()
+    Issue.record("nothing was thrown, but \(value) returned", sourceLocation: sourceLocation)
+  } catch let error as ObjectStoreError {
+    return error
+  } catch {
+    Issue.record(error, sourceLocation: sourceLocation)
+  }
+  return nil
+}
+
+/// Runs `body` on so many threads, which all begin at the same moment, and waits for all.
 func concurrently(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
   let group = DispatchGroup()
+  let gate = Gate(waiting: count)
   for index in 0..<count {
     group.enter()
     Thread {
+      gate.pass()
       body(index)
       group.leave()
     }.start()
   }
   group.wait()
+}
+
+/// Holds threads back until all of them have come.
+private final class Gate: Sendable {
+  private let waiting: Atomic<Int>
+  init(waiting: Int) { self.waiting = Atomic(waiting) }
+
+  func pass() {
+    waiting.subtract(1, ordering: .acquiringAndReleasing)
+    while waiting.load(ordering: .acquiring) > 0 { sched_yield() }
+  }
 }
