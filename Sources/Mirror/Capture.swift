@@ -83,6 +83,9 @@ final class Capture {
     sealedFrame = nil
   }
 
+  /// Lets the log be restarted at the frames taken.
+  func seal() { sealedFrame = framesTaken }
+
   /// Lets the log be restarted where it is now, if all of it is in the database file: moves the guard.
   ///
   /// Call with everything taken. Returns whether nothing was committed meanwhile.

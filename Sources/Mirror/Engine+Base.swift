@@ -10,7 +10,8 @@ import Synchronization
 extension Engine {
   /// Uploads every page of a snapshot, then the manifest that makes it count, however long the store takes.
   func uploadBase(
-    _ snapshot: Snapshot, _ generation: GenerationID, transaction: UInt64, state database: DatabaseState
+    _ snapshot: Snapshot, _ generation: GenerationID, transaction: UInt64, time: Int64,
+    state database: DatabaseState
   ) {
     defer {
       capture.withLock { if let capture = $0.capture { capture.pins -= 1 } }
@@ -19,7 +20,7 @@ extension Engine {
       let parts = try uploadParts(of: snapshot)
       guard let parts else { return }
       let manifest = BaseManifest(
-        generation: generation, transaction: transaction, time: Clock.wallMicroseconds, state: database,
+        generation: generation, transaction: transaction, time: time, state: database,
         parts: parts)
       let object = Outgoing.Object(
         name: ReplicaLayout.base(generation, transaction: transaction), bytes: manifest.bytes)
@@ -104,9 +105,10 @@ extension Engine {
       throw MirrorError(.notMirrored, "the mirror has not started yet")
     }
     uploadSignal.raise()
+    let time = Clock.wallMicroseconds
     let done = DispatchSemaphore(value: 0)
     baseQueue.async(group: running) {
-      self.uploadBase(snapshot, generation, transaction: transaction, state: database)
+      self.uploadBase(snapshot, generation, transaction: transaction, time: time, state: database)
       done.signal()
     }
     guard done.wait(timeout: .now() + deadline) == .success else {

@@ -29,18 +29,17 @@ extension Engine {
   /// `reason` forces a new generation.
   func begin(newGenerationBecause reason: String?) throws {
     let found = try Continuation.tip(of: ReplicaCatalog(store))
+    let time = Clock.wallMicroseconds
     let began: (start: Start, snapshot: Snapshot, stamp: PositionRecord.FileStamp?)? = try capture.withLock { site in
       guard !site.isClosed else { return nil }
-      try site.guardian.renew()
+      // At first the guard stands where the log ended when the session began; later it is moved to the end.
+      if reason != nil { try site.guardian.renew() }
       let logFile = try File(path + "-wal", .read)
       let tail = try LogTail(logFile)
       var commits = try tail?.scan(bytes: .max, limit: nil) ?? []
-      // A commit of the session that is not announced yet is left for later.
-      var later: [LogCommit] = []
-      if let limit = announcements.readLimit {
-        later = commits.filter { $0.end.frame > limit }
-        commits.removeAll { $0.end.frame > limit }
-      }
+      let end = try self.end(of: tail, isFirst: reason == nil)
+      let later = commits.filter { $0.end.frame > end }
+      commits.removeAll { $0.end.frame > end }
       let size = try site.guardian.size()
       let snapshot = { (count: Int) -> Snapshot in
         Snapshot(
@@ -58,6 +57,8 @@ extension Engine {
       let capture = Capture(
         encoder: encoder, guardian: site.guardian, announcements: announcements, logFile: logFile, tail: tail,
         following: start.following)
+      // The guard was moved to this very place, so the log may be restarted here.
+      capture.seal()
       if start.reason != nil { capture.pins += 1 }
       site.capture = capture
       return (start, snapshot(start.taken.count), try fileStamp())
@@ -74,14 +75,26 @@ extension Engine {
       $0.uploadedPosition = start.position
       $0.lastError = nil
       $0.fileStamp = stamp
+      $0.wakeWaiters()
     }
     guard let reason = start.reason else { return }
     let record = GenerationRecord(
-      generation: start.generation, time: Clock.wallMicroseconds, reason: reason, predecessor: found.newest)
+      generation: start.generation, time: time, reason: reason, predecessor: found.newest)
     try store.put(ObjectKey(ReplicaLayout.record(start.generation)), record.bytes, .ifAbsent)
     baseQueue.async(group: running) {
-      self.uploadBase(snapshot, start.generation, transaction: start.transaction, state: start.state)
+      self.uploadBase(snapshot, start.generation, transaction: start.transaction, time: time, state: start.state)
     }
+  }
+
+  /// Last frame of what a new base holds; commits after it are captured one by one.
+  private func end(of tail: LogTail?, isFirst: Bool) throws -> Int {
+    guard let tail else { return 0 }
+    if isFirst {
+      // Restarted since: then the database file held everything at the start.
+      return from?.salt == tail.header.salt ? from?.frame ?? 0 : 0
+    }
+    // A commit of the session that is not announced yet is left for later.
+    return announcements.readLimit ?? .max
   }
 
   private func start(

@@ -130,37 +130,4 @@ extension Engine {
     }
     if let record { writeRecord(record) }
   }
-
-  // MARK: Waiting
-
-  /// Waits until every transaction up to `transaction` can be restored; with `all`, the statements and the base too.
-  ///
-  /// Throws after `seconds`, or at once where trying again will not help.
-  func waitUntilMirrored(_ transaction: UInt64, seconds: Double, all: Bool) throws {
-    let deadline = DispatchTime.now() + seconds
-    state.withLock {
-      $0.isFlushing += 1
-      $0.retries += 1
-    }
-    defer { state.withLock { $0.isFlushing -= 1 } }
-    uploadSignal.raise()
-    let failuresBefore = state.withLock { $0.permanentFailures }
-    while true {
-      let waiter = DispatchSemaphore(value: 0)
-      let isDone: Bool = try state.withLock {
-        if $0.phase == .failed || $0.isStopped {
-          throw $0.lastError ?? MirrorError(.notMirrored, "the mirror is off")
-        }
-        let isReady = $0.phase == .running && $0.hasBase && $0.uploaded >= transaction
-        if isReady, !all || $0.batches == 0 { return true }
-        if $0.permanentFailures > failuresBefore, let error = $0.lastError { throw error }
-        $0.waiters.append(waiter)
-        return false
-      }
-      if isDone { return }
-      guard waiter.wait(timeout: deadline) == .success else {
-        throw MirrorError(.timeout, "no answer from \(store.url) in \(Int(seconds)) s\(lastErrorText)")
-      }
-    }
-  }
 }

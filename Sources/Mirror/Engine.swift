@@ -5,6 +5,7 @@ import ReplicaCatalog
 import ReplicaFormat
 import SQLite
 import Synchronization
+import WALFormat
 
 /// The threads of a mirror: one reads the log, one uploads slices, one statement batches, and some a base.
 ///
@@ -14,6 +15,8 @@ final class Engine: Sendable {
   let store: any ObjectStore
   let path: String
   let wasEmpty: Bool
+  /// Where the log ended when the guard was first held.
+  let from: WALPosition?
   let announcements = Announcements()
   let capture: CaptureLock
   let state = Mutex(EngineState())
@@ -26,12 +29,14 @@ final class Engine: Sendable {
   let running = DispatchGroup()
 
   init(
-    settings: MirrorSettings, store: any ObjectStore, path: String, wasEmpty: Bool, guardian: sending Guard
+    settings: MirrorSettings, store: any ObjectStore, path: String, wasEmpty: Bool, from: WALPosition?,
+    guardian: sending Guard
   ) {
     self.settings = settings
     self.store = store
     self.path = path
     self.wasEmpty = wasEmpty
+    self.from = from
     capture = CaptureLock(guardian)
   }
 

@@ -43,9 +43,7 @@ extension Mirror {
   /// In `sync` a statement has only succeeded once the store has it.
   func waitForCommit(_ engine: Engine) {
     do {
-      while try engine.captureOnce(bytes: 64 << 20) {}
-      let last = engine.state.withLock { $0.captured }
-      try engine.waitUntilMirrored(last, seconds: settings.flushTimeout, all: false)
+      try engine.flush(seconds: settings.flushTimeout, all: false)
     } catch {
       failures.append("committed locally, not mirrored: \(error)")
     }

@@ -83,8 +83,11 @@ package final class Mirror: ConnectionObserver {
       _ = try connection.value("PRAGMA main.schema_version")
       let guardian = try Guard(path, vfs: nil)
       try guardian.renew()
+      // Everything after this place is captured commit by commit.
+      let tail = try LogTail(File(path + "-wal", .read))
+      _ = try tail?.scan(bytes: .max, limit: nil)
       let engine = Engine(
-        settings: settings, store: store, path: path, wasEmpty: wasEmpty, guardian: guardian)
+        settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position, guardian: guardian)
       self.engine = engine
       log.settings = try sessionSettings(connection)
       armHook()
@@ -130,9 +133,7 @@ package final class Mirror: ConnectionObserver {
   /// Waits until everything committed is in the store.
   package func flush(seconds: Double) throws {
     guard let engine else { return }
-    while try engine.captureOnce(bytes: 64 << 20) {}
-    let last = engine.state.withLock { $0.captured }
-    try engine.waitUntilMirrored(last, seconds: seconds, all: true)
+    try engine.flush(seconds: seconds, all: true)
   }
 
   /// Writes a new base now and waits for it.

@@ -28,7 +28,7 @@ package final class S3ObjectStore: ObjectStore {
     guard Self.isBucketName(bucket) else {
       throw ObjectStoreError(
         .configuration, verb: "configure", object: "bucket \(bucket)",
-        cause: "not a bucket's name: 3 to 63 lower-case letters, digits, dots and hyphens")
+        cause: "not a bucket's name: 3 to 255 letters, digits, dots, hyphens and underscores")
     }
     var trimmed = prefix[...]
     while trimmed.hasPrefix("/") { trimmed = trimmed.dropFirst() }
@@ -213,10 +213,13 @@ extension S3ObjectStore {
     S3Failure(call: call, settings: settings, bucket: bucket).error(verb: verb, object: object)
   }
 
+  /// What libs3 and a URL can hold; servers other than Amazon's allow more than its 63 lower-case characters.
   private static func isBucketName(_ name: String) -> Bool {
-    (3...63).contains(name.utf8.count) && name.utf8.first != UInt8(ascii: ".")
+    (3...255).contains(name.utf8.count) && name.utf8.first != UInt8(ascii: ".")
       && name.utf8.first != UInt8(ascii: "-")
-      && name.utf8.allSatisfy { "abcdefghijklmnopqrstuvwxyz0123456789.-".utf8.contains($0) }
+      && name.utf8.allSatisfy {
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_".utf8.contains($0)
+      }
   }
 
   private static func isListable(_ prefix: String) -> Bool {

@@ -13,7 +13,11 @@ enum Wiring {
     let session = Session(programName: arguments.first ?? "sqlite3-cloud-s3", commands: commands)
     ErrorLog.install()
     connectInterrupts(session)
-    let launch = Launch(session: session)
+    let environment = Environment.read()
+    let mirror = MirrorSession { try Environment.makeStore($0, environment) }
+    Environment.configure(mirror, environment)
+    session.add(mirror)
+    let launch = Launch(session: session, extraOptions: Environment.options(mirror))
     var terminal: Terminal?
     launch.makeTerminal = { session in
       let made = Terminal(session)

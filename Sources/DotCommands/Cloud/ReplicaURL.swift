@@ -1,3 +1,5 @@
+internal import ObjectStore
+
 /// Where a replica is: `s3://bucket/prefix` or `file:///directory`.
 package enum ReplicaURL: Equatable, Sendable {
   case s3(bucket: String, prefix: String)
@@ -26,17 +28,9 @@ package enum ReplicaURL: Equatable, Sendable {
     return .s3(bucket: bucket, prefix: Self.prefix(for: databasePath))
   }
 
-  /// The file's name; bytes that a key may not hold are written `~` and two hexadecimal digits.
+  /// The file's name, so far as a key may hold it.
   static func prefix(for path: String) -> String {
-    let name = path.split(separator: "/").last ?? "database"
-    return name.utf8.map { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
-        String(UnicodeScalar(byte))
-      default: "~" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
-      }
-    }.joined()
+    ObjectKey.escaped(String(path.split(separator: "/").last ?? "database"))
   }
 }
 

@@ -1,0 +1,52 @@
+import Dispatch
+import Files
+import ObjectStore
+import Synchronization
+
+extension Engine {
+  /// Waits until everything committed so far is in the store; with `all`, the statements too.
+  ///
+  /// Throws after `seconds`, or at once where trying again will not help.
+  func flush(seconds: Double, all: Bool) throws {
+    let deadline = Clock.monotonicSeconds + seconds
+    try wait(until: deadline, seconds) { $0.phase == .running }
+    // Where the outbox is full there is more to capture each time something is uploaded.
+    while try captureOnce(bytes: 64 << 20) {
+      let before = state.withLock { $0.uploaded }
+      if capture.withLock({ $0.capture?.encoder.isFull ?? false }) {
+        try wait(until: deadline, seconds) { $0.uploaded != before }
+      }
+    }
+    let last = state.withLock { $0.captured }
+    try wait(until: deadline, seconds) {
+      $0.phase == .running && $0.hasBase && $0.uploaded >= last && (!all || $0.batches == 0)
+    }
+  }
+
+  private func wait(until deadline: Double, _ seconds: Double, _ isDone: (EngineState) -> Bool) throws {
+    state.withLock {
+      $0.isFlushing += 1
+      $0.retries += 1
+    }
+    defer { state.withLock { $0.isFlushing -= 1 } }
+    uploadSignal.raise()
+    let failuresBefore = state.withLock { $0.permanentFailures }
+    while true {
+      let waiter = DispatchSemaphore(value: 0)
+      let done: Bool = try state.withLock {
+        if $0.phase == .failed || $0.isStopped {
+          throw $0.lastError ?? MirrorError(.notMirrored, "the mirror is off")
+        }
+        if isDone($0) { return true }
+        if $0.permanentFailures > failuresBefore, let error = $0.lastError { throw error }
+        $0.waiters.append(waiter)
+        return false
+      }
+      if done { return }
+      let left = deadline - Clock.monotonicSeconds
+      guard left > 0, waiter.wait(timeout: .now() + left) == .success else {
+        throw MirrorError(.timeout, "no answer from \(store.url) in \(Int(seconds)) s\(lastErrorText)")
+      }
+    }
+  }
+}

@@ -1,0 +1,102 @@
+internal import DirectoryObjectStore
+internal import DotCommands
+internal import Files
+internal import Mirror
+internal import ObjectStore
+internal import S3ObjectStore
+internal import Shell
+
+/// What the environment and the command line say of the mirror.
+enum Environment {
+  /// Every variable that is read.
+  private static let names = [
+    "S3_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "S3_SESSION_TOKEN",
+    "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE",
+    "S3_HOSTNAME", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "S3_REGION", "AWS_REGION", "AWS_DEFAULT_REGION",
+    "S3_BUCKET", "S3_PREFIX", "S3_URI_STYLE", "S3_SIGNATURE", "S3_STORAGE_CLASS", "S3_CA_BUNDLE", "AWS_CA_BUNDLE",
+    "S3_DURABILITY", "S3_SYNC_INTERVAL", "S3_WAL_LIMIT", "S3_FLUSH_TIMEOUT", "S3_CONNECT_TIMEOUT",
+    "S3_TRANSFER_TIMEOUT", "HOME",
+  ]
+
+  static func read() -> [String: String] {
+    var values: [String: String] = [:]
+    for name in names { values[name] = ProcessEnvironment.variable(name) }
+    return values
+  }
+
+  /// A store for a URL, with what the environment says of S3.
+  static func makeStore(_ url: ReplicaURL, _ environment: [String: String]) throws -> any ObjectStore {
+    switch url {
+    case .file(let path): return try DirectoryObjectStore(path: path)
+    case .s3(let bucket, let prefix):
+      let home = environment["HOME"] ?? ProcessEnvironment.homeDirectory
+      let settings = try S3Settings(environment: environment, home: home)
+      return try S3ObjectStore(settings: settings, bucket: bucket, prefix: prefix)
+    }
+  }
+
+  /// Sets a session's mirror up as the environment says.
+  static func configure(_ session: MirrorSession, _ environment: [String: String]) {
+    do {
+      if let bucket = environment["S3_BUCKET"], !bucket.isEmpty {
+        let prefix = environment["S3_PREFIX"] ?? ""
+        session.configuration = .bucket(try ReplicaURL("s3://\(bucket)/\(prefix)"))
+      }
+      if let word = environment["S3_DURABILITY"], !word.isEmpty {
+        session.settings.durability = try durability(word, of: "S3_DURABILITY")
+      }
+      if let seconds = try number("S3_SYNC_INTERVAL", environment) { session.settings.syncInterval = seconds }
+      if let seconds = try number("S3_FLUSH_TIMEOUT", environment) { session.settings.flushTimeout = seconds }
+    } catch {
+      session.configurationError = "\(error)"
+    }
+  }
+
+  static func durability(_ word: String, of name: String) throws -> Durability {
+    guard let durability = Durability(rawValue: word) else {
+      throw CommandLineError("\(name) is async or sync, not \"\(word)\"")
+    }
+    return durability
+  }
+
+  private static func number(_ name: String, _ environment: [String: String]) throws -> Double? {
+    guard let text = environment[name], !text.isEmpty else { return nil }
+    guard let number = Double(text), number >= 0, number <= 86_400 else {
+      throw CommandLineError("\(name) is a number of seconds, not \"\(text)\"")
+    }
+    return number
+  }
+
+  /// Options that sqlite3 does not have.
+  static func options(_ session: MirrorSession) -> [CommandLineOption] {
+    [
+      CommandLineOption(
+        "mirror", ["URL"], help: "mirror to s3://bucket/prefix or file:///dir, or \"off\"",
+        early: { launch, arguments in
+          guard let text = arguments.first else { return }
+          do throws(ReplicaURLError) {
+            session.configuration = text == "off" ? .off : .fixed(try ReplicaURL(text))
+          } catch {
+            launch.fail("Error: \(error)")
+            throw SessionExit(code: 1)
+          }
+        }),
+      CommandLineOption(
+        "durability", ["async|sync"], help: "when a commit counts: at once, or once mirrored",
+        early: { launch, arguments in
+          do {
+            session.settings.durability = try durability(arguments.first ?? "", of: "-durability")
+          } catch {
+            launch.fail("Error: \(error)")
+            throw SessionExit(code: 1)
+          }
+        }),
+    ]
+  }
+}
+
+/// What is wrong with a setting.
+struct CommandLineError: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
