@@ -73,6 +73,17 @@ package final class StreamReader {
     }
   }
 
+  /// All lines that are left, as text.
+  package func lines() -> [String] {
+    let buffer = ByteBuffer()
+    var lines: [String] = []
+    while appendLine(to: buffer) {
+      lines.append(buffer.string)
+      buffer.removeAll()
+    }
+    return lines
+  }
+
   private func fill() -> Bool {
     guard !isAtEnd else { return false }
     while true {
