@@ -20,6 +20,7 @@ package enum AllCommands {
     ExplainCommand.self,
     HeadersCommand.self,
     HelpCommand.self,
+    ImportCommand.self,
     LimitCommand.self,
     ModeCommand.self,
     NonceCommand.self,
