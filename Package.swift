@@ -6,6 +6,8 @@ import PackageDescription
 let strict: [SwiftSetting] = {
   var settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as-errors"]),
+    // Overlapping accesses that only a run can find are looked for in debug builds, and so in every test.
+    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
     .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
   ]
   #if compiler(>=6.1)

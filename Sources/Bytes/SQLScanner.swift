@@ -50,9 +50,25 @@ package struct SQLScanner {
         guard at < count else { return }
         at += 2
         inside = .nothing
-      case .nothing: at = scanPlain(bytes, from: at)
+      case .nothing:
+        // Inside a statement only a few bytes mean anything.
+        if state == .normal || state == .trigger { at = Self.skipOrdinary(bytes, from: at) }
+        if at < count { at = scanPlain(bytes, from: at) }
       }
     }
+  }
+
+  /// Skips bytes that neither end a statement nor begin a quote or comment; returns the index of the next other one.
+  private static func skipOrdinary(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+    guard let base = bytes.baseAddress else { return bytes.count }
+    var at = start
+    while at < bytes.count {
+      switch base.load(fromByteOffset: at, as: UInt8.self) {
+      case 0x22, 0x27, 0x2d, 0x2f, 0x3b, 0x5b, 0x60: return at
+      default: at += 1
+      }
+    }
+    return at
   }
 
   /// Reads one token outside quotes and comments; returns the index after it.

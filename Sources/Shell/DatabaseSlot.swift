@@ -69,7 +69,8 @@ package final class DatabaseSlot {
     guard let session else { throw SessionExit(code: 1) }
     let connection: Connection
     do throws(SQLiteError) {
-      connection = try Connection(name ?? "", flags.union(.uri), vfs: vfs)
+      // A connection stays on its thread, so it needs no lock of its own.
+      connection = try Connection(name ?? "", flags.union([.uri, .noMutex]), vfs: vfs)
     } catch {
       session.errors.print("Error: unable to open database \"\(name ?? "")\": \(error.message)")
       guard keepingAlive else { throw SessionExit(code: 1) }
