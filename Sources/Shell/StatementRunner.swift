@@ -87,6 +87,12 @@ extension Session {
 extension OutputState {
   /// Steps a statement to its end and writes its rows; returns what stopped it early.
   package func write(_ statement: Statement, with renderer: inout any RowRenderer) -> SQLiteError? {
-    renderer.render(statement, to: sink)
+    let before = sink.buffer.count
+    let failure = renderer.render(statement, to: sink)
+    // `.show` lists a width for every column that a columnar mode has ever written.
+    if options.mode.isColumnar && sink.buffer.count != before && options.widths.count < statement.columnCount {
+      options.widths += Array(repeating: 0, count: statement.columnCount - options.widths.count)
+    }
+    return failure
   }
 }

@@ -100,7 +100,7 @@ extension OutputMode {
   fileprivate func answers(to word: String) -> Bool {
     switch self {
     case .line, .column: rawValue.utf8.starts(with: word.utf8) || word.utf8.starts(with: rawValue.utf8)
-    case .qbox, .count, .off, .json: rawValue == word
+    case .qbox: rawValue == word
     case .explain, .queryPlan: false
     default: rawValue.utf8.starts(with: word.utf8)
     }
