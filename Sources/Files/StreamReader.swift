@@ -7,10 +7,11 @@ internal import Glibc
 package final class StreamReader {
   private let descriptor: Int32
   private let closesDescriptor: Bool
-  private let block: UnsafeMutablePointer<UInt8>
+  // `FieldReader` takes bytes from the block too. One thread, and nothing is lent out while it changes.
+  let block: UnsafeMutablePointer<UInt8>
   private let blockSize: Int
-  private var start = 0
-  private var end = 0
+  @exclusivity(unchecked) var start = 0
+  @exclusivity(unchecked) var end = 0
   private var isAtEnd = false
 
   /// Reads from a descriptor that somebody else owns.
@@ -73,7 +74,19 @@ package final class StreamReader {
     }
   }
 
-  private func fill() -> Bool {
+  /// All lines that are left, as text.
+  package func lines() -> [String] {
+    let buffer = ByteBuffer()
+    var lines: [String] = []
+    while appendLine(to: buffer) {
+      lines.append(buffer.string)
+      buffer.removeAll()
+    }
+    return lines
+  }
+
+  /// Reads the next block, once the present one is used up; false at the end of the input.
+  func fill() -> Bool {
     guard !isAtEnd else { return false }
     while true {
       let count = read(descriptor, block, blockSize)

@@ -1,0 +1,176 @@
+internal import Bytes
+internal import Files
+internal import SQLite
+internal import Shell
+
+/// One run of `.import`: rows of text into one table, in one transaction.
+struct TableImport {
+  /// The table that takes the rows.
+  struct Target {
+    let table: String
+    let schema: String?
+
+    /// The name as SQL needs it.
+    var quoted: String {
+      (schema.map { Identifier.quoted($0) + "." } ?? "") + Identifier.quoted(table)
+    }
+  }
+
+  private let fields: FieldReader
+  /// What messages call the input.
+  private let name: String
+  /// Whether rows that begin with nothing are passed over.
+  private let skipsEmptyRows: Bool
+  private let verbosity: Int
+  private let session: Session
+  /// The row being read: each field followed by a zero byte.
+  private let row = ByteBuffer(capacity: 4096)
+
+  init(_ fields: FieldReader, named name: String, skipsEmptyRows: Bool, verbosity: Int, session: Session) {
+    self.fields = fields
+    self.name = name
+    self.skipsEmptyRows = skipsEmptyRows
+    self.verbosity = verbosity
+    self.session = session
+  }
+
+  func run(into target: Target, of connection: Connection, skipping skip: Int64) throws {
+    var left = skip
+    while left > 0 {
+      left -= 1
+      repeat { row.removeAll() } while fields.next(to: row) && fields.end == .column
+    }
+    let columnCount = try columns(of: target, in: connection)
+    guard columnCount > 0 else { return }
+    let insert =
+      "INSERT INTO \(target.quoted) VALUES(" + repeatElement("?", count: columnCount).joined(separator: ",")
+      + ")"
+    if verbosity >= 2 { session.output.print("Insert using: \(insert)") }
+    let statement = try prepare(insert, connection)
+    let ownsTransaction = connection.isInAutocommit
+    if ownsTransaction { try? connection.execute("BEGIN") }
+    let (added, failed, lastFailed) = insertRows(statement, columnCount)
+    if ownsTransaction { try? connection.execute("COMMIT") }
+    if verbosity > 0 {
+      session.output.print(
+        "Added \(added) rows with \(failed) errors using \(fields.line - 1) lines of input")
+    }
+    // Rows that failed are no failure of the command, except the last.
+    if lastFailed { throw CommandError.silent }
+  }
+
+  private func prepare(_ sql: String, _ connection: Connection) throws -> Statement {
+    do throws(SQLiteError) {
+      return try connection.prepare(sql)
+    } catch {
+      throw CommandError.message("Error: \(error.message)")
+    }
+  }
+
+  /// Number of columns of the table, which is made of the first row where there is none.
+  private func columns(of target: Target, in connection: Connection) throws -> Int {
+    let query = "SELECT * FROM \(target.quoted)"
+    do throws(SQLiteError) {
+      return try connection.prepare(query).columnCount
+    } catch {
+      guard error.message.hasPrefix("no such table: ") else {
+        throw CommandError.message("Error: \(error.message)")
+      }
+    }
+    let columns = ImportedColumns(readNames())
+    if let renames = columns.renames {
+      session.errors.print("Columns renamed during .import \(name) due to duplicates:\n\(renames)")
+    }
+    guard let definitions = columns.definitions else {
+      throw CommandError.message("\(name): empty file")
+    }
+    let create = "CREATE TABLE \(target.quoted)\(definitions)\n"
+    if verbosity >= 1 { session.output.print(create) }
+    do throws(SQLiteError) {
+      try connection.execute(create)
+    } catch {
+      throw CommandError.message("\(create) failed:\n\(error.message)")
+    }
+    return try prepare(query, connection).columnCount
+  }
+
+  private func readNames() -> [String] {
+    var names: [String] = []
+    repeat {
+      row.removeAll()
+      guard fields.next(to: row) else { break }
+      names.append(String(decoding: row.bytes.prefix { $0 != 0 }, as: UTF8.self))
+    } while fields.end == .column
+    return names
+  }
+
+  /// Returns how many rows went in, how many did not, and whether the last did not.
+  private func insertRows(_ statement: Statement, _ columnCount: Int) -> (Int, Int, Bool) {
+    var added = 0
+    var failed = 0
+    var lastFailed = false
+    var offsets = [Int](repeating: -1, count: columnCount)
+    repeat {
+      let line = fields.line
+      guard readRow(&offsets, line) else { continue }
+      do throws(SQLiteError) {
+        for index in 0..<columnCount {
+          if offsets[index] < 0 {
+            try statement.bindNull(at: index + 1)
+          } else {
+            try statement.bindBorrowedText(row, from: offsets[index], at: index + 1)
+          }
+        }
+        try statement.run()
+        added += 1
+        lastFailed = false
+      } catch {
+        session.errors.print("\(name):\(line): INSERT failed: \(error.message)")
+        failed += 1
+        lastFailed = true
+      }
+      statement.reset()
+    } while fields.end != .input
+    statement.clearBindings()
+    return (added, failed, lastFailed)
+  }
+
+  /// Reads a row into `row`; where each field begins goes into `offsets`, -1 for what is missing.
+  ///
+  /// False at the end of the input and for what is not taken.
+  private func readRow(_ offsets: inout [Int], _ line: Int) -> Bool {
+    row.removeAll()
+    let columnCount = offsets.count
+    for index in 0..<columnCount {
+      let start = row.count
+      let isThere = fields.next(to: row)
+      if index == 0 && (!isThere || (skipsEmptyRows && row.isEmpty)) {
+        if fields.end == .column { skipExtras(after: 0, of: columnCount, line) }
+        return false
+      }
+      row.append(0)
+      offsets[index] = isThere ? start : -1
+      if index < columnCount - 1 && fields.end != .column {
+        session.errors.print(
+          "\(name):\(line): expected \(columnCount) columns but found \(index + 1)"
+            + " - filling the rest with NULL")
+        for missing in index + 1..<columnCount { offsets[missing] = -1 }
+        return true
+      }
+    }
+    if fields.end == .column { skipExtras(after: columnCount, of: columnCount, line) }
+    return true
+  }
+
+  private func skipExtras(after first: Int, of columnCount: Int, _ line: Int) {
+    let kept = row.count
+    var found = first
+    repeat {
+      _ = fields.next(to: row)
+      found += 1
+    } while fields.end == .column
+    row.truncate(to: kept)
+    session.errors.print(
+      "\(name):\(line): expected \(columnCount) columns but found \(found) - extras ignored")
+  }
+}

@@ -1,0 +1,45 @@
+internal import Render
+internal import SQLite
+internal import Shell
+
+/// Shows the schema and the content of the statistics tables.
+struct FullschemaCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "fullschema", shortest: 1, usage: "?--indent?",
+    summary: "Show schema and the content of sqlite_stat tables")
+  private var indents = false
+
+  init(parsing words: inout Words) throws(CommandError) {
+    if words.count == 1, let word = words.peek, word == "-indent" || word == "--indent" {
+      indents = true
+      _ = words.optional()
+    }
+    try words.finish()
+  }
+
+  func run(in session: Session) throws {
+    let connection = try session.connection
+    let output = session.output
+    // What cannot be read is as if it were not there.
+    let query =
+      "SELECT sql FROM (SELECT sql sql, type type, tbl_name tbl_name, name name, rowid x FROM sqlite_schema"
+        + " UNION ALL SELECT sql, type, tbl_name, name, rowid FROM sqlite_temp_schema)"
+        + " WHERE type!='meta' AND sql NOTNULL AND name NOT LIKE 'sqlite_%' ORDER BY x"
+    for case .text(let sql) in ((try? connection.rows(query)) ?? []).compactMap(\.first) {
+      output.write(indents ? SchemaLine.indented(sql) : SchemaLine.text(sql))
+    }
+    let hasStatistics =
+      (try? connection.value("SELECT 1 FROM sqlite_schema WHERE name GLOB 'sqlite_stat[134]'")) == .integer(1)
+    guard hasStatistics else {
+      output.print("/* No STAT tables available */")
+      return
+    }
+    output.print("ANALYZE sqlite_schema;")
+    for table in ["sqlite_stat1", "sqlite_stat4"] {
+      guard let statement = try? connection.prepare("SELECT * FROM \(table)") else { continue }
+      var renderer = InsertRenderer(into: table)
+      _ = renderer.render(statement, to: output.sink)
+    }
+    output.print("ANALYZE sqlite_schema;")
+  }
+}

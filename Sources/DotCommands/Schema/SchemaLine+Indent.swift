@@ -1,0 +1,103 @@
+/// The layout of `.schema --indent`.
+extension SchemaLine {
+  /// Statements of at least so many bytes are broken into lines.
+  private static let longest = 79
+
+  /// A statement with its end: blanks squeezed, and a long one broken at the commas of its outermost list.
+  static func indented(_ sql: String) -> String {
+    let start = sql.prefix(11).uppercased()
+    if start.hasPrefix("CREATE VIEW") || start.hasPrefix("CREATE TRIG") { return sql + ";\n" }
+    let squeezed = squeeze(Array(sql.utf8))
+    if squeezed.count < longest { return text(String(decoding: squeezed, as: UTF8.self)) }
+    return broken(squeezed)
+  }
+
+  private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (byte >= 0x09 && byte <= 0x0d) }
+
+  /// One blank for several, none beside parentheses, none at the ends.
+  private static func squeeze(_ sql: [UInt8]) -> [UInt8] {
+    var result: [UInt8] = []
+    for byte in sql.drop(while: isSpace) {
+      let isParenthesis = byte == UInt8(ascii: "(") || byte == UInt8(ascii: ")")
+      if isSpace(byte) {
+        if result.last == 0x0d { result[result.count - 1] = 0x0a }
+        if let last = result.last, isSpace(last) || last == UInt8(ascii: "(") { continue }
+      } else if isParenthesis, let last = result.last, isSpace(last) {
+        result.removeLast()
+      }
+      result.append(byte)
+    }
+    while let last = result.last, isSpace(last) { result.removeLast() }
+    return result
+  }
+
+  private static func broken(_ sql: [UInt8]) -> String {
+    var output = ""
+    var line: [UInt8] = []
+    var depth = 0
+    var lines = 0
+    /// Byte that ends the string, name or comment we are in.
+    var closing: UInt8?
+    func flush(_ end: String) {
+      output += text(String(decoding: line, as: UTF8.self), end: end)
+      line = []
+    }
+    var at = 0
+    while at < sql.count {
+      let byte = sql[at]
+      // Parentheses and quotes count inside strings and comments as well.
+      if byte == closing {
+        closing = nil
+      } else if let end = opening(sql, at) {
+        closing = end
+      } else if byte == UInt8(ascii: "(") {
+        depth += 1
+      } else if byte == UInt8(ascii: ")") {
+        depth -= 1
+        if lines > 0 && depth == 0 && !line.isEmpty { flush("\n") }
+      }
+      line.append(byte)
+      at += 1
+      if depth == 1 && closing == nil && endsLine(sql, at - 1) {
+        if byte == 0x0a { line.removeLast() }
+        flush("\n  ")
+        lines += 1
+        while at < sql.count && isSpace(sql[at]) { at += 1 }
+      }
+    }
+    flush(";\n")
+    return output
+  }
+
+  /// What ends the quotation or comment that begins at a byte; nil where none does.
+  private static func opening(_ sql: [UInt8], _ at: Int) -> UInt8? {
+    switch sql[at] {
+    case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"): sql[at]
+    case UInt8(ascii: "["): UInt8(ascii: "]")
+    case UInt8(ascii: "-") where at + 1 < sql.count && sql[at + 1] == UInt8(ascii: "-"): 0x0a
+    default: nil
+    }
+  }
+
+  private static func endsLine(_ sql: [UInt8], _ at: Int) -> Bool {
+    switch sql[at] {
+    case UInt8(ascii: "("), 0x0a: true
+    case UInt8(ascii: ","): !endsWithComment(sql, at + 1)
+    default: false
+    }
+  }
+
+  /// Whether only blanks or a comment are left before the end of the line, which then stays together.
+  private static func endsWithComment(_ sql: [UInt8], _ start: Int) -> Bool {
+    var at = start
+    while at < sql.count {
+      if sql[at] == 0x0a { return true }
+      if isSpace(sql[at]) {
+        at += 1
+        continue
+      }
+      return sql[at] == UInt8(ascii: "-") && at + 1 < sql.count && sql[at + 1] == UInt8(ascii: "-")
+    }
+    return true
+  }
+}
