@@ -6,7 +6,9 @@ package struct CompressionError: Error, Hashable, Sendable, CustomStringConverti
   package var description: String { "decompress: \(cause)" }
 }
 
-/// Zstandard frames (RFC 8878). The library is libzstd.
+/// Zstandard frames (RFC 8878).
+///
+/// The library is libzstd.
 package enum Zstandard {
   /// One frame with its content size in its header; level 1 is the fastest, 19 the smallest.
   package static func compress(_ bytes: [UInt8], level: Int32 = 3) -> [UInt8] {

@@ -2,7 +2,9 @@ internal import Glibc
 
 /// The system's clocks.
 package enum Clock {
-  /// Microseconds since 1970. The corresponding C function is `clock_gettime(CLOCK_REALTIME)`.
+  /// Microseconds since 1970.
+  ///
+  /// The corresponding C function is `clock_gettime(CLOCK_REALTIME)`.
   package static var wallMicroseconds: Int64 {
     var now = timespec()
     clock_gettime(CLOCK_REALTIME, &now)

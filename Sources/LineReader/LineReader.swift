@@ -51,7 +51,9 @@ package final class LineReader {
   /// Writes new lines to the history file.
   package func saveHistory() { history.save() }
 
-  /// Waits for a character. Ctrl-C is answered with a line break, so that `readline` returns at once.
+  /// Waits for a character.
+  ///
+  /// Ctrl-C is answered with a line break, so that `readline` returns at once.
   private static func nextCharacter(_ file: UnsafeMutablePointer<FILE>) -> Int32 {
     var input = pollfd(fd: fileno(file), events: Int16(POLLIN), revents: 0)
     while poll(&input, 1, -1) < 0 && errno == EINTR {

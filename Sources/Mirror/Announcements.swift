@@ -31,7 +31,9 @@ final class Announcements: Sendable {
   func setWriting(_ isWriting: Bool) { state.withLock { $0.isWriting = isWriting } }
 
   /// Last frame that may be read now; nil for no limit.
-  var readLimit: Int? { state.withLock { $0.isWriting ? ($0.head < $0.waiting.count ? $0.waiting.last?.frame ?? 0 : 0) : nil } }
+  var readLimit: Int? {
+    state.withLock { $0.isWriting ? ($0.head < $0.waiting.count ? $0.waiting.last?.frame ?? 0 : 0) : nil }
+  }
 
   /// The announcement of the commit that ends at `frame`; nil for a commit of somebody else.
   func take(frame: Int) -> Announcement? {

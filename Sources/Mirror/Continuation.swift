@@ -73,7 +73,9 @@ struct Continuation {
     guard let tip else { return .begin(reason: "first generation") }
     if wasEmpty, tip.state.pages > 1 { return .refuse(tip) }
     guard !tip.isCut else { return .begin(reason: "the last upload to the generation before was cut off") }
-    guard newest == tip.generation else { return .begin(reason: "the generation before was left without a base") }
+    guard newest == tip.generation else {
+      return .begin(reason: "the generation before was left without a base")
+    }
     guard tip.state.pageSize == pageSize else { return .begin(reason: "the page size is another") }
     let fileIsKnown = record.map { record in
       record.url == url && record.generation == tip.generation && record.file != nil && record.file == stamp
@@ -93,7 +95,9 @@ struct Continuation {
       return .resume(tip, taken: [], following: log)
     }
     let file = try snapshot(0)
-    if file.pages == tip.state.pages || !log.isEmpty, try file.with(pages: tip.state.pages).state() == tip.state {
+    if file.pages == tip.state.pages || !log.isEmpty,
+      try file.with(pages: tip.state.pages).state() == tip.state
+    {
       return .resume(tip, taken: [], following: log)
     }
     return .begin(reason: "the database is not a continuation of the replica")

@@ -59,7 +59,9 @@ extension Engine {
           if size == nil || (try? self.store.head(ObjectKey(name))) == nil {
             let compressed = Zstandard.compress(bytes, level: 1)
             size = compressed.count
-            guard try self.upload(Outgoing.Object(name: name, bytes: compressed), unlessPresent: false) else { return }
+            guard try self.upload(Outgoing.Object(name: name, bytes: compressed), unlessPresent: false) else {
+              return
+            }
           }
           let part = BaseManifest.Part(
             firstPage: first, pageCount: UInt32(bytes.count / snapshot.pageSize), digest: digest,

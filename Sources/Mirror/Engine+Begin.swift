@@ -30,7 +30,8 @@ extension Engine {
   func begin(newGenerationBecause reason: String?) throws {
     let found = try Continuation.tip(of: ReplicaCatalog(store))
     let time = Clock.wallMicroseconds
-    let began: (start: Start, snapshot: Snapshot, stamp: PositionRecord.FileStamp?)? = try capture.withLock { site in
+    let began: (start: Start, snapshot: Snapshot, stamp: PositionRecord.FileStamp?)? = try capture.withLock {
+      site in
       guard !site.isClosed else { return nil }
       // At first the guard stands where the log ended when the session began; later it is moved to the end.
       if reason != nil { try site.guardian.renew() }
@@ -82,7 +83,8 @@ extension Engine {
       generation: start.generation, time: time, reason: reason, predecessor: found.newest)
     try store.put(ObjectKey(ReplicaLayout.record(start.generation)), record.bytes, .ifAbsent)
     baseQueue.async(group: running) {
-      self.uploadBase(snapshot, start.generation, transaction: start.transaction, time: time, state: start.state)
+      self.uploadBase(
+        snapshot, start.generation, transaction: start.transaction, time: time, state: start.state)
     }
   }
 
@@ -138,7 +140,9 @@ extension Engine {
     return PositionRecord.FileStamp(size: info.size, modifiedNs: info.modifiedNs, inode: info.inode)
   }
 
-  /// Keeps the place reached for the next start. Failing to is no harm but a slower start.
+  /// Keeps the place reached for the next start.
+  ///
+  /// Failing to is no harm but a slower start.
   func writeRecord(_ record: PositionRecord) {
     guard let file = try? File(Self.recordPath(path), .create) else { return }
     let bytes = record.bytes

@@ -155,7 +155,9 @@ final class LogEncoder {
     if statements.byteCount > settings.sliceBytes { sealOpenSlice() }
   }
 
-  private func stateAfter(_ commit: LogCommit, _ pending: PendingCommit, tail: LogTail) throws -> DatabaseState {
+  private func stateAfter(_ commit: LogCommit, _ pending: PendingCommit, tail: LogTail) throws
+    -> DatabaseState
+  {
     var checksum = state.checksum ^ pending.replaced
     let size = tail.header.pageSize
     let pages = commit.databaseSize
@@ -205,7 +207,8 @@ final class LogEncoder {
   }
 
   private func push(
-    _ slice: (name: SliceName, bytes: [UInt8]), statements: (transactions: ClosedRange<UInt64>, bytes: [UInt8])?,
+    _ slice: (name: SliceName, bytes: [UInt8]),
+    statements: (transactions: ClosedRange<UInt64>, bytes: [UInt8])?,
     isPartial: Bool
   ) {
     let outgoing = Outgoing(

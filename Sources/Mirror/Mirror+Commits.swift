@@ -66,7 +66,9 @@ extension Mirror {
   ///
   /// A crash before it is uploaded costs a new base at the next start, and loses nothing.
   func checkpointUnderLoad(_ engine: Engine, _ connection: Connection) {
-    guard lastAnnounced >= lastCheckpoint + settings.checkpointFrames || lastAnnounced < lastCheckpoint else { return }
+    guard lastAnnounced >= lastCheckpoint + settings.checkpointFrames || lastAnnounced < lastCheckpoint else {
+      return
+    }
     let mayStart = engine.state.withLock {
       $0.phase == .running && $0.hasBase && lastAnnounced - $0.framesCaptured < 2 * settings.checkpointFrames
         && lastAnnounced * $0.pageSize > settings.logLimit

@@ -87,7 +87,8 @@ package final class Mirror: ConnectionObserver {
       let tail = try LogTail(File(path + "-wal", .read))
       _ = try tail?.scan(bytes: .max, limit: nil)
       let engine = Engine(
-        settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position, guardian: guardian)
+        settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position,
+        guardian: guardian)
       self.engine = engine
       log.settings = try sessionSettings(connection)
       armHook()
@@ -97,14 +98,18 @@ package final class Mirror: ConnectionObserver {
     }
   }
 
-  /// Stops mirroring once everything is in the store. Throws where it is not, having stopped all the same.
+  /// Stops mirroring once everything is in the store.
+  ///
+  /// Throws where it is not, having stopped all the same.
   package func stop() throws {
     let flushed = Result { try flush(seconds: settings.flushTimeout) }
     detach(isFlushed: (try? flushed.get()) != nil)
     try flushed.get()
   }
 
-  /// Lets go of the database. Where not everything is in the store the log is left for the next start.
+  /// Lets go of the database.
+  ///
+  /// Where not everything is in the store the log is left for the next start.
   private func detach(isFlushed: Bool) {
     isWaitingForContent = false
     guard let engine else { return }
@@ -138,7 +143,9 @@ package final class Mirror: ConnectionObserver {
 
   /// Writes a new base now and waits for it.
   package func snapshot() throws {
-    guard let engine else { throw MirrorError(.notMirrored, "nothing is mirrored yet: the database is empty") }
+    guard let engine else {
+      throw MirrorError(.notMirrored, "nothing is mirrored yet: the database is empty")
+    }
     try flush(seconds: settings.flushTimeout)
     try engine.makeBase(deadline: 24 * 3600)
   }
@@ -227,7 +234,9 @@ package final class Mirror: ConnectionObserver {
   }
 
   package func statementDidEnd(_ statement: Statement, code: ResultCode) {
-    guard !isInternal, let engine, let connection, let at = current.lastIndex(where: { $0.statement === statement }) else {
+    guard !isInternal, let engine, let connection,
+      let at = current.lastIndex(where: { $0.statement === statement })
+    else {
       return
     }
     let changesBefore = current.remove(at: at).totalChanges

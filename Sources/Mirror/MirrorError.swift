@@ -1,4 +1,6 @@
-/// Why a mirror cannot do its work. Reads as `verb object: cause` or as a sentence; never holds a secret.
+/// Why a mirror cannot do its work.
+///
+/// Reads as `verb object: cause` or as a sentence; never holds a secret.
 package struct MirrorError: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Code: Hashable, Sendable {
     /// The database cannot be mirrored at all (in memory, read-only, locked).

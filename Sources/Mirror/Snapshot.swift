@@ -24,7 +24,9 @@ struct Snapshot: Sendable {
     for number in 0..<count {
       guard let frame = frames[first + UInt32(number)] else { continue }
       let page = try log.read(at: Int(header.offset(ofFrame: frame)) + WALFrame.headerSize, count: pageSize)
-      guard page.count == pageSize else { throw MirrorError(.hole, "the log was cut while it was being read") }
+      guard page.count == pageSize else {
+        throw MirrorError(.hole, "the log was cut while it was being read")
+      }
       Kernels.copy(into: &bytes, at: number * pageSize, from: page, at: 0, count: pageSize)
     }
     return bytes

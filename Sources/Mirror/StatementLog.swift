@@ -32,7 +32,9 @@ final class StatementLog {
     switch keyword {
     case .savepoint(let name): savepoints.append((name, group.mark))
     case .release(let name):
-      if let at = savepoints.lastIndex(where: { $0.name == name }) { savepoints.removeLast(savepoints.count - at) }
+      if let at = savepoints.lastIndex(where: { $0.name == name }) {
+        savepoints.removeLast(savepoints.count - at)
+      }
     case .rollbackTo(let name):
       guard let at = savepoints.lastIndex(where: { $0.name == name }) else { return }
       savepoints.removeLast(savepoints.count - at - 1)

@@ -17,7 +17,9 @@ package struct GenerationContents: Sendable {
     byteCount += object.size
     if key.hasPrefix(ReplicaLayout.slices(generation)), let slice = SliceName(key: key) {
       slices.append(slice)
-    } else if key.hasPrefix(ReplicaLayout.bases(generation)), let base = ReplicaLayout.baseTransaction(of: key) {
+    } else if key.hasPrefix(ReplicaLayout.bases(generation)),
+      let base = ReplicaLayout.baseTransaction(of: key)
+    {
       bases.append(base)
     } else if key.hasPrefix(ReplicaLayout.statements(generation)),
       let range = ReplicaLayout.statementRange(of: key)

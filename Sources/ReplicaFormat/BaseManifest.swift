@@ -75,7 +75,9 @@ package struct BaseManifest: Hashable, Sendable {
       parts.append(
         Part(firstPage: first, pageCount: count, digest: String(fields[3]), compressedSize: size))
     }
-    guard next == UInt64(state.pages) + 1 else { throw FormatError(object, "its parts do not hold every page") }
+    guard next == UInt64(state.pages) + 1 else {
+      throw FormatError(object, "its parts do not hold every page")
+    }
     self.parts = parts
   }
 }

@@ -52,7 +52,8 @@ package struct PositionRecord: Hashable, Sendable {
     record.add("checksum", state.checksum)
     if let position {
       let sums = position.checksum
-      record.add("wal", "\(position.salt) \(position.frame) \(WALSalt(first: sums.first, second: sums.second))")
+      record.add(
+        "wal", "\(position.salt) \(position.frame) \(WALSalt(first: sums.first, second: sums.second))")
     }
     if let file { record.add("file", "\(file.size) \(file.modifiedNs) \(file.inode)") }
     return record.bytes

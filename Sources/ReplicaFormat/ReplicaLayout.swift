@@ -57,7 +57,8 @@ package enum ReplicaLayout {
   }
 
   static func range(_ text: Substring) -> ClosedRange<UInt64>? {
-    guard text.utf8.count == 33, text.dropFirst(16).first == "-", let first = UInt64(text.prefix(16), radix: 16),
+    guard text.utf8.count == 33, text.dropFirst(16).first == "-",
+      let first = UInt64(text.prefix(16), radix: 16),
       let last = UInt64(text.suffix(16), radix: 16), first <= last
     else { return nil }
     return first...last

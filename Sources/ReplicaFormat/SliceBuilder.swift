@@ -62,7 +62,8 @@ package struct SliceBuilder: Sendable {
   ///
   /// `transactions` is needed for parts, which need not hold a commit.
   package func seal(
-    transactions: ClosedRange<UInt64>? = nil, part: Int = 1, parts: Int = 1, acknowledged: UInt64, created: Int64
+    transactions: ClosedRange<UInt64>? = nil, part: Int = 1, parts: Int = 1, acknowledged: UInt64,
+    created: Int64
   ) -> (name: SliceName, bytes: [UInt8]) {
     var payload: [UInt8] = []
     payload.reserveCapacity(frames.count + encodings.count + commits.count * SliceCommit.size + pages.count)

@@ -1,7 +1,9 @@
 internal import Bytes
 package import WALFormat
 
-/// The first 192 bytes of a slice; `Docs/Format.md` has the byte table. Numbers are little-endian.
+/// The first 192 bytes of a slice; `Docs/Format.md` has the byte table.
+///
+/// Numbers are little-endian.
 package struct SliceHeader: Hashable, Sendable {
   package static let size = 192
   static let magic = Array("SQLCS3W1".utf8)
@@ -9,7 +11,9 @@ package struct SliceHeader: Hashable, Sendable {
 
   package var generation: GenerationID
   package var transactions: ClosedRange<UInt64>
-  /// Which part of the slice this object is, from 1. Only a transaction too large for one object has several.
+  /// Which part of the slice this object is, from 1.
+  ///
+  /// Only a transaction too large for one object has several.
   package var part: Int
   package var parts: Int
   /// Header of the epoch of the log that the frames come from.
@@ -73,13 +77,15 @@ package struct SliceHeader: Hashable, Sendable {
       throw FormatError(object, "written by a newer version of this program")
     }
     let hash = Hash128(bytes, 0..<Self.size - 16)
-    guard bytes.littleEndian(at: Self.size - 16) == hash.low, bytes.littleEndian(at: Self.size - 8) == hash.high
+    guard bytes.littleEndian(at: Self.size - 16) == hash.low,
+      bytes.littleEndian(at: Self.size - 8) == hash.high
     else { throw FormatError(object, "its header is damaged") }
     func number(_ at: Int) -> Int { Int(bytes.littleEndian(at: at) as UInt32) }
     func wide(_ at: Int) -> UInt64 { bytes.littleEndian(at: at) }
     let first = wide(24)
     let last = wide(32)
-    guard let walHeader = WALHeader(Array(bytes[48..<80])), first <= last, walHeader.pageSize == number(12) else {
+    guard let walHeader = WALHeader(Array(bytes[48..<80])), first <= last, walHeader.pageSize == number(12)
+    else {
       throw FormatError(object, "its header is damaged")
     }
     generation = GenerationID(sequence: bytes.littleEndian(at: 16), random: bytes.littleEndian(at: 20))

@@ -15,7 +15,9 @@ package struct StatementGroup: Sendable {
 
   package init(barrier: String? = nil) { self.barrier = barrier }
 
-  /// Adds a statement with what it did. `error` is SQLite's primary result code where it failed.
+  /// Adds a statement with what it did.
+  ///
+  /// `error` is SQLite's primary result code where it failed.
   package mutating func append(_ sql: [UInt8], changes: Int64, error: Int32?) {
     count += 1
     text += "-- statement bytes=\(sql.count) changes=\(changes)".utf8
@@ -60,7 +62,9 @@ package struct StatementBatchBuilder: Sendable {
     var line = "-- transaction \(transaction) time=\(time) statements=\(group.count)"
     if let end { line += " wal=\(end.salt):\(end.frame)" }
     if !group.settings.isEmpty { line += " settings=\(group.settings.utf8.count)" }
-    if let barrier = group.barrier { line += " barrier=" + barrier.map { $0.isNewline ? " " : String($0) }.joined() }
+    if let barrier = group.barrier {
+      line += " barrier=" + barrier.map { $0.isNewline ? " " : String($0) }.joined()
+    }
     body += line.utf8
     body.append(UInt8(ascii: "\n"))
     if !group.settings.isEmpty { body += (group.settings + "\n").utf8 }
@@ -74,7 +78,8 @@ package struct StatementBatchBuilder: Sendable {
   package func seal() -> (transactions: ClosedRange<UInt64>, bytes: [UInt8])? {
     guard let first else { return nil }
     var script = Array(
-      "-- sqlite3-cloud-s3 statements 1\n-- generation \(generation)\n-- transactions \(first) \(last)\n".utf8)
+      "-- sqlite3-cloud-s3 statements 1\n-- generation \(generation)\n-- transactions \(first) \(last)\n".utf8
+    )
     script += body
     script += "-- end \(Hash128(script, 0..<script.count))\n".utf8
     return (first...last, Zstandard.compress(script, level: 3))

@@ -64,7 +64,8 @@ package struct StatementScript: Sendable {
       for _ in 0..<count {
         let line = try lines.next()
         let fields = Fields(line, after: "-- statement ")
-        guard let size = fields["bytes"].flatMap({ Int($0) }), let changes = fields["changes"].flatMap({ Int64($0) })
+        guard let size = fields["bytes"].flatMap({ Int($0) }),
+          let changes = fields["changes"].flatMap({ Int64($0) })
         else { throw lines.wrong(line) }
         let sql = try lines.take(size)
         _ = try lines.next()
@@ -121,7 +122,9 @@ private struct ScriptLines {
 
   var isAtEnd: Bool { at >= end }
 
-  func wrong(_ line: String) -> FormatError { FormatError(object, "does not understand \"\(line.prefix(60))\"") }
+  func wrong(_ line: String) -> FormatError {
+    FormatError(object, "does not understand \"\(line.prefix(60))\"")
+  }
 
   /// Checks the hash in the last line and leaves that line out.
   mutating func checkEnd() throws(FormatError) {

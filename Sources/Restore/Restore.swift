@@ -40,7 +40,8 @@ package struct Restore: Sendable {
   /// What would be fetched; reads listings and a manifest only.
   package func plan() throws -> Report {
     let plan = try RestorePlan.make(catalog, target)
-    return report(plan, transaction: plan.transaction, time: nil, size: nil, statements: nil, notices: plan.notices)
+    return report(
+      plan, transaction: plan.transaction, time: nil, size: nil, statements: nil, notices: plan.notices)
   }
 
   /// Restores into `output`, which must be absent, empty or without tables unless `force`.

@@ -1,4 +1,6 @@
-/// Why a database could not be restored. Reads as `verb object: cause` or as a sentence.
+/// Why a database could not be restored.
+///
+/// Reads as `verb object: cause` or as a sentence.
 package struct RestoreError: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Code: Hashable, Sendable {
     /// The replica holds nothing that could be restored.

@@ -26,7 +26,9 @@ package struct RestorePlan: Sendable {
 
   package var generation: GenerationID { contents.generation }
 
-  /// Plans a restore of `target`. Throws `.hole`, naming the object, where something between is missing.
+  /// Plans a restore of a target.
+  ///
+  /// Throws `.hole`, naming the object, where something between is missing.
   package static func make(_ catalog: ReplicaCatalog, _ target: RestoreTarget) throws -> RestorePlan {
     let generations = try catalog.generations()
     guard !generations.isEmpty else {
@@ -47,7 +49,9 @@ package struct RestorePlan: Sendable {
       }
       // An earlier moment lies in an earlier generation.
       if let wanted = target.transaction, wanted < first { continue }
-      if let wanted = target.time, try catalog.manifest(generation, transaction: first).time > wanted { continue }
+      if let wanted = target.time, try catalog.manifest(generation, transaction: first).time > wanted {
+        continue
+      }
       return try plan(catalog, contents, target, notices: notices)
     }
     throw RestoreError(

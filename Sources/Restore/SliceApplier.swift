@@ -62,7 +62,8 @@ final class SliceApplier {
       throw FormatError(object, "its header does not fit its name")
     }
     guard header.previous == state else {
-      throw FormatError(object, "it does not continue transaction \(transaction): another database state comes before it")
+      throw FormatError(
+        object, "it does not continue transaction \(transaction): another database state comes before it")
     }
     if let position, position.salt == header.walHeader.salt {
       guard header.firstFrame == position.frame + 1, header.start == position.checksum else {
@@ -105,7 +106,8 @@ final class SliceApplier {
     }
     guard checksum == state.checksum else {
       throw RestoreError(
-        .hole, "restore transaction \(transaction): the pages are not those of the database that was mirrored")
+        .hole, "restore transaction \(transaction): the pages are not those of the database that was mirrored"
+      )
     }
     try pages.flush(pages: state.pages)
     try pages.file.truncate(to: Int(state.pages) * size)

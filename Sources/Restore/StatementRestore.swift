@@ -63,19 +63,22 @@ struct StatementRestore {
     return (start, reason, needed)
   }
 
-  private func replay(_ scripts: [String], from start: UInt64, path: String, _ outcome: inout Outcome) throws {
+  private func replay(_ scripts: [String], from start: UInt64, path: String, _ outcome: inout Outcome) throws
+  {
     let connection: Connection
     do throws(SQLiteError) {
       connection = try Connection(path, .readWrite)
       // Nothing reads the file before it is complete, so it needs no protection against a crash.
       try connection.execute(
-        "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536")
+        "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536"
+      )
     } catch {
       throw RestoreError(.database, "open the restored database: \(error.message)")
     }
     let fetcher = ObjectFetcher(catalog, scripts)
     fetching: while let (name, bytes) = try fetcher.take() {
-      for transaction in try StatementScript(bytes, object: name).transactions where transaction.number > start {
+      for transaction in try StatementScript(bytes, object: name).transactions
+      where transaction.number > start {
         guard transaction.number <= plan.transaction, transaction.time <= target.time ?? .max else {
           break fetching
         }

@@ -10,7 +10,9 @@ package final class DatabaseFile: @unchecked Sendable {
 
   package init(_ connection: Connection) { self.connection = connection }
 
-  /// Reads `count` bytes at `offset`, zeros past the file's end. Throws `.misuse` once closed.
+  /// Reads `count` bytes at `offset`, zeros past the file's end.
+  ///
+  /// Throws `.misuse` once closed.
   package func read(at offset: Int64, count: Int) throws(SQLiteError) -> [UInt8] {
     let result: Result<[UInt8], SQLiteError> = lock.withLock { _ in
       guard let connection else {

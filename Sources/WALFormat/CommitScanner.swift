@@ -1,4 +1,3 @@
-
 /// Reads the frames of one epoch in order and keeps what belongs to complete commits.
 ///
 /// A frame that does not check ends the log: it is no error, it has not been written yet.

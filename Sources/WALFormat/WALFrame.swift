@@ -19,7 +19,9 @@ package struct WALFrame: Hashable, Sendable {
   /// Reads and checks the frame at `index`, continuing `checksum` over it.
   ///
   /// Nil, with `checksum` unchanged, where salt or sums do not match: there the log ends.
-  package init?(at index: Int, in bytes: [UInt8], of header: WALHeader, continuing checksum: inout WALChecksum) {
+  package init?(
+    at index: Int, in bytes: [UInt8], of header: WALHeader, continuing checksum: inout WALChecksum
+  ) {
     let end = index + header.frameSize
     guard index >= 0, end <= bytes.count else { return nil }
     let page: UInt32 = bytes.bigEndian(at: index)

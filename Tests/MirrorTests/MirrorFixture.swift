@@ -9,7 +9,7 @@ import Testing
 
 /// A database in a folder of its own, mirrored to a store.
 final class MirrorFixture {
-  let folder: TemporaryFolder
+  let folder: Files.TemporaryFolder
   let path: String
   let store: any ObjectStore
   var settings = MirrorSettings()
@@ -17,7 +17,7 @@ final class MirrorFixture {
   private(set) var mirror: Mirror?
 
   init(_ store: any ObjectStore = MemoryStore()) throws {
-    folder = try TemporaryFolder()
+    folder = try Files.TemporaryFolder()
     path = folder.path + "/a.db"
     self.store = store
     settings.flushTimeout = 20
@@ -48,7 +48,9 @@ final class MirrorFixture {
   }
 
   /// Restores into a new file and returns its name.
-  func restore(_ source: Restore.Source, _ name: String = "restored.db", _ target: RestoreTarget = .init()) throws -> String {
+  func restore(_ source: Restore.Source, _ name: String = "restored.db", _ target: RestoreTarget = .init())
+    throws -> String
+  {
     var restore = Restore(ReplicaCatalog(store))
     restore.target = target
     let output = folder.path + "/" + name

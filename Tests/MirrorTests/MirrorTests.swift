@@ -90,7 +90,8 @@ import Testing
       "CREATE TABLE t(a, b); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<5000) "
         + "INSERT INTO t SELECT i, hex(zeroblob(50)) FROM n")
     try fixture.run("DELETE FROM t WHERE a > 100; VACUUM; INSERT INTO t SELECT a, 'again' FROM t")
-    try fixture.run("INSERT INTO t SELECT * FROM t; INSERT INTO t SELECT * FROM t; INSERT INTO t SELECT * FROM t")
+    try fixture.run(
+      "INSERT INTO t SELECT * FROM t; INSERT INTO t SELECT * FROM t; INSERT INTO t SELECT * FROM t")
     try fixture.close()
     #expect(try fixture.bytes(fixture.restore(.wal)) == fixture.bytes(fixture.path))
     #expect(try content(fixture.restore(.sql)) == content(fixture.path))
@@ -99,7 +100,8 @@ import Testing
   @Test(arguments: [512, 1024, 8192, 65536]) func keepsThePageSizeOfANewDatabase(_ size: Int) throws {
     let fixture = try MirrorFixture()
     try fixture.open()
-    try fixture.run("PRAGMA page_size=\(size); PRAGMA auto_vacuum=1; CREATE TABLE t(a); INSERT INTO t VALUES(1)")
+    try fixture.run(
+      "PRAGMA page_size=\(size); PRAGMA auto_vacuum=1; CREATE TABLE t(a); INSERT INTO t VALUES(1)")
     try fixture.close()
     let restored = try fixture.restore(.wal)
     #expect(try fixture.bytes(restored) == fixture.bytes(fixture.path))

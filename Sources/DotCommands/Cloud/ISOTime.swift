@@ -13,8 +13,10 @@ enum ISOTime {
       + "\(digits(time / 60 % 60, 2)):\(digits(time % 60, 2)).\(digits(fraction, 6))Z"
   }
 
-  /// Microseconds since 1970 of `YYYY-MM-DD`, then optionally `T` or a space, `HH:MM`, `:SS`, a fraction, and `Z`
-  /// or `+HH:MM`. Nil where it is something else; without a zone it is UTC.
+  /// Microseconds since 1970 of `YYYY-MM-DD`, then optionally `T` or a space, `HH:MM`, `:SS`, a fraction,
+  /// and `Z` or `+HH:MM`.
+  ///
+  /// Nil where it is something else; without a zone it is UTC.
   static func parse(_ text: String) -> Int64? {
     var rest = Substring(text)
     func number(_ width: Int) -> Int64? {
@@ -28,14 +30,17 @@ enum ISOTime {
       rest = rest.dropFirst()
       return first
     }
-    guard let year = number(4), take("-") != nil, let month = number(2), take("-") != nil, let day = number(2),
+    guard let year = number(4), take("-") != nil, let month = number(2), take("-") != nil,
+      let day = number(2),
       (1...12).contains(month), (1...31).contains(day)
     else { return nil }
     var seconds = dayNumber(year, month, day) * 86_400
     guard date(ofDay: seconds / 86_400).day == day || seconds < 0 else { return nil }
     var micros: Int64 = 0
     if take("T t") != nil {
-      guard let hour = number(2), take(":") != nil, let minute = number(2), hour < 24, minute < 60 else { return nil }
+      guard let hour = number(2), take(":") != nil, let minute = number(2), hour < 24, minute < 60 else {
+        return nil
+      }
       seconds += hour * 3600 + minute * 60
       if take(":") != nil {
         guard let second = number(2), second < 61 else { return nil }

@@ -62,7 +62,8 @@ struct MirrorCommand: DotCommand {
   func run(in session: Session) throws {
     guard let observer = session.observer(MirrorSession.self) else { throw CommandError.usage }
     switch action {
-    case .status(let json): MirrorReport(session).print(observer.mirror?.status() ?? MirrorStatus(), json: json)
+    case .status(let json):
+      MirrorReport(session).print(observer.mirror?.status() ?? MirrorStatus(), json: json)
     case .list(let json):
       try MirrorListing(observer.store(nil, for: session.database.name)).print(to: session, json: json)
     case .on(let url, let newGeneration):
@@ -78,7 +79,9 @@ struct MirrorCommand: DotCommand {
     guard let mirror = observer.mirror else {
       throw CommandError.message("Error: nothing is mirrored: use .mirror on URL")
     }
-    if !mirror.isOn { throw CommandError.message("Error: the mirror is off: \(mirror.status().lastError ?? "")") }
+    if !mirror.isOn {
+      throw CommandError.message("Error: the mirror is off: \(mirror.status().lastError ?? "")")
+    }
     return mirror
   }
 }

@@ -5,7 +5,9 @@ package enum ReplicaURL: Equatable, Sendable {
   case s3(bucket: String, prefix: String)
   case file(String)
 
-  /// Reads a URL. The error says what is wrong and what a right one looks like.
+  /// Reads a URL.
+  ///
+  /// The error says what is wrong and what a right one looks like.
   package init(_ text: String) throws(ReplicaURLError) {
     guard !text.contains("@") else {
       throw ReplicaURLError(
@@ -13,7 +15,9 @@ package enum ReplicaURL: Equatable, Sendable {
     }
     if text.hasPrefix("s3://") {
       let parts = text.dropFirst(5).split(separator: "/", omittingEmptySubsequences: true)
-      guard let bucket = parts.first else { throw ReplicaURLError("no bucket in \(text): use s3://bucket/prefix") }
+      guard let bucket = parts.first else {
+        throw ReplicaURLError("no bucket in \(text): use s3://bucket/prefix")
+      }
       self = .s3(bucket: String(bucket), prefix: parts.dropFirst().joined(separator: "/"))
     } else if text.hasPrefix("file:///") {
       self = .file(String(text.dropFirst(7)))

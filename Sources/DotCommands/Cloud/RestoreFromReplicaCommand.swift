@@ -46,7 +46,9 @@ struct RestoreFromReplicaCommand: DotCommand {
     _ = words.optional()
     var options = Options(source: source)
     while let word = words.optional() {
-      switch word.hasPrefix("--") ? String(word.dropFirst(2)) : word.hasPrefix("-") ? String(word.dropFirst()) : "" {
+      switch word.hasPrefix("--")
+        ? String(word.dropFirst(2)) : word.hasPrefix("-") ? String(word.dropFirst()) : ""
+      {
       case "from": options.from = try words.required()
       case "output": options.output = try words.required()
       case "force": options.force = true
