@@ -23,8 +23,8 @@ struct FullschemaCommand: DotCommand {
     // What cannot be read is as if it were not there.
     let query =
       "SELECT sql FROM (SELECT sql sql, type type, tbl_name tbl_name, name name, rowid x FROM sqlite_schema"
-        + " UNION ALL SELECT sql, type, tbl_name, name, rowid FROM sqlite_temp_schema)"
-        + " WHERE type!='meta' AND sql NOTNULL AND name NOT LIKE 'sqlite_%' ORDER BY x"
+      + " UNION ALL SELECT sql, type, tbl_name, name, rowid FROM sqlite_temp_schema)"
+      + " WHERE type!='meta' AND sql NOTNULL AND name NOT LIKE 'sqlite_%' ORDER BY x"
     for case .text(let sql) in ((try? connection.rows(query)) ?? []).compactMap(\.first) {
       output.write(indents ? SchemaLine.indented(sql) : SchemaLine.text(sql))
     }
