@@ -28,12 +28,19 @@ struct FullschemaCommand: DotCommand {
     for case .text(let sql) in ((try? connection.rows(query)) ?? []).compactMap(\.first) {
       output.write(indents ? SchemaLine.indented(sql) : SchemaLine.text(sql))
     }
-    let hasStatistics =
-      (try? connection.value("SELECT 1 FROM sqlite_schema WHERE name GLOB 'sqlite_stat[134]'")) == .integer(1)
-    guard hasStatistics else {
+    var statistics: Statement?
+    var isUnreadable = false
+    do throws(SQLiteError) {
+      statistics = try connection.prepare("SELECT rowid FROM sqlite_schema WHERE name GLOB 'sqlite_stat[134]'")
+    } catch {
+      isUnreadable = true
+    }
+    guard (try? statistics?.step()) == true else {
       output.print("/* No STAT tables available */")
+      if isUnreadable { throw CommandError.silent }
       return
     }
+    statistics?.reset()
     output.print("ANALYZE sqlite_schema;")
     for table in ["sqlite_stat1", "sqlite_stat4"] {
       guard let statement = try? connection.prepare("SELECT * FROM \(table)") else { continue }
