@@ -74,6 +74,17 @@ package final class StreamReader {
     }
   }
 
+  /// All lines that are left, as text.
+  package func lines() -> [String] {
+    let buffer = ByteBuffer()
+    var lines: [String] = []
+    while appendLine(to: buffer) {
+      lines.append(buffer.string)
+      buffer.removeAll()
+    }
+    return lines
+  }
+
   /// Reads the next block, once the present one is used up; false at the end of the input.
   func fill() -> Bool {
     guard !isAtEnd else { return false }

@@ -19,9 +19,17 @@ package struct QueryPlanTree {
   }
 
   /// Appends the tree below a title; nothing where there are no steps.
-  package func render(to out: ByteBuffer, title: StaticString = "QUERY PLAN\n") {
-    guard !steps.isEmpty else { return }
-    out.append(title)
+  package mutating func render(to out: ByteBuffer, title: StaticString = "QUERY PLAN\n") {
+    guard let first = steps.first else { return }
+    // A step that is a comment names the trigger whose plan follows.
+    if first.text.first == UInt8(ascii: "-") {
+      guard steps.count > 1 else { return }
+      out.append(Array(first.text.dropFirst(3)))
+      out.append(UInt8(ascii: "\n"))
+      steps.removeFirst()
+    } else {
+      out.append(title)
+    }
     render(below: 0, prefix: [], to: out)
   }
 

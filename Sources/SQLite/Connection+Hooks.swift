@@ -12,6 +12,9 @@ final class Hooks {
 
 /// What a statement being compiled wants to do (https://www.sqlite.org/c3ref/c_alter_table.html).
 package struct AuthorizerRequest: Sendable {
+  package static let attach = SQLITE_ATTACH
+  package static let function = SQLITE_FUNCTION
+
   package let action: Int32
   package let first: String?
   package let second: String?

@@ -42,8 +42,8 @@ package final class DatabaseSlot {
   /// The current connection, if it has been opened.
   package var openConnection: Connection? { slots[current].connection }
 
-  /// Names of all databases in use; nil for a slot that holds nothing.
-  package var names: [String?] { slots.map { $0.connection == nil && $0.name == nil ? nil : $0.name ?? "" } }
+  /// Names of all databases; nil for one without a name.
+  package var names: [String?] { slots.map { $0.name } }
 
   /// Whether a slot other than the current one holds an open database.
   package func isOpen(_ index: Int) -> Bool { slots[index].connection != nil }
@@ -77,6 +77,8 @@ package final class DatabaseSlot {
       connection = try Connection(":memory:")
     }
     slots[current].connection = connection
+    if session.settings.safeModeReturns { session.guardSafety(of: connection) }
+    connection.allowExtensions()
     for prepare in preparations { try prepare(connection, session) }
     currentDidChange?(connection)
     for observer in session.observers { observer.connectionDidOpen(connection, in: session) }

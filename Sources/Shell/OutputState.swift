@@ -56,6 +56,9 @@ package final class OutputState {
     standard.buffer.append(10)
   }
 
+  /// Writes a text to standard output even where results go elsewhere.
+  package func writeToStandardOutput(_ text: String) { standard.buffer.append(text) }
+
   // MARK: Directing
 
   /// Ends the present file or pipe and returns to standard output.

@@ -135,9 +135,7 @@ extension Session {
 
   private func printChanges() throws {
     let connection = try connection
-    let changes = String(connection.changes)
-    let padding = String(repeating: " ", count: max(0, 3 - changes.utf8.count))
-    output.print("changes: \(padding)\(changes)   total_changes: \(connection.totalChanges)")
+    output.print("changes: \(connection.changes)   total_changes: \(connection.totalChanges)")
   }
 }
 

@@ -17,6 +17,8 @@ package struct Settings {
   package var safeModeReturns = false
   /// Set by `.nonce`: the end of that command itself does not bring safe mode back.
   package var skipsSafeModeReturn = false
+  /// What a statement did against safe mode.
+  var violation: String?
   /// The word that suspends safe mode.
   package var nonce: String?
   package var progress = Progress()
@@ -35,6 +37,8 @@ package struct Settings {
 
   /// The progress handler that `.progress` set.
   package struct Progress: Sendable {
+    package init() {}
+
     package var limit = 0
     package var count = 0
     package var isQuiet = false

@@ -69,7 +69,10 @@ enum StandardOptions {
       Option(
         "pagecache", ["SIZE", "N"], help: "use N slots of SZ bytes each for page cache memory",
         early: { LibraryOptions.setPageCache(size: number($1[0]), count: number($1[1])) }),
-      style("quote", "set output mode to 'quote'") { $0.mode = .quote },
+      style("quote", "set output mode to 'quote'") {
+        $0.mode = .quote
+        $0.columnSeparator = Array(",".utf8)
+      },
       Option(
         "readonly", help: "open the database read-only",
         early: { launch, _ in launch.session.database.setReadOnly() }),

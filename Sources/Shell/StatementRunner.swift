@@ -16,6 +16,7 @@ struct StatementRunner {
       do throws(SQLiteError) {
         (statement, next) = try connection.prepare(sql, from: at)
       } catch {
+        try session.checkSafety()
         throw SQLFailure(error, .prepare, in: sql, from: at)
       }
       if let statement { try run(statement) }
@@ -34,20 +35,24 @@ struct StatementRunner {
       failure = session.output.write(statement, with: &renderer)
     }
     if session.settings.stats != .off { session.printStatistics(of: statement) }
-    if let failure { throw SQLFailure(failure, .step) }
+    if let failure {
+      try session.checkSafety()
+      throw SQLFailure(failure, .step)
+    }
   }
 
   /// Shows how a statement would run, as `.eqp` asks.
   private func explain(_ statement: Statement) throws {
-    // The pragma lets the plan show triggers too.
     let connection = statement.connection
-    let showsTriggers = session.settings.queryPlan == .trigger || session.settings.queryPlan == .full
+    let showsTriggers = session.settings.queryPlan == .trigger
+    if showsTriggers { connection.set("trigger_eqp", true) }
+    defer { if showsTriggers { connection.set("trigger_eqp", false) } }
     let plan = try? connection.prepare("EXPLAIN QUERY PLAN \(statement.sql)")
     if let plan {
       var renderer = OutputMode.queryPlan.renderer(session.output.options)
       _ = session.output.write(plan, with: &renderer)
     }
-    if showsTriggers, let program = try? connection.prepare("EXPLAIN \(statement.sql)") {
+    if session.settings.queryPlan == .full, let program = try? connection.prepare("EXPLAIN \(statement.sql)") {
       var renderer = OutputMode.explain.renderer(session.output.options)
       _ = session.output.write(program, with: &renderer)
     }
@@ -82,6 +87,12 @@ extension Session {
 extension OutputState {
   /// Steps a statement to its end and writes its rows; returns what stopped it early.
   package func write(_ statement: Statement, with renderer: inout any RowRenderer) -> SQLiteError? {
-    renderer.render(statement, to: sink)
+    let before = sink.buffer.count
+    let failure = renderer.render(statement, to: sink)
+    // `.show` lists a width for every column that a columnar mode has ever written.
+    if options.mode.isColumnar && sink.buffer.count != before && options.widths.count < statement.columnCount {
+      options.widths += Array(repeating: 0, count: statement.columnCount - options.widths.count)
+    }
+    return failure
   }
 }

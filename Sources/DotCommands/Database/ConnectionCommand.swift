@@ -5,7 +5,7 @@ struct ConnectionCommand: DotCommand {
   static let spec = CommandSpec(
     name: "connection", shortest: 2, usage: "[close] [#]", summary: "Open or close an auxiliary database connection",
     correction: ".connection [close] [CONNECTION-NUMBER]")
-  private enum Act { case list, select(Int), close(Int) }
+  private enum Act { case nothing, list, select(Int), close(Int) }
   private let act: Act
   init(parsing words: inout Words) throws(CommandError) {
     guard let first = words.optional() else {
@@ -15,20 +15,21 @@ struct ConnectionCommand: DotCommand {
     let isClose = first == "close"
     let digit = isClose ? try words.required() : first
     try words.finish()
-    guard digit.utf8.count == 1, let index = Int(digit), index < DatabaseSlot.most else { throw .usage }
+    guard digit.utf8.count == 1, let index = Int(digit) else { throw .usage }
+    guard index < DatabaseSlot.most else {
+      act = .nothing
+      return
+    }
     act = isClose ? .close(index) : .select(index)
   }
   func run(in session: Session) throws {
     let database = session.database
     switch act {
+    case .nothing: break
     case .list:
-      for (index, name) in database.names.enumerated() where name != nil || index == database.current {
-        let shown =
-          switch name ?? "" {
-          case "" where name == nil: "(not open)"
-          case "": "(memory)"
-          case let name: name
-          }
+      for index in 0..<DatabaseSlot.most where database.isOpen(index) || index == database.current {
+        let name = database.names[index]
+        let shown = name == "" ? "(temporary-file)" : name ?? "(memory)"
         let mark = index == database.current ? "ACTIVE" : "      "
         session.output.print("\(mark) \(index): \(shown)")
       }

@@ -30,7 +30,7 @@ struct SystemCommand: DotCommand {
   }
 
   static func run(_ command: String, in session: Session) {
-    session.output.flush()
+    // Not flushed, as in sqlite3: what was echoed comes after the command's own output.
     let status = ProcessEnvironment.run(command)
     if status != 0 { session.errors.print("System command returns \(status)") }
   }

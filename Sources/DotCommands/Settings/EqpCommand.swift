@@ -1,4 +1,3 @@
-internal import SQLite
 internal import Shell
 
 /// Shows the query plan of each statement before it runs.
@@ -17,8 +16,5 @@ struct EqpCommand: DotCommand {
     default: plan = words.boolean(from: word) ? .on : .off
     }
   }
-  func run(in session: Session) throws {
-    if session.settings.queryPlan != plan { try session.connection.set("trigger_eqp", plan == .trigger) }
-    session.settings.queryPlan = plan
-  }
+  func run(in session: Session) { session.settings.queryPlan = plan }
 }

@@ -34,10 +34,8 @@ struct ModeCommand: DotCommand {
   private var name: String?
   private var table: String?
   private var style: ColumnStyle?
-  private var isQuestion = false
 
   init(parsing words: inout Words) throws(CommandError) {
-    isQuestion = words.isEmpty
     while let word = words.optional() {
       switch word {
       case "-wrap" where !words.isEmpty, "--wrap" where !words.isEmpty:
@@ -75,15 +73,10 @@ struct ModeCommand: DotCommand {
   func run(in session: Session) throws {
     var options = session.output.options
     defer { session.output.options = options }
-    guard let name else {
-      if isQuestion || style == nil {
-        session.output.print("current output mode: \(describe(options))")
-      }
-      if let style { options.style = style }
-      return
-    }
-    let choices = OutputMode.choices
-    guard let mode = choices.first(where: { $0.answers(to: name) }) else {
+    if name == nil { session.output.print("current output mode: \(describe(options))") }
+    // The question chooses the present mode anew, with all that this resets.
+    let name = name ?? options.mode.rawValue
+    guard let mode = OutputMode.allCases.first(where: { $0.answers(to: name) }) else {
       throw CommandError.message(
         "Error: mode should be one of: ascii box column csv html insert json line list markdown qbox quote table"
           + " tabs tcl")
@@ -107,6 +100,8 @@ extension OutputMode {
   fileprivate func answers(to word: String) -> Bool {
     switch self {
     case .line, .column: rawValue.utf8.starts(with: word.utf8) || word.utf8.starts(with: rawValue.utf8)
+    case .qbox: rawValue == word
+    case .explain, .queryPlan: false
     default: rawValue.utf8.starts(with: word.utf8)
     }
   }

@@ -1,0 +1,17 @@
+internal import SQLite
+internal import Shell
+
+/// Loads an extension library.
+struct LoadCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "load", shortest: 1, usage: "FILE ?ENTRY?", summary: "Load an extension library",
+    correction: ".load FILE ?ENTRYPOINT?", isSafe: false)
+  private let file: String
+  private let entryPoint: String?
+  init(parsing words: inout Words) throws(CommandError) {
+    guard let file = words.optional(), !file.isEmpty else { throw .usage }
+    self.file = file
+    entryPoint = words.optional()
+  }
+  func run(in session: Session) throws { try session.connection.loadExtension(file, entryPoint: entryPoint) }
+}

@@ -1,0 +1,88 @@
+internal import Files
+internal import SQLite
+internal import Shell
+
+/// Writes each statement that runs.
+struct TraceCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "trace", shortest: 1, usage: "?OPTIONS?", summary: "Output each SQL statement as it is run",
+    details: [
+      "    FILE                    Send output to FILE",
+      "    stdout                  Send output to stdout",
+      "    stderr                  Send output to stderr",
+      "    off                     Disable tracing",
+      "    --expanded              Expand query parameters",
+      "    --plain                 Show SQL as it is input",
+      "    --stmt                  Trace statement execution (SQLITE_TRACE_STMT)",
+      "    --profile               Profile statements (SQLITE_TRACE_PROFILE)",
+      "    --row                   Trace each row (SQLITE_TRACE_ROW)",
+      "    --close                 Trace connection close (SQLITE_TRACE_CLOSE)",
+    ])
+  private var mask: TraceMask = []
+  private var expands = false
+  private var targets: [String] = []
+  private var unknown: String?
+  private let typedName: String
+
+  init(parsing words: inout Words) throws(CommandError) {
+    typedName = words.name
+    while let word = words.optional() {
+      // Whatever the first word is, it names the file.
+      guard word.hasPrefix("-"), !targets.isEmpty else {
+        if targets.isEmpty || !word.hasPrefix("-") { targets.append(word) }
+        continue
+      }
+      switch word.drop(while: { $0 == "-" }) {
+      case "expanded": expands = true
+      case "plain": expands = false
+      case "profile": mask.insert(.profile)
+      case "row": mask.insert(.row)
+      case "stmt": mask.insert(.statement)
+      case "close": mask.insert(.close)
+      default:
+        unknown = word
+        return
+      }
+    }
+  }
+
+  func run(in session: Session) throws {
+    if let unknown { throw CommandError.message("Unknown option \"\(unknown)\" on \".\(typedName)\"") }
+    let connection = try session.connection
+    guard let target = targets.last, let write = Self.writer(target, session) else {
+      connection.setTrace([], nil)
+      return
+    }
+    let expands = expands
+    connection.setTrace(mask.isEmpty ? .statement : mask) { event in
+      switch event {
+      case .statement(let sql, let expanded): write(Self.line(expands ? expanded ?? sql : sql) + "\n")
+      case .row(let sql): write(Self.line(sql) + "\n")
+      case .profile(let sql, let expanded, let time):
+        write(Self.line(expands ? expanded ?? sql : sql) + " -- \(time) ns\n")
+      case .close: write("-- closing database connection\n")
+      }
+    }
+  }
+
+  /// The text with one semicolon at its end.
+  private static func line(_ sql: String) -> String {
+    var bytes = Array(sql.utf8)
+    while bytes.last == UInt8(ascii: ";") { bytes.removeLast() }
+    return String(decoding: bytes, as: UTF8.self) + ";"
+  }
+
+  private static func writer(_ target: String, _ session: Session) -> ((String) -> Void)? {
+    switch target {
+    case "off": return nil
+    case "stdout": return { [weak session] in session?.output.writeToStandardOutput($0) }
+    case "stderr": return { [weak session] in session?.errors.write($0) }
+    default:
+      guard let writer = StreamWriter(path: target) else {
+        session.errors.print("Error: cannot open \"\(target)\"")
+        return nil
+      }
+      return { writer.write($0) }
+    }
+  }
+}

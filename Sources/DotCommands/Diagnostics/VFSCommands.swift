@@ -1,0 +1,59 @@
+internal import SQLite
+internal import Shell
+
+/// Describes the file system of a database.
+struct VFSInfoCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "vfsinfo", shortest: 1, usage: "?AUX?", summary: "Information about the top-level VFS")
+  private let schema: String
+  init(parsing words: inout Words) throws(CommandError) { schema = words.optional() ?? "main" }
+  func run(in session: Session) throws {
+    guard let connection = session.database.openConnection, let vfs = connection.vfs(schema) else { return }
+    for line in vfs.lines { session.output.print(line) }
+  }
+}
+
+/// Describes all file systems.
+struct VFSListCommand: DotCommand {
+  static let spec = CommandSpec(name: "vfslist", shortest: 4, summary: "List all available VFSes")
+  init(parsing words: inout Words) throws(CommandError) {}
+  func run(in session: Session) throws {
+    let current = session.database.openConnection?.vfs("main")
+    let all = FileSystem.all
+    for (index, vfs) in all.enumerated() {
+      var lines = vfs.lines
+      if vfs.isSame(as: current) { lines[0] += "  <--- CURRENT" }
+      for line in lines { session.output.print(line) }
+      if index < all.count - 1 { session.output.print("-----------------------------------") }
+    }
+  }
+}
+
+/// Names the file systems beneath a database.
+struct VFSNameCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "vfsname", shortest: 4, usage: "?AUX?", summary: "Print the name of the VFS stack")
+  private let schema: String
+  init(parsing words: inout Words) throws(CommandError) { schema = words.optional() ?? "main" }
+  func run(in session: Session) throws {
+    if let name = session.database.openConnection?.vfsName(schema) { session.output.print(name) }
+  }
+}
+
+/// The number and date of the library: undocumented, but its name comes before `.vfsinfo`.
+struct VersionCommand: DotCommand {
+  static let spec = CommandSpec(name: "version", shortest: 1, isHidden: true)
+  init(parsing words: inout Words) throws(CommandError) {}
+  func run(in session: Session) {
+    session.output.print("SQLite \(LibraryVersion.number) \(LibraryVersion.source)")
+  }
+}
+
+extension FileSystem {
+  fileprivate var lines: [String] {
+    [
+      "vfs.zName      = \"\(name)\"", "vfs.iVersion   = \(version)", "vfs.szOsFile   = \(fileSize)",
+      "vfs.mxPathname = \(longestPath)",
+    ]
+  }
+}

@@ -1,0 +1,33 @@
+package import SQLite
+
+extension Session {
+  /// Lets safe mode judge what statements of a connection do.
+  package func guardSafety(of connection: Connection) {
+    guard settings.safeModeReturns else { return connection.setAuthorizer(nil) }
+    connection.setAuthorizer { [weak self] request in self?.judge(request) ?? .ok }
+  }
+
+  /// Denies what safe mode forbids, and keeps the reason to end the program with.
+  package func judge(_ request: AuthorizerRequest) -> AuthorizerAnswer {
+    guard settings.isSafe else { return .ok }
+    switch request.action {
+    case AuthorizerRequest.attach: settings.violation = "cannot run ATTACH in safe mode"
+    case AuthorizerRequest.function:
+      guard let name = request.second, Self.unsafeFunctions.contains(name.lowercased()) else { return .ok }
+      settings.violation = "cannot use the \(name)() function in safe mode"
+    default: return .ok
+    }
+    return .deny
+  }
+
+  private static let unsafeFunctions: Set<String> = [
+    "edit", "fts3_tokenizer", "load_extension", "readfile", "writefile", "zipfile", "zipfile_cds",
+  ]
+
+  /// Ends the program where a statement did what safe mode forbids.
+  func checkSafety() throws {
+    guard let violation = settings.violation else { return }
+    settings.violation = nil
+    try requireUnsafe(violation)
+  }
+}
