@@ -79,7 +79,8 @@ struct TableImport {
     }
     let columns = ImportedColumns(readNames())
     if let renames = columns.renames {
-      session.errors.print("Columns renamed during .import \(name) due to duplicates:\n\(renames)")
+      let text = "Columns renamed during .import \(name) due to duplicates:\n\(renames)"
+      if session.isInteractive { session.output.print(text) } else { session.errors.print(text) }
     }
     guard let definitions = columns.definitions else {
       throw CommandError.message("\(name): empty file")

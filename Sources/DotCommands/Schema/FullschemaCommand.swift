@@ -31,7 +31,8 @@ struct FullschemaCommand: DotCommand {
     var statistics: Statement?
     var isUnreadable = false
     do throws(SQLiteError) {
-      statistics = try connection.prepare("SELECT rowid FROM sqlite_schema WHERE name GLOB 'sqlite_stat[134]'")
+      statistics = try connection.prepare(
+        "SELECT rowid FROM sqlite_schema WHERE name GLOB 'sqlite_stat[134]'")
     } catch {
       isUnreadable = true
     }
