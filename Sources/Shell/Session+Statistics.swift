@@ -4,7 +4,6 @@ package import SQLite
 extension Session {
   /// Prints the counters that `.stats` asks for; without a statement, those of library and connection.
   package func printStatistics(of statement: Statement?) {
-    guard let connection = database.openConnection else { return }
     if let statement, settings.stats == .statement { printColumns(of: statement) }
     if settings.stats == .steps {
       if let statement { output.print("VM-steps: \(statement.read(.steps, reset: false))") }
@@ -15,7 +14,7 @@ extension Session {
     show("Number of Pcache Overflow Bytes", of: LibraryStatistic.pageCacheOverflow.read(reset: false), isBytes: true)
     line("Largest Allocation", "\(LibraryStatistic.largestAllocation.read(reset: false).highest) bytes")
     line("Largest Pcache Allocation", "\(LibraryStatistic.largestPageCacheAllocation.read(reset: false).highest) bytes")
-    printConnection(connection)
+    if let connection = database.openConnection { printConnection(connection) }
     if let statement { printStatement(statement) }
     printProcess()
   }

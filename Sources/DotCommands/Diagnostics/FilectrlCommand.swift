@@ -76,7 +76,8 @@ struct FilectrlCommand: DotCommand {
       throw CommandError.message("Error: ambiguous file-control: \"\(name)\"\nUse \".filectrl --help\" for help")
     }
     guard let answer = answer(request, connection) else {
-      throw CommandError.message("Usage: .filectrl \(request.rawValue) \(request.usage)")
+      session.output.print("Usage: .filectrl \(request.rawValue) \(request.usage)")
+      throw CommandError.silent
     }
     if let text = answer.first { session.output.print(text) }
   }

@@ -99,7 +99,7 @@ extension OutputMode {
   /// Whether a word as typed may stand for this mode.
   fileprivate func answers(to word: String) -> Bool {
     switch self {
-    case .line, .column: rawValue.utf8.starts(with: word.utf8) || word.utf8.starts(with: rawValue.utf8)
+    case .line, .column: "\(rawValue)s".utf8.starts(with: word.utf8)
     case .qbox: rawValue == word
     case .explain, .queryPlan: false
     default: rawValue.utf8.starts(with: word.utf8)
