@@ -1,6 +1,7 @@
 /// Fixed-width integers in byte arrays, at any alignment. An index outside the array traps.
 extension Array where Element == UInt8 {
-  package func littleEndian<Number: FixedWidthInteger>(_: Number.Type = Number.self, at index: Int) -> Number {
+  package func littleEndian<Number: FixedWidthInteger>(_: Number.Type = Number.self, at index: Int) -> Number
+  {
     Number(littleEndian: load(at: index))
   }
 

@@ -1,6 +1,8 @@
 internal import Glibc
 
-/// Loops over many bytes, in one place because speed needs pointers. Ranges outside an array trap.
+/// Loops over many bytes, in one place because speed needs pointers.
+///
+/// Ranges outside an array trap.
 package enum Kernels {
   /// Combines `count` bytes of `source` into `target` by exclusive or.
   package static func xor(

@@ -2,7 +2,9 @@ package import Shell
 
 /// The table of commands, in the order of `.help`.
 package enum AllCommands {
-  /// Commands of sqlite3. An undocumented name stands where it takes precedence over prefixes of others.
+  /// Commands of sqlite3.
+  ///
+  /// An undocumented name stands where it takes precedence over prefixes of others.
   package static let commands: [any DotCommand.Type] = [
     AuthCommand.self,
     BackupCommand.self,

@@ -8,7 +8,9 @@ package final class PipeCommand {
   /// Which way the bytes go.
   package enum Direction: Sendable { case fromCommand, toCommand }
 
-  /// Starts the command with `/bin/sh -c`; nil where that fails. The corresponding C function is `popen`.
+  /// Starts the command with `/bin/sh -c`; nil where that fails.
+  ///
+  /// The corresponding C function is `popen`.
   package init?(_ command: String, _ direction: Direction) {
     guard let file = popen(command, direction == .fromCommand ? "re" : "we") else { return nil }
     self.file = file
@@ -17,7 +19,9 @@ package final class PipeCommand {
   /// The descriptor of our side; valid until `finish`.
   package var descriptor: Int32 { fileno(file) }
 
-  /// Closes our side and waits for the command. The corresponding C function is `pclose`.
+  /// Closes our side and waits for the command.
+  ///
+  /// The corresponding C function is `pclose`.
   package func finish() {
     guard !isClosed else { return }
     isClosed = true

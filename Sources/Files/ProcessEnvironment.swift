@@ -2,7 +2,9 @@ internal import Glibc
 
 /// What surrounds the running program: terminal, environment, directory, clock.
 package enum ProcessEnvironment {
-  /// Whether a descriptor is a terminal. The corresponding C function is `isatty`.
+  /// Whether a descriptor is a terminal.
+  ///
+  /// The corresponding C function is `isatty`.
   package static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) != 0 }
 
   /// A variable of the environment; nil where it is not set.
@@ -19,7 +21,9 @@ package enum ProcessEnvironment {
   /// Changes the working directory; false where that fails.
   package static func changeDirectory(_ path: String) -> Bool { chdir(path) == 0 }
 
-  /// Runs a command with `/bin/sh -c` and waits for it. Returns the wait status of the C function `system`.
+  /// Runs a command with `/bin/sh -c` and waits for it.
+  ///
+  /// Returns the wait status of the C function `system`.
   package static func run(_ command: String) -> Int { Int(system(command)) }
 
   /// Whether a path names anything at all.
@@ -49,7 +53,9 @@ package enum ProcessEnvironment {
     package let system: Double
   }
 
-  /// Times used so far. The corresponding C functions are `clock_gettime` and `getrusage`.
+  /// Times used so far.
+  ///
+  /// The corresponding C functions are `clock_gettime` and `getrusage`.
   package static var times: Times {
     var usage = rusage()
     _ = getrusage(RUSAGE_SELF.rawValue, &usage)

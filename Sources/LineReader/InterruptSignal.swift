@@ -41,7 +41,9 @@ package enum InterruptSignal {
   /// A new line is asked for: what arrived before is forgotten, except presses at an empty prompt.
   static func startLine() { raised.store(false, ordering: .relaxed) }
 
-  /// Whether it arrived while a line was being typed. A press that clears something starts the count again.
+  /// Whether it arrived while a line was being typed.
+  ///
+  /// A press that clears something starts the count again.
   static func takeAtPrompt(hasText: Bool) -> Bool {
     guard raised.load(ordering: .relaxed) else { return false }
     if hasText { count.store(1, ordering: .relaxed) }

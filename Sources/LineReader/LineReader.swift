@@ -51,7 +51,9 @@ package final class LineReader {
   /// Writes new lines to the history file.
   package func saveHistory() { history.save() }
 
-  /// Waits for a character. Ctrl-C is answered with a line break, so that `readline` returns at once.
+  /// Waits for a character.
+  ///
+  /// Ctrl-C is answered with a line break, so that `readline` returns at once.
   private static func nextCharacter(_ file: UnsafeMutablePointer<FILE>) -> Int32 {
     // Signals come only while waiting, or one that came just before would be seen at the next key.
     var (blocked, before) = (sigset_t(), sigset_t())
@@ -75,8 +77,9 @@ package final class LineReader {
     return rl_getc(file)
   }
 
-  private func matches(_ word: UnsafePointer<CChar>, _ start: Int) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
-  {
+  private func matches(_ word: UnsafePointer<CChar>, _ start: Int) -> UnsafeMutablePointer<
+    UnsafeMutablePointer<CChar>?
+  >? {
     guard let completion else { return nil }
     let line = creadline_line().map { String(cString: $0) } ?? ""
     guard let words = completion(String(cString: word), line, start) else {

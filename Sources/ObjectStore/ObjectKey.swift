@@ -23,7 +23,9 @@ package struct ObjectKey: Hashable, Comparable, Sendable, CustomStringConvertibl
   private static func isValid(_ name: String) -> Bool {
     guard !name.isEmpty, name.utf8.count <= 900 else { return false }
     for component in name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
-      if component.isEmpty || component.elementsEqual(".".utf8) || component.elementsEqual("..".utf8) { return false }
+      if component.isEmpty || component.elementsEqual(".".utf8) || component.elementsEqual("..".utf8) {
+        return false
+      }
       guard component.allSatisfy(isPlain) else { return false }
     }
     return true

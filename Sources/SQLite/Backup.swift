@@ -10,7 +10,8 @@ package enum Backup {
   /// `patience` is how often a locked source is tried again after a tenth of a second. Throws where the copy could
   /// not be started. The target's observer is told that its content changed.
   package static func copy(
-    _ source: Connection, _ sourceSchema: String, to target: Connection, _ targetSchema: String, patience: Int = 0
+    _ source: Connection, _ sourceSchema: String, to target: Connection, _ targetSchema: String,
+    patience: Int = 0
   ) throws(SQLiteError) -> Outcome {
     guard let backup = sqlite3_backup_init(target.handle, targetSchema, source.handle, sourceSchema) else {
       throw target.error(.error)

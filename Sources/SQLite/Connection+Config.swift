@@ -29,14 +29,18 @@ extension Connection {
     static func named(_ name: String) -> Switch? { all.first { $0.name == name } }
   }
 
-  /// Reads a switch. The corresponding C function is `sqlite3_db_config`.
+  /// Reads a switch.
+  ///
+  /// The corresponding C function is `sqlite3_db_config`.
   package func isOn(_ option: Switch) -> Bool {
     var now: Int32 = 0
     csqlite_db_config(handle, option.operation, -1, &now)
     return now != 0
   }
 
-  /// Turns a switch on or off. The corresponding C function is `sqlite3_db_config`.
+  /// Turns a switch on or off.
+  ///
+  /// The corresponding C function is `sqlite3_db_config`.
   package func set(_ option: Switch, _ isOn: Bool) {
     var now: Int32 = 0
     csqlite_db_config(handle, option.operation, isOn ? 1 : 0, &now)
@@ -54,21 +58,30 @@ extension Connection {
 
     /// All limits, in the order of their numbers.
     package static let all: [Limit] = [
-      "length", "sql_length", "column", "expr_depth", "compound_select", "vdbe_op", "function_arg", "attached",
+      "length", "sql_length", "column", "expr_depth", "compound_select", "vdbe_op", "function_arg",
+      "attached",
       "like_pattern_length", "variable_number", "trigger_depth", "worker_threads",
     ].enumerated().map { Limit(name: $1, identifier: Int32($0)) }
   }
 
-  /// Reads a limit. The corresponding C function is `sqlite3_limit`.
+  /// Reads a limit.
+  ///
+  /// The corresponding C function is `sqlite3_limit`.
   package func value(of limit: Limit) -> Int32 { sqlite3_limit(handle, limit.identifier, -1) }
 
-  /// Changes a limit. The corresponding C function is `sqlite3_limit`.
+  /// Changes a limit.
+  ///
+  /// The corresponding C function is `sqlite3_limit`.
   package func set(_ limit: Limit, to value: Int32) { sqlite3_limit(handle, limit.identifier, value) }
 
-  /// Lets SQL and this program load extensions. The corresponding C function is `sqlite3_enable_load_extension`.
+  /// Lets SQL and this program load extensions.
+  ///
+  /// The corresponding C function is `sqlite3_enable_load_extension`.
   package func allowExtensions() { sqlite3_enable_load_extension(handle, 1) }
 
-  /// Loads an extension library. The corresponding C function is `sqlite3_load_extension`.
+  /// Loads an extension library.
+  ///
+  /// The corresponding C function is `sqlite3_load_extension`.
   package func loadExtension(_ file: String, entryPoint: String?) throws(SQLiteError) {
     var message: UnsafeMutablePointer<CChar>?
     let code = sqlite3_load_extension(handle, file, entryPoint, &message)

@@ -7,7 +7,9 @@ internal import CSQLite
 /// so nobody but SQLite may open the database file.
 extension Connection {
   /// Reads `count` bytes at `offset` of the file of a schema, zeros past its end.
-  package func readFile(_ schema: String = "main", at offset: Int64, count: Int) throws(SQLiteError) -> [UInt8] {
+  package func readFile(_ schema: String = "main", at offset: Int64, count: Int) throws(SQLiteError)
+    -> [UInt8]
+  {
     var bytes = [UInt8](repeating: 0, count: count)
     try readFile(schema, at: offset, into: &bytes, count: count)
     return bytes
@@ -45,9 +47,13 @@ extension Connection {
 
   package enum CheckpointMode: Int32, Sendable { case passive = 0, full, restart, truncate }
 
-  /// Copies committed frames into the database file. The C function is `sqlite3_wal_checkpoint_v2`.
+  /// Copies committed frames into the database file.
+  ///
+  /// The C function is `sqlite3_wal_checkpoint_v2`.
   @discardableResult
-  package func checkpoint(_ mode: CheckpointMode, _ schema: String = "main") throws(SQLiteError) -> CheckpointResult {
+  package func checkpoint(_ mode: CheckpointMode, _ schema: String = "main") throws(SQLiteError)
+    -> CheckpointResult
+  {
     var log: Int32 = 0
     var done: Int32 = 0
     try check(sqlite3_wal_checkpoint_v2(handle, schema, mode.rawValue, &log, &done))

@@ -64,7 +64,9 @@ extension Connection {
       }, Unmanaged.passUnretained(hooks).toOpaque())
   }
 
-  /// Puts SQLite's own automatic checkpoint back. The C function is `sqlite3_wal_autocheckpoint`.
+  /// Puts SQLite's own automatic checkpoint back.
+  ///
+  /// The C function is `sqlite3_wal_autocheckpoint`.
   package func setAutomaticCheckpoint(frames: Int32) {
     hooks.walCommit = nil
     sqlite3_wal_autocheckpoint(handle, frames)
@@ -101,7 +103,8 @@ extension Connection {
       { context, action, first, second, database, trigger in
         guard let context else { return SQLITE_OK }
         let request = AuthorizerRequest(
-          action: action, first: first.map { String(cString: $0) }, second: second.map { String(cString: $0) },
+          action: action, first: first.map { String(cString: $0) },
+          second: second.map { String(cString: $0) },
           database: database.map { String(cString: $0) }, trigger: trigger.map { String(cString: $0) })
         switch Unmanaged<Hooks>.fromOpaque(context).takeUnretainedValue().authorizer?(request) {
         case .deny: return SQLITE_DENY
@@ -111,7 +114,9 @@ extension Connection {
       }, Unmanaged.passUnretained(hooks).toOpaque())
   }
 
-  /// Reports what runs. The corresponding C function is `sqlite3_trace_v2`.
+  /// Reports what runs.
+  ///
+  /// The corresponding C function is `sqlite3_trace_v2`.
   package func setTrace(_ mask: TraceMask, _ body: ((TraceEvent) -> Void)?) {
     hooks.trace = body
     guard body != nil else {

@@ -6,8 +6,9 @@ extension Connection {
   ///
   /// The buffer must end with a zero byte and must not change while the statement is compiled. Returns as
   /// `prepare(_:from:persistent:)`. The corresponding C function is `sqlite3_prepare_v2`.
-  package func prepare(_ sql: ByteBuffer, from start: Int) throws(SQLiteError) -> (statement: Statement?, next: Int)
-  {
+  package func prepare(_ sql: ByteBuffer, from start: Int) throws(SQLiteError) -> (
+    statement: Statement?, next: Int
+  ) {
     precondition(start < sql.count && sql[sql.count - 1] == 0)
     var compiled: OpaquePointer?
     var next = sql.count - 1

@@ -27,7 +27,9 @@ package final class Connection {
     package static let fullMutex = OpenFlags(rawValue: SQLITE_OPEN_FULLMUTEX)
   }
 
-  /// Opens a database; the file is made when first written. The corresponding C function is `sqlite3_open_v2`.
+  /// Opens a database; the file is made when first written.
+  ///
+  /// The corresponding C function is `sqlite3_open_v2`.
   package init(
     _ path: String, _ flags: OpenFlags = [.readWrite, .create], vfs: String? = nil
   ) throws(SQLiteError) {
@@ -50,7 +52,9 @@ package final class Connection {
 
   deinit { close() }
 
-  /// Closes the connection; further calls on it are errors. The corresponding C function is `sqlite3_close_v2`.
+  /// Closes the connection; further calls on it are errors.
+  ///
+  /// The corresponding C function is `sqlite3_close_v2`.
   package func close() {
     guard !isClosed else { return }
     isClosed = true
@@ -75,7 +79,8 @@ package final class Connection {
       guard let base = bytes.baseAddress, start < bytes.count else { return SQLITE_OK }
       return base.withMemoryRebound(to: CChar.self, capacity: bytes.count) { base in
         var tail: UnsafePointer<CChar>?
-        let code = sqlite3_prepare_v3(handle, base + start, Int32(bytes.count - start), flags, &compiled, &tail)
+        let code = sqlite3_prepare_v3(
+          handle, base + start, Int32(bytes.count - start), flags, &compiled, &tail)
         if let tail { next = tail - base }
         return code
       }
@@ -84,7 +89,9 @@ package final class Connection {
     return (compiled.map { Statement($0, of: self) }, next)
   }
 
-  /// Compiles one statement. Throws where the text holds none.
+  /// Compiles one statement.
+  ///
+  /// Throws where the text holds none.
   package func prepare(_ sql: String) throws(SQLiteError) -> Statement {
     guard let statement = try prepare(Array(sql.utf8) + [0]).statement else {
       throw SQLiteError(code: .misuse, message: "not a statement: \(sql)")
@@ -123,7 +130,9 @@ package final class Connection {
 
   /// The corresponding C function is `sqlite3_get_autocommit`.
   package var isInAutocommit: Bool { sqlite3_get_autocommit(handle) != 0 }
-  /// Rows changed by the last statement that changes rows. The corresponding C function is `sqlite3_changes64`.
+  /// Rows changed by the last statement that changes rows.
+  ///
+  /// The corresponding C function is `sqlite3_changes64`.
   package var changes: Int64 { sqlite3_changes64(handle) }
   /// The corresponding C function is `sqlite3_total_changes64`.
   package var totalChanges: Int64 { sqlite3_total_changes64(handle) }
@@ -136,7 +145,9 @@ package final class Connection {
   package var interruptHandle: InterruptHandle { InterruptHandle(handle) }
 
   /// Absolute name of a database's file; empty for temporary and in-memory databases, nil where there is no
-  /// such schema. The corresponding C function is `sqlite3_db_filename`.
+  /// such schema.
+  ///
+  /// The corresponding C function is `sqlite3_db_filename`.
   package func fileName(of schema: String = "main") -> String? {
     sqlite3_db_filename(handle, schema).map { String(cString: $0) }
   }
@@ -157,7 +168,9 @@ package final class Connection {
   /// The corresponding C function is `sqlite3_txn_state`.
   package func transactionState(_ schema: String? = nil) -> Int { Int(sqlite3_txn_state(handle, schema)) }
 
-  /// Waits up to this many milliseconds for locks. The corresponding C function is `sqlite3_busy_timeout`.
+  /// Waits up to this many milliseconds for locks.
+  ///
+  /// The corresponding C function is `sqlite3_busy_timeout`.
   package func setBusyTimeout(milliseconds: Int32) { sqlite3_busy_timeout(handle, milliseconds) }
 
   // MARK: Errors

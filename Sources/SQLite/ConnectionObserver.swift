@@ -43,7 +43,9 @@ package enum InterruptTarget {
 
   /// Stops the statement that the connection is running, if there is one.
   package static func interrupt() {
-    guard let database = OpaquePointer(bitPattern: address.load(ordering: .sequentiallyConsistent)) else { return }
+    guard let database = OpaquePointer(bitPattern: address.load(ordering: .sequentiallyConsistent)) else {
+      return
+    }
     sqlite3_interrupt(database)
   }
 }

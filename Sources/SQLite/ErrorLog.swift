@@ -15,5 +15,7 @@ package enum ErrorLog {
   }
 
   /// Hands every entry to `body` from now on; nil for nobody.
-  package static func receive(_ body: (@Sendable (Int32, String) -> Void)?) { receiver.withLock { $0 = body } }
+  package static func receive(_ body: (@Sendable (Int32, String) -> Void)?) {
+    receiver.withLock { $0 = body }
+  }
 }

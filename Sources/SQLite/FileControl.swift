@@ -3,7 +3,9 @@ internal import CSQLite
 /// Requests to the file of a database (https://www.sqlite.org/c3ref/c_fcntl_begin_atomic_write.html).
 extension Connection {
   /// The requests that take and give one number.
-  package enum NumberControl: Sendable { case sizeLimit, chunkSize, lockTimeout, persistWAL, powersafeOverwrite, dataVersion }
+  package enum NumberControl: Sendable {
+    case sizeLimit, chunkSize, lockTimeout, persistWAL, powersafeOverwrite, dataVersion
+  }
 
   /// Makes a request with a number; returns the number that came back, or the result code where there is none.
   package func control(_ request: NumberControl, _ schema: String?, _ value: Int64) -> Int64 {

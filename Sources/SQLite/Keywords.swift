@@ -2,7 +2,9 @@ internal import CSQLite
 
 /// Words that SQL gives a meaning (https://www.sqlite.org/c3ref/keyword_check.html).
 package enum Keywords {
-  /// All of them, in upper case. The corresponding C function is `sqlite3_keyword_name`.
+  /// All of them, in upper case.
+  ///
+  /// The corresponding C function is `sqlite3_keyword_name`.
   package static var all: [String] {
     (0..<sqlite3_keyword_count()).compactMap { index in
       var name: UnsafePointer<CChar>?

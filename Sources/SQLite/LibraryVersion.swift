@@ -2,9 +2,13 @@ internal import CSQLite
 
 /// What the SQLite library says of itself.
 package enum LibraryVersion {
-  /// Number such as `3.40.1`. The corresponding C function is `sqlite3_libversion`.
+  /// Number such as `3.40.1`.
+  ///
+  /// The corresponding C function is `sqlite3_libversion`.
   package static var number: String { String(cString: sqlite3_libversion()) }
-  /// Date and hash of the source. The corresponding C function is `sqlite3_sourceid`.
+  /// Date and hash of the source.
+  ///
+  /// The corresponding C function is `sqlite3_sourceid`.
   package static var source: String { String(cString: sqlite3_sourceid()) }
 }
 
@@ -17,19 +21,25 @@ package enum LibraryOptions {
     return true
   }
 
-  /// Sets the default and greatest size of memory maps. The option is `SQLITE_CONFIG_MMAP_SIZE`.
+  /// Sets the default and greatest size of memory maps.
+  ///
+  /// The option is `SQLITE_CONFIG_MMAP_SIZE`.
   package static func setMemoryMap(_ bytes: Int64) {
     sqlite3_shutdown()
     csqlite_config_two_int64(SQLITE_CONFIG_MMAP_SIZE, bytes, bytes)
   }
 
-  /// Sets lookaside memory of all connections. The option is `SQLITE_CONFIG_LOOKASIDE`.
+  /// Sets lookaside memory of all connections.
+  ///
+  /// The option is `SQLITE_CONFIG_LOOKASIDE`.
   package static func setLookaside(size: Int32, count: Int32) {
     sqlite3_shutdown()
     csqlite_config_two_int(SQLITE_CONFIG_LOOKASIDE, size, count)
   }
 
-  /// Sets memory for the page cache, which SQLite then allocates itself. The option is `SQLITE_CONFIG_PAGECACHE`.
+  /// Sets memory for the page cache, which SQLite then allocates itself.
+  ///
+  /// The option is `SQLITE_CONFIG_PAGECACHE`.
   package static func setPageCache(size: Int32, count: Int32) {
     sqlite3_shutdown()
     csqlite_config_page_cache(size, count)

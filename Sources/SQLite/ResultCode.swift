@@ -29,7 +29,9 @@ package struct ResultCode: RawRepresentable, Hashable, Sendable {
   /// The code without its extension bits.
   package var primary: ResultCode { ResultCode(rawValue: rawValue & 0xff) }
 
-  /// SQLite's own words for the code. The corresponding C function is `sqlite3_errstr`.
+  /// SQLite's own words for the code.
+  ///
+  /// The corresponding C function is `sqlite3_errstr`.
   package var meaning: String { String(cString: sqlite3_errstr(rawValue)) }
 
   /// A primary code matches each of its extended ones.

@@ -23,7 +23,9 @@ package final class Statement {
   // One thread, and never lent out: not worth a check at run time for every cell.
   @exclusivity(unchecked) package private(set) var columnCount: Int
 
-  /// Advances to the next row; false at the end. The corresponding C function is `sqlite3_step`.
+  /// Advances to the next row; false at the end.
+  ///
+  /// The corresponding C function is `sqlite3_step`.
   package func step() throws(SQLiteError) -> Bool {
     if !isRunning {
       isRunning = true
@@ -47,7 +49,9 @@ package final class Statement {
   /// Runs to the end and ignores the rows.
   package func run() throws(SQLiteError) { while try step() {} }
 
-  /// Makes the statement ready to run again. The corresponding C function is `sqlite3_reset`.
+  /// Makes the statement ready to run again.
+  ///
+  /// The corresponding C function is `sqlite3_reset`.
   package func reset() {
     endEarly()
     sqlite3_reset(handle)
@@ -100,7 +104,9 @@ package final class Statement {
     sqlite3_bind_parameter_name(handle, Int32(index)).map { String(cString: $0) }
   }
 
-  /// Sets parameter `index` (from 1). The corresponding C functions are `sqlite3_bind_*`.
+  /// Sets parameter `index` (from 1).
+  ///
+  /// The corresponding C functions are `sqlite3_bind_*`.
   package func bind(_ value: Value, at index: Int) throws(SQLiteError) {
     let index = Int32(index)
     let code: Int32
@@ -141,7 +147,9 @@ package final class Statement {
     sqlite3_column_name(handle, Int32(column)).map { String(cString: $0) } ?? ""
   }
 
-  /// Declared type of a result column; nil for an expression. The C function is `sqlite3_column_decltype`.
+  /// Declared type of a result column; nil for an expression.
+  ///
+  /// The C function is `sqlite3_column_decltype`.
   package func declaredType(at column: Int) -> String? {
     sqlite3_column_decltype(handle, Int32(column)).map { String(cString: $0) }
   }
@@ -162,7 +170,9 @@ package final class Statement {
   /// Length in bytes of a column as text or blob.
   package func byteCount(at column: Int) -> Int { Int(sqlite3_column_bytes(handle, Int32(column))) }
 
-  /// Appends a column as text, converted as SQLite does; false for NULL. All bytes, also past an embedded NUL.
+  /// Appends a column as text, converted as SQLite does; false for NULL.
+  ///
+  /// All bytes, also past an embedded NUL.
   @discardableResult
   package func appendText(at column: Int, to buffer: ByteBuffer) -> Bool {
     guard let text = sqlite3_column_text(handle, Int32(column)) else { return false }
@@ -194,7 +204,8 @@ package final class Statement {
 
   package func blob(at column: Int) -> [UInt8] {
     guard let bytes = sqlite3_column_blob(handle, Int32(column)) else { return [] }
-    return Array(UnsafeRawBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(handle, Int32(column)))))
+    return Array(
+      UnsafeRawBufferPointer(start: bytes, count: Int(sqlite3_column_bytes(handle, Int32(column)))))
   }
 
   package func value(at column: Int) -> Value {

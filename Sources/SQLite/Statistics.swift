@@ -8,9 +8,12 @@ package struct Statistic: Sendable {
 
 /// Counters of the whole library (https://www.sqlite.org/c3ref/c_status_malloc_count.html).
 package enum LibraryStatistic: Sendable {
-  case memoryUsed, allocations, pageCacheUsed, pageCacheOverflow, largestAllocation, largestPageCacheAllocation
+  case memoryUsed, allocations, pageCacheUsed, pageCacheOverflow, largestAllocation,
+    largestPageCacheAllocation
 
-  /// Reads the counter and sets its high mark back if asked. The corresponding C function is `sqlite3_status64`.
+  /// Reads the counter and sets its high mark back if asked.
+  ///
+  /// The corresponding C function is `sqlite3_status64`.
   package func read(reset: Bool) -> Statistic {
     var (current, highest): (sqlite3_int64, sqlite3_int64) = (-1, -1)
     sqlite3_status64(operation, &current, &highest, reset ? 1 : 0)
@@ -31,7 +34,8 @@ package enum LibraryStatistic: Sendable {
 
 /// Counters of a connection (https://www.sqlite.org/c3ref/c_dbstatus_options.html).
 package enum ConnectionStatistic: Sendable {
-  case lookasideUsed, lookasideHits, lookasideMissesSize, lookasideMissesFull, pagerHeap, cacheHits, cacheMisses
+  case lookasideUsed, lookasideHits, lookasideMissesSize, lookasideMissesFull, pagerHeap, cacheHits,
+    cacheMisses
   case cacheWrites, cacheSpills, schemaHeap, statementHeap
 
   fileprivate var operation: Int32 {
@@ -52,7 +56,9 @@ package enum ConnectionStatistic: Sendable {
 }
 
 extension Connection {
-  /// Reads a counter and sets it back if asked. The corresponding C function is `sqlite3_db_status`.
+  /// Reads a counter and sets it back if asked.
+  ///
+  /// The corresponding C function is `sqlite3_db_status`.
   package func read(_ statistic: ConnectionStatistic, reset: Bool) -> Statistic {
     var (current, highest): (Int32, Int32) = (-1, -1)
     sqlite3_db_status(handle, statistic.operation, &current, &highest, reset ? 1 : 0)
@@ -80,7 +86,9 @@ package enum StatementStatistic: Sendable {
 }
 
 extension Statement {
-  /// Reads a counter and sets it back if asked. The corresponding C function is `sqlite3_stmt_status`.
+  /// Reads a counter and sets it back if asked.
+  ///
+  /// The corresponding C function is `sqlite3_stmt_status`.
   package func read(_ statistic: StatementStatistic, reset: Bool) -> Int32 {
     sqlite3_stmt_status(handle, statistic.operation, reset ? 1 : 0)
   }

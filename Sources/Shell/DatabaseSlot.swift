@@ -54,7 +54,9 @@ package final class DatabaseSlot {
     return try open(keepingAlive: false)
   }
 
-  /// Opens a database in place of the current one. Where it cannot be opened, an in-memory one takes its place.
+  /// Opens a database in place of the current one.
+  ///
+  /// Where it cannot be opened, an in-memory one takes its place.
   package func open(_ path: String?, _ flags: Connection.OpenFlags? = nil) throws {
     close()
     if let flags { self.flags = flags }

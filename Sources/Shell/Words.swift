@@ -95,7 +95,9 @@ package struct Words {
     return boolean(from: word)
   }
 
-  /// What a word says of yes and no. A word that says neither is a no with a warning.
+  /// What a word says of yes and no.
+  ///
+  /// A word that says neither is a no with a warning.
   package mutating func boolean(from word: String) -> Bool {
     let (value, warning) = Numbers.boolean(word)
     if let warning { warn(warning) }

@@ -9,7 +9,9 @@ final class Terminal: TerminalInput {
   private let input: InputState
 
   init(_ session: Session) {
-    let file = ProcessEnvironment.variable("SQLITE_HISTORY") ?? ProcessEnvironment.homeDirectory.map { $0 + "/.sqlite_history" }
+    let file =
+      ProcessEnvironment.variable("SQLITE_HISTORY")
+      ?? ProcessEnvironment.homeDirectory.map { $0 + "/.sqlite_history" }
     reader = LineReader(name: "sqlite3-cloud-s3", historyFile: file) { [weak session] word, line, start in
       guard let session else { return [] }
       return Completions(session).candidates(word, in: line, from: start)

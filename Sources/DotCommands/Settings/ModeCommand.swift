@@ -64,7 +64,8 @@ struct ModeCommand: DotCommand {
     } else if table == nil {
       table = word
     } else if word.hasPrefix("-") {
-      throw .message("unknown option: \(word)\noptions:\n  --noquote\n  --quote\n  --wordwrap on/off\n  --wrap N\n  --ww")
+      throw .message(
+        "unknown option: \(word)\noptions:\n  --noquote\n  --quote\n  --wordwrap on/off\n  --wrap N\n  --ww")
     } else {
       throw .message("extra argument: \"\(word)\"")
     }
