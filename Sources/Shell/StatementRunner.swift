@@ -52,7 +52,8 @@ struct StatementRunner {
       var renderer = OutputMode.queryPlan.renderer(session.output.options)
       _ = session.output.write(plan, with: &renderer)
     }
-    if session.settings.queryPlan == .full, let program = try? connection.prepare("EXPLAIN \(statement.sql)") {
+    if session.settings.queryPlan == .full, let program = try? connection.prepare("EXPLAIN \(statement.sql)")
+    {
       var renderer = OutputMode.explain.renderer(session.output.options)
       _ = session.output.write(program, with: &renderer)
     }
@@ -90,7 +91,8 @@ extension OutputState {
     let before = sink.buffer.count
     let failure = renderer.render(statement, to: sink)
     // `.show` lists a width for every column that a columnar mode has ever written.
-    if options.mode.isColumnar && sink.buffer.count != before && options.widths.count < statement.columnCount {
+    if options.mode.isColumnar && sink.buffer.count != before && options.widths.count < statement.columnCount
+    {
       options.widths += Array(repeating: 0, count: statement.columnCount - options.widths.count)
     }
     return failure
