@@ -11,7 +11,10 @@ import Testing
     var complaint: String?
     func connectionDidOpen(_ connection: Connection, in session: Session) { notes.append("open \(connection.path)") }
     func connectionWillClose(_ connection: Connection, in session: Session) { notes.append("close") }
-    func inputDidComplete(in session: Session) { notes.append("input") }
+    func inputDidComplete(in session: Session) -> Int {
+      notes.append("input")
+      return 0
+    }
     func sessionWillEnd(_ session: Session) -> String? {
       notes.append("end")
       return complaint
