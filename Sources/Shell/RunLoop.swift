@@ -151,7 +151,8 @@ struct RunLoop {
     if at < count && group[at] == UInt8(ascii: "*") { return false }
     var rest = SQLScanner()
     rest.scanLine(group, from: at)
-    return rest.isBlank && !rest.isComplete && (at == count || first == UInt8(ascii: "/") || !isWord(group[at]))
+    return rest.isBlank && !rest.isComplete
+      && (at == count || first == UInt8(ascii: "/") || !isWord(group[at]))
   }
 
   private func isWord(_ byte: UInt8) -> Bool { byte | 0x20 >= 97 && byte | 0x20 <= 122 || byte == 95 }

@@ -9,7 +9,9 @@ import Testing
   private final class Witness: SessionObserver {
     var notes: [String] = []
     var complaint: String?
-    func connectionDidOpen(_ connection: Connection, in session: Session) { notes.append("open \(connection.path)") }
+    func connectionDidOpen(_ connection: Connection, in session: Session) {
+      notes.append("open \(connection.path)")
+    }
     func connectionWillClose(_ connection: Connection, in session: Session) { notes.append("close") }
     func inputDidComplete(in session: Session) { notes.append("input") }
     func sessionWillEnd(_ session: Session) -> String? {
@@ -55,7 +57,9 @@ import Testing
   @Test func tellsObserversOfGroupsAndTheEnd() throws {
     let witness = Witness()
     let session = session(witness)
-    #expect(try session.read(Lines(["create table t(a);", "insert into t", "values(1); insert into t values(2);"])) == 0)
+    #expect(
+      try session.read(Lines(["create table t(a);", "insert into t", "values(1); insert into t values(2);"]))
+        == 0)
     #expect(session.end().isEmpty)
     #expect(witness.notes == ["open :memory:", "input", "input", "end", "close"])
   }
