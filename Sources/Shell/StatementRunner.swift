@@ -98,7 +98,8 @@ extension OutputState {
     let before = sink.buffer.count
     let failure = write(statement, with: &renderer)
     let missing = statement.columnCount - options.widths.count
-    if options.mode.isColumnar && sink.buffer.count != before && missing > 0 {
+    let isShownInMode = options.mode.isColumnar && statement.explainLevel == 0
+    if isShownInMode && sink.buffer.count != before && missing > 0 {
       options.widths += Array(repeating: 0, count: missing)
     }
     return failure
