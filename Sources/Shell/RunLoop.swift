@@ -47,7 +47,10 @@ struct RunLoop {
         break
       }
       if session.input.wasInterrupted() {
-        guard isTyped else { break }
+        guard isTyped else {
+          clear()
+          break
+        }
         session.input.forgetInterrupt()
       }
       session.input.lineNumber += 1

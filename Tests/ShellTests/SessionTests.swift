@@ -100,4 +100,12 @@ import Testing
     session.settings.bail = true
     #expect(try session.read(Lines([".stop now", ".stop"])) == 1)
   }
+
+  @Test func anInterruptEndsAScript() throws {
+    let witness = Witness()
+    let session = session(witness)
+    session.input.wasInterrupted = { witness.notes.contains("input") }
+    #expect(try session.read(Lines(["create table t(a);", "create table u(a);", "create table v(a);"])) == 0)
+    #expect(witness.notes == ["open :memory:", "input"])
+  }
 }
