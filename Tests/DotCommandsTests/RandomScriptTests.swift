@@ -5,8 +5,10 @@ import Testing
 /// Scripts made of pieces that quote, comment and end each other in every order.
 @Suite struct RandomScriptTests {
   private static let pieces = [
-    "select 1", ";", ";\n", "'", "\"", "/*", "*/", "--", "\n", "\n", "\n", " ", "create", "trigger", "begin", "end",
-    "explain", "temp", " as x", "go", "\ngo\n", "\n/\n", "\n.print x\n", "[", "]", "`", "#", "\n#c\n", "/", "-",
+    "select 1", ";", ";\n", "'", "\"", "/*", "*/", "--", "\n", "\n", "\n", " ", "create", "trigger", "begin",
+    "end",
+    "explain", "temp", " as x", "go", "\ngo\n", "\n/\n", "\n.print x\n", "[", "]", "`", "#", "\n#c\n", "/",
+    "-",
     "select 2;\n", "create temp trigger", "\r\n", "\t", "END;", "x'00'", "select 'a;b'", "\n.", "é",
   ]
 

@@ -9,7 +9,9 @@ import Testing
   private final class Witness: SessionObserver {
     var notes: [String] = []
     var complaint: String?
-    func connectionDidOpen(_ connection: Connection, in session: Session) { notes.append("open \(connection.path)") }
+    func connectionDidOpen(_ connection: Connection, in session: Session) {
+      notes.append("open \(connection.path)")
+    }
     func connectionWillClose(_ connection: Connection, in session: Session) { notes.append("close") }
     func inputDidComplete(in session: Session) -> Int {
       notes.append("input")
@@ -58,7 +60,9 @@ import Testing
   @Test func tellsObserversOfGroupsAndTheEnd() throws {
     let witness = Witness()
     let session = session(witness)
-    #expect(try session.read(Lines(["create table t(a);", "insert into t", "values(1); insert into t values(2);"])) == 0)
+    #expect(
+      try session.read(Lines(["create table t(a);", "insert into t", "values(1); insert into t values(2);"]))
+        == 0)
     #expect(session.end().isEmpty)
     #expect(witness.notes == ["open :memory:", "input", "input", "end", "close"])
   }
@@ -98,5 +102,13 @@ import Testing
     let session = session(Witness())
     session.settings.bail = true
     #expect(try session.read(Lines([".stop now", ".stop"])) == 1)
+  }
+
+  @Test func anInterruptEndsAScript() throws {
+    let witness = Witness()
+    let session = session(witness)
+    session.input.wasInterrupted = { witness.notes.contains("input") }
+    #expect(try session.read(Lines(["create table t(a);", "create table u(a);", "create table v(a);"])) == 0)
+    #expect(witness.notes == ["open :memory:", "input"])
   }
 }
