@@ -90,6 +90,8 @@ package final class Mirror: ConnectionObserver {
         settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position,
         guardian: guardian)
       self.engine = engine
+      StatementTime.install()
+      try log.random.install(on: connection)
       log.settings = try sessionSettings(connection)
       armHook()
       engine.start()
@@ -216,6 +218,10 @@ package final class Mirror: ConnectionObserver {
       }
     }
     guard let engine else { return }
+    if current.isEmpty {
+      StatementTime.record()
+      log.random.begin()
+    }
     current.append((statement, connection.totalChanges))
     if mayCommit {
       if writing == 0, connection.isInAutocommit { checkpointIfDue(engine, connection) }
