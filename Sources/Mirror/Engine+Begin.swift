@@ -37,7 +37,7 @@ extension Engine {
       if reason != nil { try site.guardian.renew() }
       let logFile = try File(path + "-wal", .read)
       let tail = try LogTail(logFile)
-      var commits = try tail?.scan(bytes: .max, limit: nil) ?? []
+      var commits = try tail?.scan(bytes: .max, limit: nil, all: true) ?? []
       let end = try self.end(of: tail, isFirst: reason == nil)
       let later = commits.filter { $0.end.frame > end }
       commits.removeAll { $0.end.frame > end }

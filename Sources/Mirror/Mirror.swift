@@ -85,7 +85,7 @@ package final class Mirror: ConnectionObserver {
       try guardian.renew()
       // Everything after this place is captured commit by commit.
       let tail = try LogTail(File(path + "-wal", .read))
-      _ = try tail?.scan(bytes: .max, limit: nil)
+      _ = try tail?.scan(bytes: .max, limit: nil, all: true)
       let engine = Engine(
         settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position,
         guardian: guardian)
