@@ -74,7 +74,7 @@ extension Engine {
       $0.uploaded = start.transaction
       $0.uploadedState = start.state
       $0.uploadedPosition = start.position
-      $0.lastError = nil
+      $0.didReachStore()
       $0.fileStamp = stamp
       $0.wakeWaiters()
     }

@@ -43,7 +43,7 @@ extension Mirror {
   /// In `sync` a statement has only succeeded once the store has it.
   func waitForCommit(_ engine: Engine) {
     do {
-      try engine.flush(seconds: settings.flushTimeout, all: false)
+      try engine.flush(seconds: settings.flushTimeout, all: false, isInterrupted: isInterrupted)
     } catch {
       failures.append("committed locally, not mirrored: \(error)")
     }

@@ -11,6 +11,8 @@ import Synchronization
 /// that `PRAGMA page_size` and the like still work. Everything that takes time happens on the engine's threads.
 package final class Mirror: ConnectionObserver {
   package let store: any ObjectStore
+  /// Asked while waiting for the store: true ends the wait.
+  package var isInterrupted: (() -> Bool)?
   package private(set) var settings: MirrorSettings
   private(set) weak var connection: Connection?
   private var engine: Engine?
@@ -140,7 +142,7 @@ package final class Mirror: ConnectionObserver {
   /// Waits until everything committed is in the store.
   package func flush(seconds: Double) throws {
     guard let engine else { return }
-    try engine.flush(seconds: seconds, all: true)
+    try engine.flush(seconds: seconds, all: true, isInterrupted: isInterrupted)
   }
 
   /// Writes a new base now and waits for it.
@@ -177,7 +179,7 @@ package final class Mirror: ConnectionObserver {
     var status = engine?.status() ?? MirrorStatus()
     status.url = store.url
     status.durability = settings.durability
-    if engine == nil, isWaitingForContent { status.phase = .starting }
+    if engine == nil, isWaitingForContent { status.phase = .waiting }
     return status
   }
 
