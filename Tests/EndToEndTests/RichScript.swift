@@ -62,8 +62,6 @@ enum RichScript {
       INSERT INTO copy SELECT i, 'row ' || i, i * i FROM n;
     DELETE FROM copy WHERE id % 7 = 3; DROP INDEX by_title; ANALYZE;
     SELECT * FROM nowhere;
-    CREATE TEMP TABLE passing(x); INSERT INTO passing VALUES(7);
-    INSERT INTO log(what, n) SELECT 'from temp', x FROM passing;
     PRAGMA user_version=77; PRAGMA application_id=12345;
     VACUUM;
     REINDEX; SELECT count(*), sum(n) FROM log; SELECT * FROM shelf;
