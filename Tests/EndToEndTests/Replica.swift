@@ -43,11 +43,14 @@ struct Replica {
     }
   }
 
-  private func rclone(_ arguments: [String]) throws {
+  private func rclone(_ arguments: [String]) throws { try Self.rclone(arguments, environment) }
+
+  /// Runs rclone as a client of the server that `environment` names for the shell.
+  static func rclone(_ arguments: [String], _ environment: [String: String]) throws {
     let result = try ShellHarness.run(
       Servers.program("rclone"), arguments + ["--config", "/dev/null", "-q"],
       environment: [
-        "HOME": folder.path, "RCLONE_S3_PROVIDER": "Other",
+        "HOME": "/", "RCLONE_S3_PROVIDER": "Other",
         "RCLONE_S3_ENDPOINT": environment["S3_HOSTNAME"] ?? "",
         "RCLONE_S3_ACCESS_KEY_ID": environment["S3_ACCESS_KEY_ID"] ?? "",
         "RCLONE_S3_SECRET_ACCESS_KEY": environment["S3_SECRET_ACCESS_KEY"] ?? "",
