@@ -106,12 +106,15 @@ import Testing
     case .error:
       #expect(result.code == 1, about)
       #expect(try other.contents() == before, about)
+      // Of a slice that is gone, the transaction it began with is told.
       let isNamed =
         result.errors.contains(key)
-        // What is not there cannot be named in full: the base's folder, or the first transaction of the slice.
         || damage.harm == .deleted && damage.part == .middleSlice && result.errors.contains("is missing")
-        || damage.harm == .deleted && damage.part == .manifest && result.errors.contains("has no base")
-      #expect(isNamed, about)
+      withKnownIssue("a base that is gone is not named") {
+        #expect(isNamed, about)
+      } when: {
+        damage.harm == .deleted && damage.part == .manifest
+      }
     case .earlier, .whole:
       #expect(result.code == 0, about)
       expectSame(try sqlite3(".dump", other.path("old.db")), damage.outcome == .whole ? whole : earlier)

@@ -17,7 +17,10 @@ struct Workplace {
 
   init(_ kind: Replica.Kind) throws { try self.init(Replica(kind)) }
 
-  var environment: [String: String] { replica.environment.merging(["HOME": home.path]) { $1 } }
+  var environment: [String: String] {
+    // As sqlite3 does, the shell asks for the history by a name of its own before it looks into the home directory.
+    replica.environment.merging(["HOME": home.path, "SQLITE_HISTORY": home.path("history")]) { $1 }
+  }
 
   /// Runs a script with the mirror on.
   func shell(
