@@ -9,7 +9,8 @@ package struct SQLScanner {
 
   private var inside = Inside.nothing
   private var state = State.empty
-  /// Whether anything but white space and comments was seen.
+  private var endsInLineComment = false
+  /// Whether anything but white space, comments and semicolons was seen.
   package private(set) var hasContent = false
 
   package init() {}
@@ -20,11 +21,14 @@ package struct SQLScanner {
   /// Whether the text ends outside quotes and comments.
   package var isPlain: Bool { if case .nothing = inside { true } else { false } }
 
-  /// Whether there were only white space and finished comments.
+  /// Whether there were only white space, semicolons and finished comments.
   package var isBlank: Bool { isPlain && !hasContent }
 
   /// Whether the text would be complete with one more semicolon.
+  ///
+  /// The semicolon would follow the last byte, so that a comment to the end of the line would swallow it.
   package var isCompleteWithSemicolon: Bool {
+    if endsInLineComment { return isComplete }
     var copy = self
     copy.take(.semicolon)
     return copy.isComplete
@@ -32,6 +36,7 @@ package struct SQLScanner {
 
   /// Reads the bytes from `start` to the end of the buffer, which are one line.
   package mutating func scanLine(_ buffer: ByteBuffer, from start: Int) {
+    endsInLineComment = false
     buffer.withUnsafeBytes { scan(UnsafeRawBufferPointer(rebasing: $0[start...])) }
   }
 
@@ -78,7 +83,6 @@ package struct SQLScanner {
     switch byte {
     case 9, 10, 11, 12, 13, 32: return start + 1
     case 0x3b:  // ;
-      hasContent = true
       take(.semicolon)
     case 0x27, 0x22, 0x60, 0x5b:  // ' " ` [
       hasContent = true
@@ -87,7 +91,9 @@ package struct SQLScanner {
     case 0x2f where next == 0x2a:  // /*
       inside = .blockComment
       return start + 2
-    case 0x2d where next == 0x2d: return bytes.count  // --
+    case 0x2d where next == 0x2d:  // --
+      endsInLineComment = true
+      return bytes.count
     default:
       hasContent = true
       guard Self.isWord(byte) else {
@@ -111,7 +117,7 @@ package struct SQLScanner {
     case (.semicolon, _), (.end, _): state = .trigger
     case (.empty, .explain), (.start, .explain): state = .explain
     case (.empty, .create), (.start, .create), (.explain, .create): state = .create
-    case (.create, .temporary): break
+    case (.explain, .other), (.create, .temporary): break
     case (.create, .trigger): state = .trigger
     default: state = .normal
     }

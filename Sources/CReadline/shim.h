@@ -1,6 +1,9 @@
 #pragma once
 #include <stdio.h>
 #include <stdlib.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/select.h>
 #include <readline/readline.h>
 #include <readline/history.h>
 
@@ -39,4 +42,13 @@ static inline const char *creadline_last_line(void) {
 /// Completes with the words that `next` gives one after the other until it gives NULL.
 static inline char **creadline_matches(const char *text, rl_compentry_func_t *next) {
   return rl_completion_matches(text, next);
+}
+
+/// Waits until there is something to read, with this mask while waiting; negative where a signal came first.
+/// Sets of descriptors are C macros.
+static inline int creadline_wait(int descriptor, const sigset_t *mask) {
+  fd_set input;
+  FD_ZERO(&input);
+  FD_SET(descriptor, &input);
+  return pselect(descriptor + 1, &input, NULL, NULL, NULL, mask);
 }

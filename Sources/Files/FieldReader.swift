@@ -17,6 +17,10 @@ package final class FieldReader {
   @exclusivity(unchecked) package private(set) var line = 1
   /// What ended the last field.
   @exclusivity(unchecked) package private(set) var end = End.column
+  /// Whether another field of the same row follows.
+  package var endsColumn: Bool { if case .column = end { true } else { false } }
+  /// Whether nothing follows.
+  package var endsInput: Bool { if case .input = end { true } else { false } }
   private let reader: StreamReader
   private let column: UInt8
   private let row: UInt8
@@ -55,7 +59,7 @@ package final class FieldReader {
     }
     let start = buffer.count
     readPlain(to: buffer)
-    if knowsQuotes && end == .row && buffer.count > start && buffer[buffer.count - 1] == 0x0d {
+    if knowsQuotes, case .row = end, buffer.count > start, buffer[buffer.count - 1] == 0x0d {
       buffer.truncate(to: buffer.count - 1)
     }
     return true
@@ -90,42 +94,70 @@ package final class FieldReader {
 
   /// Reads what follows an opening quote.
   private func readQuoted(to buffer: ByteBuffer) {
-    let quote: UInt8 = 0x22
     let startLine = line
-    var previous: UInt8 = 0
-    var beforePrevious: UInt8 = 0
-    while true {
-      guard let byte = reader.nextByte() else {
-        end = .input
-        if previous == quote {
-          buffer.truncate(to: buffer.count - 1)
-        } else {
-          complain(.unterminated(line: startLine))
-        }
+    while let byte = copyRun(to: buffer) {
+      if byte == row {
+        line += 1
+        buffer.append(byte)
+      } else if endsField(after: buffer) {
         return
       }
-      if byte == row { line += 1 }
-      if previous == quote {
-        if byte == quote {
-          // The second of a pair; the first stands for both.
-          previous = 0
-          continue
-        }
-        if byte == column || byte == row {
-          end = byte == column ? .column : .row
-          buffer.truncate(to: buffer.count - 1)
-          return
-        }
-        if byte != 0x0d { complain(.unescapedQuote(line: line)) }
-      } else if byte == row && previous == 0x0d && beforePrevious == quote {
-        end = .row
-        buffer.truncate(to: buffer.count - 2)
-        return
-      }
-      buffer.append(byte)
-      beforePrevious = previous
-      previous = byte
     }
+    end = .input
+    complain(.unterminated(line: startLine))
+  }
+
+  /// Copies what stands before the next quote or end of a row and takes that byte; nil at the end of the input.
+  private func copyRun(to buffer: ByteBuffer) -> UInt8? {
+    let row = row
+    while reader.start < reader.end || reader.fill() {
+      let block = reader.block
+      let limit = reader.end
+      var at = reader.start
+      while at < limit && block[at] != 0x22 && block[at] != row { at += 1 }
+      buffer.append(UnsafeRawPointer(block + reader.start), at - reader.start)
+      reader.start = at
+      if at < limit {
+        reader.start += 1
+        return block[at]
+      }
+    }
+    return nil
+  }
+
+  /// Looks at what follows a quote inside a quoted field: true where the quote was the closing one.
+  private func endsField(after buffer: ByteBuffer) -> Bool {
+    guard let next = reader.nextByte() else {
+      end = .input
+      return true
+    }
+    if next == 0x22 {
+      // The first of a pair stands for both.
+      buffer.append(next)
+      return false
+    }
+    if next == column || next == row {
+      finish(next)
+      return true
+    }
+    buffer.append(0x22)
+    guard next == 0x0d else {
+      complain(.unescapedQuote(line: line))
+      reader.start -= 1
+      return false
+    }
+    guard let second = reader.nextByte() else {
+      buffer.append(next)
+      return false
+    }
+    if second == row {
+      buffer.truncate(to: buffer.count - 1)
+      finish(second)
+      return true
+    }
+    buffer.append(next)
+    reader.start -= 1
+    return false
   }
 
   private func skipByteOrderMark() {

@@ -55,20 +55,31 @@ package final class LineReader {
   ///
   /// Ctrl-C is answered with a line break, so that `readline` returns at once.
   private static func nextCharacter(_ file: UnsafeMutablePointer<FILE>) -> Int32 {
-    var input = pollfd(fd: fileno(file), events: Int16(POLLIN), revents: 0)
-    while poll(&input, 1, -1) < 0 && errno == EINTR {
-      // Lets readline tidy the terminal, pass the signal on to our handler, and follow a new window size.
-      rl_check_signals()
+    // Signals come only while waiting, or one that came just before would be seen at the next key.
+    var (blocked, before) = (sigset_t(), sigset_t())
+    sigemptyset(&blocked)
+    sigaddset(&blocked, SIGINT)
+    sigaddset(&blocked, SIGWINCH)
+    sigprocmask(SIG_BLOCK, &blocked, &before)
+    defer { sigprocmask(SIG_SETMASK, &before, nil) }
+    repeat {
+      if rl_pending_signal() != 0 {
+        // Lets readline tidy the terminal, pass the signal on to our handler, and follow a new window size.
+        sigprocmask(SIG_SETMASK, &before, nil)
+        rl_check_signals()
+        sigprocmask(SIG_BLOCK, &blocked, nil)
+      }
       if InterruptSignal.takeAtPrompt(hasText: creadline_has_text() != 0) {
         current?.wasInterrupted = true
         return 10
       }
-    }
+    } while creadline_wait(fileno(file), &before) < 0 && errno == EINTR
     return rl_getc(file)
   }
 
-  private func matches(_ word: UnsafePointer<CChar>, _ start: Int) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
-  {
+  private func matches(_ word: UnsafePointer<CChar>, _ start: Int) -> UnsafeMutablePointer<
+    UnsafeMutablePointer<CChar>?
+  >? {
     guard let completion else { return nil }
     let line = creadline_line().map { String(cString: $0) } ?? ""
     guard let words = completion(String(cString: word), line, start) else {

@@ -8,15 +8,16 @@ import ReplicaFormat
 import Synchronization
 
 extension Engine {
-  /// Uploads every page of a snapshot, then the manifest that makes it count, however long the store takes.
+  /// Uploads the record of a new generation, every page of a snapshot, then the manifest that makes it count, however long the store takes.
   func uploadBase(
-    _ snapshot: Snapshot, _ generation: GenerationID, transaction: UInt64, time: Int64,
-    state database: DatabaseState
+    _ snapshot: Snapshot, _ generation: GenerationID, record: Outgoing.Object? = nil, transaction: UInt64,
+    time: Int64, state database: DatabaseState
   ) {
     defer {
       capture.withLock { if let capture = $0.capture { capture.pins -= 1 } }
     }
     do {
+      if let record { guard try upload(record, unlessPresent: true) else { return } }
       let parts = try uploadParts(of: snapshot)
       guard let parts else { return }
       let manifest = BaseManifest(

@@ -81,10 +81,10 @@ extension Engine {
     guard let reason = start.reason else { return }
     let record = GenerationRecord(
       generation: start.generation, time: time, reason: reason, predecessor: found.newest)
-    try store.put(ObjectKey(ReplicaLayout.record(start.generation)), record.bytes, .ifAbsent)
+    let object = Outgoing.Object(name: ReplicaLayout.record(start.generation), bytes: record.bytes)
     baseQueue.async(group: running) {
       self.uploadBase(
-        snapshot, start.generation, transaction: start.transaction, time: time, state: start.state)
+        snapshot, start.generation, record: object, transaction: start.transaction, time: time, state: start.state)
     }
   }
 

@@ -122,6 +122,7 @@ final class Engine: Sendable {
       $0.captured = encoder.transaction
       $0.framesCaptured = capture.framesTaken
       $0.pageSize = encoder.state.pageSize
+      $0.databaseBytes = Int(encoder.state.pages) * encoder.state.pageSize
       if $0.oldest == nil { $0.oldest = encoder.oldestOpenTime }
     }
   }

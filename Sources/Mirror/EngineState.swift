@@ -19,6 +19,7 @@ struct EngineState {
   var batches = 0
   var framesCaptured = 0
   var pageSize = 4096
+  var databaseBytes = 0
   /// Time of the oldest commit captured but not uploaded, microseconds since 1970.
   var oldest: Int64?
   var isFlushing = 0

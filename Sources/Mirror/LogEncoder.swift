@@ -88,7 +88,7 @@ final class LogEncoder {
     let perPart = max(settings.sliceBytes / header.pageSize, 1)
     let total = commit.frames.count
     if pending == nil {
-      if let builder, builder.frameCount + total > perPart { sealOpenSlice() }
+      if let builder, builder.compressedCount > settings.sliceBytes / 2 || total > perPart { sealOpenSlice() }
       pending = PendingCommit(parts: max((total + perPart - 1) / perPart, 1))
     }
     while let done = pending?.frames, done < total {
@@ -185,8 +185,7 @@ final class LogEncoder {
   // MARK: Slices
 
   private func sealPart() {
-    guard let pending, let open = builder else { return }
-    var part = open
+    guard let pending, let part = builder else { return }
     part.endPart(checksum: partStart)
     let object = part.seal(
       transactions: transaction + 1...transaction + 1, part: pending.part, parts: pending.parts,

@@ -64,14 +64,15 @@ extension Mirror {
 
   /// The log has grown far although some of it is still on its way: what is captured is safe in memory.
   ///
-  /// A crash before it is uploaded costs a new base at the next start, and loses nothing.
+  /// A crash before it is uploaded costs a new base at the next start, and loses nothing; so the log may grow as
+  /// long as the database.
   func checkpointUnderLoad(_ engine: Engine, _ connection: Connection) {
     guard lastAnnounced >= lastCheckpoint + settings.checkpointFrames || lastAnnounced < lastCheckpoint else {
       return
     }
     let mayStart = engine.state.withLock {
       $0.phase == .running && $0.hasBase && lastAnnounced - $0.framesCaptured < 2 * settings.checkpointFrames
-        && lastAnnounced * $0.pageSize > settings.logLimit
+        && lastAnnounced * $0.pageSize > min(max($0.databaseBytes, 8 << 20), settings.logLimit)
     }
     guard mayStart else { return }
     checkpoint(engine, connection)

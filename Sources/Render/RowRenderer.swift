@@ -22,7 +22,8 @@ extension RowRenderer {
     begin(statement, to: sink)
     defer { end(to: sink) }
     do throws(SQLiteError) {
-      while try statement.step() { row(statement, to: sink) }
+      // Where nobody takes the rows any more, there is no need to make them.
+      while !sink.hasFailed, try statement.step() { row(statement, to: sink) }
     } catch {
       return error
     }

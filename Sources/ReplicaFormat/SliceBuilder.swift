@@ -2,8 +2,10 @@ internal import Bytes
 internal import Compression
 package import WALFormat
 
-/// Collects frames and commits, and makes the bytes of a slice of them.
-package struct SliceBuilder: Sendable {
+/// Collects frames and commits, compressing as it goes, and makes the bytes of a slice of them.
+///
+/// Belongs to one thread at a time.
+package final class SliceBuilder {
   package let walHeader: WALHeader
   package let generation: GenerationID
   package let firstTransaction: UInt64
@@ -13,12 +15,14 @@ package struct SliceBuilder: Sendable {
   package private(set) var commits: [SliceCommit] = []
   private var frames: [UInt8] = []
   private var encodings: [UInt8] = []
-  private var pages: [UInt8] = []
+  private let pages = ZstandardWriter()
+  private var page: [UInt8]
   private var end: WALChecksum
 
   package var frameCount: Int { encodings.count }
-  /// Bytes of pages collected so far.
-  package var byteCount: Int { pages.count }
+  /// Bytes of pages collected so far, and about what they take compressed.
+  package var byteCount: Int { encodings.count * walHeader.pageSize }
+  package var compressedCount: Int { pages.count }
   package var lastTransaction: UInt64 { firstTransaction + UInt64(commits.count) - 1 }
 
   /// How the page of a frame is stored.
@@ -35,61 +39,65 @@ package struct SliceBuilder: Sendable {
     self.start = start.checksum
     end = start.checksum
     self.previous = previous
+    page = [UInt8](repeating: 0, count: walHeader.pageSize)
   }
 
   /// Adds the frame whose page stands at `index` of `bytes`; with `base`, as its difference from that image.
-  package mutating func add(
+  package func add(
     _ frame: WALFrame, page bytes: [UInt8], at index: Int, base: (bytes: [UInt8], index: Int)?
   ) {
     frames.appendLittleEndian(frame.page)
-    let size = walHeader.pageSize
-    let at = pages.count
-    pages += bytes[index..<index + size]
     encodings.append((base == nil ? Encoding.full : .delta).rawValue)
-    if let base { Kernels.xor(into: &pages, at: at, from: base.bytes, at: base.index, count: size) }
+    let size = walHeader.pageSize
+    guard let base else { return pages.append(bytes, index..<index + size) }
+    Kernels.copy(into: &page, at: 0, from: bytes, at: index, count: size)
+    Kernels.xor(into: &page, at: 0, from: base.bytes, at: base.index, count: size)
+    pages.append(page, 0..<size)
   }
 
   /// Ends a transaction with the frame added last.
-  package mutating func endCommit(time: Int64, state: DatabaseState, checksum: WALChecksum) {
+  package func endCommit(time: Int64, state: DatabaseState, checksum: WALChecksum) {
     commits.append(SliceCommit(frames: frameCount, time: time, state: state))
     end = checksum
   }
 
   /// Ends this part of a transaction that goes on in the next part.
-  package mutating func endPart(checksum: WALChecksum) { end = checksum }
+  package func endPart(checksum: WALChecksum) { end = checksum }
 
-  /// The object: header, compressed payload, hash of the compressed payload.
+  /// The object: header, compressed pages, compressed tables, hash of both. The builder is then spent.
   ///
   /// `transactions` is needed for parts, which need not hold a commit.
   package func seal(
-    transactions: ClosedRange<UInt64>? = nil, part: Int = 1, parts: Int = 1, acknowledged: UInt64,
-    created: Int64
+    transactions: ClosedRange<UInt64>? = nil, part: Int = 1, parts: Int = 1, acknowledged: UInt64, created: Int64
   ) -> (name: SliceName, bytes: [UInt8]) {
-    var payload: [UInt8] = []
-    payload.reserveCapacity(frames.count + encodings.count + commits.count * SliceCommit.size + pages.count)
-    payload += frames
-    payload += encodings
-    for commit in commits {
-      payload.appendLittleEndian(UInt32(commit.frames))
-      payload.appendLittleEndian(commit.state.pages)
-      payload.appendLittleEndian(commit.time)
-      payload.appendLittleEndian(commit.state.checksum.low)
-      payload.appendLittleEndian(commit.state.checksum.high)
-    }
-    payload += pages
-    let compressed = Zstandard.compress(payload, level: payload.count > 1 << 20 ? 1 : 3)
-    var header = SliceHeader(
+    let pages = pages.finish()
+    let tables = Zstandard.compress(tables)
+    let header = SliceHeader(
       generation: generation, transactions: transactions ?? firstTransaction...lastTransaction, part: part,
       parts: parts, walHeader: walHeader, firstFrame: firstFrame, frameCount: frameCount,
       commitCount: commits.count, start: start, end: end, previous: previous, acknowledged: acknowledged,
-      created: created, payloadSize: payload.count)
-    header.compressedSize = compressed.count
+      created: created, pagesSize: pages.count, tablesSize: tables.count)
     var object = header.bytes
-    object.reserveCapacity(object.count + compressed.count + 16)
-    object += compressed
-    let hash = Hash128(compressed, 0..<compressed.count)
+    object.reserveCapacity(object.count + pages.count + tables.count + 16)
+    object += pages
+    object += tables
+    let hash = Hash128(object, SliceHeader.size..<object.count)
     object.appendLittleEndian(hash.low)
     object.appendLittleEndian(hash.high)
     return (header.name, object)
+  }
+
+  /// Page numbers, encodings, commits: each column by itself, so that like stands beside like.
+  private var tables: [UInt8] {
+    var tables = frames
+    tables += encodings
+    for commit in commits { tables.appendLittleEndian(UInt32(commit.frames)) }
+    for commit in commits { tables.appendLittleEndian(commit.state.pages) }
+    for commit in commits { tables.appendLittleEndian(commit.time) }
+    for commit in commits {
+      tables.appendLittleEndian(commit.state.checksum.low)
+      tables.appendLittleEndian(commit.state.checksum.high)
+    }
+    return tables
   }
 }

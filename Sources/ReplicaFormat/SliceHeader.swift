@@ -31,8 +31,9 @@ package struct SliceHeader: Hashable, Sendable {
   package var acknowledged: UInt64
   /// Microseconds since 1970.
   package var created: Int64
-  package var payloadSize: Int
-  package var compressedSize: Int
+  /// Bytes of the compressed pages and of the compressed tables that follow the header.
+  package var pagesSize: Int
+  package var tablesSize: Int
 
   package var name: SliceName { SliceName(transactions, part: part, parts: parts) }
   package var endPosition: WALPosition {
@@ -60,8 +61,8 @@ package struct SliceHeader: Hashable, Sendable {
     out.appendLittleEndian(previous.checksum.high)
     out.appendLittleEndian(acknowledged)
     out.appendLittleEndian(created)
-    out.appendLittleEndian(UInt64(payloadSize))
-    out.appendLittleEndian(UInt64(compressedSize))
+    out.appendLittleEndian(UInt64(pagesSize))
+    out.appendLittleEndian(UInt64(tablesSize))
     out += [UInt8](repeating: 0, count: Self.size - 16 - out.count)
     let hash = Hash128(out, 0..<out.count)
     out.appendLittleEndian(hash.low)
@@ -103,14 +104,14 @@ package struct SliceHeader: Hashable, Sendable {
       checksum: Hash128(high: wide(120), low: wide(112)))
     acknowledged = wide(128)
     created = Int64(bitPattern: wide(136))
-    payloadSize = Int(clamping: wide(144))
-    compressedSize = Int(clamping: wide(152))
+    pagesSize = Int(clamping: wide(144))
+    tablesSize = Int(clamping: wide(152))
   }
 
   init(
     generation: GenerationID, transactions: ClosedRange<UInt64>, part: Int, parts: Int, walHeader: WALHeader,
     firstFrame: Int, frameCount: Int, commitCount: Int, start: WALChecksum, end: WALChecksum,
-    previous: DatabaseState, acknowledged: UInt64, created: Int64, payloadSize: Int
+    previous: DatabaseState, acknowledged: UInt64, created: Int64, pagesSize: Int, tablesSize: Int
   ) {
     self.generation = generation
     self.transactions = transactions
@@ -125,8 +126,8 @@ package struct SliceHeader: Hashable, Sendable {
     self.previous = previous
     self.acknowledged = acknowledged
     self.created = created
-    self.payloadSize = payloadSize
-    compressedSize = 0
+    self.pagesSize = pagesSize
+    self.tablesSize = tablesSize
   }
 }
 

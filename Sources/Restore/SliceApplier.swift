@@ -37,18 +37,17 @@ final class SliceApplier {
 
   /// Applies the commits of a slice up to a transaction and a time; false where one of them ended it.
   func apply(_ slice: SliceReader, object: String, upTo last: UInt64, time limit: Int64?) throws -> Bool {
-    var slice = slice
     try check(slice.header, object: object)
     for commit in slice.commits {
       if transaction == last { return false }
       if let limit, commit.time > limit { return false }
-      while slice.frameIndex < commit.frames { try applyFrame(&slice) }
+      while slice.frameIndex < commit.frames { try applyFrame(slice) }
       transaction += 1
       time = commit.time
       state = commit.state
     }
     if slice.header.part < slice.header.parts {
-      while slice.nextPage != nil { try applyFrame(&slice) }
+      while slice.nextPage != nil { try applyFrame(slice) }
     } else if slice.nextPage != nil {
       throw FormatError(object, "frames follow its last commit")
     }
@@ -74,7 +73,7 @@ final class SliceApplier {
     }
   }
 
-  private func applyFrame(_ slice: inout SliceReader) throws {
+  private func applyFrame(_ slice: SliceReader) throws {
     guard let page = slice.nextPage else { return }
     let isNew = !touched.contains(page)
     var before: (bytes: [UInt8], index: Int)?

@@ -100,6 +100,8 @@ extension Statement {
       guard let text = sqlite3_value_text(cell) else { return }
       buffer.append(text, length(text), as: .json)
     case SQLITE_BLOB:
+      // Asking for text first has SQLite take the bytes of a UTF-16 database for UTF-16, as sqlite3 does.
+      _ = sqlite3_value_text(cell)
       guard let bytes = sqlite3_value_blob(cell) else {
         buffer.append("\"\"" as StaticString)
         return

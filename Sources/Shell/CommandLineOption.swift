@@ -33,6 +33,6 @@ package struct CommandLineOption {
   var line: String? {
     guard let help else { return nil }
     let head = shownAs ?? ([name] + argumentNames).joined(separator: " ")
-    return "   -" + head + String(repeating: " ", count: max(1, 21 - head.utf8.count)) + help
+    return "   -" + head + String(repeating: " ", count: max(1, 20 - head.utf8.count)) + help
   }
 }

@@ -21,7 +21,8 @@ package struct CommandSpec: Equatable, Sendable {
 
   package init(
     name: String, shortest: Int = 1, usage: String = "", summary: String = "", details: [String] = [],
-    correction: String? = nil, aliases: [String] = [], isHidden: Bool = false, isSafe: Bool = true, completions: [String] = []
+    correction: String? = nil, aliases: [String] = [], isHidden: Bool = false, isSafe: Bool = true,
+    completions: [String] = []
   ) {
     self.name = name
     self.shortest = shortest

@@ -29,19 +29,27 @@ package struct CommandTable {
     if pattern.hasPrefix("0") || ["-a", "-all", "--all"].contains(pattern) {
       return Self.list(own.map { $0.lines }, added.map { $0.lines })
     }
-    let named = (own + added).filter { TextPattern.glob(".\(pattern)*", $0.headline) }
-    if named.count == 1 { return named[0].lines }
-    if !named.isEmpty {
-      return Self.list(
-        named.filter { own.contains($0) }.map { [$0.headline] },
-        named.filter { !own.contains($0) }.map { [$0.headline] })
+    let named = own.filter { TextPattern.glob(".\(pattern)*", $0.headline) }
+    let addedNamed = added.filter { TextPattern.glob(".\(pattern)*", $0.headline) }
+    if !named.isEmpty || !addedNamed.isEmpty {
+      return Self.list(Self.brief(named), Self.brief(addedNamed))
     }
-    return (own + added).filter { spec in spec.lines.contains { TextPattern.like("%\(pattern)%", $0) } }
-      .flatMap { $0.lines }
+    // Where sqlite3 finds the text it is answered as there.
+    for specs in [own, added] {
+      let found = specs.filter { spec in spec.lines.contains { TextPattern.like("%\(pattern)%", $0) } }
+      if !found.isEmpty { return found.flatMap { $0.lines } }
+    }
+    return []
+  }
+
+  /// All that is known of one command; of several, a line each.
+  private static func brief(_ specs: [CommandSpec]) -> [[String]] {
+    specs.count == 1 ? specs.map { $0.lines } : specs.map { [$0.headline] }
   }
 
   private static func list(_ own: [[String]], _ added: [[String]]) -> [String] {
     let own = own.flatMap { $0 }
-    return added.isEmpty ? own : own + ["", "Commands that sqlite3 does not have:"] + added.flatMap { $0 }
+    if added.isEmpty { return own }
+    return own + (own.isEmpty ? [] : ["", "Commands that sqlite3 does not have:"]) + added.flatMap { $0 }
   }
 }

@@ -3,7 +3,8 @@ internal import SQLite
 /// Words that may stand at a place of the line being typed.
 package struct Completions {
   private static let fileCommands: Set<String> = [
-    "open", "read", "import", "output", "once", "save", "backup", "restore", "load", "cd", "clone", "log", "trace",
+    "open", "read", "import", "output", "once", "save", "backup", "restore", "load", "cd", "clone", "log",
+    "trace",
   ]
 
   private let session: Session
@@ -24,10 +25,14 @@ package struct Completions {
     let typed = line.utf8.dropFirst().prefix { $0 != 32 }
     if start <= typed.count {
       let prefix = word.hasPrefix(".") ? "." : ""
-      let names = (session.commands.commands + session.commands.extras).map { $0.spec }.filter { !$0.isHidden }
+      let names = (session.commands.commands + session.commands.extras).map { $0.spec }.filter {
+        !$0.isHidden
+      }
       return matching(word, names.map { prefix + $0.name })
     }
-    guard let command = session.commands.command(named: String(decoding: typed, as: UTF8.self)) else { return [] }
+    guard let command = session.commands.command(named: String(decoding: typed, as: UTF8.self)) else {
+      return []
+    }
     if Self.fileCommands.contains(command.spec.name) { return nil }
     return matching(word, names() + command.spec.completions)
   }
@@ -44,8 +49,11 @@ package struct Completions {
     let schemas = column("SELECT name FROM pragma_database_list", connection)
     names += schemas
     for schema in schemas {
-      let table = "\"" + schema.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
-      names += column("SELECT name FROM \(table).sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'", connection)
+      let table =
+        "\"" + schema.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
+        + "\""
+      names += column(
+        "SELECT name FROM \(table).sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'", connection)
       names += column(
         "SELECT DISTINCT c.name FROM \(table).sqlite_schema AS s, pragma_table_xinfo(s.name) AS c"
           + " WHERE s.type IN ('table', 'view')", connection)

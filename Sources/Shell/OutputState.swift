@@ -21,7 +21,8 @@ package final class OutputState {
 
   init() {
     let writer = StreamWriter(descriptor: StreamWriter.standardOutput)
-    standard = Sink { writer.write($0) }
+    // On a terminal rows appear one by one, as they are found.
+    standard = Sink(limit: standardIsTerminal ? 1 : 64 << 10) { writer.write($0) }
     sink = standard
   }
 

@@ -47,7 +47,10 @@ struct RunLoop {
         break
       }
       if session.input.wasInterrupted() {
-        guard isTyped else { break }
+        guard isTyped else {
+          clear()
+          break
+        }
         session.input.forgetInterrupt()
       }
       session.input.lineNumber += 1
@@ -151,7 +154,8 @@ struct RunLoop {
     if at < count && group[at] == UInt8(ascii: "*") { return false }
     var rest = SQLScanner()
     rest.scanLine(group, from: at)
-    return rest.isBlank && (at == count || first == UInt8(ascii: "/") || !isWord(group[at]))
+    return rest.isBlank && !rest.isComplete
+      && (at == count || first == UInt8(ascii: "/") || !isWord(group[at]))
   }
 
   private func isWord(_ byte: UInt8) -> Bool { byte | 0x20 >= 97 && byte | 0x20 <= 122 || byte == 95 }

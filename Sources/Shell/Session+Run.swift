@@ -11,7 +11,7 @@ extension Session {
     var outcome = CommandOutcome.done
     do {
       var words = Words(line[1...])
-      guard !words.name.isEmpty else { return .done }
+      guard !words.isBlank else { return .done }
       guard let type = commands.command(named: words.name) else {
         errors.print(
           "Error: unknown command or invalid arguments:  \"\(words.name)\". Enter \".help\" for help")

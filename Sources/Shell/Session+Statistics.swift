@@ -4,7 +4,6 @@ package import SQLite
 extension Session {
   /// Prints the counters that `.stats` asks for; without a statement, those of library and connection.
   package func printStatistics(of statement: Statement?) {
-    guard let connection = database.openConnection else { return }
     if let statement, settings.stats == .statement { printColumns(of: statement) }
     if settings.stats == .steps {
       if let statement { output.print("VM-steps: \(statement.read(.steps, reset: false))") }
@@ -12,10 +11,14 @@ extension Session {
     }
     show("Memory Used", of: LibraryStatistic.memoryUsed.read(reset: false), isBytes: true)
     show("Number of Outstanding Allocations", of: LibraryStatistic.allocations.read(reset: false))
-    show("Number of Pcache Overflow Bytes", of: LibraryStatistic.pageCacheOverflow.read(reset: false), isBytes: true)
+    show(
+      "Number of Pcache Overflow Bytes", of: LibraryStatistic.pageCacheOverflow.read(reset: false),
+      isBytes: true)
     line("Largest Allocation", "\(LibraryStatistic.largestAllocation.read(reset: false).highest) bytes")
-    line("Largest Pcache Allocation", "\(LibraryStatistic.largestPageCacheAllocation.read(reset: false).highest) bytes")
-    printConnection(connection)
+    line(
+      "Largest Pcache Allocation",
+      "\(LibraryStatistic.largestPageCacheAllocation.read(reset: false).highest) bytes")
+    if let connection = database.openConnection { printConnection(connection) }
     if let statement { printStatement(statement) }
     printProcess()
   }
@@ -61,7 +64,9 @@ extension Session {
     line("Fullscan Steps", "\(statement.read(.fullScanSteps, reset: false))")
     line("Sort Operations", "\(statement.read(.sorts, reset: false))")
     line("Autoindex Inserts", "\(statement.read(.automaticIndexRows, reset: false))")
-    let (hits, misses) = (statement.read(.filterHits, reset: false), statement.read(.filterMisses, reset: false))
+    let (hits, misses) = (
+      statement.read(.filterHits, reset: false), statement.read(.filterMisses, reset: false)
+    )
     if hits != 0 || misses != 0 { line("Bloom filter bypass taken", "\(hits)/\(hits + misses)") }
     line("Virtual Machine Steps", "\(statement.read(.steps, reset: false))")
     line("Reprepare operations", "\(statement.read(.reprepares, reset: false))")

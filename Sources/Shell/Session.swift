@@ -54,8 +54,8 @@ package final class Session {
   package func end() -> [String] {
     let complaints = observers.compactMap { $0.sessionWillEnd(self) }
     for complaint in complaints { errors.print("Error: \(complaint)") }
-    output.close()
     database.closeAll()
+    output.close()
     return complaints
   }
 

@@ -22,6 +22,7 @@ package struct Settings {
   /// The word that suspends safe mode.
   package var nonce: String?
   package var progress = Progress()
+  package var trace = Trace()
 
   /// Mode to return to when `.explain` is turned off.
   package var modeBeforeExplain = OutputMode.list
@@ -34,6 +35,12 @@ package struct Settings {
 
   /// Whether `EXPLAIN` is shown as a table: never, always, or where a statement is one.
   package enum Explain: String, Sendable { case off, on, automatic = "auto" }
+
+  /// Where `.trace` writes and how.
+  package struct Trace {
+    package var write: ((String) -> Void)?
+    package var expands = false
+  }
 
   /// The progress handler that `.progress` set.
   package struct Progress: Sendable {

@@ -71,7 +71,7 @@ enum StandardOptions {
         early: { LibraryOptions.setPageCache(size: number($1[0]), count: number($1[1])) }),
       style("quote", "set output mode to 'quote'") {
         $0.mode = .quote
-        $0.columnSeparator = Array(",".utf8)
+        $0.setSeparators(",", "\n")
       },
       Option(
         "readonly", help: "open the database read-only",

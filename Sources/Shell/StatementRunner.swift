@@ -32,7 +32,7 @@ struct StatementRunner {
       do throws(SQLiteError) { while try statement.step() {} } catch { failure = error }
     } else {
       var renderer = session.renderer(for: statement)
-      failure = session.output.write(statement, with: &renderer)
+      failure = session.output.writeInMode(statement, with: &renderer)
     }
     if session.settings.stats != .off { session.printStatistics(of: statement) }
     if let failure {
@@ -52,7 +52,8 @@ struct StatementRunner {
       var renderer = OutputMode.queryPlan.renderer(session.output.options)
       _ = session.output.write(plan, with: &renderer)
     }
-    if session.settings.queryPlan == .full, let program = try? connection.prepare("EXPLAIN \(statement.sql)") {
+    if session.settings.queryPlan == .full, let program = try? connection.prepare("EXPLAIN \(statement.sql)")
+    {
       var renderer = OutputMode.explain.renderer(session.output.options)
       _ = session.output.write(program, with: &renderer)
     }
@@ -87,11 +88,19 @@ extension Session {
 extension OutputState {
   /// Steps a statement to its end and writes its rows; returns what stopped it early.
   package func write(_ statement: Statement, with renderer: inout any RowRenderer) -> SQLiteError? {
+    renderer.render(statement, to: sink)
+  }
+
+  /// Writes the rows of a statement in the chosen mode.
+  ///
+  /// `.show` lists a width for every column that a columnar mode has ever written.
+  func writeInMode(_ statement: Statement, with renderer: inout any RowRenderer) -> SQLiteError? {
     let before = sink.buffer.count
-    let failure = renderer.render(statement, to: sink)
-    // `.show` lists a width for every column that a columnar mode has ever written.
-    if options.mode.isColumnar && sink.buffer.count != before && options.widths.count < statement.columnCount {
-      options.widths += Array(repeating: 0, count: statement.columnCount - options.widths.count)
+    let failure = write(statement, with: &renderer)
+    let missing = statement.columnCount - options.widths.count
+    let isShownInMode = options.mode.isColumnar && statement.explainLevel == 0
+    if isShownInMode && sink.buffer.count != before && missing > 0 {
+      options.widths += Array(repeating: 0, count: missing)
     }
     return failure
   }

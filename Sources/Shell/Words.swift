@@ -5,6 +5,8 @@
 package struct Words {
   /// Word of the command's name as typed, without the dot.
   package private(set) var name = ""
+  /// Whether there was no word at all, not even an empty one in quotes.
+  package let isBlank: Bool
   private var arguments: [[UInt8]] = []
   private var next = 0
   /// What parsing wants to say on stderr before the command runs.
@@ -28,6 +30,7 @@ package struct Words {
         rest = rest[min(end + 1, rest.endIndex)...]
       }
     }
+    isBlank = all.isEmpty
     if !all.isEmpty { name = String(decoding: all.removeFirst(), as: UTF8.self) }
     arguments = all
   }

@@ -9,10 +9,13 @@ struct GoldenCase: CustomTestStringConvertible, Sendable {
   let input: Data
   var testDescription: String { name }
 
-  static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Golden")
+  static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+    "Golden")
 
   static let all: [GoldenCase] = {
-    guard let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil) else { return [] }
+    guard let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil) else {
+      return []
+    }
     return files.compactMap { $0 as? URL }.filter { $0.pathExtension == "in" }
       .compactMap { file in
         let name = file.deletingLastPathComponent().lastPathComponent + "/" + file.lastPathComponent

@@ -1,3 +1,4 @@
+import Dispatch
 import Files
 import Mirror
 import ObjectStore
@@ -47,6 +48,13 @@ final class MirrorFixture {
     connection = nil
   }
 
+  /// Ends as a crash does: nothing is flushed and the log stays.
+  func abandon() {
+    connection?.close()
+    mirror = nil
+    connection = nil
+  }
+
   /// Restores into a new file and returns its name.
   func restore(_ source: Restore.Source, _ name: String = "restored.db", _ target: RestoreTarget = .init())
     throws -> String
@@ -72,4 +80,17 @@ func content(_ path: String) throws -> [String] {
     lines += try connection.rows("SELECT * FROM \"\(name)\"").map { "\(name): \($0)" }
   }
   return lines
+}
+
+/// Waits for something that other threads do.
+enum Poll {
+  struct TimedOut: Error {}
+
+  static func until(seconds: Double = 20, _ isDone: () -> Bool) throws {
+    let end = Clock.monotonicSeconds + seconds
+    while !isDone() {
+      guard Clock.monotonicSeconds < end else { throw TimedOut() }
+      _ = DispatchSemaphore(value: 0).wait(timeout: .now() + 0.01)
+    }
+  }
 }

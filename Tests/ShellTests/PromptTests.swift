@@ -18,6 +18,7 @@ import Testing
       #expect(terminal.expect("   ...> "))
       terminal.type("2;\r")
       #expect(terminal.expect("1|2"))
+      #expect(terminal.expect("sqlite> "))
       terminal.type("selec;\r")
       #expect(terminal.expect("sqlite> "))
       terminal.type("\u{4}")
@@ -39,6 +40,7 @@ import Testing
     #expect(terminal.expect("sqlite> "))
     terminal.type("select 40+2;\r")
     #expect(terminal.expect("\n42\r\n"))
+    #expect(terminal.expect("sqlite> "))
     terminal.type(".quit\r")
     #expect(terminal.exitCode() == 0)
   }
@@ -56,6 +58,7 @@ import Testing
     #expect(terminal.expect("sqlite> "))
     terminal.type("select 40+2;\r")
     #expect(terminal.expect("\n42\r\n"))
+    #expect(terminal.expect("sqlite> "))
     terminal.type(".exit 7\r")
     #expect(terminal.exitCode() == 7)
   }
@@ -97,6 +100,7 @@ import Testing
     #expect(terminal.expect("sqlite> "))
     terminal.type(".databa\t\r")
     #expect(terminal.expect("main: \"\" r/w"))
+    #expect(terminal.expect("sqlite> "))
     terminal.type("\u{4}")
     #expect(terminal.exitCode() == 0)
   }

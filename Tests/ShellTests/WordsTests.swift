@@ -26,7 +26,9 @@ import Testing
     #expect(!value)
     #expect(warning == "ERROR: Not a boolean value: \"maybe\". Assuming \"no\".")
     for word in ["YES", "on", "0x1", "7"] { #expect(Numbers.boolean(word).value) }
-    for word in ["No", "off", "0", "0x0"] { #expect(!Numbers.boolean(word).value && Numbers.boolean(word).warning == nil) }
+    for word in ["No", "off", "0", "0x0"] {
+      #expect(!Numbers.boolean(word).value && Numbers.boolean(word).warning == nil)
+    }
   }
 
   @Test func fixedPointNumbersAreRounded() {

@@ -11,9 +11,16 @@ package final class SeaweedServer: Sendable {
 
   /// The one server of this process, started at first use.
   package static func shared() throws -> SeaweedServer { try started.get() }
-  private static let started = Result { try SeaweedServer() }
+  // Another process that takes a port can keep a start from succeeding.
+  private static let started = Result {
+    do {
+      return try SeaweedServer(patience: 30)
+    } catch {
+      return try SeaweedServer(patience: 60)
+    }
+  }
 
-  private init() throws {
+  private init(patience: Double) throws {
     let ports = Ports.free(4)
     let sockets = zip(["master", "volume", "filer", "s3"], ports).flatMap {
       ["/tmp/seaweedfs-\($0)-\($1).sock", "/tmp/seaweedfs-\($0)-grpc-\($1 + 10000).sock"]
@@ -28,14 +35,15 @@ package final class SeaweedServer: Sendable {
       return [
         Servers.program("weed"), "server", "-dir=\(folder)/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
         "-master.port=\(ports[0])", "-volume.port=\(ports[1])", "-filer", "-filer.port=\(ports[2])", "-s3",
-        "-s3.port=\(ports[3])", "-s3.config=\(folder)/s3.json", "-master.volumeSizeLimitMB=256",
+        "-s3.port=\(ports[3])", "-s3.port.iceberg=0", "-s3.port.lance=0",
+        "-s3.config=\(folder)/s3.json", "-master.volumeSizeLimitMB=256",
         "-volume.max=100",
         // These have ports that never vary, so a second server could not start.
         "-s3.port.iceberg=0", "-s3.port.lance=0",
       ]
     }
     host = "127.0.0.1:\(ports[3])"
-    guard Ports.waitForAnswer(ports[3], seconds: 60) else {
+    guard Ports.waitForAnswer(ports[3], seconds: patience) else {
       throw ServerError(description: "SeaweedFS did not answer: \(process.log)")
     }
   }

@@ -25,7 +25,8 @@ package enum ShellHarness {
 
   /// Runs a program with these arguments and this standard input.
   package static func run(
-    _ program: String = program, _ arguments: [String], input: Data = Data(), in folder: TemporaryFolder? = nil,
+    _ program: String = program, _ arguments: [String], input: Data = Data(),
+    in folder: TemporaryFolder? = nil,
     environment: [String: String] = [:]
   ) throws -> Result {
     let folder = try folder ?? TemporaryFolder()

@@ -58,7 +58,8 @@ struct CloneCommand: DotCommand {
   }
 
   private func copyRows(_ table: String, _ source: Connection, _ target: Connection, _ session: Session) {
-    let name = "\"" + table.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    let name =
+      "\"" + table.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
     do throws(SQLiteError) {
       let query = try source.prepare("SELECT * FROM \(name)")
       let marks = Array(repeating: "?", count: query.columnCount).joined(separator: ",")

@@ -3,7 +3,8 @@ internal import Shell
 /// Lists, chooses and closes auxiliary connections.
 struct ConnectionCommand: DotCommand {
   static let spec = CommandSpec(
-    name: "connection", shortest: 2, usage: "[close] [#]", summary: "Open or close an auxiliary database connection",
+    name: "connection", shortest: 2, usage: "[close] [#]",
+    summary: "Open or close an auxiliary database connection",
     correction: ".connection [close] [CONNECTION-NUMBER]")
   private enum Act { case nothing, list, select(Int), close(Int) }
   private let act: Act
@@ -44,4 +45,3 @@ struct ConnectionCommand: DotCommand {
     }
   }
 }
-

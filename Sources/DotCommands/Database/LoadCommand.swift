@@ -9,8 +9,7 @@ struct LoadCommand: DotCommand {
   private let file: String
   private let entryPoint: String?
   init(parsing words: inout Words) throws(CommandError) {
-    guard let file = words.optional(), !file.isEmpty else { throw .usage }
-    self.file = file
+    file = try words.required()
     entryPoint = words.optional()
   }
   func run(in session: Session) throws { try session.connection.loadExtension(file, entryPoint: entryPoint) }

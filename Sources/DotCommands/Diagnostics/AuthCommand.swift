@@ -3,7 +3,8 @@ internal import Shell
 
 /// Shows what SQLite asks its authorizer.
 struct AuthCommand: DotCommand {
-  static let spec = CommandSpec(name: "auth", shortest: 1, usage: "ON|OFF", summary: "Show authorizer callbacks")
+  static let spec = CommandSpec(
+    name: "auth", shortest: 1, usage: "ON|OFF", summary: "Show authorizer callbacks")
   private let isOn: Bool
   init(parsing words: inout Words) throws(CommandError) { isOn = try words.boolean() }
   func run(in session: Session) throws {
@@ -16,7 +17,8 @@ struct AuthCommand: DotCommand {
       guard let session else { return .ok }
       let words = [request.first, request.second, request.database, request.trigger]
       session.output.print(
-        "authorizer: \(Self.name(request.action))" + words.map { " \($0.map { "\"\($0)\"" } ?? "NULL")" }.joined())
+        "authorizer: \(Self.name(request.action))"
+          + words.map { " \($0.map { "\"\($0)\"" } ?? "NULL")" }.joined())
       return session.settings.isSafe ? session.judge(request) : .ok
     }
   }
@@ -24,8 +26,10 @@ struct AuthCommand: DotCommand {
   private static func name(_ action: Int32) -> String {
     let names = [
       "???", "CREATE_INDEX", "CREATE_TABLE", "CREATE_TEMP_INDEX", "CREATE_TEMP_TABLE", "CREATE_TEMP_TRIGGER",
-      "CREATE_TEMP_VIEW", "CREATE_TRIGGER", "CREATE_VIEW", "DELETE", "DROP_INDEX", "DROP_TABLE", "DROP_TEMP_INDEX",
-      "DROP_TEMP_TABLE", "DROP_TEMP_TRIGGER", "DROP_TEMP_VIEW", "DROP_TRIGGER", "DROP_VIEW", "INSERT", "PRAGMA",
+      "CREATE_TEMP_VIEW", "CREATE_TRIGGER", "CREATE_VIEW", "DELETE", "DROP_INDEX", "DROP_TABLE",
+      "DROP_TEMP_INDEX",
+      "DROP_TEMP_TABLE", "DROP_TEMP_TRIGGER", "DROP_TEMP_VIEW", "DROP_TRIGGER", "DROP_VIEW", "INSERT",
+      "PRAGMA",
       "READ", "SELECT", "TRANSACTION", "UPDATE", "ATTACH", "DETACH", "ALTER_TABLE", "REINDEX", "ANALYZE",
       "CREATE_VTABLE", "DROP_VTABLE", "FUNCTION", "SAVEPOINT", "RECURSIVE",
     ]

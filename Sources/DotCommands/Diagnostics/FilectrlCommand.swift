@@ -48,7 +48,8 @@ struct FilectrlCommand: DotCommand {
     arguments = words.rest()
     if let word = arguments.first {
       number = Numbers.integer(word)
-      if let request = found.first, found.count == 1, request == .persistWAL || request == .psow, arguments.count == 1
+      if let request = found.first, found.count == 1, request == .persistWAL || request == .psow,
+        arguments.count == 1
       {
         isOn = words.boolean(from: word)
       }
@@ -73,10 +74,12 @@ struct FilectrlCommand: DotCommand {
       throw CommandError.message("Error: unknown file-control: \(name)\nUse \".filectrl --help\" for help")
     }
     guard found.count == 1 else {
-      throw CommandError.message("Error: ambiguous file-control: \"\(name)\"\nUse \".filectrl --help\" for help")
+      throw CommandError.message(
+        "Error: ambiguous file-control: \"\(name)\"\nUse \".filectrl --help\" for help")
     }
     guard let answer = answer(request, connection) else {
-      throw CommandError.message("Usage: .filectrl \(request.rawValue) \(request.usage)")
+      session.output.print("Usage: .filectrl \(request.rawValue) \(request.usage)")
+      throw CommandError.silent
     }
     if let text = answer.first { session.output.print(text) }
   }

@@ -5,7 +5,8 @@ internal import Shell
 /// Writes SQLite's own log of errors.
 struct LogCommand: DotCommand {
   static let spec = CommandSpec(
-    name: "log", shortest: 3, usage: "FILE|off", summary: "Turn logging on or off.  FILE can be stderr/stdout",
+    name: "log", shortest: 3, usage: "FILE|off",
+    summary: "Turn logging on or off.  FILE can be stderr/stdout",
     correction: ".log FILENAME", isSafe: false)
   private let file: String
   init(parsing words: inout Words) throws(CommandError) {
@@ -17,7 +18,8 @@ struct LogCommand: DotCommand {
     case "off": ErrorLog.receive(nil)
     case "stdout", "stderr":
       let descriptor = file == "stdout" ? StreamWriter.standardOutput : StreamWriter.standardError
-      ErrorLog.receive { code, message in StreamWriter(descriptor: descriptor).write("(\(code)) \(message)\n") }
+      ErrorLog.receive { code, message in StreamWriter(descriptor: descriptor).write("(\(code)) \(message)\n")
+      }
     default:
       guard StreamWriter(path: file) != nil else {
         session.errors.print("Error: cannot open \"\(file)\"")

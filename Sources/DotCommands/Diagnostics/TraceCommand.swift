@@ -19,17 +19,18 @@ struct TraceCommand: DotCommand {
       "    --close                 Trace connection close (SQLITE_TRACE_CLOSE)",
     ])
   private var mask: TraceMask = []
-  private var expands = false
-  private var targets: [String] = []
+  private var expands: Bool?
+  /// The first word, if any word is not an option: whatever it looks like, it names the file.
+  private var target: String?
   private var unknown: String?
   private let typedName: String
 
   init(parsing words: inout Words) throws(CommandError) {
     typedName = words.name
+    let first = words.peek
     while let word = words.optional() {
-      // Whatever the first word is, it names the file.
-      guard word.hasPrefix("-"), !targets.isEmpty else {
-        if targets.isEmpty || !word.hasPrefix("-") { targets.append(word) }
+      guard word.hasPrefix("-") else {
+        target = first
         continue
       }
       switch word.drop(while: { $0 == "-" }) {
@@ -47,13 +48,15 @@ struct TraceCommand: DotCommand {
   }
 
   func run(in session: Session) throws {
-    if let unknown { throw CommandError.message("Unknown option \"\(unknown)\" on \".\(typedName)\"") }
     let connection = try session.connection
-    guard let target = targets.last, let write = Self.writer(target, session) else {
+    if let expands { session.settings.trace.expands = expands }
+    if let target { session.settings.trace.write = Self.writer(target, session) }
+    if let unknown { throw CommandError.message("Unknown option \"\(unknown)\" on \".\(typedName)\"") }
+    guard let write = session.settings.trace.write else {
       connection.setTrace([], nil)
       return
     }
-    let expands = expands
+    let expands = session.settings.trace.expands
     connection.setTrace(mask.isEmpty ? .statement : mask) { event in
       switch event {
       case .statement(let sql, let expanded): write(Self.line(expands ? expanded ?? sql : sql) + "\n")

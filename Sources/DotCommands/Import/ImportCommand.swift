@@ -67,6 +67,11 @@ struct ImportCommand: DotCommand {
     }
     let connection = try session.connection
     let separators = try separators(session.output.options)
+    // Reading CSV by its last byte changes how it is written from then on.
+    let options = session.output.options
+    if format == nil && options.mode == .csv && options.rowSeparator == [0x0d, 0x0a] {
+      session.output.options.rowSeparator = [0x0a]
+    }
     let pipe: PipeCommand?
     let reader: StreamReader?
     if file.hasPrefix("|") {

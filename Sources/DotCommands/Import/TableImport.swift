@@ -38,7 +38,7 @@ struct TableImport {
     var left = skip
     while left > 0 {
       left -= 1
-      repeat { row.removeAll() } while fields.next(to: row) && fields.end == .column
+      repeat { row.removeAll() } while fields.next(to: row) && fields.endsColumn
     }
     let columnCount = try columns(of: target, in: connection)
     guard columnCount > 0 else { return }
@@ -79,7 +79,8 @@ struct TableImport {
     }
     let columns = ImportedColumns(readNames())
     if let renames = columns.renames {
-      session.errors.print("Columns renamed during .import \(name) due to duplicates:\n\(renames)")
+      let text = "Columns renamed during .import \(name) due to duplicates:\n\(renames)"
+      if session.isInteractive { session.output.print(text) } else { session.errors.print(text) }
     }
     guard let definitions = columns.definitions else {
       throw CommandError.message("\(name): empty file")
@@ -100,7 +101,7 @@ struct TableImport {
       row.removeAll()
       guard fields.next(to: row) else { break }
       names.append(String(decoding: row.bytes.prefix { $0 != 0 }, as: UTF8.self))
-    } while fields.end == .column
+    } while fields.endsColumn
     return names
   }
 
@@ -130,7 +131,7 @@ struct TableImport {
         lastFailed = true
       }
       statement.reset()
-    } while fields.end != .input
+    } while !fields.endsInput
     statement.clearBindings()
     return (added, failed, lastFailed)
   }
@@ -145,12 +146,12 @@ struct TableImport {
       let start = row.count
       let isThere = fields.next(to: row)
       if index == 0 && (!isThere || (skipsEmptyRows && row.isEmpty)) {
-        if fields.end == .column { skipExtras(after: 0, of: columnCount, line) }
+        if fields.endsColumn { skipExtras(after: 0, of: columnCount, line) }
         return false
       }
       row.append(0)
       offsets[index] = isThere ? start : -1
-      if index < columnCount - 1 && fields.end != .column {
+      if index < columnCount - 1 && !fields.endsColumn {
         session.errors.print(
           "\(name):\(line): expected \(columnCount) columns but found \(index + 1)"
             + " - filling the rest with NULL")
@@ -158,7 +159,7 @@ struct TableImport {
         return true
       }
     }
-    if fields.end == .column { skipExtras(after: columnCount, of: columnCount, line) }
+    if fields.endsColumn { skipExtras(after: columnCount, of: columnCount, line) }
     return true
   }
 
@@ -168,7 +169,7 @@ struct TableImport {
     repeat {
       _ = fields.next(to: row)
       found += 1
-    } while fields.end == .column
+    } while fields.endsColumn
     row.truncate(to: kept)
     session.errors.print(
       "\(name):\(line): expected \(columnCount) columns but found \(found) - extras ignored")

@@ -12,14 +12,17 @@ struct OutputCommand: DotCommand {
       "     -x                    Send output as CSV to a spreadsheet",
     ], isSafe: false)
   private var redirection: Redirection
-  init(parsing words: inout Words) throws(CommandError) { redirection = Redirection(&words, Self.spec, .output) }
+  init(parsing words: inout Words) throws(CommandError) {
+    redirection = Redirection(&words, Self.spec, .output)
+  }
   func run(in session: Session) throws { try redirection.run(in: session) }
 }
 
 /// Sends the output of the next input group or command elsewhere.
 struct OnceCommand: DotCommand {
   static let spec = CommandSpec(
-    name: "once", shortest: 1, usage: "?OPTIONS? ?FILE?", summary: "Output for the next SQL command only to FILE",
+    name: "once", shortest: 1, usage: "?OPTIONS? ?FILE?",
+    summary: "Output for the next SQL command only to FILE",
     details: [
       "     If FILE begins with '|' then open as a pipe",
       "       --bom  Put a UTF8 byte-order mark at the beginning",
@@ -27,7 +30,9 @@ struct OnceCommand: DotCommand {
       "       -x     Send output as CSV to a spreadsheet (same as \".excel\")",
     ], isSafe: false)
   private var redirection: Redirection
-  init(parsing words: inout Words) throws(CommandError) { redirection = Redirection(&words, Self.spec, .once) }
+  init(parsing words: inout Words) throws(CommandError) {
+    redirection = Redirection(&words, Self.spec, .once)
+  }
   func run(in session: Session) throws { try redirection.run(in: session) }
 }
 
@@ -37,6 +42,8 @@ struct ExcelCommand: DotCommand {
     name: "excel", shortest: 5, summary: "Display the output of next command in spreadsheet",
     details: ["   --bom                   Put a UTF8 byte-order mark on intermediate file"], isSafe: false)
   private var redirection: Redirection
-  init(parsing words: inout Words) throws(CommandError) { redirection = Redirection(&words, Self.spec, .excel) }
+  init(parsing words: inout Words) throws(CommandError) {
+    redirection = Redirection(&words, Self.spec, .excel)
+  }
   func run(in session: Session) throws { try redirection.run(in: session) }
 }

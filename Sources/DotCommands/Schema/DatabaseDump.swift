@@ -82,7 +82,7 @@ struct DatabaseDump {
   }
 
   private mutating func writeTable(_ row: Statement) {
-    guard let name = row.text(at: 0), let sql = row.text(at: 2) else { return }
+    guard let name = row.text(at: 0), let sql = row.textBytes(at: 2) else { return }
     if name == "sqlite_sequence" && !options.omitsSystemTables {
       if !options.isDataOnly { print("DELETE FROM sqlite_sequence;\n") }
     } else if TextPattern.glob("sqlite_stat?", name) && !options.omitsSystemTables {
@@ -91,24 +91,25 @@ struct DatabaseDump {
       return
     } else if options.isDataOnly {
       // Only the rows follow.
-    } else if sql.hasPrefix("CREATE VIRTUAL TABLE") {
+    } else if sql.starts(with: "CREATE VIRTUAL TABLE".utf8) {
       writeVirtualTable(name, sql)
       return
     } else {
-      print(SchemaLine.text(sql))
+      sink.buffer.append(SchemaLine.text(sql))
     }
     writeRows(of: name)
   }
 
   /// A virtual table is entered into the schema as it is: making it would make its shadow tables too.
-  private mutating func writeVirtualTable(_ name: String, _ sql: String) {
+  private mutating func writeVirtualTable(_ name: String, _ sql: [UInt8]) {
     if !hasVirtualTables {
       print("PRAGMA writable_schema=ON;\n")
       hasVirtualTables = true
     }
-    let (name, sql) = (SQLText.literal(name), SQLText.literal(sql))
-    print(
-      "INSERT INTO sqlite_schema(type,name,tbl_name,rootpage,sql)VALUES('table',\(name),\(name),0,\(sql));\n")
+    let name = SQLText.literal(name)
+    print("INSERT INTO sqlite_schema(type,name,tbl_name,rootpage,sql)VALUES('table',\(name),\(name),0,")
+    sink.buffer.append(sql, as: .sql)
+    print(");\n")
   }
 
   private mutating func writeRows(of table: String) {
@@ -156,9 +157,11 @@ struct DatabaseDump {
       + " AND type IN ('index','trigger','view')"
     do throws(SQLiteError) {
       try forEachRow(query) { dump, row in
-        let sql = row.text(at: 0) ?? ""
+        let sql = row.textBytes(at: 0) ?? []
+        dump.sink.buffer.append(sql)
         // A comment might run to the end of the text.
-        dump.print(sql + (sql.contains("--") ? "\n;\n" : ";\n"))
+        let mayEndInComment = zip(sql, sql.dropFirst()).contains { $0 == 0x2d && $1 == 0x2d }
+        dump.print(mayEndInComment ? "\n;\n" : ";\n")
       }
     } catch {
       print("/**** ERROR: (\(error.code.rawValue)) \(error.message) *****/\n")

@@ -23,17 +23,28 @@ struct FullschemaCommand: DotCommand {
     // What cannot be read is as if it were not there.
     let query =
       "SELECT sql FROM (SELECT sql sql, type type, tbl_name tbl_name, name name, rowid x FROM sqlite_schema"
-        + " UNION ALL SELECT sql, type, tbl_name, name, rowid FROM sqlite_temp_schema)"
-        + " WHERE type!='meta' AND sql NOTNULL AND name NOT LIKE 'sqlite_%' ORDER BY x"
-    for case .text(let sql) in ((try? connection.rows(query)) ?? []).compactMap(\.first) {
-      output.write(indents ? SchemaLine.indented(sql) : SchemaLine.text(sql))
+      + " UNION ALL SELECT sql, type, tbl_name, name, rowid FROM sqlite_temp_schema)"
+      + " WHERE type!='meta' AND sql NOTNULL AND name NOT LIKE 'sqlite_%' ORDER BY x"
+    if let statement = try? connection.prepare(query) {
+      while (try? statement.step()) == true {
+        guard let sql = statement.textBytes(at: 0) else { continue }
+        output.write(indents ? SchemaLine.indented(sql) : SchemaLine.text(sql))
+      }
     }
-    let hasStatistics =
-      (try? connection.value("SELECT 1 FROM sqlite_schema WHERE name GLOB 'sqlite_stat[134]'")) == .integer(1)
-    guard hasStatistics else {
+    var statistics: Statement?
+    var isUnreadable = false
+    do throws(SQLiteError) {
+      statistics = try connection.prepare(
+        "SELECT rowid FROM sqlite_schema WHERE name GLOB 'sqlite_stat[134]'")
+    } catch {
+      isUnreadable = true
+    }
+    guard (try? statistics?.step()) == true else {
       output.print("/* No STAT tables available */")
+      if isUnreadable { throw CommandError.silent }
       return
     }
+    statistics?.reset()
     output.print("ANALYZE sqlite_schema;")
     for table in ["sqlite_stat1", "sqlite_stat4"] {
       guard let statement = try? connection.prepare("SELECT * FROM \(table)") else { continue }

@@ -30,12 +30,12 @@ struct SchemaCommand: DotCommand {
 
   func run(in session: Session) throws {
     let connection = try session.connection
-    func show(_ sql: String) {
+    func show(_ sql: [UInt8]) {
       session.output.write(indents ? SchemaLine.indented(sql) : SchemaLine.text(sql))
     }
     if let pattern, isSchemaTable(pattern) {
       let columns = ["type text", "name text", "tbl_name text", "rootpage integer", "sql text"]
-      show("CREATE TABLE \(pattern) (\n  " + columns.joined(separator: ",\n  ") + "\n)")
+      show(Array("CREATE TABLE \(pattern) (\n  \(columns.joined(separator: ",\n  "))\n)".utf8))
     }
     do throws(SQLiteError) {
       let listing = try SchemaListing(connection, pattern: pattern, omitsSystemObjects: omitsSystemObjects)

@@ -4,12 +4,11 @@ extension SchemaLine {
   private static let longest = 79
 
   /// A statement with its end: blanks squeezed, and a long one broken at the commas of its outermost list.
-  static func indented(_ sql: String) -> String {
-    let start = sql.prefix(11).uppercased()
-    if start.hasPrefix("CREATE VIEW") || start.hasPrefix("CREATE TRIG") { return sql + ";\n" }
-    let squeezed = squeeze(Array(sql.utf8))
-    if squeezed.count < longest { return text(String(decoding: squeezed, as: UTF8.self)) }
-    return broken(squeezed)
+  static func indented(_ sql: [UInt8]) -> [UInt8] {
+    let start = String(decoding: sql.prefix(11), as: UTF8.self).uppercased()
+    if start == "CREATE VIEW" || start == "CREATE TRIG" { return sql + Array(";\n".utf8) }
+    let squeezed = squeeze(sql)
+    return squeezed.count < longest ? text(squeezed) : broken(squeezed)
   }
 
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (byte >= 0x09 && byte <= 0x0d) }
@@ -31,15 +30,15 @@ extension SchemaLine {
     return result
   }
 
-  private static func broken(_ sql: [UInt8]) -> String {
-    var output = ""
+  private static func broken(_ sql: [UInt8]) -> [UInt8] {
+    var output: [UInt8] = []
     var line: [UInt8] = []
     var depth = 0
     var lines = 0
     /// Byte that ends the string, name or comment we are in.
     var closing: UInt8?
     func flush(_ end: String) {
-      output += text(String(decoding: line, as: UTF8.self), end: end)
+      output += text(line, end: end)
       line = []
     }
     var at = 0

@@ -25,13 +25,13 @@ struct SchemaListing {
   }
 
   /// Calls `body` for each statement, first of all databases in turn, then for virtual tables that need none.
-  func forEach(_ body: (String) -> Void) throws(SQLiteError) {
+  func forEach(_ body: ([UInt8]) -> Void) throws(SQLiteError) {
     for database in databases {
       let statement = try connection.prepare(
         "SELECT sql, name FROM \(Identifier.quoted(database.name)).sqlite_schema WHERE "
           + condition(SQLText.literal(database.name)) + "sql IS NOT NULL ORDER BY rowid")
       while try statement.step() {
-        guard let sql = statement.text(at: 0) else { continue }
+        guard let sql = statement.textBytes(at: 0) else { continue }
         body(qualified(sql, database.prefix, statement.text(at: 1) ?? ""))
       }
     }
@@ -40,7 +40,7 @@ struct SchemaListing {
       "SELECT name FROM (SELECT name, name AS tbl_name FROM pragma_module_list) WHERE "
         + condition("'main'") + "true ORDER BY name")
     for case .text(let name) in modules.compactMap(\.first) {
-      if let shape = shape(of: name, nil) { body("/* \(shape) */") }
+      if let shape = shape(of: name, nil) { body(Array("/* \(shape) */".utf8)) }
     }
   }
 
@@ -81,15 +81,15 @@ struct SchemaListing {
 
   /// A statement with its database before the object's name, and a comment with the columns that cannot be
   /// seen in it.
-  private func qualified(_ sql: String, _ prefix: String?, _ name: String) -> String {
+  private func qualified(_ sql: [UInt8], _ prefix: String?, _ name: String) -> [UInt8] {
     let kinds = ["TABLE", "INDEX", "UNIQUE INDEX", "VIEW", "TRIGGER", "VIRTUAL TABLE"]
-    guard let kind = kinds.first(where: { sql.hasPrefix("CREATE \($0) ") }) else { return sql }
+    guard let kind = kinds.first(where: { sql.starts(with: "CREATE \($0) ".utf8) }) else { return sql }
     var text = sql
     if let prefix {
       let head = "CREATE \(kind) "
-      text = head + Self.schemaName(prefix) + "." + sql.dropFirst(head.count)
+      text = Array((head + Self.schemaName(prefix) + ".").utf8) + sql.dropFirst(head.utf8.count)
     }
-    if kind.hasPrefix("V"), let shape = shape(of: name, prefix) { text += "\n/* \(shape) */" }
+    if kind.hasPrefix("V"), let shape = shape(of: name, prefix) { text += Array("\n/* \(shape) */".utf8) }
     return text
   }
 

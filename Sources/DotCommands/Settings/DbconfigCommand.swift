@@ -9,7 +9,8 @@ struct DbconfigCommand: DotCommand {
   private let value: Bool?
   init(parsing words: inout Words) throws(CommandError) {
     name = words.optional()
-    guard let name, Connection.Switch.all.contains(where: { $0.name == name }), let word = words.optional() else {
+    guard let name, Connection.Switch.all.contains(where: { $0.name == name }), let word = words.optional()
+    else {
       value = nil
       return
     }

@@ -3,7 +3,8 @@ internal import Shell
 /// Shows the query plan of each statement before it runs.
 struct EqpCommand: DotCommand {
   static let spec = CommandSpec(
-    name: "eqp", shortest: 2, usage: "on|off|full|...", summary: "Enable or disable automatic EXPLAIN QUERY PLAN",
+    name: "eqp", shortest: 2, usage: "on|off|full|...",
+    summary: "Enable or disable automatic EXPLAIN QUERY PLAN",
     details: ["   Other Modes:", "      trigger               Like \"full\" but also show trigger bytecode"],
     correction: ".eqp off|on|trace|trigger|full")
   private let plan: Settings.QueryPlan

@@ -4,7 +4,8 @@ internal import Shell
 /// Shows or changes the limits of a connection.
 struct LimitCommand: DotCommand {
   static let spec = CommandSpec(
-    name: "limit", shortest: 5, usage: "?LIMIT? ?VAL?", summary: "Display or change the value of an SQLITE_LIMIT",
+    name: "limit", shortest: 5, usage: "?LIMIT? ?VAL?",
+    summary: "Display or change the value of an SQLITE_LIMIT",
     correction: ".limit NAME ?NEW-VALUE?")
   private let name: String?
   private let value: Int32?

@@ -64,7 +64,8 @@ struct ModeCommand: DotCommand {
     } else if table == nil {
       table = word
     } else if word.hasPrefix("-") {
-      throw .message("unknown option: \(word)\noptions:\n  --noquote\n  --quote\n  --wordwrap on/off\n  --wrap N\n  --ww")
+      throw .message(
+        "unknown option: \(word)\noptions:\n  --noquote\n  --quote\n  --wordwrap on/off\n  --wrap N\n  --ww")
     } else {
       throw .message("extra argument: \"\(word)\"")
     }
@@ -99,7 +100,7 @@ extension OutputMode {
   /// Whether a word as typed may stand for this mode.
   fileprivate func answers(to word: String) -> Bool {
     switch self {
-    case .line, .column: rawValue.utf8.starts(with: word.utf8) || word.utf8.starts(with: rawValue.utf8)
+    case .line, .column: "\(rawValue)s".utf8.starts(with: word.utf8)
     case .qbox: rawValue == word
     case .explain, .queryPlan: false
     default: rawValue.utf8.starts(with: word.utf8)

@@ -3,7 +3,8 @@ internal import Shell
 /// Suspends safe mode for one command.
 struct NonceCommand: DotCommand {
   static let spec = CommandSpec(
-    name: "nonce", shortest: 5, usage: "STRING", summary: "Suspend safe mode for one command if nonce matches",
+    name: "nonce", shortest: 5, usage: "STRING",
+    summary: "Suspend safe mode for one command if nonce matches",
     correction: ".nonce NONCE")
   private let nonce: String
   init(parsing words: inout Words) throws(CommandError) {

@@ -11,7 +11,8 @@ struct ShowCommand: DotCommand {
     var mode = options.mode.rawValue
     if options.mode.isColumnar {
       let style = options.style
-      mode += " --wrap \(style.wrap) --wordwrap \(style.wordWrap ? "on" : "off") --\(style.quote ? "" : "no")quote"
+      mode +=
+        " --wrap \(style.wrap) --wordwrap \(style.wordWrap ? "on" : "off") --\(style.quote ? "" : "no")quote"
     }
     let stats =
       switch settings.stats {

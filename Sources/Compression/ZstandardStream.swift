@@ -1,0 +1,98 @@
+internal import CZstd
+
+/// Makes one zstd frame piece by piece; memory holds the compressed bytes and a window of a few megabytes.
+///
+/// Belongs to one thread at a time, which whoever owns it sees to.
+package final class ZstandardWriter {
+  private let context: OpaquePointer
+  private var output: [UInt8] = []
+  private let scratch: UnsafeMutableRawBufferPointer
+
+  package init(level: Int32 = 3) {
+    guard let context = ZSTD_createCCtx() else { preconditionFailure("out of memory") }
+    self.context = context
+    ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
+    scratch = .allocate(byteCount: ZSTD_CStreamOutSize(), alignment: 16)
+  }
+
+  deinit {
+    ZSTD_freeCCtx(context)
+    scratch.deallocate()
+  }
+
+  /// Compressed bytes so far; some more are still on their way.
+  package var count: Int { output.count }
+
+  /// Adds part of an array.
+  package func append(_ bytes: [UInt8], _ range: Range<Int>) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
+    bytes.withUnsafeBytes { feed(UnsafeRawBufferPointer(rebasing: $0[range]), ZSTD_e_continue) }
+  }
+
+  /// Ends the frame and returns all of it; the writer can then begin another.
+  package func finish() -> [UInt8] {
+    feed(UnsafeRawBufferPointer(start: nil, count: 0), ZSTD_e_end)
+    defer { output = [] }
+    return output
+  }
+
+  private func feed(_ bytes: UnsafeRawBufferPointer, _ directive: ZSTD_EndDirective) {
+    var input = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
+    while true {
+      var out = ZSTD_outBuffer(dst: scratch.baseAddress, size: scratch.count, pos: 0)
+      let left = ZSTD_compressStream2(context, &out, &input, directive)
+      precondition(ZSTD_isError(left) == 0, "zstd failed on memory it was given")
+      output.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch[..<out.pos]))
+      if directive == ZSTD_e_end ? left == 0 : input.pos == input.size { return }
+    }
+  }
+}
+
+/// Reads one zstd frame piece by piece.
+///
+/// Belongs to one thread at a time.
+package final class ZstandardReader {
+  private let stream: OpaquePointer
+  private let bytes: [UInt8]
+  private var at: Int
+  private let end: Int
+
+  /// Reads the frame that stands in a range of an array.
+  package init(_ bytes: [UInt8], _ range: Range<Int>) throws(CompressionError) {
+    guard range.lowerBound >= 0, range.upperBound <= bytes.count, let stream = ZSTD_createDStream() else {
+      throw CompressionError(cause: "range outside the object")
+    }
+    self.stream = stream
+    self.bytes = bytes
+    at = range.lowerBound
+    end = range.upperBound
+  }
+
+  deinit { ZSTD_freeDStream(stream) }
+
+  /// Fills `count` bytes of an array from `index` on. Throws where the frame is damaged or ends before.
+  package func read(into target: inout [UInt8], at index: Int, count: Int) throws(CompressionError) {
+    precondition(index >= 0 && index + count <= target.count)
+    var failure: String?
+    target.withUnsafeMutableBytes { target in
+      bytes.withUnsafeBytes { source in
+        var out = ZSTD_outBuffer(dst: target.baseAddress.map { $0 + index }, size: count, pos: 0)
+        var input = ZSTD_inBuffer(src: source.baseAddress, size: end, pos: at)
+        while out.pos < out.size {
+          let before = (out.pos, input.pos)
+          let result = ZSTD_decompressStream(stream, &out, &input)
+          if ZSTD_isError(result) != 0 {
+            failure = String(cString: ZSTD_getErrorName(result))
+            return
+          }
+          if out.pos < out.size, before == (out.pos, input.pos) || result == 0 {
+            failure = "the object is cut short"
+            return
+          }
+        }
+        at = input.pos
+      }
+    }
+    if let failure { throw CompressionError(cause: failure) }
+  }
+}

@@ -1,0 +1,26 @@
+internal import Shell
+
+// Commands that sqlite3 does not list. They serve its developers and do nothing here, but their names take
+// precedence over prefixes of others.
+
+/// A place for a debugger to stop.
+struct BreakpointCommand: DotCommand {
+  static let spec = CommandSpec(name: "breakpoint", shortest: 3, isHidden: true)
+  init(parsing words: inout Words) throws(CommandError) {}
+  func run(in session: Session) {}
+}
+
+/// Tracing of the query planner, which release builds of SQLite leave out.
+struct WheretraceCommand: DotCommand {
+  static let spec = CommandSpec(name: "wheretrace", shortest: 1, isHidden: true)
+  init(parsing words: inout Words) throws(CommandError) {}
+  func run(in session: Session) {}
+}
+
+/// Tracing of syntax trees, which release builds of SQLite leave out.
+struct TreetraceCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "treetrace", shortest: 9, aliases: ["selecttrace"], isHidden: true)
+  init(parsing words: inout Words) throws(CommandError) {}
+  func run(in session: Session) {}
+}

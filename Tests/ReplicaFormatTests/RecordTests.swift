@@ -1,0 +1,87 @@
+import Bytes
+import ReplicaFormat
+import Testing
+import WALFormat
+
+@Suite struct RecordTests {
+  private let generation = GenerationID(sequence: 3, random: 0xabc)
+  private let state = DatabaseState(pageSize: 4096, pages: 30, checksum: Hash128(high: 1, low: .max))
+
+  private var manifest: BaseManifest {
+    let digest = String(repeating: "a", count: 64)
+    return BaseManifest(
+      generation: generation, transaction: 12, time: 99, state: state,
+      parts: [
+        .init(firstPage: 1, pageCount: 20, digest: digest, compressedSize: 5),
+        .init(firstPage: 21, pageCount: 10, digest: digest, compressedSize: 6),
+      ])
+  }
+
+  @Test func readsTheManifestThatItWrote() throws {
+    #expect(try BaseManifest(manifest.bytes, object: "m") == manifest)
+  }
+
+  @Test func refusesEveryFlippedBitOfAManifest() throws {
+    for at in manifest.bytes.indices {
+      var damaged = manifest.bytes
+      damaged[at] ^= 1
+      #expect(throws: FormatError.self, "byte \(at)") { try BaseManifest(damaged, object: "m") }
+    }
+  }
+
+  @Test func refusesPartsThatDoNotHoldEveryPage() throws {
+    let short = BaseManifest(
+      generation: generation, transaction: 12, time: 99, state: state, parts: [manifest.parts[0]])
+    #expect(throws: FormatError.self) { try BaseManifest(short.bytes, object: "m") }
+  }
+
+  @Test func readsThePositionThatItWrote() throws {
+    let record = PositionRecord(
+      url: "s3://bucket/a b", generation: generation, transaction: 7, state: state,
+      position: WALPosition(
+        salt: WALSalt(first: 1, second: 2), frame: 9, checksum: WALChecksum(first: 3, second: 4)),
+      file: .init(size: 1, modifiedNs: 2, inode: 3))
+    #expect(try PositionRecord(record.bytes, object: "p") == record)
+  }
+
+  @Test func readsTheGenerationThatItWrote() throws {
+    let record = GenerationRecord(generation: generation, time: 5, reason: "why\nnot", predecessor: nil)
+    #expect(try GenerationRecord(record.bytes, object: "g").reason == "why not")
+    #expect(GenerationID("\(generation)") == generation)
+    #expect(GenerationID("00000003-abc") == nil)
+  }
+
+  @Test func readsTheStatementsThatItWrote() throws {
+    var builder = StatementBatchBuilder(generation: generation)
+    var first = StatementGroup()
+    first.settings = "PRAGMA foreign_keys=1;"
+    first.append(Array("INSERT INTO t VALUES('\n-- transaction 9\n')".utf8), changes: 1, error: nil)
+    builder.add(first, transaction: 4, time: 10, end: nil)
+    var second = StatementGroup()
+    second.append(Array("UPDATE t SET a=1; -- a comment".utf8), changes: 2, error: nil)
+    let mark = second.mark
+    second.append(Array("undone;".utf8), changes: 2, error: nil)
+    second.rewind(to: mark)
+    second.append(Array("INSERT OR FAIL …;".utf8), changes: 3, error: 19)
+    builder.add(second, transaction: 5, time: 11, end: nil)
+    builder.add(StatementGroup(barrier: "somebody\nelse"), transaction: 6, time: 12, end: nil)
+    let (range, bytes) = try #require(builder.seal())
+    #expect(range == 4...6)
+    let script = try StatementScript(bytes, object: "s")
+    #expect(script.transactions.map(\.number) == [4, 5, 6])
+    #expect(script.transactions[0].settings == "PRAGMA foreign_keys=1;")
+    #expect(
+      script.transactions[0].statements.map { String(decoding: $0.sql, as: UTF8.self) }
+        == ["INSERT INTO t VALUES('\n-- transaction 9\n')"])
+    #expect(script.transactions[1].statements.map(\.changes) == [2, 3])
+    #expect(script.transactions[1].statements.map(\.error) == [nil, 19])
+    #expect(script.transactions[2].barrier == "somebody else")
+    for at in bytes.indices {
+      var damaged = bytes
+      damaged[at] ^= 4
+      let other = try? StatementScript(damaged, object: "s")
+      // Some bits of a zstd frame mean nothing; then the content is the same.
+      #expect(other == nil || other?.transactions.count == 3, "byte \(at)")
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import Bytes
+import ReplicaFormat
+import Testing
+import WALFormat
+
+@Suite struct SliceTests {
+  private let pageSize = 512
+
+  private func header() throws -> WALHeader {
+    var bytes: [UInt8] = []
+    for word in [0x377f_0682, 3_007_000, UInt32(pageSize), 0, 7, 9] as [UInt32] { bytes.appendBigEndian(word) }
+    var sums = WALChecksum.zero
+    sums.update(bytes, 0..<24, bigEndian: false)
+    bytes.appendBigEndian(sums.first)
+    bytes.appendBigEndian(sums.second)
+    return try #require(WALHeader(bytes))
+  }
+
+  private func page(_ number: Int) -> [UInt8] { (0..<pageSize).map { UInt8(truncatingIfNeeded: $0 &* number) } }
+
+  private struct Made {
+    let object: [UInt8]
+    let name: SliceName
+    let frames: [[UInt8]]
+  }
+
+  /// A slice of two commits: pages 1 and 2, then page 1 again as a difference.
+  private func make() throws -> Made {
+    let header = try header()
+    let state = DatabaseState(pageSize: pageSize, pages: 2, checksum: Hash128(high: 1, low: 2))
+    let builder = SliceBuilder(
+      walHeader: header, generation: GenerationID(sequence: 1, random: 2), firstTransaction: 5,
+      start: WALPosition(startOf: header), previous: state)
+    var sums = header.checksum
+    var frames: [[UInt8]] = []
+    func add(_ frame: WALFrame, _ bytes: [UInt8], base: [UInt8]?) {
+      var whole = [UInt8](repeating: 0, count: 24) + bytes
+      frame.write(at: 0, in: &whole, of: header, continuing: &sums)
+      frames.append(whole)
+      builder.add(frame, page: bytes, at: 0, base: base.map { ($0, 0) })
+    }
+    add(WALFrame(page: 1, databaseSize: 0), page(3), base: nil)
+    add(WALFrame(page: 2, databaseSize: 2), page(5), base: nil)
+    builder.endCommit(time: 100, state: state, checksum: sums)
+    add(WALFrame(page: 1, databaseSize: 2), page(7), base: page(3))
+    builder.endCommit(time: 200, state: state, checksum: sums)
+    let (name, object) = builder.seal(acknowledged: 4, created: 300)
+    return Made(object: object, name: name, frames: frames)
+  }
+
+  @Test func givesTheVerbatimFramesBack() throws {
+    let made = try make()
+    let reader = try SliceReader(made.object, object: "slice")
+    #expect(reader.header.transactions == 5...6)
+    #expect(reader.header.acknowledged == 4)
+    #expect(reader.commits.map(\.frames) == [2, 3])
+    #expect(reader.commits.map(\.time) == [100, 200])
+    var pages: [UInt32: [UInt8]] = [:]
+    var frames: [[UInt8]] = []
+    while let page = reader.nextPage {
+      let frame = try reader.next(base: pages[page].map { ($0, 0) })
+      frames.append(frame)
+      pages[page] = Array(frame[24...])
+    }
+    #expect(frames == made.frames)
+  }
+
+  @Test func refusesEveryFlippedBit() throws {
+    let made = try make()
+    for at in made.object.indices {
+      var damaged = made.object
+      damaged[at] ^= 1
+      #expect(throws: FormatError.self, "byte \(at)") { try SliceReader(damaged, object: "slice") }
+    }
+  }
+
+  @Test func refusesEveryShorterObject() throws {
+    let made = try make()
+    for count in made.object.indices {
+      #expect(throws: FormatError.self, "\(count) bytes") {
+        try SliceReader(Array(made.object[..<count]), object: "slice")
+      }
+    }
+  }
+
+  @Test func noticesThatItIsAppliedToAnotherImage() throws {
+    let reader = try SliceReader(make().object, object: "slice")
+    _ = try reader.next(base: nil)
+    _ = try reader.next(base: nil)
+    #expect(throws: FormatError.self) { try reader.next(base: (page(9), 0)) }
+  }
+
+  @Test func namesSortAsTransactionsDo() throws {
+    let names = [SliceName(1...1), SliceName(2...9), SliceName(10...16), SliceName(17...17, part: 2, parts: 3)]
+    #expect(names.map(\.description) == names.map(\.description).sorted())
+    for name in names { #expect(SliceName(key: "generations/x/wal/\(name)") == name) }
+    #expect(SliceName(key: "generations/x/wal/nonsense") == nil)
+  }
+}
