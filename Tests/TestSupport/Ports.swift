@@ -30,6 +30,16 @@ package enum Ports {
     return false
   }
 
+  /// Waits until the port refuses connections.
+  package static func waitForSilence(_ port: Int, seconds: Double) -> Bool {
+    let deadline = Date().addingTimeInterval(seconds)
+    while Date() < deadline {
+      if !answers(port, request: nil) { return true }
+      usleep(20_000)
+    }
+    return false
+  }
+
   static func address(_ port: Int) -> sockaddr_in {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)

@@ -38,6 +38,8 @@ package final class SeaweedServer: Sendable {
         "-s3.port=\(ports[3])", "-s3.port.iceberg=0", "-s3.port.lance=0",
         "-s3.config=\(folder)/s3.json", "-master.volumeSizeLimitMB=256",
         "-volume.max=100",
+        // These have ports that never vary, so a second server could not start.
+        "-s3.port.iceberg=0", "-s3.port.lance=0",
       ]
     }
     host = "127.0.0.1:\(ports[3])"

@@ -15,7 +15,7 @@ package enum Servers {
     ["weed", "rclone", "installed"].allSatisfy { FileManager.default.isReadableFile(atPath: path(of: $0)) }
   }
 
-  static func program(_ name: String) -> String { path(of: "bin/\(name)") }
+  package static func program(_ name: String) -> String { path(of: "bin/\(name)") }
 
   private static func path(of name: String) -> String {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
