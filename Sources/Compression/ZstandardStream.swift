@@ -70,7 +70,9 @@ package final class ZstandardReader {
 
   deinit { ZSTD_freeDStream(stream) }
 
-  /// Fills `count` bytes of an array from `index` on. Throws where the frame is damaged or ends before.
+  /// Fills `count` bytes of an array from `index` on.
+  ///
+  /// Throws where the frame is damaged or ends before.
   package func read(into target: inout [UInt8], at index: Int, count: Int) throws(CompressionError) {
     precondition(index >= 0 && index + count <= target.count)
     var failure: String?

@@ -51,12 +51,17 @@ struct Continuation {
           isCut: !chain.beyond.isEmpty)
         return (tip, generations.last, last)
       }
-      let header = try catalog.sliceHeader(generation, name)
       let key = ReplicaLayout.slice(generation, name)
-      let slice = try SliceReader(catalog.read(key), object: key)
-      guard let state = slice.commits.last?.state else { throw FormatError(key, "it holds no commit") }
+      let bytes = try catalog.read(key)
+      guard let slice = try? SliceReader(bytes, object: key), let state = slice.commits.last?.state else {
+        // It cannot be gone on from, whatever became of it.
+        let manifest = try catalog.manifest(generation, transaction: base)
+        let tip = Tip(
+          generation: generation, transaction: base, state: manifest.state, position: nil, isCut: true)
+        return (tip, generations.last, last)
+      }
       let tip = Tip(
-        generation: generation, transaction: chain.end, state: state, position: header.endPosition,
+        generation: generation, transaction: chain.end, state: state, position: slice.header.endPosition,
         isCut: !chain.beyond.isEmpty)
       return (tip, generations.last, last)
     }

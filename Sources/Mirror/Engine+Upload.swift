@@ -43,7 +43,7 @@ extension Engine {
     if let left = state.withLock({ $0.leftovers.isEmpty ? nil : $0.leftovers.removeFirst() }) { return left }
     return capture.withLock { site in
       guard let encoder = site.capture?.encoder, mayClose || !encoder.outbox.isEmpty else { return nil }
-      encoder.acknowledged = state.withLock { $0.uploaded }
+      encoder.acknowledged = state.withLock { $0.mirrored }
       let next = encoder.takeOutgoing()
       if next != nil { captureSignal.raise() }
       return next

@@ -3,6 +3,7 @@ import Files
 import ReplicaFormat
 import SQLite
 import Synchronization
+import WALFormat
 
 extension Mirror {
   /// Announces a commit that SQLite does not call the hook for: of a statement that failed after it had changed
@@ -10,8 +11,17 @@ extension Mirror {
   ///
   /// Where other commits stand beside it in the log nobody can tell which it is, and all become barriers.
   func announceUnnoticed(_ engine: Engine) {
-    let frames = try? engine.capture.withLock { try $0.capture?.unannouncedCommits() }
+    let captured = try? engine.capture.withLock { try $0.capture?.unannouncedCommits() }
+    let frames = captured ?? (try? commitsSinceLastAnnounced(engine))
     if let frames, frames.count == 1, let frame = frames.first { announce(engine, frames: frame) }
+  }
+
+  /// Ends of the commits after the last announced one, while the engine has not begun to read the log.
+  private func commitsSinceLastAnnounced(_ engine: Engine) throws -> [Int] {
+    guard let tail = try LogTail(File(engine.path + "-wal", .read)) else { return [] }
+    let start = engine.from?.salt == tail.header.salt ? engine.from?.frame ?? 0 : 0
+    return try tail.scan(bytes: .max, limit: nil, all: true).map(\.end.frame)
+      .filter { $0 > max(start, lastAnnounced) }
   }
 
   /// Takes note of settings that change what later statements do, and puts the commit hook back.
@@ -21,6 +31,19 @@ extension Mirror {
     guard let settings = try? sessionSettings(connection) else { return }
     log.settings = settings
     armHook()
+  }
+
+  /// Takes note of what the main database's statements may read that a replay does not have.
+  func noteOtherSchemas(_ connection: Connection) {
+    isInternal = true
+    defer { isInternal = false }
+    let temporary = try? connection.rows("SELECT name, type FROM temp.sqlite_schema")
+    let schemas = try? connection.rows("SELECT name, 'database' FROM pragma_database_list WHERE seq > 1")
+    log.otherNames = ((temporary ?? []) + (schemas ?? [])).compactMap { row in
+      guard case .text(let name) = row[0], case .text(let kind) = row[1] else { return nil }
+      return kind == "trigger"
+        ? .init(name: "", kind: "temporary trigger \(name)") : .init(name: name, kind: kind)
+    }
   }
 
   /// The session's settings as `PRAGMA` statements in one line.

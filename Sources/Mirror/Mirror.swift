@@ -106,9 +106,16 @@ package final class Mirror: ConnectionObserver {
   ///
   /// Throws where it is not, having stopped all the same.
   package func stop() throws {
-    let flushed = Result { try flush(seconds: settings.flushTimeout) }
-    detach(isFlushed: (try? flushed.get()) != nil)
-    try flushed.get()
+    do {
+      try flush(seconds: settings.flushTimeout)
+      detach(isFlushed: true)
+    } catch {
+      let status = status()
+      detach(isFlushed: false)
+      guard status.captured > status.mirrored else { throw error }
+      throw MirrorError(
+        .notMirrored, "\(status.captured - status.mirrored) transactions are not mirrored: \(error)")
+    }
   }
 
   /// Lets go of the database.
@@ -263,7 +270,14 @@ package final class Mirror: ConnectionObserver {
       // The transaction was rolled back.
       log.discard()
     }
-    if statement.mayBePragma { didRunPragma(connection) }
+    switch statement.firstLetter {
+    case UInt8(ascii: "P"): didRunPragma(connection)
+    case UInt8(ascii: "C"), UInt8(ascii: "D"), UInt8(ascii: "A"): noteOtherSchemas(connection)
+    case 0:
+      didRunPragma(connection)
+      noteOtherSchemas(connection)
+    default: break
+    }
     finishWriting(engine, connection)
   }
 

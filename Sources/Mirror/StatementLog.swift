@@ -12,12 +12,27 @@ final class StatementLog {
   private let buffer = ByteBuffer()
   /// What statements are told of chance.
   let random = StatementRandom()
-  /// The settings that the replay of the groups handed over so far has.
-  private var loggedSettings = ""
   /// `PRAGMA`s that give a replay the session's settings.
   var settings = ""
 
   var isEmpty: Bool { group.count == 0 }
+
+  /// A table, view or trigger of the session, or an attached database.
+  struct OtherName {
+    /// Empty where any statement may use it.
+    let name: String
+    let kind: String
+  }
+  var otherNames: [OtherName] = []
+
+  /// What a statement may use that a replay does not have; nil where there is nothing.
+  private func otherName(in sql: [UInt8]) -> String? {
+    guard !otherNames.isEmpty else { return nil }
+    let text = String(decoding: sql, as: UTF8.self).lowercased()
+    return otherNames.first { $0.name.isEmpty || text.contains($0.name.lowercased()) }.map {
+      $0.name.isEmpty ? $0.kind : "\($0.kind) \($0.name) of the session"
+    }
+  }
 
   /// Notes a statement that changed something, or may have; `changes` counts the rows, triggers' too.
   func add(_ statement: Statement, changes: Int64, error: ResultCode?) {
@@ -26,8 +41,10 @@ final class StatementLog {
       group.barrier = "a statement is too long to be written out with its parameters"
       return
     }
+    let sql = buffer.bytes
+    if let other = otherName(in: sql) { group.barrier = "a statement uses \(other)" }
     group.append(
-      buffer.bytes, changes: changes, error: error?.primary.rawValue, now: StatementTime.recorded,
+      sql, changes: changes, error: error?.primary.rawValue, now: StatementTime.recorded,
       seed: random.seed)
   }
 
@@ -50,10 +67,7 @@ final class StatementLog {
   /// Hands over the statements of a transaction that committed.
   func commit() -> StatementGroup {
     var done = group
-    if settings != loggedSettings {
-      done.settings = settings
-      loggedSettings = settings
-    }
+    done.settings = settings
     discard()
     return done
   }

@@ -64,7 +64,9 @@ package final class SliceBuilder {
   /// Ends this part of a transaction that goes on in the next part.
   package func endPart(checksum: WALChecksum) { end = checksum }
 
-  /// The object: header, compressed pages, compressed tables, hash of both. The builder is then spent.
+  /// The object: header, compressed pages, compressed tables, hash of both.
+  ///
+  /// The builder is then spent.
   ///
   /// `transactions` is needed for parts, which need not hold a commit.
   package func seal(

@@ -7,8 +7,7 @@ package struct StatementGroup: Sendable {
   /// Each statement as `StatementGroup.append` writes it.
   package private(set) var text: [UInt8] = []
   package private(set) var count = 0
-  /// `PRAGMA` statements that give a replay the settings the statements ran under; empty where they have not
-  /// changed since the group before.
+  /// `PRAGMA` statements that give a replay the settings the statements ran under.
   package var settings: String = ""
   /// Why this transaction cannot be replayed; nil where it can.
   package var barrier: String?
@@ -55,6 +54,8 @@ package struct StatementBatchBuilder: Sendable {
   private var first: UInt64?
   private var last: UInt64 = 0
   private var body: [UInt8] = []
+  /// Settings that a replay from the start of the batch, or from the last barrier, has.
+  private var settings = ""
 
   package init(generation: GenerationID) { self.generation = generation }
 
@@ -68,14 +69,19 @@ package struct StatementBatchBuilder: Sendable {
     last = transaction
     var line = "-- transaction \(transaction) time=\(time) statements=\(group.count)"
     if let end { line += " wal=\(end.salt):\(end.frame)" }
-    if !group.settings.isEmpty { line += " settings=\(group.settings.utf8.count)" }
+    let changesSettings = group.barrier == nil && group.settings != settings
+    if changesSettings { line += " settings=\(group.settings.utf8.count)" }
     if let barrier = group.barrier {
       line += " barrier=" + barrier.map { $0.isNewline ? " " : String($0) }.joined()
     }
     body += line.utf8
     body.append(UInt8(ascii: "\n"))
-    if !group.settings.isEmpty { body += (group.settings + "\n").utf8 }
-    guard group.barrier == nil else { return }
+    guard group.barrier == nil else {
+      settings = ""
+      return
+    }
+    if changesSettings { body += (group.settings + "\n").utf8 }
+    settings = group.settings
     if group.count > 1 { body += "BEGIN;\n".utf8 }
     body += group.text
     if group.count > 1 { body += "COMMIT;\n".utf8 }

@@ -44,6 +44,7 @@ package struct RestorePlan: Sendable {
     for generation in generations.reversed() {
       let contents = try catalog.contents(of: generation)
       guard let first = contents.bases.first else {
+        try refuseLostBase(catalog, contents)
         notices.append("generation \(generation) has no base yet; using the one before")
         continue
       }
@@ -54,10 +55,21 @@ package struct RestorePlan: Sendable {
       }
       return try plan(catalog, contents, target, notices: notices)
     }
+    let wanted = target.transaction.map { "as old as transaction \($0)" } ?? "that could be restored"
     throw RestoreError(
       target.transaction == nil && target.time == nil ? .nothing : .range,
-      "\(catalog.store.url) holds nothing "
-        + (target.transaction.map { "as old as transaction \($0)" } ?? "that could be restored"))
+      ([catalog.store.url + " holds nothing \(wanted)"] + notices).joined(separator: "; "))
+  }
+
+  /// A generation whose slices were acknowledged had a base: then it has been lost.
+  private static func refuseLostBase(_ catalog: ReplicaCatalog, _ contents: GenerationContents) throws {
+    guard let first = contents.slices.map(\.transactions.lowerBound).min(),
+      let last = contents.slices.max(by: { $0.description < $1.description })
+    else { return }
+    guard try catalog.sliceHeader(contents.generation, last).acknowledged > 0 else { return }
+    throw FormatError(
+      ReplicaLayout.base(contents.generation, transaction: first - 1),
+      "it is missing from \(catalog.store.url)")
   }
 
   private static func plan(

@@ -14,7 +14,9 @@ struct SignatureV2 {
     let amazon = headers.map { (name: $0.name.lowercased(), value: $0.value) }
       .filter { $0.name.hasPrefix("x-amz-") }.sorted { $0.name < $1.name }
     let type = headers.first { $0.name.lowercased() == "content-type" }?.value ?? ""
-    let toSign = "\(method)\n\n\(type)\n\n" + amazon.map { "\($0.name):\($0.value)\n" }.joined() + resource
+    let digest = headers.first { $0.name.lowercased() == "content-md5" }?.value ?? ""
+    let toSign =
+      "\(method)\n\(digest)\n\(type)\n\n" + amazon.map { "\($0.name):\($0.value)\n" }.joined() + resource
     let signature = hmacSHA1(key: Array(credentials.secretKey.utf8), message: Array(toSign.utf8))
     return "AWS \(credentials.accessKey):\(base64(signature))"
   }

@@ -90,12 +90,12 @@ package final class Statement {
   /// The corresponding C function is `sqlite3_stmt_readonly`, whose page lists the surprising cases.
   package var isReadOnly: Bool { sqlite3_stmt_readonly(handle) != 0 }
 
-  /// False only for statements that are surely no `PRAGMA`; costs next to nothing.
-  package var mayBePragma: Bool {
-    guard var text = sqlite3_sql(handle) else { return false }
+  /// First letter of the text in upper case; 0 where it begins with something else, such as a comment.
+  package var firstLetter: UInt8 {
+    guard var text = sqlite3_sql(handle) else { return 0 }
     while text.pointee == 0x20 || (text.pointee >= 9 && text.pointee <= 13) { text += 1 }
-    let first = UInt8(bitPattern: text.pointee)
-    return first | 0x20 == UInt8(ascii: "p") || first == UInt8(ascii: "-") || first == UInt8(ascii: "/")
+    let letter = UInt8(bitPattern: text.pointee) & 0xdf
+    return letter >= UInt8(ascii: "A") && letter <= UInt8(ascii: "Z") ? letter : 0
   }
 
   /// 0 for an ordinary statement, 1 for EXPLAIN, 2 for EXPLAIN QUERY PLAN.

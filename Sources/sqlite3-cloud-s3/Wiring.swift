@@ -22,6 +22,8 @@ enum Wiring {
     var terminal: Terminal?
     launch.makeTerminal = { session in
       let made = Terminal(session)
+      // What looks like a URL with credentials in it is not for a file.
+      made.keepInHistory { !$0.contains(UInt8(ascii: "@")) || $0.firstRange(of: Array("://".utf8)) == nil }
       terminal = made
       return made
     }

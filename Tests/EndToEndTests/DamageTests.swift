@@ -110,11 +110,7 @@ import Testing
       let isNamed =
         result.errors.contains(key)
         || damage.harm == .deleted && damage.part == .middleSlice && result.errors.contains("is missing")
-      withKnownIssue("a base that is gone is not named") {
-        #expect(isNamed, about)
-      } when: {
-        damage.harm == .deleted && damage.part == .manifest
-      }
+      #expect(isNamed, about)
     case .earlier, .whole:
       #expect(result.code == 0, about)
       expectSame(try sqlite3(".dump", other.path("old.db")), damage.outcome == .whole ? whole : earlier)

@@ -65,9 +65,7 @@ import Testing
     let all = files.values.map { String(decoding: $0, as: UTF8.self) }.joined()
     #expect(all.contains("remembered"), "no history at all: \(files.keys)")
     #expect(!all.contains(secret))
-    withKnownIssue("lines with keys in a URL are not kept out yet") {
-      #expect(!all.contains("marker-secret"))
-    }
+    #expect(!all.contains("marker-secret"))
     #expect(!terminal.screen.contains(secret))
   }
 }

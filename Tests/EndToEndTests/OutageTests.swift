@@ -78,9 +78,7 @@ import Testing
     try shell.type("INSERT INTO t VALUES(2); INSERT INTO t VALUES(3);\n")
     #expect(try shell.end() == 1)
     #expect(shell.errors.contains("could not connect"), "\(shell.errors)")
-    withKnownIssue("how much is missing is asked when the mirror is gone") {
-      #expect(shell.errors.contains("2 transactions are not mirrored"), "\(shell.errors)")
-    }
+    #expect(shell.errors.contains("2 transactions are not mirrored"), "\(shell.errors)")
 
     try server.start()
     let again = try start()

@@ -74,11 +74,6 @@ import Testing
       INSERT INTO t SELECT x FROM passing;
       INSERT INTO t VALUES(8);\n
       """)
-    try withKnownIssue("a replay has no temporary tables yet") {
-      let rows = try work.restore(source).ask("SELECT a FROM t")
-      #expect(rows == "7\n8\n")
-    } when: {
-      source == "sql"
-    }
+    #expect(try work.restore(source).ask("SELECT a FROM t") == "7\n8\n")
   }
 }

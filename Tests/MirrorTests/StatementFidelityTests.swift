@@ -29,7 +29,8 @@ import Testing
       "INSERT INTO t(a) VALUES(random()), (randomblob(20)), (hex(randomblob(3))), (abs(random() % 10))",
       "CREATE TABLE u AS SELECT * FROM t ORDER BY random()",
       "CREATE TRIGGER r AFTER INSERT ON t BEGIN INSERT INTO u VALUES(random(), 1); END",
-      "INSERT INTO t(a) VALUES(1)", "BEGIN; INSERT INTO t(a) VALUES(random()); INSERT INTO t(a) VALUES(random()); COMMIT",
+      "INSERT INTO t(a) VALUES(1)",
+      "BEGIN; INSERT INTO t(a) VALUES(random()); INSERT INTO t(a) VALUES(random()); COMMIT",
     ])
   }
 

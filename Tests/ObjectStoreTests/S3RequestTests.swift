@@ -40,10 +40,11 @@ import Testing
     #expect(sent["x-amz-security-token"] == Self.token && sent["x-amz-storage-class"] == "STANDARD_IA")
     #expect(
       sent["x-amz-content-sha256"] == "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
+    #expect(sent["content-md5"] == "XUFAKrxLKna5cZ2REBfFkg==")
     #expect(sent["if-none-match"] == "*" && sent["content-length"] == "5")
     #expect(sent["expect"] == nil && sent["transfer-encoding"] == nil)
     let names =
-      "SignedHeaders=host;if-none-match;x-amz-content-sha256;x-amz-date;x-amz-security-token;x-amz-storage-class,"
+      "SignedHeaders=content-md5;host;if-none-match;x-amz-content-sha256;x-amz-date;x-amz-security-token;x-amz-storage-class,"
     #expect(sent["authorization"]?.contains(names) == true)
     #expect(sent["authorization"]?.hasPrefix("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/") == true)
     #expect(store.requestsMade == 1 && store.bytesSent == 5)

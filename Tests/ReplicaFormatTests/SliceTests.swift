@@ -8,7 +8,9 @@ import WALFormat
 
   private func header() throws -> WALHeader {
     var bytes: [UInt8] = []
-    for word in [0x377f_0682, 3_007_000, UInt32(pageSize), 0, 7, 9] as [UInt32] { bytes.appendBigEndian(word) }
+    for word in [0x377f_0682, 3_007_000, UInt32(pageSize), 0, 7, 9] as [UInt32] {
+      bytes.appendBigEndian(word)
+    }
     var sums = WALChecksum.zero
     sums.update(bytes, 0..<24, bigEndian: false)
     bytes.appendBigEndian(sums.first)
@@ -16,7 +18,9 @@ import WALFormat
     return try #require(WALHeader(bytes))
   }
 
-  private func page(_ number: Int) -> [UInt8] { (0..<pageSize).map { UInt8(truncatingIfNeeded: $0 &* number) } }
+  private func page(_ number: Int) -> [UInt8] {
+    (0..<pageSize).map { UInt8(truncatingIfNeeded: $0 &* number) }
+  }
 
   private struct Made {
     let object: [UInt8]
@@ -91,7 +95,9 @@ import WALFormat
   }
 
   @Test func namesSortAsTransactionsDo() throws {
-    let names = [SliceName(1...1), SliceName(2...9), SliceName(10...16), SliceName(17...17, part: 2, parts: 3)]
+    let names = [
+      SliceName(1...1), SliceName(2...9), SliceName(10...16), SliceName(17...17, part: 2, parts: 3),
+    ]
     #expect(names.map(\.description) == names.map(\.description).sorted())
     for name in names { #expect(SliceName(key: "generations/x/wal/\(name)") == name) }
     #expect(SliceName(key: "generations/x/wal/nonsense") == nil)

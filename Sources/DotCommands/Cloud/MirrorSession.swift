@@ -64,10 +64,11 @@ package final class MirrorSession: SessionObserver {
 
   /// Begins to mirror a connection to a URL, in place of what was mirrored.
   func begin(_ url: String, on connection: Connection, newGeneration: Bool) throws {
+    // What works goes on where the new mirror cannot begin.
+    let store = try store(url, for: connection.fileName())
     try stop()
     var settings = settings
     settings.newGeneration = newGeneration
-    let store = try store(url, for: connection.fileName())
     try attach(Mirror(store: store, settings: settings), to: connection)
     told.remove("off")
   }
