@@ -109,7 +109,7 @@ final class Capture {
   /// Ends of the commits in the log that nobody has announced, while the session's connection is writing.
   func unannouncedCommits() throws -> [Int] {
     while try advance(bytes: 64 << 20) { if encoder.isFull { return [] } }
-    if let tail { scanned += try tail.scan(bytes: .max, limit: nil) }
+    if let tail { scanned += try tail.scan(bytes: .max, limit: nil, all: true) }
     return scanned[scannedHead...].map(\.end.frame)
   }
 

@@ -37,7 +37,7 @@ extension Engine {
       if reason != nil { try site.guardian.renew() }
       let logFile = try File(path + "-wal", .read)
       let tail = try LogTail(logFile)
-      var commits = try tail?.scan(bytes: .max, limit: nil) ?? []
+      var commits = try tail?.scan(bytes: .max, limit: nil, all: true) ?? []
       let end = try self.end(of: tail, isFirst: reason == nil)
       let later = commits.filter { $0.end.frame > end }
       commits.removeAll { $0.end.frame > end }
@@ -74,7 +74,7 @@ extension Engine {
       $0.uploaded = start.transaction
       $0.uploadedState = start.state
       $0.uploadedPosition = start.position
-      $0.lastError = nil
+      $0.didReachStore()
       $0.fileStamp = stamp
       $0.wakeWaiters()
     }
@@ -84,7 +84,8 @@ extension Engine {
     let object = Outgoing.Object(name: ReplicaLayout.record(start.generation), bytes: record.bytes)
     baseQueue.async(group: running) {
       self.uploadBase(
-        snapshot, start.generation, record: object, transaction: start.transaction, time: time, state: start.state)
+        snapshot, start.generation, record: object, transaction: start.transaction, time: time,
+        state: start.state)
     }
   }
 

@@ -1,4 +1,5 @@
 import Files
+import ObjectStore
 import ReplicaFormat
 import SQLite
 import Synchronization
@@ -45,8 +46,8 @@ extension Engine {
       status.mirrored = state.mirrored
       status.captured = state.captured
       status.hasBase = state.hasBase
-      status.requests = state.requests
-      status.bytesSent = state.bytesSent
+      status.requests = store.requests
+      status.bytesSent = store.bytesSent
       status.lastError = state.lastError?.message
       let lag = Int(state.captured - state.uploaded)
       status.lagFrames = lag == 0 ? 0 : max(state.framesCaptured - (state.uploadedPosition?.frame ?? 0), lag)

@@ -59,7 +59,6 @@ extension Engine {
       $0.uploadedState = outgoing.state
       $0.uploadedPosition = outgoing.position
       $0.oldest = open
-      $0.lastError = nil
       $0.wakeWaiters()
     }
   }
@@ -89,7 +88,7 @@ extension Engine {
     while !isStopped {
       do throws(ObjectStoreError) {
         try store.put(key, object.bytes, unlessPresent ? .ifAbsent : .always)
-        count(object)
+        state.withLock { $0.didReachStore() }
         return true
       } catch {
         if error.code == .preconditionFailed {
@@ -98,7 +97,7 @@ extension Engine {
               throw MirrorError(
                 .conflict, "another writer has stored \(object.name) in \(store.url); not mirroring any more")
             }
-            count(object)
+            state.withLock { $0.didReachStore() }
             return true
           }
         }
@@ -108,13 +107,6 @@ extension Engine {
       }
     }
     return false
-  }
-
-  private func count(_ object: Outgoing.Object) {
-    state.withLock {
-      $0.requests += 1
-      $0.bytesSent += object.bytes.count
-    }
   }
 
   // MARK: The record

@@ -6,24 +6,26 @@ import Synchronization
 extension Engine {
   /// Waits until everything committed so far is in the store; with `all`, the statements too.
   ///
-  /// Throws after `seconds`, or at once where trying again will not help.
-  func flush(seconds: Double, all: Bool) throws {
+  /// Throws after `seconds`, when interrupted, or at once where trying again will not help.
+  func flush(seconds: Double, all: Bool, isInterrupted: (() -> Bool)? = nil) throws {
     let deadline = Clock.monotonicSeconds + seconds
-    try wait(until: deadline, seconds) { $0.phase == .running }
+    try wait(until: deadline, seconds, isInterrupted) { $0.phase == .running }
     // Where the outbox is full there is more to capture each time something is uploaded.
     while try captureOnce(bytes: 64 << 20) {
       let before = state.withLock { $0.uploaded }
       if capture.withLock({ $0.capture?.encoder.isFull ?? false }) {
-        try wait(until: deadline, seconds) { $0.uploaded != before }
+        try wait(until: deadline, seconds, isInterrupted) { $0.uploaded != before }
       }
     }
     let last = state.withLock { $0.captured }
-    try wait(until: deadline, seconds) {
+    try wait(until: deadline, seconds, isInterrupted) {
       $0.phase == .running && $0.hasBase && $0.uploaded >= last && (!all || $0.batches == 0)
     }
   }
 
-  private func wait(until deadline: Double, _ seconds: Double, _ isDone: (EngineState) -> Bool) throws {
+  private func wait(
+    until deadline: Double, _ seconds: Double, _ isInterrupted: (() -> Bool)?, _ isDone: (EngineState) -> Bool
+  ) throws {
     state.withLock {
       $0.isFlushing += 1
       $0.retries += 1
@@ -43,9 +45,11 @@ extension Engine {
         return false
       }
       if done { return }
-      let left = deadline - Clock.monotonicSeconds
-      guard left > 0, waiter.wait(timeout: .now() + left) == .success else {
-        throw MirrorError(.timeout, "no answer from \(store.url) in \(Int(seconds)) s\(lastErrorText)")
+      while waiter.wait(timeout: .now() + 0.1) != .success {
+        if isInterrupted?() == true { throw MirrorError(.timeout, "interrupted") }
+        guard Clock.monotonicSeconds < deadline else {
+          throw MirrorError(.timeout, "no answer from \(store.url) in \(Int(seconds)) s\(lastErrorText)")
+        }
       }
     }
   }

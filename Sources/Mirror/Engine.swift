@@ -12,7 +12,7 @@ import WALFormat
 /// Started once; `stop` ends it for good.
 final class Engine: Sendable {
   let settings: MirrorSettings
-  let store: any ObjectStore
+  let store: MeteredStore
   let path: String
   let wasEmpty: Bool
   /// Where the log ended when the guard was first held.
@@ -33,7 +33,7 @@ final class Engine: Sendable {
     guardian: sending Guard
   ) {
     self.settings = settings
-    self.store = store
+    self.store = MeteredStore(store)
     self.path = path
     self.wasEmpty = wasEmpty
     self.from = from
@@ -159,8 +159,17 @@ final class Engine: Sendable {
 
   /// Keeps an error of the store for the status and for those who wait.
   func report(_ error: ObjectStoreError) {
+    let now = Clock.monotonicSeconds
     state.withLock {
       $0.lastError = MirrorError(.store, error.description)
+      if let since = $0.failingSince {
+        if !$0.hasToldFailing, now - since > 2 || !error.isTransient {
+          $0.hasToldFailing = true
+          $0.notices.append("mirror: \(error); trying again until it works")
+        }
+      } else {
+        $0.failingSince = now
+      }
       if !error.isTransient {
         $0.permanentFailures += 1
         $0.wakeWaiters()

@@ -25,19 +25,28 @@ struct EngineState {
   var isFlushing = 0
   var isStopped = false
   var lastError: MirrorError?
+  /// When calls of the store began to fail (monotonic seconds), and whether that was told.
+  var failingSince: Double?
+  var hasToldFailing = false
   /// Counts failures that trying again will not mend, so that a waiter can tell a new one.
   var permanentFailures = 0
   /// Raised to have failed calls tried again at once.
   var retries = 0
   var notices: [String] = []
   var waiters: [DispatchSemaphore] = []
-  var requests = 0
-  var bytesSent = 0
   /// Slices of a generation that was given up, still to be uploaded.
   var leftovers: [Outgoing] = []
 
   /// Last transaction that a restore would reach.
   var mirrored: UInt64 { hasBase ? uploaded : 0 }
+
+  /// A call of the store has succeeded.
+  mutating func didReachStore() {
+    lastError = nil
+    failingSince = nil
+    if hasToldFailing { notices.append("mirror: the store answers again") }
+    hasToldFailing = false
+  }
 
   /// Lets everybody who waits look again.
   mutating func wakeWaiters() {

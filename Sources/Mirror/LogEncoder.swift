@@ -96,12 +96,8 @@ final class LogEncoder {
       let partEnd = min((done / perPart + 1) * perPart, total)
       let count = min(partEnd - done, max((256 << 10) / header.frameSize, 1))
       let first = commit.start.frame + done + 1
-      let bytes = try tail.frames(from: first, count: count)
-      guard bytes.count == count * header.frameSize else {
-        throw MirrorError(.hole, "the log was cut while it was being read")
-      }
-      budget -= bytes.count
-      let chunk = FrameChunk(bytes: bytes, first: first, count: count, frameSize: header.frameSize)
+      let chunk = try tail.frames(from: first, count: count)
+      budget -= count * header.frameSize
       if builder == nil {
         let sums = done == 0 ? commit.start.checksum : partStart
         builder = SliceBuilder(
@@ -124,16 +120,17 @@ final class LogEncoder {
     let size = tail.header.pageSize
     guard let at = chunk.pageIndex(ofFrame: number) else { return }
     let isNew = pending?.pages[frame.page] == nil
-    var base: (bytes: [UInt8], index: Int)?
+    var base: PageImage?
     // A page past the end of the database has no image before this transaction.
     if !isNew || frame.page <= state.pages {
-      let image = try images.image(of: frame.page, tail: tail, database: database, chunk: chunk)
-      if isNew { pending?.replaced ^= PageHash.of(frame.page, image.bytes, at: image.index, pageSize: size) }
+      let image = try images.image(of: frame.page, tail: tail, database: database)
+      if isNew { pending?.replaced ^= image.hash }
       if images.mayChain(frame.page, limit: settings.chainLimit) { base = image }
     }
-    pending?.pages[frame.page] = PageHash.of(frame.page, chunk.bytes, at: at, pageSize: size)
-    builder?.add(frame, page: chunk.bytes, at: at, base: base)
+    builder?.add(frame, page: chunk.bytes, at: at, base: base?.bytes)
     images.note(frame.page, frame: number, isDelta: base != nil)
+    base = nil
+    pending?.pages[frame.page] = images.keep(frame.page, chunk.bytes, at: at, pageSize: size)
   }
 
   // MARK: Commits
@@ -167,10 +164,8 @@ final class LogEncoder {
       if page > state.pages { grown += 1 }
     }
     if pages < state.pages {
-      let none = FrameChunk(bytes: [], first: 0, count: 0, frameSize: 0)
       for page in pages + 1...state.pages where pending.pages[page] == nil {
-        let image = try images.image(of: page, tail: tail, database: database, chunk: none)
-        checksum ^= PageHash.of(page, image.bytes, at: image.index, pageSize: size)
+        checksum ^= try images.image(of: page, tail: tail, database: database).hash
       }
     } else {
       let lock = PageHash.lockPage(pageSize: size)

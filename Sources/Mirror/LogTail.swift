@@ -10,6 +10,8 @@ final class LogTail {
   let header: WALHeader
   private var scanner: CommitScanner
   private static let chunk = 1 << 20
+  /// The frames read last, which are likely to be asked for next.
+  private var last = FrameChunk(bytes: [], first: 0, count: 0, frameSize: 1)
 
   /// Nil where the log is absent, empty, or has no valid header yet.
   init?(_ file: File) throws(FilesError) {
@@ -27,10 +29,10 @@ final class LogTail {
     WALHeader(try file.read(at: 0, count: WALHeader.size))?.salt == header.salt
   }
 
-  /// Commits found after those found before, reading about `bytes` bytes at most.
+  /// The next commits after those found before, reading about `bytes` bytes at most.
   ///
-  /// With `limit`, none that ends after that frame.
-  func scan(bytes: Int, limit: Int?) throws(FilesError) -> [LogCommit] {
+  /// With `limit`, none that ends after that frame. Empty at the end of the log.
+  func scan(bytes: Int, limit: Int?, all: Bool = false) throws(FilesError) -> [LogCommit] {
     var found: [LogCommit] = []
     var left = bytes
     while left > 0 {
@@ -41,6 +43,8 @@ final class LogTail {
       let chunk = try file.read(at: Int(header.offset(ofFrame: from + 1)), count: frames * header.frameSize)
       guard chunk.count >= header.frameSize else { break }
       let (commits, ended) = scanner.scan(chunk, count: chunk.count)
+      last = FrameChunk(
+        bytes: chunk, first: from + 1, count: chunk.count / header.frameSize, frameSize: header.frameSize)
       found += commits
       left -= chunk.count
       if ended {
@@ -48,17 +52,28 @@ final class LogTail {
         scanner.rewindToCommit()
         break
       }
+      if !all, !found.isEmpty { break }
     }
     return found
   }
 
-  /// Bytes of so many frames from frame `first`.
-  func frames(from first: Int, count: Int) throws(FilesError) -> [UInt8] {
-    try file.read(at: Int(header.offset(ofFrame: first)), count: count * header.frameSize)
+  /// So many frames from frame `first` on; throws where the log is shorter.
+  func frames(from first: Int, count: Int) throws -> FrameChunk {
+    if first >= last.first, first + count <= last.first + last.count { return last }
+    let bytes = try file.read(at: Int(header.offset(ofFrame: first)), count: count * header.frameSize)
+    guard bytes.count == count * header.frameSize else {
+      throw MirrorError(.hole, "the log was cut while it was being read")
+    }
+    return FrameChunk(bytes: bytes, first: first, count: count, frameSize: header.frameSize)
   }
 
-  /// The page that a frame holds.
-  func page(ofFrame frame: Int) throws(FilesError) -> [UInt8] {
-    try file.read(at: Int(header.offset(ofFrame: frame)) + WALFrame.headerSize, count: header.pageSize)
+  /// The page that a frame holds; throws where the log is shorter.
+  func page(ofFrame frame: Int) throws -> [UInt8] {
+    let bytes = try file.read(
+      at: Int(header.offset(ofFrame: frame)) + WALFrame.headerSize, count: header.pageSize)
+    guard bytes.count == header.pageSize else {
+      throw MirrorError(.hole, "the log was cut while it was being read")
+    }
+    return bytes
   }
 }

@@ -43,7 +43,7 @@ extension Mirror {
   /// In `sync` a statement has only succeeded once the store has it.
   func waitForCommit(_ engine: Engine) {
     do {
-      try engine.flush(seconds: settings.flushTimeout, all: false)
+      try engine.flush(seconds: settings.flushTimeout, all: false, isInterrupted: isInterrupted)
     } catch {
       failures.append("committed locally, not mirrored: \(error)")
     }
@@ -64,15 +64,15 @@ extension Mirror {
 
   /// The log has grown far although some of it is still on its way: what is captured is safe in memory.
   ///
-  /// A crash before it is uploaded costs a new base at the next start, and loses nothing; so the log may grow as
-  /// long as the database.
+  /// A crash before it is uploaded costs a new base at the next start, and loses nothing; so the log may grow with
+  /// the database.
   func checkpointUnderLoad(_ engine: Engine, _ connection: Connection) {
     guard lastAnnounced >= lastCheckpoint + settings.checkpointFrames || lastAnnounced < lastCheckpoint else {
       return
     }
     let mayStart = engine.state.withLock {
       $0.phase == .running && $0.hasBase && lastAnnounced - $0.framesCaptured < 2 * settings.checkpointFrames
-        && lastAnnounced * $0.pageSize > min(max($0.databaseBytes, 8 << 20), settings.logLimit)
+        && lastAnnounced * $0.pageSize > min(max($0.databaseBytes / 4, 4 << 20), settings.logLimit)
     }
     guard mayStart else { return }
     checkpoint(engine, connection)

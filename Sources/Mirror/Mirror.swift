@@ -11,6 +11,8 @@ import Synchronization
 /// that `PRAGMA page_size` and the like still work. Everything that takes time happens on the engine's threads.
 package final class Mirror: ConnectionObserver {
   package let store: any ObjectStore
+  /// Asked while waiting for the store: true ends the wait.
+  package var isInterrupted: (() -> Bool)?
   package private(set) var settings: MirrorSettings
   private(set) weak var connection: Connection?
   private var engine: Engine?
@@ -85,11 +87,13 @@ package final class Mirror: ConnectionObserver {
       try guardian.renew()
       // Everything after this place is captured commit by commit.
       let tail = try LogTail(File(path + "-wal", .read))
-      _ = try tail?.scan(bytes: .max, limit: nil)
+      _ = try tail?.scan(bytes: .max, limit: nil, all: true)
       let engine = Engine(
         settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position,
         guardian: guardian)
       self.engine = engine
+      StatementTime.install()
+      try log.random.install(on: connection)
       log.settings = try sessionSettings(connection)
       armHook()
       engine.start()
@@ -138,7 +142,7 @@ package final class Mirror: ConnectionObserver {
   /// Waits until everything committed is in the store.
   package func flush(seconds: Double) throws {
     guard let engine else { return }
-    try engine.flush(seconds: seconds, all: true)
+    try engine.flush(seconds: seconds, all: true, isInterrupted: isInterrupted)
   }
 
   /// Writes a new base now and waits for it.
@@ -175,7 +179,7 @@ package final class Mirror: ConnectionObserver {
     var status = engine?.status() ?? MirrorStatus()
     status.url = store.url
     status.durability = settings.durability
-    if engine == nil, isWaitingForContent { status.phase = .starting }
+    if engine == nil, isWaitingForContent { status.phase = .waiting }
     return status
   }
 
@@ -216,6 +220,10 @@ package final class Mirror: ConnectionObserver {
       }
     }
     guard let engine else { return }
+    if current.isEmpty {
+      StatementTime.record()
+      log.random.begin()
+    }
     current.append((statement, connection.totalChanges))
     if mayCommit {
       if writing == 0, connection.isInAutocommit { checkpointIfDue(engine, connection) }

@@ -3,6 +3,8 @@ package import ReplicaFormat
 /// How a mirror stands at one moment.
 package struct MirrorStatus: Sendable {
   package enum Phase: String, Sendable {
+    /// For the database to be opened, or to have content.
+    case waiting
     /// Finding out whether the database continues the replica.
     case starting
     case running

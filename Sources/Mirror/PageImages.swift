@@ -1,4 +1,6 @@
+import Bytes
 import Files
+import ReplicaFormat
 import SQLite
 import WALFormat
 
@@ -11,6 +13,9 @@ struct PageImages {
   }
 
   private var places: [UInt32: Place] = [:]
+  /// Newest images with their hashes, of pages written not long ago.
+  private var recent: [UInt32: PageImage] = [:]
+  private static let recentBytes = 8 << 20
 
   /// Newest frame of each page in the log.
   var frames: [UInt32: Int] { places.mapValues { Int($0.frame) } }
@@ -32,18 +37,45 @@ struct PageImages {
   /// Whether the page may be stored as a difference once more.
   func mayChain(_ page: UInt32, limit: Int) -> Bool { (places[page]?.chain ?? 0) < limit }
 
-  /// The newest image of a page; `chunk` holds frames from `chunkFirst` on, which spares reading them again.
-  func image(
-    of page: UInt32, tail: LogTail, database: DatabaseFile, chunk: FrameChunk
-  ) throws -> (bytes: [UInt8], index: Int) {
+  /// The newest image of a page.
+  func image(of page: UInt32, tail: LogTail, database: DatabaseFile) throws -> PageImage {
+    if let image = recent[page] { return image }
     let size = tail.header.pageSize
-    guard let place = places[page] else {
-      return (try database.read(at: Int64(page - 1) * Int64(size), count: size), 0)
+    let bytes: [UInt8]
+    if let place = places[page] {
+      bytes = try tail.page(ofFrame: Int(place.frame))
+    } else {
+      bytes = try database.read(at: Int64(page - 1) * Int64(size), count: size)
     }
-    if let at = chunk.pageIndex(ofFrame: Int(place.frame)) { return (chunk.bytes, at) }
-    let bytes = try tail.page(ofFrame: Int(place.frame))
-    guard bytes.count == size else { throw MirrorError(.hole, "the log was cut while it was being read") }
-    return (bytes, 0)
+    return PageImage(bytes: bytes, hash: PageHash.of(page, bytes, at: 0, pageSize: size))
+  }
+
+  /// Keeps the image of a page that stands at `index` of `bytes`; returns its hash.
+  mutating func keep(_ page: UInt32, _ bytes: [UInt8], at index: Int, pageSize: Int) -> Hash128 {
+    let hash = PageHash.of(page, bytes, at: index, pageSize: pageSize)
+    if recent[page] == nil {
+      if (recent.count + 1) * pageSize > Self.recentBytes { recent.removeAll(keepingCapacity: true) }
+      recent[page] = PageImage(bytes: Array(bytes[index..<index + pageSize]), hash: hash)
+    } else {
+      recent[page]?.replace(bytes, at: index, hash: hash)
+    }
+    return hash
+  }
+}
+
+/// A page at some moment, with its hash.
+struct PageImage {
+  private(set) var bytes: [UInt8]
+  private(set) var hash: Hash128
+
+  init(bytes: [UInt8], hash: Hash128) {
+    self.bytes = bytes
+    self.hash = hash
+  }
+
+  mutating func replace(_ other: [UInt8], at index: Int, hash: Hash128) {
+    Kernels.copy(into: &bytes, at: 0, from: other, at: index, count: bytes.count)
+    self.hash = hash
   }
 }
 

@@ -10,6 +10,8 @@ final class StatementLog {
   private var group = StatementGroup()
   private var savepoints: [(name: String, mark: StatementGroup.Mark)] = []
   private let buffer = ByteBuffer()
+  /// What statements are told of chance.
+  let random = StatementRandom()
   /// The settings that the replay of the groups handed over so far has.
   private var loggedSettings = ""
   /// `PRAGMA`s that give a replay the session's settings.
@@ -24,7 +26,9 @@ final class StatementLog {
       group.barrier = "a statement is too long to be written out with its parameters"
       return
     }
-    group.append(buffer.bytes, changes: changes, error: error?.primary.rawValue)
+    group.append(
+      buffer.bytes, changes: changes, error: error?.primary.rawValue, now: StatementTime.recorded,
+      seed: random.seed)
   }
 
   /// Follows savepoints, so that what `ROLLBACK TO` undoes is forgotten.

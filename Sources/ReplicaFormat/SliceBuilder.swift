@@ -44,14 +44,14 @@ package final class SliceBuilder {
 
   /// Adds the frame whose page stands at `index` of `bytes`; with `base`, as its difference from that image.
   package func add(
-    _ frame: WALFrame, page bytes: [UInt8], at index: Int, base: (bytes: [UInt8], index: Int)?
+    _ frame: WALFrame, page bytes: [UInt8], at index: Int, base: [UInt8]?
   ) {
     frames.appendLittleEndian(frame.page)
     encodings.append((base == nil ? Encoding.full : .delta).rawValue)
     let size = walHeader.pageSize
     guard let base else { return pages.append(bytes, index..<index + size) }
     Kernels.copy(into: &page, at: 0, from: bytes, at: index, count: size)
-    Kernels.xor(into: &page, at: 0, from: base.bytes, at: base.index, count: size)
+    Kernels.xor(into: &page, at: 0, from: base, at: 0, count: size)
     pages.append(page, 0..<size)
   }
 
@@ -68,7 +68,8 @@ package final class SliceBuilder {
   ///
   /// `transactions` is needed for parts, which need not hold a commit.
   package func seal(
-    transactions: ClosedRange<UInt64>? = nil, part: Int = 1, parts: Int = 1, acknowledged: UInt64, created: Int64
+    transactions: ClosedRange<UInt64>? = nil, part: Int = 1, parts: Int = 1, acknowledged: UInt64,
+    created: Int64
   ) -> (name: SliceName, bytes: [UInt8]) {
     let pages = pages.finish()
     let tables = Zstandard.compress(tables)

@@ -18,10 +18,17 @@ package struct StatementGroup: Sendable {
   /// Adds a statement with what it did.
   ///
   /// `error` is SQLite's primary result code where it failed.
-  package mutating func append(_ sql: [UInt8], changes: Int64, error: Int32?) {
+  ///
+  /// `now` (milliseconds of the Julian day) and `seed` are what it was told of time and chance; nil where it did
+  /// not ask.
+  package mutating func append(
+    _ sql: [UInt8], changes: Int64, error: Int32?, now: Int64? = nil, seed: UInt64? = nil
+  ) {
     count += 1
     text += "-- statement bytes=\(sql.count) changes=\(changes)".utf8
     if let error { text += " error=\(error)".utf8 }
+    if let now { text += " now=\(now)".utf8 }
+    if let seed { text += " seed=\(seed)".utf8 }
     text.append(UInt8(ascii: "\n"))
     text += sql
     // A statement may end in a comment, which a semicolon on the same line would become part of.

@@ -8,6 +8,9 @@ package struct StatementScript: Sendable {
     package let changes: Int64
     /// SQLite's primary result code where the statement failed.
     package let error: Int32?
+    /// What it was told of the time, milliseconds of the Julian day, and the seed of its random numbers.
+    package let now: Int64?
+    package let seed: UInt64?
   }
 
   package struct Transaction: Sendable {
@@ -71,7 +74,9 @@ package struct StatementScript: Sendable {
         _ = try lines.next()
         if sql.last != UInt8(ascii: ";") { _ = try lines.next() }
         statements.append(
-          Statement(sql: sql, changes: changes, error: fields["error"].flatMap { Int32($0) }))
+          Statement(
+            sql: sql, changes: changes, error: fields["error"].flatMap { Int32($0) },
+            now: fields["now"].flatMap { Int64($0) }, seed: fields["seed"].flatMap { UInt64($0) }))
       }
       if count > 1 { _ = try lines.next() }
     }

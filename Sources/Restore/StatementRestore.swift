@@ -75,6 +75,10 @@ struct StatementRestore {
     } catch {
       throw RestoreError(.database, "open the restored database: \(error.message)")
     }
+    StatementTime.install()
+    defer { StatementTime.give(nil) }
+    let random = StatementRandom()
+    try random.install(on: connection)
     let fetcher = ObjectFetcher(catalog, scripts)
     fetching: while let (name, bytes) = try fetcher.take() {
       for transaction in try StatementScript(bytes, object: name).transactions
@@ -85,25 +89,32 @@ struct StatementRestore {
         guard transaction.number == outcome.transaction + 1 else {
           throw FormatError(name, "transaction \(outcome.transaction + 1) is missing")
         }
-        try replay(transaction, on: connection)
+        try replay(transaction, on: connection, random)
         outcome.transaction = transaction.number
         outcome.time = transaction.time
         outcome.statements += transaction.statements.count
       }
     }
-    // As it was: in WAL mode, with everything in the one file.
-    try connection.execute("PRAGMA journal_mode=WAL; PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
+    // As it was: in WAL mode, with everything in the one file, which closing sees to. Virtual tables may keep the
+    // connection that replayed from doing so.
+    let last = try Connection(path, .readWrite)
+    try last.execute("PRAGMA journal_mode=WAL")
+    last.close()
     for suffix in ["-wal", "-shm", "-journal"] { try Folder.remove(path + suffix) }
   }
 
-  private func replay(_ transaction: StatementScript.Transaction, on connection: Connection) throws {
+  private func replay(
+    _ transaction: StatementScript.Transaction, on connection: Connection, _ random: StatementRandom
+  ) throws {
     if !transaction.settings.isEmpty { try connection.execute(transaction.settings) }
     let isMany = transaction.statements.count > 1
     if isMany { try connection.execute("BEGIN") }
     for (index, logged) in transaction.statements.enumerated() {
       let before = connection.totalChanges
       var failure: SQLiteError?
+      StatementTime.give(logged.now)
+      random.begin(seed: logged.seed)
       do throws(SQLiteError) {
         if let statement = try connection.prepare(logged.sql + [0]).statement { try statement.run() }
       } catch {

@@ -17,6 +17,7 @@ enum Wiring {
     let mirror = MirrorSession { try Environment.makeStore($0, environment) }
     Environment.configure(mirror, environment)
     session.add(mirror)
+    mirror.isInterrupted = { InterruptSignal.wasRaised }
     let launch = Launch(session: session, extraOptions: Environment.options(mirror))
     var terminal: Terminal?
     launch.makeTerminal = { session in

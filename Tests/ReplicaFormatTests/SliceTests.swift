@@ -37,7 +37,7 @@ import WALFormat
       var whole = [UInt8](repeating: 0, count: 24) + bytes
       frame.write(at: 0, in: &whole, of: header, continuing: &sums)
       frames.append(whole)
-      builder.add(frame, page: bytes, at: 0, base: base.map { ($0, 0) })
+      builder.add(frame, page: bytes, at: 0, base: base)
     }
     add(WALFrame(page: 1, databaseSize: 0), page(3), base: nil)
     add(WALFrame(page: 2, databaseSize: 2), page(5), base: nil)

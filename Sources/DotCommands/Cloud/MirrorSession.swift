@@ -24,6 +24,8 @@ package final class MirrorSession: SessionObserver {
   private var firstPath: String?
   private var told: Set<String> = []
   private var complaints: [String] = []
+  /// Whether Ctrl-C was typed.
+  package var isInterrupted: (() -> Bool)?
 
   package init(makeStore: @escaping (ReplicaURL) throws -> any ObjectStore) { self.makeStore = makeStore }
 
@@ -40,6 +42,26 @@ package final class MirrorSession: SessionObserver {
     }
   }
 
+  /// How the mirror stands; before the database is opened, how it will.
+  func status(of path: String?) -> MirrorStatus {
+    if let mirror { return mirror.status() }
+    var status = MirrorStatus()
+    status.lastError = configurationError
+    guard case .off = configuration else {
+      status.phase = .waiting
+      status.durability = settings.durability
+      status.url = (try? store(nil, for: path).url) ?? ""
+      return status
+    }
+    return status
+  }
+
+  /// Whether a mirror is configured and its database not open yet.
+  func isWaiting(for session: Session) -> Bool {
+    if case .off = configuration { return false }
+    return mirror == nil && configurationError == nil && session.database.openConnection == nil
+  }
+
   /// Begins to mirror a connection to a URL, in place of what was mirrored.
   func begin(_ url: String, on connection: Connection, newGeneration: Bool) throws {
     try stop()
@@ -54,6 +76,7 @@ package final class MirrorSession: SessionObserver {
     try mirror.attach(to: connection)
     self.mirror = mirror
     self.connection = connection
+    mirror.isInterrupted = isInterrupted
   }
 
   /// Ends the mirror once everything is uploaded.

@@ -1,0 +1,170 @@
+"""Benchmarks: each figure is a ratio of runs that take turns in one process. Prints a table; checks every result."""
+
+import argparse, os, shutil, statistics, subprocess, sys, tempfile, time, http.client
+from servers import Proxy, Seaweed, signed, KEY, SECRET
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--binary", required=True)
+parser.add_argument("--weed", required=True)
+parser.add_argument("--rounds", type=int, default=5)
+parser.add_argument("--only", default="")
+options = parser.parse_args()
+binary = os.path.abspath(options.binary)
+rows = []
+
+
+def row(figure, ours, other, ratio, target, holds):
+    rows.append((figure, ours, other, ratio, target, holds))
+    print(f"{figure}: {ours} | {other} | {ratio} | {target} | {holds}", flush=True)
+
+
+def spread(values, unit="s", scale=1.0):
+    values = [value * scale for value in values]
+    return f"{statistics.median(values):.3f} {unit} ({min(values):.3f}-{max(values):.3f})"
+
+
+def wanted(name):
+    return not options.only or name in options.only.split(",")
+
+
+def run(arguments, script, folder, environment=None):
+    start = time.perf_counter()
+    done = subprocess.run(arguments, input=script, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=environment or clean())
+    took = time.perf_counter() - start
+    if done.returncode != 0:
+        sys.exit(f"{arguments} failed: {done.stderr.decode()[:500]}")
+    return took, done.stdout
+
+
+def clean():
+    return {name: value for name, value in os.environ.items() if not name.startswith(("S3_", "AWS_"))}
+
+
+def dump(folder, name="a.db"):
+    return subprocess.run(["sqlite3", name, ".dump"], cwd=folder, stdout=subprocess.PIPE, check=True).stdout
+
+
+def inserts(count, head="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"):
+    lines = [head, "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, b INT); CREATE INDEX i ON t(b);"]
+    lines += [f"INSERT INTO t(a,b) VALUES('row number {n} of the table',{n * 7919 % 100003});" for n in range(count)]
+    return "\n".join(lines).encode()
+
+
+def bench_startup():
+    ours, theirs = [], []
+    for _ in range(100):
+        with tempfile.TemporaryDirectory() as folder:
+            theirs.append(run(["sqlite3", ":memory:"], b"", folder)[0])
+            ours.append(run([binary, ":memory:"], b"", folder)[0])
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    row("start-up, empty script", spread(ours, "ms", 1e3), "sqlite3 " + spread(theirs, "ms", 1e3), f"{ratio:.2f}",
+        "<= 2.0", ratio <= 2.0)
+
+
+def bench_inserts():
+    script = inserts(20000)
+    off, on = [], []
+    for _ in range(options.rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            off.append(run([binary, "a.db"], script, folder)[0])
+            expected = dump(folder)
+        with tempfile.TemporaryDirectory() as folder:
+            on.append(run([binary, "-mirror", f"file://{folder}/replica", "a.db"], script, folder)[0])
+            run([binary, "-mirror", "off", "r.db", f".restore wal --from file://{folder}/replica"], b"", folder)
+            if dump(folder, "r.db") != expected:
+                sys.exit("the restored database differs")
+    ratio = statistics.median(on) / statistics.median(off)
+    row("20k autocommit INSERTs, mirror on (with the flush at the end)", spread(on), "off " + spread(off),
+        f"{ratio:.2f}", "<= 1.2", ratio <= 1.2)
+
+
+def raw_puts(port, count=100):
+    times = []
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    for number in range(count):
+        start = time.perf_counter()
+        status, _ = signed(port, "PUT", f"/bench/raw/{number}", os.urandom(500), connection)
+        times.append(time.perf_counter() - start)
+        assert status == 200
+    return times
+
+
+def bench_latency(weed, delay):
+    proxy = Proxy(weed.port, delay)
+    raw = raw_puts(proxy.port)
+    environment = clean() | {
+        "S3_HOSTNAME": f"http://127.0.0.1:{proxy.port}", "S3_BUCKET": "bench", "S3_PREFIX": f"lag-{delay}",
+        "S3_ACCESS_KEY_ID": KEY, "S3_SECRET_ACCESS_KEY": SECRET, "S3_SYNC_INTERVAL": "0"}
+    with tempfile.TemporaryDirectory() as folder:
+        shell = subprocess.Popen([binary, "a.db"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 env=environment)
+
+        def say(line):
+            shell.stdin.write(line + b"\n")
+            shell.stdin.flush()
+            return shell.stdout.readline()
+
+        say(b"CREATE TABLE t(a); SELECT 1;")
+        say(b".mirror sync\nSELECT 1;")
+        lags = []
+        for number in range(60):
+            before = len(proxy.slices)
+            say(b"INSERT INTO t VALUES(%d); SELECT 1;" % number)
+            committed = time.perf_counter()
+            while len(proxy.slices) == before:
+                time.sleep(0.0002)
+            lags.append(max(proxy.slices[before] - committed, 0))
+            time.sleep(0.02)
+        shell.stdin.close()
+        shell.wait()
+    proxy.close()
+    ratio = statistics.median(lags) / statistics.median(raw)
+    name = f"commit to retrievable, after quiet, store at {int(delay * 1000)} ms"
+    row(name, spread(lags, "ms", 1e3), "one raw PUT " + spread(raw, "ms", 1e3), f"{ratio:.2f}", "<= 1.5", ratio <= 1.5)
+
+
+def bench_restore():
+    with tempfile.TemporaryDirectory() as folder:
+        run([binary, "a.db"], b"CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT, c REAL);\n"
+            b"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<2000000)\n"
+            b"INSERT INTO t SELECT i, 'row '||i||' '||hex(i*7919), i*0.37 FROM n;", folder)
+        size = os.path.getsize(f"{folder}/a.db")
+        run([binary, "-mirror", f"file://{folder}/replica", "a.db"], b"UPDATE t SET c=0 WHERE a%1000=0;\n.mirror sync\n",
+            folder)
+        restores, copies = [], []
+        for _ in range(options.rounds):
+            if os.path.exists(f"{folder}/r.db"):
+                os.remove(f"{folder}/r.db")
+            start = time.perf_counter()
+            shutil.copyfile(f"{folder}/a.db", f"{folder}/c.db")
+            with open(f"{folder}/c.db") as file:
+                os.fsync(file.fileno())
+            copies.append(time.perf_counter() - start)
+            restores.append(run([binary, "-mirror", "off", "r.db", f".restore wal --from file://{folder}/replica"], b"",
+                                folder)[0])
+        with open(f"{folder}/a.db", "rb") as one, open(f"{folder}/r.db", "rb") as two:
+            if one.read() != two.read():
+                sys.exit("the restored file differs")
+        median = statistics.median(restores)
+        row(f".restore wal of {size / 1e6:.0f} MB", f"{spread(restores)}, {size / 1e6 / median:.0f} MB/s",
+            "copy with fsync " + spread(copies), f"{median / statistics.median(copies):.2f}", "-", "-")
+
+
+if wanted("startup"):
+    bench_startup()
+if wanted("inserts"):
+    bench_inserts()
+if wanted("latency"):
+    weed = Seaweed(options.weed)
+    try:
+        bench_latency(weed, 0.0)
+        bench_latency(weed, 0.05)
+    finally:
+        weed.close()
+if wanted("restore"):
+    bench_restore()
+print()
+header = ("figure", "ours", "beside it", "ratio", "target", "holds")
+for line in [header] + rows:
+    print("| " + " | ".join(str(field) for field in line) + " |")

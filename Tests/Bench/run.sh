@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Builds the release binary, makes the test servers' environment, and runs the benchmarks.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+bash Tests/Servers/setup-venv.sh
+swift build -c release --static-swift-stdlib --product sqlite3-cloud-s3
+venv="${SQLITE3_CLOUD_S3_TEST_VENV:-$PWD/.venv-tests}"
+exec python3 Tests/Bench/bench.py --binary .build/release/sqlite3-cloud-s3 --weed "$venv/bin/weed" "$@"
