@@ -6,11 +6,8 @@ import Testing
 @Suite(.serialized, .enabled(if: Servers.areInstalled)) struct RoundTripTests {
   private static let stores: [Replica.Kind] = [.seaweed, .rclone]
 
-  @Test(arguments: stores, ["wal", "sql"]) func bringsBackWhatAScriptMade(
-    _ kind: Replica.Kind, source: String
-  )
-    throws
-  {
+  @Test(arguments: stores, ["wal", "sql"])
+  func bringsBackWhatAScriptMade(_ kind: Replica.Kind, source: String) throws {
     let reference = try TemporaryFolder()
     try reference.write(RichScript.csv, to: "people.csv")
     let expected = try ShellHarness.run(
@@ -75,5 +72,21 @@ import Testing
       INSERT INTO t VALUES(8);\n
       """)
     #expect(try work.restore(source).ask("SELECT a FROM t") == "7\n8\n")
+  }
+
+  @Test func replaysUnderTheSessionsSettingsFromALaterBaseOn() throws {
+    let work = try Workplace(.directory)
+    try work.succeed(
+      """
+      CREATE TABLE parent(id INTEGER PRIMARY KEY); CREATE TABLE child(of REFERENCES parent ON DELETE CASCADE);
+      PRAGMA foreign_keys=ON;
+      INSERT INTO parent VALUES(1),(2); INSERT INTO child VALUES(1),(2);
+      .mirror snapshot
+      DELETE FROM parent WHERE id = 1;\n
+      """)
+    withKnownIssue("settings logged before a base or a barrier are not set after it") {
+      let rows = try work.restore("sql").ask("SELECT of FROM child")
+      #expect(rows == "2\n")
+    }
   }
 }

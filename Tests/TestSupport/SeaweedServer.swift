@@ -35,8 +35,7 @@ package final class SeaweedServer: Sendable {
       return [
         Servers.program("weed"), "server", "-dir=\(folder)/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
         "-master.port=\(ports[0])", "-volume.port=\(ports[1])", "-filer", "-filer.port=\(ports[2])", "-s3",
-        "-s3.port=\(ports[3])", "-s3.port.iceberg=0", "-s3.port.lance=0",
-        "-s3.config=\(folder)/s3.json", "-master.volumeSizeLimitMB=256",
+        "-s3.port=\(ports[3])", "-s3.config=\(folder)/s3.json", "-master.volumeSizeLimitMB=256",
         "-volume.max=100",
         // These have ports that never vary, so a second server could not start.
         "-s3.port.iceberg=0", "-s3.port.lance=0",
