@@ -27,3 +27,27 @@ extension Array where Element == UInt8 {
     return withUnsafeBytes { $0.loadUnaligned(fromByteOffset: index, as: Number.self) }
   }
 }
+
+extension Array where Element == UInt8 {
+  /// Appends a number in decimal.
+  package mutating func append(decimal value: Int64) {
+    if value < 0 { append(UInt8(ascii: "-")) }
+    append(decimal: value.magnitude)
+  }
+
+  /// Appends a number in decimal.
+  package mutating func append(decimal value: UInt64) {
+    let start = count
+    var rest = value
+    repeat {
+      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+      rest /= 10
+    } while rest > 0
+    self[start...].reverse()
+  }
+
+  /// Appends all bytes of a buffer.
+  package mutating func append(_ buffer: ByteBuffer) {
+    buffer.withUnsafeBytes { append(contentsOf: $0) }
+  }
+}

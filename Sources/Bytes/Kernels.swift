@@ -103,3 +103,20 @@ package enum Kernels {
     return false
   }
 }
+
+extension Kernels {
+  /// Where a text first stands within a range of an array.
+  package static func find(_ text: StaticString, in bytes: [UInt8], _ range: Range<Int>) -> Int? {
+    precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
+    let count = text.utf8CodeUnitCount
+    guard count <= range.count else { return nil }
+    return bytes.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress else { return nil }
+      for at in range.lowerBound...range.upperBound - count
+      where memcmp(base + at, text.utf8Start, count) == 0 {
+        return at
+      }
+      return nil
+    }
+  }
+}

@@ -43,16 +43,13 @@ extension Engine {
   /// Reads runs of pages one after the other and uploads up to four at once; nil where the mirror was stopped.
   private func uploadParts(of snapshot: Snapshot) throws -> [BaseManifest.Part]? {
     let known = try knownParts()
-    let uploads = DispatchQueue(label: "mirror.base.parts", attributes: .concurrent)
-    let slots = DispatchSemaphore(value: 4)
+    let uploads = TransferPool("mirror.base", threads: 4)
     let group = DispatchGroup()
     let parts = Mutex<[BaseManifest.Part]>([])
     let failure = Mutex<(any Error)?>(nil)
     try snapshot.forEachRun(pages: max(settings.partBytes / snapshot.pageSize, 1)) { first, bytes in
       guard !isStopped, failure.withLock({ $0 == nil }) else { return }
-      slots.wait()
-      uploads.async(group: group) {
-        defer { slots.signal() }
+      uploads.run(in: group) {
         do {
           let digest = hex(sha256(bytes))
           let name = ReplicaLayout.part(digest)

@@ -26,9 +26,9 @@ final class StatementLog {
   var otherNames: [OtherName] = []
 
   /// What a statement may use that a replay does not have; nil where there is nothing.
-  private func otherName(in sql: [UInt8]) -> String? {
+  private func otherName(in sql: ByteBuffer) -> String? {
     guard !otherNames.isEmpty else { return nil }
-    let text = String(decoding: sql, as: UTF8.self).lowercased()
+    let text = sql.string.lowercased()
     return otherNames.first { $0.name.isEmpty || text.contains($0.name.lowercased()) }.map {
       $0.name.isEmpty ? $0.kind : "\($0.kind) \($0.name) of the session"
     }
@@ -41,10 +41,9 @@ final class StatementLog {
       group.barrier = "a statement is too long to be written out with its parameters"
       return
     }
-    let sql = buffer.bytes
-    if let other = otherName(in: sql) { group.barrier = "a statement uses \(other)" }
+    if let other = otherName(in: buffer) { group.barrier = "a statement uses \(other)" }
     group.append(
-      sql, changes: changes, error: error?.primary.rawValue, now: StatementTime.recorded,
+      buffer, changes: changes, error: error?.primary.rawValue, now: StatementTime.recorded,
       seed: random.seed)
   }
 

@@ -1,4 +1,4 @@
-internal import Bytes
+package import Bytes
 internal import Compression
 package import WALFormat
 
@@ -21,17 +21,27 @@ package struct StatementGroup: Sendable {
   /// `now` (milliseconds of the Julian day) and `seed` are what it was told of time and chance; nil where it did
   /// not ask.
   package mutating func append(
-    _ sql: [UInt8], changes: Int64, error: Int32?, now: Int64? = nil, seed: UInt64? = nil
+    _ sql: ByteBuffer, changes: Int64, error: Int32?, now: Int64? = nil, seed: UInt64? = nil
   ) {
     count += 1
-    text += "-- statement bytes=\(sql.count) changes=\(changes)".utf8
-    if let error { text += " error=\(error)".utf8 }
-    if let now { text += " now=\(now)".utf8 }
-    if let seed { text += " seed=\(seed)".utf8 }
+    field("-- statement bytes=", Int64(sql.count))
+    field(" changes=", changes)
+    if let error { field(" error=", Int64(error)) }
+    if let now { field(" now=", now) }
+    if let seed {
+      text += " seed=".utf8
+      text.append(decimal: seed)
+    }
     text.append(UInt8(ascii: "\n"))
-    text += sql
+    text.append(sql)
     // A statement may end in a comment, which a semicolon on the same line would become part of.
-    text += sql.last == UInt8(ascii: ";") ? "\n".utf8 : "\n;\n".utf8
+    if text.last != UInt8(ascii: ";") { text += "\n;".utf8 }
+    text.append(UInt8(ascii: "\n"))
+  }
+
+  private mutating func field(_ name: String, _ value: Int64) {
+    text += name.utf8
+    text.append(decimal: value)
   }
 
   /// A place to return to when a savepoint is rolled back.

@@ -1,10 +1,11 @@
 internal import Bytes
 internal import Compression
 
-/// A batch of statements, checked and taken apart.
+/// A batch of statements, checked; `next` takes it apart.
 package struct StatementScript: Sendable {
+  /// A statement: where its text stands in the script, and what it did.
   package struct Statement: Sendable {
-    package let sql: [UInt8]
+    package let sql: Range<Int>
     package let changes: Int64
     /// SQLite's primary result code where the statement failed.
     package let error: Int32?
@@ -19,11 +20,13 @@ package struct StatementScript: Sendable {
     package let time: Int64
     package let settings: String
     package let barrier: String?
-    package let statements: [Statement]
+    package let statementCount: Int
   }
 
   package let generation: GenerationID
-  package let transactions: [Transaction]
+  private var lines: ScriptLines
+  private var statementsLeft = 0
+  private var closesTransaction = false
 
   /// Largest script that is believed.
   static let limit = 4 << 30
@@ -35,86 +38,79 @@ package struct StatementScript: Sendable {
     } catch {
       throw FormatError(object, error.cause)
     }
-    var lines = ScriptLines(script, object: object)
+    lines = ScriptLines(script, object: object)
     try lines.checkEnd()
-    guard try lines.next() == "-- sqlite3-cloud-s3 statements 1" else {
+    guard lines.text(try lines.next()) == "-- sqlite3-cloud-s3 statements 1" else {
       throw FormatError(object, "not a statement batch, or from a newer version of this program")
     }
-    guard let generation = GenerationID(try lines.next().dropFirst("-- generation ".count)) else {
+    guard let generation = GenerationID(lines.text(try lines.next()).dropFirst("-- generation ".count)) else {
       throw FormatError(object, "no generation")
     }
     self.generation = generation
     _ = try lines.next()
-    var transactions: [Transaction] = []
-    while !lines.isAtEnd { transactions.append(try Self.transaction(&lines)) }
-    self.transactions = transactions
   }
 
-  private static func transaction(_ lines: inout ScriptLines) throws(FormatError) -> Transaction {
-    let line = try lines.next()
-    let fields = Fields(line, after: "-- transaction ")
-    guard let number = fields.first.flatMap({ UInt64($0) }), let time = fields["time"].flatMap({ Int64($0) }),
-      let count = fields["statements"].flatMap({ Int($0) })
+  /// The script's text, in which statements stand.
+  package var script: [UInt8] { lines.script }
+
+  /// The next transaction; statements of the one before that were not taken are skipped.
+  ///
+  /// Nil at the end.
+  package mutating func nextTransaction() throws(FormatError) -> Transaction? {
+    while try nextStatement() != nil {}
+    guard !lines.isAtEnd else { return nil }
+    let line = lines.text(try lines.next())
+    let head = line.firstRange(of: " barrier=")
+    let fields = line[..<(head?.lowerBound ?? line.endIndex)].split(separator: " ")
+    func field(_ name: String) -> Substring? {
+      fields.first { $0.hasPrefix(name + "=") }?.dropFirst(name.count + 1)
+    }
+    guard fields.count >= 5, fields[0] == "--", fields[1] == "transaction", let number = UInt64(fields[2]),
+      let time = field("time").flatMap({ Int64($0) }), let count = field("statements").flatMap({ Int($0) })
     else { throw lines.wrong(line) }
     var settings = ""
-    if let size = fields["settings"].flatMap({ Int($0) }) {
-      settings = String(decoding: try lines.take(size), as: UTF8.self)
+    if let size = field("settings").flatMap({ Int($0) }) {
+      settings = lines.text(try lines.take(size))
       _ = try lines.next()
     }
-    var statements: [Statement] = []
-    if fields.barrier == nil {
-      if count > 1 { _ = try lines.next() }
-      for _ in 0..<count {
-        let line = try lines.next()
-        let fields = Fields(line, after: "-- statement ")
-        guard let size = fields["bytes"].flatMap({ Int($0) }),
-          let changes = fields["changes"].flatMap({ Int64($0) })
-        else { throw lines.wrong(line) }
-        let sql = try lines.take(size)
-        _ = try lines.next()
-        if sql.last != UInt8(ascii: ";") { _ = try lines.next() }
-        statements.append(
-          Statement(
-            sql: sql, changes: changes, error: fields["error"].flatMap { Int32($0) },
-            now: fields["now"].flatMap { Int64($0) }, seed: fields["seed"].flatMap { UInt64($0) }))
-      }
-      if count > 1 { _ = try lines.next() }
-    }
+    let barrier = head.map { String(line[$0.upperBound...]) }
+    statementsLeft = barrier == nil ? count : 0
+    closesTransaction = statementsLeft > 1
+    if closesTransaction { _ = try lines.next() }
     return Transaction(
-      number: number, time: time, settings: settings, barrier: fields.barrier, statements: statements)
-  }
-}
-
-/// `name=value` fields of a comment line; `barrier=` takes the rest of the line.
-private struct Fields {
-  let first: Substring?
-  let barrier: String?
-  private let fields: [Substring]
-
-  init(_ line: String, after prefix: String) {
-    guard line.hasPrefix(prefix) else {
-      (first, barrier, fields) = (nil, nil, [])
-      return
-    }
-    var rest = line.dropFirst(prefix.count)
-    if let found = rest.firstRange(of: " barrier=") {
-      barrier = String(rest[found.upperBound...])
-      rest = rest[..<found.lowerBound]
-    } else {
-      barrier = nil
-    }
-    fields = rest.split(separator: " ")
-    first = fields.first
+      number: number, time: time, settings: settings, barrier: barrier, statementCount: statementsLeft)
   }
 
-  subscript(name: String) -> Substring? {
-    fields.first { $0.hasPrefix(name + "=") }?.dropFirst(name.count + 1)
+  /// The next statement of the present transaction; nil after the last.
+  package mutating func nextStatement() throws(FormatError) -> Statement? {
+    guard statementsLeft > 0 else {
+      if closesTransaction {
+        closesTransaction = false
+        _ = try lines.next()
+      }
+      return nil
+    }
+    statementsLeft -= 1
+    let line = try lines.next()
+    guard let size = lines.number(" bytes=", in: line), let changes = lines.number(" changes=", in: line)
+    else {
+      throw lines.wrong(lines.text(line))
+    }
+    let sql = try lines.take(Int(clamping: size))
+    // The line break, and a semicolon of its own where the text has none.
+    _ = try lines.next()
+    if sql.isEmpty || script[sql.upperBound - 1] != UInt8(ascii: ";") { _ = try lines.next() }
+    return Statement(
+      sql: sql, changes: Int64(bitPattern: changes),
+      error: lines.number(" error=", in: line).map { Int32(truncatingIfNeeded: $0) },
+      now: lines.number(" now=", in: line).map { Int64(bitPattern: $0) },
+      seed: lines.number(" seed=", in: line))
   }
 }
 
 /// Reads a script line by line, or so many bytes at a time.
 private struct ScriptLines {
-  private let script: [UInt8]
+  let script: [UInt8]
   private let object: String
   private var at = 0
   private var end: Int
@@ -127,6 +123,8 @@ private struct ScriptLines {
 
   var isAtEnd: Bool { at >= end }
 
+  func text(_ range: Range<Int>) -> String { String(decoding: script[range], as: UTF8.self) }
+
   func wrong(_ line: String) -> FormatError {
     FormatError(object, "does not understand \"\(line.prefix(60))\"")
   }
@@ -138,23 +136,39 @@ private struct ScriptLines {
       throw FormatError(object, "cut short")
     }
     end = script.count - length
-    let last = String(decoding: script[end...], as: UTF8.self)
-    guard last == "-- end \(Hash128(script, 0..<end))\n" else {
+    guard text(end..<script.count) == "-- end \(Hash128(script, 0..<end))\n" else {
       throw FormatError(object, "its checksum does not match its content")
     }
   }
 
-  mutating func next() throws(FormatError) -> String {
-    guard at < end, let newline = script[at..<end].firstIndex(of: UInt8(ascii: "\n")) else {
-      throw FormatError(object, "cut short")
-    }
+  /// Where the next line stands, without its line break.
+  mutating func next() throws(FormatError) -> Range<Int> {
+    var newline = at
+    while newline < end, script[newline] != UInt8(ascii: "\n") { newline += 1 }
+    guard newline < end else { throw FormatError(object, "cut short") }
     defer { at = newline + 1 }
-    return String(decoding: script[at..<newline], as: UTF8.self)
+    return at..<newline
   }
 
-  mutating func take(_ count: Int) throws(FormatError) -> [UInt8] {
-    guard count >= 0, at + count <= end else { throw FormatError(object, "cut short") }
+  mutating func take(_ count: Int) throws(FormatError) -> Range<Int> {
+    guard count >= 0, count <= end - at else { throw FormatError(object, "cut short") }
     defer { at += count }
-    return Array(script[at..<at + count])
+    return at..<at + count
+  }
+
+  /// The decimal number after `name` in a line, which may be negative (then as its two's complement).
+  func number(_ name: StaticString, in line: Range<Int>) -> UInt64? {
+    guard var index = Kernels.find(name, in: script, line) else { return nil }
+    index += name.utf8CodeUnitCount
+    let isNegative = index < line.upperBound && script[index] == UInt8(ascii: "-")
+    if isNegative { index += 1 }
+    let start = index
+    var value: UInt64 = 0
+    while index < line.upperBound, script[index] >= UInt8(ascii: "0"), script[index] <= UInt8(ascii: "9") {
+      value = value &* 10 &+ UInt64(script[index] - UInt8(ascii: "0"))
+      index += 1
+    }
+    guard index > start else { return nil }
+    return isNegative ? 0 &- value : value
   }
 }

@@ -8,7 +8,7 @@ import Synchronization
 final class ObjectFetcher: Sendable {
   private let catalog: ReplicaCatalog
   private let names: [String]
-  private let queue = DispatchQueue(label: "restore.fetch", attributes: .concurrent)
+  private let pool: TransferPool
   private let arrived: [DispatchSemaphore]
   private let results: Mutex<[Int: Result<[UInt8], any Error>]> = Mutex([:])
   private struct Progress {
@@ -20,6 +20,7 @@ final class ObjectFetcher: Sendable {
   init(_ catalog: ReplicaCatalog, _ names: [String], ahead: Int = 8) {
     self.catalog = catalog
     self.names = names
+    pool = TransferPool("restore.fetch", threads: ahead)
     arrived = names.map { _ in DispatchSemaphore(value: 0) }
     for _ in 0..<min(ahead, names.count) { startOne() }
   }
@@ -31,7 +32,7 @@ final class ObjectFetcher: Sendable {
       return progress.started
     }
     guard let index else { return }
-    queue.async {
+    pool.run {
       let result = Result { try retrying { try self.catalog.read(self.names[index]) } }
       self.results.withLock { $0[index] = result }
       self.arrived[index].signal()

@@ -52,9 +52,11 @@ struct StatementRestore {
     let names = batches.map { ReplicaLayout.statements(plan.generation, $0) }
     let fetcher = ObjectFetcher(catalog, names)
     while let (name, bytes) = try fetcher.take() {
-      for transaction in try StatementScript(bytes, object: name).transactions
-      where transaction.number > start && transaction.number <= plan.transaction {
-        guard let barrier = transaction.barrier else { continue }
+      var script = try StatementScript(bytes, object: name)
+      while let transaction = try script.nextTransaction() {
+        guard transaction.number > start, transaction.number <= plan.transaction,
+          let barrier = transaction.barrier
+        else { continue }
         start = transaction.number
         reason = barrier
       }
@@ -81,18 +83,19 @@ struct StatementRestore {
     try random.install(on: connection)
     let fetcher = ObjectFetcher(catalog, scripts)
     fetching: while let (name, bytes) = try fetcher.take() {
-      for transaction in try StatementScript(bytes, object: name).transactions
-      where transaction.number > start {
+      var script = try StatementScript(bytes, object: name)
+      while let transaction = try script.nextTransaction() {
+        guard transaction.number > start else { continue }
         guard transaction.number <= plan.transaction, transaction.time <= target.time ?? .max else {
           break fetching
         }
         guard transaction.number == outcome.transaction + 1 else {
           throw FormatError(name, "transaction \(outcome.transaction + 1) is missing")
         }
-        try replay(transaction, on: connection, random)
+        try replay(transaction, of: &script, on: connection, random)
         outcome.transaction = transaction.number
         outcome.time = transaction.time
-        outcome.statements += transaction.statements.count
+        outcome.statements += transaction.statementCount
       }
     }
     connection.close()
@@ -105,18 +108,25 @@ struct StatementRestore {
   }
 
   private func replay(
-    _ transaction: StatementScript.Transaction, on connection: Connection, _ random: StatementRandom
+    _ transaction: StatementScript.Transaction, of script: inout StatementScript, on connection: Connection,
+    _ random: StatementRandom
   ) throws {
     if !transaction.settings.isEmpty { try connection.execute(transaction.settings) }
-    let isMany = transaction.statements.count > 1
+    let isMany = transaction.statementCount > 1
     if isMany { try connection.execute("BEGIN") }
-    for (index, logged) in transaction.statements.enumerated() {
+    var number = 0
+    let text = ByteBuffer()
+    while let logged = try script.nextStatement() {
+      number += 1
       let before = connection.totalChanges
       var failure: SQLiteError?
       StatementTime.give(logged.now)
       random.begin(seed: logged.seed)
+      text.removeAll()
+      text.append(script.script[logged.sql])
+      text.append(0)
       do throws(SQLiteError) {
-        if let statement = try connection.prepare(logged.sql + [0]).statement { try statement.run() }
+        if let statement = try connection.prepare(text, from: 0).statement { try statement.run() }
       } catch {
         failure = error
       }
@@ -124,7 +134,7 @@ struct StatementRestore {
       guard failure?.code.primary.rawValue == logged.error, changes == logged.changes else {
         throw RestoreError(
           .diverged,
-          "replay transaction \(transaction.number), statement \(index + 1): it changed \(changes) rows"
+          "replay transaction \(transaction.number), statement \(number): it changed \(changes) rows"
             + (failure.map { " and failed (\($0.message))" } ?? "")
             + ", but when it was logged \(logged.changes)"
             + (logged.error.map { " and failed (\(ResultCode(rawValue: $0).meaning))" } ?? "")

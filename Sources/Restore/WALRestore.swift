@@ -46,17 +46,11 @@ struct WALRestore {
     let total = manifest.parts.reduce(0) { $0 + $1.compressedSize }
     let done = Mutex(0)
     let failure = Mutex<(any Error)?>(nil)
-    let queue = DispatchQueue(label: "restore.base", attributes: .concurrent)
+    let pool = TransferPool("restore.base", threads: 6)
     let group = DispatchGroup()
-    let slots = DispatchSemaphore(value: 6)
     for part in manifest.parts {
-      slots.wait()
-      guard failure.withLock({ $0 == nil }) else {
-        slots.signal()
-        break
-      }
-      queue.async(group: group) {
-        defer { slots.signal() }
+      guard failure.withLock({ $0 == nil }) else { break }
+      pool.run(in: group) {
         do {
           let pages = try retrying { try self.pages(of: part, pageSize: pageSize) }
           try file.write(pages, at: Int(part.firstPage - 1) * pageSize)

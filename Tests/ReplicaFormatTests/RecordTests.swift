@@ -51,37 +51,61 @@ import WALFormat
     #expect(GenerationID("00000003-abc") == nil)
   }
 
+  private func buffer(_ text: String) -> ByteBuffer {
+    let buffer = ByteBuffer()
+    buffer.append(text)
+    return buffer
+  }
+
   @Test func readsTheStatementsThatItWrote() throws {
     var builder = StatementBatchBuilder(generation: generation)
     var first = StatementGroup()
     first.settings = "PRAGMA foreign_keys=1;"
-    first.append(Array("INSERT INTO t VALUES('\n-- transaction 9\n')".utf8), changes: 1, error: nil)
+    first.append(buffer("INSERT INTO t VALUES('\n-- transaction 9\n')"), changes: 1, error: nil)
     builder.add(first, transaction: 4, time: 10, end: nil)
     var second = StatementGroup()
-    second.append(Array("UPDATE t SET a=1; -- a comment".utf8), changes: 2, error: nil)
+    second.append(buffer("UPDATE t SET a=1; -- a comment"), changes: 2, error: nil)
     let mark = second.mark
-    second.append(Array("undone;".utf8), changes: 2, error: nil)
+    second.append(buffer("undone;"), changes: 2, error: nil)
     second.rewind(to: mark)
-    second.append(Array("INSERT OR FAIL …;".utf8), changes: 3, error: 19)
+    second.append(buffer("INSERT OR FAIL …;"), changes: -3, error: 19)
     builder.add(second, transaction: 5, time: 11, end: nil)
     builder.add(StatementGroup(barrier: "somebody\nelse"), transaction: 6, time: 12, end: nil)
     let (range, bytes) = try #require(builder.seal())
     #expect(range == 4...6)
-    let script = try StatementScript(bytes, object: "s")
-    #expect(script.transactions.map(\.number) == [4, 5, 6])
-    #expect(script.transactions[0].settings == "PRAGMA foreign_keys=1;")
+    let read = try Self.read(bytes)
+    #expect(read.transactions.map(\.number) == [4, 5, 6])
+    #expect(read.transactions[0].settings == "PRAGMA foreign_keys=1;")
     #expect(
-      script.transactions[0].statements.map { String(decoding: $0.sql, as: UTF8.self) }
-        == ["INSERT INTO t VALUES('\n-- transaction 9\n')"])
-    #expect(script.transactions[1].statements.map(\.changes) == [2, 3])
-    #expect(script.transactions[1].statements.map(\.error) == [nil, 19])
-    #expect(script.transactions[2].barrier == "somebody else")
+      read.statements == [
+        ["INSERT INTO t VALUES('\n-- transaction 9\n') 1 nil"],
+        ["UPDATE t SET a=1; -- a comment 2 nil", "INSERT OR FAIL …; -3 Optional(19)"], [],
+      ])
+    #expect(read.transactions[2].barrier == "somebody else")
     for at in bytes.indices {
       var damaged = bytes
       damaged[at] ^= 4
-      let other = try? StatementScript(damaged, object: "s")
       // Some bits of a zstd frame mean nothing; then the content is the same.
-      #expect(other == nil || other?.transactions.count == 3, "byte \(at)")
+      let other = try? Self.read(damaged)
+      #expect(other == nil || other?.statements == read.statements, "byte \(at)")
     }
+  }
+
+  private static func read(
+    _ bytes: [UInt8]
+  ) throws -> (transactions: [StatementScript.Transaction], statements: [[String]]) {
+    var script = try StatementScript(bytes, object: "s")
+    var transactions: [StatementScript.Transaction] = []
+    var statements: [[String]] = []
+    while let transaction = try script.nextTransaction() {
+      transactions.append(transaction)
+      statements.append([])
+      while let found = try script.nextStatement() {
+        let sql = String(decoding: script.script[found.sql], as: UTF8.self)
+        statements[statements.count - 1].append(
+          "\(sql) \(found.changes) \(String(describing: found.error))")
+      }
+    }
+    return (transactions, statements)
   }
 }

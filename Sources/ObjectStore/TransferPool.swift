@@ -1,0 +1,29 @@
+package import Dispatch
+internal import Synchronization
+
+/// A fixed number of threads for the blocking calls of a store.
+///
+/// Each is a serial queue of its own: Dispatch gives a concurrent queue no more threads than there are cores while
+/// they wait for the network.
+package final class TransferPool: Sendable {
+  private let queues: [DispatchQueue]
+  private let free: Mutex<[Int]>
+  private let slots: DispatchSemaphore
+
+  package init(_ label: String, threads: Int) {
+    queues = (0..<threads).map { DispatchQueue(label: "\(label).\($0)") }
+    free = Mutex(Array(0..<threads))
+    slots = DispatchSemaphore(value: threads)
+  }
+
+  /// Runs `body` on a free thread; waits until there is one.
+  package func run(in group: DispatchGroup? = nil, _ body: @escaping @Sendable () -> Void) {
+    slots.wait()
+    let index = free.withLock { $0.removeLast() }
+    queues[index].async(group: group) {
+      body()
+      self.free.withLock { $0.append(index) }
+      self.slots.signal()
+    }
+  }
+}
