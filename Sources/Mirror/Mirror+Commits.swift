@@ -85,6 +85,20 @@ extension Mirror {
     checkpoint(engine, connection)
   }
 
+  /// Tells once, until the log is short again, that it has grown past what was set.
+  func warnOfLongLog(_ engine: Engine) {
+    let bytes = lastAnnounced * engine.state.withLock { $0.pageSize }
+    guard bytes > settings.logWarning else {
+      hasWarnedOfLog = false
+      return
+    }
+    guard !hasWarnedOfLog else { return }
+    hasWarnedOfLog = true
+    tell(
+      "mirror: the log of \(engine.path) has grown to \(bytes >> 20) MB: the store does not keep up\(engine.lastErrorText)"
+    )
+  }
+
   /// The log has grown far although some of it is still on its way: what is captured is safe in memory.
   ///
   /// A crash before it is uploaded costs a new base at the next start, and loses nothing; so the log may grow with

@@ -29,6 +29,7 @@ package final class Mirror: ConnectionObserver {
   var lastAnnounced = 0
   private var lastSettled = 0
   var lastCheckpoint = 0
+  var hasWarnedOfLog = false
   private var notices: [String] = []
   /// Errors that a statement met because it could not be mirrored in time.
   var failures: [String] = []
@@ -164,6 +165,8 @@ package final class Mirror: ConnectionObserver {
   /// Whether a database is being mirrored, or will be once it has content.
   package var isOn: Bool { engine.map { !$0.isStopped } ?? isWaitingForContent }
 
+  func tell(_ notice: String) { notices.append(notice) }
+
   /// What is to be told at the next prompt, once.
   package func takeNotices() -> [String] {
     if let engine {
@@ -298,5 +301,6 @@ package final class Mirror: ConnectionObserver {
     engine.captureSignal.raise()
     if settings.durability == .sync { waitForCommit(engine) }
     checkpointUnderLoad(engine, connection)
+    warnOfLongLog(engine)
   }
 }

@@ -17,6 +17,8 @@ package struct MirrorSettings: Sendable {
   package var checkpointFrames = 1000
   /// Bytes of log after which it is checkpointed although some of it is still on its way.
   package var logLimit = 64 << 20
+  /// Bytes of log past which it is told, once, that the store does not keep up.
+  package var logWarning = 1 << 30
   /// Bytes of pages in one slice object.
   package var sliceBytes = 16 << 20
   /// Bytes of slices that wait in memory; past that the log itself is the buffer.

@@ -49,6 +49,12 @@ enum Environment {
         session.settings.durability = try durability(word, of: "S3_DURABILITY")
       }
       if let seconds = try number("S3_SYNC_INTERVAL", environment) { session.settings.syncInterval = seconds }
+      if let text = environment["S3_WAL_LIMIT"], !text.isEmpty {
+        guard let bytes = Int(text), bytes > 0 else {
+          throw CommandLineError("S3_WAL_LIMIT is a number of bytes, not \"\(text)\"")
+        }
+        session.settings.logWarning = bytes
+      }
       if let seconds = try number("S3_FLUSH_TIMEOUT", environment) { session.settings.flushTimeout = seconds }
     } catch {
       session.configurationError = "\(error)"

@@ -95,6 +95,20 @@ import Testing
     try fixture.close()
   }
 
+  @Test func warnsOfALogThatGrows() throws {
+    let store = FaultyStore(MemoryStore())
+    let fixture = try MirrorFixture(store)
+    fixture.settings.logWarning = 50_000
+    store.isDown = true
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a)")
+    for number in 0..<30 { try fixture.run("INSERT INTO t VALUES(\(number))") }
+    let told = fixture.mirror?.takeNotices() ?? []
+    #expect(told.filter { $0.contains("has grown to") }.count == 1)
+    store.isDown = false
+    try fixture.close()
+  }
+
   @Test func doesNotMirrorWhatCannotBe() throws {
     let memory = try Connection(":memory:")
     let mirror = Mirror(store: MemoryStore(), settings: MirrorSettings())
