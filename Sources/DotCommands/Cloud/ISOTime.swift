@@ -1,7 +1,7 @@
 /// Moments as ISO 8601 writes them, in UTC (https://www.rfc-editor.org/rfc/rfc3339).
-enum ISOTime {
+package enum ISOTime {
   /// `2026-11-22T19:00:00.123456Z` of microseconds since 1970.
-  static func text(_ microseconds: Int64) -> String {
+  package static func text(_ microseconds: Int64) -> String {
     let (seconds, fraction) = floorDivide(microseconds, 1_000_000)
     let (days, time) = floorDivide(seconds, 86_400)
     let (year, month, day) = date(ofDay: days)
@@ -17,7 +17,7 @@ enum ISOTime {
   /// and `Z` or `+HH:MM`.
   ///
   /// Nil where it is something else; without a zone it is UTC.
-  static func parse(_ text: String) -> Int64? {
+  package static func parse(_ text: String) -> Int64? {
     var rest = Substring(text)
     func number(_ width: Int) -> Int64? {
       let digits = rest.prefix(width)

@@ -1,0 +1,55 @@
+import DotCommands
+import Testing
+
+@Suite struct ISOTimeTests {
+  @Test(
+    arguments: [
+      (0, "1970-01-01T00:00:00.000000Z"), (951_782_400_000_000, "2000-02-29T00:00:00.000000Z"),
+      (1_795_376_611_190_598, "2026-11-22T19:43:31.190598Z"), (-1, "1969-12-31T23:59:59.999999Z"),
+      (4_107_542_400_000_000, "2100-03-01T00:00:00.000000Z"),
+    ] as [(Int64, String)]) func writesAndReads(_ microseconds: Int64, _ text: String)
+  {
+    #expect(ISOTime.text(microseconds) == text)
+    #expect(ISOTime.parse(text) == microseconds)
+  }
+
+  @Test(
+    arguments: [
+      ("2026-11-22", 1_795_305_600_000_000), ("2026-11-22T19:43Z", 1_795_376_580_000_000),
+      ("2026-11-22 19:43:31", 1_795_376_611_000_000), ("2026-11-22T21:43:31.5+02:00", 1_795_376_611_500_000),
+      ("2026-11-22T14:43:31-0500", 1_795_376_611_000_000),
+    ] as [(String, Int64)]) func readsOtherForms(_ text: String, _ microseconds: Int64)
+  {
+    #expect(ISOTime.parse(text) == microseconds)
+  }
+
+  @Test(arguments: [
+    "", "now", "2026", "2026-13-01", "2026-02-30", "2026-11-22T25:00", "2026-11-22T10:00:00 or so",
+    "26-11-22",
+    "2026-11-22T", "2026-11-22T10", "2026-11-22T10:00+1",
+  ]) func refuses(_ text: String) {
+    #expect(ISOTime.parse(text) == nil)
+  }
+}
+
+@Suite struct ReplicaURLTests {
+  @Test func readsBothKinds() throws {
+    #expect(try ReplicaURL("s3://bucket/a/b/") == .s3(bucket: "bucket", prefix: "a/b"))
+    #expect(try ReplicaURL("file:///var/replica") == .file("/var/replica"))
+  }
+
+  @Test func isNamedForTheDatabaseWhereItHasNoPrefix() throws {
+    #expect(
+      try ReplicaURL("s3://bucket").named(for: "/data/my db.db")
+        == .s3(bucket: "bucket", prefix: "my~20db.db"))
+    #expect(try ReplicaURL("s3://bucket/p").named(for: "/data/a.db") == .s3(bucket: "bucket", prefix: "p"))
+  }
+
+  @Test(arguments: [
+    "", "nonsense", "s3://", "file://relative", "http://host/bucket", "s3://key:secret@bucket/p",
+  ])
+  func refuses(_ text: String) {
+    let error = #expect(throws: ReplicaURLError.self) { try ReplicaURL(text) }
+    #expect(error?.description.contains("secret@") != true)
+  }
+}
