@@ -1,6 +1,7 @@
 """Benchmarks: each figure is a ratio of runs that take turns in one process. Prints a table; checks every result."""
 
 import argparse, os, shutil, statistics, subprocess, sys, tempfile, time, http.client
+from shell import bench_shell
 from servers import Proxy, Seaweed, signed, KEY, SECRET
 
 parser = argparse.ArgumentParser()
@@ -171,6 +172,8 @@ def bench_restore():
 
 if wanted("startup"):
     bench_startup()
+if wanted("shell"):
+    bench_shell(binary, options.rounds, row)
 if wanted("inserts"):
     bench_inserts()
 if wanted("latency"):
