@@ -33,6 +33,12 @@ let exportsCurlBoundary: [LinkerSetting] = [
   ])
 ]
 
+// Nothing else need be found in the program: a static Swift library would have it export 3000 symbols, which Swift's
+// start searches one by one.
+let exportsNothing: [LinkerSetting] = [
+  .unsafeFlags(["-Xlinker", "--no-export-dynamic"], .when(configuration: .release))
+]
+
 func unsafeTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
@@ -109,7 +115,7 @@ let package = Package(
         "Shell", "DotCommands", "Mirror", "Restore", "ObjectStore", "S3ObjectStore",
         "DirectoryObjectStore", "LineReader", "SQLite", "Files", "Bytes",
       ],
-      swiftSettings: safe, linkerSettings: exportsCurlBoundary),
+      swiftSettings: safe, linkerSettings: exportsNothing + exportsCurlBoundary),
 
     // tests
     .target(

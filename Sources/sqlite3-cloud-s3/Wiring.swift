@@ -13,9 +13,8 @@ enum Wiring {
     let session = Session(programName: arguments.first ?? "sqlite3-cloud-s3", commands: commands)
     ErrorLog.install()
     connectInterrupts(session)
-    let environment = Environment.read()
-    let mirror = MirrorSession { try Environment.makeStore($0, environment) }
-    Environment.configure(mirror, environment)
+    let mirror = MirrorSession { try Environment.makeStore($0) }
+    Environment.configure(mirror)
     session.add(mirror)
     let launch = Launch(session: session, extraOptions: Environment.options(mirror))
     var terminal: Terminal?
