@@ -66,6 +66,7 @@ let package = Package(
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
     .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
+    .target(name: "CSQLiteFiles", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(name: "CS3", linkerSettings: [.linkedLibrary("dl")] + exportsCurlBoundary),
 
     // 1: one outside thing each, or pure values
@@ -73,7 +74,7 @@ let package = Package(
     unsafeTarget("Files", ["Bytes"]),
     unsafeTarget("Compression", ["CZstd"]),
     unsafeTarget("Digest", ["CNettle"]),
-    unsafeTarget("SQLite", ["CSQLite", "Bytes"]),
+    unsafeTarget("SQLite", ["CSQLite", "CSQLiteFiles", "Bytes"]),
     unsafeTarget("LineReader", ["CReadline"]),
     safeTarget("WALFormat", ["Bytes"]),
     safeTarget("ObjectStore", []),

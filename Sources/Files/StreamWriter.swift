@@ -41,6 +41,10 @@ package final class StreamWriter {
     return text.withUTF8 { write(UnsafeRawBufferPointer($0)) }
   }
 
+  /// Writes all bytes.
+  @discardableResult
+  package func write(_ bytes: [UInt8]) -> Bool { bytes.withUnsafeBytes { write($0) } }
+
   private func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var at = 0
     while at < bytes.count {

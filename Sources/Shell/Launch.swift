@@ -43,6 +43,7 @@ package final class Launch {
   private func start(_ arguments: [String]) throws -> Int32 {
     session.input.isInteractive = ProcessEnvironment.isTerminal(0)
     try read(arguments, early: true)
+    LibraryOptions.registerAppendedFiles()
     session.database.name = databaseName ?? ":memory:"
     if let databaseName, ProcessEnvironment.exists(databaseName) { _ = try session.connection }
     try runInitFile()

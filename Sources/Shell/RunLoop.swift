@@ -29,7 +29,10 @@ struct RunLoop {
     session.input.depth += 1
     let outerLine = session.input.lineNumber
     session.input.lineNumber = 0
+    let outerSource = session.input.source
+    session.input.source = source
     defer {
+      session.input.source = outerSource
       session.input.depth -= 1
       session.input.lineNumber = outerLine
     }
