@@ -84,8 +84,7 @@ extension Engine {
     let object = Outgoing.Object(name: ReplicaLayout.record(start.generation), bytes: record.bytes)
     baseQueue.async(group: running) {
       self.uploadBase(
-        snapshot, start.generation, record: object, transaction: start.transaction, time: time,
-        state: start.state)
+        snapshot, start.generation, record: object, transaction: start.transaction, time: time, state: start.state)
     }
   }
 

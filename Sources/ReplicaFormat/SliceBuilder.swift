@@ -68,8 +68,7 @@ package final class SliceBuilder {
   ///
   /// `transactions` is needed for parts, which need not hold a commit.
   package func seal(
-    transactions: ClosedRange<UInt64>? = nil, part: Int = 1, parts: Int = 1, acknowledged: UInt64,
-    created: Int64
+    transactions: ClosedRange<UInt64>? = nil, part: Int = 1, parts: Int = 1, acknowledged: UInt64, created: Int64
   ) -> (name: SliceName, bytes: [UInt8]) {
     let pages = pages.finish()
     let tables = Zstandard.compress(tables)

@@ -7,7 +7,7 @@ internal import Shell
 /// Puts the parts together.
 enum Wiring {
   static func run() -> Int32 {
-    ProcessEnvironment.ignoreBrokenPipes()
+    ProcessEnvironment.catchBrokenPipes()
     let arguments = ProcessEnvironment.arguments
     let commands = CommandTable(AllCommands.commands, extras: AllCommands.extras)
     let session = Session(programName: arguments.first ?? "sqlite3-cloud-s3", commands: commands)
@@ -25,6 +25,7 @@ enum Wiring {
     }
     let code = launch.run(Array(arguments.dropFirst()))
     terminal?.saveHistory()
+    if session.output.isCutOff { ProcessEnvironment.dieOfBrokenPipe() }
     return code
   }
 

@@ -22,7 +22,7 @@ struct LintCommand: DotCommand {
       } else if word.utf8.count > 1, Self.isStart(word, of: "-groupbyparent") {
         isByParent = true
       } else {
-        complaint = "Usage: \(words.name) fkey-indexes ?-verbose? ?-groupbyparent?"
+        complaint = "Usage: \(words.name) \(first) ?-verbose? ?-groupbyparent?"
         return
       }
     }
