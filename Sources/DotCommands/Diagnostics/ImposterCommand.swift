@@ -24,7 +24,7 @@ struct ImposterCommand: DotCommand {
       return
     }
     let name = SQLText.literal(index)
-    let root = try connection.rows(
+    let root = try? connection.rows(
       "SELECT rootpage, 0 FROM sqlite_schema WHERE name=\(name) AND type='index' UNION ALL "
         + "SELECT rootpage, 1 FROM sqlite_schema WHERE name=\(name) AND type='table'"
         + " AND sql LIKE '%without%rowid%'"
