@@ -39,6 +39,7 @@ package final class StreamWriter {
   /// Writes all bytes of a text.
   @discardableResult
   package func write(_ text: String) -> Bool {
+    if text.holdsStandIns { return write(text.preservedBytes) }
     var text = text
     return text.withUTF8 { write(UnsafeRawBufferPointer($0)) }
   }

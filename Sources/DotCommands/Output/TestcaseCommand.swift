@@ -48,8 +48,8 @@ struct CheckCommand: DotCommand {
     let name = session.settings.testName
     guard OutputPattern(pattern).matches(text) else {
       throw CommandError.message(
-        "testcase-\(name) FAILED\n Expected: [\(String(decoding: pattern, as: UTF8.self))]\n"
-          + "      Got: [\(String(decoding: text, as: UTF8.self))]")
+        "testcase-\(name) FAILED\n Expected: [\(String(preserving: pattern))]\n"
+          + "      Got: [\(String(preserving: text))]")
     }
     session.output.writeToStandardOutput("testcase-\(name) ok\n")
   }
