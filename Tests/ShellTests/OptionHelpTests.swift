@@ -6,7 +6,7 @@ import Testing
   /// All that sqlite3 says of its options, and only then ours.
   @Test(arguments: ["-help", "--help"]) func beginsWithSQLite3sOwn(_ option: String) throws {
     let expected = try ShellHarness.run(Oracle.program, [option])
-    let actual = try ShellHarness.run([option])
+    let actual = try ShellHarness.run(ShellHarness.program, [option])
     let usage = expected.errors.replacingOccurrences(
       of: "Usage: \(Oracle.program) ", with: "Usage: PROGRAM ")
     #expect(actual.errors.hasPrefix(usage))
