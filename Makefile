@@ -5,7 +5,7 @@ PROGRAM = sqlite3-cloud-s3
 BUILT = .build/release/$(PROGRAM)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build release test test-all lint format bench install uninstall clean check
+.PHONY: help run build release test test-all lint format fuzz bench install uninstall clean check
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -35,6 +35,9 @@ lint: ## Check form, file lengths and imports
 
 format: ## Put all Swift files into form
 	swift format --in-place --parallel -r Sources Tests Package.swift
+
+fuzz: release ## Run 20000 scripts mutated from the golden cases
+	Tests/Fuzz/run.sh 1 20000
 
 bench: release ## Measure against sqlite3 and print ratios
 	Tests/Bench/run.sh

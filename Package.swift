@@ -33,6 +33,12 @@ let exportsCurlBoundary: [LinkerSetting] = [
   ])
 ]
 
+// Nothing else need be found in the program: a static Swift library would have it export 3000 symbols, which Swift's
+// start searches one by one.
+let exportsNothing: [LinkerSetting] = [
+  .unsafeFlags(["-Xlinker", "--no-export-dynamic"], .when(configuration: .release))
+]
+
 func unsafeTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
@@ -60,6 +66,7 @@ let package = Package(
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
     .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
+    .target(name: "CSQLiteFiles", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(name: "CS3", linkerSettings: [.linkedLibrary("dl")] + exportsCurlBoundary),
 
     // 1: one outside thing each, or pure values
@@ -67,7 +74,7 @@ let package = Package(
     unsafeTarget("Files", ["Bytes"]),
     unsafeTarget("Compression", ["CZstd"]),
     unsafeTarget("Digest", ["CNettle"]),
-    unsafeTarget("SQLite", ["CSQLite", "Bytes"]),
+    unsafeTarget("SQLite", ["CSQLite", "CSQLiteFiles", "Bytes"]),
     unsafeTarget("LineReader", ["CReadline"]),
     safeTarget("WALFormat", ["Bytes"]),
     safeTarget("ObjectStore", []),
@@ -109,7 +116,7 @@ let package = Package(
         "Shell", "DotCommands", "Mirror", "Restore", "ObjectStore", "S3ObjectStore",
         "DirectoryObjectStore", "LineReader", "SQLite", "Files", "Bytes",
       ],
-      swiftSettings: safe, linkerSettings: exportsCurlBoundary),
+      swiftSettings: safe, linkerSettings: exportsNothing + exportsCurlBoundary),
 
     // tests
     .target(

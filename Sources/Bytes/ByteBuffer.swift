@@ -76,6 +76,7 @@ package final class ByteBuffer {
   }
 
   package func append(_ text: String) {
+    if text.holdsStandIns { return append(text.preservedBytes) }
     var text = text
     text.withUTF8 { bytes in
       if let start = bytes.baseAddress { append(UnsafeRawPointer(start), bytes.count) }

@@ -19,6 +19,7 @@ package enum Quoting: Sendable {
 extension ByteBuffer {
   /// Appends text in the given form; `separator` matters to `csv` only.
   package func append(_ text: String, as quoting: Quoting, separator: [UInt8] = []) {
+    if text.holdsStandIns { return append(text.preservedBytes, as: quoting, separator: separator) }
     var text = text
     text.withUTF8 { bytes in
       if let start = bytes.baseAddress {

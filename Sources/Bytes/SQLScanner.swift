@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Follows SQL text line by line and knows whether a statement is complete so far.
 ///
 /// Answers as `sqlite3_complete` does for all lines together (https://www.sqlite.org/c3ref/complete.html), but
@@ -46,12 +48,15 @@ package struct SQLScanner {
     while at < count {
       switch inside {
       case .quote(let quote):
-        while at < count && bytes[at] != quote { at += 1 }
+        at = Self.find(quote, bytes, from: at)
         guard at < count else { return }
         at += 1
         inside = .nothing
       case .blockComment:
-        while at < count && !(bytes[at] == 0x2a && at + 1 < count && bytes[at + 1] == 0x2f) { at += 1 }
+        at = Self.find(0x2a, bytes, from: at)
+        while at < count && !(at + 1 < count && bytes[at + 1] == 0x2f) {
+          at = Self.find(0x2a, bytes, from: at + 1)
+        }
         guard at < count else { return }
         at += 2
         inside = .nothing
@@ -61,6 +66,14 @@ package struct SQLScanner {
         if at < count { at = scanPlain(bytes, from: at) }
       }
     }
+  }
+
+  /// Index of the next byte of this value; the number of bytes where there is none.
+  private static func find(_ byte: UInt8, _ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+    guard start < bytes.count, let base = bytes.baseAddress,
+      let found = memchr(base + start, Int32(byte), bytes.count - start)
+    else { return bytes.count }
+    return UnsafeRawPointer(found) - base
   }
 
   /// Skips bytes that neither end a statement nor begin a quote or comment; returns the index of the next other one.

@@ -1,4 +1,7 @@
 #pragma once
+// Debian's library has both; the header shows them on request.
+#define SQLITE_ENABLE_SESSION
+#define SQLITE_ENABLE_PREUPDATE_HOOK
 #include <sqlite3.h>
 #include <stdio.h>
 
@@ -70,4 +73,21 @@ static inline int csqlite_config_page_cache(int size, int count) {
 /// Sets the receiver of the error log: sqlite3_config is variadic.
 static inline int csqlite_config_log(void (*receive)(void *, int, const char *)) {
   return sqlite3_config(SQLITE_CONFIG_LOG, receive, NULL);
+}
+
+/// Operations of sqlite3_test_control, which is variadic, by the arguments they take.
+static inline int csqlite_test_none(int op) { return sqlite3_test_control(op); }
+static inline int csqlite_test_int(int op, int value) { return sqlite3_test_control(op, value); }
+static inline int csqlite_test_db(int op, sqlite3 *db) { return sqlite3_test_control(op, db); }
+static inline int csqlite_test_db_int(int op, sqlite3 *db, int value) { return sqlite3_test_control(op, db, value); }
+static inline int csqlite_test_seed(int seed, sqlite3 *db) {
+  return sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, seed, db);
+}
+static inline int csqlite_test_imposter(sqlite3 *db, const char *schema, int on, int page) {
+  return sqlite3_test_control(SQLITE_TESTCTRL_IMPOSTER, db, schema, on, page);
+}
+static inline sqlite3_uint64 csqlite_test_seek_count(sqlite3 *db) {
+  sqlite3_uint64 count = 0;
+  sqlite3_test_control(SQLITE_TESTCTRL_SEEK_COUNT, db, &count);
+  return count;
 }

@@ -71,7 +71,16 @@ package enum ProcessEnvironment {
   package static var arguments: [String] { CommandLine.arguments }
 
   /// Lets writes to a closed pipe fail instead of ending the program.
-  package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+  ///
+  /// Programs started from here are ended by them as usual: what is caught, unlike what is ignored, is not inherited.
+  package static func catchBrokenPipes() { signal(SIGPIPE) { _ in } }
+
+  /// Ends the program as a write to a closed pipe would have.
+  package static func dieOfBrokenPipe() -> Never {
+    signal(SIGPIPE, SIG_DFL)
+    raise(SIGPIPE)
+    Glibc.exit(1)
+  }
 
   /// Ends the program at once.
   package static func exit(_ code: Int32) -> Never { Glibc.exit(code) }

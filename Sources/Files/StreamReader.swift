@@ -43,18 +43,35 @@ package final class StreamReader {
   }
 
   /// Appends the next line without its line break (LF or CR LF); false at the end of the input.
+  ///
+  /// A zero byte hides the rest of its line and the line break, as for programs that read C strings.
   package func appendLine(to buffer: ByteBuffer) -> Bool {
     let before = buffer.count
     while true {
       if start == end && !fill() { return buffer.count > before }
-      if let found = memchr(block + start, 10, end - start) {
-        let length = found - UnsafeMutableRawPointer(block + start)
-        buffer.append(UnsafeRawPointer(block + start), length)
-        start += length + 1
-        if buffer.count > before && buffer[buffer.count - 1] == 13 { buffer.truncate(to: buffer.count - 1) }
-        return true
+      let found = memchr(block + start, 10, end - start)
+      let length = found.map { $0 - UnsafeMutableRawPointer(block + start) } ?? end - start
+      if let zero = memchr(block + start, 0, length) {
+        buffer.append(UnsafeRawPointer(block + start), zero - UnsafeMutableRawPointer(block + start))
+        skipLine()
+        continue
       }
-      buffer.append(UnsafeRawPointer(block + start), end - start)
+      buffer.append(UnsafeRawPointer(block + start), length)
+      start += length
+      guard found != nil else { continue }
+      start += 1
+      if buffer.count > before && buffer[buffer.count - 1] == 13 { buffer.truncate(to: buffer.count - 1) }
+      return true
+    }
+  }
+
+  /// Drops everything to the next line break.
+  private func skipLine() {
+    while start < end || fill() {
+      if let found = memchr(block + start, 10, end - start) {
+        start += found - UnsafeMutableRawPointer(block + start) + 1
+        return
+      }
       start = end
     }
   }

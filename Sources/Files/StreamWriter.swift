@@ -5,6 +5,8 @@ internal import Glibc
 package final class StreamWriter {
   private let descriptor: Int32
   private let closesDescriptor: Bool
+  /// Whether the other end of a pipe was found closed.
+  package private(set) var isCutOff = false
 
   /// Writes to a descriptor that somebody else owns.
   package init(descriptor: Int32) {
@@ -37,9 +39,14 @@ package final class StreamWriter {
   /// Writes all bytes of a text.
   @discardableResult
   package func write(_ text: String) -> Bool {
+    if text.holdsStandIns { return write(text.preservedBytes) }
     var text = text
     return text.withUTF8 { write(UnsafeRawBufferPointer($0)) }
   }
+
+  /// Writes all bytes.
+  @discardableResult
+  package func write(_ bytes: [UInt8]) -> Bool { bytes.withUnsafeBytes { write($0) } }
 
   private func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var at = 0
@@ -47,7 +54,10 @@ package final class StreamWriter {
       guard let base = bytes.baseAddress else { return true }
       let count = Glibc.write(descriptor, base + at, bytes.count - at)
       if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { return false }
+      guard count > 0 else {
+        if count < 0 && errno == EPIPE { isCutOff = true }
+        return false
+      }
       at += count
     }
     return true

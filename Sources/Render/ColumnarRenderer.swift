@@ -63,7 +63,7 @@ struct ColumnarRenderer: RowRenderer {
       let wanted = index < options.widths.count ? options.widths[index] : 0
       let wrap = abs(wanted == 0 ? options.style.wrap : wanted)
       let extent = names.add(
-        Array(statement.columnName(at: index).utf8), wrap: wrap, wordWrap: options.style.wordWrap,
+        statement.columnName(at: index).preservedBytes, wrap: wrap, wordWrap: options.style.wordWrap,
         lines: 1)
       columns.append(
         Column(wrap: wrap, width: max(abs(wanted), extent.width), alignment: wanted < 0 ? .right : .left))

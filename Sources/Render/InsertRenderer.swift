@@ -20,7 +20,7 @@ package struct InsertRenderer: RowRenderer {
   package init(into target: String, escapesLineBreaks: Bool = true) {
     options = RenderOptions()
     style = escapesLineBreaks ? .oneLine : .exact
-    opening = Array("INSERT INTO \(target) VALUES(".utf8)
+    opening = "INSERT INTO \(target) VALUES(".preservedBytes
   }
 
   package mutating func row(_ statement: Statement, to sink: Sink) {
@@ -40,6 +40,6 @@ package struct InsertRenderer: RowRenderer {
       }
       text += "(" + names.joined(separator: ",") + ")"
     }
-    return Array((text + " VALUES(").utf8)
+    return (text + " VALUES(").preservedBytes
   }
 }

@@ -12,7 +12,7 @@ struct LineRenderer: RowRenderer {
   mutating func row(_ statement: Statement, to sink: Sink) {
     let out = sink.buffer
     if labels.isEmpty {
-      let names = (0..<statement.columnCount).map { Array(statement.columnName(at: $0).utf8) }
+      let names = (0..<statement.columnCount).map { statement.columnName(at: $0).preservedBytes }
       // Bytes, not characters: names outside ASCII stand further left.
       let width = names.reduce(5) { max($0, $1.count) }
       labels = names.map {

@@ -1,3 +1,4 @@
+internal import Bytes
 internal import CSQLite
 internal import Glibc
 
@@ -36,7 +37,8 @@ package final class Connection {
     var database: OpaquePointer?
     // A connection has one thread at a time, so SQLite need not lock it for every call.
     let flags = flags.contains(.fullMutex) ? flags : flags.union(.noMutex)
-    let code = sqlite3_open_v2(path, &database, flags.rawValue, vfs)
+    let name = (path.preservedBytes + [0]).map { CChar(bitPattern: $0) }
+    let code = sqlite3_open_v2(name, &database, flags.rawValue, vfs)
     guard let database else {
       throw SQLiteError(code: .noMemory, message: "out of memory")
     }
@@ -93,7 +95,7 @@ package final class Connection {
   ///
   /// Throws where the text holds none.
   package func prepare(_ sql: String) throws(SQLiteError) -> Statement {
-    guard let statement = try prepare(Array(sql.utf8) + [0]).statement else {
+    guard let statement = try prepare(sql.preservedBytes + [0]).statement else {
       throw SQLiteError(code: .misuse, message: "not a statement: \(sql)")
     }
     return statement
@@ -101,7 +103,7 @@ package final class Connection {
 
   /// Runs every statement of a script and ignores the rows.
   package func execute(_ sql: String) throws(SQLiteError) {
-    let bytes = Array(sql.utf8) + [0]
+    let bytes = sql.preservedBytes + [0]
     var at = 0
     while at < bytes.count - 1 {
       let (statement, next) = try prepare(bytes, from: at)
@@ -149,7 +151,7 @@ package final class Connection {
   ///
   /// The corresponding C function is `sqlite3_db_filename`.
   package func fileName(of schema: String = "main") -> String? {
-    sqlite3_db_filename(handle, schema).map { String(cString: $0) }
+    sqlite3_db_filename(handle, schema).map { String(preservingCString: $0) }
   }
 
   /// Whether a database is read-only; nil where there is no such schema.
@@ -182,10 +184,20 @@ package final class Connection {
     let extended = ResultCode(rawValue: sqlite3_extended_errcode(handle))
     return SQLiteError(
       code: extended.primary == code.primary ? extended : code,
-      message: String(cString: sqlite3_errmsg(handle)), offset: Int(sqlite3_error_offset(handle)))
+      message: String(preservingCString: sqlite3_errmsg(handle)), offset: Int(sqlite3_error_offset(handle)))
   }
 
   func check(_ code: Int32) throws(SQLiteError) {
     guard code == SQLITE_OK else { throw error(ResultCode(rawValue: code)) }
+  }
+}
+
+extension String {
+  /// Decodes a C string so that no byte is lost.
+  init(preservingCString text: UnsafePointer<CChar>) {
+    let count = strlen(text)
+    self = text.withMemoryRebound(to: UInt8.self, capacity: count) {
+      String(preserving: UnsafeBufferPointer(start: $0, count: count))
+    }
   }
 }

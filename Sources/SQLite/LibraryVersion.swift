@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import CSQLiteFiles
 
 /// What the SQLite library says of itself.
 package enum LibraryVersion {
@@ -53,5 +54,14 @@ package enum LibraryOptions {
     case 2: csqlite_config_int(SQLITE_CONFIG_MULTITHREAD, 0)
     default: csqlite_config_int(SQLITE_CONFIG_SERIALIZED, 0)
     }
+  }
+
+  /// Makes the file system `apndvfs` known, for databases at the end of another file.
+  package static func registerAppendedFiles() { csqlite_register_appended_files() }
+
+  /// Writes a line to standard error for each allocation from now on.
+  package static func traceMemory() {
+    sqlite3_shutdown()
+    csqlite_trace_memory()
   }
 }

@@ -67,7 +67,7 @@ package final class Statement {
   // MARK: The text
 
   /// The corresponding C function is `sqlite3_sql`.
-  package var sql: String { sqlite3_sql(handle).map { String(cString: $0) } ?? "" }
+  package var sql: String { sqlite3_sql(handle).map { String(preservingCString: $0) } ?? "" }
 
   /// Appends the text with its parameters replaced by their values.
   ///
@@ -122,6 +122,11 @@ package final class Statement {
     case .null: code = sqlite3_bind_null(handle, index)
     case .integer(let number): code = sqlite3_bind_int64(handle, index, number)
     case .real(let number): code = sqlite3_bind_double(handle, index, number)
+    case .text(let text) where text.holdsStandIns:
+      code = text.preservedBytes.withUnsafeBytes { bytes in
+        let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+        return csqlite_bind_text(handle, index, start, UInt64(bytes.count))
+      }
     case .text(var text):
       code = text.withUTF8 { bytes in
         bytes.withMemoryRebound(to: CChar.self) { bytes in
@@ -152,7 +157,7 @@ package final class Statement {
 
   /// The corresponding C function is `sqlite3_column_name`.
   package func columnName(at column: Int) -> String {
-    sqlite3_column_name(handle, Int32(column)).map { String(cString: $0) } ?? ""
+    sqlite3_column_name(handle, Int32(column)).map { String(preservingCString: $0) } ?? ""
   }
 
   /// Declared type of a result column; nil for an expression.
@@ -207,7 +212,7 @@ package final class Statement {
   package func text(at column: Int) -> String? {
     guard let text = sqlite3_column_text(handle, Int32(column)) else { return nil }
     let count = Int(sqlite3_column_bytes(handle, Int32(column)))
-    return String(decoding: UnsafeBufferPointer(start: text, count: count), as: UTF8.self)
+    return String(preserving: UnsafeBufferPointer(start: text, count: count))
   }
 
   package func blob(at column: Int) -> [UInt8] {

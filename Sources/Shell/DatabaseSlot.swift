@@ -16,13 +16,12 @@ package final class DatabaseSlot {
   /// Index of the database in use.
   package private(set) var current = 0
   private var slots = [Slot](repeating: Slot(), count: most)
-  /// How databases are opened.
-  package var flags: Connection.OpenFlags = [.readWrite, .create]
-  /// Opens databases for reading only from now on.
-  package func setReadOnly() {
-    flags.subtract([.readWrite, .create])
-    flags.insert(.readOnly)
-  }
+  /// How the current database is opened; kept for when it is opened again.
+  package var manner = Manner.byContent
+  /// Whether a symbolic link is refused in place of a database.
+  package var refusesLinks = false
+  /// Bytes that a database in memory may grow to; 0 for no limit.
+  package var greatestSize: Int64 = 0
 
   /// The VFS to open with; nil for the default.
   package var vfs: String?
@@ -57,9 +56,9 @@ package final class DatabaseSlot {
   /// Opens a database in place of the current one.
   ///
   /// Where it cannot be opened, an in-memory one takes its place.
-  package func open(_ path: String?, _ flags: Connection.OpenFlags? = nil) throws {
+  package func open(_ path: String?, _ manner: Manner = .byContent) throws {
     close()
-    if let flags { self.flags = flags }
+    self.manner = manner
     name = path
     _ = try open(keepingAlive: true)
   }
@@ -71,14 +70,14 @@ package final class DatabaseSlot {
     guard let session else { throw SessionExit(code: 1) }
     let connection: Connection
     do throws(SQLiteError) {
-      // A connection stays on its thread, so it needs no lock of its own.
-      connection = try Connection(name ?? "", flags.union([.uri, .noMutex]), vfs: vfs)
+      connection = try connect()
     } catch {
       session.errors.print("Error: unable to open database \"\(name ?? "")\": \(error.message)")
       guard keepingAlive else { throw SessionExit(code: 1) }
       connection = try Connection(":memory:")
     }
     slots[current].connection = connection
+    try fill(connection)
     if session.settings.safeModeReturns { session.guardSafety(of: connection) }
     connection.allowExtensions()
     for prepare in preparations { try prepare(connection, session) }

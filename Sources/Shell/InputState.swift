@@ -7,6 +7,8 @@ package final class InputState {
   package var isInteractive = false
   /// Line read last in the current file; 0 before the first and for arguments.
   package internal(set) var lineNumber = 0
+  /// What is being read just now; nil for arguments.
+  var source: (any LineSource)?
   /// How many files are being read inside each other.
   package internal(set) var depth = 0
   package var prompt = "sqlite> "

@@ -5,7 +5,8 @@ internal import SQLite
 /// Start of the program: from arguments to exit code.
 package final class Launch {
   package let session: Session
-  private let options: [CommandLineOption]
+  // Made when the first option is met: most of a short run is its start.
+  private lazy var options = StandardOptions.all + extras
   private let extras: [CommandLineOption]
   /// Database named on the command line.
   package private(set) var databaseName: String?
@@ -20,7 +21,6 @@ package final class Launch {
 
   package init(session: Session, extraOptions: [CommandLineOption] = []) {
     self.session = session
-    options = StandardOptions.all + extraOptions
     extras = extraOptions
   }
 
@@ -43,6 +43,7 @@ package final class Launch {
   private func start(_ arguments: [String]) throws -> Int32 {
     session.input.isInteractive = ProcessEnvironment.isTerminal(0)
     try read(arguments, early: true)
+    LibraryOptions.registerAppendedFiles()
     session.database.name = databaseName ?? ":memory:"
     if let databaseName, ProcessEnvironment.exists(databaseName) { _ = try session.connection }
     try runInitFile()

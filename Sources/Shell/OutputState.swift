@@ -22,9 +22,20 @@ package final class OutputState {
   init() {
     let writer = StreamWriter(descriptor: StreamWriter.standardOutput)
     // On a terminal rows appear one by one, as they are found.
-    standard = Sink(limit: standardIsTerminal ? 1 : 64 << 10) { writer.write($0) }
+    standard = Sink(limit: standardIsTerminal ? 1 : 64 << 10) { Self.write($0, writer) }
     sink = standard
   }
+
+  /// Hands bytes on; false where nobody will ever read them.
+  ///
+  /// A full device is no reason to stop: a statement may do more than show rows.
+  private static func write(_ buffer: ByteBuffer, _ writer: StreamWriter) -> Bool {
+    writer.write(buffer) || !writer.isCutOff
+  }
+
+  /// Whether output went to a closed pipe, which is the end of the program.
+  package var isCutOff: Bool { wasCutOff || sink.hasFailed || standard.hasFailed }
+  private var wasCutOff = false
 
   /// Writes a text as it is.
   package func write(_ text: String) { sink.buffer.append(text) }
@@ -65,6 +76,7 @@ package final class OutputState {
   /// Ends the present file or pipe and returns to standard output.
   package func reset() {
     flush()
+    wasCutOff = isCutOff
     sink = standard
     targetName = "stdout"
     pipe?.finish()
@@ -94,7 +106,7 @@ package final class OutputState {
   /// Sends output to a file; false, and output dropped, where it cannot be opened.
   package func redirect(toFile path: String) -> Bool {
     guard let writer = StreamWriter(path: path) else { return false }
-    sink = Sink { writer.write($0) }
+    sink = Sink { Self.write($0, writer) }
     targetName = path
     return true
   }
@@ -104,7 +116,7 @@ package final class OutputState {
     guard let pipe = PipeCommand(command, .toCommand) else { return false }
     let writer = StreamWriter(descriptor: pipe.descriptor)
     self.pipe = pipe
-    sink = Sink { writer.write($0) }
+    sink = Sink { Self.write($0, writer) }
     targetName = "|" + command
     return true
   }
@@ -118,7 +130,7 @@ package final class OutputState {
   /// Sends output to the standard error stream.
   package func redirectToStandardError() {
     let writer = StreamWriter(descriptor: StreamWriter.standardError)
-    sink = Sink { writer.write($0) }
+    sink = Sink { Self.write($0, writer) }
     targetName = "stderr"
   }
 

@@ -29,12 +29,16 @@ struct RunLoop {
     session.input.depth += 1
     let outerLine = session.input.lineNumber
     session.input.lineNumber = 0
+    let outerSource = session.input.source
+    session.input.source = source
     defer {
+      session.input.source = outerSource
       session.input.depth -= 1
       session.input.lineNumber = outerLine
     }
     while errorCount == 0 || !session.settings.bail || isTyped {
       session.output.flush()
+      if session.output.isCutOff { throw SessionExit(code: 1) }
       let start = startLine()
       let result = source.appendLine(to: group, isContinuation: start > 0)
       if result == .interrupted {

@@ -45,6 +45,6 @@ package struct SQLFailure: Error {
       offset < 25
       ? String(repeating: " ", count: max(0, offset)) + "^--- error here"
       : String(repeating: " ", count: offset - 14) + "error here ---^"
-    return "\n  \(String(decoding: text, as: UTF8.self))\n  \(arrow)"
+    return "\n  \(String(preserving: text))\n  \(arrow)"
   }
 }

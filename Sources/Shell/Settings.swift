@@ -21,6 +21,8 @@ package struct Settings {
   var violation: String?
   /// The word that suspends safe mode.
   package var nonce: String?
+  /// Name of the test that `.testcase` began.
+  package var testName = "?"
   package var progress = Progress()
   package var trace = Trace()
 

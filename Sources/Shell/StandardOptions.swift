@@ -8,7 +8,7 @@ enum StandardOptions {
   static var all: [Option] {
     [
       Option("A", help: "run \".archive ARGS\" and exit", shownAs: "A ARGS...", late: archive),
-      Option("append", help: "append the database to the end of the file", early: refuse("append")),
+      Option("append", help: "append the database to the end of the file", early: manner(.appended)),
       style("ascii", "set output mode to 'ascii'") {
         $0.mode = .ascii
         $0.setSeparators("\u{1f}", "\u{1e}")
@@ -26,7 +26,7 @@ enum StandardOptions {
         $0.columnSeparator = Array(",".utf8)
       },
       Option(
-        "deserialize", help: "open the database using sqlite3_deserialize()", early: refuse("deserialize")),
+        "deserialize", help: "open the database using sqlite3_deserialize()", early: manner(.copied)),
       setting("echo", "print inputs before execution") { $0.echo = true },
       Option("init", ["FILENAME"], help: "read/process named file", early: { $0.initFile = $1[0] }),
       style("header", "turn headers on or off", shownAs: "[no]header") {
@@ -47,10 +47,12 @@ enum StandardOptions {
         "lookaside", ["SIZE", "N"], help: "use N entries of SZ bytes for lookaside memory",
         early: { LibraryOptions.setLookaside(size: number($1[0]), count: number($1[1])) }),
       style("markdown", "set output mode to 'markdown'") { $0.mode = .markdown },
-      Option("maxsize", ["N"], help: "maximum size for a --deserialize database"),
+      Option(
+        "maxsize", ["N"], help: "maximum size for a --deserialize database",
+        early: { $0.session.database.greatestSize = Numbers.integer($1[0]) }),
       Option(
         "memtrace", help: "trace all memory allocations and deallocations", lateSkip: 1,
-        early: refuse("memtrace")),
+        early: { _, _ in LibraryOptions.traceMemory() }),
       Option(
         "mmap", ["N"], help: "default mmap size set to N",
         early: { LibraryOptions.setMemoryMap(Numbers.integer($1[0])) }),
@@ -59,7 +61,7 @@ enum StandardOptions {
         late: { $0.session.output.options.rowSeparator = Array($1[0].utf8) }),
       Option(
         "nofollow", help: "refuse to open symbolic links to database files",
-        early: { launch, _ in launch.session.database.flags.insert(.noFollow) }),
+        early: { launch, _ in launch.session.database.refusesLinks = true }),
       Option(
         "nonce", ["STRING"], help: "set the safe-mode escape nonce", lateSkip: 2,
         early: { $0.session.settings.nonce = $1[0] }),
@@ -75,7 +77,7 @@ enum StandardOptions {
       },
       Option(
         "readonly", help: "open the database read-only",
-        early: { launch, _ in launch.session.database.setReadOnly() }),
+        early: manner(.readOnly)),
       Option("safe", help: "enable safe-mode", late: { launch, _ in launch.session.settings.isSafe = true }),
       Option(
         "separator", ["SEP"], help: "set output column separator. Default: '|'",
@@ -116,6 +118,10 @@ enum StandardOptions {
     _ name: String, _ help: String?, _ change: @escaping (inout Settings) -> Void
   ) -> Option {
     Option(name, help: help, late: { launch, _ in change(&launch.session.settings) })
+  }
+
+  private static func manner(_ manner: DatabaseSlot.Manner) -> Option.Action {
+    { launch, _ in launch.session.database.manner = manner }
   }
 
   private static func number(_ text: String) -> Int32 { Int32(truncatingIfNeeded: Numbers.integer(text)) }

@@ -20,6 +20,8 @@ struct StatementRunner {
         throw SQLFailure(error, .prepare, in: sql, from: at)
       }
       if let statement { try run(statement) }
+      // A zero byte ends the text.
+      guard next > at else { return }
       at = skipSpaces(sql, from: next)
     }
   }

@@ -1,3 +1,5 @@
+internal import Bytes
+
 /// The words of a dot-command, taken one after the other.
 ///
 /// At most 52 words are read, the command's name among them. `"…"` takes C escapes, as bare words do;
@@ -31,7 +33,7 @@ package struct Words {
       }
     }
     isBlank = all.isEmpty
-    if !all.isEmpty { name = String(decoding: all.removeFirst(), as: UTF8.self) }
+    if !all.isEmpty { name = String(preserving: all.removeFirst()) }
     arguments = all
   }
 
@@ -56,10 +58,10 @@ package struct Words {
   package var isEmpty: Bool { remaining == 0 }
 
   /// The next argument, without taking it.
-  package var peek: String? { isEmpty ? nil : String(decoding: arguments[next], as: UTF8.self) }
+  package var peek: String? { isEmpty ? nil : String(preserving: arguments[next]) }
 
   /// Takes the next argument, if there is one.
-  package mutating func optional() -> String? { optionalBytes().map { String(decoding: $0, as: UTF8.self) } }
+  package mutating func optional() -> String? { optionalBytes().map { String(preserving: $0) } }
 
   /// Takes the next argument as the bytes that were typed, if there is one.
   package mutating func optionalBytes() -> [UInt8]? {
@@ -77,7 +79,7 @@ package struct Words {
   /// Takes all that is left.
   package mutating func rest() -> [String] {
     defer { next = arguments.count }
-    return arguments[next...].map { String(decoding: $0, as: UTF8.self) }
+    return arguments[next...].map { String(preserving: $0) }
   }
 
   /// Takes all that is left, as bytes.

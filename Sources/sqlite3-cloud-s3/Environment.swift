@@ -21,17 +21,18 @@ enum Environment {
     "S3_TRANSFER_TIMEOUT", "HOME",
   ]
 
-  static func read() -> [String: String] {
+  private static func read() -> [String: String] {
     var values: [String: String] = [:]
     for name in names { values[name] = ProcessEnvironment.variable(name) }
     return values
   }
 
   /// A store for a URL, with what the environment says of S3.
-  static func makeStore(_ url: ReplicaURL, _ environment: [String: String]) throws -> any ObjectStore {
+  static func makeStore(_ url: ReplicaURL) throws -> any ObjectStore {
     switch url {
     case .file(let path): return try DirectoryObjectStore(path: path)
     case .s3(let bucket, let prefix):
+      let environment = read()
       let home = environment["HOME"] ?? ProcessEnvironment.homeDirectory
       let settings = try S3Settings(environment: environment, home: home)
       return try S3ObjectStore(settings: settings, bucket: bucket, prefix: prefix)
@@ -39,23 +40,23 @@ enum Environment {
   }
 
   /// Sets a session's mirror up as the environment says.
-  static func configure(_ session: MirrorSession, _ environment: [String: String]) {
+  static func configure(_ session: MirrorSession) {
     do {
-      if let bucket = environment["S3_BUCKET"], !bucket.isEmpty {
-        let prefix = environment["S3_PREFIX"] ?? ""
+      if let bucket = ProcessEnvironment.variable("S3_BUCKET"), !bucket.isEmpty {
+        let prefix = ProcessEnvironment.variable("S3_PREFIX") ?? ""
         session.configuration = .bucket(try ReplicaURL("s3://\(bucket)/\(prefix)"))
       }
-      if let word = environment["S3_DURABILITY"], !word.isEmpty {
+      if let word = ProcessEnvironment.variable("S3_DURABILITY"), !word.isEmpty {
         session.settings.durability = try durability(word, of: "S3_DURABILITY")
       }
-      if let seconds = try number("S3_SYNC_INTERVAL", environment) { session.settings.syncInterval = seconds }
-      if let text = environment["S3_WAL_LIMIT"], !text.isEmpty {
+      if let seconds = try number("S3_SYNC_INTERVAL") { session.settings.syncInterval = seconds }
+      if let text = ProcessEnvironment.variable("S3_WAL_LIMIT"), !text.isEmpty {
         guard let bytes = Int(text), bytes > 0 else {
           throw CommandLineError("S3_WAL_LIMIT is a number of bytes, not \"\(text)\"")
         }
         session.settings.logWarning = bytes
       }
-      if let seconds = try number("S3_FLUSH_TIMEOUT", environment) { session.settings.flushTimeout = seconds }
+      if let seconds = try number("S3_FLUSH_TIMEOUT") { session.settings.flushTimeout = seconds }
     } catch {
       session.configurationError = "\(error)"
     }
@@ -68,8 +69,8 @@ enum Environment {
     return durability
   }
 
-  private static func number(_ name: String, _ environment: [String: String]) throws -> Double? {
-    guard let text = environment[name], !text.isEmpty else { return nil }
+  private static func number(_ name: String) throws -> Double? {
+    guard let text = ProcessEnvironment.variable(name), !text.isEmpty else { return nil }
     guard let number = Double(text), number >= 0, number <= 86_400 else {
       throw CommandLineError("\(name) is a number of seconds, not \"\(text)\"")
     }

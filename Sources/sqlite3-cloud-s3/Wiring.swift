@@ -7,15 +7,14 @@ internal import Shell
 /// Puts the parts together.
 enum Wiring {
   static func run() -> Int32 {
-    ProcessEnvironment.ignoreBrokenPipes()
+    ProcessEnvironment.catchBrokenPipes()
     let arguments = ProcessEnvironment.arguments
     let commands = CommandTable(AllCommands.commands, extras: AllCommands.extras)
     let session = Session(programName: arguments.first ?? "sqlite3-cloud-s3", commands: commands)
     ErrorLog.install()
     connectInterrupts(session)
-    let environment = Environment.read()
-    let mirror = MirrorSession { try Environment.makeStore($0, environment) }
-    Environment.configure(mirror, environment)
+    let mirror = MirrorSession { try Environment.makeStore($0) }
+    Environment.configure(mirror)
     session.add(mirror)
     mirror.isInterrupted = { InterruptSignal.wasRaised }
     let launch = Launch(session: session, extraOptions: Environment.options(mirror))
@@ -29,6 +28,7 @@ enum Wiring {
     }
     let code = launch.run(Array(arguments.dropFirst()))
     terminal?.saveHistory()
+    if session.output.isCutOff { ProcessEnvironment.dieOfBrokenPipe() }
     return code
   }
 

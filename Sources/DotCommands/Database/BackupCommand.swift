@@ -31,13 +31,14 @@ private struct BackupToFile {
   private let schema: String
   private let file: String
   private var isAsynchronous = false
+  private var isAppended = false
 
   init(_ words: inout Words) throws(CommandError) {
     var names: [String] = []
     while let word = words.optional() {
       switch word {
       case "-async", "--async": isAsynchronous = true
-      case "-append", "--append": throw .message("Error: \(word) is not supported")
+      case "-append", "--append": isAppended = true
       default:
         guard !word.hasPrefix("-") else { throw .message("unknown option: \(word)") }
         guard names.count < 2 else { throw .usage }
@@ -53,7 +54,8 @@ private struct BackupToFile {
     let source = try session.connection
     let target: Connection
     do throws(SQLiteError) {
-      target = try Connection(file, [.readWrite, .create, .uri])
+      target = try Connection(
+        file, [.readWrite, .create, .uri], vfs: isAppended ? Connection.appendedFiles : nil)
     } catch {
       throw CommandError.message("Error: cannot open \"\(file)\"")
     }

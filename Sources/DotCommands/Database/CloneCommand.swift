@@ -27,50 +27,83 @@ struct CloneCommand: DotCommand {
       session.errors.print("Cannot create output database: \(error.message)")
       return
     }
-    try? target.execute("PRAGMA writable_schema=ON; BEGIN EXCLUSIVE;")
+    // So that a damaged schema is read as far as it goes.
+    try? source.execute("PRAGMA writable_schema=ON;")
+    try? target.execute("BEGIN EXCLUSIVE;")
     copySchema(source, target, "type='table'", session, withRows: true)
     copySchema(source, target, "type!='table'", session, withRows: false)
-    try? target.execute("COMMIT; PRAGMA writable_schema=OFF;")
+    try? target.execute("COMMIT;")
+    try? source.execute("PRAGMA writable_schema=OFF;")
   }
 
   private func copySchema(
     _ source: Connection, _ target: Connection, _ condition: String, _ session: Session, withRows: Bool
   ) {
-    let rows: [[Value]]
+    let query = "SELECT name, sql FROM sqlite_schema WHERE \(condition)"
     do throws(SQLiteError) {
-      rows = try source.rows("SELECT name, sql FROM sqlite_schema WHERE \(condition)")
-    } catch {
-      session.errors.print("Error: (\(error.code.rawValue)) \(error.message)")
-      return
-    }
-    for row in rows {
-      guard case .text(let name) = row[0], case .text(let sql) = row[1] else { continue }
-      session.output.writeToStandardOutput("\(name)... ")
-      session.output.flush()
-      do throws(SQLiteError) {
-        try target.execute(sql)
-      } catch {
-        session.errors.print("Error: \(error.message)\nSQL: [\(sql)]")
+      try eachRow(of: query, source) { (row) throws(SQLiteError) in
+        guard let name = row.text(at: 0), let sql = row.text(at: 1) else { return }
+        session.output.writeToStandardOutput("\(name)... ")
+        session.output.flush()
+        do throws(SQLiteError) {
+          try target.execute(sql)
+        } catch {
+          session.errors.print("Error: \(error.message)\nSQL: [\(sql)]")
+        }
+        if withRows { copyRows(name, source, target, session) }
+        session.output.writeToStandardOutput("done\n")
       }
-      if withRows { copyRows(name, source, target, session) }
-      session.output.writeToStandardOutput("done\n")
+    } catch {
+      session.errors.print("Error: (\(error.code.rawValue)) \(error.message) on [\(query)]")
     }
   }
 
   private func copyRows(_ table: String, _ source: Connection, _ target: Connection, _ session: Session) {
     let name =
       "\"" + table.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    var insert: Statement?
     do throws(SQLiteError) {
-      let query = try source.prepare("SELECT * FROM \(name)")
-      let marks = Array(repeating: "?", count: query.columnCount).joined(separator: ",")
-      let insert = try target.prepare("INSERT OR IGNORE INTO \(name) VALUES(\(marks))")
-      while try query.step() {
-        for column in 0..<query.columnCount { try insert.bind(query.value(at: column), at: column + 1) }
+      try eachRow(of: "SELECT * FROM \(name)", source) { (row) throws(SQLiteError) in
+        if insert == nil {
+          let marks = Array(repeating: "?", count: row.columnCount).joined(separator: ",")
+          insert = try target.prepare("INSERT OR IGNORE INTO \(name) VALUES(\(marks))")
+        }
+        guard let insert else { return }
+        for column in 0..<row.columnCount { try insert.bind(row.value(at: column), at: column + 1) }
         try insert.run()
         insert.reset()
       }
     } catch {
-      session.errors.print("Error: (\(error.code.rawValue)) \(error.message)")
+      session.errors.print("Error \(error.code.rawValue): \(error.message) on [SELECT * FROM \(name)]")
+    }
+  }
+
+  /// Hands on each row; where reading stops at damage, again from the other end.
+  ///
+  /// Throws what `body` throws, and where the query cannot be compiled.
+  private func eachRow(
+    of query: String, _ connection: Connection, _ body: (Statement) throws(SQLiteError) -> Void
+  ) throws(SQLiteError) {
+    for order in ["", " ORDER BY rowid DESC"] {
+      let statement: Statement
+      do throws(SQLiteError) {
+        statement = try connection.prepare(query + order)
+      } catch {
+        // Tables without rowid have only one end.
+        if order.isEmpty { throw error }
+        return
+      }
+      var isDamaged = false
+      while true {
+        do throws(SQLiteError) {
+          guard try statement.step() else { break }
+        } catch {
+          isDamaged = true
+          break
+        }
+        try body(statement)
+      }
+      if !isDamaged { return }
     }
   }
 }

@@ -19,17 +19,19 @@ struct OpenCommand: DotCommand {
     ])
   private var file: String?
   private var isNew = false
-  private var isReadOnly = false
+  private var manner = DatabaseSlot.Manner.byContent
   init(parsing words: inout Words) throws(CommandError) {
     while let word = words.optional() {
       switch word {
       case "-new", "--new": isNew = true
-      case "-readonly", "--readonly": isReadOnly = true
-      // sqlite3 reads this option and does nothing with it.
+      case "-readonly", "--readonly": manner = .readOnly
+      case "-append", "--append": manner = .appended
+      case "-deserialize", "--deserialize": manner = .copied
+      case "-hexdb", "--hexdb": manner = .hexadecimal
+      // sqlite3 reads these two and does nothing with them.
       case "-nofollow", "--nofollow": break
       case "-maxsize" where !words.isEmpty, "--maxsize" where !words.isEmpty: _ = words.optional()
-      case "-append", "--append", "-zip", "--zip", "-deserialize", "--deserialize", "-hexdb", "--hexdb":
-        throw .message("Error: \(word) is not supported")
+      case "-zip", "--zip": throw .message("Error: \(word) is not supported")
       default:
         guard !word.hasPrefix("-") else { throw .message("unknown option: \(word)") }
         guard file == nil else { throw .message("extra argument: \"\(word)\"") }
@@ -38,11 +40,14 @@ struct OpenCommand: DotCommand {
     }
   }
   func run(in session: Session) throws {
-    if let file, file != ":memory:" {
+    let database = session.database
+    if let file, file != ":memory:", manner != .hexadecimal {
       try session.requireUnsafe("cannot open disk-based database files in safe mode")
     }
-    session.database.close()
+    database.close()
+    database.refusesLinks = false
+    database.greatestSize = 0
     if let file, isNew { ProcessEnvironment.delete(file) }
-    try session.database.open(file, isReadOnly ? .readOnly : [.readWrite, .create])
+    try database.open(file, manner)
   }
 }

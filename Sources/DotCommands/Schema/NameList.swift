@@ -1,3 +1,4 @@
+internal import Bytes
 internal import SQLite
 internal import Shell
 
@@ -39,7 +40,7 @@ enum NameList {
     let sql = queries.joined(separator: " UNION ALL ") + " ORDER BY 1"
     return try connection.rows(sql, [.text(pattern)]).map { row in
       guard case .text(let name) = row[0] else { return [] }
-      return Array(name.utf8)
+      return name.preservedBytes
     }
   }
 }

@@ -40,7 +40,7 @@ struct SchemaListing {
       "SELECT name FROM (SELECT name, name AS tbl_name FROM pragma_module_list) WHERE "
         + condition("'main'") + "true ORDER BY name")
     for case .text(let name) in modules.compactMap(\.first) {
-      if let shape = shape(of: name, nil) { body(Array("/* \(shape) */".utf8)) }
+      if let shape = shape(of: name, nil) { body("/* \(shape) */".preservedBytes) }
     }
   }
 
@@ -87,9 +87,9 @@ struct SchemaListing {
     var text = sql
     if let prefix {
       let head = "CREATE \(kind) "
-      text = Array((head + Self.schemaName(prefix) + ".").utf8) + sql.dropFirst(head.utf8.count)
+      text = (head + Self.schemaName(prefix) + ".").preservedBytes + sql.dropFirst(head.utf8.count)
     }
-    if kind.hasPrefix("V"), let shape = shape(of: name, prefix) { text += Array("\n/* \(shape) */".utf8) }
+    if kind.hasPrefix("V"), let shape = shape(of: name, prefix) { text += "\n/* \(shape) */".preservedBytes }
     return text
   }
 

@@ -1,0 +1,56 @@
+internal import Bytes
+internal import Files
+internal import Shell
+
+/// The file that `.testcase` fills and `.check` reads.
+private let testFile = "testcase-out.txt"
+
+/// Sends output to a file that `.check` will look at.
+struct TestcaseCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "testcase", shortest: 8, usage: "NAME", summary: "Begin redirecting output to 'testcase-out.txt'")
+  private let name: String?
+  init(parsing words: inout Words) throws(CommandError) { name = words.optional() }
+  func run(in session: Session) throws {
+    session.resetOutput()
+    if !session.output.redirect(toFile: testFile) {
+      session.errors.print("Error: cannot open '\(testFile)'")
+    }
+    // sqlite3 has room for 29 bytes.
+    session.settings.testName = name.map { String(decoding: $0.utf8.prefix(29), as: UTF8.self) } ?? "?"
+  }
+}
+
+/// Compares the output since `.testcase` with a pattern.
+struct CheckCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "check", shortest: 3, usage: "GLOB", summary: "Fail if output since .testcase does not match")
+  private let pattern: [UInt8]?
+  private let isAlone: Bool
+  init(parsing words: inout Words) throws(CommandError) {
+    pattern = words.optionalBytes()
+    isAlone = words.isEmpty
+  }
+  func run(in session: Session) throws {
+    session.resetOutput()
+    guard let pattern, isAlone else {
+      session.errors.print("Usage: .check GLOB-PATTERN")
+      throw Quit()
+    }
+    let buffer = ByteBuffer()
+    StreamReader(path: testFile)?.appendRest(to: buffer)
+    guard !buffer.isEmpty else {
+      session.errors.print("Error: cannot read '\(testFile)'")
+      throw Quit()
+    }
+    // sqlite3 sees the file as a text that ends with its first NUL.
+    let text = Array(buffer.bytes.prefix { $0 != 0 })
+    let name = session.settings.testName
+    guard OutputPattern(pattern).matches(text) else {
+      throw CommandError.message(
+        "testcase-\(name) FAILED\n Expected: [\(String(preserving: pattern))]\n"
+          + "      Got: [\(String(preserving: text))]")
+    }
+    session.output.writeToStandardOutput("testcase-\(name) ok\n")
+  }
+}

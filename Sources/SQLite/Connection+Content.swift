@@ -1,0 +1,50 @@
+internal import CSQLite
+internal import CSQLiteFiles
+
+/// Databases that are not simply a file (https://www.sqlite.org/c3ref/deserialize.html).
+extension Connection {
+  /// Name of the file system for databases at the end of another file.
+  package static let appendedFiles = "apndvfs"
+
+  /// Whether a file holds a database behind something else.
+  package static func holdsAppendedDatabase(_ path: String) -> Bool {
+    csqlite_holds_appended_database(path) != 0
+  }
+
+  /// Takes the content of a file as the main database, in memory; an empty one where it cannot be read.
+  ///
+  /// Grows to `greatestSize` bytes, where that is more than 0. The corresponding C function is
+  /// `sqlite3_deserialize`.
+  package func deserialize(file: String, greatestSize: Int64) throws(SQLiteError) {
+    var count: Int64 = 0
+    let bytes = csqlite_read_file(file, &count)
+    try deserialize(bytes?.assumingMemoryBound(to: UInt8.self), count, greatestSize)
+  }
+
+  /// Takes these bytes as the main database, in memory.
+  ///
+  /// Grows to `greatestSize` bytes, where that is more than 0. The corresponding C function is
+  /// `sqlite3_deserialize`.
+  package func deserialize(_ content: [UInt8], greatestSize: Int64) throws(SQLiteError) {
+    let copy = sqlite3_malloc64(UInt64(content.count))
+    if let copy {
+      content.withUnsafeBytes { bytes in
+        if let base = bytes.baseAddress { copy.copyMemory(from: base, byteCount: bytes.count) }
+      }
+    }
+    try deserialize(copy?.assumingMemoryBound(to: UInt8.self), Int64(content.count), greatestSize)
+  }
+
+  private func deserialize(
+    _ bytes: UnsafeMutablePointer<UInt8>?, _ count: Int64, _ greatestSize: Int64
+  ) throws(SQLiteError) {
+    let flags = UInt32(SQLITE_DESERIALIZE_RESIZEABLE | SQLITE_DESERIALIZE_FREEONCLOSE)
+    // The bytes are the connection's from here on, also where this fails.
+    let code = sqlite3_deserialize(handle, "main", bytes, count, count, flags)
+    guard code == SQLITE_OK else {
+      throw SQLiteError(
+        code: ResultCode(rawValue: code), message: "sqlite3_deserialize() returns \(code)")
+    }
+    if greatestSize > 0 { _ = control(.sizeLimit, "main", greatestSize) }
+  }
+}

@@ -1,0 +1,58 @@
+internal import CSQLite
+
+/// Switches inside SQLite that its own tests turn (https://www.sqlite.org/c3ref/test_control.html).
+///
+/// They change the library in ways that no application should want.
+extension Connection {
+  /// Requests that take one number.
+  package enum NumberTest: Sendable { case always, assert, localTimeFault, neverCorrupt, pendingByte }
+
+  /// Makes a request with a number; returns what came back.
+  package static func test(_ request: NumberTest, _ value: Int32) -> Int32 {
+    switch request {
+    case .always: csqlite_test_int(SQLITE_TESTCTRL_ALWAYS, value)
+    case .assert: csqlite_test_int(SQLITE_TESTCTRL_ASSERT, value)
+    case .localTimeFault: csqlite_test_int(SQLITE_TESTCTRL_LOCALTIME_FAULT, value)
+    case .neverCorrupt: csqlite_test_int(SQLITE_TESTCTRL_NEVER_CORRUPT, value)
+    case .pendingByte: csqlite_test_int(SQLITE_TESTCTRL_PENDING_BYTE, value)
+    }
+  }
+
+  /// The order of bytes in numbers, as SQLite tells it.
+  package static var byteOrder: Int32 { csqlite_test_none(SQLITE_TESTCTRL_BYTEORDER) }
+  /// Keeps the state of the generator of random numbers.
+  package static func saveRandomState() { _ = csqlite_test_none(SQLITE_TESTCTRL_PRNG_SAVE) }
+  /// Brings the kept state of the generator back.
+  package static func restoreRandomState() { _ = csqlite_test_none(SQLITE_TESTCTRL_PRNG_RESTORE) }
+
+  /// Starts the generator of random numbers anew, mixed with the schema's version where `withSchema`.
+  package func seedRandom(_ seed: Int32, withSchema: Bool) {
+    _ = csqlite_test_seed(seed, withSchema ? handle : nil)
+  }
+  /// Turns optimizations of this connection off, by the bits of their mask.
+  package func disableOptimizations(_ mask: Int32) {
+    _ = csqlite_test_db_int(SQLITE_TESTCTRL_OPTIMIZATIONS, handle, mask)
+  }
+  /// Sets the size of memory maps for sorting.
+  package func setSorterMap(_ size: Int32) {
+    _ = csqlite_test_db_int(SQLITE_TESTCTRL_SORTER_MMAP, handle, size)
+  }
+  /// Lets SQL use functions that are for SQLite's own use, or forbids it again.
+  package func toggleInternalFunctions() { _ = csqlite_test_db(SQLITE_TESTCTRL_INTERNAL_FUNCTIONS, handle) }
+  /// Seeks counted so far; always 0 in libraries built without that counter.
+  package var seekCount: UInt64 { csqlite_test_seek_count(handle) }
+  /// Lets the next `CREATE TABLE` describe what is on a page instead of making a table.
+  @discardableResult
+  package func setImposter(_ schema: String, _ isOn: Int32, page: Int32) -> ResultCode {
+    ResultCode(rawValue: csqlite_test_imposter(handle, schema, isOn, page))
+  }
+
+  /// Name of the collation of a column; nil where there is no such column.
+  ///
+  /// The corresponding C function is `sqlite3_table_column_metadata`.
+  package func collation(of column: String, in table: String) -> String? {
+    var name: UnsafePointer<CChar>?
+    let code = sqlite3_table_column_metadata(handle, "main", table, column, nil, &name, nil, nil, nil)
+    return code == SQLITE_OK ? name.map { String(cString: $0) } : nil
+  }
+}

@@ -1,0 +1,51 @@
+internal import Bytes
+internal import SQLite
+
+extension DatabaseSlot {
+  /// How a database is opened.
+  package enum Manner: Sendable {
+    /// As a file, or as the end of one where its content says so.
+    case byContent
+    case readOnly
+    /// At the end of whatever else the file holds.
+    case appended
+    /// As a copy of the file in memory.
+    case copied
+    /// As a copy in memory of what a file says in hexadecimal.
+    case hexadecimal
+  }
+
+  /// Connects to the current database's file, or to nothing where its content is copied.
+  func connect() throws(SQLiteError) -> Connection {
+    if case .byContent = manner, let name, !name.isEmpty, Connection.holdsAppendedDatabase(name) {
+      manner = .appended
+    }
+    // A connection stays on its thread, so it needs no lock of its own.
+    var flags: Connection.OpenFlags = [.uri, .noMutex]
+    if refusesLinks { flags.insert(.noFollow) }
+    switch manner {
+    case .byContent: return try Connection(name ?? "", flags.union([.readWrite, .create]), vfs: vfs)
+    case .readOnly: return try Connection(name ?? "", flags.union(.readOnly), vfs: vfs)
+    case .appended:
+      let flags = flags.subtracting(.uri).union([.readWrite, .create])
+      return try Connection(name ?? "", flags, vfs: Connection.appendedFiles)
+    case .copied, .hexadecimal: return try Connection("")
+    }
+  }
+
+  /// Gives a new connection its content where that is copied.
+  func fill(_ connection: Connection) throws {
+    guard let session else { return }
+    do throws(SQLiteError) {
+      switch manner {
+      case .copied: try connection.deserialize(file: name ?? "", greatestSize: greatestSize)
+      case .hexadecimal:
+        guard let content = HexadecimalDatabase(in: session, file: name)?.content else { return }
+        try connection.deserialize(content, greatestSize: greatestSize)
+      default: break
+      }
+    } catch {
+      session.errors.print("Error: \(error.message)")
+    }
+  }
+}

@@ -1,0 +1,126 @@
+"""Runs mutated scripts through a program; see run.sh."""
+
+import concurrent.futures
+import os
+import pathlib
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+CASES = pathlib.Path(__file__).resolve().parent.parent / "DotCommandsTests" / "Golden"
+FOUND = pathlib.Path(__file__).resolve().parent / "found"
+SECONDS = 10
+# What a full file or a closed pipe does to a program is no crash.
+HARMLESS = {-signal.SIGPIPE, -signal.SIGXFSZ}
+MARKS = (b"AddressSanitizer", b"Fatal error", b"Illegal instruction")
+PIECES = [
+    b"'", b'"', b";", b"\n", b"--", b"/*", b"*/", b"\0", b"\xff", b"\xe2\x82", b"\\", b"\\000", b"(", b")", b"%s",
+    b"9223372036854775808", b"-1", b"0x7fffffff", b"1e999", b"NULL", b"|", b".", b"\r\n", b"#", b"go\n", b"/\n",
+    b"A" * 3000, b" " * 200, b"\xf0\x9f\x91\xa9\xe2\x80\x8d", b"x'00'", b"zeroblob(70000)", b"select ",
+]
+
+
+def load():
+    """The scripts of all cases and all their lines; programs of the system are left out."""
+    scripts = []
+    for path in sorted(CASES.glob("*/*.in")):
+        lines = [line for line in path.read_bytes().split(b"\n")
+                 if not line.startswith((b"# args", b".sys", b".sh", b".sy"))]
+        scripts.append(lines)
+    return scripts, [line for script in scripts for line in script if line]
+
+
+def tamed(script):
+    """The script with nothing that leads out of its folder."""
+    script = re.sub(rb"(?<![\w.])/+(?=\w)", b"./", script)
+    return script.replace(b"..", b". ")
+
+
+def mutated(seed, scripts, lines):
+    """The script of a seed: always the same for the same cases."""
+    chance = random.Random(seed)
+    script = list(chance.choice(scripts))
+    for _ in range(chance.randint(0, 4)):
+        script.insert(chance.randint(0, len(script)), chance.choice(lines))
+    for _ in range(chance.randint(0, 2)):
+        if script:
+            script.pop(chance.randrange(len(script)))
+    data = bytearray(b"\n".join(script))
+    for _ in range(chance.choice([0, 1, 1, 2, 4, 16])):
+        at = chance.randint(0, len(data))
+        kind = chance.randrange(4)
+        if kind == 0:
+            data[at:at] = chance.choice(PIECES)
+        elif kind == 1:
+            del data[at:at + chance.choice([1, 1, 2, 8])]
+        elif kind == 2 and at < len(data):
+            data[at] = chance.randrange(256)
+        else:
+            end = chance.randint(0, len(data))
+            data[at:at] = data[end:end + chance.randint(1, 40)]
+    return tamed(bytes(data))
+
+
+def limits():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 << 20, 64 << 20))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def run(program, script):
+    """Exit code and output; the code is None where the program had to be stopped."""
+    folder = tempfile.mkdtemp(prefix="shell-fuzz-")
+    try:
+        # No PATH worth the name: scripts may start programs, and must not find any.
+        environment = {"PATH": "/nonexistent", "HOME": folder, "ASAN_OPTIONS": "detect_leaks=0"}
+        process = subprocess.Popen(
+            [program, ":memory:"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder,
+            env=environment, start_new_session=True, preexec_fn=limits)
+        try:
+            output, errors = process.communicate(script, SECONDS)
+            return process.returncode, output, errors
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            return None, b"", b""
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def try_seed(program, seed, scripts, lines):
+    """What is wrong with the run of a seed; None where nothing is."""
+    script = mutated(seed, scripts, lines)
+    code, output, errors = run(program, script)
+    complaint = None
+    if code is None:
+        # A query without end is sqlite3's to run for ever too.
+        complaint = "hang" if run("/usr/bin/sqlite3", script)[0] is not None else None
+    elif (code < 0 and code not in HARMLESS) or any(mark in errors for mark in MARKS):
+        complaint = f"crash, code {code}"
+    elif os.environ.get("COMPARE") and run("/usr/bin/sqlite3", script) != (code, output, errors):
+        complaint = "difference"
+    if complaint:
+        FOUND.mkdir(exist_ok=True)
+        (FOUND / f"{seed}.sql").write_bytes(script)
+    return complaint
+
+
+def main():
+    program, first, runs = os.path.abspath(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    scripts, lines = load()
+    failures = 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        seeds = range(first, first + runs)
+        for seed, complaint in zip(seeds, pool.map(lambda seed: try_seed(program, seed, scripts, lines), seeds)):
+            if complaint:
+                failures += 1
+                print(f"seed {seed}: {complaint}; again: {program} :memory: < {FOUND / f'{seed}.sql'}", flush=True)
+    print(f"{runs} runs from seed {first}: {failures} failures")
+    sys.exit(failures > 0)
+
+
+main()
