@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bash Tests/Servers/setup-venv.sh
-swift build -c release --static-swift-stdlib --product sqlite3-cloud-s3
+.ci/release.sh
 venv="${SQLITE3_CLOUD_S3_TEST_VENV:-$PWD/.venv-tests}"
 exec python3 Tests/Bench/bench.py --binary .build/release/sqlite3-cloud-s3 --weed "$venv/bin/weed" "$@"
