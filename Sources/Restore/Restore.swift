@@ -65,6 +65,7 @@ package struct Restore: Sendable {
         plan, transaction: outcome.transaction, time: outcome.time, size: try built.file.size(),
         statements: outcome.statements, notices: plan.notices + outcome.notices)
     }
+    settle(output)
     // A log left behind by the database that was lost would be played into the new one.
     for suffix in ["-wal", "-shm", "-journal", "-s3pos"] { try Folder.remove(output + suffix) }
     try built.commit()
@@ -79,6 +80,16 @@ package struct Restore: Sendable {
       baseTransaction: plan.manifest.transaction, slices: plan.slices.count, parts: plan.manifest.parts.count,
       baseBytes: plan.manifest.parts.reduce(0) { $0 + $1.compressedSize }, size: size, statements: statements,
       notices: notices)
+  }
+
+  /// Copies the log of a database that is about to be replaced into its file.
+  ///
+  /// So that the old database is whole should the program end between here and the renaming.
+  private func settle(_ output: String) {
+    guard FileInfo.exists(output), FileInfo.exists(output + "-wal") else { return }
+    guard let connection = try? Connection(output, .readWrite) else { return }
+    _ = try? connection.checkpoint(.truncate)
+    connection.close()
   }
 
   /// Throws `.exists` where `output` holds a database that must not be replaced.

@@ -192,4 +192,19 @@ import Testing
       }
     }
   }
+
+  @Test func replacesADatabaseThatLeftItsLogBehind() throws {
+    let fixture = try MirrorFixture()
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
+    try fixture.close()
+    let output = fixture.folder.path + "/old.db"
+    let old = try Connection(output)
+    try old.execute("PRAGMA journal_mode=WAL; CREATE TABLE u(b); INSERT INTO u VALUES('in the log')")
+    old.disableCheckpointOnClose()
+    old.close()
+    #expect(try #require(try FileInfo.of(output + "-wal")).size > 0)
+    #expect(try fixture.bytes(fixture.restore(.wal, "old.db")) == fixture.bytes(fixture.path))
+    #expect(try content(output) == content(fixture.path))
+  }
 }
