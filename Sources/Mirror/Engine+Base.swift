@@ -1,3 +1,4 @@
+import Bytes
 import Compression
 import Digest
 import Dispatch
@@ -14,11 +15,13 @@ extension Engine {
     time: Int64, state database: DatabaseState
   ) {
     defer {
-      capture.withLock { if let capture = $0.capture { capture.pins -= 1 } }
+      capture.withLock { site in
+        if let capture = site.capture, capture.encoder.generation == generation { capture.pins -= 1 }
+      }
     }
     do {
       if let record { guard try upload(record, unlessPresent: true) else { return } }
-      let parts = try uploadParts(of: snapshot)
+      let parts = try uploadParts(of: snapshot, proving: database)
       guard let parts else { return }
       let manifest = BaseManifest(
         generation: generation, transaction: transaction, time: time, state: database,
@@ -33,6 +36,8 @@ extension Engine {
       }
       saveRecord()
     } catch let error as MirrorError {
+      // The base of a generation that was given up meanwhile is of no use to anybody.
+      guard state.withLock({ $0.generation == generation }) else { return }
       fail(error)
     } catch {
       // The mirror was stopped, or the log went away under the snapshot: there will be another base.
@@ -41,7 +46,12 @@ extension Engine {
   }
 
   /// Reads runs of pages one after the other and uploads up to four at once; nil where the mirror was stopped.
-  private func uploadParts(of snapshot: Snapshot) throws -> [BaseManifest.Part]? {
+  ///
+  /// Throws where the pages read are not those of the database that the base is to hold.
+  private func uploadParts(
+    of snapshot: Snapshot, proving database: DatabaseState
+  ) throws -> [BaseManifest.Part]? {
+    var checksum = Hash128.zero
     let known = try knownParts()
     let uploads = TransferPool("mirror.base", threads: 4)
     let group = DispatchGroup()
@@ -49,6 +59,10 @@ extension Engine {
     let failure = Mutex<(any Error)?>(nil)
     try snapshot.forEachRun(pages: max(settings.partBytes / snapshot.pageSize, 1)) { first, bytes in
       guard !isStopped, failure.withLock({ $0 == nil }) else { return }
+      for number in 0..<bytes.count / snapshot.pageSize {
+        checksum ^= PageHash.of(
+          first + UInt32(number), bytes, at: number * snapshot.pageSize, pageSize: snapshot.pageSize)
+      }
       uploads.run(in: group) {
         do {
           let digest = hex(sha256(bytes))
@@ -73,6 +87,9 @@ extension Engine {
     group.wait()
     if let error = failure.withLock({ $0 }) { throw error }
     guard !isStopped else { return nil }
+    guard checksum == database.checksum else {
+      throw MirrorError(.hole, "the database changed under its base; mirror it anew")
+    }
     return parts.withLock { $0.sorted { $0.firstPage < $1.firstPage } }
   }
 

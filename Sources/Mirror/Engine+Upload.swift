@@ -55,6 +55,8 @@ extension Engine {
       site.capture?.encoder.outbox.first?.firstTime ?? site.capture?.encoder.oldestOpenTime
     }
     state.withLock {
+      // What a generation that was given up still sent says nothing of the present one.
+      guard $0.generation == outgoing.generation else { return }
       $0.uploaded = outgoing.lastTransaction
       $0.uploadedState = outgoing.state
       $0.uploadedPosition = outgoing.position

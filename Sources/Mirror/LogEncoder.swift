@@ -206,7 +206,7 @@ final class LogEncoder {
     isPartial: Bool
   ) {
     let outgoing = Outgoing(
-      lastTransaction: transaction, state: state, position: position,
+      generation: generation, lastTransaction: transaction, state: state, position: position,
       slice: Outgoing.Object(name: ReplicaLayout.slice(generation, slice.name), bytes: slice.bytes),
       statements: statements.map {
         Outgoing.Object(name: ReplicaLayout.statements(generation, $0.transactions), bytes: $0.bytes)

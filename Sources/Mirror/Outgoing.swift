@@ -8,6 +8,7 @@ struct Outgoing: Sendable {
     let bytes: [UInt8]
   }
 
+  let generation: GenerationID
   /// Last transaction in the store once this is.
   let lastTransaction: UInt64
   /// The database after it, and where in the log it ends.
