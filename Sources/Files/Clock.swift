@@ -11,6 +11,15 @@ package enum Clock {
     return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
   }
 
+  /// Seconds since the system started, those it slept through too.
+  ///
+  /// The corresponding C function is `clock_gettime(CLOCK_BOOTTIME)`.
+  package static var bootSeconds: Double {
+    var now = timespec()
+    clock_gettime(CLOCK_BOOTTIME, &now)
+    return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
+  }
+
   /// Seconds from some moment in the past, never set back.
   ///
   /// The corresponding C function is `clock_gettime(CLOCK_MONOTONIC)`.

@@ -67,6 +67,11 @@ package enum ProcessEnvironment {
       system: seconds(usage.ru_stime))
   }
 
+  /// Lets the calling thread rest.
+  ///
+  /// The corresponding C function is `usleep`.
+  package static func sleep(seconds: Double) { usleep(UInt32(max(seconds, 0) * 1e6)) }
+
   /// Arguments the program was started with, as they are in memory.
   package static var arguments: [String] { CommandLine.arguments }
 

@@ -19,6 +19,8 @@ final class Capture {
   private var sealedFrame: Int?
   /// While above 0, the guard stays where it is: somebody reads a snapshot.
   var pins = 0
+  /// Frames in the log when it was last tried to copy it for others.
+  var copiedFrames = 0
 
   init(
     encoder: LogEncoder, guardian: Guard, announcements: Announcements, logFile: File, tail: LogTail?,
@@ -86,24 +88,26 @@ final class Capture {
   /// Lets the log be restarted at the frames taken.
   func seal() { sealedFrame = framesTaken }
 
-  /// Lets the log be restarted where it is now, if all of it is in the database file: moves the guard.
+  /// Moves the guard to the end of the log, so that all of it may be copied into the database file; where all of it
+  /// is there already, the log may be restarted.
   ///
-  /// Call with everything taken. Returns whether nothing was committed meanwhile.
+  /// Call with everything taken. Returns whether nothing was committed meanwhile. Whatever happens, the log cannot be
+  /// restarted behind our back: the guard that begins while another holds the log at a place finds everything copied
+  /// only where that place is the end.
   func renewGuard() throws -> Bool {
     let before = framesTaken
-    try guardian.renew()
-    guard let tail else { return true }
-    guard try tail.isCurrent() else {
-      // Restarted the moment the guard let go: only right if it stood at `before`, which nobody can tell now.
-      throw MirrorError(.hole, "the log was restarted while the guard moved")
+    try guardian.beginNext()
+    let isUnchanged: Bool
+    do {
+      // Between the two: the old guard still holds what was not taken, the new one what comes.
+      isUnchanged = try !advance(bytes: 8 << 20) && framesTaken == before
+      if isUnchanged { sealedFrame = before }
+    } catch {
+      try guardian.endPrevious()
+      throw error
     }
-    sealedFrame = before
-    if try advance(bytes: 8 << 20) { return false }
-    guard framesTaken == before else {
-      sealedFrame = nil
-      return false
-    }
-    return true
+    try guardian.endPrevious()
+    return isUnchanged
   }
 
   /// Ends of the commits in the log that nobody has announced, while the session's connection is writing.

@@ -16,6 +16,8 @@ struct Continuation {
     let generation: GenerationID
     let transaction: UInt64
     let state: DatabaseState
+    /// Of its last commit, microseconds since 1970.
+    let time: Int64
     /// Where in the log it ended; nil for a base.
     let position: WALPosition?
     /// Objects lie after it that do not follow it: an upload was cut off, and its chain is not to be continued.
@@ -47,21 +49,24 @@ struct Continuation {
       guard let name = chain.slices.last else {
         let manifest = try catalog.manifest(generation, transaction: base)
         let tip = Tip(
-          generation: generation, transaction: base, state: manifest.state, position: nil,
+          generation: generation, transaction: base, state: manifest.state, time: manifest.time,
+          position: nil,
           isCut: !chain.beyond.isEmpty)
         return (tip, generations.last, last)
       }
       let key = ReplicaLayout.slice(generation, name)
       let bytes = try catalog.read(key)
-      guard let slice = try? SliceReader(bytes, object: key), let state = slice.commits.last?.state else {
+      guard let slice = try? SliceReader(bytes, object: key), let commit = slice.commits.last else {
         // It cannot be gone on from, whatever became of it.
         let manifest = try catalog.manifest(generation, transaction: base)
         let tip = Tip(
-          generation: generation, transaction: base, state: manifest.state, position: nil, isCut: true)
+          generation: generation, transaction: base, state: manifest.state, time: manifest.time,
+          position: nil, isCut: true)
         return (tip, generations.last, last)
       }
       let tip = Tip(
-        generation: generation, transaction: chain.end, state: state, position: slice.header.endPosition,
+        generation: generation, transaction: chain.end, state: commit.state, time: commit.time,
+        position: slice.header.endPosition,
         isCut: !chain.beyond.isEmpty)
       return (tip, generations.last, last)
     }

@@ -28,8 +28,10 @@ extension Engine {
   ///
   /// `reason` forces a new generation.
   func begin(newGenerationBecause reason: String?) throws {
+    let finding = try lease.look(isStopped: { isStopped }, pause: ProcessEnvironment.sleep(seconds:))
+    guard !isStopped else { return }
     let found = try Continuation.tip(of: ReplicaCatalog(store))
-    let time = Clock.wallMicroseconds
+    let time = max(Clock.wallMicroseconds, found.tip?.time ?? 0)
     let began: (start: Start, snapshot: Snapshot, stamp: PositionRecord.FileStamp?)? = try capture.withLock {
       site in
       guard !site.isClosed else { return nil }
@@ -49,11 +51,13 @@ extension Engine {
           pages: count > 0 ? commits[count - 1].databaseSize : size.pages)
       }
       let start = try self.start(
-        found, forced: reason, log: commits, later: later, pageSize: size.pageSize, snapshot: snapshot)
+        found, after: finding, forced: reason, log: commits, later: later, pageSize: size.pageSize,
+        snapshot: snapshot)
       for commit in start.taken { _ = announcements.take(frame: commit.end.frame) }
       let encoder = LogEncoder(
         generation: start.generation, transaction: start.transaction, state: start.state,
-        position: start.position, images: PageImages(start.taken), database: site.guardian.file,
+        time: found.tip?.time ?? 0, position: start.position, images: PageImages(start.taken),
+        database: site.guardian.file,
         announcements: announcements, settings: settings)
       let capture = Capture(
         encoder: encoder, guardian: site.guardian, announcements: announcements, logFile: logFile, tail: tail,
@@ -101,7 +105,8 @@ extension Engine {
   }
 
   private func start(
-    _ found: (tip: Continuation.Tip?, newest: GenerationID?, last: UInt64), forced: String?, log: [LogCommit],
+    _ found: (tip: Continuation.Tip?, newest: GenerationID?, last: UInt64), after finding: Lease.Finding,
+    forced: String?, log: [LogCommit],
     later: [LogCommit], pageSize: Int, snapshot: (Int) throws -> Snapshot
   ) throws -> Start {
     let continuation = Continuation(
@@ -122,12 +127,17 @@ extension Engine {
         .refused,
         "\(store.url) holds data (generation \(tip.generation), transaction \(tip.transaction)) but \(path) was "
           + "empty: use .restore wal, or .mirror on \(store.url) --new-generation")
-    case .resume(let tip, let taken, let following) where !settings.newGeneration:
+    case .resume(let tip, let taken, let following) where !settings.newGeneration && finding.isFree:
       return Start(
         generation: tip.generation, transaction: tip.transaction, state: tip.state,
         position: taken.last?.end, taken: taken, following: following + later, reason: nil)
     case .resume, .begin:
-      let reason = if case .begin(let reason) = decision { reason } else { "asked for" }
+      let reason =
+        switch decision {
+        case .begin(let reason): reason
+        default:
+          finding.isFree ? "asked for" : "the writer before was on another host and did not end in order"
+        }
       return Start(
         generation: GenerationID(after: found.newest), transaction: found.newest == nil ? 0 : found.last + 1,
         state: try snapshot(log.count).state(), position: log.last?.end, taken: log, following: later,

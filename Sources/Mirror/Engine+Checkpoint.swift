@@ -16,26 +16,60 @@ extension Engine {
   func checkpoint(_ connection: Connection) throws -> Bool {
     let done: Bool? = try capture.withLockIfAvailable { site in
       guard let capture = site.capture, capture.pins == 0 else { return false }
-      while try capture.advance(bytes: 16 << 20) { if capture.encoder.isFull { return false } }
-      note(capture)
-      // The guard moves to the end of the log, so that all of it may be copied.
-      guard try capture.renewGuard() else { return false }
-      let result = try connection.checkpoint(.passive)
-      guard result.framesInLog == result.framesCheckpointed,
-        result.framesInLog == capture.framesTaken || result.framesInLog <= 0
-      else { return false }
-      // Now it moves to where the log may be restarted, but nothing new be copied.
-      guard try capture.renewGuard() else { return false }
-      let stamp = try fileStamp()
-      let isAtRest = state.withLock {
-        $0.fileStamp = stamp
-        return $0.uploaded == capture.encoder.transaction && $0.uploadedState == capture.encoder.state
-      }
-      if isAtRest { saveRecord(isAtRest: true) }
-      return true
+      return try copyLog(of: capture) { () throws(SQLiteError) in try connection.checkpoint(.passive) }
     }
     uploadSignal.raise()
     return done ?? false
+  }
+
+  /// Copies the log into the database file with `copy`, and moves the guard before and after.
+  private func copyLog(
+    of capture: Capture, _ copy: () throws(SQLiteError) -> Connection.CheckpointResult
+  ) throws -> Bool {
+    while try capture.advance(bytes: 16 << 20) { if capture.encoder.isFull { return false } }
+    note(capture)
+    // The guard moves to the end of the log, so that all of it may be copied.
+    guard try capture.renewGuard() else { return false }
+    let result = try copy()
+    guard result.framesInLog == result.framesCheckpointed,
+      result.framesInLog == capture.framesTaken || result.framesInLog <= 0
+    else { return false }
+    // Now it moves to where the log may be restarted, but nothing new be copied.
+    guard try capture.renewGuard() else { return false }
+    let stamp = try fileStamp()
+    let isAtRest = state.withLock {
+      $0.fileStamp = stamp
+      return $0.uploaded == capture.encoder.transaction && $0.uploadedState == capture.encoder.state
+    }
+    if isAtRest { saveRecord(isAtRest: true) }
+    return true
+  }
+
+  /// Copies a log that other connections have made long, while the session itself rests.
+  ///
+  /// Their own checkpoints cannot pass the guard. Where they write without a pause, the log grows until they make one.
+  func checkpointForOthers() throws {
+    let frames = settings.checkpointFrames
+    let mayCopy = state.withLock {
+      $0.hasBase
+        && ($0.uploaded == $0.captured
+          || $0.framesCaptured * $0.pageSize > min(max($0.databaseBytes / 4, 4 << 20), settings.logLimit))
+    }
+    guard mayCopy else { return }
+    try capture.withLock { site in
+      guard let capture = site.capture, capture.pins == 0, announcements.readLimit == nil else { return }
+      if capture.framesTaken < capture.copiedFrames { capture.copiedFrames = 0 }
+      guard capture.framesTaken >= frames, capture.framesTaken - capture.copiedFrames >= frames / 4 else {
+        return
+      }
+      for _ in 0..<3 where announcements.readLimit == nil {
+        capture.copiedFrames = capture.framesTaken
+        let guardian = capture.guardian
+        if try copyLog(of: capture, { () throws(SQLiteError) in try guardian.checkpoint() }) { return }
+        // Nothing new came, so nothing more can be copied: others read an older state.
+        if capture.framesTaken == capture.copiedFrames { return }
+      }
+    }
   }
 
   func status() -> MirrorStatus {

@@ -83,25 +83,25 @@ extension Engine {
   /// Stores an object, trying again as long as it takes; false where the mirror was stopped first.
   ///
   /// With `unlessPresent` it is created, never overwritten: an object that is there already must be this very one
-  /// (an acknowledgement was lost), or another writer owns the generation.
+  /// (an acknowledgement was lost), or another writer owns the generation. Nothing is stored without the lease.
   func upload(_ object: Outgoing.Object, unlessPresent: Bool) throws -> Bool {
     var attempt = 0
     let key = try ObjectKey(object.name)
     while !isStopped {
-      do throws(ObjectStoreError) {
-        try store.put(key, object.bytes, unlessPresent ? .ifAbsent : .always)
+      do {
+        try lease.ensure()
+        guard !isStopped else { return false }
+        try store.put(key, object.bytes, unlessPresent && lease.honoursConditions ? .ifAbsent : .always)
         state.withLock { $0.didReachStore() }
         return true
-      } catch {
-        if error.code == .preconditionFailed {
-          if let present = try? store.get(key).bytes {
-            guard present == object.bytes else {
-              throw MirrorError(
-                .conflict, "another writer has stored \(object.name) in \(store.url); not mirroring any more")
-            }
-            state.withLock { $0.didReachStore() }
-            return true
+      } catch let error as ObjectStoreError {
+        if error.code == .preconditionFailed, let present = try? store.get(key).bytes {
+          guard present == object.bytes else {
+            throw MirrorError(
+              .conflict, "another writer has stored \(object.name) in \(store.url); not mirroring any more")
           }
+          state.withLock { $0.didReachStore() }
+          return true
         }
         report(error)
         attempt += 1

@@ -19,7 +19,11 @@ final class Engine: Sendable {
   let from: WALPosition?
   let announcements = Announcements()
   let capture: CaptureLock
+  let lease: Lease
+  /// Locked as long as this mirror runs: one process mirrors a database, others stand by.
+  private let claim: File
   let state = Mutex(EngineState())
+  private let notices = Notices()
   let captureSignal = Signal()
   let uploadSignal = Signal()
   private let captureQueue = DispatchQueue(label: "mirror.capture")
@@ -30,14 +34,16 @@ final class Engine: Sendable {
 
   init(
     settings: MirrorSettings, store: any ObjectStore, path: String, wasEmpty: Bool, from: WALPosition?,
-    guardian: sending Guard
-  ) {
+    guardian: sending Guard, claim: File
+  ) throws {
     self.settings = settings
     self.store = MeteredStore(store)
     self.path = path
     self.wasEmpty = wasEmpty
     self.from = from
+    self.claim = claim
     capture = CaptureLock(guardian)
+    lease = try Lease(self.store, database: path, notices: notices)
   }
 
   func start() {
@@ -46,6 +52,15 @@ final class Engine: Sendable {
   }
 
   var isStopped: Bool { state.withLock { $0.isStopped } }
+
+  /// What is to be told at the next prompt, once.
+  func takeNotices() -> [String] {
+    notices.take()
+      + state.withLock { state in
+        defer { state.notices.removeAll() }
+        return state.notices
+      }
+  }
 
   /// Ends the threads; what has not been uploaded stays in the log.
   func stop() {
@@ -97,6 +112,7 @@ final class Engine: Sendable {
         }
         continue
       }
+      try checkpointForOthers()
       // Commits of other processes do not wake us: look for them now and then.
       captureSignal.wait(seconds: 0.2)
     }

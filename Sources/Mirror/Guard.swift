@@ -30,11 +30,29 @@ final class Guard {
 
   /// Begins to hold what is committed now, and lets go of what was held.
   func renew() throws(SQLiteError) {
-    let next = isHeld ? 1 - active : active
-    try connections[next].execute("BEGIN; PRAGMA schema_version")
+    try beginNext()
+    try endPrevious()
+  }
+
+  /// Begins to hold what is committed now, beside what is held already; `endPrevious` must follow.
+  func beginNext() throws(SQLiteError) {
+    try connections[1 - active].execute("BEGIN; PRAGMA schema_version")
+  }
+
+  /// Lets go of what was held before `beginNext`.
+  func endPrevious() throws(SQLiteError) {
     if isHeld { try connections[active].execute("COMMIT") }
-    active = next
+    active = 1 - active
     isHeld = true
+  }
+
+  /// Copies what is held into the database file, as far as other readers allow.
+  ///
+  /// On the connection that holds nothing, with synchronous FULL. Call only with frames in the log that were not there
+  /// when it was copied last: then the other connection holds a place in the log, which keeps every writer from
+  /// restarting it meanwhile (https://www.sqlite.org/wal.html#walresetbug).
+  func checkpoint() throws(SQLiteError) -> Connection.CheckpointResult {
+    try connections[1 - active].checkpoint(.passive)
   }
 
   /// Lets go and closes.

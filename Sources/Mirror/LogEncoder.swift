@@ -15,7 +15,8 @@ final class LogEncoder {
   private var statements: StatementBatchBuilder
   private var pending: PendingCommit?
   private var firstTime: Int64 = 0
-  private var lastTime: Int64 = 0
+  /// Times of commits never decrease, whatever is done to the clock.
+  private var lastTime: Int64
 
   /// Last transaction encoded, the database after it, and where in the log it ends.
   private(set) var transaction: UInt64
@@ -39,12 +40,13 @@ final class LogEncoder {
   }
 
   init(
-    generation: GenerationID, transaction: UInt64, state: DatabaseState, position: WALPosition?,
+    generation: GenerationID, transaction: UInt64, state: DatabaseState, time: Int64, position: WALPosition?,
     images: PageImages, database: DatabaseFile, announcements: Announcements, settings: MirrorSettings
   ) {
     self.generation = generation
     self.transaction = transaction
     self.state = state
+    lastTime = time
     self.position = position
     self.images = images
     self.database = database

@@ -15,7 +15,11 @@ package final class Mirror: ConnectionObserver {
   package var isInterrupted: (() -> Bool)?
   package private(set) var settings: MirrorSettings
   private(set) weak var connection: Connection?
-  private var engine: Engine?
+  private(set) var engine: Engine?
+  /// Set while another process mirrors the database.
+  var standby: Standby?
+  /// Frames in the log after the last commit made while standing by.
+  var standbyFrames = 0
   let log = StatementLog()
   /// Statements under way that may commit.
   private var writing = 0
@@ -67,12 +71,25 @@ package final class Mirror: ConnectionObserver {
     return count
   }
 
-  private func start(wasEmpty: Bool) throws {
+  func start(wasEmpty: Bool, claim: File? = nil) throws {
     guard let connection, let path = connection.fileName() else { return }
     isInternal = true
     defer { isInternal = false }
     isWaitingForContent = false
     do {
+      var claim = claim
+      if claim == nil {
+        let claimed = try Standby.claim(path)
+        claim = claimed.claim
+        if let standby = claimed.standby {
+          self.standby = standby
+          notices.append(
+            "\(path) is mirrored by \(standby.holderText): what is written here is mirrored by that")
+          armStandbyHook()
+          return
+        }
+      }
+      guard let claim else { return }
       let before = try connection.value("PRAGMA main.journal_mode")
       if before != .text("wal") {
         guard try connection.value("PRAGMA main.journal_mode=WAL") == .text("wal") else {
@@ -89,9 +106,9 @@ package final class Mirror: ConnectionObserver {
       // Everything after this place is captured commit by commit.
       let tail = try LogTail(File(path + "-wal", .read))
       _ = try tail?.scan(bytes: .max, limit: nil, all: true)
-      let engine = Engine(
+      let engine = try Engine(
         settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position,
-        guardian: guardian)
+        guardian: guardian, claim: claim)
       self.engine = engine
       StatementTime.install()
       try log.random.install(on: connection)
@@ -100,6 +117,8 @@ package final class Mirror: ConnectionObserver {
       engine.start()
     } catch let error as SQLiteError {
       throw MirrorError(.database, "mirror \(path): \(error.message)")
+    } catch let error as FilesError {
+      throw MirrorError(.database, "mirror \(path): \(error)")
     }
   }
 
@@ -124,6 +143,11 @@ package final class Mirror: ConnectionObserver {
   /// Where not everything is in the store the log is left for the next start.
   private func detach(isFlushed: Bool) {
     isWaitingForContent = false
+    if standby != nil {
+      standby = nil
+      connection?.setAutomaticCheckpoint(frames: 1000)
+      if connection?.observer === self { connection?.observer = nil }
+    }
     guard let engine else { return }
     self.engine = nil
     if let connection {
@@ -131,11 +155,9 @@ package final class Mirror: ConnectionObserver {
       connection.setAutomaticCheckpoint(frames: 1000)
       if connection.observer === self { connection.observer = nil }
     }
-    notices += engine.state.withLock { state in
-      defer { state.notices.removeAll() }
-      return state.notices
-    }
+    notices += engine.takeNotices()
     engine.stop()
+    if isFlushed { engine.lease.release() }
   }
 
   /// Copies the log into the database file and notes that the file holds exactly what the replica does.
@@ -163,18 +185,13 @@ package final class Mirror: ConnectionObserver {
   }
 
   /// Whether a database is being mirrored, or will be once it has content.
-  package var isOn: Bool { engine.map { !$0.isStopped } ?? isWaitingForContent }
+  package var isOn: Bool { engine.map { !$0.isStopped } ?? (isWaitingForContent || standby != nil) }
 
   func tell(_ notice: String) { notices.append(notice) }
 
   /// What is to be told at the next prompt, once.
   package func takeNotices() -> [String] {
-    if let engine {
-      notices += engine.state.withLock { state in
-        defer { state.notices.removeAll() }
-        return state.notices
-      }
-    }
+    if let engine { notices += engine.takeNotices() }
     defer { notices.removeAll() }
     return notices
   }
@@ -190,6 +207,10 @@ package final class Mirror: ConnectionObserver {
     status.url = store.url
     status.durability = settings.durability
     if engine == nil, isWaitingForContent { status.phase = .waiting }
+    if let standby {
+      status.phase = .standby
+      status.lastError = "\(standby.holderText) mirrors it"
+    }
     return status
   }
 
@@ -229,6 +250,7 @@ package final class Mirror: ConnectionObserver {
         notices.append("mirror off: \(error)")
       }
     }
+    if standby != nil, connection.isInAutocommit, !statement.isReadOnly { takeOverIfPossible() }
     guard let engine else { return }
     if current.isEmpty {
       StatementTime.record()
@@ -252,6 +274,7 @@ package final class Mirror: ConnectionObserver {
   }
 
   package func statementDidEnd(_ statement: Statement, code: ResultCode) {
+    if let standby, !isInternal { didEndStandingBy(standby, statement) }
     guard !isInternal, let engine, let connection,
       let at = current.lastIndex(where: { $0.statement === statement })
     else {

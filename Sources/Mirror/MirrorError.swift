@@ -7,7 +7,9 @@ package struct MirrorError: Error, Hashable, Sendable, CustomStringConvertible {
     case unsuitable
     /// The replica holds data that the database does not continue.
     case refused
-    /// Another writer owns the generation.
+    /// Another writer mirrors to the replica.
+    case held
+    /// Another writer has taken the replica over, or owns the generation.
     case conflict
     /// The log was restarted before all of it was read.
     case hole

@@ -8,6 +8,8 @@ package struct MirrorStatus: Sendable {
     /// Finding out whether the database continues the replica.
     case starting
     case running
+    /// Another process mirrors the database.
+    case standby
     /// Stopped for a reason that is in `lastError`.
     case failed
     case off

@@ -29,25 +29,37 @@ package struct GenerationContents: Sendable {
   }
 
   /// The unbroken run of slices that continues `transaction`, part by part in the order to apply them.
+  ///
+  /// Slices may overlap: a merged one replaces several, and an upload of a writer that was killed may have landed
+  /// late. Of all ways on, the one that reaches furthest is taken, and of those the one with the fewest objects.
   package func chain(after transaction: UInt64) -> SliceChain {
-    // Of slices that begin alike, the longest: it replaces the others.
-    var whole: [UInt64: SliceName] = [:]
-    for (name, parts) in Dictionary(grouping: slices, by: { SliceName($0.transactions, parts: $0.parts) })
-    where Set(parts.map(\.part)).count == name.parts {
-      let first = name.transactions.lowerBound
-      if let other = whole[first], other.transactions.upperBound >= name.transactions.upperBound { continue }
-      whole[first] = name
-    }
     var chain = SliceChain(end: transaction)
-    while let next = whole[chain.end + 1] {
-      for part in 1...next.parts {
-        chain.slices.append(SliceName(next.transactions, part: part, parts: next.parts))
+    let ways = self.ways
+    while let way = ways[chain.end + 1] {
+      for part in 1...way.name.parts {
+        chain.slices.append(SliceName(way.name.transactions, part: part, parts: way.name.parts))
       }
-      chain.end = next.transactions.upperBound
+      chain.end = way.name.transactions.upperBound
     }
     chain.beyond = slices.filter { $0.transactions.upperBound > chain.end }
       .sorted { $0.description < $1.description }
     return chain
+  }
+
+  /// How to go on best from each transaction that a slice begins with.
+  private var ways: [UInt64: (name: SliceName, end: UInt64, objects: Int)] {
+    var ways: [UInt64: (name: SliceName, end: UInt64, objects: Int)] = [:]
+    let whole = Dictionary(grouping: slices, by: { SliceName($0.transactions, parts: $0.parts) })
+      .filter { name, parts in Set(parts.map(\.part)).count == name.parts }.keys
+    for name in whole.sorted(by: { $0.transactions.lowerBound > $1.transactions.lowerBound }) {
+      let next = ways[name.transactions.upperBound + 1]
+      let end = next?.end ?? name.transactions.upperBound
+      let objects = name.parts + (next?.objects ?? 0)
+      let first = name.transactions.lowerBound
+      if let other = ways[first], (other.end, -other.objects) >= (end, -objects) { continue }
+      ways[first] = (name, end, objects)
+    }
+    return ways
   }
 
   /// The last transaction that a base and unbroken slices reach; nil where there is no base.

@@ -7,6 +7,8 @@ internal import Bytes
 package enum ReplicaLayout {
   package static let generations = "generations/"
   package static let pages = "pages/"
+  /// Who may write.
+  package static let lease = "lease.txt"
 
   package static func folder(_ generation: GenerationID) -> String { "\(generations)\(generation)/" }
   package static func record(_ generation: GenerationID) -> String { folder(generation) + "generation.txt" }

@@ -1,3 +1,4 @@
+import Files
 import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat

@@ -1,3 +1,4 @@
+import Files
 import Restore
 import ReplicaCatalog
 import ReplicaFormat

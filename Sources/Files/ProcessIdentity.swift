@@ -1,0 +1,47 @@
+internal import Glibc
+
+/// Which process on which start of which host: what tells a process that lives from one that is gone.
+package enum ProcessIdentity {
+  /// Number of this process.
+  package static var current: Int { Int(getpid()) }
+
+  /// Name of the host.
+  ///
+  /// The corresponding C function is `gethostname`.
+  package static var host: String {
+    var name = [CChar](repeating: 0, count: 256)
+    guard gethostname(&name, name.count - 1) == 0 else { return "" }
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// Names one start of the system; empty where the system does not tell.
+  package static var boot: String { line("/proc/sys/kernel/random/boot_id") ?? "" }
+
+  /// When a process started, in ticks since the system did; nil where there is no such process.
+  ///
+  /// Field 22 of https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html.
+  package static func start(of process: Int) -> UInt64? {
+    // The second field is the program's name in parentheses and may hold spaces.
+    guard let text = line("/proc/\(process)/stat"), let name = text.lastIndex(of: ")") else { return nil }
+    let fields = text[name...].split(separator: " ")
+    return fields.count > 20 ? UInt64(fields[20]) : nil
+  }
+
+  /// The process that holds a `flock` on a file, as far as the system tells.
+  ///
+  /// Read from https://man7.org/linux/man-pages/man5/proc_locks.5.html.
+  package static func holder(ofLockOn file: FileInfo) -> Int? {
+    guard let locks = try? File("/proc/locks", .read).read(at: 0, count: 1 << 20) else { return nil }
+    for line in String(decoding: locks, as: UTF8.self).split(separator: "\n") {
+      let fields = line.split(separator: " ")
+      guard fields.count > 5, fields[1] == "FLOCK", fields[5].hasSuffix(":\(file.inode)") else { continue }
+      return Int(fields[4])
+    }
+    return nil
+  }
+
+  private static func line(_ path: String) -> String? {
+    guard let bytes = try? File(path, .read).read(at: 0, count: 4096) else { return nil }
+    return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+  }
+}
