@@ -39,9 +39,10 @@ extension Engine {
     let stamp = try fileStamp()
     let isAtRest = state.withLock {
       $0.fileStamp = stamp
+      $0.restingTransaction = capture.encoder.transaction
       return $0.uploaded == capture.encoder.transaction && $0.uploadedState == capture.encoder.state
     }
-    if isAtRest { saveRecord(isAtRest: true) }
+    if isAtRest { saveRecord() }
     return true
   }
 

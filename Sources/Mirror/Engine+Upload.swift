@@ -9,13 +9,25 @@ extension Engine {
   func uploadLoop() {
     var lastStart = -Double.infinity
     var lastRecord = -Double.infinity
+    var isRecordDue = false
     while !isStopped {
       let now = Clock.monotonicSeconds
       let isUrgent = settings.durability == .sync || state.withLock { $0.isFlushing > 0 }
       let wait = isUrgent ? 0 : lastStart + settings.syncInterval - now
       guard let outgoing = nextOutgoing(mayClose: wait <= 0) else {
         // Nothing waits, or only an open slice that is not due yet.
-        uploadSignal.wait(seconds: wait > 0 && hasOpenSlice ? wait : nil)
+        var pause: Double? = wait > 0 && hasOpenSlice ? wait : nil
+        if isRecordDue {
+          let left = lastRecord + 1 - now
+          if left <= 0 {
+            lastRecord = now
+            isRecordDue = false
+            saveRecord()
+          } else {
+            pause = min(pause ?? left, left)
+          }
+        }
+        uploadSignal.wait(seconds: pause)
         continue
       }
       if !outgoing.isPartial { lastStart = now }
@@ -29,8 +41,9 @@ extension Engine {
       }
       guard !outgoing.isPartial else { continue }
       acknowledge(outgoing)
-      // Written at most once a second, and at the end.
-      if now - lastRecord >= 1 {
+      // Written at most once a second.
+      isRecordDue = now - lastRecord < 1
+      if !isRecordDue {
         lastRecord = now
         saveRecord()
       }
@@ -114,13 +127,12 @@ extension Engine {
   // MARK: The record
 
   /// Notes beside the database how far the replica is.
-  func saveRecord(file: PositionRecord.FileStamp? = nil, isAtRest: Bool = false) {
+  func saveRecord() {
     let record: PositionRecord? = state.withLock {
       guard $0.hasBase, let generation = $0.generation, let database = $0.uploadedState else { return nil }
-      if let file { $0.fileStamp = file }
       return PositionRecord(
         url: store.url, generation: generation, transaction: $0.uploaded, state: database,
-        position: isAtRest ? nil : $0.uploadedPosition, file: $0.fileStamp)
+        position: $0.restingTransaction == $0.uploaded ? nil : $0.uploadedPosition, file: $0.fileStamp)
     }
     if let record { writeRecord(record) }
   }

@@ -43,7 +43,7 @@ final class Engine: Sendable {
     self.from = from
     self.claim = claim
     capture = CaptureLock(guardian)
-    lease = try Lease(self.store, database: path, notices: notices)
+    lease = try Lease(self.store, database: path, settings: settings, notices: notices)
   }
 
   func start() {

@@ -15,6 +15,8 @@ struct EngineState {
   var uploadedPosition: WALPosition?
   /// The database file when it was last known to hold exactly what an epoch of the log began with.
   var fileStamp: PositionRecord.FileStamp?
+  /// The transaction that the database file alone holds, where it was all copied there.
+  var restingTransaction: UInt64?
   /// Statement batches on their way.
   var batches = 0
   var framesCaptured = 0

@@ -5,8 +5,8 @@ import Synchronization
 
 /// The right to write to a replica, kept as an object that is changed by conditional puts only.
 ///
-/// It is good for `validity` seconds after each renewal, and is renewed only when there is something to write: an
-/// idle mirror makes no requests. Another host may take it once it has not been renewed for `takeover` seconds; a
+/// It is good for `leaseSeconds` after each renewal, and is renewed only when there is something to write: an
+/// idle mirror makes no requests. Another host may take it once it has not been renewed for a quarter longer; a
 /// writer that comes back after that finds out before it writes. On the same host the holder's process is looked
 /// for. Where the store ignores conditions, two writers are noticed at the next renewal instead of prevented.
 final class Lease: Sendable {
@@ -23,10 +23,6 @@ final class Lease: Sendable {
     }
   }
 
-  /// Seconds that a renewal lasts.
-  static let validity = 20.0
-  /// Seconds without a renewal after which another host may take over.
-  static let takeover = 25.0
   /// Seconds that the clocks of two hosts may be apart without harm.
   static let clockError = 300.0
 
@@ -39,6 +35,8 @@ final class Lease: Sendable {
   }
 
   private let store: any ObjectStore
+  /// Seconds that a renewal lasts.
+  private let validity: Double
   private let holder: LeaseRecord.Holder
   private let key: ObjectKey
   private let state = Mutex(State())
@@ -47,15 +45,19 @@ final class Lease: Sendable {
   private let conditions = Atomic(true)
   private let notices: Notices
 
-  init(_ store: any ObjectStore, database: String, notices: Notices) throws {
+  init(_ store: any ObjectStore, database: String, settings: MirrorSettings, notices: Notices) throws {
+    validity = settings.leaseSeconds
     self.store = store
     self.notices = notices
     key = try ObjectKey(ReplicaLayout.lease)
     let process = ProcessIdentity.current
     holder = LeaseRecord.Holder(
-      writer: .random(in: 1...UInt64.max), host: ProcessIdentity.host, boot: ProcessIdentity.boot,
+      writer: .random(in: 1...UInt64.max), host: settings.host, boot: ProcessIdentity.boot,
       process: process, processStart: ProcessIdentity.start(of: process) ?? 0, database: database)
   }
+
+  /// Seconds without a renewal after which another host may take over.
+  private var takeover: Double { validity * 1.25 }
 
   /// Whether the store keeps to the conditions of puts, as far as is known.
   var honoursConditions: Bool { conditions.load(ordering: .relaxed) }
@@ -95,7 +97,7 @@ final class Lease: Sendable {
     let age = Double(Clock.wallMicroseconds - record.renewed) / 1e6
     if abs(age) < Self.clockError {
       notices.add(
-        "mirror: \(describe(other)) wrote to \(store.url) not long ago; watching it for \(Int(Self.takeover)) s"
+        "mirror: \(describe(other)) wrote to \(store.url) not long ago; watching it for \(Int(takeover)) s"
       )
       return try watch(found.etag, record, isStopped: isStopped, pause: pause)
     }
@@ -105,7 +107,7 @@ final class Lease: Sendable {
   private func watch(
     _ etag: ETag, _ record: LeaseRecord, isStopped: () -> Bool, pause: (Double) -> Void
   ) throws -> Finding {
-    let end = Clock.bootSeconds + Self.takeover
+    let end = Clock.bootSeconds + takeover
     while !isStopped(), Clock.bootSeconds < end { pause(0.1) }
     guard let now = try read(), now.etag != etag, let newer = now.record else { return .abandoned(record) }
     guard newer.isReleased else { throw held(newer) }
@@ -149,13 +151,15 @@ final class Lease: Sendable {
   /// Throws `.conflict` where another writer has taken it, and errors of the store, which may be tried again.
   func ensure() throws {
     let left = state.withLock { $0.isHeld ? $0.validUntil - Clock.bootSeconds : -1 }
-    if left > Self.validity / 2 { return }
-    if left > 1 {
+    if left > validity / 2 { return }
+    if left > validity / 20 {
       // Soon due: whoever comes first renews it, the others need not wait.
       _ = try request.withLockIfAvailable { _ in try renew() }
     } else {
       try request.withLock { _ in
-        guard state.withLock({ !$0.isHeld || $0.validUntil - Clock.bootSeconds <= 1 }) else { return }
+        guard state.withLock({ !$0.isHeld || $0.validUntil - Clock.bootSeconds <= validity / 20 }) else {
+          return
+        }
         try renew()
       }
     }
@@ -185,7 +189,7 @@ final class Lease: Sendable {
       $0.record = record
       $0.etag = stored
       $0.isHeld = true
-      $0.validUntil = start + Self.validity
+      $0.validUntil = start + validity
     }
   }
 
@@ -235,7 +239,7 @@ final class Lease: Sendable {
     guard conditions.exchange(false, ordering: .relaxed) else { return }
     notices.add(
       "mirror: \(store.url) does not keep to conditional writes: a second writer would be noticed within "
-        + "\(Int(Self.validity)) s, not prevented")
+        + "\(Int(validity)) s, not prevented")
   }
 
   private func checkHolder(_ before: LeaseRecord?) throws {

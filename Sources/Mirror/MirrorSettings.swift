@@ -1,3 +1,5 @@
+internal import Files
+
 /// When a commit counts as safe.
 package enum Durability: String, Sendable, CaseIterable {
   /// As soon as SQLite has it; the mirror follows.
@@ -27,6 +29,10 @@ package struct MirrorSettings: Sendable {
   package var partBytes = 16 << 20
   /// A page is stored whole after so many differences.
   package var chainLimit = 512
+  /// Seconds that the right to write lasts without being renewed; another host waits a quarter longer.
+  package var leaseSeconds = 20.0
+  /// Name of this host.
+  package var host = ProcessIdentity.host
   /// Begin a new generation whatever the replica holds.
   package var newGeneration = false
 

@@ -19,7 +19,14 @@ import Testing
     try work.folder.write(RichScript.csv, to: "people.csv")
     let typed = try work.shell(RichScript.text)
     expectSame(typed.output, expected.output)
-    expectSame(typed.errors, expected.errors)
+    // rclone ignores conditions, which is told once.
+    let told = typed.errors.split(separator: "\n", omittingEmptySubsequences: false)
+    expectSame(
+      told.filter { !$0.contains("does not keep to conditional writes") }.joined(separator: "\n"),
+      expected.errors)
+    #expect(
+      (told.count > expected.errors.split(separator: "\n", omittingEmptySubsequences: false).count)
+        == (kind == .rclone))
     #expect(typed.code == expected.code)
     expectSame(try sqlite3(".dump", work.folder.path("live.db")), dump)
 

@@ -112,33 +112,6 @@ import Testing
     #expect(try fixture.bytes(fixture.restore(.wal)) == kept)
   }
 
-  @Test func neverMixesTwoWriters() throws {
-    let store = MemoryStore()
-    let first = try MirrorFixture(store)
-    try first.open()
-    try first.run("CREATE TABLE t(a); INSERT INTO t VALUES('first')")
-    try first.flush()
-    let second = try MirrorFixture(store)
-    let plain = try Connection(second.path)
-    try plain.execute("CREATE TABLE t(a); INSERT INTO t VALUES('second')")
-    plain.close()
-    try second.open()
-    for number in 0..<20 {
-      try first.run("INSERT INTO t VALUES('first \(number)')")
-      try second.run("INSERT INTO t VALUES('second \(number)')")
-    }
-    try first.close()
-    try second.close()
-    #expect(try generations(first) == 2)
-    for generation in try ReplicaCatalog(store).generations() {
-      var target = RestoreTarget()
-      target.generation = generation
-      let restored = try first.restore(.wal, "g.db", target)
-      let owner = generation.sequence == 1 ? first : second
-      #expect(try first.bytes(restored) == owner.bytes(owner.path))
-    }
-  }
-
   @Test func restoresEveryTransaction() throws {
     let fixture = try MirrorFixture()
     fixture.settings.checkpointFrames = 10
