@@ -136,6 +136,15 @@ package final class File: Sendable {
       throw FilesError(.current, verb: "lock", object: path)
     }
   }
+
+  /// Takes the advisory lock unless somebody else has it; false then.
+  ///
+  /// The corresponding C function is `flock`.
+  package func tryLock() throws(FilesError) -> Bool {
+    if retrying({ flock(descriptor, LOCK_EX | LOCK_NB) }) == 0 { return true }
+    guard errno == EWOULDBLOCK else { throw FilesError(.current, verb: "lock", object: path) }
+    return false
+  }
 }
 
 /// Repeats a system call that a signal interrupted.

@@ -1,4 +1,5 @@
 import DotCommands
+import ReplicaFormat
 import Testing
 
 @Suite struct ISOTimeTests {
