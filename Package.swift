@@ -133,7 +133,7 @@ let package = Package(
       linkerSettings: exportsCurlBoundary),
     tests("RenderTests", ["Render", "SQLite", "Bytes"]),
     tests("ShellTests", ["Shell", "SQLite", "Render"]),
-    tests("DotCommandsTests", ["DotCommands", "Shell", "SQLite"], exclude: ["Golden"]),
+    tests("DotCommandsTests", ["DotCommands", "Shell", "SQLite", "ReplicaFormat"], exclude: ["Golden"]),
     tests(
       "MirrorTests",
       [

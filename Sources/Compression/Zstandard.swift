@@ -36,8 +36,10 @@ package enum Zstandard {
       guard let base = source.baseAddress else { return 0 }
       return ZSTD_getFrameContentSize(base + range.lowerBound, range.count)
     }
-    // Unknown and error are the two largest values; a wrong declaration only costs a reallocation.
-    content.reserveCapacity(declared <= UInt64(limit) ? Int(declared) : min(limit, range.count * 4))
+    // Unknown and error are the two largest values. A wrong declaration costs reallocations, not memory: what is
+    // believed depends on how much there is to decompress.
+    let most = max(range.count * 64, 1 << 16)
+    content.reserveCapacity(min(declared <= UInt64(limit) ? Int(declared) : range.count * 4, limit, most))
     var failure: String?
     let chunk = max(ZSTD_DStreamOutSize(), 1 << 17)
     bytes.withUnsafeBytes { source in

@@ -100,7 +100,7 @@ struct Continuation {
     }
     // The log is empty or newer than the tip: then the file alone must hold the tip.
     if let record, fileIsKnown == true, record.transaction == tip.transaction, record.state == tip.state,
-      record.position == nil
+      record.isAtRest
     {
       return .resume(tip, taken: [], following: log)
     }

@@ -132,7 +132,7 @@ extension Engine {
       guard $0.hasBase, let generation = $0.generation, let database = $0.uploadedState else { return nil }
       return PositionRecord(
         url: store.url, generation: generation, transaction: $0.uploaded, state: database,
-        position: $0.restingTransaction == $0.uploaded ? nil : $0.uploadedPosition, file: $0.fileStamp)
+        position: $0.uploadedPosition, isAtRest: $0.restingTransaction == $0.uploaded, file: $0.fileStamp)
     }
     if let record { writeRecord(record) }
   }

@@ -9,14 +9,20 @@ package struct GenerationContents: Sendable {
   package private(set) var slices: [SliceName] = []
   package private(set) var statements: [ClosedRange<UInt64>] = []
   package private(set) var byteCount = 0
+  package private(set) var objectCount = 0
+  /// Lengths in bytes of slices and batches.
+  package private(set) var sliceSizes: [SliceName: Int] = [:]
+  package private(set) var statementSizes: [ClosedRange<UInt64>: Int] = [:]
 
   package init(generation: GenerationID) { self.generation = generation }
 
   package mutating func add(_ object: ObjectInfo) {
     let key = object.key.name
     byteCount += object.size
+    objectCount += 1
     if key.hasPrefix(ReplicaLayout.slices(generation)), let slice = SliceName(key: key) {
       slices.append(slice)
+      sliceSizes[slice] = object.size
     } else if key.hasPrefix(ReplicaLayout.bases(generation)),
       let base = ReplicaLayout.baseTransaction(of: key)
     {
@@ -25,6 +31,7 @@ package struct GenerationContents: Sendable {
       let range = ReplicaLayout.statementRange(of: key)
     {
       statements.append(range)
+      statementSizes[range] = object.size
     }
   }
 

@@ -41,10 +41,20 @@ package struct ReplicaCatalog: Sendable {
   }
 
   package func manifest(_ generation: GenerationID, transaction: UInt64) throws -> BaseManifest {
+    try manifest(
+      generation, transaction: transaction,
+      bytes: read(ReplicaLayout.base(generation, transaction: transaction)))
+  }
+
+  /// The manifest that an object holds which was read already.
+  package func manifest(
+    _ generation: GenerationID, transaction: UInt64, bytes: [UInt8]
+  ) throws(FormatError) -> BaseManifest {
     let name = ReplicaLayout.base(generation, transaction: transaction)
-    let manifest = try BaseManifest(read(name), object: name)
+    let manifest = try BaseManifest(bytes, object: name)
     guard manifest.generation == generation, manifest.transaction == transaction else {
-      throw FormatError(name, "it belongs to generation \(manifest.generation)")
+      throw FormatError(
+        name, "it is that of generation \(manifest.generation), transaction \(manifest.transaction)")
     }
     return manifest
   }

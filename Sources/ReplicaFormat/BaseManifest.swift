@@ -39,6 +39,8 @@ package struct BaseManifest: Hashable, Sendable {
   }
 
   private static let title = "sqlite3-cloud-s3 base 1"
+  /// Most bytes of pages that one part is believed to hold.
+  private static let partLimit = 1 << 30
 
   package var bytes: [UInt8] {
     var record = TextRecord(Self.title)
@@ -64,12 +66,16 @@ package struct BaseManifest: Hashable, Sendable {
     state = DatabaseState(
       pageSize: try reader.value("page-size") { Int($0) }, pages: try reader.value("pages") { UInt32($0) },
       checksum: try reader.value("checksum") { Hash128($0) })
+    guard state.pageSize >= 512, state.pageSize <= 65536, state.pageSize & (state.pageSize - 1) == 0 else {
+      throw FormatError(object, "wrong page-size")
+    }
     var parts: [Part] = []
     var next: UInt64 = 1
     for line in record.all("part") {
       let fields = line.split(separator: " ")
       guard fields.count == 4, let first = UInt32(fields[0]), let count = UInt32(fields[1]),
-        let size = Int(fields[2]), fields[3].utf8.count == 64, UInt64(first) == next, count > 0
+        let size = Int(fields[2]), fields[3].utf8.count == 64, UInt64(first) == next, count > 0,
+        Int(count) * state.pageSize <= Self.partLimit
       else { throw FormatError(object, "wrong part \"\(line)\"") }
       next += UInt64(count)
       parts.append(

@@ -6,12 +6,17 @@ package struct GenerationRecord: Hashable, Sendable {
   /// Why it was begun.
   package let reason: String
   package let predecessor: GenerationID?
+  /// Who began it; nil where that was not told.
+  package let writer: String?
 
-  package init(generation: GenerationID, time: Int64, reason: String, predecessor: GenerationID?) {
+  package init(
+    generation: GenerationID, time: Int64, reason: String, predecessor: GenerationID?, writer: String? = nil
+  ) {
     self.generation = generation
     self.time = time
     self.reason = reason
     self.predecessor = predecessor
+    self.writer = writer
   }
 
   private static let title = "sqlite3-cloud-s3 generation 1"
@@ -22,6 +27,7 @@ package struct GenerationRecord: Hashable, Sendable {
     record.add("time", time)
     record.add("reason", reason)
     if let predecessor { record.add("predecessor", predecessor) }
+    if let writer { record.add("writer", writer) }
     return record.bytes
   }
 
@@ -32,5 +38,6 @@ package struct GenerationRecord: Hashable, Sendable {
     time = try reader.value("time") { Int64($0) }
     reason = try reader.text("reason")
     predecessor = record.first("predecessor").flatMap { GenerationID($0) }
+    writer = record.first("writer")
   }
 }

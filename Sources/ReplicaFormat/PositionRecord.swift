@@ -23,20 +23,23 @@ package struct PositionRecord: Hashable, Sendable {
   /// Last transaction known to be in the replica.
   package let transaction: UInt64
   package let state: DatabaseState
-  /// Where in the log that transaction ends; nil where the database file alone holds it.
+  /// Where in the log that transaction ends.
   package let position: WALPosition?
+  /// Whether the database file alone holds it.
+  package let isAtRest: Bool
   /// Set where the database file holds exactly `transaction`.
   package let file: FileStamp?
 
   package init(
     url: String, generation: GenerationID, transaction: UInt64, state: DatabaseState, position: WALPosition?,
-    file: FileStamp?
+    isAtRest: Bool, file: FileStamp?
   ) {
     self.url = url
     self.generation = generation
     self.transaction = transaction
     self.state = state
     self.position = position
+    self.isAtRest = isAtRest
     self.file = file
   }
 
@@ -55,6 +58,7 @@ package struct PositionRecord: Hashable, Sendable {
       record.add(
         "wal", "\(position.salt) \(position.frame) \(WALSalt(first: sums.first, second: sums.second))")
     }
+    if isAtRest { record.add("rest", "yes") }
     if let file { record.add("file", "\(file.size) \(file.modifiedNs) \(file.inode)") }
     return record.bytes
   }
@@ -76,6 +80,7 @@ package struct PositionRecord: Hashable, Sendable {
       return WALPosition(
         salt: salt, frame: frame, checksum: WALChecksum(first: sums.first, second: sums.second))
     }
+    isAtRest = record.first("rest") == "yes"
     file = record.first("file").flatMap { line in
       let fields = line.split(separator: " ")
       guard fields.count == 3, let size = Int(fields[0]), let modified = Int64(fields[1]),

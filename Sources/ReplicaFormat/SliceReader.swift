@@ -18,6 +18,9 @@ package final class SliceReader {
   private var checksum: WALChecksum
   private var frameBytes: [UInt8]
 
+  /// Longest tables that are believed.
+  private static let limit = 1 << 30
+
   package init(_ bytes: [UInt8], object: String) throws(FormatError) {
     let header = try SliceHeader(bytes, object: object)
     let size = SliceHeader.size + header.pagesSize + header.tablesSize
@@ -30,6 +33,7 @@ package final class SliceReader {
     }
     let pagesEnd = SliceHeader.size + header.pagesSize
     let expected = header.frameCount * 5 + header.commitCount * SliceCommit.size
+    guard expected <= Self.limit else { throw FormatError(object, "its tables are too long to be believed") }
     do throws(CompressionError) {
       tables = try Zstandard.decompress(bytes, pagesEnd..<size, limit: expected)
       pages = try ZstandardReader(bytes, SliceHeader.size..<pagesEnd)

@@ -21,9 +21,12 @@ package struct StatementScript: Sendable {
     package let settings: String
     package let barrier: String?
     package let statementCount: Int
+    /// Where its commit ends in the log: salts in hexadecimal, colon, frame; nil where that is not told.
+    package let end: String?
   }
 
   package let generation: GenerationID
+  package let transactions: ClosedRange<UInt64>
   private var lines: ScriptLines
   private var statementsLeft = 0
   private var closesTransaction = false
@@ -47,7 +50,11 @@ package struct StatementScript: Sendable {
       throw FormatError(object, "no generation")
     }
     self.generation = generation
-    _ = try lines.next()
+    let bounds = lines.text(try lines.next()).dropFirst("-- transactions ".count).split(separator: " ")
+    guard bounds.count == 2, let first = UInt64(bounds[0]), let last = UInt64(bounds[1]), first <= last else {
+      throw FormatError(object, "no transactions")
+    }
+    transactions = first...last
   }
 
   /// The script's text, in which statements stand.
@@ -78,7 +85,8 @@ package struct StatementScript: Sendable {
     closesTransaction = statementsLeft > 1
     if closesTransaction { _ = try lines.next() }
     return Transaction(
-      number: number, time: time, settings: settings, barrier: barrier, statementCount: statementsLeft)
+      number: number, time: time, settings: settings, barrier: barrier, statementCount: statementsLeft,
+      end: field("wal").map { String($0) })
   }
 
   /// The next statement of the present transaction; nil after the last.

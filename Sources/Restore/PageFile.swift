@@ -8,24 +8,25 @@ final class PageFile {
   private var slots: [UInt32: Int] = [:]
   private var arena: [UInt8] = []
   private let limit: Int
+  private var scratch: [UInt8]
 
   /// Keeps up to `limit` bytes of newer pages before it writes them out.
-  init(_ file: File, pageSize: Int, limit: Int = 64 << 20) {
+  init(_ file: File, pageSize: Int, limit: Int = 32 << 20) {
     self.file = file
     self.pageSize = pageSize
     self.limit = limit
+    scratch = [UInt8](repeating: 0, count: pageSize)
   }
 
-  /// The newest image of a page; zeros where nothing was written.
-  func image(_ page: UInt32) throws -> (bytes: [UInt8], index: Int) {
-    if let slot = slots[page] { return (arena, slot) }
-    var bytes = try file.read(at: Int(page - 1) * pageSize, count: pageSize)
-    if bytes.count < pageSize { bytes += [UInt8](repeating: 0, count: pageSize - bytes.count) }
-    return (bytes, 0)
+  /// Calls `body` with the newest image of a page; zeros where nothing was written.
+  func withImage<Result>(_ page: UInt32, _ body: (_ bytes: [UInt8], _ index: Int) throws -> Result) throws
+    -> Result
+  {
+    if let slot = slots[page] { return try body(arena, slot) }
+    let count = try file.read(into: &scratch, at: Int(page - 1) * pageSize)
+    for index in count..<max(count, pageSize) { scratch[index] = 0 }
+    return try body(scratch, 0)
   }
-
-  /// Whether the page has a newer image than the file.
-  func isNew(_ page: UInt32) -> Bool { slots[page] != nil }
 
   /// Replaces the image of a page.
   func set(_ page: UInt32, _ bytes: [UInt8], at index: Int) throws {
@@ -34,6 +35,7 @@ final class PageFile {
       return
     }
     if arena.count + pageSize > limit { try flush(pages: .max) }
+    if arena.isEmpty { arena.reserveCapacity(limit) }
     slots[page] = arena.count
     arena += bytes[index..<index + pageSize]
   }

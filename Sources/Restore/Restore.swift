@@ -1,4 +1,5 @@
 import Files
+import ObjectStore
 package import ReplicaCatalog
 package import ReplicaFormat
 import SQLite
@@ -16,7 +17,14 @@ package struct Restore: Sendable {
   package var target = RestoreTarget()
   /// Replace a database that is there.
   package var force = false
+  /// Restore in both ways and compare the contents.
+  package var verifies = false
+  /// Seconds without anything from the store after which it is given up.
+  package var patience = 60.0
+  package var isInterrupted: (@Sendable () -> Bool)?
   package var progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
+  /// Bytes free in a folder.
+  package var freeBytes: @Sendable (_ folder: String) throws -> Int = { try FreeSpace.bytes(in: $0) }
 
   package init(_ catalog: ReplicaCatalog) { self.catalog = catalog }
 
@@ -24,78 +32,124 @@ package struct Restore: Sendable {
   package struct Report: Sendable {
     package let generation: GenerationID
     package let transaction: UInt64
-    /// Time of the last commit, microseconds since 1970; nil in a dry run.
-    package let time: Int64?
+    /// Time of the last commit, microseconds since 1970.
+    package let time: Int64
     package let baseTransaction: UInt64
-    package let slices: Int
-    /// Objects and bytes to fetch for the base.
+    /// Objects and bytes of the base, of the slices and of the batches.
     package let parts: Int
     package let baseBytes: Int
-    /// Size of the database in bytes; nil in a dry run.
-    package let size: Int?
-    package let statements: Int?
-    package let notices: [String]
+    package let slices: Int
+    package let sliceBytes: Int
+    package let batches: Int
+    package let batchBytes: Int
+    /// Size of the database in bytes.
+    package let size: Int
+    /// Bytes that the restore needs in the output's folder, and those that are free there.
+    package let needed: Int
+    package let free: Int
+    package var statements: Int?
+    /// What was compared; nil where nothing was.
+    package var proof: String?
+    package var notices: [String]
   }
 
-  /// What would be fetched; reads listings and a manifest only.
-  package func plan() throws -> Report {
-    let plan = try RestorePlan.make(catalog, target)
-    return report(
-      plan, transaction: plan.transaction, time: nil, size: nil, statements: nil, notices: plan.notices)
+  /// What would be done; reads listings, manifests and the slice that holds the end.
+  package func plan(_ source: Source, to output: String) throws -> Report {
+    let objects = ObjectSource(catalog, patience: patience, isInterrupted: isInterrupted)
+    let plan = try Planner(source: objects, target: target).plan()
+    return try report(plan, source, to: output)
   }
 
   /// Restores into `output`, which must be absent, empty or without tables unless `force`.
   package func run(_ source: Source, to output: String) throws -> Report {
     try check(output)
-    let plan = try RestorePlan.make(catalog, target)
-    // Restored databases are private until their owner says otherwise, unless one is replaced.
-    let built = try AtomicFile(for: output)
-    let report: Report
-    switch source {
-    case .wal:
-      let outcome = try WALRestore(catalog: catalog, plan: plan, target: target, progress: progress)
-        .build(in: built.file)
-      report = self.report(
-        plan, transaction: outcome.transaction, time: outcome.time,
-        size: Int(outcome.state.pages) * outcome.state.pageSize, statements: nil, notices: plan.notices)
-    case .sql:
-      let outcome = try StatementRestore(catalog: catalog, plan: plan, target: target, progress: progress)
-        .build(in: built.file)
-      report = self.report(
-        plan, transaction: outcome.transaction, time: outcome.time, size: try built.file.size(),
-        statements: outcome.statements, notices: plan.notices + outcome.notices)
+    let objects = ObjectSource(catalog, patience: patience, isInterrupted: isInterrupted)
+    defer { objects.stop() }
+    let plan = try Planner(source: objects, target: target).plan()
+    var report = try report(plan, source, to: output)
+    guard report.free >= report.needed else {
+      throw RestoreError(
+        .space,
+        "restore \(output): \(report.needed) bytes are needed in \(Folder.parent(of: output)), \(report.free) are free"
+      )
     }
-    settle(output)
-    // A log left behind by the database that was lost would be played into the new one.
-    for suffix in ["-wal", "-shm", "-journal", "-s3pos"] { try Folder.remove(output + suffix) }
-    try built.commit()
+    let folder = try RestoreFolder(for: output, of: plan, from: catalog.store.url)
+    do {
+      let build = RestoreBuild(source: objects, plan: plan, folder: folder, progress: progress)
+      let built = try build.run(source, verifies: verifies)
+      report.statements = built.statements
+      report.proof = built.proof
+      report.notices += built.notices
+      try replace(output, with: built.file, from: folder)
+    } catch {
+      objects.stop()
+      throw keepingWork(of: folder, after: error, output)
+    }
     return report
   }
 
-  private func report(
-    _ plan: RestorePlan, transaction: UInt64, time: Int64?, size: Int?, statements: Int?, notices: [String]
-  ) -> Report {
-    Report(
-      generation: plan.generation, transaction: transaction, time: time,
-      baseTransaction: plan.manifest.transaction, slices: plan.slices.count, parts: plan.manifest.parts.count,
-      baseBytes: plan.manifest.parts.reduce(0) { $0 + $1.compressedSize }, size: size, statements: statements,
-      notices: notices)
+  /// What can go on later stays; what is wrong would be wrong again.
+  private func keepingWork(of folder: RestoreFolder, after error: any Error, _ output: String) -> any Error {
+    let advice = "; \(folder.path) keeps what was fetched, and the same command goes on from there"
+    if let error = error as? RestoreError, error.code == .interrupted {
+      return RestoreError(.interrupted, "restore \(output): interrupted\(advice)")
+    }
+    if let error = error as? ObjectStoreError, error.isTransient {
+      return ObjectStoreError(error.code, verb: error.verb, object: error.object, cause: error.cause + advice)
+    }
+    folder.discard()
+    return error
   }
 
-  /// Copies the log of a database that is about to be replaced into its file.
+  private func report(_ plan: RestorePlan, _ source: Source, to output: String) throws -> Report {
+    let statements = StatementRestore(source: ObjectSource(catalog, patience: 0), plan: plan)
+    let needsBatches = source == .sql || verifies
+    let batches = needsBatches ? statements.batches(after: plan.manifest.transaction) : []
+    let size = Int(plan.state.pages) * plan.state.pageSize
+    let database = max(size, Int(plan.manifest.state.pages) * plan.state.pageSize)
+    let needed =
+      database * (verifies ? 2 : 1) + plan.sliceBytes + batches.reduce(0) { $0 + $1.size } + (1 << 20)
+    return Report(
+      generation: plan.generation, transaction: plan.transaction, time: plan.time,
+      baseTransaction: plan.manifest.transaction, parts: plan.partCount, baseBytes: plan.baseBytes,
+      slices: plan.slices.count, sliceBytes: plan.sliceBytes, batches: batches.count,
+      batchBytes: batches.reduce(0) { $0 + $1.size }, size: size,
+      needed: max(needed - RestoreFolder.size(for: output), 1 << 20),
+      free: try freeBytes(Folder.parent(of: output)), notices: plan.notices)
+  }
+
+  /// Puts the new file in the old one's place.
   ///
-  /// So that the old database is whole should the program end between here and the renaming.
-  private func settle(_ output: String) {
-    guard FileInfo.exists(output), FileInfo.exists(output + "-wal") else { return }
+  /// A log left behind by the old database would be played into the new one, so it goes first; until then its
+  /// content is in the old file, which is whole should the program end in between.
+  private func replace(_ output: String, with file: File, from folder: RestoreFolder) throws {
+    try settle(output)
+    for suffix in ["-wal", "-shm", "-journal", "-s3pos"] { try Folder.remove(output + suffix) }
+    try folder.commit(file)
+  }
+
+  /// Brings what the log of the database that is about to be replaced holds into its file.
+  private func settle(_ output: String) throws {
+    guard FileInfo.exists(output), FileInfo.exists(output + "-wal") || FileInfo.exists(output + "-journal")
+    else { return }
+    // What is no database has nothing to keep.
     guard let connection = try? Connection(output, .readWrite) else { return }
-    _ = try? connection.checkpoint(.truncate)
+    let isReadable = (try? connection.value("SELECT count(*) FROM sqlite_schema")) != nil
+    let checkpoint = try? connection.checkpoint(.truncate)
     connection.close()
+    guard isReadable, checkpoint == nil || FileInfo.exists(output + "-wal") else { return }
+    // The last connection that closes removes the log.
+    throw RestoreError(.busy, "replace \(output): another process has it open")
   }
 
   /// Throws `.exists` where `output` holds a database that must not be replaced.
   package func check(_ output: String) throws {
     guard !force, let info = try FileInfo.of(output), info.size > 0 else { return }
-    let tables = try? Connection(output, .readOnly).value("SELECT count(*) FROM sqlite_schema")
+    // Without a log the file alone is the database, and looking at it need not leave one behind.
+    let connection =
+      FileInfo.exists(output + "-wal")
+      ? try? Connection(output, .readOnly) : try? DatabaseComparison.open(output)
+    let tables = try? connection?.value("SELECT count(*) FROM sqlite_schema")
     guard tables == .integer(0) else {
       throw RestoreError(
         .exists, "\(output) is there and not empty: use --force to replace it, or --output for another file")

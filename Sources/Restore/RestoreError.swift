@@ -11,9 +11,17 @@ package struct RestoreError: Error, Hashable, Sendable, CustomStringConvertible 
     case range
     /// The output holds a database.
     case exists
+    /// Somebody else uses the output.
+    case busy
     /// Replayed statements did something else than they did when they were logged.
     case diverged
+    /// What was restored is not what it should be.
+    case differs
+    /// There is too little room for the restored database.
+    case space
     case database
+    /// Ctrl-C.
+    case interrupted
   }
 
   package let code: Code

@@ -13,113 +13,45 @@ package struct RestoreTarget: Hashable, Sendable {
   package init() {}
 }
 
-/// What to fetch for a restore, found from listings alone.
+/// What to fetch for a restore, found from listings, manifests and the slice that holds the end.
 package struct RestorePlan: Sendable {
   package let contents: GenerationContents
   package let manifest: BaseManifest
   /// Objects of slices in the order to apply them.
   package let slices: [SliceName]
-  /// The last transaction to apply.
+  /// The last transaction to apply, its time in microseconds since 1970, and the database after it.
   package let transaction: UInt64
+  package let time: Int64
+  package let state: DatabaseState
   /// What a person should know, such as transactions whose upload was never finished.
   package let notices: [String]
 
   package var generation: GenerationID { contents.generation }
+  /// Bytes of the base's parts and of the slices, compressed.
+  package var baseBytes: Int { manifest.parts.reduce(0) { $0 + $1.compressedSize } }
+  package var sliceBytes: Int { slices.reduce(0) { $0 + (contents.sliceSizes[$1] ?? 0) } }
 
-  /// Plans a restore of a target.
-  ///
-  /// Throws `.hole`, naming the object, where something between is missing.
-  package static func make(_ catalog: ReplicaCatalog, _ target: RestoreTarget) throws -> RestorePlan {
-    let generations = try catalog.generations()
-    guard !generations.isEmpty else {
-      throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
+  /// Names and lengths of the objects of the slices that lead to a transaction.
+  func items(upTo last: UInt64) -> [ObjectFetcher.Item] {
+    slices.filter { $0.transactions.lowerBound <= last }.map {
+      ObjectFetcher.Item(name: ReplicaLayout.slice(generation, $0), size: contents.sliceSizes[$0] ?? 0)
     }
-    var notices: [String] = []
-    if let wanted = target.generation {
-      guard generations.contains(wanted) else {
-        throw RestoreError(.nothing, "\(catalog.store.url) has no generation \(wanted)")
-      }
-      return try plan(catalog, catalog.contents(of: wanted), target, notices: [])
-    }
-    for generation in generations.reversed() {
-      let contents = try catalog.contents(of: generation)
-      guard let first = contents.bases.first else {
-        try refuseLostBase(catalog, contents)
-        notices.append("generation \(generation) has no base yet; using the one before")
-        continue
-      }
-      // An earlier moment lies in an earlier generation.
-      if let wanted = target.transaction, wanted < first { continue }
-      if let wanted = target.time, try catalog.manifest(generation, transaction: first).time > wanted {
-        continue
-      }
-      return try plan(catalog, contents, target, notices: notices)
-    }
-    let wanted = target.transaction.map { "as old as transaction \($0)" } ?? "that could be restored"
-    throw RestoreError(
-      target.transaction == nil && target.time == nil ? .nothing : .range,
-      ([catalog.store.url + " holds nothing \(wanted)"] + notices).joined(separator: "; "))
   }
 
-  /// A generation whose slices were acknowledged had a base: then it has been lost.
-  private static func refuseLostBase(_ catalog: ReplicaCatalog, _ contents: GenerationContents) throws {
-    guard let first = contents.slices.map(\.transactions.lowerBound).min(),
-      let last = contents.slices.max(by: { $0.description < $1.description })
-    else { return }
-    guard try catalog.sliceHeader(contents.generation, last).acknowledged > 0 else { return }
-    throw FormatError(
-      ReplicaLayout.base(contents.generation, transaction: first - 1),
-      "it is missing from \(catalog.store.url)")
-  }
+  /// Parts of the base, each object once.
+  package var partCount: Int { Set(manifest.parts.map(\.digest)).count }
 
-  private static func plan(
-    _ catalog: ReplicaCatalog, _ contents: GenerationContents, _ target: RestoreTarget, notices: [String]
-  ) throws -> RestorePlan {
-    var notices = notices
-    var base: BaseManifest?
-    for transaction in contents.bases.reversed() {
-      if let wanted = target.transaction, transaction > wanted { continue }
-      let manifest = try catalog.manifest(contents.generation, transaction: transaction)
-      if let wanted = target.time, manifest.time > wanted { continue }
-      base = manifest
-      break
-    }
-    guard let base else {
-      throw RestoreError(.range, "generation \(contents.generation) begins after the moment asked for")
-    }
-    let chain = contents.chain(after: base.transaction)
-    if let wanted = target.transaction {
-      guard wanted <= chain.end || !chain.beyond.isEmpty else {
-        throw RestoreError(.range, "the replica ends with transaction \(chain.end)")
-      }
-    }
-    if chain.end < target.transaction ?? .max, let beyond = chain.beyond.first {
-      try explainGap(catalog, contents, chain, beyond, notices: &notices)
-      if let wanted = target.transaction, wanted > chain.end {
-        throw RestoreError(.range, "the replica ends with transaction \(chain.end)")
-      }
-    }
-    let last = min(target.transaction ?? chain.end, chain.end)
-    let slices = chain.slices.filter { $0.transactions.lowerBound <= last }
-    return RestorePlan(
-      contents: contents, manifest: base, slices: slices, transaction: last, notices: notices)
-  }
-
-  /// Tells an upload that was cut off, after which nothing was acknowledged, from an object that has been lost.
-  private static func explainGap(
-    _ catalog: ReplicaCatalog, _ contents: GenerationContents, _ chain: SliceChain, _ beyond: SliceName,
-    notices: inout [String]
-  ) throws {
-    for name in chain.beyond {
-      let header = try catalog.sliceHeader(contents.generation, name)
-      guard header.acknowledged <= chain.end else {
-        throw RestoreError(
-          .hole,
-          "read \(ReplicaLayout.slices(contents.generation)): the slice that begins with transaction "
-            + "\(chain.end + 1) is missing; \(beyond) comes after it")
-      }
-    }
-    notices.append(
-      "the upload of transactions after \(chain.end) was never finished; they are left out")
+  init(
+    contents: GenerationContents, manifest: BaseManifest, slices: [SliceName], transaction: UInt64,
+    time: Int64,
+    state: DatabaseState, notices: [String]
+  ) {
+    self.contents = contents
+    self.manifest = manifest
+    self.slices = slices
+    self.transaction = transaction
+    self.time = time
+    self.state = state
+    self.notices = notices
   }
 }

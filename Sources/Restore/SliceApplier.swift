@@ -16,16 +16,21 @@ final class SliceApplier {
 
   private let base: BaseManifest
   private let pages: PageFile
-  private var transaction: UInt64
-  private var time: Int64
-  private var state: DatabaseState
+  private(set) var transaction: UInt64
+  private(set) var time: Int64
+  private(set) var state: DatabaseState
   private var frames = 0
   /// Where the last slice ended in the log; nil after a base.
   private var position: WALPosition?
-  private var parts: (next: Int, of: Int)?
   /// Pages that slices wrote, and the combined hashes of their images in the base.
   private var touched: Set<UInt32> = []
   private var replaced = Hash128.zero
+  /// Pages past any size told so far that a frame may write: a transaction may have been larger on its way.
+  private static let slack: UInt32 = 1 << 20
+
+  /// Told of each commit applied, with the position in the log that it ends at.
+  var commitDidApply:
+    ((_ transaction: UInt64, _ commit: SliceCommit, _ end: (salt: WALSalt, frame: Int)) throws -> Void)?
 
   init(base: BaseManifest, file: File) {
     self.base = base
@@ -35,28 +40,9 @@ final class SliceApplier {
     state = base.state
   }
 
-  /// Applies the commits of a slice up to a transaction and a time; false where one of them ended it.
-  func apply(_ slice: SliceReader, object: String, upTo last: UInt64, time limit: Int64?) throws -> Bool {
-    try check(slice.header, object: object)
-    for commit in slice.commits {
-      if transaction == last { return false }
-      if let limit, commit.time > limit { return false }
-      while slice.frameIndex < commit.frames { try applyFrame(slice) }
-      transaction += 1
-      time = commit.time
-      state = commit.state
-    }
-    if slice.header.part < slice.header.parts {
-      while slice.nextPage != nil { try applyFrame(slice) }
-    } else if slice.nextPage != nil {
-      throw FormatError(object, "frames follow its last commit")
-    }
-    position = slice.header.endPosition
-    return true
-  }
-
-  /// A slice must begin with the very state that the one before ended with.
-  private func check(_ header: SliceHeader, object: String) throws {
+  /// Takes the next slice, which must begin with the very state that the one before ended with.
+  func begin(_ slice: SliceReader, object: String) throws {
+    let header = slice.header
     guard header.generation == base.generation, header.transactions.lowerBound == transaction + 1 else {
       throw FormatError(object, "its header does not fit its name")
     }
@@ -73,43 +59,86 @@ final class SliceApplier {
     }
   }
 
-  private func applyFrame(_ slice: SliceReader) throws {
-    guard let page = slice.nextPage else { return }
-    let isNew = !touched.contains(page)
-    var before: (bytes: [UInt8], index: Int)?
-    if slice.nextNeedsBase || isNew && page <= base.state.pages { before = try pages.image(page) }
-    if isNew {
-      touched.insert(page)
-      if page <= base.state.pages, let before {
-        replaced ^= PageHash.of(page, before.bytes, at: before.index, pageSize: state.pageSize)
-      }
+  /// Applies the slice's commits up to a transaction; true where the slice is done.
+  func advance(_ slice: SliceReader, object: String, upTo last: UInt64) throws -> Bool {
+    let commits = slice.commits
+    var index = commits.firstIndex { $0.frames > slice.frameIndex } ?? commits.count
+    while index < commits.count {
+      guard transaction < last else { return false }
+      let commit = commits[index]
+      while slice.frameIndex < commit.frames { try applyFrame(slice, object, size: commit.state.pages) }
+      transaction += 1
+      time = commit.time
+      state = commit.state
+      try commitDidApply?(
+        transaction, commit, (slice.header.walHeader.salt, slice.header.firstFrame + commit.frames - 1))
+      index += 1
     }
-    let frame = try slice.next(base: slice.nextNeedsBase ? before : nil)
+    if slice.header.part < slice.header.parts {
+      while slice.nextPage != nil { try applyFrame(slice, object, size: state.pages) }
+    } else if slice.nextPage != nil {
+      throw FormatError(object, "frames follow its last commit")
+    }
+    position = slice.header.endPosition
+    return true
+  }
+
+  private func applyFrame(_ slice: SliceReader, _ object: String, size: UInt32) throws {
+    guard let page = slice.nextPage else { return }
+    let bound = max(size, state.pages, base.state.pages).addingReportingOverflow(Self.slack)
+    guard bound.overflow || page <= bound.partialValue else {
+      throw FormatError(object, "page \(page) is out of bounds")
+    }
+    let isNew = touched.insert(page).inserted && page <= base.state.pages
+    let needsBase = slice.nextNeedsBase
+    let frame: [UInt8]
+    if needsBase || isNew {
+      frame = try pages.withImage(page) { bytes, index in
+        if isNew { replaced ^= PageHash.of(page, bytes, at: index, pageSize: pages.pageSize) }
+        return try slice.next(base: needsBase ? (bytes, index) : nil)
+      }
+    } else {
+      frame = try slice.next(base: nil)
+    }
     try pages.set(page, frame, at: WALFrame.headerSize)
     frames += 1
   }
 
-  /// Writes what is still in memory, gives the file its length, and proves that it is the database mirrored.
-  func finish() throws -> Outcome {
+  /// Proves that the pages are those of the database that was mirrored, and brings them all into the file.
+  func settle() throws {
     let size = state.pageSize
     var checksum = base.state.checksum ^ replaced
-    for page in touched where page <= state.pages {
-      let image = try pages.image(page)
-      checksum ^= PageHash.of(page, image.bytes, at: image.index, pageSize: size)
+    func take(_ page: UInt32) throws {
+      checksum ^= try pages.withImage(page) { PageHash.of(page, $0, at: $1, pageSize: size) }
     }
+    for page in touched where page <= state.pages { try take(page) }
     if state.pages < base.state.pages {
-      for page in state.pages + 1...base.state.pages where !touched.contains(page) {
-        let image = try pages.image(page)
-        checksum ^= PageHash.of(page, image.bytes, at: image.index, pageSize: size)
-      }
+      for page in state.pages + 1...base.state.pages where !touched.contains(page) { try take(page) }
     }
     guard checksum == state.checksum else {
       throw RestoreError(
         .hole, "restore transaction \(transaction): the pages are not those of the database that was mirrored"
       )
     }
-    try pages.flush(pages: state.pages)
-    try pages.file.truncate(to: Int(state.pages) * size)
+    // What lies past the end may be the image that a later page is the difference from.
+    try pages.flush(pages: .max)
+  }
+
+  /// Copies the database as it is now into an empty file.
+  func copy(to target: File) throws {
+    try settle()
+    let end = Int(state.pages) * state.pageSize
+    let step = 4 << 20
+    for start in stride(from: 0, to: end, by: step) {
+      try target.write(pages.file.read(at: start, count: min(step, end - start)), at: start)
+    }
+    try target.truncate(to: end)
+  }
+
+  /// Proves the database and gives the file its length.
+  func finish() throws -> Outcome {
+    try settle()
+    try pages.file.truncate(to: Int(state.pages) * state.pageSize)
     return Outcome(transaction: transaction, time: time, state: state, frames: frames)
   }
 }

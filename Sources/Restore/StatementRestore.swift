@@ -1,94 +1,91 @@
 import Bytes
 import Files
-import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
 import SQLite
 
-/// Builds a database by running the statements that were logged, from the base or from the last barrier on.
+/// Brings transactions back by running the statements that were logged, from the base or from the last barrier on.
 struct StatementRestore {
-  let catalog: ReplicaCatalog
+  let source: ObjectSource
   let plan: RestorePlan
-  let target: RestoreTarget
-  let progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
+  /// Folder in which batches are kept, so that each is fetched once.
+  var spool: String?
+
+  /// Where a replay begins and what it needs.
+  struct Start {
+    /// The transaction after which all can be replayed.
+    var transaction: UInt64
+    /// Why that is not the base; nil where it is.
+    var reason: String?
+    var batches: [ObjectFetcher.Item] = []
+    var bytes: Int { batches.reduce(0) { $0 + $1.size } }
+  }
 
   struct Outcome {
     var transaction: UInt64
     var time: Int64
     var statements = 0
-    var notices: [String] = []
   }
 
-  /// Writes the database into an empty file.
-  func build(in file: File) throws -> Outcome {
-    let (start, reason, scripts) = try findStart()
-    var physical = target
-    physical.transaction = start
-    let before = try WALRestore(
-      catalog: catalog, plan: RestorePlan.make(catalog, physical.within(plan.generation)), target: physical,
-      progress: progress
-    ).build(in: file)
-    var outcome = Outcome(transaction: before.transaction, time: before.time)
-    if let reason {
-      outcome.notices.append("transactions up to \(start) come from the WAL: \(reason)")
-    }
-    try replay(scripts, from: start, path: file.path, &outcome)
-    return outcome
+  /// Batches that hold transactions after one, in order.
+  func batches(after transaction: UInt64) -> [ObjectFetcher.Item] {
+    plan.contents.statements
+      .filter { $0.upperBound > transaction && $0.lowerBound <= plan.transaction }
+      .sorted { ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound) }
+      .map {
+        ObjectFetcher.Item(
+          name: ReplicaLayout.statements(plan.generation, $0), size: plan.contents.statementSizes[$0] ?? 0)
+      }
   }
 
-  /// The transaction after which all can be replayed, why that is not the base, and the batches that follow.
-  private func findStart() throws -> (start: UInt64, reason: String?, scripts: [String]) {
+  /// Finds the last barrier, or the place before which statements are missing.
+  func findStart() throws -> Start {
     let base = plan.manifest.transaction
-    var start = plan.contents.statementsReach(backFrom: plan.transaction)
-    var reason: String?
-    if start > base {
-      reason = "no statements of transaction \(start) are in the replica"
+    var start = Start(transaction: plan.contents.statementsReach(backFrom: plan.transaction))
+    if start.transaction > base {
+      start.reason = "no statements of transaction \(start.transaction) are in the replica"
     } else {
-      start = base
+      start.transaction = base
     }
-    let batches = plan.contents.statements
-      .filter { $0.upperBound > start && $0.lowerBound <= plan.transaction }
-      .sorted { $0.lowerBound < $1.lowerBound }
-    let names = batches.map { ReplicaLayout.statements(plan.generation, $0) }
-    let fetcher = ObjectFetcher(catalog, names)
+    let fetcher = fetcher(batches(after: start.transaction))
     while let (name, bytes) = try fetcher.take() {
       var script = try StatementScript(bytes, object: name)
       while let transaction = try script.nextTransaction() {
-        guard transaction.number > start, transaction.number <= plan.transaction,
+        guard transaction.number > start.transaction, transaction.number <= plan.transaction,
           let barrier = transaction.barrier
         else { continue }
-        start = transaction.number
-        reason = barrier
+        start.transaction = transaction.number
+        start.reason = barrier
       }
     }
-    let needed = zip(batches, names).filter { $0.0.upperBound > start }.map(\.1)
-    return (start, reason, needed)
+    start.batches = batches(after: start.transaction)
+    return start
   }
 
-  private func replay(_ scripts: [String], from start: UInt64, path: String, _ outcome: inout Outcome) throws
-  {
-    let connection: Connection
-    do throws(SQLiteError) {
-      connection = try Connection(path, .readWrite)
-      // Nothing reads the file before it is complete, so it needs no protection against a crash.
-      try connection.execute(
-        "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536"
-      )
-    } catch {
-      throw RestoreError(.database, "open the restored database: \(error.message)")
+  private func fetcher(_ items: [ObjectFetcher.Item]) -> ObjectFetcher {
+    let generation = plan.generation
+    return ObjectFetcher(source, items, spool: spool) { object, bytes in
+      try StatementScript(bytes, object: object).require(generation, object: object)
     }
+  }
+
+  /// Replays what follows `start` on a database that holds just that.
+  func replay(_ start: Start, time: Int64, in path: String) throws -> Outcome {
+    var outcome = Outcome(transaction: start.transaction, time: time)
+    let connection = try open(path)
+    let source = source
+    connection.setProgressHandler(every: 100_000) { (try? source.checkInterrupt()) == nil }
     StatementTime.install()
     defer { StatementTime.give(nil) }
     let random = StatementRandom()
     try random.install(on: connection)
-    let fetcher = ObjectFetcher(catalog, scripts)
+    let fetcher = fetcher(start.batches)
     fetching: while let (name, bytes) = try fetcher.take() {
       var script = try StatementScript(bytes, object: name)
       while let transaction = try script.nextTransaction() {
-        guard transaction.number > start else { continue }
-        guard transaction.number <= plan.transaction, transaction.time <= target.time ?? .max else {
-          break fetching
-        }
+        // Another batch may have held it as well.
+        guard transaction.number > outcome.transaction else { continue }
+        guard transaction.number <= plan.transaction else { break fetching }
         guard transaction.number == outcome.transaction + 1 else {
           throw FormatError(name, "transaction \(outcome.transaction + 1) is missing")
         }
@@ -98,6 +95,10 @@ struct StatementRestore {
         outcome.statements += transaction.statementCount
       }
     }
+    guard outcome.transaction == plan.transaction else {
+      throw RestoreError(
+        .hole, "restore transaction \(plan.transaction): the statements end with \(outcome.transaction)")
+    }
     connection.close()
     // As it was: in WAL mode, with everything in the one file, which closing sees to. Virtual tables may keep the
     // connection that replayed from doing so.
@@ -105,6 +106,20 @@ struct StatementRestore {
     try last.execute("PRAGMA journal_mode=WAL")
     last.close()
     for suffix in ["-wal", "-shm", "-journal"] { try Folder.remove(path + suffix) }
+    return outcome
+  }
+
+  private func open(_ path: String) throws(RestoreError) -> Connection {
+    do throws(SQLiteError) {
+      let connection = try Connection(path, .readWrite)
+      // Nothing reads the file before it is complete, so it needs no protection against a crash.
+      try connection.execute(
+        "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536"
+      )
+      return connection
+    } catch {
+      throw RestoreError(.database, "open the restored database: \(error.message)")
+    }
   }
 
   private func replay(
@@ -129,6 +144,7 @@ struct StatementRestore {
         if let statement = try connection.prepare(text, from: 0).statement { try statement.run() }
       } catch {
         failure = error
+        try source.checkInterrupt()
       }
       let changes = connection.totalChanges - before
       guard failure?.code.primary.rawValue == logged.error, changes == logged.changes else {
@@ -145,11 +161,11 @@ struct StatementRestore {
   }
 }
 
-extension RestoreTarget {
-  /// The same moment in one generation.
-  fileprivate func within(_ generation: GenerationID) -> RestoreTarget {
-    var target = self
-    target.generation = generation
-    return target
+extension StatementScript {
+  /// Throws where the batch is not the one that has this name.
+  func require(_ generation: GenerationID, object: String) throws(FormatError) {
+    guard self.generation == generation, ReplicaLayout.statementRange(of: object) == transactions else {
+      throw FormatError(object, "its header does not fit its name")
+    }
   }
 }

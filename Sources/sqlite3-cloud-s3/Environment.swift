@@ -57,6 +57,8 @@ enum Environment {
         session.settings.logWarning = bytes
       }
       if let seconds = try number("S3_FLUSH_TIMEOUT") { session.settings.flushTimeout = seconds }
+      // A transfer that stands still is given up after this time, and tried once more at least.
+      if let seconds = try number("S3_TRANSFER_TIMEOUT") { session.patience = 2 * seconds }
     } catch {
       session.configurationError = "\(error)"
     }

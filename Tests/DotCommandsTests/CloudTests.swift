@@ -1,5 +1,6 @@
 import Files
 import DotCommands
+import ReplicaFormat
 import Testing
 
 @Suite struct ISOTimeTests {

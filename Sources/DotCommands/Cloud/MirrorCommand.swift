@@ -13,9 +13,11 @@ struct MirrorCommand: DotCommand {
       "   sync                   Wait until everything committed is in the store",
       "   snapshot               Write a new base now",
       "   list [--json]          Generations and what can be restored from them",
+      "   verify [--all] [--from URL]",
+      "                          Read the newest generation back, or all, and prove it",
     ],
-    correction: ".mirror status|on|off|sync|snapshot|list", isSafe: false,
-    completions: ["status", "on", "off", "sync", "snapshot", "list"])
+    correction: ".mirror status|on|off|sync|snapshot|list|verify", isSafe: false,
+    completions: ["status", "on", "off", "sync", "snapshot", "list", "verify"])
 
   private enum Action {
     case status(json: Bool)
@@ -24,6 +26,7 @@ struct MirrorCommand: DotCommand {
     case sync
     case snapshot
     case list(json: Bool)
+    case verify(from: String?, all: Bool)
   }
   private let action: Action
 
@@ -31,6 +34,7 @@ struct MirrorCommand: DotCommand {
     switch words.optional() ?? "status" {
     case "status": action = .status(json: try Self.json(&words))
     case "list": action = .list(json: try Self.json(&words))
+    case "verify": action = try Self.verify(&words)
     case "off": action = .off
     case "sync": action = .sync
     case "snapshot": action = .snapshot
@@ -59,13 +63,27 @@ struct MirrorCommand: DotCommand {
     return true
   }
 
+  private static func verify(_ words: inout Words) throws(CommandError) -> Action {
+    var from: String?
+    var all = false
+    while let word = words.optional() {
+      switch word {
+      case "--all", "-all": all = true
+      case "--from", "-from": from = try words.required()
+      default: throw .usage
+      }
+    }
+    return .verify(from: from, all: all)
+  }
+
   func run(in session: Session) throws {
     guard let observer = session.observer(MirrorSession.self) else { throw CommandError.usage }
     switch action {
     case .status(let json):
       MirrorReport(session).print(observer.status(of: session.database.name), json: json)
     case .list(let json):
-      try MirrorListing(observer.store(nil, for: session.database.name)).print(to: session, json: json)
+      try MirrorListing(observer.store(nil, for: session.database.name), observer).print(
+        to: session, json: json)
     case .on(let url, let newGeneration):
       try observer.begin(url, on: session.connection, newGeneration: newGeneration)
     case .off: try observer.stop()
@@ -73,6 +91,8 @@ struct MirrorCommand: DotCommand {
       // Before the database is opened nothing can be left to mirror.
       if observer.isWaiting(for: session) { return }
       try running(observer).flush(seconds: observer.settings.flushTimeout)
+    case .verify(let from, let all):
+      try MirrorVerification(session: session, observer: observer, from: from, isForAll: all).run()
     case .snapshot: try running(observer).snapshot()
     }
   }

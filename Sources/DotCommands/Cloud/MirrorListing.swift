@@ -2,72 +2,136 @@ import Files
 import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
+import Restore
 import Shell
 
 /// Prints the generations of a replica and what can be restored from them.
 struct MirrorListing {
   private let catalog: ReplicaCatalog
-  init(_ store: any ObjectStore) { catalog = ReplicaCatalog(store) }
+  private let source: ObjectSource
+
+  init(_ store: any ObjectStore, _ observer: MirrorSession) {
+    catalog = ReplicaCatalog(store)
+    source = ObjectSource(catalog, patience: observer.patience, isInterrupted: observer.isInterrupted)
+  }
+
+  /// An unbroken run of transactions that can be restored.
+  private struct Range {
+    let transactions: ClosedRange<UInt64>
+    let first: Int64
+    let last: Int64
+  }
+
+  private struct Base {
+    let transaction: UInt64
+    let time: Int64
+    /// Of the database, and of the base's parts as they are stored.
+    let size: Int
+    let bytes: Int
+  }
 
   private struct Entry {
     let generation: GenerationID
     let record: GenerationRecord?
-    let first: UInt64?
-    let last: UInt64?
-    let firstTime: Int64?
-    let lastTime: Int64?
+    let ranges: [Range]
+    let bases: [Base]
     let objects: Int
     let bytes: Int
   }
 
   func print(to session: Session, json: Bool) throws {
-    let entries = try catalog.generations().map { try entry($0) }
+    var index = try source.retry { _ in try ReplicaIndex(catalog) }
+    var entries: [Entry] = []
+    for generation in index.generations {
+      let contents = try source.retry { _ in try index.contents(of: generation) }
+      entries.append(try entry(contents))
+    }
     if json {
       session.output.print("[" + entries.map { self.json($0) }.joined(separator: ",\n") + "]")
       return
     }
     if entries.isEmpty { session.output.print("\(catalog.store.url) holds no replica") }
-    for entry in entries { session.output.print(text(entry)) }
+    for entry in entries { for line in text(entry) { session.output.print(line) } }
   }
 
-  private func entry(_ generation: GenerationID) throws -> Entry {
-    let contents = try catalog.contents(of: generation)
+  private func entry(_ contents: GenerationContents) throws -> Entry {
+    let generation = contents.generation
     let name = ReplicaLayout.record(generation)
-    let record = try? GenerationRecord(catalog.read(name), object: name)
-    let first = contents.bases.first
-    let chain = first.map { contents.chain(after: $0) }
-    var lastTime: Int64?
-    if let slice = chain?.slices.last {
-      let key = ReplicaLayout.slice(generation, slice)
-      lastTime = try SliceReader(catalog.read(key), object: key).commits.last?.time
+    let record = try? source.read(name) { try GenerationRecord($0, object: name) }
+    var manifests: [UInt64: BaseManifest] = [:]
+    for transaction in contents.bases {
+      manifests[transaction] = try source.read(ReplicaLayout.base(generation, transaction: transaction)) {
+        try catalog.manifest(generation, transaction: transaction, bytes: $0)
+      }
     }
-    let firstTime = try first.map { try catalog.manifest(generation, transaction: $0).time }
+    var ranges: [Range] = []
+    for range in contents.restorable {
+      guard let base = manifests[range.lowerBound] else { continue }
+      let end = ChainEnd(
+        source: source, contents: contents, base: base, chain: contents.chain(after: range.lowerBound))
+      ranges.append(
+        Range(transactions: range, first: base.time, last: try end.moment(of: range.upperBound).time))
+    }
+    let bases = contents.bases.sorted().compactMap { manifests[$0] }.map {
+      Base(
+        transaction: $0.transaction, time: $0.time, size: Int($0.state.pages) * $0.state.pageSize,
+        bytes: $0.parts.reduce(0) { $0 + $1.compressedSize })
+    }
     return Entry(
-      generation: generation, record: record, first: first, last: chain?.end, firstTime: firstTime,
-      lastTime: lastTime ?? firstTime, objects: contents.slices.count + contents.statements.count,
+      generation: generation, record: record, ranges: ranges, bases: bases, objects: contents.objectCount,
       bytes: contents.byteCount)
   }
 
-  private func text(_ entry: Entry) -> String {
-    guard let first = entry.first, let last = entry.last else {
-      return "\(entry.generation)  no base yet, nothing can be restored"
+  private func text(_ entry: Entry) -> [String] {
+    var head = "\(entry.generation)  \(entry.objects) objects, \(entry.bytes) bytes"
+    if let record = entry.record {
+      head += "  (\(record.reason))" + (record.writer.map { "  by \($0)" } ?? "")
     }
-    let times = [entry.firstTime, entry.lastTime].map { $0.map(ISOTime.text) ?? "unknown" }
-    return "\(entry.generation)  transactions \(first) to \(last)  \(times[0]) to \(times[1])  "
-      + "\(entry.objects) objects, \(entry.bytes) bytes"
-      + (entry.record.map { "  (\($0.reason))" } ?? "")
+    let ranges = entry.ranges.map {
+      "  transactions \($0.transactions.lowerBound) to \($0.transactions.upperBound)  \(ISOTime.text($0.first)) to "
+        + ISOTime.text($0.last)
+    }
+    let bases = entry.bases.map {
+      "  base \($0.transaction)  \(ISOTime.text($0.time))  \($0.size) bytes of database, \($0.bytes) stored"
+    }
+    return [head] + (ranges.isEmpty ? ["  no base: nothing can be restored"] : ranges) + bases
   }
 
   private func json(_ entry: Entry) -> String {
     var object = JSONText()
     object.add("generation", text: "\(entry.generation)")
-    object.add("first_transaction", raw: entry.first.map { "\($0)" } ?? "null")
-    object.add("last_transaction", raw: entry.last.map { "\($0)" } ?? "null")
-    object.add("first_time", text: entry.firstTime.map(ISOTime.text))
-    object.add("last_time", text: entry.lastTime.map(ISOTime.text))
+    object.add("reason", text: entry.record?.reason)
+    object.add("writer", text: entry.record?.writer)
+    object.add("began", text: entry.record.map { ISOTime.text($0.time) })
     object.add("objects", raw: "\(entry.objects)")
     object.add("bytes", raw: "\(entry.bytes)")
-    object.add("reason", text: entry.record?.reason)
+    object.add(
+      "ranges",
+      raw: Self.array(entry.ranges) { range, object in
+        object.add("first_transaction", raw: "\(range.transactions.lowerBound)")
+        object.add("last_transaction", raw: "\(range.transactions.upperBound)")
+        object.add("first_time", text: ISOTime.text(range.first))
+        object.add("last_time", text: ISOTime.text(range.last))
+      })
+    object.add(
+      "bases",
+      raw: Self.array(entry.bases) { base, object in
+        object.add("transaction", raw: "\(base.transaction)")
+        object.add("time", text: ISOTime.text(base.time))
+        object.add("database_bytes", raw: "\(base.size)")
+        object.add("bytes", raw: "\(base.bytes)")
+      })
     return object.text
+  }
+
+  private static func array<Element>(
+    _ elements: [Element], _ add: (Element, inout JSONText) -> Void
+  ) -> String {
+    let objects = elements.map { element in
+      var object = JSONText()
+      add(element, &object)
+      return object.text
+    }
+    return "[" + objects.joined(separator: ",") + "]"
   }
 }

@@ -25,7 +25,9 @@ package final class MirrorSession: SessionObserver {
   private var told: Set<String> = []
   private var complaints: [String] = []
   /// Whether Ctrl-C was typed.
-  package var isInterrupted: (() -> Bool)?
+  package var isInterrupted: (@Sendable () -> Bool)?
+  /// Seconds without anything from the store after which a restore is given up.
+  package var patience = 60.0
 
   package init(makeStore: @escaping (ReplicaURL) throws -> any ObjectStore) { self.makeStore = makeStore }
 
@@ -41,6 +43,9 @@ package final class MirrorSession: SessionObserver {
         "Error: no mirror is configured: name one with --from URL, -mirror URL or S3_BUCKET")
     }
   }
+
+  /// File of the database that is mirrored.
+  var mirroredPath: String? { connection?.fileName() }
 
   /// How the mirror stands; before the database is opened, how it will.
   func status(of path: String?) -> MirrorStatus {

@@ -19,10 +19,12 @@ struct RestoreFromReplicaCommand: DotCommand {
       "   --generation ID        Another generation than the newest",
       "   --output FILE          Another file than the open database",
       "   --force                Replace a database that is not empty",
+      "   --verify               Restore both ways, compare, and check before replacing",
       "   --dry-run              Only tell what would be done",
       " A file that is really called wal or sql: write ./wal",
     ],
-    correction: ".restore wal|sql [--from URL] [--output FILE] [--force] [--dry-run] ...", isSafe: false,
+    correction: ".restore wal|sql [--from URL] [--output FILE] [--force] [--verify] [--dry-run] ...",
+    isSafe: false,
     completions: ["wal", "sql"])
 
   private struct Options {
@@ -30,6 +32,7 @@ struct RestoreFromReplicaCommand: DotCommand {
     var from: String?
     var output: String?
     var force = false
+    var verify = false
     var dryRun = false
     var target = RestoreTarget()
   }
@@ -53,6 +56,7 @@ struct RestoreFromReplicaCommand: DotCommand {
       case "from": options.from = try words.required()
       case "output": options.output = try words.required()
       case "force": options.force = true
+      case "verify": options.verify = true
       case "dry-run": options.dryRun = true
       case "to-txn":
         let text = try words.required()
@@ -98,33 +102,22 @@ struct RestoreFromReplicaCommand: DotCommand {
     }
     var restore = Restore(ReplicaCatalog(try observer.store(options.from, for: path ?? output)))
     restore.force = options.force
+    restore.verifies = options.verify
     restore.target = options.target
-    if options.dryRun { return print(try restore.plan(), to: output, session, isPlan: true) }
+    restore.patience = observer.patience
+    restore.isInterrupted = observer.isInterrupted
+    if options.dryRun {
+      return RestoreReport(session).print(plan: try restore.plan(options.source, to: output), output)
+    }
     let isOpen = options.output == nil || options.output == path
     guard isOpen, session.database.openConnection != nil else {
-      return print(try restore.run(options.source, to: output), to: output, session, isPlan: false)
+      return RestoreReport(session).print(try restore.run(options.source, to: output), output)
     }
     try restore.check(output)
     // The open database is closed, replaced, and opened again whatever came of it.
     session.database.close()
     let report = Result { try restore.run(options.source, to: output) }
     try session.database.reopen()
-    print(try report.get(), to: output, session, isPlan: false)
-  }
-
-  private func print(_ report: Restore.Report, to output: String, _ session: Session, isPlan: Bool) {
-    for notice in report.notices { session.errors.print("-- \(notice)") }
-    var line = isPlan ? "would restore" : "restored"
-    line += " \(output) to transaction \(report.transaction)"
-    if let time = report.time { line += " (\(ISOTime.text(time)))" }
-    line += " of generation \(report.generation): base \(report.baseTransaction)"
-    line += " (\(report.parts) parts, \(report.baseBytes) bytes)"
-    if let statements = report.statements {
-      line += ", \(statements) statements"
-    } else {
-      line += ", \(report.slices) slices"
-    }
-    if let size = report.size { line += ", \(size) bytes" }
-    session.output.print(line)
+    RestoreReport(session).print(try report.get(), output)
   }
 }

@@ -1,0 +1,76 @@
+import Files
+import Mirror
+import ObjectStore
+import ReplicaCatalog
+import Restore
+import SQLite
+import Shell
+
+/// Proves a replica, and where the database is open that it holds what the database does.
+struct MirrorVerification {
+  let session: Session
+  let observer: MirrorSession
+  /// Another replica than the session's, without its database.
+  let from: String?
+  let isForAll: Bool
+
+  func run() throws {
+    let path = session.database.openConnection?.fileName() ?? session.database.name
+    let live = try from == nil ? readLive(path) : nil
+    let store = try observer.store(from, for: path)
+    var verification = Verification(ReplicaCatalog(store))
+    verification.isForAll = isForAll
+    if let path, !path.isEmpty, path != ":memory:", from == nil { verification.folder = path }
+    verification.patience = observer.patience
+    verification.isInterrupted = observer.isInterrupted
+    var faults = 0
+    try verification.run(comparing: live) { findings in
+      print(findings)
+      faults += findings.faults.count
+    }
+    guard faults == 0 else {
+      throw CommandError.message("Error: \(store.url): \(faults) \(faults == 1 ? "fault" : "faults") found")
+    }
+    session.output.print("\(store.url): no fault found")
+  }
+
+  private func print(_ findings: Verification.Findings) {
+    func line(_ text: String) { session.output.print("\(findings.generation)  \(text)") }
+    line("read: \(findings.objects) objects, \(findings.bytes) bytes")
+    for sentence in findings.proven { line("proven: \(sentence)") }
+    for notice in findings.notices { line("note: \(notice)") }
+    for fault in findings.faults { line("fault: \(fault.object): \(fault.cause)") }
+  }
+
+  /// The content of the open database with the number of its last transaction; nil where there is no database.
+  private func readLive(_ path: String?) throws -> Verification.Live? {
+    if observer.isWaiting(for: session) {
+      // A database that was lost must not be made anew to be compared.
+      guard let path, FileInfo.exists(path) else { return nil }
+      _ = try session.connection
+    }
+    guard let mirror = observer.mirror, mirror.isOn else {
+      guard let reason = observer.mirror?.status().lastError else { return nil }
+      throw CommandError.message("Error: the mirror is off: \(reason); use .mirror verify --from URL")
+    }
+    guard let file = observer.mirroredPath ?? path else { return nil }
+    // Other processes may commit meanwhile: the moment read must be one whose number is known.
+    for _ in 0..<10 {
+      try mirror.flush(seconds: observer.settings.flushTimeout)
+      let before = mirror.status().captured
+      let reader = try Connection(file, .readOnly)
+      defer { reader.close() }
+      try reader.execute("BEGIN")
+      _ = try reader.value("SELECT count(*) FROM sqlite_schema")
+      try mirror.flush(seconds: observer.settings.flushTimeout)
+      guard mirror.status().captured == before else { continue }
+      let isInterrupted = observer.isInterrupted
+      let content = try DatabaseContent(of: reader) {
+        if isInterrupted?() == true { throw CommandError.message("Error: interrupted") }
+      }
+      return Verification.Live(transaction: before, content: content)
+    }
+    throw CommandError.message(
+      "Error: \(file) is written to without pause: it cannot be compared; use .mirror verify --from URL")
+  }
+}

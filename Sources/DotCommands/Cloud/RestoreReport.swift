@@ -1,0 +1,49 @@
+import ReplicaFormat
+import Restore
+import Shell
+
+/// Prints what a restore did or would do.
+struct RestoreReport {
+  private let session: Session
+  init(_ session: Session) { self.session = session }
+
+  func print(_ report: Restore.Report, _ output: String) {
+    notices(report)
+    var line = "restored \(output) to \(moment(report)): base \(report.baseTransaction)"
+    line += " (\(report.parts) parts, \(report.baseBytes) bytes)"
+    line += report.statements.map { ", \($0) statements" } ?? ", \(report.slices) slices"
+    session.output.print(line + ", \(report.size) bytes")
+    if let proof = report.proof { session.output.print(proof) }
+  }
+
+  func print(plan report: Restore.Report, _ output: String) {
+    notices(report)
+    let objects = report.parts + report.slices + report.batches
+    let bytes = report.baseBytes + report.sliceBytes + report.batchBytes
+    session.output.print("would restore \(output) to \(moment(report))")
+    for (name, value) in [
+      ("base", "transaction \(report.baseTransaction), \(report.parts) objects, \(report.baseBytes) bytes"),
+      (
+        "after it",
+        "\(report.transaction - report.baseTransaction) transactions, \(report.slices) slices, "
+          + "\(report.sliceBytes) bytes"
+          + (report.batches > 0 ? ", \(report.batches) statement batches, \(report.batchBytes) bytes" : "")
+      ), ("fetched", "\(objects) objects, \(bytes) bytes"), ("database", "\(report.size) bytes"),
+      (
+        "disk space",
+        "\(report.needed) bytes needed, \(report.free) free"
+          + (report.free < report.needed ? ": too little" : "")
+      ),
+    ] {
+      session.output.print(String(repeating: " ", count: 12 - name.utf8.count) + name + ": " + value)
+    }
+  }
+
+  private func notices(_ report: Restore.Report) {
+    for notice in report.notices { session.errors.print("-- \(notice)") }
+  }
+
+  private func moment(_ report: Restore.Report) -> String {
+    "transaction \(report.transaction) (\(ISOTime.text(report.time))) of generation \(report.generation)"
+  }
+}

@@ -1,0 +1,114 @@
+import Files
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+
+/// What the statement batches of a range of transactions are worth.
+struct BatchScan {
+  /// Names of whole batches, in order.
+  var items: [ObjectFetcher.Item] = []
+  /// The last transaction that cannot be replayed, and why.
+  var lastBarrier: (transaction: UInt64, reason: String)?
+  /// Whether every transaction of the range is in a batch.
+  var isComplete = true
+
+  /// Reads every batch of a generation, keeps the whole ones beside the databases, and notes what is wrong.
+  static func run(_ check: GenerationCheck, _ ranges: [ClosedRange<UInt64>]) throws -> [BatchScan] {
+    let generation = check.generation
+    let batches = check.contents.statements.sorted {
+      ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound)
+    }
+    let sizes = check.contents.statementSizes
+    let items = batches.map {
+      ObjectFetcher.Item(name: ReplicaLayout.statements(generation, $0), size: sizes[$0] ?? 0)
+    }
+    let fetcher = ObjectFetcher(check.source, items, spool: check.work + "/objects") { object, bytes in
+      try StatementScript(bytes, object: object).require(generation, object: object)
+    }
+    var scans = ranges.map { _ in BatchScan() }
+    var reach = ranges.map(\.lowerBound)
+    for (batch, item) in zip(batches, items) {
+      guard let (_, result) = try fetcher.next() else { break }
+      let isWhole: Void? = try check.noting(item.name) {
+        try scan(result.get(), item.name, ranges, &scans)
+      }
+      for (index, range) in ranges.enumerated()
+      where batch.upperBound > range.lowerBound && batch.lowerBound <= range.upperBound {
+        if isWhole == nil {
+          scans[index].isComplete = false
+        } else {
+          scans[index].items.append(item)
+        }
+        // A batch that is damaged is told of by its name; what is missing altogether, by its numbers.
+        if batch.lowerBound > reach[index] + 1 {
+          missing(reach[index] + 1...batch.lowerBound - 1, check)
+          scans[index].isComplete = false
+        }
+        reach[index] = max(reach[index], batch.upperBound)
+      }
+    }
+    for (index, range) in ranges.enumerated() where reach[index] < range.upperBound {
+      missing(reach[index] + 1...range.upperBound, check)
+      scans[index].isComplete = false
+    }
+    return scans
+  }
+
+  private static func scan(
+    _ bytes: [UInt8], _ name: String, _ ranges: [ClosedRange<UInt64>], _ scans: inout [BatchScan]
+  ) throws {
+    var script = try StatementScript(bytes, object: name)
+    var expected = script.transactions.lowerBound
+    while let transaction = try script.nextTransaction() {
+      guard transaction.number == expected else {
+        throw FormatError(name, "transaction \(expected) is missing")
+      }
+      expected += 1
+      guard let barrier = transaction.barrier else { continue }
+      for (index, range) in ranges.enumerated() where range.contains(transaction.number) {
+        if scans[index].lastBarrier?.transaction ?? 0 < transaction.number {
+          scans[index].lastBarrier = (transaction.number, barrier)
+        }
+      }
+    }
+    guard expected == script.transactions.upperBound + 1 else {
+      throw FormatError(name, "transaction \(expected) is missing")
+    }
+  }
+
+  private static func missing(_ transactions: ClosedRange<UInt64>, _ check: GenerationCheck) {
+    check.note(
+      ReplicaLayout.statements(check.generation) + Hex16.text(transactions.lowerBound) + "-",
+      "the statements of transactions \(transactions.lowerBound) to \(transactions.upperBound) are missing: lost, or "
+        + "never uploaded; .restore sql takes these transactions from the WAL")
+  }
+}
+
+/// Transactions of batches one after the other, for comparison with the commits of the log.
+struct BatchCursor {
+  private let source: ObjectSource
+  private let spool: String
+  private var items: ArraySlice<ObjectFetcher.Item>
+  private var script: (name: String, script: StatementScript)?
+  private var waiting: StatementScript.Transaction?
+
+  init(_ source: ObjectSource, _ scan: BatchScan, spool: String) {
+    self.source = source
+    self.spool = spool
+    items = scan.items[...]
+  }
+
+  /// The transaction of this number with the name of its batch; nil where no batch has it.
+  mutating func transaction(_ number: UInt64) throws -> (name: String, StatementScript.Transaction)? {
+    while true {
+      if let found = waiting, let name = script?.name, found.number >= number {
+        return found.number == number ? (name, found) : nil
+      }
+      waiting = try script?.script.nextTransaction()
+      if waiting != nil { continue }
+      guard let item = items.popFirst() else { return nil }
+      let kept = try File(spool + "/" + ObjectKey.escaped(item.name), .read).readAll()
+      script = (item.name, try StatementScript(kept, object: item.name))
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import Files
+import ReplicaFormat
+import SQLite
+
+/// Applies the slices of a verification and compares what comes of it at the moments that matter.
+final class ChainRun {
+  private let plan: RestorePlan
+  private let file: File
+  private let batches: BatchScan
+  private let manifests: [UInt64: BaseManifest]
+  private let applier: SliceApplier
+  private var cursor: BatchCursor
+  private let check: GenerationCheck
+  /// Whether everything so far could be applied.
+  var isIntact = true
+  /// Where the live database was read; nil where it is not compared.
+  var liveTransaction: UInt64?
+  /// Where the replay of statements begins; nil where there is none.
+  var replayTransaction: UInt64?
+  private var liveContent: DatabaseContent?
+  private var copy: File?
+  private var compared = 0
+
+  init(
+    plan: RestorePlan, file: File, batches: BatchScan, manifests: [UInt64: BaseManifest],
+    check: GenerationCheck
+  ) {
+    self.plan = plan
+    self.file = file
+    self.batches = batches
+    self.manifests = manifests
+    self.check = check
+    applier = SliceApplier(base: plan.manifest, file: file)
+    cursor = BatchCursor(check.source, batches, spool: check.work + "/objects")
+  }
+
+  /// Takes the next slice; where the chain is broken already, only by itself.
+  func take(_ bytes: [UInt8], _ name: String) throws {
+    guard isIntact else { return }
+    let slice = try SliceReader(bytes, object: name)
+    try applier.begin(slice, object: name)
+    applier.commitDidApply = { [weak self] transaction, commit, end in
+      try self?.compare(transaction, commit, end: "\(end.salt):\(end.frame)")
+    }
+    while true {
+      let next = [liveTransaction, replayTransaction].compactMap { $0 }.filter { $0 > applier.transaction }
+        .min()
+      let isDone = try applier.advance(slice, object: name, upTo: next ?? .max)
+      try reach(applier.transaction)
+      if isDone { return }
+    }
+  }
+
+  /// Keeps what is wanted of the database after a transaction.
+  func reach(_ transaction: UInt64) throws {
+    guard transaction == applier.transaction else { return }
+    if transaction == replayTransaction, copy == nil {
+      let second = try File(check.work + "/sql", .create)
+      try applier.copy(to: second)
+      copy = second
+    }
+    if transaction == liveTransaction, liveContent == nil {
+      try applier.settle()
+      liveContent = try content(file)
+    }
+  }
+
+  private func content(_ file: File) throws -> DatabaseContent {
+    let connection = try DatabaseComparison.open(file.path)
+    defer { connection.close() }
+    let source = check.source
+    return try DatabaseContent(of: connection) { try source.checkInterrupt() }
+  }
+
+  /// Holds a commit against what its batch and a base say of it.
+  private func compare(_ transaction: UInt64, _ commit: SliceCommit, end: String) throws {
+    if let base = manifests[transaction], base.state != commit.state {
+      check.note(
+        ReplicaLayout.base(plan.generation, transaction: transaction),
+        "it is not the database that the slices lead to")
+    }
+    guard let (name, logged) = try cursor.transaction(transaction) else { return }
+    compared += 1
+    if logged.time != commit.time || logged.end.map({ $0 != end }) ?? false {
+      check.note(name, "transaction \(transaction) is another than that of the log")
+    }
+  }
+
+  /// Proves the end, and compares it with the replayed statements and the live database.
+  func finish(_ live: Verification.Live?) throws {
+    guard isIntact else { return }
+    let outcome = try check.noting(ReplicaLayout.slices(plan.generation)) { try applier.finish() }
+    guard let outcome else { return }
+    let count = outcome.transaction - plan.manifest.transaction
+    check.findings.proven.append(
+      "base \(plan.manifest.transaction) and \(plan.slices.count) slices lead to transaction \(outcome.transaction) "
+        + "(\(count) transactions, \(outcome.frames) frames): frame checksums and database checksum match")
+    if compared > 0 {
+      check.findings.proven.append(
+        "\(compared) transactions stand in log and statements with the same time and place")
+    }
+    try replay(outcome)
+    guard let live, liveTransaction != nil, let restored = liveContent else { return }
+    if let difference = DatabaseComparison.difference(
+      ("the replica", restored), ("the live database", live.content))
+    {
+      check.note("transaction \(live.transaction)", "the replica is not the live database: \(difference)")
+    } else {
+      check.findings.proven.append(
+        "the replica at transaction \(live.transaction) equals the live database (\(restored.tables.count - 1) tables, "
+          + "\(restored.rowCount) rows, hash \(restored.hash))")
+    }
+  }
+
+  private func replay(_ outcome: SliceApplier.Outcome) throws {
+    guard let copy, let first = replayTransaction else {
+      check.findings.notices.append("statements were not replayed: some are missing or damaged")
+      return
+    }
+    guard first < outcome.transaction else {
+      if let barrier = batches.lastBarrier {
+        check.findings.notices.append(
+          "no statements were replayed: transaction \(barrier.transaction) is a barrier (\(barrier.reason))")
+      }
+      return
+    }
+    let ended = RestorePlan(
+      contents: plan.contents, manifest: plan.manifest, slices: plan.slices, transaction: outcome.transaction,
+      time: outcome.time, state: outcome.state, notices: [])
+    let replay = StatementRestore(source: check.source, plan: ended, spool: check.work + "/objects")
+    var start = StatementRestore.Start(transaction: first)
+    start.batches = batches.items.filter { item in
+      (ReplicaLayout.statementRange(of: item.name)?.upperBound ?? 0) > first
+    }
+    let source = check.source
+    let result = try check.noting(ReplicaLayout.statements(plan.generation)) {
+      let replayed = try replay.replay(start, time: outcome.time, in: copy.path)
+      let content = try DatabaseComparison.compare(
+        ("the database restored from the WAL", file.path), ("the one restored from statements", copy.path)
+      ) { try source.checkInterrupt() }
+      return (replayed, content)
+    }
+    guard let (replayed, content) = result else { return }
+    let from = batches.lastBarrier.map { " after the barrier at \($0.transaction) (\($0.reason))" } ?? ""
+    check.findings.proven.append(
+      "\(replayed.statements) statements of transactions \(first + 1) to \(outcome.transaction)\(from) give the same "
+        + "content as the log (\(content.tables.count - 1) tables, \(content.rowCount) rows)")
+  }
+}

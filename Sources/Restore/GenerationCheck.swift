@@ -1,0 +1,179 @@
+import Bytes
+import Files
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+
+/// Verifies one generation: every object by itself, then that together they are a database.
+final class GenerationCheck {
+  let source: ObjectSource
+  let contents: GenerationContents
+  /// Folder for the databases that are built.
+  let work: String
+  let isNewest: Bool
+  let live: Verification.Live?
+  let freeBytes: @Sendable (_ folder: String) throws -> Int
+  /// The highest transaction number of earlier generations; nil where they were not looked at.
+  var precedingLast: UInt64?
+  var findings: Verification.Findings
+  /// Parts of bases that are known to be right, with the combined hashes of their pages.
+  var parts: [BaseManifest.Part: Hash128] = [:]
+
+  var catalog: ReplicaCatalog { source.catalog }
+  var generation: GenerationID { contents.generation }
+
+  init(
+    source: ObjectSource, contents: GenerationContents, work: String, isNewest: Bool,
+    live: Verification.Live?,
+    freeBytes: @escaping @Sendable (_ folder: String) throws -> Int
+  ) {
+    self.source = source
+    self.contents = contents
+    self.work = work
+    self.isNewest = isNewest
+    self.live = live
+    self.freeBytes = freeBytes
+    findings = Verification.Findings(generation: contents.generation)
+  }
+
+  func run() throws {
+    let record = ReplicaLayout.record(generation)
+    try noting(record) {
+      let found = try source.read(record) { try GenerationRecord($0, object: record) }
+      guard found.generation == generation else {
+        throw FormatError(record, "it is that of generation \(found.generation)")
+      }
+    }
+    var manifests: [UInt64: BaseManifest] = [:]
+    for transaction in contents.bases {
+      let name = ReplicaLayout.base(generation, transaction: transaction)
+      manifests[transaction] = try noting(name) {
+        try source.read(name) { try catalog.manifest(generation, transaction: transaction, bytes: $0) }
+      }
+    }
+    checkBeginning()
+    guard !contents.bases.isEmpty else { return try checkWithoutBase() }
+    let ranges = contents.restorable
+    try Folder.create(work + "/objects")
+    let batches = try BatchScan.run(self, ranges)
+    for (index, range) in ranges.enumerated() {
+      let check = RangeCheck(
+        range: range, manifests: manifests, batches: batches[index],
+        live: live.flatMap { range.contains($0.transaction) && index == ranges.count - 1 ? $0 : nil })
+      try check.run(self)
+    }
+    try Folder.remove(work + "/objects")
+    try checkOtherSlices(ranges)
+    try checkEnd(ranges)
+  }
+
+  /// Runs `body`, and notes what is wrong with an object instead of throwing it.
+  @discardableResult
+  func noting<Value>(_ object: String, _ body: () throws -> Value) throws -> Value? {
+    do {
+      return try body()
+    } catch let error as FormatError {
+      note(error.object, error.cause)
+    } catch let error as RestoreError where error.code != .interrupted && error.code != .space {
+      note(object, error.message)
+    }
+    return nil
+  }
+
+  func note(_ object: String, _ cause: String) {
+    let fault = Verification.Fault(object: object, cause: cause)
+    if !findings.faults.contains(fault) { findings.faults.append(fault) }
+  }
+
+  /// A generation begins with the transaction after the last that the replica held.
+  private func checkBeginning() {
+    // Where older generations are still there, nothing of this one was removed for its age.
+    guard let precedingLast, precedingLast > 0, let first = contents.bases.min(), first > precedingLast + 1
+    else { return }
+    note(
+      "transactions \(precedingLast + 1) to \(first - 1)",
+      "generation \(generation) begins after them, and no generation before it holds them")
+  }
+
+  private func checkWithoutBase() throws {
+    let slices = contents.slices.sorted { $0.description < $1.description }
+    var isAcknowledged = false
+    for name in slices {
+      let object = ReplicaLayout.slice(generation, name)
+      let header = try noting(object) {
+        try source.read(object) { bytes in
+          let slice = try SliceReader(bytes, object: object)
+          try slice.header.require(generation, name, object: object)
+          return slice.header
+        }
+      }
+      if let header, header.acknowledged > 0 { isAcknowledged = true }
+    }
+    if isAcknowledged || (isNewest && !slices.isEmpty) {
+      let first = slices.first.map { $0.transactions.lowerBound - 1 } ?? 0
+      note(
+        ReplicaLayout.base(generation, transaction: first),
+        isAcknowledged ? "it is missing" : "it is missing: its upload was never finished, or it was lost")
+    } else if isNewest {
+      note(ReplicaLayout.bases(generation), "there is no base: its upload was never finished, or it was lost")
+    } else {
+      findings.notices.append(
+        "generation \(generation) has no base: its upload was never finished, or it was lost")
+    }
+  }
+
+  /// Slices that no restore reads: others took their place, or what came before them was removed or never finished.
+  private func checkOtherSlices(_ ranges: [ClosedRange<UInt64>]) throws {
+    let generation = generation
+    let used = Set(ranges.flatMap { contents.chain(after: $0.lowerBound).slices })
+    let others = contents.slices.filter { !used.contains($0) }.map {
+      ObjectFetcher.Item(name: ReplicaLayout.slice(generation, $0), size: contents.sliceSizes[$0] ?? 0)
+    }
+    let fetcher = ObjectFetcher(source, others) { object, bytes in
+      let slice = try SliceReader(bytes, object: object)
+      if let name = SliceName(key: object) { try slice.header.require(generation, name, object: object) }
+    }
+    while let (name, result) = try fetcher.next() { try noting(name) { _ = try result.get() } }
+  }
+
+  /// Looks for signs that something lay after the end.
+  private func checkEnd(_ ranges: [ClosedRange<UInt64>]) throws {
+    for (index, range) in ranges.enumerated() {
+      let end = range.upperBound
+      // History that was removed ends at the next base.
+      let next = index + 1 < ranges.count ? ranges[index + 1].lowerBound : .max
+      let beyond = contents.slices.filter {
+        $0.transactions.lowerBound > end + 1 && $0.transactions.lowerBound <= next
+      }
+      .sorted { $0.description < $1.description }
+      for name in beyond {
+        let header = try? source.retry { _ in try catalog.sliceHeader(generation, name) }
+        guard let header, header.acknowledged > end else { continue }
+        note(
+          "\(ReplicaLayout.slices(generation))\(Hex16.text(end + 1))-",
+          "the slice that begins with transaction \(end + 1) is missing; \(name) comes after it")
+        break
+      }
+    }
+    guard let end = ranges.last?.upperBound else { return }
+    if let live, live.transaction > end {
+      note(
+        ReplicaLayout.slices(generation),
+        "it ends with transaction \(end), but transaction \(live.transaction) was mirrored")
+    }
+    let further = contents.statements.map(\.upperBound).max() ?? 0
+    guard further > end, contents.chain(after: ranges.last?.lowerBound ?? 0).beyond.isEmpty else { return }
+    let cause =
+      "statements up to transaction \(further) are there, but the log ends with \(end): its upload was never finished, "
+      + "or a slice was lost"
+    if isNewest { note(ReplicaLayout.slices(generation), cause) } else { findings.notices.append(cause) }
+  }
+}
+
+/// Transaction numbers as names hold them.
+enum Hex16 {
+  static func text(_ number: UInt64) -> String {
+    let digits = String(number, radix: 16)
+    return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+  }
+}

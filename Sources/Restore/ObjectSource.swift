@@ -1,0 +1,129 @@
+import Dispatch
+import Files
+import ObjectStore
+package import ReplicaCatalog
+import ReplicaFormat
+import Synchronization
+
+/// Reads a replica's objects however long the store is away, within reason.
+///
+/// What may only have been bad luck is tried again with growing, jittered pauses until nothing has arrived for
+/// `patience` seconds. After a failure an object is fetched in pieces, so that what arrived of it is not asked for again.
+/// May be used from several threads.
+package final class ObjectSource: Sendable {
+  package let catalog: ReplicaCatalog
+  private let patience: Double
+  private let isInterrupted: (@Sendable () -> Bool)?
+  private struct State {
+    var lastArrival = Clock.monotonicSeconds
+    var isStopped = false
+    var objects = 0
+    var bytes = 0
+  }
+  private let state = Mutex(State())
+
+  /// Bytes that are asked for at once after a whole object did not arrive.
+  private static let piece = 1 << 20
+
+  package init(_ catalog: ReplicaCatalog, patience: Double, isInterrupted: (@Sendable () -> Bool)? = nil) {
+    self.catalog = catalog
+    self.patience = patience
+    self.isInterrupted = isInterrupted
+  }
+
+  /// Objects read so far, and their bytes.
+  package var read: (objects: Int, bytes: Int) { state.withLock { ($0.objects, $0.bytes) } }
+
+  /// Ends all reading: what waits gives up, and what arrives is not used.
+  package func stop() { state.withLock { $0.isStopped = true } }
+
+  var isStopped: Bool { state.withLock { $0.isStopped } }
+
+  /// Throws `.interrupted` after Ctrl-C or `stop`.
+  package func checkInterrupt() throws(RestoreError) {
+    if isInterrupted?() == true { stop() }
+    if isStopped { throw RestoreError(.interrupted, "interrupted") }
+  }
+
+  /// The bytes of an object; `.missing` objects are an error that names them.
+  package func read(_ name: String) throws -> [UInt8] {
+    var pieces = Pieces()
+    let bytes = try retry { attempt in
+      if attempt == 0 { return try catalog.read(name) }
+      while !pieces.isWhole {
+        try checkInterrupt()
+        try pieces.add(catalog, name, count: Self.piece)
+        state.withLock { $0.lastArrival = Clock.monotonicSeconds }
+      }
+      return pieces.bytes
+    }
+    state.withLock {
+      $0.objects += 1
+      $0.bytes += bytes.count
+    }
+    return bytes
+  }
+
+  /// What `parse` makes of an object; a damaged one is fetched once more, in case the damage was done on the way.
+  package func read<Value>(_ name: String, as parse: ([UInt8]) throws -> Value) throws -> Value {
+    do {
+      return try parse(read(name))
+    } catch is FormatError {
+      return try parse(read(name))
+    }
+  }
+
+  /// Calls again where the store may only have been busy; `body` is told how often it was called before.
+  package func retry<Value>(_ body: (_ attempt: Int) throws -> Value) throws -> Value {
+    var attempt = 0
+    let began = Clock.monotonicSeconds
+    while true {
+      try checkInterrupt()
+      do {
+        let value = try body(attempt)
+        state.withLock { $0.lastArrival = Clock.monotonicSeconds }
+        return value
+      } catch let error as ObjectStoreError where error.isTransient {
+        let last = max(began, state.withLock { $0.lastArrival })
+        guard Clock.monotonicSeconds - last < patience else { throw error }
+        try pause(min(0.1 * Double(1 << min(attempt, 7)), 5) * Double.random(in: 0.5...1))
+        attempt += 1
+      }
+    }
+  }
+
+  private func pause(_ seconds: Double) throws {
+    let end = Clock.monotonicSeconds + seconds
+    while true {
+      try checkInterrupt()
+      let left = end - Clock.monotonicSeconds
+      guard left > 0 else { return }
+      _ = DispatchSemaphore(value: 0).wait(timeout: .now() + min(left, 0.1))
+    }
+  }
+}
+
+/// An object that arrives in pieces.
+private struct Pieces {
+  private(set) var bytes: [UInt8] = []
+  private(set) var isWhole = false
+  private var etag: ETag?
+
+  mutating func add(_ catalog: ReplicaCatalog, _ name: String, count: Int) throws {
+    let part: ObjectContent
+    do throws(ObjectStoreError) {
+      part = try catalog.store.get(ObjectKey(name), range: bytes.count..<bytes.count + count)
+    } catch {
+      guard error.code == .notFound else { throw error }
+      throw FormatError(name, "it is missing from \(catalog.store.url)")
+    }
+    guard etag == nil || etag == part.etag else {
+      // Another object has taken its place; from the start.
+      self = Pieces()
+      return
+    }
+    etag = part.etag
+    bytes += part.bytes
+    isWhole = part.bytes.count < count
+  }
+}

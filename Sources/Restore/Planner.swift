@@ -1,0 +1,198 @@
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+
+/// Finds the generation, the base and the slices that lead to a moment.
+struct Planner {
+  let source: ObjectSource
+  let target: RestoreTarget
+  private var catalog: ReplicaCatalog { source.catalog }
+
+  /// Plans a restore.
+  ///
+  /// Throws `.hole`, or an error that names the object, where something between is missing.
+  func plan() throws -> RestorePlan {
+    var index = try source.retry { _ in try ReplicaIndex(catalog) }
+    guard !index.generations.isEmpty else {
+      throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
+    }
+    if let wanted = target.generation {
+      guard index.generations.contains(wanted) else {
+        throw RestoreError(.nothing, "\(catalog.store.url) has no generation \(wanted)")
+      }
+      let contents = try self.contents(of: wanted, &index)
+      guard !contents.bases.isEmpty else {
+        try refuseLostBase(contents)
+        throw RestoreError(.nothing, "generation \(wanted) has no base: nothing can be restored from it")
+      }
+      return try plan(contents, &index)
+    }
+    for generation in index.generations.reversed() {
+      let contents = try self.contents(of: generation, &index)
+      guard let first = contents.bases.first else {
+        if try endsBefore(contents) { continue }
+        try refuseLostBase(contents)
+        try refuseSilentStepBack(contents, &index)
+        continue
+      }
+      // An earlier moment lies in an earlier generation.
+      if let wanted = target.transaction, wanted < first { continue }
+      if let wanted = target.time, try manifest(generation, first).time > wanted { continue }
+      return try plan(contents, &index)
+    }
+    if target.transaction == nil, target.time == nil {
+      throw RestoreError(.nothing, "\(catalog.store.url) holds nothing that can be restored yet")
+    }
+    throw try outOfRange(&index)
+  }
+
+  private func contents(of generation: GenerationID, _ index: inout ReplicaIndex) throws -> GenerationContents
+  {
+    try source.retry { _ in try index.contents(of: generation) }
+  }
+
+  private func manifest(_ generation: GenerationID, _ transaction: UInt64) throws -> BaseManifest {
+    try source.read(ReplicaLayout.base(generation, transaction: transaction)) {
+      try catalog.manifest(generation, transaction: transaction, bytes: $0)
+    }
+  }
+
+  // MARK: A generation without a base
+
+  /// Whether the moment asked for lies before a generation that has no base.
+  private func endsBefore(_ contents: GenerationContents) throws -> Bool {
+    if let wanted = target.transaction {
+      guard let first = contents.slices.map(\.transactions.lowerBound).min() else { return true }
+      return wanted + 1 < first
+    }
+    guard let wanted = target.time else { return false }
+    let name = ReplicaLayout.record(contents.generation)
+    guard let record = try? source.read(name, as: { try GenerationRecord($0, object: name) }) else {
+      return false
+    }
+    return wanted < record.time
+  }
+
+  /// A generation whose slices were acknowledged had a base: then it has been lost.
+  private func refuseLostBase(_ contents: GenerationContents) throws {
+    guard let first = contents.slices.map(\.transactions.lowerBound).min(),
+      let last = contents.slices.max(by: { $0.description < $1.description })
+    else { return }
+    let header = try source.retry { _ in try catalog.sliceHeader(contents.generation, last) }
+    guard header.acknowledged > 0 else { return }
+    throw FormatError(
+      ReplicaLayout.base(contents.generation, transaction: first - 1),
+      "it is missing from \(catalog.store.url)")
+  }
+
+  /// Who wants the newest state must not be given an older one for it.
+  ///
+  /// The newest generation has no base: its upload was not finished when the program ended, or the manifest was lost.
+  /// No listing tells which.
+  private func refuseSilentStepBack(_ contents: GenerationContents, _ index: inout ReplicaIndex) throws {
+    var advice = "no generation before it holds anything"
+    for generation in index.generations.reversed() where generation < contents.generation {
+      let before = try self.contents(of: generation, &index)
+      guard let tip = before.tip else { continue }
+      advice =
+        "the state before it is transaction \(tip) of generation \(generation): restore that with --generation "
+        + "\(generation)"
+      break
+    }
+    throw RestoreError(
+      .nothing,
+      "generation \(contents.generation) of \(catalog.store.url) has no base: its upload was never finished, or the "
+        + "manifest was lost; \(advice)")
+  }
+
+  // MARK: One generation
+
+  private func plan(_ contents: GenerationContents, _ index: inout ReplicaIndex) throws -> RestorePlan {
+    var base: BaseManifest?
+    for transaction in contents.bases.reversed() {
+      if let wanted = target.transaction, transaction > wanted { continue }
+      let manifest = try manifest(contents.generation, transaction)
+      if let wanted = target.time, manifest.time > wanted { continue }
+      base = manifest
+      break
+    }
+    guard let base else { throw try outOfRange(&index) }
+    let chain = contents.chain(after: base.transaction)
+    let end = ChainEnd(source: source, contents: contents, base: base, chain: chain)
+    var notices: [String] = []
+    let moment: ChainEnd.Moment
+    if let time = target.time {
+      moment = try end.last(notAfter: time)
+    } else {
+      if let wanted = target.transaction, wanted > chain.end {
+        try explainGap(contents, chain, notices: &notices)
+        throw try outOfRange(&index)
+      }
+      moment = try end.moment(of: target.transaction ?? chain.end)
+    }
+    if moment.transaction == chain.end, target.transaction == nil {
+      try explainGap(contents, chain, notices: &notices)
+      if let time = target.time, time > moment.time {
+        notices.append("nothing later than transaction \(chain.end) is in generation \(contents.generation)")
+      }
+      noteUnloggedStatements(contents, chain, &notices)
+    }
+    let slices = chain.slices.filter { $0.transactions.lowerBound <= moment.transaction }
+    return RestorePlan(
+      contents: contents, manifest: base, slices: slices, transaction: moment.transaction, time: moment.time,
+      state: moment.state, notices: notices)
+  }
+
+  /// Tells an upload that was cut off, after which nothing was acknowledged, from an object that has been lost.
+  private func explainGap(
+    _ contents: GenerationContents, _ chain: SliceChain, notices: inout [String]
+  ) throws {
+    for name in chain.beyond {
+      let header = try source.retry { _ in try catalog.sliceHeader(contents.generation, name) }
+      guard header.acknowledged <= chain.end else {
+        throw RestoreError(
+          .hole,
+          "read \(ReplicaLayout.slices(contents.generation)): the slice that begins with transaction "
+            + "\(chain.end + 1) is missing; \(name) comes after it")
+      }
+    }
+    guard !chain.beyond.isEmpty else { return }
+    notices.append(
+      "the upload of transactions after \(chain.end) was never finished; they are left out")
+  }
+
+  private func noteUnloggedStatements(
+    _ contents: GenerationContents, _ chain: SliceChain, _ notices: inout [String]
+  ) {
+    guard let further = contents.statements.map(\.upperBound).max(), further > chain.end, chain.beyond.isEmpty
+    else { return }
+    notices.append(
+      "statements up to transaction \(further) are in the replica, but the log ends with \(chain.end): its upload was "
+        + "never finished, or a slice was lost")
+  }
+
+  /// Says what can be restored instead.
+  private func outOfRange(_ index: inout ReplicaIndex) throws -> RestoreError {
+    var ranges: [String] = []
+    for generation in index.generations where target.generation ?? generation == generation {
+      let contents = try self.contents(of: generation, &index)
+      for range in contents.restorable {
+        var text = "transactions \(range.lowerBound) to \(range.upperBound)"
+        if target.time != nil {
+          let first = try manifest(generation, range.lowerBound)
+          let end = ChainEnd(
+            source: source, contents: contents, base: first, chain: contents.chain(after: range.lowerBound))
+          text =
+            "\(ISOTime.text(first.time)) to \(ISOTime.text(try end.moment(of: range.upperBound).time)) (\(text))"
+        }
+        ranges.append("\(text) of generation \(generation)")
+      }
+    }
+    let wanted =
+      target.transaction.map { "transaction \($0)" } ?? target.time.map { ISOTime.text($0) } ?? "this moment"
+    return RestoreError(
+      .range,
+      "\(wanted) cannot be restored: \(catalog.store.url) holds "
+        + (ranges.isEmpty ? "nothing that can be restored" : ranges.joined(separator: ", ")))
+  }
+}

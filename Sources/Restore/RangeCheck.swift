@@ -1,0 +1,91 @@
+import Files
+import ReplicaCatalog
+import ReplicaFormat
+import WALFormat
+
+/// Verifies an unbroken run of transactions by building the database it leads to, in both ways.
+struct RangeCheck {
+  let range: ClosedRange<UInt64>
+  let manifests: [UInt64: BaseManifest]
+  let batches: BatchScan
+  let live: Verification.Live?
+
+  func run(_ check: GenerationCheck) throws {
+    let chain = check.contents.chain(after: range.lowerBound)
+    let base = manifests[range.lowerBound]
+    if let base {
+      let plan = RestorePlan(
+        contents: check.contents, manifest: base, slices: chain.slices, transaction: chain.end,
+        time: base.time,
+        state: base.state, notices: [])
+      let file = try File(check.work + "/wal", .create)
+      let writer = BaseWriter(source: check.source, manifest: base, file: file)
+      let parts = try room(for: base, check) { try writer.check(stopAtFirst: false) }
+      check.parts.merge(parts.known) { $1 }
+      for fault in parts.faults { check.note(fault.object, fault.cause) }
+      try apply(plan, file, isWhole: parts.faults.isEmpty, check)
+    } else {
+      try checkSingly(chain.slices, check)
+    }
+    for suffix in ["/wal", "/sql"] { try Folder.remove(check.work + suffix) }
+    try checkLaterBases(check)
+  }
+
+  /// Sees to it that the databases have room before they are built.
+  private func room<Value>(
+    for base: BaseManifest, _ check: GenerationCheck, _ body: () throws -> Value
+  ) throws -> Value {
+    let pages = Int(base.state.pages)
+    let needed = pages * base.state.pageSize * (batches.isComplete ? 2 : 1) + (1 << 20)
+    let free = try check.freeBytes(check.work)
+    guard free >= needed else {
+      throw RestoreError(.space, "verify: \(needed) bytes are needed in \(check.work), \(free) are free")
+    }
+    return try body()
+  }
+
+  /// Bases within the run: their parts, and each must be the state that the slices lead to.
+  private func checkLaterBases(_ check: GenerationCheck) throws {
+    for (transaction, manifest) in manifests.sorted(by: { $0.key < $1.key })
+    where range.contains(transaction) && transaction != range.lowerBound {
+      let writer = BaseWriter(source: check.source, manifest: manifest, file: nil, known: check.parts)
+      let parts = try writer.check(stopAtFirst: false)
+      check.parts.merge(parts.known) { $1 }
+      for fault in parts.faults { check.note(fault.object, fault.cause) }
+    }
+  }
+
+  /// Slices that cannot be applied are still read, each by itself.
+  private func checkSingly(_ slices: [SliceName], _ check: GenerationCheck) throws {
+    let fetcher = fetcher(slices, check)
+    while let (name, result) = try fetcher.next() { try check.noting(name) { _ = try result.get() } }
+  }
+
+  private func fetcher(_ slices: [SliceName], _ check: GenerationCheck) -> ObjectFetcher {
+    let generation = check.generation
+    let items = slices.map {
+      ObjectFetcher.Item(name: ReplicaLayout.slice(generation, $0), size: check.contents.sliceSizes[$0] ?? 0)
+    }
+    return ObjectFetcher(check.source, items) { object, bytes in
+      let slice = try SliceReader(bytes, object: object)
+      if let name = SliceName(key: object) { try slice.header.require(generation, name, object: object) }
+    }
+  }
+
+  /// Applies every slice, compares each commit with its batch and with bases on the way, and then the contents.
+  private func apply(_ plan: RestorePlan, _ file: File, isWhole: Bool, _ check: GenerationCheck) throws {
+    let run = ChainRun(plan: plan, file: file, batches: batches, manifests: manifests, check: check)
+    if let live { run.liveTransaction = live.transaction }
+    if batches.isComplete {
+      run.replayTransaction = max(batches.lastBarrier?.transaction ?? 0, range.lowerBound)
+    }
+    run.isIntact = isWhole
+    if isWhole { try run.reach(range.lowerBound) }
+    let fetcher = fetcher(plan.slices, check)
+    while let (name, result) = try fetcher.next() {
+      let taken: Void? = try check.noting(name) { try run.take(result.get(), name) }
+      if taken == nil { run.isIntact = false }
+    }
+    try run.finish(live)
+  }
+}

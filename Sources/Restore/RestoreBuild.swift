@@ -1,0 +1,66 @@
+import Files
+import ReplicaFormat
+
+/// Builds the database of a restore in its folder, and where asked a second one in the other way to compare it with.
+struct RestoreBuild {
+  let source: ObjectSource
+  let plan: RestorePlan
+  let folder: RestoreFolder
+  let progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
+
+  struct Built {
+    let file: File
+    var statements: Int?
+    var proof: String?
+    var notices: [String] = []
+  }
+
+  private var wal: WALRestore {
+    WALRestore(source: source, plan: plan, spool: folder.spool, progress: progress)
+  }
+  private var sql: StatementRestore { StatementRestore(source: source, plan: plan, spool: folder.spool) }
+
+  func run(_ kind: Restore.Source, verifies: Bool) throws -> Built {
+    if verifies { return try both(kind) }
+    var built = Built(file: folder.database)
+    switch kind {
+    case .wal: _ = try wal.build(in: folder.database, upTo: plan.transaction)
+    case .sql:
+      let start = try sql.findStart()
+      let before = try wal.build(in: folder.database, upTo: start.transaction)
+      built.statements = try sql.replay(start, time: before.time, in: folder.database.path).statements
+      note(start, in: &built)
+    }
+    return built
+  }
+
+  private func note(_ start: StatementRestore.Start, in built: inout Built) {
+    guard let reason = start.reason else { return }
+    built.notices.append("transactions up to \(start.transaction) come from the WAL: \(reason)")
+  }
+
+  private func both(_ kind: Restore.Source) throws -> Built {
+    let start = try sql.findStart()
+    let second = try folder.second()
+    _ = try wal.build(
+      in: folder.database, upTo: plan.transaction, copying: (transaction: start.transaction, file: second))
+    let replayed = try sql.replay(start, time: plan.manifest.time, in: second.path)
+    var built = Built(file: kind == .wal ? folder.database : second)
+    if kind == .sql { built.statements = replayed.statements }
+    note(start, in: &built)
+    let source = source
+    try DatabaseComparison.quickCheck(folder.database.path) { try source.checkInterrupt() }
+    let content = try DatabaseComparison.compare(
+      ("the database restored from the WAL", folder.database.path),
+      ("the one restored from statements", second.path)
+    ) { try source.checkInterrupt() }
+    let replay =
+      start.transaction == plan.transaction
+      ? "no statement could be replayed"
+      : "\(replayed.statements) statements of transactions \(start.transaction + 1) to \(plan.transaction) replayed"
+    built.proof =
+      "verified transaction \(plan.transaction): WAL and statements give the same content (\(content.tables.count - 1) "
+      + "tables, \(content.rowCount) rows, hash \(content.hash); \(replay)); quick_check ok"
+    return built
+  }
+}

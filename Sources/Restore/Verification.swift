@@ -1,0 +1,104 @@
+import Files
+import ObjectStore
+package import ReplicaCatalog
+package import ReplicaFormat
+
+/// Reads a replica back and proves that everything in it can be restored.
+///
+/// Each object is fetched once. Memory holds some megabytes of them; the databases that are built for the proof lie in
+/// a folder that is removed at the end.
+package struct Verification: Sendable {
+  package let catalog: ReplicaCatalog
+  /// All generations, not only the newest.
+  package var isForAll = false
+  /// Folder in which the databases are built; nil for `$TMPDIR`.
+  package var folder: String?
+  package var patience = 60.0
+  package var isInterrupted: (@Sendable () -> Bool)?
+  package var freeBytes: @Sendable (_ folder: String) throws -> Int = { try FreeSpace.bytes(in: $0) }
+
+  package init(_ catalog: ReplicaCatalog) { self.catalog = catalog }
+
+  /// The content of the database that is mirrored, after a transaction.
+  package struct Live: Sendable {
+    package let transaction: UInt64
+    package let content: DatabaseContent
+    package init(transaction: UInt64, content: DatabaseContent) {
+      self.transaction = transaction
+      self.content = content
+    }
+  }
+
+  /// What is wrong with an object, or with its absence.
+  package struct Fault: Hashable, Sendable {
+    package let object: String
+    package let cause: String
+  }
+
+  /// What was found in one generation.
+  package struct Findings: Sendable {
+    package let generation: GenerationID
+    package internal(set) var objects = 0
+    package internal(set) var bytes = 0
+    package internal(set) var faults: [Fault] = []
+    /// What was shown to hold, each as a sentence.
+    package internal(set) var proven: [String] = []
+    package internal(set) var notices: [String] = []
+  }
+
+  /// Verifies the newest generation, or all, and tells of each as soon as it is done.
+  ///
+  /// `live` is compared with the state of the newest generation after its transaction. Throws only where the replica
+  /// could not be read: what is wrong with it is among the findings.
+  package func run(comparing live: Live?, report: (Findings) -> Void) throws {
+    let source = ObjectSource(catalog, patience: patience, isInterrupted: isInterrupted)
+    defer { source.stop() }
+    var index = try source.retry { _ in try ReplicaIndex(catalog) }
+    guard let newest = index.generations.last else {
+      throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
+    }
+    let work = try folder.map { try WorkFolder(beside: $0) } ?? WorkFolder()
+    var highest: UInt64?
+    for generation in index.generations where isForAll || generation == newest {
+      let contents = try source.retry { _ in try index.contents(of: generation) }
+      let before = source.read
+      let check = GenerationCheck(
+        source: source, contents: contents, work: work.path, isNewest: generation == newest,
+        live: generation == newest ? live : nil, freeBytes: freeBytes)
+      check.precedingLast = highest
+      try check.run()
+      check.findings.objects = source.read.objects - before.objects
+      check.findings.bytes = source.read.bytes - before.bytes
+      report(check.findings)
+      highest = max(highest ?? 0, contents.lastNumber)
+    }
+  }
+}
+
+/// A folder for the time of a verification.
+private final class WorkFolder {
+  let path: String
+  private let temporary: TemporaryFolder?
+
+  init() throws {
+    let temporary = try TemporaryFolder()
+    self.temporary = temporary
+    path = temporary.path
+  }
+
+  init(beside database: String) throws {
+    temporary = nil
+    path = database + ".verifying"
+    try Folder.remove(path)
+    try Folder.create(path)
+  }
+
+  deinit { try? Folder.remove(path) }
+}
+
+extension GenerationContents {
+  /// The highest transaction number that anything has.
+  var lastNumber: UInt64 {
+    max(slices.map(\.transactions.upperBound).max() ?? 0, bases.max() ?? 0)
+  }
+}
