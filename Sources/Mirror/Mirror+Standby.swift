@@ -46,20 +46,22 @@ extension Mirror {
     }
   }
 
-  /// In `sync`, waits until the process that mirrors has the commit just made in the store.
-  func waitForHolder(_ standby: Standby, frames: Int) {
+  /// Waits until the process that mirrors has the commits made here in the store, or this one has taken over.
+  func waitForHolder(_ standby: Standby, frames: Int) throws {
     let deadline = Clock.monotonicSeconds + settings.flushTimeout
     guard let path = connection?.fileName(), let log = try? File(path + "-wal", .read),
       let header = try? WALHeader(log.read(at: 0, count: WALHeader.size))
     else { return }
     while !standby.holds(frame: frames, of: header.salt) {
       takeOverIfPossible()
-      if let engine { return waitForCommit(engine) }
+      if let engine {
+        return try engine.flush(seconds: settings.flushTimeout, all: false, isInterrupted: isInterrupted)
+      }
       guard isInterrupted?() != true, Clock.monotonicSeconds < deadline else {
-        failures.append(
-          "committed locally, not mirrored: \(standby.holderText), which mirrors \(path), does not have it in "
-            + "\(store.url) after \(Int(settings.flushTimeout)) s")
-        return
+        throw MirrorError(
+          .notMirrored,
+          "\(standby.holderText), which mirrors \(path), does not have it in \(store.url) after "
+            + "\(Int(settings.flushTimeout)) s")
       }
       ProcessEnvironment.sleep(seconds: 0.005)
     }
@@ -68,10 +70,14 @@ extension Mirror {
   /// A statement has ended while another process mirrors.
   func didEndStandingBy(_ standby: Standby, _ statement: Statement) {
     if statement.firstLetter == UInt8(ascii: "P") || statement.firstLetter == 0 { armStandbyHook() }
-    guard standbyFrames > 0, connection?.isInAutocommit == true else { return }
-    let frames = standbyFrames
-    standbyFrames = 0
-    if settings.durability == .sync { waitForHolder(standby, frames: frames) }
+    guard standbyFrames != standbySettled, connection?.isInAutocommit == true else { return }
+    standbySettled = standbyFrames
+    guard settings.durability == .sync else { return }
+    do {
+      try waitForHolder(standby, frames: standbyFrames)
+    } catch {
+      failures.append("committed locally, not mirrored: \(error)")
+    }
   }
 
   /// Follows the commits of a connection that another process mirrors.

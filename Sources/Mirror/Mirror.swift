@@ -20,6 +20,7 @@ package final class Mirror: ConnectionObserver {
   var standby: Standby?
   /// Frames in the log after the last commit made while standing by.
   var standbyFrames = 0
+  var standbySettled = 0
   let log = StatementLog()
   /// Statements under way that may commit.
   private var writing = 0
@@ -127,6 +128,7 @@ package final class Mirror: ConnectionObserver {
   /// Throws where it is not, having stopped all the same.
   package func stop() throws {
     do {
+      if let standby, standbyFrames > 0 { try waitForHolder(standby, frames: standbyFrames) }
       try flush(seconds: settings.flushTimeout)
       detach(isFlushed: true)
     } catch {
