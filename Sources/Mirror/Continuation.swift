@@ -22,6 +22,9 @@ struct Continuation {
     let position: WALPosition?
     /// Objects lie after it that do not follow it: an upload was cut off, and its chain is not to be continued.
     let isCut: Bool
+    /// What its generation holds, and the base that it goes on from.
+    let contents: GenerationContents
+    let base: UInt64
   }
 
   enum Decision {
@@ -51,7 +54,7 @@ struct Continuation {
         let tip = Tip(
           generation: generation, transaction: base, state: manifest.state, time: manifest.time,
           position: nil,
-          isCut: !chain.beyond.isEmpty)
+          isCut: !chain.beyond.isEmpty, contents: contents, base: base)
         return (tip, generations.last, last)
       }
       let key = ReplicaLayout.slice(generation, name)
@@ -61,13 +64,13 @@ struct Continuation {
         let manifest = try catalog.manifest(generation, transaction: base)
         let tip = Tip(
           generation: generation, transaction: base, state: manifest.state, time: manifest.time,
-          position: nil, isCut: true)
+          position: nil, isCut: true, contents: contents, base: base)
         return (tip, generations.last, last)
       }
       let tip = Tip(
         generation: generation, transaction: chain.end, state: commit.state, time: commit.time,
-        position: slice.header.endPosition,
-        isCut: !chain.beyond.isEmpty)
+        position: slice.endPosition,
+        isCut: !chain.beyond.isEmpty, contents: contents, base: base)
       return (tip, generations.last, last)
     }
     return (nil, generations.last, last)

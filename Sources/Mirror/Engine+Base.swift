@@ -10,39 +10,55 @@ import Synchronization
 
 extension Engine {
   /// Uploads the record of a new generation, every page of a snapshot, then the manifest that makes it count, however long the store takes.
+  @discardableResult
   func uploadBase(
     _ snapshot: Snapshot, _ generation: GenerationID, record: Outgoing.Object? = nil, transaction: UInt64,
     time: Int64, state database: DatabaseState
-  ) {
+  ) -> Bool {
     defer {
       capture.withLock { site in
         if let capture = site.capture, capture.encoder.generation == generation { capture.pins -= 1 }
       }
     }
+    return parts.withLock { _ in
+      storeBase(
+        snapshot, generation, record: record, transaction: transaction, time: time, state: database)
+    }
+  }
+
+  private func storeBase(
+    _ snapshot: Snapshot, _ generation: GenerationID, record: Outgoing.Object?, transaction: UInt64,
+    time: Int64, state database: DatabaseState
+  ) -> Bool {
     do {
-      if let record { guard try upload(record, unlessPresent: true) else { return } }
+      if let record { guard try upload(record, unlessPresent: true) else { return false } }
       let parts = try uploadParts(of: snapshot, proving: database)
-      guard let parts else { return }
+      guard let parts else { return false }
       let manifest = BaseManifest(
         generation: generation, transaction: transaction, time: time, state: database,
         parts: parts)
       let object = Outgoing.Object(
         name: ReplicaLayout.base(generation, transaction: transaction), bytes: manifest.bytes)
-      guard try upload(object, unlessPresent: true) else { return }
-      state.withLock {
-        guard $0.generation == generation else { return }
+      guard try upload(object, unlessPresent: true) else { return false }
+      let isPresent = state.withLock {
+        guard $0.generation == generation else { return false }
         $0.hasBase = true
         $0.wakeWaiters()
+        return true
       }
+      guard isPresent else { return false }
+      noteBase(at: transaction)
       saveRecord()
+      return true
     } catch let error as MirrorError {
       // The base of a generation that was given up meanwhile is of no use to anybody.
-      guard state.withLock({ $0.generation == generation }) else { return }
+      guard state.withLock({ $0.generation == generation }) else { return false }
       fail(error)
     } catch {
       // The mirror was stopped, or the log went away under the snapshot: there will be another base.
       state.withLock { $0.lastError = MirrorError(.database, "base of \(path): \(error)") }
     }
+    return false
   }
 
   /// Reads runs of pages one after the other and uploads up to four at once; nil where the mirror was stopped.
@@ -68,7 +84,7 @@ extension Engine {
           let digest = hex(sha256(bytes))
           let name = ReplicaLayout.part(digest)
           var size = known[digest]
-          if size == nil || (try? self.store.head(ObjectKey(name))) == nil {
+          if size == nil {
             let compressed = Zstandard.compress(bytes, level: 1)
             size = compressed.count
             guard try self.upload(Outgoing.Object(name: name, bytes: compressed), unlessPresent: false) else {
@@ -93,17 +109,12 @@ extension Engine {
     return parts.withLock { $0.sorted { $0.firstPage < $1.firstPage } }
   }
 
-  /// Parts of the newest base in the replica with their sizes: they need not be sent again.
+  /// Parts in the replica with their sizes: they need not be sent again, not even those of a base that was cut off.
   private func knownParts() throws -> [String: Int] {
-    let catalog = ReplicaCatalog(store)
-    guard let generations = try? catalog.generations() else { return [:] }
-    for generation in generations.reversed() {
-      guard let contents = try? catalog.contents(of: generation), let base = contents.bases.last,
-        let manifest = try? catalog.manifest(generation, transaction: base)
-      else { continue }
-      return Dictionary(manifest.parts.map { ($0.digest, $0.compressedSize) }) { first, _ in first }
-    }
-    return [:]
+    guard let parts = try? store.listAll(prefix: ReplicaLayout.pages) else { return [:] }
+    return Dictionary(
+      parts.map { (String($0.key.name.dropFirst(ReplicaLayout.pages.utf8.count).dropLast(4)), $0.size) }
+    ) { first, _ in first }
   }
 
   /// Writes a new base of what is captured now, and waits until it counts.
@@ -125,7 +136,9 @@ extension Engine {
     let time = Clock.wallMicroseconds
     let done = DispatchSemaphore(value: 0)
     baseQueue.async(group: running) {
-      self.uploadBase(snapshot, generation, transaction: transaction, time: time, state: database)
+      if self.uploadBase(snapshot, generation, transaction: transaction, time: time, state: database) {
+        self.upkeep.withLock { $0.bytesSinceBase = 0 }
+      }
       done.signal()
     }
     guard done.wait(timeout: .now() + deadline) == .success else {

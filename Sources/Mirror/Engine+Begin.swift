@@ -22,6 +22,8 @@ extension Engine {
     let following: [LogCommit]
     /// Why a new generation begins; nil where an old one goes on.
     let reason: String?
+    /// Bytes of log since the base, as far as is known.
+    var bytesSinceBase: Int?
   }
 
   /// Finds where to go on, or begins a new generation and has its base uploaded.
@@ -82,6 +84,9 @@ extension Engine {
       $0.fileStamp = stamp
       $0.wakeWaiters()
     }
+    let goesOn = start.reason == nil ? found.tip : nil
+    beginUpkeep(
+      goesOn?.contents, base: goesOn?.base ?? start.transaction, bytesSinceBase: start.bytesSinceBase)
     guard let reason = start.reason else { return }
     let record = GenerationRecord(
       generation: start.generation, time: time, reason: reason, predecessor: found.newest)
@@ -130,7 +135,8 @@ extension Engine {
     case .resume(let tip, let taken, let following) where !settings.newGeneration && finding.isFree:
       return Start(
         generation: tip.generation, transaction: tip.transaction, state: tip.state,
-        position: taken.last?.end, taken: taken, following: following + later, reason: nil)
+        position: taken.last?.end, taken: taken, following: following + later, reason: nil,
+        bytesSinceBase: continuation.record.flatMap { $0.url == store.url ? $0.bytesSinceBase : nil })
     case .resume, .begin:
       let reason =
         switch decision {

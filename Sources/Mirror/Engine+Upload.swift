@@ -34,6 +34,7 @@ extension Engine {
       do {
         if let batch = outgoing.statements { uploadStatements(batch) }
         guard try upload(outgoing.slice, unlessPresent: true) else { return }
+        if state.withLock({ $0.generation == outgoing.generation }) { noteUploaded(slice: outgoing) }
       } catch let error as MirrorError {
         return fail(error)
       } catch {
@@ -82,7 +83,7 @@ extension Engine {
     state.withLock { $0.batches += 1 }
     statementQueue.async(group: running) {
       do {
-        _ = try self.upload(batch, unlessPresent: true)
+        if try self.upload(batch, unlessPresent: true) { self.noteUploaded(batch: batch) }
       } catch {
         self.fail(error as? MirrorError ?? MirrorError(.store, "\(error)"))
       }
@@ -97,7 +98,7 @@ extension Engine {
   ///
   /// With `unlessPresent` it is created, never overwritten: an object that is there already must be this very one
   /// (an acknowledgement was lost), or another writer owns the generation. Nothing is stored without the lease.
-  func upload(_ object: Outgoing.Object, unlessPresent: Bool) throws -> Bool {
+  func upload(_ object: Outgoing.Object, unlessPresent: Bool, isMerged: Bool = false) throws -> Bool {
     var attempt = 0
     let key = try ObjectKey(object.name)
     while !isStopped {
@@ -109,7 +110,8 @@ extension Engine {
         return true
       } catch let error as ObjectStoreError {
         if error.code == .preconditionFailed, let present = try? store.get(key).bytes {
-          guard present == object.bytes else {
+          // A merged object may have been made before, at another time.
+          guard present == object.bytes || isMerged else {
             throw MirrorError(
               .conflict, "another writer has stored \(object.name) in \(store.url); not mirroring any more")
           }
@@ -128,11 +130,13 @@ extension Engine {
 
   /// Notes beside the database how far the replica is.
   func saveRecord() {
+    let bytes = upkeep.withLock { $0.bytesSinceBase }
     let record: PositionRecord? = state.withLock {
       guard $0.hasBase, let generation = $0.generation, let database = $0.uploadedState else { return nil }
       return PositionRecord(
         url: store.url, generation: generation, transaction: $0.uploaded, state: database,
-        position: $0.uploadedPosition, isAtRest: $0.restingTransaction == $0.uploaded, file: $0.fileStamp)
+        position: $0.uploadedPosition, isAtRest: $0.restingTransaction == $0.uploaded,
+        bytesSinceBase: bytes, file: $0.fileStamp)
     }
     if let record { writeRecord(record) }
   }

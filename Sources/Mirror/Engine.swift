@@ -30,6 +30,10 @@ final class Engine: Sendable {
   private let uploadQueue = DispatchQueue(label: "mirror.upload")
   let statementQueue = DispatchQueue(label: "mirror.statements")
   let baseQueue = DispatchQueue(label: "mirror.base")
+  let upkeepQueue = DispatchQueue(label: "mirror.upkeep")
+  let upkeep = Mutex(Upkeep())
+  /// Held from the listing of parts to the manifest that names them, and while parts are deleted.
+  let parts = Mutex(())
   let running = DispatchGroup()
 
   init(
@@ -104,6 +108,10 @@ final class Engine: Sendable {
   /// Reads the log as it grows, until the mirror stops.
   private func follow() throws {
     while !isStopped {
+      if let damage = state.withLock({ $0.damage }) {
+        state.withLock { $0.damage = nil }
+        throw MirrorError(.hole, "the replica is damaged: \(damage)")
+      }
       let more = try captureOnce(bytes: 4 << 20)
       guard !more else {
         if capture.withLock({ $0.capture?.encoder.isFull ?? false }) {

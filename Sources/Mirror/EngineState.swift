@@ -34,6 +34,8 @@ struct EngineState {
   var permanentFailures = 0
   /// Raised to have failed calls tried again at once.
   var retries = 0
+  /// What was found wrong in the replica: its chain is not to be gone on with.
+  var damage: String?
   var notices: [String] = []
   var waiters: [DispatchSemaphore] = []
   /// Slices of a generation that was given up, still to be uploaded.

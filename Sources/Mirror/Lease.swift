@@ -62,6 +62,8 @@ final class Lease: Sendable {
   /// Whether the store keeps to the conditions of puts, as far as is known.
   var honoursConditions: Bool { conditions.load(ordering: .relaxed) }
 
+  var isHeld: Bool { state.withLock { $0.isHeld } }
+
   /// When history was last pruned, microseconds since 1970.
   var pruned: Int64 { state.withLock { $0.record?.pruned ?? 0 } }
 

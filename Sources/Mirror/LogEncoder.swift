@@ -187,25 +187,26 @@ final class LogEncoder {
     let object = part.seal(
       transactions: transaction + 1...transaction + 1, part: pending.part, parts: pending.parts,
       acknowledged: acknowledged, created: Clock.wallMicroseconds)
-    push(object, statements: nil, isPartial: true)
+    push(object, statements: nil, isPartial: true, isPart: true, logBytes: part.byteCount)
     self.pending?.part += 1
     builder = nil
   }
 
   private func sealOpenSlice(part: Int = 1, parts: Int = 1) {
     guard let open = builder, hasOpenSlice else { return }
+    let logBytes = open.byteCount
     let object = open.seal(
       part: part, parts: parts, acknowledged: acknowledged, created: Clock.wallMicroseconds)
     builder = nil
     let batch = statements.seal()
     statements = StatementBatchBuilder(generation: generation)
-    push(object, statements: batch, isPartial: false)
+    push(object, statements: batch, isPartial: false, isPart: parts > 1, logBytes: logBytes)
   }
 
   private func push(
     _ slice: (name: SliceName, bytes: [UInt8]),
     statements: (transactions: ClosedRange<UInt64>, bytes: [UInt8])?,
-    isPartial: Bool
+    isPartial: Bool, isPart: Bool, logBytes: Int
   ) {
     let outgoing = Outgoing(
       generation: generation, lastTransaction: transaction, state: state, position: position,
@@ -213,7 +214,8 @@ final class LogEncoder {
       statements: statements.map {
         Outgoing.Object(name: ReplicaLayout.statements(generation, $0.transactions), bytes: $0.bytes)
       },
-      firstTime: firstTime, isPartial: isPartial)
+      firstTime: firstTime, isPartial: isPartial, transactions: slice.name.transactions, isPart: isPart,
+      logBytes: logBytes)
     outbox.append(outgoing)
     outboxBytes += outgoing.byteCount
   }

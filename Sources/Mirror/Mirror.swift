@@ -130,6 +130,7 @@ package final class Mirror: ConnectionObserver {
     do {
       if let standby, standbyFrames > 0 { try waitForHolder(standby, frames: standbyFrames) }
       try flush(seconds: settings.flushTimeout)
+      engine?.endUpkeep(seconds: min(settings.flushTimeout, 5))
       detach(isFlushed: true)
     } catch {
       let status = status()

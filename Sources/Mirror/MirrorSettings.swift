@@ -27,6 +27,10 @@ package struct MirrorSettings: Sendable {
   package var outboxBytes = 64 << 20
   /// Bytes of pages in one part of a base.
   package var partBytes = 16 << 20
+  /// Bytes of log since the base after which a new one is written, where they are also more than the database's.
+  package var baseBytes = 64 << 20
+  /// Seconds of history to keep at least; nil for all.
+  package var retention: Double? = 30 * 86_400
   /// A page is stored whole after so many differences.
   package var chainLimit = 512
   /// Seconds that the right to write lasts without being renewed; another host waits a quarter longer.

@@ -20,6 +20,10 @@ struct Outgoing: Sendable {
   let firstTime: Int64
   /// Whether more parts of the same transaction follow.
   let isPartial: Bool
+  /// Transactions in the slice, whether it is part of one, and its bytes of log.
+  let transactions: ClosedRange<UInt64>
+  let isPart: Bool
+  let logBytes: Int
 
   var byteCount: Int { slice.bytes.count + (statements?.bytes.count ?? 0) }
 }

@@ -10,6 +10,8 @@ package struct GenerationContents: Sendable {
   package private(set) var statements: [ClosedRange<UInt64>] = []
   package private(set) var byteCount = 0
   package private(set) var objectCount = 0
+  /// When the newest object was stored, seconds since 1970 by the store's clock.
+  package private(set) var newestChange: Int64 = 0
   /// Lengths in bytes of slices and batches.
   package private(set) var sliceSizes: [SliceName: Int] = [:]
   package private(set) var statementSizes: [ClosedRange<UInt64>: Int] = [:]
@@ -20,6 +22,7 @@ package struct GenerationContents: Sendable {
     let key = object.key.name
     byteCount += object.size
     objectCount += 1
+    newestChange = max(newestChange, object.modified)
     if key.hasPrefix(ReplicaLayout.slices(generation)), let slice = SliceName(key: key) {
       slices.append(slice)
       sliceSizes[slice] = object.size
@@ -72,6 +75,18 @@ package struct GenerationContents: Sendable {
   /// The last transaction that a base and unbroken slices reach; nil where there is no base.
   package var tip: UInt64? {
     bases.last.map { chain(after: $0).end }
+  }
+
+  /// Batches in order, without those that a longer one replaces.
+  package var longestStatements: [ClosedRange<UInt64>] {
+    var kept: [ClosedRange<UInt64>] = []
+    let sorted = statements.sorted {
+      ($0.lowerBound, $1.upperBound) < ($1.lowerBound, $0.upperBound)
+    }
+    for range in sorted where kept.last.map({ range.upperBound > $0.upperBound }) ?? true {
+      kept.append(range)
+    }
+    return kept
   }
 
   /// The first transaction after which statement batches reach to `transaction` without a gap.

@@ -27,12 +27,14 @@ package struct PositionRecord: Hashable, Sendable {
   package let position: WALPosition?
   /// Whether the database file alone holds it.
   package let isAtRest: Bool
+  /// Bytes of log in the replica since its last base; nil where that is not known.
+  package let bytesSinceBase: Int?
   /// Set where the database file holds exactly `transaction`.
   package let file: FileStamp?
 
   package init(
     url: String, generation: GenerationID, transaction: UInt64, state: DatabaseState, position: WALPosition?,
-    isAtRest: Bool, file: FileStamp?
+    isAtRest: Bool, bytesSinceBase: Int?, file: FileStamp?
   ) {
     self.url = url
     self.generation = generation
@@ -40,6 +42,7 @@ package struct PositionRecord: Hashable, Sendable {
     self.state = state
     self.position = position
     self.isAtRest = isAtRest
+    self.bytesSinceBase = bytesSinceBase
     self.file = file
   }
 
@@ -59,6 +62,7 @@ package struct PositionRecord: Hashable, Sendable {
         "wal", "\(position.salt) \(position.frame) \(WALSalt(first: sums.first, second: sums.second))")
     }
     if isAtRest { record.add("rest", "yes") }
+    if let bytesSinceBase { record.add("log", bytesSinceBase) }
     if let file { record.add("file", "\(file.size) \(file.modifiedNs) \(file.inode)") }
     return record.bytes
   }
@@ -81,6 +85,7 @@ package struct PositionRecord: Hashable, Sendable {
         salt: salt, frame: frame, checksum: WALChecksum(first: sums.first, second: sums.second))
     }
     isAtRest = record.first("rest") == "yes"
+    bytesSinceBase = record.first("log").flatMap { Int($0) }
     file = record.first("file").flatMap { line in
       let fields = line.split(separator: " ")
       guard fields.count == 3, let size = Int(fields[0]), let modified = Int64(fields[1]),

@@ -55,6 +55,27 @@ package final class SliceBuilder {
     pages.append(page, 0..<size)
   }
 
+  /// A builder that begins where another slice does.
+  convenience init(continuing header: SliceHeader) {
+    self.init(
+      walHeader: header.walHeader, generation: header.generation,
+      firstTransaction: header.transactions.lowerBound,
+      start: WALPosition(salt: header.walHeader.salt, frame: header.firstFrame - 1, checksum: header.start),
+      previous: header.previous)
+  }
+
+  /// Whether a slice follows in the same epoch of the log.
+  func isContinued(by header: SliceHeader) -> Bool {
+    header.walHeader == walHeader && header.firstFrame == firstFrame + frameCount && header.start == end
+  }
+
+  /// Adds a frame as another slice stores it.
+  func addStored(_ page: UInt32, _ bytes: [UInt8], at index: Int, isDelta: Bool) {
+    frames.appendLittleEndian(page)
+    encodings.append((isDelta ? Encoding.delta : .full).rawValue)
+    pages.append(bytes, index..<index + walHeader.pageSize)
+  }
+
   /// Ends a transaction with the frame added last.
   package func endCommit(time: Int64, state: DatabaseState, checksum: WALChecksum) {
     commits.append(SliceCommit(frames: frameCount, time: time, state: state))

@@ -70,6 +70,12 @@ package struct SliceHeader: Hashable, Sendable {
     return out
   }
 
+  /// Reads the header at the start of an object, or of a later section of it.
+  package init(_ bytes: [UInt8], at start: Int, object: String) throws(FormatError) {
+    guard start >= 0, start <= bytes.count - Self.size else { throw FormatError(object, "cut short") }
+    try self.init(Array(bytes[start..<start + Self.size]), object: object)
+  }
+
   /// Reads the header at the start of an object.
   package init(_ bytes: [UInt8], object: String) throws(FormatError) {
     guard bytes.count >= Self.size else { throw FormatError(object, "cut short") }
@@ -144,6 +150,11 @@ package struct SliceCommit: Hashable, Sendable {
     self.frames = frames
     self.time = time
     self.state = state
+  }
+
+  /// The same commit in an object that has so many frames before it.
+  func shifted(by count: Int) -> SliceCommit {
+    SliceCommit(frames: frames + count, time: time, state: state)
   }
 
   static let size = 32

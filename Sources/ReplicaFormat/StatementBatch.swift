@@ -97,6 +97,13 @@ package struct StatementBatchBuilder: Sendable {
     if group.count > 1 { body += "COMMIT;\n".utf8 }
   }
 
+  /// Adds the transactions of a batch that was made before, which must follow.
+  mutating func append(_ script: [UInt8], body range: Range<Int>, transactions: ClosedRange<UInt64>) {
+    first = first ?? transactions.lowerBound
+    last = transactions.upperBound
+    body += script[range]
+  }
+
   /// The object and the transactions in it; nil where it holds none.
   package func seal() -> (transactions: ClosedRange<UInt64>, bytes: [UInt8])? {
     guard let first else { return nil }

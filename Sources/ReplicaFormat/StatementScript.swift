@@ -57,6 +57,9 @@ package struct StatementScript: Sendable {
     transactions = first...last
   }
 
+  /// Where the transactions stand, between the lines at the beginning and the one at the end.
+  var body: Range<Int> { lines.rest }
+
   /// The script's text, in which statements stand.
   package var script: [UInt8] { lines.script }
 
@@ -130,6 +133,7 @@ private struct ScriptLines {
   }
 
   var isAtEnd: Bool { at >= end }
+  var rest: Range<Int> { at..<end }
 
   func text(_ range: Range<Int>) -> String { String(decoding: script[range], as: UTF8.self) }
 

@@ -79,7 +79,7 @@ final class SliceApplier {
     } else if slice.nextPage != nil {
       throw FormatError(object, "frames follow its last commit")
     }
-    position = slice.header.endPosition
+    position = slice.endPosition
     return true
   }
 

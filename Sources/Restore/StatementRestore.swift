@@ -29,9 +29,8 @@ struct StatementRestore {
 
   /// Batches that hold transactions after one, in order.
   func batches(after transaction: UInt64) -> [ObjectFetcher.Item] {
-    plan.contents.statements
+    plan.contents.longestStatements
       .filter { $0.upperBound > transaction && $0.lowerBound <= plan.transaction }
-      .sorted { ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound) }
       .map {
         ObjectFetcher.Item(
           name: ReplicaLayout.statements(plan.generation, $0), size: plan.contents.statementSizes[$0] ?? 0)

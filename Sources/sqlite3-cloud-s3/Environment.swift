@@ -18,7 +18,7 @@ enum Environment {
     "S3_BUCKET", "S3_PREFIX", "S3_URI_STYLE", "S3_SIGNATURE", "S3_STORAGE_CLASS", "S3_CA_BUNDLE",
     "AWS_CA_BUNDLE",
     "S3_DURABILITY", "S3_SYNC_INTERVAL", "S3_WAL_LIMIT", "S3_FLUSH_TIMEOUT", "S3_CONNECT_TIMEOUT",
-    "S3_TRANSFER_TIMEOUT", "HOME",
+    "S3_TRANSFER_TIMEOUT", "S3_RETENTION", "HOME",
   ]
 
   private static func read() -> [String: String] {
@@ -55,6 +55,12 @@ enum Environment {
           throw CommandLineError("S3_WAL_LIMIT is a number of bytes, not \"\(text)\"")
         }
         session.settings.logWarning = bytes
+      }
+      if let text = ProcessEnvironment.variable("S3_RETENTION"), !text.isEmpty {
+        session.settings.retention = text == "forever" ? nil : Duration.seconds(text)
+        guard text == "forever" || session.settings.retention != nil else {
+          throw CommandLineError("S3_RETENTION is a duration like 30d, or forever, not \"\(text)\"")
+        }
       }
       if let seconds = try number("S3_FLUSH_TIMEOUT") { session.settings.flushTimeout = seconds }
       // A transfer that stands still is given up after this time, and tried once more at least.

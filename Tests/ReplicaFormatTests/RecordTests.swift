@@ -40,7 +40,7 @@ import WALFormat
       url: "s3://bucket/a b", generation: generation, transaction: 7, state: state,
       position: WALPosition(
         salt: WALSalt(first: 1, second: 2), frame: 9, checksum: WALChecksum(first: 3, second: 4)),
-      isAtRest: true, file: .init(size: 1, modifiedNs: 2, inode: 3))
+      isAtRest: true, bytesSinceBase: 12, file: .init(size: 1, modifiedNs: 2, inode: 3))
     #expect(try PositionRecord(record.bytes, object: "p") == record)
   }
 

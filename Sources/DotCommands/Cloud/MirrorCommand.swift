@@ -13,11 +13,13 @@ struct MirrorCommand: DotCommand {
       "   sync                   Wait until everything committed is in the store",
       "   snapshot               Write a new base now",
       "   list [--json]          Generations and what can be restored from them",
+      "   prune --keep DURATION [--dry-run]",
+      "                          Delete history older than 30d, 12h, ...",
       "   verify [--all] [--from URL]",
       "                          Read the newest generation back, or all, and prove it",
     ],
-    correction: ".mirror status|on|off|sync|snapshot|list|verify", isSafe: false,
-    completions: ["status", "on", "off", "sync", "snapshot", "list", "verify"])
+    correction: ".mirror status|on|off|sync|snapshot|list|prune|verify", isSafe: false,
+    completions: ["status", "on", "off", "sync", "snapshot", "list", "prune", "verify"])
 
   private enum Action {
     case status(json: Bool)
@@ -27,6 +29,7 @@ struct MirrorCommand: DotCommand {
     case snapshot
     case list(json: Bool)
     case verify(from: String?, all: Bool)
+    case prune(keep: Double, dryRun: Bool)
   }
   private let action: Action
 
@@ -35,6 +38,7 @@ struct MirrorCommand: DotCommand {
     case "status": action = .status(json: try Self.json(&words))
     case "list": action = .list(json: try Self.json(&words))
     case "verify": action = try Self.verify(&words)
+    case "prune": action = try Self.prune(&words)
     case "off": action = .off
     case "sync": action = .sync
     case "snapshot": action = .snapshot
@@ -76,6 +80,25 @@ struct MirrorCommand: DotCommand {
     return .verify(from: from, all: all)
   }
 
+  private static func prune(_ words: inout Words) throws(CommandError) -> Action {
+    var keep: Double?
+    var dryRun = false
+    while let word = words.optional() {
+      switch word {
+      case "--dry-run", "-dry-run": dryRun = true
+      case "--keep", "-keep":
+        let text = try words.required()
+        guard let seconds = Duration.seconds(text) else {
+          throw .message("Error: not a duration: \"\(text)\" (30d, 12h, 90m, 45s or 2w)")
+        }
+        keep = seconds
+      default: throw .usage
+      }
+    }
+    guard let keep else { throw .usage }
+    return .prune(keep: keep, dryRun: dryRun)
+  }
+
   func run(in session: Session) throws {
     guard let observer = session.observer(MirrorSession.self) else { throw CommandError.usage }
     switch action {
@@ -94,6 +117,12 @@ struct MirrorCommand: DotCommand {
     case .verify(let from, let all):
       try MirrorVerification(session: session, observer: observer, from: from, isForAll: all).run()
     case .snapshot: try running(observer).snapshot()
+    case .prune(let keep, let dryRun):
+      let done = try running(observer).prune(keeping: keep, dryRun: dryRun)
+      for notice in done.notices { session.errors.print("Warning: \(notice)") }
+      session.output.write(
+        "\(dryRun ? "would delete" : "deleted") \(done.objects.count) objects, \(done.byteCount) bytes: "
+          + "\(done.generations.count) generations, \(done.bases) bases\n")
     }
   }
 

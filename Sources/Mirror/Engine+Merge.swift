@@ -1,0 +1,261 @@
+import Dispatch
+import Files
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+import Synchronization
+
+/// What the mirror does beside following the log, to keep history short to restore and bounded.
+struct Upkeep {
+  var slices = MergeShelf()
+  var batches = MergeShelf()
+  var isRunning = false
+  var isEnding = false
+  /// Objects that a merged one has replaced, and when they may go (`Clock.bootSeconds`): a restore that was planned
+  /// before may still read them.
+  var replaced: [(name: String, due: Double)] = []
+  /// Bytes of log in the replica since the last base, and whether a base is on its way.
+  var bytesSinceBase = 0
+  var isMakingBase = false
+}
+
+extension Engine {
+  /// Seconds that replaced objects stay.
+  static let grace = 900.0
+
+  func noteUploaded(slice outgoing: Outgoing) {
+    guard state.withLock({ $0.generation == outgoing.generation }) else { return }
+    let range = outgoing.transactions
+    upkeep.withLock {
+      $0.slices.append(
+        MergeShelf.Item(
+          transactions: range, name: outgoing.slice.name, size: outgoing.slice.bytes.count,
+          bytes: outgoing.slice.bytes, isWhole: !outgoing.isPart))
+      $0.bytesSinceBase += outgoing.logBytes
+    }
+    startUpkeep()
+  }
+
+  func noteUploaded(batch: Outgoing.Object) {
+    guard let range = ReplicaLayout.statementRange(of: batch.name),
+      state.withLock({ $0.generation == ReplicaLayout.generation(of: batch.name) })
+    else { return }
+    upkeep.withLock {
+      $0.batches.append(
+        MergeShelf.Item(
+          transactions: range, name: batch.name, size: batch.bytes.count, bytes: batch.bytes))
+    }
+    startUpkeep()
+  }
+
+  /// Begins the work that is due, on a thread of its own.
+  func startUpkeep() {
+    let isDue = upkeep.withLock { upkeep in
+      guard !upkeep.isRunning, !upkeep.isEnding else { return false }
+      upkeep.isRunning =
+        upkeep.slices.run() != nil || upkeep.batches.run() != nil || isBaseDue(upkeep) || isPruneDue
+        || upkeep.replaced.first.map { $0.due <= Clock.bootSeconds } ?? false
+      return upkeep.isRunning
+    }
+    guard isDue else { return }
+    upkeepQueue.async(group: running) { self.doUpkeep() }
+  }
+
+  private func doUpkeep() {
+    defer { upkeep.withLock { $0.isRunning = false } }
+    do {
+      if upkeep.withLock({ isBaseDue($0) }) { beginBaseInBackground() }
+      var isFirst = true
+      while !isStopped, isFirst || !upkeep.withLock({ $0.isEnding }) {
+        isFirst = false
+        guard try mergeSlices() || mergeBatches() else { break }
+      }
+      try removeReplaced()
+      try pruneIfDue()
+    } catch let error as FormatError {
+      // What is in the store cannot be read back: it would not restore either.
+      upkeep.withLock { $0 = Upkeep(isRunning: true) }
+      state.withLock { $0.damage = "\(error)" }
+      captureSignal.raise()
+    } catch let error as MirrorError {
+      fail(error)
+    } catch {
+      // The store is away or busy: there will be another occasion.
+    }
+  }
+
+  private func mergeSlices() throws -> Bool {
+    guard let run = upkeep.withLock({ $0.slices.run().map(Array.init) }), let first = run.first,
+      let last = run.last, let generation = ReplicaLayout.generation(of: first.name)
+    else { return false }
+    let merged = try SliceMerge.merge(
+      try contents(of: run), acknowledged: max(state.withLock { $0.mirrored }, last.transactions.upperBound),
+      created: Clock.wallMicroseconds)
+    let object = Outgoing.Object(name: ReplicaLayout.slice(generation, merged.name), bytes: merged.bytes)
+    guard try upload(object, unlessPresent: true, isMerged: true) else { return false }
+    return replace(run, first.transactions.lowerBound...last.transactions.upperBound, object, \.slices)
+  }
+
+  private func mergeBatches() throws -> Bool {
+    guard let run = upkeep.withLock({ $0.batches.run().map(Array.init) }), let first = run.first,
+      let last = run.last, let generation = ReplicaLayout.generation(of: first.name),
+      let merged = try StatementMerge.merge(try contents(of: run), generation: generation)
+    else { return false }
+    let object = Outgoing.Object(
+      name: ReplicaLayout.statements(generation, merged.transactions), bytes: merged.bytes)
+    guard try upload(object, unlessPresent: true, isMerged: true) else { return false }
+    return replace(run, first.transactions.lowerBound...last.transactions.upperBound, object, \.batches)
+  }
+
+  private func replace(
+    _ run: [MergeShelf.Item], _ transactions: ClosedRange<UInt64>, _ object: Outgoing.Object,
+    _ shelf: WritableKeyPath<Upkeep, MergeShelf>
+  ) -> Bool {
+    let due = Clock.bootSeconds + Self.grace
+    upkeep.withLock {
+      $0[keyPath: shelf].replace(
+        transactions,
+        with: MergeShelf.Item(
+          transactions: transactions, name: object.name, size: object.bytes.count, bytes: nil))
+      $0.replaced += run.map { ($0.name, due) }
+    }
+    return true
+  }
+
+  /// The objects of a run, fetched several at once where they were not kept.
+  private func contents(of run: [MergeShelf.Item]) throws -> [(name: String, bytes: [UInt8])] {
+    let fetched = Mutex<[String: Result<[UInt8], any Error>]>([:])
+    let pool = TransferPool("mirror.merge", threads: 4)
+    let group = DispatchGroup()
+    for item in run where item.bytes == nil {
+      pool.run(in: group) {
+        let result = Result {
+          do throws(ObjectStoreError) {
+            return try self.store.get(ObjectKey(item.name)).bytes
+          } catch {
+            guard error.code == .notFound else { throw error }
+            throw FormatError(item.name, "it is missing from \(self.store.url)")
+          }
+        }
+        fetched.withLock { $0[item.name] = result }
+      }
+    }
+    group.wait()
+    return try run.map { item in
+      if let bytes = item.bytes { return (item.name, bytes) }
+      return (item.name, try fetched.withLock { try $0[item.name]?.get() } ?? [])
+    }
+  }
+
+  private func removeReplaced() throws {
+    let now = Clock.bootSeconds
+    while !isStopped, !upkeep.withLock({ $0.isEnding }),
+      let name = upkeep.withLock({ upkeep -> String? in
+        guard let first = upkeep.replaced.first, first.due <= now else { return nil }
+        upkeep.replaced.removeFirst()
+        return first.name
+      })
+    {
+      try lease.ensure()
+      try store.delete(ObjectKey(name))
+    }
+  }
+
+  /// Lets no new work begin, and waits for what is under way, which ends soon.
+  func endUpkeep(seconds: Double) {
+    upkeep.withLock { $0.isEnding = true }
+    let end = Clock.monotonicSeconds + seconds
+    while upkeep.withLock({ $0.isRunning || $0.isMakingBase }), !isStopped, Clock.monotonicSeconds < end {
+      ProcessEnvironment.sleep(seconds: 0.002)
+    }
+  }
+
+  // MARK: Bases
+
+  private func isBaseDue(_ upkeep: Upkeep) -> Bool {
+    guard !upkeep.isMakingBase, upkeep.bytesSinceBase > settings.baseBytes else { return false }
+    return state.withLock { $0.hasBase && upkeep.bytesSinceBase > $0.databaseBytes }
+  }
+
+  /// The log since the base has outgrown the database: writes a new base beside everything else.
+  private func beginBaseInBackground() {
+    let began: (Snapshot, GenerationID, UInt64, DatabaseState)? = capture.withLock { site in
+      guard let capture = site.capture, !capture.encoder.isInsideCommit, capture.pins == 0 else { return nil }
+      // Slices never reach across a base.
+      capture.encoder.closeSlice()
+      capture.pins += 1
+      let encoder = capture.encoder
+      return (capture.snapshot(), encoder.generation, encoder.transaction, encoder.state)
+    }
+    guard let (snapshot, generation, transaction, database) = began else { return }
+    uploadSignal.raise()
+    let before = upkeep.withLock { upkeep in
+      upkeep.isMakingBase = true
+      return upkeep.bytesSinceBase
+    }
+    let time = Clock.wallMicroseconds
+    baseQueue.async(group: running) {
+      let isDone = self.uploadBase(
+        snapshot, generation, transaction: transaction, time: time, state: database)
+      self.upkeep.withLock {
+        $0.isMakingBase = false
+        guard isDone else { return }
+        $0.bytesSinceBase -= before
+      }
+    }
+  }
+
+  /// Takes over what a generation that goes on holds already.
+  func beginUpkeep(_ contents: GenerationContents?, base: UInt64, bytesSinceBase: Int?) {
+    var fresh = Upkeep()
+    if let contents {
+      let generation = contents.generation
+      let chain = contents.chain(after: base)
+      let inChain = Set(chain.slices)
+      var compressed = 0
+      for slice in chain.slices {
+        let size = contents.sliceSizes[slice] ?? 0
+        compressed += size
+        fresh.slices.append(
+          MergeShelf.Item(
+            transactions: slice.transactions, name: ReplicaLayout.slice(generation, slice), size: size,
+            isWhole: slice.parts == 1))
+      }
+      let batches = contents.longestStatements
+      for range in batches where range.lowerBound > base && range.upperBound <= chain.end {
+        fresh.batches.append(
+          MergeShelf.Item(
+            transactions: range, name: ReplicaLayout.statements(generation, range),
+            size: contents.statementSizes[range] ?? 0))
+      }
+      // The log behind it is not known on another machine.
+      fresh.bytesSinceBase = bytesSinceBase ?? 4 * compressed
+      let due = Clock.bootSeconds + Self.grace
+      let kept = Set(batches)
+      for slice in contents.slices
+      where !inChain.contains(slice) && slice.transactions.upperBound <= chain.end {
+        guard slice.transactions.lowerBound > base else { continue }
+        fresh.replaced.append((ReplicaLayout.slice(generation, slice), due))
+      }
+      for range in contents.statements where !kept.contains(range) && range.lowerBound > base {
+        fresh.replaced.append((ReplicaLayout.statements(generation, range), due))
+      }
+      let age = Double(Clock.wallMicroseconds) / 1e6 - Double(contents.newestChange)
+      // Nobody can have begun to read before the last change, which was long ago.
+      if age > Self.grace { for index in fresh.replaced.indices { fresh.replaced[index].due = 0 } }
+    }
+    upkeep.withLock { old in
+      fresh.isRunning = old.isRunning
+      fresh.isMakingBase = old.isMakingBase
+      old = fresh
+    }
+  }
+
+  /// A base counts: what lies before it need not be merged any more.
+  func noteBase(at transaction: UInt64) {
+    upkeep.withLock {
+      $0.slices.drop(through: transaction)
+      $0.batches.drop(through: transaction)
+    }
+  }
+}

@@ -1,0 +1,107 @@
+/// Objects that follow one another in a replica, and which of them should become one.
+///
+/// Eight neighbours of the same size class become one object, so their number grows with the logarithm of the history
+/// and each byte is sent again a few times only. Objects past the largest class stay as they are, unless there are too
+/// many.
+struct MergeShelf {
+  struct Item {
+    let transactions: ClosedRange<UInt64>
+    let name: String
+    let size: Int
+    /// Content, where it was kept.
+    var bytes: [UInt8]?
+    /// Whether it may be merged; parts of a transaction may not.
+    var isWhole = true
+  }
+
+  /// Neighbours that become one.
+  static let fanOut = 8
+  /// Number of objects past which large ones are merged too.
+  static let crowd = 48
+  /// Bytes of the largest class, and of the largest object that is merged where there are too many.
+  private static let largeSize = 512 << 10
+  private static let hugeSize = 4 << 20
+  /// Bytes of content kept, so that it need not be fetched again.
+  private static let keptBytes = 2 << 20
+  private static let mergedBytes = 8 << 20
+
+  private(set) var items: [Item] = []
+  private var kept = 0
+
+  init(_ items: [Item] = []) { self.items = items }
+
+  mutating func append(_ item: Item) {
+    var item = item
+    let size = item.bytes?.count ?? 0
+    if kept + size > Self.keptBytes || size > Self.keptBytes / 32 { item.bytes = nil }
+    kept += item.bytes?.count ?? 0
+    items.append(item)
+  }
+
+  /// Forgets what a base has made needless.
+  mutating func drop(through transaction: UInt64) {
+    items.removeAll { $0.transactions.upperBound <= transaction }
+    kept = items.reduce(0) { $0 + ($1.bytes?.count ?? 0) }
+  }
+
+  /// Puts one object in the place of those that hold the same transactions.
+  mutating func replace(_ transactions: ClosedRange<UInt64>, with item: Item) {
+    guard let first = items.firstIndex(where: { $0.transactions.lowerBound == transactions.lowerBound }),
+      let last = items.firstIndex(where: { $0.transactions.upperBound == transactions.upperBound })
+    else { return }
+    items.replaceSubrange(first...last, with: [item])
+    kept = items.reduce(0) { $0 + ($1.bytes?.count ?? 0) }
+  }
+
+  /// Neighbours that should become one now; nil where there are none.
+  func run() -> ArraySlice<Item>? {
+    var limit = 1024
+    while limit <= Self.largeSize {
+      let run = lastRun { $0.size < limit }
+      if run.count >= Self.fanOut { return bounded(run) }
+      limit *= 8
+    }
+    guard items.count > Self.crowd else { return nil }
+    var best = items[0..<0]
+    var at = 0
+    while at < items.count {
+      guard isSmall(items[at]) else {
+        at += 1
+        continue
+      }
+      var end = at
+      while end < items.count, isSmall(items[end]), end == at || joins(end) { end += 1 }
+      let run = bounded(items[at..<end])
+      if run.count > best.count { best = run }
+      at = end
+    }
+    return best.count > 1 ? best : nil
+  }
+
+  private func isSmall(_ item: Item) -> Bool { item.isWhole && item.size < Self.hugeSize }
+
+  /// The objects at the end that fit.
+  private func lastRun(_ fits: (Item) -> Bool) -> ArraySlice<Item> {
+    var first = items.count
+    while first > 0, items[first - 1].isWhole, fits(items[first - 1]), first == items.count || joins(first) {
+      first -= 1
+    }
+    return items[first...]
+  }
+
+  /// Whether an object begins where the one before ends.
+  private func joins(_ index: Int) -> Bool {
+    items[index - 1].transactions.upperBound + 1 == items[index].transactions.lowerBound
+  }
+
+  /// The beginning of a run, so that the merged object is not too large.
+  private func bounded(_ run: ArraySlice<Item>) -> ArraySlice<Item> {
+    var bytes = 0
+    var end = run.startIndex
+    while end < run.endIndex, end - run.startIndex < 64, bytes + run[end].size <= Self.mergedBytes {
+      bytes += run[end].size
+      end += 1
+    }
+    return run[run.startIndex..<end]
+  }
+}

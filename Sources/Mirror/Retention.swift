@@ -1,0 +1,99 @@
+import Files
+package import ObjectStore
+package import ReplicaCatalog
+package import ReplicaFormat
+
+/// Which objects of a replica nobody needs who restores a moment after `cutoff`.
+///
+/// The newest state that can be restored is never among them, nor anything a base needs that is kept.
+package struct Retention: Sendable {
+  /// Objects in the order to delete them: what makes others count goes first.
+  package private(set) var objects: [ObjectInfo] = []
+  package private(set) var generations: [GenerationID] = []
+  package private(set) var bases = 0
+  /// What stands in the way, to be told.
+  package private(set) var notices: [String] = []
+
+  package var byteCount: Int { objects.reduce(0) { $0 + $1.size } }
+
+  /// Seconds that a part may be in the store before a base names it.
+  private static let partGrace = 86_400.0
+
+  /// Plans from listings and manifests; deletes nothing.
+  ///
+  /// `cutoff` and `now` are microseconds since 1970.
+  package init(_ catalog: ReplicaCatalog, cutoff: Int64, now: Int64) throws {
+    var kept: [(generation: GenerationID, manifests: [BaseManifest])] = []
+    let parts = try catalog.store.listAll(prefix: ReplicaLayout.pages)
+    let present = Set(parts.map(\.key.name))
+    // From the newest back: `next` is when the first state that is surely restorable later begins.
+    var next: Int64?
+    for generation in try catalog.generations().reversed() {
+      let listed = try catalog.store.listAll(prefix: ReplicaLayout.folder(generation))
+      var contents = GenerationContents(generation: generation)
+      for object in listed { contents.add(object) }
+      if let next, next < cutoff {
+        objects += Self.inOrder(listed, generation)
+        generations.append(generation)
+        bases += contents.bases.count
+        continue
+      }
+      let manifests = try contents.bases.map { try catalog.manifest(generation, transaction: $0) }
+      let first = try dropOldBases(manifests, contents, listed, present: present, cutoff: cutoff)
+      kept.append((generation, Array(manifests[first...])))
+      if let base = manifests.indices.contains(first) ? manifests[first] : nil,
+        isWhole(base, present)
+      {
+        next = base.time
+      }
+    }
+    let needed = Set(kept.flatMap { $0.manifests.flatMap { $0.parts.map { ReplicaLayout.part($0.digest) } } })
+    objects += parts.filter {
+      !needed.contains($0.key.name) && Double(now) / 1e6 - Double($0.modified) > Self.partGrace
+    }
+  }
+
+  /// Finds the bases of a generation that a later one has made needless; returns the first to keep.
+  private mutating func dropOldBases(
+    _ manifests: [BaseManifest], _ contents: GenerationContents, _ listed: [ObjectInfo], present: Set<String>,
+    cutoff: Int64
+  ) throws -> Int {
+    guard let keep = manifests.indices.last(where: { manifests[$0].time < cutoff }), keep > 0 else {
+      return 0
+    }
+    guard isWhole(manifests[keep], present) else {
+      notices.append(
+        "base \(manifests[keep].transaction) of generation \(contents.generation) lacks parts: nothing before it is deleted"
+      )
+      return 0
+    }
+    let start = manifests[keep].transaction
+    let generation = contents.generation
+    bases += keep
+    objects += Self.inOrder(
+      listed.filter { object in
+        let name = object.key.name
+        if name.hasPrefix(ReplicaLayout.bases(generation)) {
+          return ReplicaLayout.baseTransaction(of: name).map { $0 < start } ?? false
+        }
+        if let slice = SliceName(key: name) { return slice.transactions.upperBound <= start }
+        if let batch = ReplicaLayout.statementRange(of: name) { return batch.upperBound <= start }
+        return false
+      }, generation)
+    return keep
+  }
+
+  private func isWhole(_ manifest: BaseManifest, _ present: Set<String>) -> Bool {
+    manifest.parts.allSatisfy { present.contains(ReplicaLayout.part($0.digest)) }
+  }
+
+  /// Bases first, so that nothing counts that is half deleted; what tells of the generation last.
+  private static func inOrder(_ objects: [ObjectInfo], _ generation: GenerationID) -> [ObjectInfo] {
+    func rank(_ object: ObjectInfo) -> Int {
+      let name = object.key.name
+      if name.hasPrefix(ReplicaLayout.bases(generation)) { return 0 }
+      return name == ReplicaLayout.record(generation) ? 2 : 1
+    }
+    return objects.sorted { (rank($0), $0.key) < (rank($1), $1.key) }
+  }
+}

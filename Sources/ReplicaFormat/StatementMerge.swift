@@ -1,0 +1,20 @@
+/// Makes one batch of the batches of consecutive transactions.
+package struct StatementMerge: Sendable {
+  /// Merges objects given in order.
+  ///
+  /// Throws where one is damaged or does not follow the one before.
+  package static func merge(
+    _ objects: [(name: String, bytes: [UInt8])], generation: GenerationID
+  ) throws(FormatError) -> (transactions: ClosedRange<UInt64>, bytes: [UInt8])? {
+    var builder = StatementBatchBuilder(generation: generation)
+    var last: UInt64?
+    for object in objects {
+      let script = try StatementScript(object.bytes, object: object.name)
+      guard script.generation == generation, last == nil || script.transactions.lowerBound == (last ?? 0) + 1
+      else { throw FormatError(object.name, "it does not follow the batch before") }
+      last = script.transactions.upperBound
+      builder.append(script.script, body: script.body, transactions: script.transactions)
+    }
+    return builder.seal()
+  }
+}

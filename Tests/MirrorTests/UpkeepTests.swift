@@ -1,0 +1,186 @@
+import Files
+import Mirror
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+import Restore
+import SQLite
+import TestSupport
+import Testing
+
+/// History stays short to restore, and bounded.
+@Suite struct UpkeepTests {
+  private func contents(_ fixture: MirrorFixture) throws -> GenerationContents {
+    let catalog = ReplicaCatalog(fixture.store)
+    return try catalog.contents(of: try #require(catalog.generations().last))
+  }
+
+  private func expectEqual(_ fixture: MirrorFixture) throws {
+    #expect(try fixture.bytes(fixture.restore(.wal)) == fixture.bytes(fixture.path))
+    #expect(try content(fixture.restore(.sql)) == content(fixture.path))
+  }
+
+  @Test func mergesSmallSlicesAndKeepsEveryCommit() throws {
+    let fixture = try MirrorFixture()
+    fixture.settings.checkpointFrames = 20
+    fixture.settings.syncInterval = 0
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a INTEGER PRIMARY KEY, b)")
+    for number in 1...150 {
+      try fixture.run("INSERT INTO t VALUES(\(number), hex(randomblob(20)))")
+      try fixture.flush()
+    }
+    try fixture.close()
+    let contents = try contents(fixture)
+    #expect(contents.slices.count > 150)
+    let chain = contents.chain(after: 0)
+    #expect(chain.end == 151)
+    #expect(chain.slices.count < 40, "\(chain.slices.count)")
+    #expect(contents.longestStatements.count < 40)
+    try expectEqual(fixture)
+    // Without what was replaced, every transaction is still there.
+    for slice in contents.slices where !chain.slices.contains(slice) {
+      try fixture.store.delete(ObjectKey(ReplicaLayout.slice(contents.generation, slice)))
+    }
+    for batch in contents.statements where !contents.longestStatements.contains(batch) {
+      try fixture.store.delete(ObjectKey(ReplicaLayout.statements(contents.generation, batch)))
+    }
+    for transaction: UInt64 in [1, 2, 17, 63, 64, 65, 100, 150, 151] {
+      var target = RestoreTarget()
+      target.transaction = transaction
+      let path = try fixture.restore(.wal, "t.db", target)
+      let restored = try Connection(path)
+      #expect(try restored.value("SELECT count(*) FROM t") == .integer(Int64(transaction) - 1))
+      restored.close()
+      #expect(try content(path) == content(fixture.restore(.sql, "s.db", target)))
+    }
+    // A later run goes on from merged objects.
+    try fixture.open()
+    try fixture.run("DELETE FROM t WHERE a % 3 = 0")
+    try fixture.close()
+    #expect(try ReplicaCatalog(fixture.store).generations().count == 1)
+    try expectEqual(fixture)
+  }
+
+  @Test func mergesAcrossShortRuns() throws {
+    let fixture = try MirrorFixture()
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a)")
+    try fixture.close()
+    for number in 0..<40 {
+      try fixture.open()
+      try fixture.run("INSERT INTO t VALUES(\(number))")
+      try fixture.close()
+    }
+    let contents = try contents(fixture)
+    #expect(contents.chain(after: 0).slices.count < 24)
+    #expect(try ReplicaCatalog(fixture.store).generations().count == 1)
+    try expectEqual(fixture)
+  }
+
+  @Test func aDamagedSliceFoundWhileMergingBeginsANewGeneration() throws {
+    let fixture = try MirrorFixture()
+    fixture.settings.syncInterval = 0
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a)")
+    for number in 0..<4 {
+      try fixture.run("INSERT INTO t VALUES(\(number))")
+      try fixture.flush()
+    }
+    try fixture.close()
+    let slice = try #require(try contents(fixture).slices.sorted { "\($0)" < "\($1)" }.dropFirst().first)
+    let generation = try contents(fixture).generation
+    try fixture.store.put(ObjectKey(ReplicaLayout.slice(generation, slice)), [1, 2, 3], .always)
+    try fixture.open()
+    var notices: [String] = []
+    try Poll.until {
+      try? fixture.run("INSERT INTO t VALUES(5)")
+      try? fixture.flush()
+      notices += fixture.mirror?.takeNotices() ?? []
+      return notices.contains { $0.contains("damaged") && $0.contains(slice.description) }
+    }
+    try fixture.close()
+    #expect(try ReplicaCatalog(fixture.store).generations().count == 2)
+    try expectEqual(fixture)
+  }
+
+  @Test func writesABaseOnceTheLogHasOutgrownTheDatabase() throws {
+    let fixture = try MirrorFixture()
+    fixture.settings.baseBytes = 1 << 20
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE TABLE u(c)")
+    try fixture.run(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) "
+        + "INSERT INTO t SELECT i, hex(randomblob(400)) FROM n")
+    try Poll.until {
+      try? fixture.run("UPDATE t SET b = hex(randomblob(400)); INSERT INTO u VALUES(1)")
+      return (try? contents(fixture).bases.count) ?? 0 >= 3
+    }
+    try fixture.close()
+    try expectEqual(fixture)
+    let bases = try contents(fixture).bases
+    for base in bases {
+      var target = RestoreTarget()
+      target.transaction = base
+      _ = try fixture.restore(.wal, "t.db", target)
+    }
+  }
+
+  @Test func prunesWhatNoRestoreWithinTheTimeNeeds() throws {
+    let fixture = try MirrorFixture()
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
+    try fixture.flush()
+    try fixture.mirror?.snapshot()
+    try fixture.run("INSERT INTO t VALUES(2)")
+    try fixture.mirror?.snapshot()
+    try fixture.run("INSERT INTO t VALUES(3)")
+    try fixture.flush()
+    let before = try fixture.store.listAll(prefix: "").count
+    #expect(try contents(fixture).bases == [0, 2, 3])
+    // All of it is younger than an hour.
+    #expect(try fixture.mirror?.prune(keeping: 3600, dryRun: false).objects.count == 0)
+    #expect(try fixture.store.listAll(prefix: "").count == before)
+    #expect(try fixture.mirror?.prune(keeping: 0, dryRun: true).bases == 2)
+    #expect(try fixture.store.listAll(prefix: "").count == before)
+    #expect(try fixture.mirror?.prune(keeping: 0, dryRun: false).bases == 2)
+    #expect(try contents(fixture).bases == [3])
+    #expect(try contents(fixture).chain(after: 3).end == 4)
+    try fixture.close()
+    try expectEqual(fixture)
+    var target = RestoreTarget()
+    target.transaction = 2
+    #expect(throws: RestoreError.self) { try fixture.restore(.wal, "t.db", target) }
+
+    // A newer generation makes the old one needless, but only once it can be restored.
+    fixture.settings.newGeneration = true
+    try fixture.open()
+    try fixture.flush()
+    fixture.settings.newGeneration = false
+    #expect(try fixture.mirror?.prune(keeping: 0, dryRun: false).generations.count == 1)
+    try fixture.run("INSERT INTO t VALUES(4)")
+    try fixture.close()
+    #expect(try ReplicaCatalog(fixture.store).generations().count == 1)
+    try expectEqual(fixture)
+  }
+
+  @Test func neverPrunesTheLastStateThatCanBeRestored() throws {
+    let store = MemoryStore()
+    let fixture = try MirrorFixture(store)
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
+    try fixture.mirror?.snapshot()
+    // The newer base has lost a part.
+    try fixture.run("INSERT INTO t VALUES(2)")
+    try fixture.mirror?.snapshot()
+    let catalog = ReplicaCatalog(store)
+    let generation = try #require(catalog.generations().last)
+    let newest = try catalog.manifest(generation, transaction: 3)
+    try store.delete(ObjectKey(ReplicaLayout.part(try #require(newest.parts.first).digest)))
+    let done = try fixture.mirror?.prune(keeping: 0, dryRun: false)
+    #expect(done?.objects.count == 0)
+    #expect(done?.notices.count == 1)
+    #expect(try contents(fixture).bases == [0, 2, 3])
+    fixture.abandon()
+  }
+}
