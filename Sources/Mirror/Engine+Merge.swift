@@ -77,7 +77,7 @@ extension Engine {
       upkeep.withLock { $0 = Upkeep(isRunning: true) }
       state.withLock { $0.damage = "\(error)" }
       captureSignal.raise()
-    } catch let error as MirrorError {
+    } catch let error as MirrorError where error.code == .conflict {
       fail(error)
     } catch {
       // The store is away or busy: there will be another occasion.

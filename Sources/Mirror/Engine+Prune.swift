@@ -14,12 +14,12 @@ extension Engine {
     guard let retention = settings.retention, state.withLock({ $0.hasBase }) else { return }
     let now = Clock.wallMicroseconds
     guard Double(now - lease.pruned) / 1e6 > Self.pruneInterval else { return }
-    lease.notePruned(now)
     do {
       _ = try prune(keeping: retention) { !isStopped && !upkeep.withLock { $0.isEnding } }
     } catch let error as FormatError {
       state.withLock { $0.notices.append("mirror: old history is not deleted: \(error)") }
     }
+    lease.notePruned(now)
   }
 
   /// Whether it may be time to look for old history.
@@ -29,9 +29,25 @@ extension Engine {
   }
 
   /// Deletes what nobody needs who restores a moment of the last `seconds`, as long as `mayGoOn` says so.
-  func prune(keeping seconds: Double, dryRun: Bool = false, while mayGoOn: () -> Bool) throws -> Retention {
+  func prune(
+    keeping seconds: Double, dryRun: Bool = false, patience: Double = 0, while mayGoOn: () -> Bool
+  ) throws -> Retention {
+    let end = Clock.monotonicSeconds + patience
+    while true {
+      if let plan = try pruneUnlessBusy(keeping: seconds, dryRun: dryRun, while: mayGoOn) { return plan }
+      guard mayGoOn(), Clock.monotonicSeconds < end else {
+        throw MirrorError(.timeout, "a base is being written to \(store.url): prune when it is done")
+      }
+      ProcessEnvironment.sleep(seconds: 0.05)
+    }
+  }
+
+  /// Nil while parts are being uploaded or deleted.
+  private func pruneUnlessBusy(
+    keeping seconds: Double, dryRun: Bool, while mayGoOn: () -> Bool
+  ) throws -> Retention? {
     try lease.ensure()
-    let plan = try parts.withLockIfAvailable { _ in
+    return try parts.withLockIfAvailable { _ in
       let now = Clock.wallMicroseconds
       let plan = try Retention(ReplicaCatalog(store), cutoff: now - Int64(seconds * 1e6), now: now)
       guard !dryRun else { return plan }
@@ -42,10 +58,6 @@ extension Engine {
       }
       return plan
     }
-    guard let plan else {
-      throw MirrorError(.timeout, "a base is being written to \(store.url): prune when it is done")
-    }
-    return plan
   }
 }
 
@@ -58,6 +70,8 @@ extension Mirror {
       throw MirrorError(.notMirrored, "nothing is mirrored yet: the database is empty")
     }
     try flush(seconds: settings.flushTimeout)
-    return try engine.prune(keeping: seconds, dryRun: dryRun) { isInterrupted?() != true }
+    return try engine.prune(keeping: seconds, dryRun: dryRun, patience: settings.flushTimeout) {
+      isInterrupted?() != true
+    }
   }
 }

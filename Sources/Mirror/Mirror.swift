@@ -16,11 +16,15 @@ package final class Mirror: ConnectionObserver {
   package private(set) var settings: MirrorSettings
   private(set) weak var connection: Connection?
   private(set) var engine: Engine?
+  /// Why a database that was mirrored is not for the time being; nil where it is.
+  var suspension: String?
   /// Set while another process mirrors the database.
   var standby: Standby?
   /// Frames in the log after the last commit made while standing by.
   var standbyFrames = 0
   var standbySettled = 0
+  /// Whether something was committed while suspended.
+  var hasChangedSuspended = false
   let log = StatementLog()
   /// Statements under way that may commit.
   private var writing = 0
@@ -91,6 +95,11 @@ package final class Mirror: ConnectionObserver {
         }
       }
       guard let claim else { return }
+      guard try connection.value("PRAGMA main.locking_mode") != .text("exclusive") else {
+        throw MirrorError(
+          .unsuitable,
+          "\(path) is not mirrored while its locking mode is exclusive: nobody else can read its log")
+      }
       let before = try connection.value("PRAGMA main.journal_mode")
       if before != .text("wal") {
         guard try connection.value("PRAGMA main.journal_mode=WAL") == .text("wal") else {
@@ -127,6 +136,12 @@ package final class Mirror: ConnectionObserver {
   ///
   /// Throws where it is not, having stopped all the same.
   package func stop() throws {
+    if let suspension {
+      let hasChanged = hasChangedSuspended
+      detach(isFlushed: false)
+      if hasChanged { throw MirrorError(.notMirrored, suspension) }
+      return
+    }
     do {
       if let standby, standbyFrames > 0 { try waitForHolder(standby, frames: standbyFrames) }
       try flush(seconds: settings.flushTimeout)
@@ -146,17 +161,22 @@ package final class Mirror: ConnectionObserver {
   /// Where not everything is in the store the log is left for the next start.
   private func detach(isFlushed: Bool) {
     isWaitingForContent = false
-    if standby != nil {
-      standby = nil
-      connection?.setAutomaticCheckpoint(frames: 1000)
-      if connection?.observer === self { connection?.observer = nil }
+    standby = nil
+    suspension = nil
+    release(isFlushed: isFlushed)
+    if let connection {
+      connection.setAutomaticCheckpoint(frames: 1000)
+      if connection.observer === self { connection.observer = nil }
     }
+  }
+
+  /// Ends the engine, and keeps watch over the connection.
+  func release(isFlushed: Bool) {
     guard let engine else { return }
     self.engine = nil
     if let connection {
       if isFlushed { settle(engine, connection) } else { connection.disableCheckpointOnClose() }
       connection.setAutomaticCheckpoint(frames: 1000)
-      if connection.observer === self { connection.observer = nil }
     }
     notices += engine.takeNotices()
     engine.stop()
@@ -188,7 +208,10 @@ package final class Mirror: ConnectionObserver {
   }
 
   /// Whether a database is being mirrored, or will be once it has content.
-  package var isOn: Bool { engine.map { !$0.isStopped } ?? (isWaitingForContent || standby != nil) }
+  package var isOn: Bool {
+    if suspension != nil { return false }
+    return engine.map { !$0.isStopped } ?? (isWaitingForContent || standby != nil)
+  }
 
   func tell(_ notice: String) { notices.append(notice) }
 
@@ -210,6 +233,10 @@ package final class Mirror: ConnectionObserver {
     status.url = store.url
     status.durability = settings.durability
     if engine == nil, isWaitingForContent { status.phase = .waiting }
+    if let suspension {
+      status.phase = .off
+      status.lastError = suspension
+    }
     if let standby {
       status.phase = .standby
       status.lastError = "\(standby.holderText) mirrors it"
@@ -232,6 +259,12 @@ package final class Mirror: ConnectionObserver {
       log.add(statement, changes: connection.totalChanges - changesBefore, error: nil)
       committed = ObjectIdentifier(statement)
     }
+    guard !log.isEmpty else {
+      // Not by a statement: a backup into the database, which SQLite tells of at the end of some later statement. Without
+      // an announcement it becomes a barrier.
+      lastAnnounced = frames
+      return engine.captureSignal.raise()
+    }
     announce(engine, frames: frames)
   }
 
@@ -245,6 +278,7 @@ package final class Mirror: ConnectionObserver {
   package func statementWillBegin(_ statement: Statement) {
     guard !isInternal, let connection else { return }
     let mayCommit = !statement.isReadOnly || !connection.isInAutocommit
+    if engine != nil { suspendIfNeeded(statement, connection) }
     if isWaitingForContent, connection.isInAutocommit, startsContent(statement) {
       do {
         try start(wasEmpty: true)
@@ -277,7 +311,10 @@ package final class Mirror: ConnectionObserver {
   }
 
   package func statementDidEnd(_ statement: Statement, code: ResultCode) {
-    if let standby, !isInternal { didEndStandingBy(standby, statement) }
+    if !isInternal {
+      if let standby { didEndStandingBy(standby, statement) }
+      if suspension != nil { didEndSuspended(statement) }
+    }
     guard !isInternal, let engine, let connection,
       let at = current.lastIndex(where: { $0.statement === statement })
     else {

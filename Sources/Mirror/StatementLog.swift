@@ -15,7 +15,7 @@ final class StatementLog {
   /// `PRAGMA`s that give a replay the session's settings.
   var settings = ""
 
-  var isEmpty: Bool { group.count == 0 }
+  var isEmpty: Bool { group.count == 0 && group.barrier == nil }
 
   /// A table, view or trigger of the session, or an attached database.
   struct OtherName {

@@ -1,0 +1,70 @@
+import ObjectStore
+import SQLite
+
+/// Settings that need the database for the connection alone: the journal mode and the locking mode.
+///
+/// > a change of the journal mode away from WAL needs an exclusive lock, which the mirror's own connections would deny
+/// (https://www.sqlite.org/wal.html#persistence_of_wal_mode).
+extension Mirror {
+  /// Lets go of the database before a statement that sets another journal mode or an exclusive locking mode.
+  func suspendIfNeeded(_ statement: Statement, _ connection: Connection) {
+    let letter = statement.firstLetter
+    guard letter == UInt8(ascii: "P") || letter == 0 else { return }
+    guard case .pragma = SQLKeyword(statement.sql) else { return }
+    let text = statement.sql.lowercased()
+    guard connection.isInAutocommit, text.contains("=") || text.contains("(") else { return }
+    let changesJournal = text.contains("journal_mode") && !text.contains("wal")
+    guard changesJournal || text.contains("locking_mode") && text.contains("exclusive") else { return }
+    var isFlushed = true
+    do {
+      try flush(seconds: settings.flushTimeout)
+    } catch {
+      isFlushed = false
+      tell("mirror: not everything is in \(store.url): \(error)")
+    }
+    release(isFlushed: isFlushed)
+    suspension = "the mirror is suspended"
+    hasChangedSuspended = false
+  }
+
+  /// A statement has ended while the mirror is suspended: goes on where that is possible again.
+  func didEndSuspended(_ statement: Statement) {
+    guard let connection else { return }
+    guard case .pragma = SQLKeyword(statement.sql) else {
+      guard connection.isInAutocommit, !statement.isReadOnly || statement.firstLetter == UInt8(ascii: "C")
+      else {
+        return
+      }
+      hasChangedSuspended = true
+      if settings.durability == .sync {
+        failures.append("committed locally, not mirrored: \(suspension ?? "")")
+      }
+      return
+    }
+    guard let reason = reasonToStaySuspended(connection) else {
+      suspension = nil
+      do {
+        try start(wasEmpty: false)
+      } catch {
+        tell("mirror off: \(error)")
+      }
+      return
+    }
+    if reason != suspension { tell("mirror off: \(reason)") }
+    suspension = reason
+  }
+
+  private func reasonToStaySuspended(_ connection: Connection) -> String? {
+    isInternal = true
+    defer { isInternal = false }
+    let path = connection.fileName() ?? ""
+    guard case .text(let mode) = try? connection.value("PRAGMA main.journal_mode") else {
+      return "the journal mode of \(path) is not known"
+    }
+    if mode != "wal" { return "\(path) is not mirrored while its journal mode is \(mode)" }
+    if (try? connection.value("PRAGMA main.locking_mode")) == .text("exclusive") {
+      return "\(path) is not mirrored while its locking mode is exclusive"
+    }
+    return nil
+  }
+}
