@@ -1,0 +1,98 @@
+"""Lets another process write, checkpoint and vacuum in a loop beside the shell, then restores both ways.
+
+usage: foreign.py PROGRAM [--seconds N] [--pause SECONDS] [--seed N]
+
+Restores must equal the live database; whether a new generation was begun is told. The other process has no busy time-out:
+what it meets with the mirror on is counted, and beside it what it meets with the mirror off."""
+
+import os, random, shutil, sqlite3, subprocess, sys, tempfile, time
+
+from servers_here import options
+from workload import Place, Writer, state
+
+OTHER = """
+import os, random, sqlite3, sys, time
+path, seconds, pause, seed = sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+rng = random.Random(seed)
+c = sqlite3.connect(path, isolation_level=None, timeout=0)
+c.execute("CREATE TABLE IF NOT EXISTS other(n INTEGER PRIMARY KEY, x)")
+done = busy = checkpoints = refused = 0
+longest = largest = 0.0
+end = time.time() + seconds
+while time.time() < end:
+    begun = time.time()
+    try:
+        if rng.random() < 0.02:
+            row = c.execute("PRAGMA wal_checkpoint(%s)" % rng.choice(["PASSIVE", "FULL", "RESTART", "TRUNCATE"])).fetchone()
+            checkpoints += 1
+            refused += row[0]
+        elif rng.random() < 0.001:
+            c.execute("VACUUM")
+        elif rng.random() < 0.1:
+            c.execute("DELETE FROM other WHERE n % 3 = ?", (rng.randrange(3),))
+        else:
+            c.execute("INSERT INTO other(x) VALUES(?)", (os.urandom(rng.randrange(400)).hex(),))
+        done += 1
+    except sqlite3.OperationalError as error:
+        busy += 1
+    longest = max(longest, time.time() - begun)
+    try:
+        largest = max(largest, os.path.getsize(path + "-wal"))
+    except OSError:
+        pass
+    time.sleep(pause)
+print(f"{done} statements, {busy} busy ({100 * busy / max(done + busy, 1):.1f} %), {checkpoints} checkpoints ({refused} busy), "
+      f"longest {longest * 1000:.0f} ms, log at most {largest / 1048576:.1f} MB")
+"""
+
+
+def beside(place, seconds, pause, seed, mirror):
+    """What the other process met while a shell wrote ten times a second."""
+    shell = Writer(place, state(place.path), "async", pause=0.1) if mirror else subprocess.Popen(
+        [place.program, "-batch", "-mirror", "off", place.path], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    other = subprocess.Popen(
+        [sys.executable, "-c", OTHER, place.path, str(seconds), str(pause), str(seed)], stdout=subprocess.PIPE)
+    if not mirror:
+        number = 0
+        while other.poll() is None:
+            number += 1
+            shell.stdin.write(f"INSERT INTO other(x) VALUES('ours {number}');\n".encode())
+            shell.stdin.flush()
+            time.sleep(0.1)
+        shell.stdin.close()
+        shell.wait()
+    report = other.communicate()[0].decode().strip()
+    return report, shell
+
+
+def main():
+    chosen = options(__doc__, seconds=60, pause=0.002)
+    root = tempfile.mkdtemp(prefix="faults-replica-")
+    print(f"seed {chosen.seed}, {chosen.seconds} s, {chosen.pause} s between the other's statements", flush=True)
+    place = Place(chosen.program, f"file://{root}/replica", {"S3_SYNC_INTERVAL": "0.2"})
+    place.create()
+    report, writer = beside(place, chosen.seconds, chosen.pause, chosen.seed, True)
+    writer.limit = writer.next
+    writer.stopped = True
+    code = writer.finish()
+    plain = Place(chosen.program, f"file://{root}/unused")
+    plain.create()
+    without, _ = beside(plain, min(chosen.seconds, 20), chosen.pause, chosen.seed, False)
+    told = [line for line in writer.failures if "locked" not in line]
+    generations = len(os.listdir(f"{root}/replica/generations"))
+
+    def dump(path):
+        return subprocess.run(["sqlite3", path, ".dump"], capture_output=True, check=True).stdout
+
+    live = dump(place.path)
+    equal = {source: dump(place.restore(source)) == live for source in ("wal", "sql")}
+    print(f"with the mirror:    {report}\nwithout the mirror: {without}\n"
+          f"the shell ended with {code} and told {told[:5]}; {generations} generations; restores equal the live database: {equal}")
+    place.remove()
+    plain.remove()
+    shutil.rmtree(root, ignore_errors=True)
+    sys.exit(0 if all(equal.values()) else 1)
+
+
+main()

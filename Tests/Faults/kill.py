@@ -1,0 +1,103 @@
+"""Kills the shell again and again while it writes, and restores after each time.
+
+usage: kill.py PROGRAM --runs N --durability sync|async [--store file|s3] [--weed WEED] [--seed N]
+
+In `sync` no commit that was acknowledged may be missing from a restore; in `async` a restore must be the state after some
+commit, and no later run may lose what an earlier one restored."""
+
+import os, random, shutil, sys, tempfile, time
+
+from servers_here import Store, options
+from workload import Place, Writer, state
+
+# Requests that a process is killed at, before or after the store has done them.
+POINTS = ["/lease.txt", "generation.txt", "/pages/", "/base/", "/wal/", "/sql/"]
+
+
+def main():
+    chosen = options(__doc__, runs=20, durability="sync", store="file")
+    rng = random.Random(chosen.seed)
+    print(f"seed {chosen.seed}, {chosen.runs} kills, {chosen.durability}, {chosen.store}", flush=True)
+    roots, point, writers = [], [None, None], [None]
+
+    def watch(method, path, when):
+        # Kills the writer when the request that was drawn comes by.
+        if method == "PUT" and point[0] and point[0] in path and point[1] == when and writers[0]:
+            point[0] = None
+            writers[0].process.kill()
+            return True
+        return False
+
+    server = Store(chosen.weed, watch=watch) if chosen.store == "s3" else None
+
+    def fresh(number):
+        environment = {"S3_SYNC_INTERVAL": rng.choice(["0", "0.05", "1"]), "S3_FLUSH_TIMEOUT": "60"}
+        if server:
+            environment |= server.environment
+            url = f"s3://bench/kill{number}"
+        else:
+            roots.append(tempfile.mkdtemp(prefix="faults-replica-"))
+            url = f"file://{roots[-1]}"
+        place = Place(chosen.program, url, environment)
+        place.create()
+        return place
+
+    place, floor, generations, worst = None, 0, 0, 0
+    lost = torn = named = continued = relocated = 0
+    begun = time.time()
+    for run in range(chosen.runs):
+        if run % 25 == 0:
+            if place:
+                place.remove()
+            place, floor = fresh(run), 0
+        # Where the database is whole it goes on; sometimes it is lost as well, and restored first.
+        if rng.random() < 0.2:
+            place.lose()
+            os.rename(place.restore("wal"), place.path)
+            relocated += 1
+        start = state(place.path)
+        use_point = server and rng.random() < 0.5
+        writers[0] = writer = Writer(place, start, chosen.durability, pause=rng.choice([0, 0.001, 0.01]))
+        if use_point:
+            named += 1
+            time.sleep(rng.uniform(0, 0.1))
+            point[:] = [rng.choice(POINTS), rng.choice(["before", "after"])]
+            end = time.time() + 1.5
+            while writer.process.poll() is None and time.time() < end:
+                time.sleep(0.005)
+            point[0] = None
+        else:
+            time.sleep(rng.uniform(0.0, 0.5))
+        writer.kill()
+        writers[0] = None
+        acknowledged = writer.acknowledged
+        try:
+            restored = state(place.restore("wal"))
+            if run % 5 == 0:
+                by_statements = state(place.restore("sql", "by-statements.db"))
+                assert by_statements <= restored, f"statements reach {by_statements}, the log {restored}"
+        except AssertionError as problem:
+            torn += 1
+            print(f"run {run}: {problem}", flush=True)
+            continue
+        least = max(floor, acknowledged) if chosen.durability == "sync" else floor
+        if restored < least:
+            lost += 1
+            print(f"run {run}: acknowledged {acknowledged}, earlier {floor}, restored {restored}; it said: {writer.failures}", flush=True)
+            if os.environ.get("KEEP"):
+                sys.exit(f"kept {place.folder} {place.url}")
+        floor = max(floor, restored)
+        worst = max(worst, acknowledged - restored)
+        continued += acknowledged > start
+    print(f"{chosen.runs} kills ({named} at a request), {continued} after commits, {relocated} on a restored database: "
+          f"{lost} lost something acknowledged, {torn} torn or failed, "
+          f"at most {max(worst, 0)} commits behind, {time.time() - begun:.0f} s")
+    place.remove()
+    for root in roots:
+        shutil.rmtree(root, ignore_errors=True)
+    if server:
+        server.close()
+    sys.exit(1 if lost or torn else 0)
+
+
+main()
