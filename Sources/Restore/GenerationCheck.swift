@@ -124,7 +124,21 @@ final class GenerationCheck {
 
   /// Slices that no restore reads: others took their place, or what came before them was removed or never finished.
   private func checkOtherSlices(_ ranges: [ClosedRange<UInt64>]) throws {
+    if let first = ranges.first?.lowerBound,
+      let lost = contents.slices.map(\.transactions.lowerBound).filter({ $0 <= first }).min()
+    {
+      note(
+        ReplicaLayout.bases(generation),
+        "transactions \(lost) to \(first - 1) cannot be restored: no base before them is there")
+    }
     let generation = generation
+    for (range, next) in zip(ranges, ranges.dropFirst()) {
+      // What is removed for its age begins with the oldest.
+      note(
+        ReplicaLayout.slices(generation) + Hex16.text(range.upperBound + 1) + "-",
+        "transactions \(range.upperBound + 1) to \(next.lowerBound - 1) cannot be restored: slices are missing"
+      )
+    }
     let used = Set(ranges.flatMap { contents.chain(after: $0.lowerBound).slices })
     let others = contents.slices.filter { !used.contains($0) }.map {
       ObjectFetcher.Item(name: ReplicaLayout.slice(generation, $0), size: contents.sliceSizes[$0] ?? 0)
