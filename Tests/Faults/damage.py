@@ -85,14 +85,14 @@ class Template:
                     if rng.random() < 0.6:
                         script.append(".mirror sync")
                     if rng.random() < 0.08:
-                        script.append(".mirror snapshot")
+                        script.append(f"INSERT INTO t(b) VALUES('base {row}');\n.mirror snapshot")
                     if rng.random() < 0.08:
                         script.append(
                             f"CREATE TEMP TABLE IF NOT EXISTS p(x); INSERT INTO p VALUES({row}); INSERT INTO t(b) SELECT x FROM p;")
-                if large and session == 1:
+                if large and (generation, session) == (0, 1):
                     script.append(
-                        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) "
-                        f"INSERT INTO t(b) SELECT printf('%0500d', i + {row}) FROM n;")
+                        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000) "
+                        f"INSERT INTO t(b) SELECT printf('%01000d', i + {row}) FROM n;")
                     script.append(".mirror sync\n.mirror snapshot")
                 done = shell("\n".join(script) + "\n", "-mirror", f"file://{self.replica}", live)
                 if done.returncode:
