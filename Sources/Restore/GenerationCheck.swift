@@ -54,6 +54,7 @@ final class GenerationCheck {
     checkBeginning()
     guard !contents.bases.isEmpty else { return try checkWithoutBase() }
     let ranges = contents.restorable
+    try requireRoom(contents.statementSizes.values.reduce(1 << 20, +))
     try Folder.create(work + "/objects")
     let batches = try BatchScan.run(self, ranges)
     for (index, range) in ranges.enumerated() {
@@ -65,6 +66,14 @@ final class GenerationCheck {
     try Folder.remove(work + "/objects")
     try checkOtherSlices(ranges)
     try checkEnd(ranges)
+  }
+
+  /// Throws `.space` where the folder for the databases has no room for so many bytes more.
+  func requireRoom(_ needed: Int) throws {
+    let free = try freeBytes(work)
+    guard free >= needed else {
+      throw RestoreError(.space, "verify: \(needed) bytes are needed in \(work), \(free) are free")
+    }
   }
 
   /// Runs `body`, and notes what is wrong with an object instead of throwing it.
