@@ -17,8 +17,10 @@ struct BaseWriter {
   /// Parts that were found right before, with the combined hashes of their pages; they count where no file is written.
   var known: [BaseManifest.Part: Hash128] = [:]
 
-  /// Most bytes of pages in memory at once.
-  private static let window = 96 << 20
+  /// Most bytes of compressed parts in memory at once.
+  private static let window = 64 << 20
+  /// Bytes of pages that are decompressed at a time, a multiple of every page size.
+  private static let piece = 256 << 10
 
   /// Throws what is wrong with the first part that is; a part that the file holds already is not fetched.
   func write() throws {
@@ -37,14 +39,15 @@ struct BaseWriter {
     // Nothing that an earlier run left past the end may show through where the database grows again.
     let end = Int(manifest.state.pages) * pageSize
     if let file, try file.size() > end { try file.truncate(to: end) }
-    let largest = manifest.parts.map { Int($0.pageCount) * pageSize }.max() ?? 1
-    let pool = TransferPool("restore.base", threads: min(max(Self.window / max(largest * 3 / 2, 1), 1), 8))
+    let kept = try file?.size() ?? 0
+    let largest = manifest.parts.map(\.compressedSize).max() ?? 1
+    let pool = TransferPool("restore.base", threads: min(max(Self.window / max(largest, 1), 1), 8))
     let group = DispatchGroup()
     for part in manifest.parts {
       guard !stopAtFirst || found.withLock({ $0.isEmpty }), !source.isStopped else { break }
       pool.run(in: group) {
         do {
-          let sum = try self.take(part)
+          let sum = try self.take(part, kept: kept)
           sums.withLock { $0[part] = sum }
         } catch {
           found.withLock { $0.append(error) }
@@ -72,45 +75,67 @@ struct BaseWriter {
   }
 
   /// Brings one part into the file, and returns the combined hashes of its pages.
-  private func take(_ part: BaseManifest.Part) throws -> Hash128 {
+  ///
+  /// `kept` is the length of the file as an earlier run left it.
+  private func take(_ part: BaseManifest.Part, kept: Int) throws -> Hash128 {
     if file == nil, let sum = known[part] { return sum }
-    let pageSize = manifest.state.pageSize
-    let at = Int(part.firstPage - 1) * pageSize
-    let size = Int(part.pageCount) * pageSize
-    if let file, try file.size() >= at + size {
-      let kept = try file.read(at: at, count: size)
-      if hex(sha256(kept)) == part.digest { return checksum(of: part, kept) }
+    let at = Int(part.firstPage - 1) * manifest.state.pageSize
+    let size = Int(part.pageCount) * manifest.state.pageSize
+    if let file, kept >= at + size {
+      var found = PartHash(part, pageSize: manifest.state.pageSize)
+      for start in stride(from: 0, to: size, by: Self.piece) {
+        found.add(try file.read(at: at + start, count: min(Self.piece, size - start)))
+      }
+      if found.digest() == part.digest { return found.checksum }
     }
     let name = ReplicaLayout.part(part.digest)
-    let pages = try source.read(name) { try Self.pages(of: part, size: size, $0, name) }
-    if !source.isStopped { try file?.write(pages, at: at) }
-    return checksum(of: part, pages)
+    return try source.read(name) { try unpack($0, part, to: at, size: size, name) }
   }
 
-  private func checksum(of part: BaseManifest.Part, _ pages: [UInt8]) -> Hash128 {
-    let size = manifest.state.pageSize
-    var sum = Hash128.zero
-    for index in 0..<Int(part.pageCount) {
-      sum ^= PageHash.of(part.firstPage + UInt32(index), pages, at: index * size, pageSize: size)
-    }
-    return sum
-  }
-
-  private static func pages(
-    of part: BaseManifest.Part, size: Int, _ bytes: [UInt8], _ name: String
-  ) throws -> [UInt8] {
+  /// Writes the pages as they are decompressed; where they turn out wrong, the file is of no use.
+  private func unpack(
+    _ bytes: [UInt8], _ part: BaseManifest.Part, to at: Int, size: Int, _ name: String
+  ) throws -> Hash128 {
     guard bytes.count == part.compressedSize else {
       throw FormatError(name, "it has \(bytes.count) bytes, the base's manifest says \(part.compressedSize)")
     }
-    let pages: [UInt8]
-    do throws(CompressionError) {
-      pages = try Zstandard.decompress(bytes, 0..<bytes.count, limit: size)
-    } catch {
+    var found = PartHash(part, pageSize: manifest.state.pageSize)
+    do {
+      let reader = try ZstandardReader(bytes, 0..<bytes.count)
+      for start in stride(from: 0, to: size, by: Self.piece) {
+        var pages = [UInt8](repeating: 0, count: min(Self.piece, size - start))
+        try reader.read(into: &pages, at: 0, count: pages.count)
+        found.add(pages)
+        if !source.isStopped { try file?.write(pages, at: at + start) }
+      }
+    } catch let error as CompressionError {
       throw FormatError(name, error.cause)
     }
-    guard pages.count == size, hex(sha256(pages)) == part.digest else {
-      throw FormatError(name, "its content is damaged")
-    }
-    return pages
+    guard found.digest() == part.digest else { throw FormatError(name, "its content is damaged") }
+    return found.checksum
   }
+}
+
+/// Hashes of the pages of a part, which come some at a time.
+private struct PartHash {
+  private var sha = SHA256()
+  private var page: UInt32
+  private let pageSize: Int
+  private(set) var checksum = Hash128.zero
+
+  init(_ part: BaseManifest.Part, pageSize: Int) {
+    page = part.firstPage
+    self.pageSize = pageSize
+  }
+
+  /// Takes in whole pages.
+  mutating func add(_ pages: [UInt8]) {
+    sha.update(pages)
+    for at in stride(from: 0, to: pages.count - pageSize + 1, by: pageSize) {
+      checksum ^= PageHash.of(page, pages, at: at, pageSize: pageSize)
+      page += 1
+    }
+  }
+
+  mutating func digest() -> String { hex(sha.finish()) }
 }

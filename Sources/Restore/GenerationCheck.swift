@@ -54,6 +54,7 @@ final class GenerationCheck {
     checkBeginning()
     guard !contents.bases.isEmpty else { return try checkWithoutBase() }
     let ranges = contents.restorable
+    try requireRoom(contents.statementSizes.values.reduce(1 << 20, +))
     try Folder.create(work + "/objects")
     let batches = try BatchScan.run(self, ranges)
     for (index, range) in ranges.enumerated() {
@@ -65,6 +66,14 @@ final class GenerationCheck {
     try Folder.remove(work + "/objects")
     try checkOtherSlices(ranges)
     try checkEnd(ranges)
+  }
+
+  /// Throws `.space` where the folder for the databases has no room for so many bytes more.
+  func requireRoom(_ needed: Int) throws {
+    let free = try freeBytes(work)
+    guard free >= needed else {
+      throw RestoreError(.space, "verify: \(needed) bytes are needed in \(work), \(free) are free")
+    }
   }
 
   /// Runs `body`, and notes what is wrong with an object instead of throwing it.
@@ -124,7 +133,21 @@ final class GenerationCheck {
 
   /// Slices that no restore reads: others took their place, or what came before them was removed or never finished.
   private func checkOtherSlices(_ ranges: [ClosedRange<UInt64>]) throws {
+    if let first = ranges.first?.lowerBound,
+      let lost = contents.slices.map(\.transactions.lowerBound).filter({ $0 <= first }).min()
+    {
+      note(
+        ReplicaLayout.bases(generation),
+        "transactions \(lost) to \(first - 1) cannot be restored: no base before them is there")
+    }
     let generation = generation
+    for (range, next) in zip(ranges, ranges.dropFirst()) {
+      // What is removed for its age begins with the oldest.
+      note(
+        ReplicaLayout.slices(generation) + Hex16.text(range.upperBound + 1) + "-",
+        "transactions \(range.upperBound + 1) to \(next.lowerBound - 1) cannot be restored: slices are missing"
+      )
+    }
     let used = Set(ranges.flatMap { contents.chain(after: $0.lowerBound).slices })
     let others = contents.slices.filter { !used.contains($0) }.map {
       ObjectFetcher.Item(name: ReplicaLayout.slice(generation, $0), size: contents.sliceSizes[$0] ?? 0)

@@ -8,20 +8,23 @@ import Synchronization
 /// Reads a replica's objects however long the store is away, within reason.
 ///
 /// What may only have been bad luck is tried again with growing, jittered pauses until nothing has arrived for
-/// `patience` seconds. After a failure an object is fetched in pieces, so that what arrived of it is not asked for again.
+/// `patience` seconds; where nothing has arrived at all, after a few. After a failure an object is fetched in pieces, so that what arrived of it is not asked for again.
 /// May be used from several threads.
 package final class ObjectSource: Sendable {
   package let catalog: ReplicaCatalog
   private let patience: Double
   private let isInterrupted: (@Sendable () -> Bool)?
   private struct State {
-    var lastArrival = Clock.monotonicSeconds
+    /// Nil before the store has answered once.
+    var lastArrival: Double?
     var isStopped = false
     var objects = 0
     var bytes = 0
   }
   private let state = Mutex(State())
 
+  /// Seconds until a store that has never answered is given up: its name, or the network, is wrong more often than not.
+  private static let firstPatience = 5.0
   /// Bytes that are asked for at once after a whole object did not arrive.
   private static let piece = 1 << 20
 
@@ -84,8 +87,9 @@ package final class ObjectSource: Sendable {
         state.withLock { $0.lastArrival = Clock.monotonicSeconds }
         return value
       } catch let error as ObjectStoreError where error.isTransient {
-        let last = max(began, state.withLock { $0.lastArrival })
-        guard Clock.monotonicSeconds - last < patience else { throw error }
+        let last = state.withLock { $0.lastArrival }
+        let limit = last == nil ? min(patience, Self.firstPatience) : patience
+        guard Clock.monotonicSeconds - max(began, last ?? began) < limit else { throw error }
         try pause(min(0.1 * Double(1 << min(attempt, 7)), 5) * Double.random(in: 0.5...1))
         attempt += 1
       }

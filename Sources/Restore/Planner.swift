@@ -6,6 +6,8 @@ import ReplicaFormat
 struct Planner {
   let source: ObjectSource
   let target: RestoreTarget
+  /// Whether the plan may do without the slice that holds the end: statements bring back what it tells.
+  var toleratesLostEnd = false
   private var catalog: ReplicaCatalog { source.catalog }
 
   /// Plans a restore.
@@ -128,7 +130,7 @@ struct Planner {
         try explainGap(contents, chain, notices: &notices)
         throw try outOfRange(&index)
       }
-      moment = try end.moment(of: target.transaction ?? chain.end)
+      moment = try self.moment(of: target.transaction ?? chain.end, end, &notices)
     }
     if moment.transaction == chain.end, target.transaction == nil {
       try explainGap(contents, chain, notices: &notices)
@@ -141,6 +143,17 @@ struct Planner {
     return RestorePlan(
       contents: contents, manifest: base, slices: slices, transaction: moment.transaction, time: moment.time,
       state: moment.state, notices: notices)
+  }
+
+  private func moment(
+    of transaction: UInt64, _ end: ChainEnd, _ notices: inout [String]
+  ) throws -> ChainEnd.Moment {
+    do {
+      return try end.moment(of: transaction)
+    } catch let error as FormatError where toleratesLostEnd {
+      notices.append("the log is damaged at its end (\(error)); statements do not need it")
+      return ChainEnd.Moment(transaction: transaction, time: end.base.time, state: end.base.state)
+    }
   }
 
   /// Tells an upload that was cut off, after which nothing was acknowledged, from an object that has been lost.

@@ -20,7 +20,9 @@ struct RangeCheck {
         state: base.state, notices: [])
       let file = try File(check.work + "/wal", .create)
       let writer = BaseWriter(source: check.source, manifest: base, file: file)
-      let parts = try room(for: base, check) { try writer.check(stopAtFirst: false) }
+      try check.requireRoom(
+        Int(base.state.pages) * base.state.pageSize * (batches.isComplete ? 2 : 1) + (1 << 20))
+      let parts = try writer.check(stopAtFirst: false)
       check.parts.merge(parts.known) { $1 }
       for fault in parts.faults { check.note(fault.object, fault.cause) }
       try apply(plan, file, isWhole: parts.faults.isEmpty, check)
@@ -29,19 +31,6 @@ struct RangeCheck {
     }
     for suffix in ["/wal", "/sql"] { try Folder.remove(check.work + suffix) }
     try checkLaterBases(check)
-  }
-
-  /// Sees to it that the databases have room before they are built.
-  private func room<Value>(
-    for base: BaseManifest, _ check: GenerationCheck, _ body: () throws -> Value
-  ) throws -> Value {
-    let pages = Int(base.state.pages)
-    let needed = pages * base.state.pageSize * (batches.isComplete ? 2 : 1) + (1 << 20)
-    let free = try check.freeBytes(check.work)
-    guard free >= needed else {
-      throw RestoreError(.space, "verify: \(needed) bytes are needed in \(check.work), \(free) are free")
-    }
-    return try body()
   }
 
   /// Bases within the run: their parts, and each must be the state that the slices lead to.

@@ -33,7 +33,7 @@ package struct Restore: Sendable {
     package let generation: GenerationID
     package let transaction: UInt64
     /// Time of the last commit, microseconds since 1970.
-    package let time: Int64
+    package internal(set) var time: Int64
     package let baseTransaction: UInt64
     /// Objects and bytes of the base, of the slices and of the batches.
     package let parts: Int
@@ -43,20 +43,21 @@ package struct Restore: Sendable {
     package let batches: Int
     package let batchBytes: Int
     /// Size of the database in bytes.
-    package let size: Int
+    package internal(set) var size: Int
     /// Bytes that the restore needs in the output's folder, and those that are free there.
     package let needed: Int
     package let free: Int
-    package var statements: Int?
+    package internal(set) var statements: Int?
     /// What was compared; nil where nothing was.
-    package var proof: String?
-    package var notices: [String]
+    package internal(set) var proof: String?
+    package internal(set) var notices: [String]
   }
 
   /// What would be done; reads listings, manifests and the slice that holds the end.
   package func plan(_ source: Source, to output: String) throws -> Report {
     let objects = ObjectSource(catalog, patience: patience, isInterrupted: isInterrupted)
-    let plan = try Planner(source: objects, target: target).plan()
+    let plan = try Planner(source: objects, target: target, toleratesLostEnd: source == .sql && !verifies)
+      .plan()
     return try report(plan, source, to: output)
   }
 
@@ -65,7 +66,8 @@ package struct Restore: Sendable {
     try check(output)
     let objects = ObjectSource(catalog, patience: patience, isInterrupted: isInterrupted)
     defer { objects.stop() }
-    let plan = try Planner(source: objects, target: target).plan()
+    let plan = try Planner(source: objects, target: target, toleratesLostEnd: source == .sql && !verifies)
+      .plan()
     var report = try report(plan, source, to: output)
     guard report.free >= report.needed else {
       throw RestoreError(
@@ -79,6 +81,8 @@ package struct Restore: Sendable {
       let built = try build.run(source, verifies: verifies)
       report.statements = built.statements
       report.proof = built.proof
+      report.time = built.time
+      report.size = try built.file.size()
       report.notices += built.notices
       try replace(output, with: built.file, from: folder)
     } catch {

@@ -10,6 +10,8 @@ struct RestoreBuild {
 
   struct Built {
     let file: File
+    /// Time of the last commit, microseconds since 1970.
+    var time: Int64
     var statements: Int?
     var proof: String?
     var notices: [String] = []
@@ -22,13 +24,15 @@ struct RestoreBuild {
 
   func run(_ kind: Restore.Source, verifies: Bool) throws -> Built {
     if verifies { return try both(kind) }
-    var built = Built(file: folder.database)
+    var built = Built(file: folder.database, time: plan.time)
     switch kind {
     case .wal: _ = try wal.build(in: folder.database, upTo: plan.transaction)
     case .sql:
       let start = try sql.findStart()
       let before = try wal.build(in: folder.database, upTo: start.transaction)
-      built.statements = try sql.replay(start, time: before.time, in: folder.database.path).statements
+      let replayed = try sql.replay(start, time: before.time, in: folder.database.path)
+      built.statements = replayed.statements
+      built.time = replayed.time
       note(start, in: &built)
     }
     return built
@@ -45,7 +49,7 @@ struct RestoreBuild {
     _ = try wal.build(
       in: folder.database, upTo: plan.transaction, copying: (transaction: start.transaction, file: second))
     let replayed = try sql.replay(start, time: plan.manifest.time, in: second.path)
-    var built = Built(file: kind == .wal ? folder.database : second)
+    var built = Built(file: kind == .wal ? folder.database : second, time: plan.time)
     if kind == .sql { built.statements = replayed.statements }
     note(start, in: &built)
     let source = source

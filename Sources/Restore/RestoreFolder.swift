@@ -1,3 +1,4 @@
+import Dispatch
 import Files
 import ReplicaFormat
 
@@ -55,5 +56,14 @@ final class RestoreFolder {
     discard()
   }
 
-  func discard() { try? Folder.remove(path) }
+  func discard() { Self.remove(path) }
+
+  /// Removes a folder into which a fetch that was stopped may put a last object.
+  static func remove(_ path: String) {
+    for _ in 0..<100 {
+      try? Folder.remove(path)
+      guard FileInfo.exists(path) else { return }
+      _ = DispatchSemaphore(value: 0).wait(timeout: .now() + 0.02)
+    }
+  }
 }

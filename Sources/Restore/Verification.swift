@@ -52,12 +52,15 @@ package struct Verification: Sendable {
   /// could not be read: what is wrong with it is among the findings.
   package func run(comparing live: Live?, report: (Findings) -> Void) throws {
     let source = ObjectSource(catalog, patience: patience, isInterrupted: isInterrupted)
-    defer { source.stop() }
     var index = try source.retry { _ in try ReplicaIndex(catalog) }
     guard let newest = index.generations.last else {
       throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
     }
     let work = try folder.map { try WorkFolder(beside: $0) } ?? WorkFolder()
+    defer {
+      source.stop()
+      work.remove()
+    }
     var highest: UInt64?
     for generation in index.generations where isForAll || generation == newest {
       let contents = try source.retry { _ in try index.contents(of: generation) }
@@ -93,7 +96,10 @@ private final class WorkFolder {
     try Folder.create(path)
   }
 
-  deinit { try? Folder.remove(path) }
+  func remove() {
+    RestoreFolder.remove(path)
+    withExtendedLifetime(temporary) {}
+  }
 }
 
 extension GenerationContents {

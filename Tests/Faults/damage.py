@@ -1,0 +1,342 @@
+#!/usr/bin/env python3
+"""Damages one object of a replica per run, then restores it in both ways and verifies it.
+
+Usage: damage.py PROGRAM [SEED] [RUNS]. What must hold:
+  - a restore that succeeds gives exactly the content that the database had at that moment;
+  - damage inside what a restore reads ends it with an error that names the object (or, where it is gone, its place);
+  - damage outside of that does not disturb it;
+  - .mirror verify --all finds every damage and names the object.
+"""
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+program = os.path.abspath(sys.argv[1])
+seed = int(sys.argv[2]) if len(sys.argv) > 2 and sys.argv[2] else random.randrange(1 << 32)
+runs = int(sys.argv[3]) if len(sys.argv) > 3 else 500
+rng = random.Random(seed)
+root = tempfile.mkdtemp(prefix="damage-")
+environment = {k: v for k, v in os.environ.items() if not k.startswith(("S3_", "AWS_"))}
+environment["SQLITE_HISTORY"] = os.path.join(root, "history")
+
+
+def shell(script, *arguments, folder=root):
+    return subprocess.run(
+        [program, "-bail", *arguments], input=script.encode(), capture_output=True, cwd=folder, env=environment,
+        timeout=300)
+
+
+def sqlite3(database, sql):
+    done = subprocess.run(["sqlite3", database, sql], capture_output=True, check=True)
+    return hashlib.sha256(done.stdout).hexdigest()
+
+
+class Wrong(Exception):
+    pass
+
+
+class Template:
+    """An undamaged replica of several generations, and what its database held after each session."""
+
+    def __init__(self, number):
+        self.folder = os.path.join(root, f"template{number}")
+        os.mkdir(self.folder)
+        self.replica = os.path.join(self.folder, "replica")
+        self.states = {}  # (generation, transaction) -> hash of the dump
+        self.make()
+        self.keys = sorted(
+            os.path.relpath(os.path.join(at, name), self.replica)
+            for at, _, names in os.walk(self.replica) for name in names if not name.startswith("%"))
+        self.content = {key: self.read(key) for key in self.keys}
+        self.generations = sorted({key.split("/")[1] for key in self.keys if key.startswith("generations/")})
+        self.known = {}
+
+    def read(self, key):
+        with open(os.path.join(self.replica, key), "rb") as file:
+            return file.read()
+
+    def make(self):
+        live = os.path.join(self.folder, "live.db")
+        large = rng.random() < 0.25
+        row = 0
+        for generation in range(rng.randint(2, 3)):
+            for session in range(rng.randint(2, 4)):
+                script = []
+                if not row:
+                    script.append(f"PRAGMA page_size={rng.choice([512, 1024, 4096, 65536])};")
+                    script.append("CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE TABLE u(x UNIQUE, y);")
+                    script.append("CREATE INDEX by_b ON t(b);")
+                for _ in range(rng.randint(2, 8)):
+                    row += 1
+                    script.append(rng.choice([
+                        f"INSERT INTO t(b) VALUES('row {row}');",
+                        f"INSERT INTO t(b) SELECT hex(a * {row}) FROM t LIMIT {rng.randint(1, 200)};",
+                        f"UPDATE t SET b = b || '{row}' WHERE a % {rng.randint(2, 9)} = 0;",
+                        f"BEGIN; INSERT OR IGNORE INTO u VALUES({row}, random()); DELETE FROM t WHERE a % 11 = 3; COMMIT;",
+                        f"INSERT INTO u SELECT 'u' || a || '-{row}', randomblob(50) FROM t LIMIT 50;",
+                        "VACUUM;" if row % 5 == 0 else f"DELETE FROM t WHERE a % 13 = {row % 13};",
+                    ]))
+                    if rng.random() < 0.6:
+                        script.append(".mirror sync")
+                    if rng.random() < 0.08:
+                        script.append(f"INSERT INTO t(b) VALUES('base {row}');\n.mirror snapshot")
+                    if rng.random() < 0.08:
+                        script.append(
+                            f"CREATE TEMP TABLE IF NOT EXISTS p(x); INSERT INTO p VALUES({row}); INSERT INTO t(b) SELECT x FROM p;")
+                if large and (generation, session) == (0, 1):
+                    script.append(
+                        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000) "
+                        f"INSERT INTO t(b) SELECT printf('%01000d', i + {row}) FROM n;")
+                    script.append(".mirror sync\n.mirror snapshot")
+                done = shell("\n".join(script) + "\n", "-mirror", f"file://{self.replica}", live)
+                if done.returncode:
+                    raise Wrong(f"the mirror failed: {done.stderr.decode()}{script}")
+                listing = json.loads(shell(
+                    ".mirror list --json\n", "-mirror", f"file://{self.replica}").stdout)[-1]
+                key = (listing["generation"], listing["ranges"][-1]["last_transaction"])
+                self.states[key] = sqlite3(live, ".dump")
+            # Another program's commit: the next session begins a new generation.
+            sqlite3(live, f"INSERT INTO u VALUES('foreign {row}', 0)")
+        done = shell(f".mirror verify --all --from file://{self.replica}\n", "-mirror", "off")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    # What a restore reads, told from names and manifests alone.
+
+    def of(self, generation, kind, keys):
+        return [key for key in keys if key.startswith(f"generations/{generation}/{kind}/")]
+
+    def plan(self, keys, target):
+        """(generation, transaction, what must be read, what may be read), or None where nothing can be restored."""
+        wanted, chosen = target.get("transaction"), target.get("generation")
+        for generation in reversed(self.generations):
+            if chosen and generation != chosen:
+                continue
+            bases = sorted(int(key.split("/")[-1][:16], 16) for key in self.of(generation, "base", keys))
+            if not bases:
+                first = min((span(key)[0] for key in self.of(generation, "wal", keys)), default=1)
+                if wanted is not None and wanted + 1 < first:
+                    continue
+                return None
+            if wanted is not None and wanted < bases[0] and not chosen:
+                continue
+            fitting = [base for base in bases if wanted is None or base <= wanted]
+            if not fitting:
+                return None
+            base = fitting[-1]
+            manifest = f"generations/{generation}/base/{base:016x}.txt"
+            must = {manifest}
+            for line in self.content[manifest].decode().splitlines():
+                if line.startswith("part "):
+                    must.add(f"pages/{line.split()[4]}.zst")
+            slices = self.of(generation, "wal", keys)
+            end, chain = base, []
+            while True:
+                following = [key for key in slices if span(key)[0] == end + 1]
+                if not following or (wanted is not None and end >= wanted):
+                    break
+                parts = int(following[0].split(".")[1].split("-")[1], 16)
+                if len(following) < parts:
+                    break
+                chain += following
+                end = span(following[0])[1]
+            if wanted is not None and end < wanted:
+                return None
+            if wanted is None and any(span(key)[0] > end + 1 for key in slices):
+                return None
+            last = end if wanted is None else wanted
+            batches = [
+                key for key in self.of(generation, "sql", keys) if span(key)[1] > base and span(key)[0] <= last]
+            return generation, last, must, chain, batches
+        return None
+
+    def state(self, generation, transaction):
+        """Hash of the dump after a transaction, restored from the undamaged replica where no session ended with it."""
+        key = (generation, transaction)
+        if key in self.states:
+            return self.states[key]
+        if key not in self.known:
+            output = os.path.join(self.folder, f"{generation}-{transaction}.db")
+            done = shell(
+                f".restore wal --from file://{self.replica} --generation {generation} --to-txn {transaction} "
+                f"--output {output} --verify\n", "-mirror", "off")
+            assert done.returncode == 0, done.stderr
+            self.known[key] = sqlite3(output, ".dump")
+            os.remove(output)
+        return self.known[key]
+
+
+def span(key):
+    name = key.split("/")[-1]
+    return int(name[:16], 16), int(name[17:33], 16)
+
+
+def harm(template, replica, target):
+    """Damages an object; returns how, and the names that are no longer what they should be."""
+    key = rng.choice(template.keys)
+    if rng.random() < 0.6:
+        # Most of a replica is not read by one restore: aim at what is.
+        _, _, must, chain, batches = template.plan(template.keys, target)
+        key = rng.choice(sorted(rng.choice([kind for kind in (must, chain, batches) if kind])))
+    kind = rng.choice(["flip", "truncate", "delete", "swap", "duplicate", "append"])
+    path = os.path.join(replica, key)
+    bytes_ = bytearray(template.content[key])
+    others = [
+        other for other in template.keys
+        if other != key and template.content[other] != template.content[key]
+        and (rng.random() < 0.3 or other.split("/")[-2] == key.split("/")[-2])]
+    if kind in ("swap", "duplicate") and not others:
+        kind = "flip"
+    if kind == "flip":
+        bytes_[rng.randrange(len(bytes_))] ^= 1 << rng.randrange(8)
+    elif kind == "truncate":
+        del bytes_[rng.randrange(len(bytes_)):]
+    elif kind == "append":
+        bytes_ += rng.randbytes(rng.randint(1, 300))
+    elif kind == "delete":
+        os.remove(path)
+        return kind, [key]
+    else:
+        other = rng.choice(others)
+        bytes_ = template.content[other]
+        if kind == "swap":
+            with open(os.path.join(replica, other), "wb") as file:
+                file.write(template.content[key])
+            with open(path, "wb") as file:
+                file.write(bytes_)
+            return kind, [key, other]
+    with open(path, "wb") as file:
+        file.write(bytes_)
+    return kind, [key]
+
+
+def restore(template, folder, replica, source, target, kind, damaged, counts):
+    output = os.path.join(folder, f"{source}.db")
+    options = "".join(f" --{name} {value}" for name, value in (
+        ("to-txn", target.get("transaction")), ("generation", target.get("generation"))) if value is not None)
+    sqlite3(output, "CREATE TABLE mine(x); INSERT INTO mine VALUES('untouched')")
+    before = sqlite3(output, ".dump")
+    done = shell(f".restore {source} --from file://{replica} --output {output} --force{options}\n", "-mirror", "off")
+    errors = done.stderr.decode()
+    keys = [key for key in template.keys if not (kind == "delete" and key in damaged)]
+    plan = template.plan(keys, target)
+    about = f".restore {source}{options}: code {done.returncode}\n{done.stdout.decode()}{errors}"
+    if plan:
+        generation, last, must, chain, batches = plan
+        reads = must | set(chain) if source == "wal" else must | set(batches)
+        may = reads | set(chain)
+        hit = kind != "delete" and any(key in reads for key in damaged)
+        grazed = kind != "delete" and any(key in may for key in damaged)
+        hit = hit or kind == "delete" and any(key in must for key in damaged)
+        grazed = grazed or hit
+    if done.returncode == 0:
+        if sqlite3(output, "PRAGMA quick_check") != hashlib.sha256(b"ok\n").hexdigest():
+            raise Wrong(f"not a whole database: {about}")
+        if not plan:
+            raise Wrong(f"succeeded although it cannot: {about}")
+        if hit:
+            raise Wrong(f"did not report the damage: {about}")
+        if sqlite3(output, ".dump") != template.state(generation, last):
+            raise Wrong(f"a wrong database: {about}")
+        counts["restored rightly, the damage outside"] += 1
+        return
+    if sqlite3(output, ".dump") != before or os.path.exists(output + ".restoring"):
+        raise Wrong(f"the old database was touched, or work left behind: {about}")
+    if plan and not grazed:
+        raise Wrong(f"disturbed by damage outside of what it reads: {about}")
+    named = any(key in errors for key in damaged)
+    if kind == "delete":
+        # Of an object that is gone, its place is told.
+        named = named or "missing" in errors or "has no base" in errors or "cannot be restored" in errors
+    if not named:
+        raise Wrong(f"the object is not named: {about}")
+    counts["refused, naming the object"] += 1
+
+
+def verify(template, replica, kind, damaged, counts):
+    done = shell(f".mirror verify --all --from file://{replica}\n", "-mirror", "off")
+    output = done.stdout.decode()
+    about = f".mirror verify: code {done.returncode}\n{output}{done.stderr.decode()}"
+    if kind == "delete":
+        key = damaged[0]
+        if "/base/" in key:
+            bases = [other for other in template.keys if os.path.dirname(other) == os.path.dirname(key)]
+            if key != bases[0]:
+                # Restores begin with the base before; nothing is lost but speed.
+                counts["verify: a later base's manifest gone, all can be restored"] += 1
+                return
+        if done.returncode == 0 or "fault: " not in output:
+            raise Wrong(f"not found: {about}")
+        faults = re.findall(r"fault: (\S+): ", output)
+        if not any(key.startswith(fault) for fault in faults) and "fault: transactions" not in output:
+            raise Wrong(f"its place is not told: {about}")
+        counts["verify: found"] += 1
+        return
+    if done.returncode == 0:
+        raise Wrong(f"not found: {about}")
+    for key in damaged:
+        if f"fault: {key}: " not in output:
+            raise Wrong(f"{key} is not named: {about}")
+    counts["verify: found"] += 1
+
+
+def main():
+    print(f"seed {seed}, {runs} runs, {program}", flush=True)
+
+    class Counting(dict):
+        def __missing__(self, key):
+            return 0
+
+    counts = Counting()
+    failures = 0
+    template = None
+    for run in range(runs):
+        number = run
+        if run % 25 == 0:
+            if template:
+                shutil.rmtree(template.folder)
+            template = None
+            while not template:
+                try:
+                    template = Template(number)
+                except Wrong as wrong:
+                    failures += 1
+                    print(f"template {number}: {wrong}", flush=True)
+                    number += 1
+        folder = os.path.join(root, f"run{number}")
+        os.mkdir(folder)
+        replica = os.path.join(folder, "replica")
+        shutil.copytree(template.replica, replica)
+        points = list(template.states)
+        generation, transaction = rng.choice(points)
+        target = rng.choice([{}, {}, {"generation": generation}, {"transaction": transaction},
+                             {"generation": generation, "transaction": transaction}])
+        kind, damaged = harm(template, replica, target)
+        counts[f"damage: {kind}"] += 1
+        for check in (
+            lambda: restore(template, folder, replica, "wal", target, kind, damaged, counts),
+            lambda: restore(template, folder, replica, "sql", target, kind, damaged, counts),
+            lambda: verify(template, replica, kind, damaged, counts),
+        ):
+            try:
+                check()
+            except Wrong as wrong:
+                failures += 1
+                print(f"run {number}, {kind} of {' and '.join(damaged)}: {wrong}", flush=True)
+        shutil.rmtree(folder)
+    for name in sorted(counts):
+        print(f"{counts[name]:6} {name}")
+    print(f"{failures} failures")
+    return 1 if failures else 0
+
+
+try:
+    code = main()
+finally:
+    shutil.rmtree(root, ignore_errors=True)
+sys.exit(code)
