@@ -43,7 +43,7 @@ package enum ProcessEnvironment {
   /// Name of a file that does not exist yet, in the folder for temporary files.
   package static func temporaryFile(suffix: String) -> String {
     let folder = variable("TMPDIR") ?? "/tmp"
-    return folder + "/sqlite3-" + String(UInt64.random(in: .min ... .max), radix: 16) + suffix
+    return folder + "/temp" + String(UInt64.random(in: .min ... .max), radix: 16) + suffix
   }
 
   /// Wall clock and processor time since some start, in seconds.

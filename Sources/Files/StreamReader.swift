@@ -22,12 +22,12 @@ package final class StreamReader {
     block = .allocate(capacity: blockSize)
   }
 
-  /// Opens a file; nil where that fails or where it is a directory.
-  package init?(path: String, blockSize: Int = 1 << 16) {
+  /// Opens a file; nil where that fails or where it is a directory, unless that shall count as an empty file.
+  package init?(path: String, blockSize: Int = 1 << 16, takesDirectories: Bool = false) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
+    guard takesDirectories || (fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR) else {
       close(descriptor)
       return nil
     }

@@ -19,7 +19,7 @@ struct ExplainRenderer: RowRenderer {
   mutating func row(_ statement: Statement, to sink: Sink) {
     let out = sink.buffer
     let count = min(statement.columnCount, Self.widths.count)
-    if row == 0 {
+    if row == 0 && !options.followsProgram {
       for column in 0..<count {
         appendName(statement.columnName(at: column), width: Self.widths[column], to: out)
         out.append(column == count - 1 ? "\n" : "  " as StaticString)

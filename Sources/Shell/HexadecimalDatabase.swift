@@ -25,13 +25,16 @@ struct HexadecimalDatabase {
     }
     var lineNumber = file == nil ? session.input.lineNumber : 0
     func next() -> [Substring]? {
-      lineNumber += 1
       let buffer = ByteBuffer()
       guard source.appendLine(to: buffer, isContinuation: true) == .line else { return nil }
+      lineNumber += 1
       return buffer.string.split { $0 == " " || $0 == "\t" }
     }
     var isValid = false
-    if let first = next(), let size = Self.size(first) {
+    let first = next()
+    // A first line that is missing counts.
+    if first == nil { lineNumber += 1 }
+    if let first, let size = Self.size(first) {
       isValid = true
       content = [UInt8](repeating: 0, count: size)
       while let words = next(), !Self.isEnd(words) { take(words) }

@@ -30,6 +30,8 @@ package final class Launch {
     do {
       code = try start(arguments)
     } catch let exit as SessionExit {
+      // At once: what would be shown now is not.
+      session.output.forgetPending()
       code = exit.code
     } catch {
       session.errors.print("Error: \(error)")
@@ -67,7 +69,8 @@ package final class Launch {
         continue
       }
       let name = String(word.dropFirst(word.hasPrefix("--") ? 2 : 1))
-      guard let option = options.first(where: { $0.name == name }) else {
+      let found = options.first { $0.name == name }
+      guard let option = found, at < arguments.count || !option.isUnknownAtTheEnd else {
         if early { continue }
         fail("Error: unknown option: -\(name)\nUse -help for a list of options.")
         throw SessionExit(code: 1)
@@ -125,7 +128,7 @@ package final class Launch {
       }
       path = home + "/.sqliterc"
     }
-    guard let reader = StreamReader(path: path) else {
+    guard let reader = StreamReader(path: path, takesDirectories: true) else {
       guard initFile != nil else { return }
       session.errors.print("cannot open: \"\(path)\"")
       if session.settings.bail { throw SessionExit(code: 1) }

@@ -142,6 +142,12 @@ package final class OutputState {
     return true
   }
 
+  /// Deletes the file that would be shown when output ends.
+  func forgetPending() {
+    if let pending { ProcessEnvironment.delete(pending.file) }
+    pending = nil
+  }
+
   /// Keeps the present options for when output ends.
   package func saveOptions() { savedOptions = options }
 

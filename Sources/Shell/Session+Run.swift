@@ -17,7 +17,10 @@ extension Session {
           "Error: unknown command or invalid arguments:  \"\(words.name)\". Enter \".help\" for help")
         return finishCommand(.failed)
       }
-      if !type.spec.isSafe { try requireUnsafe("cannot run .\(type.spec.name) in safe mode") }
+      if !type.spec.isSafe {
+        let name = type.spec.isNamedAsTyped ? words.name : type.spec.name
+        try requireUnsafe("cannot run .\(name) in safe mode")
+      }
       outcome = try run(type, &words)
     }
     return finishCommand(outcome)

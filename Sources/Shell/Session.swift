@@ -56,6 +56,7 @@ package final class Session {
     for complaint in complaints { errors.print("Error: \(complaint)") }
     database.closeAll()
     output.close()
+    if let complaint = output.complaint { errors.print(complaint) }
     return complaints
   }
 

@@ -20,8 +20,8 @@ struct TraceCommand: DotCommand {
     ])
   private var mask: TraceMask = []
   private var expands: Bool?
-  /// The first word, if any word is not an option: whatever it looks like, it names the file.
-  private var target: String?
+  /// The first word, once for each word that is not an option: whatever it looks like, it names the file.
+  private var targets: [String] = []
   private var unknown: String?
   private let typedName: String
 
@@ -30,7 +30,7 @@ struct TraceCommand: DotCommand {
     let first = words.peek
     while let word = words.optional() {
       guard word.hasPrefix("-") else {
-        target = first
+        if let first { targets.append(first) }
         continue
       }
       switch word.drop(while: { $0 == "-" }) {
@@ -50,7 +50,7 @@ struct TraceCommand: DotCommand {
   func run(in session: Session) throws {
     let connection = try session.connection
     if let expands { session.settings.trace.expands = expands }
-    if let target { session.settings.trace.write = Self.writer(target, session) }
+    for target in targets { session.settings.trace.write = Self.writer(target, session) }
     if let unknown { throw CommandError.message("Unknown option \"\(unknown)\" on \".\(typedName)\"") }
     guard let write = session.settings.trace.write else {
       connection.setTrace([], nil)
