@@ -12,7 +12,8 @@ package final class PipeCommand {
   ///
   /// The corresponding C function is `popen`.
   package init?(_ command: String, _ direction: Direction) {
-    guard let file = popen(command, direction == .fromCommand ? "re" : "we") else { return nil }
+    let mode = direction == .fromCommand ? "re" : "we"
+    guard let file = command.withNativePath({ popen($0, mode) }) else { return nil }
     self.file = file
   }
 

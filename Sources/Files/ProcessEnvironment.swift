@@ -1,3 +1,4 @@
+internal import Bytes
 internal import Glibc
 
 /// What surrounds the running program: terminal, environment, directory, clock.
@@ -19,22 +20,22 @@ package enum ProcessEnvironment {
   }
 
   /// Changes the working directory; false where that fails.
-  package static func changeDirectory(_ path: String) -> Bool { chdir(path) == 0 }
+  package static func changeDirectory(_ path: String) -> Bool { path.withNativePath { chdir($0) } == 0 }
 
   /// Runs a command with `/bin/sh -c` and waits for it.
   ///
   /// Returns the wait status of the C function `system`.
-  package static func run(_ command: String) -> Int { Int(system(command)) }
+  package static func run(_ command: String) -> Int { Int(command.withNativePath { system($0) }) }
 
   /// Whether a path names anything at all.
-  package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+  package static func exists(_ path: String) -> Bool { path.withNativePath { access($0, F_OK) } == 0 }
 
   /// Deletes a file and ignores failure.
-  package static func delete(_ path: String) { unlink(path) }
+  package static func delete(_ path: String) { _ = path.withNativePath { unlink($0) } }
 
   /// Makes the empty file `path` truncated to nothing; false where it cannot be opened.
   package static func truncate(_ path: String) -> Bool {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    let descriptor = path.withNativePath { open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666) }
     guard descriptor >= 0 else { return false }
     close(descriptor)
     return true
@@ -67,8 +68,13 @@ package enum ProcessEnvironment {
       system: seconds(usage.ru_stime))
   }
 
-  /// Arguments the program was started with, as they are in memory.
-  package static var arguments: [String] { CommandLine.arguments }
+  /// Arguments the program was started with; `preservedBytes` gives those that are no UTF-8.
+  package static var arguments: [String] {
+    (0..<Int(CommandLine.argc)).map { index in
+      guard let argument = CommandLine.unsafeArgv[index] else { return "" }
+      return String(preserving: UnsafeRawBufferPointer(start: argument, count: strlen(argument)))
+    }
+  }
 
   /// Lets writes to a closed pipe fail instead of ending the program.
   ///

@@ -142,11 +142,11 @@ package final class Launch {
   /// Runs what `-cmd` names; with bail the first failure ends the program.
   func runEarlyCommand(_ text: String) throws {
     if text.hasPrefix(".") {
-      if try session.runCommand(Array(text.utf8)) == .failed && session.settings.bail {
+      if try session.runCommand(text.preservedBytes) == .failed && session.settings.bail {
         throw SessionExit(code: 1)
       }
     } else {
-      let code = try session.runArgument(Array(text.utf8))
+      let code = try session.runArgument(text.preservedBytes)
       if code != 0 && session.settings.bail { throw SessionExit(code: code) }
     }
   }
@@ -154,7 +154,7 @@ package final class Launch {
   private func run(commands: [String]) throws -> Int32 {
     for command in commands {
       if command.hasPrefix(".") {
-        let outcome = try session.runCommand(Array(command.utf8))
+        let outcome = try session.runCommand(command.preservedBytes)
         let failures = session.inputDidComplete()
         switch outcome {
         case .done where failures > 0: return 1
@@ -163,7 +163,7 @@ package final class Launch {
         case .quit: return 0
         }
       }
-      let code = try session.runArgument(Array(command.utf8))
+      let code = try session.runArgument(command.preservedBytes)
       if code != 0 { return code }
     }
     return 0

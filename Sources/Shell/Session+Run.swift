@@ -76,6 +76,7 @@ extension Session {
   /// `line` is the number of its first line; nil where it was typed.
   func runGroup(_ sql: ByteBuffer, line: Int?) throws -> Bool {
     var succeeded = true
+    if settings.progress.resets { settings.progress.count = 0 }
     do {
       try measured { try StatementRunner(session: self).run(sql) }
       if settings.showChanges { try printChanges() }

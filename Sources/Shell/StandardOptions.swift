@@ -1,3 +1,4 @@
+internal import Bytes
 internal import Render
 internal import SQLite
 
@@ -58,7 +59,7 @@ enum StandardOptions {
         early: { LibraryOptions.setMemoryMap(Numbers.integer($1[0])) }),
       Option(
         "newline", ["SEP"], help: "set output row separator. Default: '\\n'",
-        late: { $0.session.output.options.rowSeparator = Array($1[0].utf8) }),
+        late: { $0.session.output.options.rowSeparator = $1[0].preservedBytes }),
       Option(
         "nofollow", help: "refuse to open symbolic links to database files",
         early: { launch, _ in launch.session.database.refusesLinks = true }),
@@ -67,7 +68,7 @@ enum StandardOptions {
         early: { $0.session.settings.nonce = $1[0] }),
       Option(
         "nullvalue", ["TEXT"], help: "set text string for NULL values. Default ''",
-        late: { $0.session.output.options.nullValue = Array($1[0].utf8) }),
+        late: { $0.session.output.options.nullValue = $1[0].preservedBytes }),
       Option(
         "pagecache", ["SIZE", "N"], help: "use N slots of SZ bytes each for page cache memory",
         early: { LibraryOptions.setPageCache(size: number($1[0]), count: number($1[1])) }),
@@ -81,7 +82,7 @@ enum StandardOptions {
       Option("safe", help: "enable safe-mode", late: safe),
       Option(
         "separator", ["SEP"], help: "set output column separator. Default: '|'",
-        late: { $0.session.output.options.columnSeparator = Array($1[0].utf8) }),
+        late: { $0.session.output.options.columnSeparator = $1[0].preservedBytes }),
       setting("stats", "print memory stats before each finalize") { $0.stats = .on },
       style("table", "set output mode to 'table'") { $0.mode = .table },
       style("tabs", "set output mode to 'tabs'") {
