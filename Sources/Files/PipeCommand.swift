@@ -1,3 +1,4 @@
+internal import Bytes
 internal import Glibc
 
 /// A shell command at the other end of a pipe.
@@ -13,7 +14,7 @@ package final class PipeCommand {
   /// The corresponding C function is `popen`.
   package init?(_ command: String, _ direction: Direction) {
     let mode = direction == .fromCommand ? "re" : "we"
-    guard let file = command.withNativePath({ popen($0, mode) }) else { return nil }
+    guard let file = command.withPreservedCString({ popen($0, mode) }) else { return nil }
     self.file = file
   }
 

@@ -20,22 +20,22 @@ package enum ProcessEnvironment {
   }
 
   /// Changes the working directory; false where that fails.
-  package static func changeDirectory(_ path: String) -> Bool { path.withNativePath { chdir($0) } == 0 }
+  package static func changeDirectory(_ path: String) -> Bool { path.withPreservedCString { chdir($0) } == 0 }
 
   /// Runs a command with `/bin/sh -c` and waits for it.
   ///
   /// Returns the wait status of the C function `system`.
-  package static func run(_ command: String) -> Int { Int(command.withNativePath { system($0) }) }
+  package static func run(_ command: String) -> Int { Int(command.withPreservedCString { system($0) }) }
 
   /// Whether a path names anything at all.
-  package static func exists(_ path: String) -> Bool { path.withNativePath { access($0, F_OK) } == 0 }
+  package static func exists(_ path: String) -> Bool { path.withPreservedCString { access($0, F_OK) } == 0 }
 
   /// Deletes a file and ignores failure.
-  package static func delete(_ path: String) { _ = path.withNativePath { unlink($0) } }
+  package static func delete(_ path: String) { _ = path.withPreservedCString { unlink($0) } }
 
   /// Makes the empty file `path` truncated to nothing; false where it cannot be opened.
   package static func truncate(_ path: String) -> Bool {
-    let descriptor = path.withNativePath { open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666) }
+    let descriptor = path.withPreservedCString { open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666) }
     guard descriptor >= 0 else { return false }
     close(descriptor)
     return true

@@ -24,7 +24,7 @@ package final class StreamReader {
 
   /// Opens a file; nil where that fails or where it is a directory, unless that shall count as an empty file.
   package init?(path: String, blockSize: Int = 1 << 16, takesDirectories: Bool = false) {
-    let descriptor = path.withNativePath { open($0, O_RDONLY | O_CLOEXEC) }
+    let descriptor = path.withPreservedCString { open($0, O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { return nil }
     var status = stat()
     guard takesDirectories || (fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR) else {

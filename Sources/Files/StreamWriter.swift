@@ -17,7 +17,7 @@ package final class StreamWriter {
   /// Opens a file for writing, empty or at its end; nil where that fails.
   package init?(path: String, appending: Bool = false) {
     let flags = O_WRONLY | O_CREAT | O_CLOEXEC | (appending ? O_APPEND : O_TRUNC)
-    descriptor = path.withNativePath { open($0, flags, 0o666) }
+    descriptor = path.withPreservedCString { open($0, flags, 0o666) }
     guard descriptor >= 0 else { return nil }
     closesDescriptor = true
   }

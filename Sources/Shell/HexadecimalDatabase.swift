@@ -24,11 +24,19 @@ struct HexadecimalDatabase {
       source = session.input.source ?? StreamLines(StreamReader(descriptor: 0))
     }
     var lineNumber = file == nil ? session.input.lineNumber : 0
+    var line: ArraySlice<UInt8>?
+    // A line that is longer than sqlite3's buffer counts as several.
     func next() -> [UInt8]? {
-      let buffer = ByteBuffer()
-      guard source.appendLine(to: buffer, isContinuation: true) == .line else { return nil }
+      if line == nil {
+        let buffer = ByteBuffer()
+        guard source.appendLine(to: buffer, isContinuation: true) == .line else { return nil }
+        line = buffer.bytes[...]
+      }
+      guard let piece = line?.prefix(Self.longestLine) else { return nil }
+      // The line break stands in the last piece.
+      line = piece.count < Self.longestLine ? nil : line?.dropFirst(Self.longestLine)
       lineNumber += 1
-      return buffer.bytes
+      return Array(piece)
     }
     var isValid = false
     let first = next()
@@ -48,6 +56,8 @@ struct HexadecimalDatabase {
     }
   }
 
+  /// Most bytes of a line that are read at once.
+  private static let longestLine = 999
   /// How the last line begins.
   private static let end = Array("| end ".utf8)
 
@@ -63,7 +73,9 @@ struct HexadecimalDatabase {
   /// Takes `| page N offset O` or `| O: HH HH …`.
   private mutating func take(_ line: [UInt8]) {
     var scanner = FormatScanner(line)
-    if scanner.skip("| page "), scanner.number() != nil, scanner.skip(" offset "), let offset = scanner.number() {
+    if scanner.skip("| page "), scanner.number() != nil, scanner.skip(" offset "),
+      let offset = scanner.number()
+    {
       pageOffset = Int(offset)
       return
     }

@@ -32,7 +32,7 @@ extension Session {
       for warning in words.warnings { errors.print(warning) }
       try command.run(in: self)
     } catch let error as CommandError {
-      for warning in words.warnings where error == .usage { errors.print(warning) }
+      for warning in words.warnings { errors.print(warning) }
       switch error {
       case .usage: errors.print("Usage: \(type.spec.correction)")
       case .message(let text): errors.print(text)

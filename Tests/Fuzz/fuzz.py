@@ -96,8 +96,9 @@ def run(program, script):
 
 
 def plain(text, folder):
-    """The text without the names of this run's folder and files."""
-    return re.sub(rb"/temp[0-9a-f]+\.", b"/temp.", text.replace(folder.encode(), b"."))
+    """The text without addresses and the names of this run's folder and files."""
+    text = re.sub(rb"/temp[0-9a-f]+\.", b"/temp.", text.replace(folder.encode(), b"."))
+    return re.sub(rb"vtab:[0-9A-F]+ *", b"vtab ", text)
 
 
 def differs(program, script, answer):

@@ -100,7 +100,7 @@ struct TableImport {
     repeat {
       row.removeAll()
       guard fields.next(to: row) else { break }
-      names.append(String(decoding: row.bytes.prefix { $0 != 0 }, as: UTF8.self))
+      names.append(String(preserving: row.bytes.prefix { $0 != 0 }))
     } while fields.endsColumn
     return names
   }
