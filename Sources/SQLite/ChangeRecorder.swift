@@ -39,7 +39,7 @@ package final class ChangeRecorder {
       { context, name in
         guard let context, let name else { return 1 }
         let recorder = Unmanaged<ChangeRecorder>.fromOpaque(context).takeUnretainedValue()
-        return recorder.isWanted?(String(cString: name)) == false ? 0 : 1
+        return recorder.isWanted?(String(preservingCString: name)) == false ? 0 : 1
       }, Unmanaged.passUnretained(self).toOpaque())
   }
 

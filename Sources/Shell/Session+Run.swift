@@ -89,6 +89,7 @@ extension Session {
       errors.print("Error" + (line.map { " near line \($0): " } ?? ": ") + failure.message)
     }
     if output.groupsLeft > 0 {
+      output.groupsLeft = 0
       resetOutput()
     } else {
       output.deleteTemporaryFile()

@@ -76,8 +76,8 @@ extension Session {
     var options = output.options
     options.followsProgram = followsProgram
     return switch statement.explainLevel {
-    case 1 where settings.explain != .off: OutputMode.explain.renderer(options)
-    case 2 where settings.explain != .off: OutputMode.queryPlan.renderer(options)
+    case 1 where settings.explain == .automatic: OutputMode.explain.renderer(options)
+    case 2 where settings.explain == .automatic: OutputMode.queryPlan.renderer(options)
     default: options.mode.renderer(options)
     }
   }
@@ -102,7 +102,9 @@ extension OutputState {
   /// `.show` lists a width for every column that a columnar mode has ever written.
   func writeInMode(_ statement: Statement, with renderer: inout any RowRenderer) -> SQLiteError? {
     let before = sink.buffer.count
-    let failure = write(statement, with: &renderer)
+    // Counts of rows come to standard output, wherever rows themselves would go.
+    let isCount = options.mode == .count && statement.explainLevel == 0
+    let failure = renderer.render(statement, to: isCount ? standard : sink)
     let missing = statement.columnCount - options.widths.count
     let isShownInMode = options.mode.isColumnar && statement.explainLevel == 0
     if isShownInMode && sink.buffer.count != before && missing > 0 {

@@ -1,3 +1,4 @@
+internal import Bytes
 internal import SQLite
 internal import Shell
 
@@ -19,9 +20,14 @@ struct AuthCommand: DotCommand {
       let words = [request.first, request.second, request.database, request.trigger]
       session.output.print(
         "authorizer: \(Self.name(request.action))"
-          + words.map { " \($0.map { "\"\($0)\"" } ?? "NULL")" }.joined())
+          + words.map { " \($0.map { Self.quoted($0) } ?? "NULL")" }.joined())
       return .ok
     }
+  }
+
+  /// The word as a string constant of C.
+  private static func quoted(_ word: String) -> String {
+    "\"" + String(preserving: Escapes.literal(word.preservedBytes)) + "\""
   }
 
   private static func name(_ action: Int32) -> String {

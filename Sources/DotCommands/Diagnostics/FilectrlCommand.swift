@@ -8,7 +8,7 @@ struct FilectrlCommand: DotCommand {
     details: [
       "   --schema SCHEMA         Use SCHEMA instead of \"main\"",
       "   --help                  Show CMD details",
-    ])
+    ], completions: Request.allCases.map { $0.rawValue })
 
   private enum Request: String, CaseIterable {
     case sizeLimit = "size_limit"
