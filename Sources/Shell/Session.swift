@@ -55,6 +55,7 @@ package final class Session {
     let complaints = observers.compactMap { $0.sessionWillEnd(self) }
     for complaint in complaints { errors.print("Error: \(complaint)") }
     database.closeAll()
+    settings.trace.write = nil
     output.close()
     if let complaint = output.complaint { errors.print(complaint) }
     return complaints

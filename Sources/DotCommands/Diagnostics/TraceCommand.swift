@@ -1,3 +1,4 @@
+internal import Bytes
 internal import Files
 internal import SQLite
 internal import Shell
@@ -85,7 +86,31 @@ struct TraceCommand: DotCommand {
         session.errors.print("Error: cannot open \"\(target)\"")
         return nil
       }
-      return { writer.write($0) }
+      let file = TraceFile(writer)
+      return { file.write($0) }
     }
   }
+}
+
+/// A file that lines of a trace gather for; complete once nothing traces into it any more.
+private final class TraceFile {
+  /// Bytes that are written at once.
+  private static let blockSize = 4096
+
+  private let writer: StreamWriter
+  private let buffer = ByteBuffer()
+
+  init(_ writer: StreamWriter) { self.writer = writer }
+
+  func write(_ text: String) {
+    buffer.append(text.preservedBytes)
+    if buffer.count >= Self.blockSize { flush() }
+  }
+
+  private func flush() {
+    _ = writer.write(buffer)
+    buffer.removeAll()
+  }
+
+  deinit { flush() }
 }
