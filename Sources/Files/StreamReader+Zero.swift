@@ -27,8 +27,9 @@ extension StreamReader {
   /// What the buffer of a line grows to.
   private static func grown(_ capacity: Int) -> Int { capacity * 2 + 100 }
 
-  /// Takes at most `most` bytes, up to and with a line break, and appends those before the first zero byte; none where
-  /// it is hidden already. False at the end of the input.
+  /// Takes at most `most` bytes, up to and with a line break; false at the end of the input.
+  ///
+  /// Those before the first zero byte are appended; none where they are hidden already.
   private func take(_ most: Int, isHidden: Bool, to buffer: ByteBuffer) -> Bool {
     var (left, isHidden, hadBytes) = (most, isHidden, false)
     while left > 0, start < end || fill() {
