@@ -9,12 +9,17 @@
 
 // readline is set up through global variables, which Swift 6 refuses to touch: each function here sets or reads one.
 
+/// Characters that end a word: names of files and options of commands hold others than SQL's words do.
+static inline char *creadline_word_breaks(void) {
+  return (char *)(rl_line_buffer[0] == '.' ? " \t\n\"'|" : " \t\n\"\\'`@$><=;|&{(,+-*/%");
+}
+
 /// Names the program for ~/.inputrc, and sets who completes words and who reads characters.
 static inline void creadline_set_up(const char *name, rl_completion_func_t *complete, rl_getc_func_t *next) {
   rl_readline_name = name;
   rl_attempted_completion_function = complete;
   rl_getc_function = next;
-  rl_completer_word_break_characters = (char *)" \t\n\"\\'`@$><=;|&{(,+-*/%";
+  rl_completion_word_break_hook = creadline_word_breaks;
   rl_sort_completion_matches = 1;
 }
 

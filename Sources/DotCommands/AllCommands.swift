@@ -62,7 +62,7 @@ package enum AllCommands {
     TestctrlCommand.self,
     TimeoutCommand.self,
     TimerCommand.self,
-    TreetraceCommand.self,
+    TreetraceCommand.self, SelecttraceCommand.self,
     TraceCommand.self,
     VersionCommand.self,
     VFSInfoCommand.self,

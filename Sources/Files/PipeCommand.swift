@@ -1,3 +1,4 @@
+internal import Bytes
 internal import Glibc
 
 /// A shell command at the other end of a pipe.
@@ -12,7 +13,8 @@ package final class PipeCommand {
   ///
   /// The corresponding C function is `popen`.
   package init?(_ command: String, _ direction: Direction) {
-    guard let file = popen(command, direction == .fromCommand ? "re" : "we") else { return nil }
+    let mode = direction == .fromCommand ? "re" : "we"
+    guard let file = command.withPreservedCString({ popen($0, mode) }) else { return nil }
     self.file = file
   }
 

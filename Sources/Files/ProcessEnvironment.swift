@@ -1,3 +1,4 @@
+internal import Bytes
 internal import Glibc
 
 /// What surrounds the running program: terminal, environment, directory, clock.
@@ -19,22 +20,22 @@ package enum ProcessEnvironment {
   }
 
   /// Changes the working directory; false where that fails.
-  package static func changeDirectory(_ path: String) -> Bool { chdir(path) == 0 }
+  package static func changeDirectory(_ path: String) -> Bool { path.withPreservedCString { chdir($0) } == 0 }
 
   /// Runs a command with `/bin/sh -c` and waits for it.
   ///
   /// Returns the wait status of the C function `system`.
-  package static func run(_ command: String) -> Int { Int(system(command)) }
+  package static func run(_ command: String) -> Int { Int(command.withPreservedCString { system($0) }) }
 
   /// Whether a path names anything at all.
-  package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+  package static func exists(_ path: String) -> Bool { path.withPreservedCString { access($0, F_OK) } == 0 }
 
   /// Deletes a file and ignores failure.
-  package static func delete(_ path: String) { unlink(path) }
+  package static func delete(_ path: String) { _ = path.withPreservedCString { unlink($0) } }
 
   /// Makes the empty file `path` truncated to nothing; false where it cannot be opened.
   package static func truncate(_ path: String) -> Bool {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    let descriptor = path.withPreservedCString { open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666) }
     guard descriptor >= 0 else { return false }
     close(descriptor)
     return true
@@ -43,7 +44,7 @@ package enum ProcessEnvironment {
   /// Name of a file that does not exist yet, in the folder for temporary files.
   package static func temporaryFile(suffix: String) -> String {
     let folder = variable("TMPDIR") ?? "/tmp"
-    return folder + "/sqlite3-" + String(UInt64.random(in: .min ... .max), radix: 16) + suffix
+    return folder + "/temp" + String(UInt64.random(in: .min ... .max), radix: 16) + suffix
   }
 
   /// Wall clock and processor time since some start, in seconds.
@@ -72,8 +73,13 @@ package enum ProcessEnvironment {
   /// The corresponding C function is `usleep`.
   package static func sleep(seconds: Double) { usleep(UInt32(max(seconds, 0) * 1e6)) }
 
-  /// Arguments the program was started with, as they are in memory.
-  package static var arguments: [String] { CommandLine.arguments }
+  /// Arguments the program was started with; `preservedBytes` gives those that are no UTF-8.
+  package static var arguments: [String] {
+    (0..<Int(CommandLine.argc)).map { index in
+      guard let argument = CommandLine.unsafeArgv[index] else { return "" }
+      return String(preserving: UnsafeRawBufferPointer(start: argument, count: strlen(argument)))
+    }
+  }
 
   /// Lets writes to a closed pipe fail instead of ending the program.
   ///

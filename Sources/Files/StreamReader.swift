@@ -22,12 +22,12 @@ package final class StreamReader {
     block = .allocate(capacity: blockSize)
   }
 
-  /// Opens a file; nil where that fails or where it is a directory.
-  package init?(path: String, blockSize: Int = 1 << 16) {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  /// Opens a file; nil where that fails or where it is a directory, unless that shall count as an empty file.
+  package init?(path: String, blockSize: Int = 1 << 16, takesDirectories: Bool = false) {
+    let descriptor = path.withPreservedCString { open($0, O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { return nil }
     var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
+    guard takesDirectories || (fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT != S_IFDIR) else {
       close(descriptor)
       return nil
     }
@@ -44,7 +44,7 @@ package final class StreamReader {
 
   /// Appends the next line without its line break (LF or CR LF); false at the end of the input.
   ///
-  /// A zero byte hides the rest of its line and the line break, as for programs that read C strings.
+  /// A zero byte hides what follows it, as for programs that read C strings (`appendAfterZero`).
   package func appendLine(to buffer: ByteBuffer) -> Bool {
     let before = buffer.count
     while true {
@@ -52,9 +52,10 @@ package final class StreamReader {
       let found = memchr(block + start, 10, end - start)
       let length = found.map { $0 - UnsafeMutableRawPointer(block + start) } ?? end - start
       if let zero = memchr(block + start, 0, length) {
-        buffer.append(UnsafeRawPointer(block + start), zero - UnsafeMutableRawPointer(block + start))
-        skipLine()
-        continue
+        let count = zero - UnsafeMutableRawPointer(block + start)
+        buffer.append(UnsafeRawPointer(block + start), count)
+        start += count
+        return appendAfterZero(to: buffer, from: before)
       }
       buffer.append(UnsafeRawPointer(block + start), length)
       start += length
@@ -62,17 +63,6 @@ package final class StreamReader {
       start += 1
       if buffer.count > before && buffer[buffer.count - 1] == 13 { buffer.truncate(to: buffer.count - 1) }
       return true
-    }
-  }
-
-  /// Drops everything to the next line break.
-  private func skipLine() {
-    while start < end || fill() {
-      if let found = memchr(block + start, 10, end - start) {
-        start += found - UnsafeMutableRawPointer(block + start) + 1
-        return
-      }
-      start = end
     }
   }
 

@@ -16,7 +16,8 @@ package final class StreamWriter {
 
   /// Opens a file for writing, empty or at its end; nil where that fails.
   package init?(path: String, appending: Bool = false) {
-    descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (appending ? O_APPEND : O_TRUNC), 0o666)
+    let flags = O_WRONLY | O_CREAT | O_CLOEXEC | (appending ? O_APPEND : O_TRUNC)
+    descriptor = path.withPreservedCString { open($0, flags, 0o666) }
     guard descriptor >= 0 else { return nil }
     closesDescriptor = true
   }

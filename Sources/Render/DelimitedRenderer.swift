@@ -10,7 +10,7 @@ struct DelimitedRenderer: RowRenderer {
   init(_ options: RenderOptions, _ quoting: Quoting) {
     self.options = options
     self.quoting = quoting
-    showsHeader = options.headers
+    showsHeader = options.headers && !options.followsProgram
   }
 
   mutating func row(_ statement: Statement, to sink: Sink) {
@@ -37,7 +37,7 @@ struct QuoteRenderer: RowRenderer {
 
   init(_ options: RenderOptions) {
     self.options = options
-    showsHeader = options.headers
+    showsHeader = options.headers && !options.followsProgram
   }
 
   mutating func row(_ statement: Statement, to sink: Sink) {

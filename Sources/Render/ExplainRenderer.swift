@@ -9,8 +9,16 @@ struct ExplainRenderer: RowRenderer {
   private let options: RenderOptions
   private var indents: [Int] = []
   private var row = 0
+  /// What stands for NULL, cut to the width of each column but the last.
+  private let nulls: [[UInt8]]
 
-  init(_ options: RenderOptions) { self.options = options }
+  init(_ options: RenderOptions) {
+    self.options = options
+    nulls = Self.widths.indices.map { column in
+      column == Self.widths.count - 1
+        ? options.nullValue : DisplayWidth.prefix(of: options.nullValue, width: Self.widths[column])
+    }
+  }
 
   mutating func begin(_ statement: Statement, to sink: Sink) {
     if statement.explainLevel == 1 { indents = ProgramIndent.read(statement) }
@@ -19,7 +27,7 @@ struct ExplainRenderer: RowRenderer {
   mutating func row(_ statement: Statement, to sink: Sink) {
     let out = sink.buffer
     let count = min(statement.columnCount, Self.widths.count)
-    if row == 0 {
+    if row == 0 && !options.followsProgram {
       for column in 0..<count {
         appendName(statement.columnName(at: column), width: Self.widths[column], to: out)
         out.append(column == count - 1 ? "\n" : "  " as StaticString)
@@ -34,7 +42,8 @@ struct ExplainRenderer: RowRenderer {
         out.append(repeating: UInt8(ascii: " "), count: indents[row])
       }
       let start = out.count
-      statement.appendCell(at: column, as: .plain, null: options.nullValue, to: out)
+      statement.appendCell(
+        at: column, as: .plain, null: column < count - 1 ? nulls[column] : options.nullValue, to: out)
       if column < count - 1 {
         let width = DisplayWidth.of(out, from: start)
         out.append(repeating: UInt8(ascii: " "), count: Self.widths[column] - width)
@@ -55,6 +64,16 @@ struct ExplainRenderer: RowRenderer {
 
 /// Width of text as sqlite3 counts it: one for each code point.
 enum DisplayWidth {
+  /// As many of the first characters as fit.
+  static func prefix(of text: [UInt8], width: Int) -> [UInt8] {
+    var width = width
+    return Array(
+      text.prefix { byte in
+        if byte & 0xc0 != 0x80 { width -= 1 }
+        return width >= 0
+      })
+  }
+
   /// Width of what a buffer holds from `start` on.
   static func of(_ buffer: ByteBuffer, from start: Int) -> Int {
     var width = 0

@@ -8,7 +8,7 @@ struct HTMLRenderer: RowRenderer {
 
   init(_ options: RenderOptions) {
     self.options = options
-    showsHeader = options.headers
+    showsHeader = options.headers && !options.followsProgram
   }
 
   mutating func row(_ statement: Statement, to sink: Sink) {

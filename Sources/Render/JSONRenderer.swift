@@ -5,6 +5,9 @@ internal import SQLite
 struct JSONRenderer: RowRenderer {
   /// What stands before each value, made at the first row.
   private var labels: [[UInt8]] = []
+  private let opening: StaticString
+
+  init(_ options: RenderOptions) { opening = options.followsProgram ? ",\n" : "[" }
 
   mutating func row(_ statement: Statement, to sink: Sink) {
     let out = sink.buffer
@@ -16,7 +19,7 @@ struct JSONRenderer: RowRenderer {
         label.append(UInt8(ascii: ":"))
         labels.append(label.bytes)
       }
-      out.append(UInt8(ascii: "["))
+      out.append(opening)
     } else {
       out.append(",\n" as StaticString)
     }

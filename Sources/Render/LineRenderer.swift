@@ -18,6 +18,7 @@ struct LineRenderer: RowRenderer {
       labels = names.map {
         Array(repeating: UInt8(ascii: " "), count: width - $0.count) + $0 + Array(" = ".utf8)
       }
+      if options.followsProgram { out.append(options.rowSeparator) }
     } else {
       out.append(options.rowSeparator)
     }

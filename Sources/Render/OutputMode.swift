@@ -51,7 +51,7 @@ package enum OutputMode: String, CaseIterable, Sendable {
     case .tcl: DelimitedRenderer(options, .cString)
     case .quote: QuoteRenderer(options)
     case .insert: InsertRenderer(options)
-    case .json: JSONRenderer()
+    case .json: JSONRenderer(options)
     case .html: HTMLRenderer(options)
     case .line: LineRenderer(options)
     case .column: ColumnarRenderer(options, .column, showsNames: options.headers)

@@ -18,6 +18,8 @@ package struct RenderOptions: Equatable, Sendable {
   package var style = ColumnStyle()
   /// Name of the table in `insert` mode, not yet quoted.
   package var insertTable = "table"
+  /// Whether rows of the statement's program stand before its own: then these are not the first, and no header is due.
+  package var followsProgram = false
 
   package init() {}
 

@@ -1,3 +1,4 @@
+internal import Bytes
 internal import CSQLite
 
 /// A copy of one database over another, page by page (https://www.sqlite.org/backup.html).
@@ -13,9 +14,10 @@ package enum Backup {
     _ source: Connection, _ sourceSchema: String, to target: Connection, _ targetSchema: String,
     patience: Int = 0
   ) throws(SQLiteError) -> Outcome {
-    guard let backup = sqlite3_backup_init(target.handle, targetSchema, source.handle, sourceSchema) else {
-      throw target.error(.error)
+    let begun = targetSchema.withPreservedCString { to in
+      sourceSchema.withPreservedCString { sqlite3_backup_init(target.handle, to, source.handle, $0) }
     }
+    guard let backup = begun else { throw target.error(.error) }
     var waits = 0
     var code = sqlite3_backup_step(backup, 100)
     while code == SQLITE_OK || (code == SQLITE_BUSY && waits < patience) {

@@ -1,3 +1,4 @@
+internal import Bytes
 internal import CSQLite
 
 /// Notes what is changed in the tables of a database (https://www.sqlite.org/sessionintro.html).
@@ -13,7 +14,7 @@ package final class ChangeRecorder {
   /// The corresponding C function is `sqlite3session_create`.
   package init(_ connection: Connection, schema: String) throws(SQLiteError) {
     var session: OpaquePointer?
-    let code = sqlite3session_create(connection.handle, schema, &session)
+    let code = schema.withPreservedCString { sqlite3session_create(connection.handle, $0, &session) }
     guard code == SQLITE_OK, let session else { throw connection.error(ResultCode(rawValue: code)) }
     handle = session
     self.connection = connection
@@ -25,7 +26,7 @@ package final class ChangeRecorder {
   ///
   /// The corresponding C function is `sqlite3session_attach`.
   package func attach(_ table: String) -> ResultCode {
-    ResultCode(rawValue: sqlite3session_attach(handle, table))
+    ResultCode(rawValue: table.withPreservedCString { sqlite3session_attach(handle, $0) })
   }
 
   /// Asks about each table that was not attached by its name.
@@ -38,7 +39,7 @@ package final class ChangeRecorder {
       { context, name in
         guard let context, let name else { return 1 }
         let recorder = Unmanaged<ChangeRecorder>.fromOpaque(context).takeUnretainedValue()
-        return recorder.isWanted?(String(cString: name)) == false ? 0 : 1
+        return recorder.isWanted?(String(preservingCString: name)) == false ? 0 : 1
       }, Unmanaged.passUnretained(self).toOpaque())
   }
 

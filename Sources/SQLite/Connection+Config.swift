@@ -1,3 +1,4 @@
+internal import Bytes
 internal import CSQLite
 
 extension Connection {
@@ -84,9 +85,9 @@ extension Connection {
   /// The corresponding C function is `sqlite3_load_extension`.
   package func loadExtension(_ file: String, entryPoint: String?) throws(SQLiteError) {
     var message: UnsafeMutablePointer<CChar>?
-    let code = sqlite3_load_extension(handle, file, entryPoint, &message)
+    let code = file.withPreservedCString { sqlite3_load_extension(handle, $0, entryPoint, &message) }
     guard code == SQLITE_OK else {
-      let text = message.map { String(cString: $0) } ?? ResultCode(rawValue: code).meaning
+      let text = message.map { String(preservingCString: $0) } ?? ResultCode(rawValue: code).meaning
       sqlite3_free(message)
       throw SQLiteError(code: ResultCode(rawValue: code), message: text)
     }

@@ -59,7 +59,8 @@ extension Connection {
         guard let context, let schema else { return SQLITE_OK }
         let hooks = Unmanaged<Hooks>.fromOpaque(context).takeUnretainedValue()
         // Almost always "main": spare the allocation.
-        hooks.walCommit?(strcmp(schema, "main") == 0 ? "main" : String(cString: schema), Int(frames))
+        hooks.walCommit?(
+          strcmp(schema, "main") == 0 ? "main" : String(preservingCString: schema), Int(frames))
         return SQLITE_OK
       }, Unmanaged.passUnretained(hooks).toOpaque())
   }
@@ -103,9 +104,10 @@ extension Connection {
       { context, action, first, second, database, trigger in
         guard let context else { return SQLITE_OK }
         let request = AuthorizerRequest(
-          action: action, first: first.map { String(cString: $0) },
-          second: second.map { String(cString: $0) },
-          database: database.map { String(cString: $0) }, trigger: trigger.map { String(cString: $0) })
+          action: action, first: first.map { String(preservingCString: $0) },
+          second: second.map { String(preservingCString: $0) },
+          database: database.map { String(preservingCString: $0) },
+          trigger: trigger.map { String(preservingCString: $0) })
         switch Unmanaged<Hooks>.fromOpaque(context).takeUnretainedValue().authorizer?(request) {
         case .deny: return SQLITE_DENY
         case .ignore: return SQLITE_IGNORE
@@ -133,11 +135,11 @@ extension Connection {
           return 0
         }
         let statement = OpaquePointer(subject)
-        let sql = sqlite3_sql(statement).map { String(cString: $0) } ?? ""
+        let sql = sqlite3_sql(statement).map { String(preservingCString: $0) } ?? ""
         switch kind {
         case UInt32(SQLITE_TRACE_STMT):
           // > X is a pointer to the unexpanded SQL text … or a comment "-- " for trigger programs
-          let text = detail.map { String(cString: $0.assumingMemoryBound(to: CChar.self)) } ?? sql
+          let text = detail.map { String(preservingCString: $0.assumingMemoryBound(to: CChar.self)) } ?? sql
           report?(.statement(sql: text, expanded: text.hasPrefix("--") ? text : expandedSQL(statement)))
         case UInt32(SQLITE_TRACE_PROFILE):
           let time = detail.map { $0.assumingMemoryBound(to: Int64.self).pointee } ?? 0
@@ -152,5 +154,5 @@ extension Connection {
 private func expandedSQL(_ statement: OpaquePointer) -> String? {
   guard let text = sqlite3_expanded_sql(statement) else { return nil }
   defer { sqlite3_free(text) }
-  return String(cString: text)
+  return String(preservingCString: text)
 }

@@ -9,7 +9,7 @@ package enum ErrorLog {
   package static func install() {
     csqlite_config_log({ _, code, message in
       guard let message else { return }
-      let text = String(cString: message)
+      let text = String(preservingCString: message)
       ErrorLog.receiver.withLock { $0 }?(code, text)
     })
   }

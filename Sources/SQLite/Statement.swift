@@ -109,7 +109,7 @@ package final class Statement {
 
   /// Name of parameter `index` (from 1) with its prefix, such as `:name`; nil where it has none.
   package func parameterName(at index: Int) -> String? {
-    sqlite3_bind_parameter_name(handle, Int32(index)).map { String(cString: $0) }
+    sqlite3_bind_parameter_name(handle, Int32(index)).map { String(preservingCString: $0) }
   }
 
   /// Sets parameter `index` (from 1).

@@ -97,9 +97,9 @@ extension Statement {
   package func origin(of column: Int) -> (database: String?, table: String?, column: String?) {
     let column = Int32(column)
     return (
-      sqlite3_column_database_name(handle, column).map { String(cString: $0) },
-      sqlite3_column_table_name(handle, column).map { String(cString: $0) },
-      sqlite3_column_origin_name(handle, column).map { String(cString: $0) }
+      sqlite3_column_database_name(handle, column).map { String(preservingCString: $0) },
+      sqlite3_column_table_name(handle, column).map { String(preservingCString: $0) },
+      sqlite3_column_origin_name(handle, column).map { String(preservingCString: $0) }
     )
   }
 }

@@ -15,16 +15,19 @@ package struct CommandLineOption {
   package let late: Action?
   /// Arguments skipped when options are read the second time; sqlite3 skips one too many here and there.
   let lateSkip: Int
+  /// Whether sqlite3 does not know it where its argument is missing.
+  let isUnknownAtTheEnd: Bool
 
   package init(
     _ name: String, _ argumentNames: [String] = [], help: String? = nil, shownAs: String? = nil,
-    lateSkip: Int? = nil, early: Action? = nil, late: Action? = nil
+    lateSkip: Int? = nil, isUnknownAtTheEnd: Bool = false, early: Action? = nil, late: Action? = nil
   ) {
     self.name = name
     self.argumentNames = argumentNames
     self.help = help
     self.shownAs = shownAs
     self.lateSkip = lateSkip ?? argumentNames.count
+    self.isUnknownAtTheEnd = isUnknownAtTheEnd
     self.early = early
     self.late = late
   }

@@ -16,13 +16,15 @@ package struct CommandSpec: Equatable, Sendable {
   package let isHidden: Bool
   /// May run with `-safe`.
   package let isSafe: Bool
+  /// Whether safe mode names it as it was typed.
+  let isNamedAsTyped: Bool
   /// Words that may follow, for completion.
   package let completions: [String]
 
   package init(
     name: String, shortest: Int = 1, usage: String = "", summary: String = "", details: [String] = [],
     correction: String? = nil, aliases: [String] = [], isHidden: Bool = false, isSafe: Bool = true,
-    completions: [String] = []
+    isNamedAsTyped: Bool = false, completions: [String] = []
   ) {
     self.name = name
     self.shortest = shortest
@@ -33,6 +35,7 @@ package struct CommandSpec: Equatable, Sendable {
     self.aliases = aliases
     self.isHidden = isHidden
     self.isSafe = isSafe
+    self.isNamedAsTyped = isNamedAsTyped
     self.completions = completions
   }
 

@@ -15,6 +15,11 @@ package struct Completions {
   package func candidates(_ word: String, in line: String, from start: Int) -> [String]? {
     if line.hasPrefix(".") { return commandCandidates(word, in: line, from: start) }
     guard !word.isEmpty else { return [] }
+    // After a point come names alone.
+    if let point = word.lastIndex(of: ".") {
+      let head = word[...point]
+      return matching(word, names().map { head + $0 })
+    }
     // Keywords come in the case they are typed in.
     let isLower = word == word.lowercased()
     let keywords = Keywords.all.map { isLower ? $0.lowercased() : $0 }
@@ -33,8 +38,17 @@ package struct Completions {
     guard let command = session.commands.command(named: String(decoding: typed, as: UTF8.self)) else {
       return []
     }
-    if Self.fileCommands.contains(command.spec.name) { return nil }
-    return matching(word, names() + command.spec.completions)
+    // The word ends at a dash for the terminal, but not for the command.
+    let before = line.utf8.prefix(start)
+    let head = String(decoding: before.reversed().prefix { $0 != 32 }.reversed(), as: UTF8.self)
+    let isFirst = !before.dropFirst(1 + typed.count).contains { $0 != 32 && $0 != UInt8(ascii: "-") }
+    let words = matching(head + word, command.spec.words).map { String($0.dropFirst(head.count)) }
+    if head.hasPrefix("-") || !words.isEmpty && !word.isEmpty { return words }
+    // The table of `.import` comes after its file.
+    if Self.fileCommands.contains(command.spec.name) && (isFirst || command.spec.name != "import") {
+      return nil
+    }
+    return matching(word, words + names())
   }
 
   private func matching(_ word: String, _ candidates: [String]) -> [String] {

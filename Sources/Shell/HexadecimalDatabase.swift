@@ -24,19 +24,30 @@ struct HexadecimalDatabase {
       source = session.input.source ?? StreamLines(StreamReader(descriptor: 0))
     }
     var lineNumber = file == nil ? session.input.lineNumber : 0
-    func next() -> [Substring]? {
+    var line: ArraySlice<UInt8>?
+    // A line that is longer than sqlite3's buffer counts as several.
+    func next() -> [UInt8]? {
+      if line == nil {
+        let buffer = ByteBuffer()
+        guard source.appendLine(to: buffer, isContinuation: true) == .line else { return nil }
+        line = buffer.bytes[...]
+      }
+      guard let piece = line?.prefix(Self.longestLine) else { return nil }
+      // The line break stands in the last piece.
+      line = piece.count < Self.longestLine ? nil : line?.dropFirst(Self.longestLine)
       lineNumber += 1
-      let buffer = ByteBuffer()
-      guard source.appendLine(to: buffer, isContinuation: true) == .line else { return nil }
-      return buffer.string.split { $0 == " " || $0 == "\t" }
+      return Array(piece)
     }
     var isValid = false
-    if let first = next(), let size = Self.size(first) {
+    let first = next()
+    // A first line that is missing counts.
+    if first == nil { lineNumber += 1 }
+    if let first, let size = Self.size(first) {
       isValid = true
       content = [UInt8](repeating: 0, count: size)
-      while let words = next(), !Self.isEnd(words) { take(words) }
+      while let line = next(), !line.starts(with: Self.end) { take(line) }
     } else if file == nil {
-      while let words = next(), !Self.isEnd(words) {}
+      while let line = next(), !line.starts(with: Self.end) {}
     }
     if file == nil { session.input.lineNumber = lineNumber }
     guard isValid else {
@@ -45,32 +56,36 @@ struct HexadecimalDatabase {
     }
   }
 
-  /// Most that a text may ask for, in bytes.
-  private static let greatestSize = Int(Int32.max)
+  /// Most bytes of a line that are read at once.
+  private static let longestLine = 999
+  /// How the last line begins.
+  private static let end = Array("| end ".utf8)
 
   /// Reads `| size N pagesize P …`: the size in whole pages; nil where that is not what the line says.
-  private static func size(_ words: [Substring]) -> Int? {
-    guard words.count >= 5, words[0] == "|", words[1] == "size", words[3] == "pagesize",
-      let size = Int(words[2]), let page = Int(words[4]), size >= 0, size <= greatestSize,
-      page >= 512, page <= 65536, page & (page - 1) == 0
+  private static func size(_ line: [UInt8]) -> Int? {
+    var scanner = FormatScanner(line)
+    guard scanner.skip("| size "), let size = scanner.number(), scanner.skip(" pagesize "),
+      let page = scanner.number(), size >= 0, page >= 512, page <= 65536, page & (page - 1) == 0
     else { return nil }
-    return (size + page - 1) / page * page
-  }
-
-  private static func isEnd(_ words: [Substring]) -> Bool {
-    words.count >= 2 && words[0] == "|" && words[1] == "end"
+    return (Int(size) + Int(page) - 1) / Int(page) * Int(page)
   }
 
   /// Takes `| page N offset O` or `| O: HH HH …`.
-  private mutating func take(_ words: [Substring]) {
-    guard words.count >= 5, words[0] == "|" else { return }
-    if words[1] == "page", Int(words[2]) != nil, words[3] == "offset", let offset = Int(words[4]) {
-      pageOffset = offset
+  private mutating func take(_ line: [UInt8]) {
+    var scanner = FormatScanner(line)
+    if scanner.skip("| page "), scanner.number() != nil, scanner.skip(" offset "),
+      let offset = scanner.number()
+    {
+      pageOffset = Int(offset)
       return
     }
-    guard words.count >= 18, words[1].hasSuffix(":"), let offset = Int(words[1].dropLast()) else { return }
-    let bytes = words[2..<18].compactMap { UInt32($0, radix: 16).map(UInt8.init(truncatingIfNeeded:)) }
-    let at = pageOffset &+ offset
+    scanner = FormatScanner(line)
+    guard scanner.skip("| "), let offset = scanner.number(), scanner.skip(":") else { return }
+    var bytes: [UInt8] = []
+    while bytes.count < 16, let byte = scanner.number(radix: 16) {
+      bytes.append(UInt8(truncatingIfNeeded: byte))
+    }
+    let at = pageOffset + Int(offset)
     guard bytes.count == 16, at >= 0, at <= content.count - 16 else { return }
     content.replaceSubrange(at..<at + 16, with: bytes)
   }

@@ -30,6 +30,8 @@ package final class Launch {
     do {
       code = try start(arguments)
     } catch let exit as SessionExit {
+      // At once: what would be shown now is not.
+      session.output.forgetPending()
       code = exit.code
     } catch {
       session.errors.print("Error: \(error)")
@@ -67,7 +69,8 @@ package final class Launch {
         continue
       }
       let name = String(word.dropFirst(word.hasPrefix("--") ? 2 : 1))
-      guard let option = options.first(where: { $0.name == name }) else {
+      let found = options.first { $0.name == name }
+      guard let option = found, at < arguments.count || !option.isUnknownAtTheEnd else {
         if early { continue }
         fail("Error: unknown option: -\(name)\nUse -help for a list of options.")
         throw SessionExit(code: 1)
@@ -125,7 +128,7 @@ package final class Launch {
       }
       path = home + "/.sqliterc"
     }
-    guard let reader = StreamReader(path: path) else {
+    guard let reader = StreamReader(path: path, takesDirectories: true) else {
       guard initFile != nil else { return }
       session.errors.print("cannot open: \"\(path)\"")
       if session.settings.bail { throw SessionExit(code: 1) }
@@ -139,11 +142,11 @@ package final class Launch {
   /// Runs what `-cmd` names; with bail the first failure ends the program.
   func runEarlyCommand(_ text: String) throws {
     if text.hasPrefix(".") {
-      if try session.runCommand(Array(text.utf8)) == .failed && session.settings.bail {
+      if try session.runCommand(text.preservedBytes) == .failed && session.settings.bail {
         throw SessionExit(code: 1)
       }
     } else {
-      let code = try session.runArgument(Array(text.utf8))
+      let code = try session.runArgument(text.preservedBytes)
       if code != 0 && session.settings.bail { throw SessionExit(code: code) }
     }
   }
@@ -151,7 +154,7 @@ package final class Launch {
   private func run(commands: [String]) throws -> Int32 {
     for command in commands {
       if command.hasPrefix(".") {
-        let outcome = try session.runCommand(Array(command.utf8))
+        let outcome = try session.runCommand(command.preservedBytes)
         let failures = session.inputDidComplete()
         switch outcome {
         case .done where failures > 0: return 1
@@ -160,7 +163,7 @@ package final class Launch {
         case .quit: return 0
         }
       }
-      let code = try session.runArgument(Array(command.utf8))
+      let code = try session.runArgument(command.preservedBytes)
       if code != 0 { return code }
     }
     return 0

@@ -33,17 +33,23 @@ package enum Numbers {
 
   /// What a word says of yes and no, and a warning where it says neither.
   package static func boolean(_ word: String) -> (value: Bool, warning: String?) {
+    let (value, warning) = choice(word)
+    return (value != 0, warning)
+  }
+
+  /// The number that stands for a choice, 1 for yes, 0 for no, and a warning where a word is none of these.
+  package static func choice(_ word: String) -> (value: Int32, warning: String?) {
     let bytes = Array(word.utf8)
     let isHexadecimal = bytes.starts(with: "0x".utf8)
     let digits = isHexadecimal ? bytes.dropFirst(2) : bytes[...]
     let areDigits = digits.allSatisfy { byte in
       ASCII.isDigit(byte) || isHexadecimal && Character(UnicodeScalar(byte)).isHexDigit
     }
-    if !digits.isEmpty && areDigits { return (Int32(truncatingIfNeeded: integer(word)) != 0, nil) }
+    if !digits.isEmpty && areDigits { return (Int32(truncatingIfNeeded: integer(word)), nil) }
     switch word.lowercased() {
-    case "on", "yes": return (true, nil)
-    case "off", "no": return (false, nil)
-    default: return (false, "ERROR: Not a boolean value: \"\(word)\". Assuming \"no\".")
+    case "on", "yes": return (1, nil)
+    case "off", "no": return (0, nil)
+    default: return (0, "ERROR: Not a boolean value: \"\(word)\". Assuming \"no\".")
     }
   }
 

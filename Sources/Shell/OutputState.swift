@@ -15,7 +15,7 @@ package final class OutputState {
   var savedOptions: RenderOptions?
   /// File to show when output ends, and the program that shows it.
   var pending: (file: String, command: String)?
-  private let standard: Sink
+  let standard: Sink
   private let standardIsTerminal = ProcessEnvironment.isTerminal(StreamWriter.standardOutput)
   private var pipe: PipeCommand?
 
@@ -36,6 +36,14 @@ package final class OutputState {
   /// Whether output went to a closed pipe, which is the end of the program.
   package var isCutOff: Bool { wasCutOff || sink.hasFailed || standard.hasFailed }
   private var wasCutOff = false
+
+  /// Returns to standard output from a pipe that nobody reads any more; false where standard output is closed itself.
+  func leavePipe() -> Bool {
+    guard !standard.hasFailed else { return false }
+    reset()
+    wasCutOff = false
+    return true
+  }
 
   /// Writes a text as it is.
   package func write(_ text: String) { sink.buffer.append(text) }
@@ -81,7 +89,6 @@ package final class OutputState {
     targetName = "stdout"
     pipe?.finish()
     pipe = nil
-    groupsLeft = 0
     if let pending {
       self.pending = nil
       if ProcessEnvironment.run("\(pending.command) \(pending.file)") != 0 {
@@ -140,6 +147,12 @@ package final class OutputState {
     guard redirect(toFile: file) else { return false }
     pending = (file, command)
     return true
+  }
+
+  /// Deletes the file that would be shown when output ends.
+  func forgetPending() {
+    if let pending { ProcessEnvironment.delete(pending.file) }
+    pending = nil
   }
 
   /// Keeps the present options for when output ends.

@@ -38,7 +38,7 @@ struct RunLoop {
     }
     while errorCount == 0 || !session.settings.bail || isTyped {
       session.output.flush()
-      if session.output.isCutOff { throw SessionExit(code: 1) }
+      if session.output.isCutOff && !(isTyped && session.output.leavePipe()) { throw SessionExit(code: 1) }
       let start = startLine()
       let result = source.appendLine(to: group, isContinuation: start > 0)
       if result == .interrupted {

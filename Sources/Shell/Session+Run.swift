@@ -17,7 +17,10 @@ extension Session {
           "Error: unknown command or invalid arguments:  \"\(words.name)\". Enter \".help\" for help")
         return finishCommand(.failed)
       }
-      if !type.spec.isSafe { try requireUnsafe("cannot run .\(type.spec.name) in safe mode") }
+      if !type.spec.isSafe {
+        let name = type.spec.isNamedAsTyped ? words.name : type.spec.name
+        try requireUnsafe("cannot run .\(name) in safe mode")
+      }
       outcome = try run(type, &words)
     }
     return finishCommand(outcome)
@@ -29,7 +32,7 @@ extension Session {
       for warning in words.warnings { errors.print(warning) }
       try command.run(in: self)
     } catch let error as CommandError {
-      for warning in words.warnings where error == .usage { errors.print(warning) }
+      for warning in words.warnings { errors.print(warning) }
       switch error {
       case .usage: errors.print("Usage: \(type.spec.correction)")
       case .message(let text): errors.print(text)
@@ -73,6 +76,7 @@ extension Session {
   /// `line` is the number of its first line; nil where it was typed.
   func runGroup(_ sql: ByteBuffer, line: Int?) throws -> Bool {
     var succeeded = true
+    if settings.progress.resets { settings.progress.count = 0 }
     do {
       try measured { try StatementRunner(session: self).run(sql) }
       if settings.showChanges { try printChanges() }
@@ -85,6 +89,7 @@ extension Session {
       errors.print("Error" + (line.map { " near line \($0): " } ?? ": ") + failure.message)
     }
     if output.groupsLeft > 0 {
+      output.groupsLeft = 0
       resetOutput()
     } else {
       output.deleteTemporaryFile()

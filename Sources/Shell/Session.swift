@@ -55,7 +55,9 @@ package final class Session {
     let complaints = observers.compactMap { $0.sessionWillEnd(self) }
     for complaint in complaints { errors.print("Error: \(complaint)") }
     database.closeAll()
+    settings.trace.write = nil
     output.close()
+    if let complaint = output.complaint { errors.print(complaint) }
     return complaints
   }
 

@@ -30,10 +30,33 @@ package struct Settings {
   package var modeBeforeExplain = OutputMode.list
 
   /// What `.stats` shows after each statement.
-  package enum Stats: Sendable { case off, on, statement, steps }
+  ///
+  /// A number beyond the names acts as `on`.
+  package struct Stats: RawRepresentable, Equatable, Sendable {
+    package static let off = Stats(rawValue: 0)
+    package static let on = Stats(rawValue: 1)
+    package static let statement = Stats(rawValue: 2)
+    package static let steps = Stats(rawValue: 3)
+    package let rawValue: Int32
+    package init(rawValue: Int32) { self.rawValue = rawValue }
+  }
 
   /// What `.eqp` shows before each statement.
-  package enum QueryPlan: String, Sendable { case off, on, trigger, full }
+  ///
+  /// A number beyond the names acts as `full`.
+  package struct QueryPlan: RawRepresentable, Comparable, Sendable {
+    package static let off = QueryPlan(rawValue: 0)
+    package static let on = QueryPlan(rawValue: 1)
+    package static let trigger = QueryPlan(rawValue: 2)
+    package static let full = QueryPlan(rawValue: 3)
+    package let rawValue: Int32
+    package init(rawValue: Int32) { self.rawValue = rawValue }
+
+    package static func < (one: Self, other: Self) -> Bool { one.rawValue < other.rawValue }
+
+    /// What `.show` calls it.
+    package var name: String { ["off", "on", "trigger", "full"][Int(rawValue & 3)] }
+  }
 
   /// Whether `EXPLAIN` is shown as a table: never, always, or where a statement is one.
   package enum Explain: String, Sendable { case off, on, automatic = "auto" }

@@ -1,3 +1,4 @@
+internal import Bytes
 internal import Render
 internal import SQLite
 
@@ -15,7 +16,7 @@ enum StandardOptions {
       },
       Option("bail", help: "stop after hitting an error", early: bail, late: bail),
       Option(
-        "batch", help: "force batch I/O", early: { launch, _ in launch.session.input.isInteractive = false }),
+        "batch", help: "force batch I/O", early: batch, late: batch),
       style("box", "set output mode to 'box'") { $0.mode = .box },
       style("column", "set output mode to 'column'") { $0.mode = .column },
       Option(
@@ -39,7 +40,7 @@ enum StandardOptions {
       },
       Option("help", help: "show this message", late: help),
       style("html", "set output mode to HTML") { $0.mode = .html },
-      Option("interactive", help: "force interactive I/O", early: interactive, late: interactive),
+      Option("interactive", help: "force interactive I/O", late: interactive),
       style("json", "set output mode to 'json'") { $0.mode = .json },
       style("line", "set output mode to 'line'") { $0.mode = .line },
       style("list", "set output mode to 'list'") { $0.mode = .list },
@@ -48,7 +49,7 @@ enum StandardOptions {
         early: { LibraryOptions.setLookaside(size: number($1[0]), count: number($1[1])) }),
       style("markdown", "set output mode to 'markdown'") { $0.mode = .markdown },
       Option(
-        "maxsize", ["N"], help: "maximum size for a --deserialize database",
+        "maxsize", ["N"], help: "maximum size for a --deserialize database", isUnknownAtTheEnd: true,
         early: { $0.session.database.greatestSize = Numbers.integer($1[0]) }),
       Option(
         "memtrace", help: "trace all memory allocations and deallocations", lateSkip: 1,
@@ -58,7 +59,7 @@ enum StandardOptions {
         early: { LibraryOptions.setMemoryMap(Numbers.integer($1[0])) }),
       Option(
         "newline", ["SEP"], help: "set output row separator. Default: '\\n'",
-        late: { $0.session.output.options.rowSeparator = Array($1[0].utf8) }),
+        late: { $0.session.output.options.rowSeparator = $1[0].preservedBytes }),
       Option(
         "nofollow", help: "refuse to open symbolic links to database files",
         early: { launch, _ in launch.session.database.refusesLinks = true }),
@@ -67,7 +68,7 @@ enum StandardOptions {
         early: { $0.session.settings.nonce = $1[0] }),
       Option(
         "nullvalue", ["TEXT"], help: "set text string for NULL values. Default ''",
-        late: { $0.session.output.options.nullValue = Array($1[0].utf8) }),
+        late: { $0.session.output.options.nullValue = $1[0].preservedBytes }),
       Option(
         "pagecache", ["SIZE", "N"], help: "use N slots of SZ bytes each for page cache memory",
         early: { LibraryOptions.setPageCache(size: number($1[0]), count: number($1[1])) }),
@@ -78,10 +79,10 @@ enum StandardOptions {
       Option(
         "readonly", help: "open the database read-only",
         early: manner(.readOnly)),
-      Option("safe", help: "enable safe-mode", late: { launch, _ in launch.session.settings.isSafe = true }),
+      Option("safe", help: "enable safe-mode", late: safe),
       Option(
         "separator", ["SEP"], help: "set output column separator. Default: '|'",
-        late: { $0.session.output.options.columnSeparator = Array($1[0].utf8) }),
+        late: { $0.session.output.options.columnSeparator = $1[0].preservedBytes }),
       setting("stats", "print memory stats before each finalize") { $0.stats = .on },
       style("table", "set output mode to 'table'") { $0.mode = .table },
       style("tabs", "set output mode to 'tabs'") {
@@ -136,7 +137,13 @@ enum StandardOptions {
   // MARK: Actions
 
   private static func bail(_ launch: Launch, _: [String]) { launch.session.settings.bail = true }
+  private static func batch(_ launch: Launch, _: [String]) { launch.session.input.isInteractive = false }
   private static func interactive(_ launch: Launch, _: [String]) { launch.session.input.isInteractive = true }
+
+  private static func safe(_ launch: Launch, _: [String]) throws {
+    launch.session.settings.isSafe = true
+    if let connection = launch.session.database.openConnection { launch.session.guardSafety(of: connection) }
+  }
 
   private static func help(_ launch: Launch, _: [String]) throws {
     launch.session.errors.print(launch.usage)

@@ -27,13 +27,14 @@ struct StatementRunner {
   }
 
   private func run(_ statement: Statement) throws {
-    if session.settings.queryPlan != .off && statement.explainLevel == 0 { try explain(statement) }
+    let showsPlan = session.settings.queryPlan != .off && statement.explainLevel == 0
+    let followsProgram = showsPlan && explain(statement)
     try ParameterBinder(statement.connection).bind(statement)
     var failure: SQLiteError?
     if statement.columnCount == 0 {
       do throws(SQLiteError) { while try statement.step() {} } catch { failure = error }
     } else {
-      var renderer = session.renderer(for: statement)
+      var renderer = session.renderer(for: statement, followsProgram: followsProgram)
       failure = session.output.writeInMode(statement, with: &renderer)
     }
     if session.settings.stats != .off { session.printStatistics(of: statement) }
@@ -43,8 +44,8 @@ struct StatementRunner {
     }
   }
 
-  /// Shows how a statement would run, as `.eqp` asks.
-  private func explain(_ statement: Statement) throws {
+  /// Shows how a statement would run, as `.eqp` asks; true where its program was listed.
+  private func explain(_ statement: Statement) -> Bool {
     let connection = statement.connection
     let showsTriggers = session.settings.queryPlan == .trigger
     if showsTriggers { connection.set("trigger_eqp", true) }
@@ -54,11 +55,12 @@ struct StatementRunner {
       var renderer = OutputMode.queryPlan.renderer(session.output.options)
       _ = session.output.write(plan, with: &renderer)
     }
-    if session.settings.queryPlan == .full, let program = try? connection.prepare("EXPLAIN \(statement.sql)")
-    {
-      var renderer = OutputMode.explain.renderer(session.output.options)
-      _ = session.output.write(program, with: &renderer)
-    }
+    guard session.settings.queryPlan >= .full,
+      let program = try? connection.prepare("EXPLAIN \(statement.sql)")
+    else { return false }
+    var renderer = OutputMode.explain.renderer(session.output.options)
+    _ = session.output.write(program, with: &renderer)
+    return true
   }
 
   private func skipSpaces(_ sql: ByteBuffer, from start: Int) -> Int {
@@ -70,11 +72,13 @@ struct StatementRunner {
 
 extension Session {
   /// What writes the rows of a statement in the present mode.
-  func renderer(for statement: Statement) -> any RowRenderer {
-    switch statement.explainLevel {
-    case 1 where settings.explain != .off: return OutputMode.explain.renderer(output.options)
-    case 2 where settings.explain != .off: return OutputMode.queryPlan.renderer(output.options)
-    default: return output.options.mode.renderer(output.options)
+  func renderer(for statement: Statement, followsProgram: Bool = false) -> any RowRenderer {
+    var options = output.options
+    options.followsProgram = followsProgram
+    return switch statement.explainLevel {
+    case 1 where settings.explain == .automatic: OutputMode.explain.renderer(options)
+    case 2 where settings.explain == .automatic: OutputMode.queryPlan.renderer(options)
+    default: options.mode.renderer(options)
     }
   }
 
@@ -98,7 +102,9 @@ extension OutputState {
   /// `.show` lists a width for every column that a columnar mode has ever written.
   func writeInMode(_ statement: Statement, with renderer: inout any RowRenderer) -> SQLiteError? {
     let before = sink.buffer.count
-    let failure = write(statement, with: &renderer)
+    // Counts of rows come to standard output, wherever rows themselves would go.
+    let isCount = options.mode == .count && statement.explainLevel == 0
+    let failure = renderer.render(statement, to: isCount ? standard : sink)
     let missing = statement.columnCount - options.widths.count
     let isShownInMode = options.mode.isColumnar && statement.explainLevel == 0
     if isShownInMode && sink.buffer.count != before && missing > 0 {

@@ -103,8 +103,11 @@ package struct Words {
   /// What a word says of yes and no.
   ///
   /// A word that says neither is a no with a warning.
-  package mutating func boolean(from word: String) -> Bool {
-    let (value, warning) = Numbers.boolean(word)
+  package mutating func boolean(from word: String) -> Bool { choice(from: word) != 0 }
+
+  /// The number that a word stands for where there are more choices than yes and no.
+  package mutating func choice(from word: String) -> Int32 {
+    let (value, warning) = Numbers.choice(word)
     if let warning { warn(warning) }
     return value
   }

@@ -9,7 +9,9 @@ package final class PseudoTerminal {
   package private(set) var screen = ""
 
   /// Starts a program at a new terminal.
-  package init(_ program: String, _ arguments: [String], environment: [String: String] = [:]) throws {
+  package init(
+    _ program: String, _ arguments: [String], environment: [String: String] = [:], in folder: String? = nil
+  ) throws {
     var (master, terminal): (Int32, Int32) = (-1, -1)
     guard openpty(&master, &terminal, nil, nil, nil) == 0 else { throw POSIXError(.ENODEV) }
     // Not inherited: the program must see the end when we are gone.
@@ -21,6 +23,7 @@ package final class PseudoTerminal {
     process.arguments = ["--ctty", "--wait", program] + arguments
     process.environment = ProcessInfo.processInfo.environment.merging(["TERM": "dumb"]) { $1 }
       .merging(environment) { $1 }
+    if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
     process.standardInput = handle
     process.standardOutput = handle
     process.standardError = handle
@@ -49,6 +52,12 @@ package final class PseudoTerminal {
       }
       guard Date() < end, read(until: end) else { return false }
     }
+  }
+
+  /// Changes the size of the window.
+  package func resize(columns: UInt16, rows: UInt16) {
+    var size = winsize(ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+    _ = ioctl(master, UInt(TIOCSWINSZ), &size)
   }
 
   private var mark = "".startIndex

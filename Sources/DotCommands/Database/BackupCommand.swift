@@ -9,7 +9,7 @@ struct BackupCommand: DotCommand {
       "   Options:",
       "       --append            Use the appendvfs",
       "       --async             Write to FILE without journal and fsync()",
-    ], correction: ".backup ?DB? ?OPTIONS? FILENAME", isSafe: false)
+    ], correction: ".backup ?DB? ?OPTIONS? FILENAME", isSafe: false, isNamedAsTyped: true)
   private let copy: BackupToFile
   init(parsing words: inout Words) throws(CommandError) { copy = try BackupToFile(&words) }
   func run(in session: Session) throws { try copy.run(in: session) }
@@ -20,7 +20,7 @@ struct SaveCommand: DotCommand {
   static let spec = CommandSpec(
     name: "save", shortest: 3, usage: "?OPTIONS? FILE",
     summary: "Write database to FILE (an alias for .backup ...)",
-    correction: ".backup ?DB? ?OPTIONS? FILENAME", isSafe: false)
+    correction: ".backup ?DB? ?OPTIONS? FILENAME", isSafe: false, isNamedAsTyped: true)
   private let copy: BackupToFile
   init(parsing words: inout Words) throws(CommandError) { copy = try BackupToFile(&words) }
   func run(in session: Session) throws { try copy.run(in: session) }

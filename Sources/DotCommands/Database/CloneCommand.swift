@@ -61,14 +61,11 @@ struct CloneCommand: DotCommand {
   private func copyRows(_ table: String, _ source: Connection, _ target: Connection, _ session: Session) {
     let name =
       "\"" + table.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
-    var insert: Statement?
     do throws(SQLiteError) {
+      let columnCount = try source.prepare("SELECT * FROM \(name)").columnCount
+      let marks = Array(repeating: "?", count: columnCount).joined(separator: ",")
+      let insert = try target.prepare("INSERT OR IGNORE INTO \(name) VALUES(\(marks))")
       try eachRow(of: "SELECT * FROM \(name)", source) { (row) throws(SQLiteError) in
-        if insert == nil {
-          let marks = Array(repeating: "?", count: row.columnCount).joined(separator: ",")
-          insert = try target.prepare("INSERT OR IGNORE INTO \(name) VALUES(\(marks))")
-        }
-        guard let insert else { return }
         for column in 0..<row.columnCount { try insert.bind(row.value(at: column), at: column + 1) }
         try insert.run()
         insert.reset()

@@ -5,7 +5,7 @@ struct ConnectionCommand: DotCommand {
   static let spec = CommandSpec(
     name: "connection", shortest: 2, usage: "[close] [#]",
     summary: "Open or close an auxiliary database connection",
-    correction: ".connection [close] [CONNECTION-NUMBER]")
+    correction: ".connection [close] [CONNECTION-NUMBER]", completions: ["close"])
   private enum Act { case nothing, list, select(Int), close(Int) }
   private let act: Act
   init(parsing words: inout Words) throws(CommandError) {
@@ -32,7 +32,7 @@ struct ConnectionCommand: DotCommand {
         let name = database.names[index]
         let shown = name == "" ? "(temporary-file)" : name ?? "(memory)"
         let mark = index == database.current ? "ACTIVE" : "      "
-        session.output.print("\(mark) \(index): \(shown)")
+        session.output.printToStandardOutput("\(mark) \(index): \(shown)")
       }
     case .select(let index):
       if index != database.current { database.select(index) }

@@ -1,3 +1,4 @@
+internal import Bytes
 internal import SQLite
 internal import Shell
 
@@ -9,7 +10,8 @@ struct AuthCommand: DotCommand {
   init(parsing words: inout Words) throws(CommandError) { isOn = try words.boolean() }
   func run(in session: Session) throws {
     let connection = try session.connection
-    guard isOn else {
+    // Safe mode's own authorizer always comes back before the next statement.
+    guard isOn, !session.settings.safeModeReturns else {
       session.guardSafety(of: connection)
       return
     }
@@ -18,9 +20,14 @@ struct AuthCommand: DotCommand {
       let words = [request.first, request.second, request.database, request.trigger]
       session.output.print(
         "authorizer: \(Self.name(request.action))"
-          + words.map { " \($0.map { "\"\($0)\"" } ?? "NULL")" }.joined())
-      return session.settings.isSafe ? session.judge(request) : .ok
+          + words.map { " \($0.map { Self.quoted($0) } ?? "NULL")" }.joined())
+      return .ok
     }
+  }
+
+  /// The word as a string constant of C.
+  private static func quoted(_ word: String) -> String {
+    "\"" + String(preserving: Escapes.literal(word.preservedBytes)) + "\""
   }
 
   private static func name(_ action: Int32) -> String {

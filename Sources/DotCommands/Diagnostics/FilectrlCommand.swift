@@ -8,7 +8,7 @@ struct FilectrlCommand: DotCommand {
     details: [
       "   --schema SCHEMA         Use SCHEMA instead of \"main\"",
       "   --help                  Show CMD details",
-    ])
+    ], completions: Request.allCases.map { $0.rawValue })
 
   private enum Request: String, CaseIterable {
     case sizeLimit = "size_limit"
@@ -37,23 +37,31 @@ struct FilectrlCommand: DotCommand {
   private var name: String?
   private var arguments: [String] = []
   private var number: Int64?
-  private var isOn = false
+  private var choice: Int32 = -1
 
   init(parsing words: inout Words) throws(CommandError) {
     name = words.optional()
-    if name == "--schema" || name == "-schema", words.remaining >= 1 {
+    if name == "--schema" || name == "-schema", words.remaining >= 2 {
       schema = words.optional()
       name = words.optional()
     }
+    name = name.map { Self.undashed($0) }
     arguments = words.rest()
     if let word = arguments.first {
       number = Numbers.integer(word)
       if let request = found.first, found.count == 1, request == .persistWAL || request == .psow,
         arguments.count == 1
       {
-        isOn = words.boolean(from: word)
+        choice = words.choice(from: word)
       }
     }
+  }
+
+  /// The word without one or two dashes before it.
+  private static func undashed(_ word: String) -> String {
+    var word = word[...]
+    for _ in 1...2 where word.hasPrefix("-") && word.utf8.count > 1 { word.removeFirst() }
+    return String(word)
   }
 
   private var found: [Request] {
@@ -63,7 +71,7 @@ struct FilectrlCommand: DotCommand {
 
   func run(in session: Session) throws {
     let connection = try session.connection
-    guard let name, name != "-help", name != "--help" else {
+    guard let name, name != "help" else {
       session.output.print("Available file-controls:")
       for request in Request.allCases.sorted(by: { $0.rawValue < $1.rawValue }) {
         session.output.print("  .filectrl \(request.rawValue) \(request.usage)")
@@ -71,7 +79,9 @@ struct FilectrlCommand: DotCommand {
       throw CommandError.silent
     }
     guard let request = found.first else {
-      throw CommandError.message("Error: unknown file-control: \(name)\nUse \".filectrl --help\" for help")
+      // Not counted as an error.
+      session.errors.print("Error: unknown file-control: \(name)\nUse \".filectrl --help\" for help")
+      return
     }
     guard found.count == 1 else {
       throw CommandError.message(
@@ -95,7 +105,7 @@ struct FilectrlCommand: DotCommand {
       return []
     case .persistWAL where count <= 1, .psow where count <= 1:
       let control: Connection.NumberControl = request == .psow ? .powersafeOverwrite : .persistWAL
-      return ["\(connection.control(control, schema, count == 0 ? -1 : isOn ? 1 : 0))"]
+      return ["\(connection.control(control, schema, Int64(choice)))"]
     case .dataVersion where count == 0: return ["\(connection.control(.dataVersion, schema, 0))"]
     case .hasMoved where count == 0: return ["\(connection.hasMoved(schema) ? 1 : 0)"]
     case .tempfilename where count == 0: return connection.temporaryFileName(schema).map { [$0] } ?? []

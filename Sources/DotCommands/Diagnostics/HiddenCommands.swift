@@ -20,7 +20,14 @@ struct WheretraceCommand: DotCommand {
 /// Tracing of syntax trees, which release builds of SQLite leave out.
 struct TreetraceCommand: DotCommand {
   static let spec = CommandSpec(
-    name: "treetrace", shortest: 9, aliases: ["selecttrace"], isHidden: true)
+    name: "treetrace", shortest: 9, isHidden: true)
+  init(parsing words: inout Words) throws(CommandError) {}
+  func run(in session: Session) {}
+}
+
+/// The old name of `.treetrace`.
+struct SelecttraceCommand: DotCommand {
+  static let spec = CommandSpec(name: "selecttrace", shortest: 11, isHidden: true)
   init(parsing words: inout Words) throws(CommandError) {}
   func run(in session: Session) {}
 }

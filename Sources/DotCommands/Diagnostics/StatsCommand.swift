@@ -20,7 +20,7 @@ struct StatsCommand: DotCommand {
     switch word {
     case "stmt": choice = .statement
     case "vmstep": choice = .steps
-    default: choice = words.boolean(from: word) ? .on : .off
+    default: choice = Settings.Stats(rawValue: words.choice(from: word))
     }
   }
   func run(in session: Session) {

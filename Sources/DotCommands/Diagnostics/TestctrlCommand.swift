@@ -5,7 +5,8 @@ internal import Shell
 struct TestctrlCommand: DotCommand {
   static let spec = CommandSpec(
     name: "testctrl", shortest: 8, usage: "CMD ...", summary: "Run various sqlite3_test_control() operations",
-    details: ["                           Run \".testctrl\" with no arguments for details"])
+    details: ["                           Run \".testctrl\" with no arguments for details"],
+    completions: Request.allCases.map { $0.rawValue })
 
   private enum Request: String, CaseIterable {
     case always, assert, byteorder

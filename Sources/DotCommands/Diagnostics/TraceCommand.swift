@@ -1,3 +1,4 @@
+internal import Bytes
 internal import Files
 internal import SQLite
 internal import Shell
@@ -20,8 +21,8 @@ struct TraceCommand: DotCommand {
     ])
   private var mask: TraceMask = []
   private var expands: Bool?
-  /// The first word, if any word is not an option: whatever it looks like, it names the file.
-  private var target: String?
+  /// The first word, once for each word that is not an option: whatever it looks like, it names the file.
+  private var targets: [String] = []
   private var unknown: String?
   private let typedName: String
 
@@ -30,7 +31,7 @@ struct TraceCommand: DotCommand {
     let first = words.peek
     while let word = words.optional() {
       guard word.hasPrefix("-") else {
-        target = first
+        if let first { targets.append(first) }
         continue
       }
       switch word.drop(while: { $0 == "-" }) {
@@ -50,7 +51,7 @@ struct TraceCommand: DotCommand {
   func run(in session: Session) throws {
     let connection = try session.connection
     if let expands { session.settings.trace.expands = expands }
-    if let target { session.settings.trace.write = Self.writer(target, session) }
+    for target in targets { session.settings.trace.write = Self.writer(target, session) }
     if let unknown { throw CommandError.message("Unknown option \"\(unknown)\" on \".\(typedName)\"") }
     guard let write = session.settings.trace.write else {
       connection.setTrace([], nil)
@@ -85,7 +86,31 @@ struct TraceCommand: DotCommand {
         session.errors.print("Error: cannot open \"\(target)\"")
         return nil
       }
-      return { writer.write($0) }
+      let file = TraceFile(writer)
+      return { file.write($0) }
     }
   }
+}
+
+/// A file that lines of a trace gather for; complete once nothing traces into it any more.
+private final class TraceFile {
+  /// Bytes that are written at once.
+  private static let blockSize = 4096
+
+  private let writer: StreamWriter
+  private let buffer = ByteBuffer()
+
+  init(_ writer: StreamWriter) { self.writer = writer }
+
+  func write(_ text: String) {
+    buffer.append(text.preservedBytes)
+    if buffer.count >= Self.blockSize { flush() }
+  }
+
+  private func flush() {
+    _ = writer.write(buffer)
+    buffer.removeAll()
+  }
+
+  deinit { flush() }
 }

@@ -6,7 +6,7 @@ struct VFSInfoCommand: DotCommand {
   static let spec = CommandSpec(
     name: "vfsinfo", shortest: 1, usage: "?AUX?", summary: "Information about the top-level VFS")
   private let schema: String
-  init(parsing words: inout Words) throws(CommandError) { schema = words.optional() ?? "main" }
+  init(parsing words: inout Words) throws(CommandError) { schema = words.schema() }
   func run(in session: Session) throws {
     guard let connection = session.database.openConnection, let vfs = connection.vfs(schema) else { return }
     for line in vfs.lines { session.output.print(line) }
@@ -34,7 +34,7 @@ struct VFSNameCommand: DotCommand {
   static let spec = CommandSpec(
     name: "vfsname", shortest: 4, usage: "?AUX?", summary: "Print the name of the VFS stack")
   private let schema: String
-  init(parsing words: inout Words) throws(CommandError) { schema = words.optional() ?? "main" }
+  init(parsing words: inout Words) throws(CommandError) { schema = words.schema() }
   func run(in session: Session) throws {
     if let name = session.database.openConnection?.vfsName(schema) { session.output.print(name) }
   }
@@ -47,6 +47,11 @@ struct VersionCommand: DotCommand {
   func run(in session: Session) {
     session.output.print("SQLite \(LibraryVersion.number) \(LibraryVersion.source)")
   }
+}
+
+extension Words {
+  /// The one argument; where there are more, none counts.
+  fileprivate mutating func schema() -> String { count == 1 ? optional() ?? "main" : "main" }
 }
 
 extension FileSystem {

@@ -6,7 +6,7 @@ internal import Shell
 /// Reads delimited text into a table.
 struct ImportCommand: DotCommand {
   static let spec = CommandSpec(
-    name: "import", shortest: 3, usage: "FILE TABLE", summary: "Import data from FILE into TABLE",
+    name: "import", shortest: 1, usage: "FILE TABLE", summary: "Import data from FILE into TABLE",
     details: [
       "   Options:",
       "     --ascii               Use \\037 and \\036 as column and row separators",

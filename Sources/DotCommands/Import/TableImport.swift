@@ -50,6 +50,11 @@ struct TableImport {
     let ownsTransaction = connection.isInAutocommit
     if ownsTransaction { try? connection.execute("BEGIN") }
     let (added, failed, lastFailed) = insertRows(statement, columnCount)
+    if session.input.wasInterrupted() {
+      // All or nothing; in a transaction of the user's, that is for them to say.
+      if ownsTransaction { try? connection.execute("ROLLBACK") }
+      throw CommandError.message("Error: interrupted" + (ownsTransaction ? ", nothing was imported" : ""))
+    }
     if ownsTransaction { try? connection.execute("COMMIT") }
     if verbosity > 0 {
       session.output.print(
@@ -100,7 +105,7 @@ struct TableImport {
     repeat {
       row.removeAll()
       guard fields.next(to: row) else { break }
-      names.append(String(decoding: row.bytes.prefix { $0 != 0 }, as: UTF8.self))
+      names.append(String(preserving: row.bytes.prefix { $0 != 0 }))
     } while fields.endsColumn
     return names
   }
@@ -131,7 +136,7 @@ struct TableImport {
         lastFailed = true
       }
       statement.reset()
-    } while !fields.endsInput
+    } while !fields.endsInput && !session.input.wasInterrupted()
     statement.clearBindings()
     return (added, failed, lastFailed)
   }

@@ -5,7 +5,7 @@ internal import Shell
 struct ShellCommand: DotCommand {
   static let spec = CommandSpec(
     name: "shell", shortest: 2, usage: "CMD ARGS...", summary: "Run CMD ARGS... in a system shell",
-    correction: ".system COMMAND", isSafe: false)
+    correction: ".system COMMAND", isSafe: false, isNamedAsTyped: true)
   private let command: String
   init(parsing words: inout Words) throws(CommandError) { command = try SystemCommand.command(&words) }
   func run(in session: Session) { SystemCommand.run(command, in: session) }
@@ -15,7 +15,7 @@ struct ShellCommand: DotCommand {
 struct SystemCommand: DotCommand {
   static let spec = CommandSpec(
     name: "system", shortest: 2, usage: "CMD ARGS...", summary: "Run CMD ARGS... in a system shell",
-    correction: ".system COMMAND", isSafe: false)
+    correction: ".system COMMAND", isSafe: false, isNamedAsTyped: true)
   private let command: String
   init(parsing words: inout Words) throws(CommandError) { command = try Self.command(&words) }
   func run(in session: Session) { Self.run(command, in: session) }

@@ -10,7 +10,7 @@ struct OutputCommand: DotCommand {
       "     --bom                 Prefix output with a UTF8 byte-order mark",
       "     -e                    Send output to the system text editor",
       "     -x                    Send output as CSV to a spreadsheet",
-    ], isSafe: false)
+    ], isSafe: false, isNamedAsTyped: true)
   private var redirection: Redirection
   init(parsing words: inout Words) throws(CommandError) {
     redirection = Redirection(&words, Self.spec, .output)
@@ -28,7 +28,7 @@ struct OnceCommand: DotCommand {
       "       --bom  Put a UTF8 byte-order mark at the beginning",
       "       -e     Send output to the system text editor",
       "       -x     Send output as CSV to a spreadsheet (same as \".excel\")",
-    ], isSafe: false)
+    ], isSafe: false, isNamedAsTyped: true)
   private var redirection: Redirection
   init(parsing words: inout Words) throws(CommandError) {
     redirection = Redirection(&words, Self.spec, .once)

@@ -12,10 +12,12 @@ struct Redirection {
   private var hasMark = false
   private var suffix: String?
   private var complaint: String?
+  private let typedName: String
 
   init(_ words: inout Words, _ spec: CommandSpec, _ kind: Kind) {
     self.spec = spec
     self.kind = kind
+    typedName = words.name
     suffix = kind == .excel ? "x" : nil
     while let word = words.optional() {
       switch word {
@@ -41,7 +43,7 @@ struct Redirection {
     if let complaint {
       // The usage goes to the output, as the reference has it.
       output.print(complaint)
-      for line in spec.lines { output.print(line) }
+      for line in session.commands.help(typedName) { output.print(line) }
       throw CommandError.silent
     }
     session.resetOutput()

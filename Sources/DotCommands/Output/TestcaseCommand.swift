@@ -17,7 +17,7 @@ struct TestcaseCommand: DotCommand {
       session.errors.print("Error: cannot open '\(testFile)'")
     }
     // sqlite3 has room for 29 bytes.
-    session.settings.testName = name.map { String(decoding: $0.utf8.prefix(29), as: UTF8.self) } ?? "?"
+    session.settings.testName = name.map { String(preserving: $0.preservedBytes.prefix(29)) } ?? "?"
   }
 }
 

@@ -4,7 +4,8 @@ internal import Shell
 /// Shows or changes the switches of a connection.
 struct DbconfigCommand: DotCommand {
   static let spec = CommandSpec(
-    name: "dbconfig", shortest: 3, usage: "?op? ?val?", summary: "List or change sqlite3_db_config() options")
+    name: "dbconfig", shortest: 3, usage: "?op? ?val?", summary: "List or change sqlite3_db_config() options",
+    completions: Connection.Switch.all.map { $0.name })
   private let name: String?
   private let value: Bool?
   init(parsing words: inout Words) throws(CommandError) {

@@ -14,7 +14,7 @@ struct EqpCommand: DotCommand {
     switch word {
     case "full": plan = .full
     case "trigger": plan = .trigger
-    default: plan = words.boolean(from: word) ? .on : .off
+    default: plan = Settings.QueryPlan(rawValue: words.choice(from: word))
     }
   }
   func run(in session: Session) { session.settings.queryPlan = plan }

@@ -6,15 +6,25 @@ struct ExplainCommand: DotCommand {
   static let spec = CommandSpec(
     name: "explain", shortest: 3, usage: "?on|off|auto?",
     summary: "Change the EXPLAIN formatting mode.  Default: auto")
-  private let choice: Settings.Explain
+  /// Nil where nothing changes.
+  private let choice: Settings.Explain?
+  /// The number that stands for `auto`.
+  private static let automatic: Int32 = 99
   init(parsing words: inout Words) throws(CommandError) {
     guard let word = words.optional() else {
       choice = .on
       return
     }
-    choice = word == "auto" ? .automatic : words.boolean(from: word) ? .on : .off
+    choice =
+      switch word == "auto" ? Self.automatic : words.choice(from: word) {
+      case 0: .off
+      case 1: .on
+      case Self.automatic: .automatic
+      default: nil
+      }
   }
   func run(in session: Session) {
+    guard let choice else { return }
     let isShown = session.output.options.mode == .explain
     session.settings.explain = choice
     if choice == .on && !isShown {

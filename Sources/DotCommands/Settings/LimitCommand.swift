@@ -6,7 +6,7 @@ struct LimitCommand: DotCommand {
   static let spec = CommandSpec(
     name: "limit", shortest: 5, usage: "?LIMIT? ?VAL?",
     summary: "Display or change the value of an SQLITE_LIMIT",
-    correction: ".limit NAME ?NEW-VALUE?")
+    correction: ".limit NAME ?NEW-VALUE?", completions: Connection.Limit.all.map { $0.name })
   private let name: String?
   private let value: Int32?
   init(parsing words: inout Words) throws(CommandError) {
@@ -31,6 +31,6 @@ struct LimitCommand: DotCommand {
   }
   private func show(_ limit: Connection.Limit, _ connection: Connection, _ session: Session) {
     let padding = String(repeating: " ", count: max(0, 20 - limit.name.utf8.count))
-    session.output.print("\(padding)\(limit.name) \(connection.value(of: limit))")
+    session.output.printToStandardOutput("\(padding)\(limit.name) \(connection.value(of: limit))")
   }
 }

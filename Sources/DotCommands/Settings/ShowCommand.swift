@@ -17,12 +17,12 @@ struct ShowCommand: DotCommand {
     let stats =
       switch settings.stats {
       case .off: "off"
-      case .on: "on"
       case .statement: "stmt"
       case .steps: "vmstep"
+      default: "on"
       }
     show("echo", settings.echo ? "on" : "off", output)
-    show("eqp", settings.queryPlan.rawValue, output)
+    show("eqp", settings.queryPlan.name, output)
     show("explain", settings.explain.rawValue, output)
     show("headers", options.headers ? "on" : "off", output)
     show("mode", mode, output)

@@ -1,0 +1,11 @@
+extension String {
+  /// Lends the text as C takes it: the very bytes that it was decoded from, also where they are no UTF-8.
+  package func withPreservedCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
+    guard holdsStandIns else { return withCString(body) }
+    let bytes = (preservedBytes + [0]).map { CChar(bitPattern: $0) }
+    return bytes.withUnsafeBufferPointer { buffer in
+      guard let start = buffer.baseAddress else { return "".withCString(body) }
+      return body(start)
+    }
+  }
+}
