@@ -1,5 +1,6 @@
 import Files
 package import ObjectStore
+import Synchronization
 
 /// Objects as files below a directory, with a store's promises: whole or not at all, and safe once put.
 ///
@@ -8,6 +9,7 @@ package import ObjectStore
 /// and its put one step. A tag is told from the file's change time, size and inode.
 package struct DirectoryObjectStore: ObjectStore {
   private let root: String
+  private let unfinished = UnfinishedListing()
 
   package var url: String { "file://\(root)" }
 
@@ -84,12 +86,22 @@ package struct DirectoryObjectStore: ObjectStore {
 
   package func list(prefix: String, after: String?, limit: Int) throws(ObjectStoreError) -> ObjectListing {
     do {
-      let keys = try keys(beginningWith: prefix)
+      // The next page of a listing goes on with what the page before found, so that each folder is read once.
+      let found = unfinished.state.withLock { listed in
+        defer { listed = nil }
+        return listed.flatMap { $0.prefix == prefix && $0.last == after ? $0.rest : nil }
+      }
+      let keys = try found ?? keys(beginningWith: prefix)[...]
       var objects: [ObjectInfo] = []
-      for key in keys {
-        if let after, !after.utf8.lexicographicallyPrecedes(key.name.utf8) { continue }
+      for (index, key) in zip(keys.indices, keys) {
+        if found == nil, let after, !after.utf8.lexicographicallyPrecedes(key.name.utf8) { continue }
+        if objects.count == max(limit, 1) {
+          unfinished.state.withLock {
+            $0 = .init(prefix: prefix, last: objects.last?.key.name, rest: keys[index...])
+          }
+          return ObjectListing(objects: objects, isTruncated: true)
+        }
         guard let info = try FileInfo.of(path(key)), !info.isFolder else { continue }
-        if objects.count == max(limit, 1) { return ObjectListing(objects: objects, isTruncated: true) }
         objects.append(Self.info(key, info))
       }
       return ObjectListing(objects: objects, isTruncated: false)
@@ -114,6 +126,16 @@ package struct DirectoryObjectStore: ObjectStore {
       throw failure(error, "delete", key.name)
     }
   }
+}
+
+/// What a listing found beyond the page it gave.
+private final class UnfinishedListing: Sendable {
+  struct State: Sendable {
+    let prefix: String
+    let last: String?
+    let rest: ArraySlice<ObjectKey>
+  }
+  let state = Mutex<State?>(nil)
 }
 
 extension DirectoryObjectStore {

@@ -39,10 +39,11 @@ extension Engine {
         parts: parts)
       let object = Outgoing.Object(
         name: ReplicaLayout.base(generation, transaction: transaction), bytes: manifest.bytes)
-      guard try upload(object, unlessPresent: true) else { return false }
+      guard try upload(object, unlessPresent: true, isMerged: true) else { return false }
       let isPresent = state.withLock {
         guard $0.generation == generation else { return false }
         $0.hasBase = true
+        $0.baseTransaction = max($0.baseTransaction, transaction)
         $0.wakeWaiters()
         return true
       }
@@ -119,18 +120,13 @@ extension Engine {
 
   /// Writes a new base of what is captured now, and waits until it counts.
   func makeBase(deadline: Double) throws {
-    let began: (Snapshot, GenerationID, UInt64, DatabaseState)? = try capture.withLock { site in
-      guard let capture = site.capture else { return nil }
-      while try capture.advance(bytes: 64 << 20) {}
-      // Slices never reach across a base.
-      capture.encoder.closeSlice()
-      capture.pins += 1
-      note(capture)
-      let encoder = capture.encoder
-      return (capture.snapshot(), encoder.generation, encoder.transaction, encoder.state)
-    }
+    let began = try snapshotOfPresent(until: Clock.monotonicSeconds + deadline)
     guard let (snapshot, generation, transaction, database) = began else {
       throw MirrorError(.notMirrored, "the mirror has not started yet")
+    }
+    if state.withLock({ $0.hasBase && $0.generation == generation && $0.baseTransaction == transaction }) {
+      capture.withLock { $0.capture?.pins -= 1 }
+      return
     }
     uploadSignal.raise()
     let time = Clock.wallMicroseconds
@@ -145,6 +141,29 @@ extension Engine {
       throw MirrorError(.timeout, "the base is not in \(store.url) yet\(lastErrorText)")
     }
     if let error = state.withLock({ $0.phase == .failed ? $0.lastError : nil }) { throw error }
+  }
+
+  /// Everything captured, to read until `pins` goes down again; waits while a commit is half encoded.
+  func snapshotOfPresent(until end: Double) throws -> (Snapshot, GenerationID, UInt64, DatabaseState)? {
+    while true {
+      let found: (Snapshot, GenerationID, UInt64, DatabaseState)?? = try capture.withLock { site in
+        guard let capture = site.capture else { return .some(nil) }
+        _ = try capture.advance(bytes: 64 << 20)
+        note(capture)
+        guard !capture.encoder.isInsideCommit else { return nil }
+        // Slices never reach across a base.
+        capture.encoder.closeSlice()
+        capture.pins += 1
+        let encoder = capture.encoder
+        return (capture.snapshot(), encoder.generation, encoder.transaction, encoder.state)
+      }
+      if let found { return found }
+      guard !isStopped, Clock.monotonicSeconds < end else {
+        throw MirrorError(.timeout, "a commit is still on its way to \(store.url)\(lastErrorText)")
+      }
+      uploadSignal.raise()
+      ProcessEnvironment.sleep(seconds: 0.01)
+    }
   }
 
   var lastErrorText: String { state.withLock { $0.lastError.map { ": \($0.message)" } ?? "" } }

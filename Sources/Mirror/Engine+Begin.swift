@@ -33,7 +33,8 @@ extension Engine {
     let finding = try lease.look(isStopped: { isStopped }, pause: ProcessEnvironment.sleep(seconds:))
     guard !isStopped else { return }
     let found = try Continuation.tip(of: ReplicaCatalog(store))
-    let time = max(Clock.wallMicroseconds, found.tip?.time ?? 0)
+    // The state that the base holds is that of the beginning, whenever the store answered.
+    let time = max(reason == nil ? began : Clock.wallMicroseconds, found.tip?.time ?? 0)
     let began: (start: Start, snapshot: Snapshot, stamp: PositionRecord.FileStamp?)? = try capture.withLock {
       site in
       guard !site.isClosed else { return nil }
@@ -58,7 +59,7 @@ extension Engine {
       for commit in start.taken { _ = announcements.take(frame: commit.end.frame) }
       let encoder = LogEncoder(
         generation: start.generation, transaction: start.transaction, state: start.state,
-        time: found.tip?.time ?? 0, position: start.position, images: PageImages(start.taken),
+        time: time, position: start.position, images: PageImages(start.taken),
         database: site.guardian.file,
         announcements: announcements, settings: settings)
       let capture = Capture(
@@ -74,7 +75,7 @@ extension Engine {
     state.withLock {
       $0.phase = .running
       $0.generation = start.generation
-      $0.baseTransaction = start.transaction
+      $0.baseTransaction = start.reason == nil ? found.tip?.base ?? 0 : start.transaction
       $0.hasBase = start.reason == nil
       $0.captured = start.transaction
       $0.uploaded = start.transaction
@@ -89,7 +90,8 @@ extension Engine {
       goesOn?.contents, base: goesOn?.base ?? start.transaction, bytesSinceBase: start.bytesSinceBase)
     guard let reason = start.reason else { return }
     let record = GenerationRecord(
-      generation: start.generation, time: time, reason: reason, predecessor: found.newest)
+      generation: start.generation, time: time, reason: reason, predecessor: found.newest,
+      writer: "process \(ProcessIdentity.current) on \(settings.host), \(path)")
     let object = Outgoing.Object(name: ReplicaLayout.record(start.generation), bytes: record.bytes)
     baseQueue.async(group: running) {
       self.uploadBase(

@@ -17,6 +17,8 @@ struct Upkeep {
   /// Bytes of log in the replica since the last base, and whether a base is on its way.
   var bytesSinceBase = 0
   var isMakingBase = false
+  /// Transactions of which no statements are in the replica.
+  var gaps: [ClosedRange<UInt64>] = []
 }
 
 extension Engine {
@@ -53,7 +55,8 @@ extension Engine {
     let isDue = upkeep.withLock { upkeep in
       guard !upkeep.isRunning, !upkeep.isEnding else { return false }
       upkeep.isRunning =
-        upkeep.slices.run() != nil || upkeep.batches.run() != nil || isBaseDue(upkeep) || isPruneDue
+        settings.mergesObjects && (upkeep.slices.run() != nil || upkeep.batches.run() != nil)
+        || !upkeep.gaps.isEmpty || isBaseDue(upkeep) || isPruneDue
         || upkeep.replaced.first.map { $0.due <= Clock.bootSeconds } ?? false
       return upkeep.isRunning
     }
@@ -65,10 +68,11 @@ extension Engine {
     defer { upkeep.withLock { $0.isRunning = false } }
     do {
       if upkeep.withLock({ isBaseDue($0) }) { beginBaseInBackground() }
+      try fillGaps()
       var isFirst = true
       while !isStopped, isFirst || !upkeep.withLock({ $0.isEnding }) {
         isFirst = false
-        guard try mergeSlices() || mergeBatches() else { break }
+        guard settings.mergesObjects, try mergeSlices() || mergeBatches() else { break }
       }
       try removeReplaced()
       try pruneIfDue()
@@ -179,15 +183,8 @@ extension Engine {
 
   /// The log since the base has outgrown the database: writes a new base beside everything else.
   private func beginBaseInBackground() {
-    let began: (Snapshot, GenerationID, UInt64, DatabaseState)? = capture.withLock { site in
-      guard let capture = site.capture, !capture.encoder.isInsideCommit, capture.pins == 0 else { return nil }
-      // Slices never reach across a base.
-      capture.encoder.closeSlice()
-      capture.pins += 1
-      let encoder = capture.encoder
-      return (capture.snapshot(), encoder.generation, encoder.transaction, encoder.state)
-    }
-    guard let (snapshot, generation, transaction, database) = began else { return }
+    let began = try? snapshotOfPresent(until: Clock.monotonicSeconds + 60)
+    guard let (snapshot, generation, transaction, database) = began ?? nil else { return }
     uploadSignal.raise()
     let before = upkeep.withLock { upkeep in
       upkeep.isMakingBase = true
@@ -230,6 +227,7 @@ extension Engine {
       }
       // The log behind it is not known on another machine.
       fresh.bytesSinceBase = bytesSinceBase ?? 4 * compressed
+      fresh.gaps = Self.gaps(in: batches, from: base, to: chain.end)
       let due = Clock.bootSeconds + Self.grace
       let kept = Set(batches)
       for slice in contents.slices
@@ -249,6 +247,7 @@ extension Engine {
       fresh.isMakingBase = old.isMakingBase
       old = fresh
     }
+    if !fresh.gaps.isEmpty { startUpkeep() }
   }
 
   /// A base counts: what lies before it need not be merged any more.

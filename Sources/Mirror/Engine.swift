@@ -17,6 +17,8 @@ final class Engine: Sendable {
   let wasEmpty: Bool
   /// Where the log ended when the guard was first held.
   let from: WALPosition?
+  /// When the session began, before its first commit; microseconds since 1970.
+  let began = Clock.wallMicroseconds
   let announcements = Announcements()
   let capture: CaptureLock
   let lease: Lease

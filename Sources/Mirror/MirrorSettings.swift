@@ -29,6 +29,8 @@ package struct MirrorSettings: Sendable {
   package var partBytes = 16 << 20
   /// Bytes of log since the base after which a new one is written, where they are also more than the database's.
   package var baseBytes = 64 << 20
+  /// Whether small objects become one.
+  package var mergesObjects = true
   /// Seconds of history to keep at least; nil for all.
   package var retention: Double? = 30 * 86_400
   /// A page is stored whole after so many differences.

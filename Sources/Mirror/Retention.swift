@@ -58,13 +58,13 @@ package struct Retention: Sendable {
     _ manifests: [BaseManifest], _ contents: GenerationContents, _ listed: [ObjectInfo], present: Set<String>,
     cutoff: Int64
   ) throws -> Int {
-    guard let keep = manifests.indices.last(where: { manifests[$0].time < cutoff }), keep > 0 else {
-      return 0
-    }
+    // What lies before the first base is left of a deletion that was cut short.
+    let keep = manifests.indices.last { manifests[$0].time < cutoff } ?? 0
+    guard manifests.indices.contains(keep) else { return 0 }
     guard isWhole(manifests[keep], present) else {
       notices.append(
-        "base \(manifests[keep].transaction) of generation \(contents.generation) lacks parts: nothing before it is deleted"
-      )
+        "base \(manifests[keep].transaction) of generation \(contents.generation) lacks parts: nothing before it is "
+          + "deleted")
       return 0
     }
     let start = manifests[keep].transaction

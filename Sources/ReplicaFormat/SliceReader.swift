@@ -62,6 +62,19 @@ package final class SliceReader {
     frameBytes = [UInt8](repeating: 0, count: header.walHeader.frameSize)
   }
 
+  /// Where in the log a commit ends: the salts of its epoch, and its last frame.
+  package func end(ofCommit index: Int) -> (salt: WALSalt, frame: Int) {
+    var before = 0
+    for section in sections {
+      let count = section.header.frameCount
+      if commits[index].frames <= before + count {
+        return (section.header.walHeader.salt, section.header.firstFrame + commits[index].frames - before - 1)
+      }
+      before += count
+    }
+    return (endPosition.salt, endPosition.frame)
+  }
+
   /// Number of the page that the next frame holds; nil after the last.
   package var nextPage: UInt32? {
     frameIndex < header.frameCount ? sections[section].page(ofFrame: sectionFrame) : nil

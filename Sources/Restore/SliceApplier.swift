@@ -70,8 +70,7 @@ final class SliceApplier {
       transaction += 1
       time = commit.time
       state = commit.state
-      try commitDidApply?(
-        transaction, commit, (slice.header.walHeader.salt, slice.header.firstFrame + commit.frames - 1))
+      if let commitDidApply { try commitDidApply(transaction, commit, slice.end(ofCommit: index)) }
       index += 1
     }
     if slice.header.part < slice.header.parts {

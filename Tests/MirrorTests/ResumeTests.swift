@@ -19,6 +19,7 @@ import Testing
     // A base of many parts, and many slices.
     fixture.settings.partBytes = 64 << 10
     fixture.settings.syncInterval = 0
+    fixture.settings.mergesObjects = false
     let plain = try Connection(fixture.path)
     try plain.execute(
       "CREATE TABLE t(a, b); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000) "

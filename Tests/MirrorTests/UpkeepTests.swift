@@ -164,6 +164,27 @@ import Testing
     try expectEqual(fixture)
   }
 
+  @Test func statementsThatWereNeverStoredBecomeBarriers() throws {
+    let fixture = try MirrorFixture()
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
+    try fixture.flush()
+    try fixture.run("INSERT INTO t VALUES(2)")
+    try fixture.close()
+    let before = try contents(fixture)
+    let last = try #require(before.statements.max { $0.upperBound < $1.upperBound })
+    try fixture.store.delete(ObjectKey(ReplicaLayout.statements(before.generation, last)))
+    try fixture.open()
+    try fixture.run("INSERT INTO t VALUES(3)")
+    try fixture.close()
+    let after = try contents(fixture)
+    #expect(after.statementsReach(backFrom: 4) == 0)
+    try expectEqual(fixture)
+    var verification = Restore(ReplicaCatalog(fixture.store))
+    verification.force = true
+    #expect(try verification.run(.sql, to: fixture.folder.path + "/s.db").statements == 1)
+  }
+
   @Test func neverPrunesTheLastStateThatCanBeRestored() throws {
     let store = MemoryStore()
     let fixture = try MirrorFixture(store)

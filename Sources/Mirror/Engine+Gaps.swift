@@ -1,0 +1,47 @@
+import ObjectStore
+import ReplicaFormat
+import Synchronization
+import WALFormat
+
+/// Statements that were never stored because the program ended between a slice and its batch.
+extension Engine {
+  /// Transactions after `base` and up to `last` that no batch holds; batches are given in order.
+  static func gaps(
+    in batches: [ClosedRange<UInt64>], from base: UInt64, to last: UInt64
+  ) -> [ClosedRange<UInt64>] {
+    var gaps: [ClosedRange<UInt64>] = []
+    var reach = base
+    for batch in batches where batch.upperBound > reach {
+      if batch.lowerBound > reach + 1 { gaps.append(reach + 1...batch.lowerBound - 1) }
+      reach = batch.upperBound
+    }
+    if reach < last { gaps.append(reach + 1...last) }
+    return gaps
+  }
+
+  /// Stores a batch of barriers for each gap, so that the numbering is complete and says where it leans on the log.
+  func fillGaps() throws {
+    while let gap = upkeep.withLock({ $0.gaps.isEmpty ? nil : $0.gaps.removeFirst() }) {
+      guard let generation = state.withLock({ $0.generation }) else { return }
+      let slices = upkeep.withLock { $0.slices.items }.filter { $0.transactions.overlaps(gap) }
+      var builder = StatementBatchBuilder(generation: generation)
+      for item in slices {
+        let slice = try SliceReader(try store.get(ObjectKey(item.name)).bytes, object: item.name)
+        // The last part of a transaction has its commit.
+        for (index, commit) in slice.commits.enumerated() {
+          let number = slice.header.transactions.lowerBound + UInt64(index)
+          guard gap.contains(number) else { continue }
+          let end = slice.end(ofCommit: index)
+          builder.add(
+            StatementGroup(barrier: "its statements were not stored before the program ended"),
+            transaction: number, time: commit.time,
+            end: WALPosition(salt: end.salt, frame: end.frame, checksum: .zero))
+        }
+      }
+      guard let batch = builder.seal(), batch.transactions == gap else { continue }
+      let object = Outgoing.Object(
+        name: ReplicaLayout.statements(generation, batch.transactions), bytes: batch.bytes)
+      _ = try upload(object, unlessPresent: true, isMerged: true)
+    }
+  }
+}
