@@ -233,6 +233,7 @@ package final class Mirror: ConnectionObserver {
     if current.isEmpty {
       StatementTime.record()
       log.random.begin()
+      connection.outsideReach.latest = nil
     }
     current.append((statement, connection.totalChanges))
     if mayCommit {

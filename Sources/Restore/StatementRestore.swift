@@ -1,4 +1,5 @@
 import Bytes
+import Extensions
 import Files
 import ObjectStore
 import ReplicaCatalog
@@ -70,6 +71,7 @@ struct StatementRestore {
     let connection: Connection
     do throws(SQLiteError) {
       connection = try Connection(path, .readWrite)
+      try ExtensionTable.install(on: connection, .withinDatabase)
       // Nothing reads the file before it is complete, so it needs no protection against a crash.
       try connection.execute(
         "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536"
