@@ -66,6 +66,7 @@ private final class CompletionCursor: VirtualTableCursor {
       prefix = Array(line.reversed().prefix { Self.isWord($0) }.reversed())
     }
     phase = .keywords
+    isAtEnd = false
     keyword = 0
     row = 0
     try next()
@@ -85,6 +86,7 @@ private final class CompletionCursor: VirtualTableCursor {
       }
       if isMatch { return }
     }
+    isAtEnd = true
   }
 
   /// Goes to the next candidate of this phase; false where there is none.
@@ -134,7 +136,6 @@ private final class CompletionCursor: VirtualTableCursor {
 
   private func lowered(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
 
-  override var isAtEnd: Bool { phase == .end }
   override var rowID: Int64 { row }
 
   override func give(_ column: Int, _ result: FunctionResult) {

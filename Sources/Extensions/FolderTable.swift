@@ -41,7 +41,7 @@ final class FolderTable: VirtualTable {
 
 /// A walk through a folder: each folder before what is in it, in the order of the file system.
 private final class FolderCursor: VirtualTableCursor {
-  private var path: [UInt8]?
+  private var path: [UInt8]? { didSet { isAtEnd = path == nil } }
   /// Bytes of the path that are not shown.
   private var hidden = 0
   private var status: FileStatus?
@@ -88,7 +88,6 @@ private final class FolderCursor: VirtualTableCursor {
     path = nil
   }
 
-  override var isAtEnd: Bool { path == nil }
   override var rowID: Int64 { row }
 
   override func give(_ column: Int, _ result: FunctionResult) {

@@ -72,24 +72,23 @@ private struct Parts {
   var number: Double {
     let exponent = min(max(self.exponent, -10000), 10000)
     var magnitude = mantissa.magnitude
-    if magnitude == 0 { return 0 }
+    if magnitude == 0 && exponent > -1000 && exponent < 1000 { return 0 }
     var power = exponent
     while magnitude >> 53 != 0 {
       magnitude >>= 1
       power += 1
     }
-    while magnitude >> 52 == 0 && power > -1074 {
+    while magnitude != 0 && magnitude >> 52 == 0 && power > -1074 {
       magnitude <<= 1
       power -= 1
     }
     var biased = power + 1075
     if biased <= 0 {
-      if biased <= -60 { return 0 }
-      magnitude >>= UInt64(1 - biased)
+      magnitude = biased <= -63 ? 0 : magnitude >> UInt64(1 - biased)
       biased = 0
     } else if biased > 0x7ff {
-      return mantissa < 0 ? -.infinity : .infinity
-    } else if magnitude >> 52 == 0 {
+      biased = 0x7ff
+    } else if biased == 1 && magnitude >> 52 == 0 {
       biased = 0
     }
     let bits = magnitude & (1 << 52 - 1) | UInt64(biased) << 52 | (mantissa < 0 ? 1 << 63 : 0)

@@ -23,21 +23,26 @@ final class RegularExpression {
     var argument: Int32
   }
 
-  let program: [Instruction]
+  private let program: UnsafeMutablePointer<Instruction>
   /// Capital letters A to Z in the text count as small ones.
   let ignoresCase: Bool
   /// Bytes that every match begins with; empty where that is not known.
   private let prefix: [UInt8]
   /// States to be in, reused from match to match.
-  private var now: StateSet
-  private var next: StateSet
+  private let sets: (StateSet, StateSet)
 
   init(program: [Instruction], ignoresCase: Bool) {
-    self.program = program
+    self.program = .allocate(capacity: program.count)
+    for index in program.indices { (self.program + index).initialize(to: program[index]) }
     self.ignoresCase = ignoresCase
     prefix = ignoresCase ? [] : Self.prefix(of: program)
-    now = StateSet(capacity: program.count)
-    next = StateSet(capacity: program.count)
+    sets = (StateSet(capacity: program.count), StateSet(capacity: program.count))
+  }
+
+  deinit {
+    program.deallocate()
+    sets.0.deallocate()
+    sets.1.deallocate()
   }
 
   /// The characters that follow the start of an expression that may match anywhere, ten bytes of them at most.
@@ -63,14 +68,14 @@ final class RegularExpression {
   /// Whether some part of the text, which ends at its first zero byte, matches.
   func matches(_ text: UnsafeRawBufferPointer) -> Bool {
     var reader = CharacterReader(text, ignoresCase: ignoresCase)
-    let outside: Int32 = -1
-    var character = outside
+    var character = Self.outside
     if !prefix.isEmpty {
       guard let start = Self.find(prefix, in: text) else { return false }
       reader.at = start
       // No start of the text any more, and no letter either.
       if start > 0 { character = 0x20 }
     }
+    var (now, next) = sets
     next.removeAll()
     next.insert(0)
     while character != 0 && next.count > 0 {
@@ -78,7 +83,7 @@ final class RegularExpression {
       character = reader.next()
       swap(&now, &next)
       next.removeAll()
-      if advance(from: before, over: character, outside) { return true }
+      if advance(&now, to: &next, from: before, over: character) { return true }
     }
     // At the end of the text only the end of the program counts.
     for index in 0..<next.count {
@@ -90,7 +95,10 @@ final class RegularExpression {
   }
 
   /// Goes from the states in `now` to those in `next`; true where the program accepts.
-  private func advance(from before: Int32, over character: Int32, _ outside: Int32) -> Bool {
+  @inline(__always)
+  private func advance(
+    _ now: inout StateSet, to next: inout StateSet, from before: Int32, over character: Int32
+  ) -> Bool {
     var index = 0
     while index < now.count {
       let state = now[index]
@@ -120,7 +128,7 @@ final class RegularExpression {
       case .notSpace: if !Self.isSpace(character) && character != 0 { next.insert(state + 1) }
       case .wordBoundary:
         if Self.isWord(character) != Self.isWord(before) { now.insert(state + 1) }
-      case .textStart: if before == outside { now.insert(state + 1) }
+      case .textStart: if before == Self.outside { now.insert(state + 1) }
       case .member, .rangeEnd: break
       }
     }
@@ -141,6 +149,9 @@ final class RegularExpression {
     }
     return false
   }
+
+  /// What stands before the first character.
+  private static let outside: Int32 = -1
 
   private static func isDigit(_ character: Int32) -> Bool { character >= 0x30 && character <= 0x39 }
   private static func isSpace(_ character: Int32) -> Bool {
@@ -167,14 +178,23 @@ final class RegularExpression {
 }
 
 /// A set of states that keeps the order in which they were put in.
+///
+/// A copy shares the memory. States are instructions of the program that it was made for.
 private struct StateSet {
-  private var states: [Int32]
-  private var places: [Int32]
+  private let states: UnsafeMutablePointer<Int32>
+  private let places: UnsafeMutablePointer<Int32>
   private(set) var count = 0
 
   init(capacity: Int) {
-    states = [Int32](repeating: 0, count: capacity)
-    places = states
+    states = .allocate(capacity: capacity)
+    states.initialize(repeating: 0, count: capacity)
+    places = .allocate(capacity: capacity)
+    places.initialize(repeating: 0, count: capacity)
+  }
+
+  func deallocate() {
+    states.deallocate()
+    places.deallocate()
   }
 
   subscript(index: Int) -> Int { Int(states[index]) }
@@ -182,9 +202,9 @@ private struct StateSet {
 
   mutating func insert(_ state: Int) {
     let place = Int(places[state])
-    if place < count && states[place] == Int32(state) { return }
-    places[state] = Int32(count)
-    states[count] = Int32(state)
+    if place < count && states[place] == Int32(truncatingIfNeeded: state) { return }
+    places[state] = Int32(truncatingIfNeeded: count)
+    states[count] = Int32(truncatingIfNeeded: state)
     count += 1
   }
 }

@@ -109,8 +109,6 @@ struct RegularExpressionCompiler {
         }
       case "^":
         try append(.textStart)
-        operand = nil
-        continue
       case "$":
         try append(.character, 0)
       case "*":

@@ -66,7 +66,6 @@ final class SeriesTable: VirtualTable {
 private final class SeriesCursor: VirtualTableCursor {
   private var value: Int64 = 0
   private var row: Int64 = 0
-  private var isDone = true
   private var isDescending = false
   private var start: Int64 = 0
   private var stop: Int64 = 0
@@ -96,16 +95,21 @@ private final class SeriesCursor: VirtualTableCursor {
       stop = 0
     }
     isDescending = plan.contains(.descending)
-    isDone = start > stop
+    isAtEnd = start > stop
     row = 1
     guard isDescending else {
       value = start
       return
     }
     value = stop
-    if !isDone && step > 0 {
-      let length = UInt64(bitPattern: stop &- start)
-      value = stop &- Int64(bitPattern: length % UInt64(bitPattern: step))
+    guard step > 0 else { return }
+    let size = UInt64(bitPattern: step)
+    if !isAtEnd {
+      value = stop &- Int64(bitPattern: UInt64(bitPattern: stop &- start) % size)
+    } else if UInt64(bitPattern: start &- stop) < size {
+      // As in sqlite3: backwards, a series that ends less than a step before its start has that one row.
+      value = start
+      isAtEnd = false
     }
   }
 
@@ -114,14 +118,13 @@ private final class SeriesCursor: VirtualTableCursor {
     let size = UInt64(bitPattern: step)
     let left = UInt64(bitPattern: isDescending ? value &- start : stop &- value)
     if left < size {
-      isDone = true
+      isAtEnd = true
     } else {
       value = isDescending ? value &- step : value &+ step
     }
     row += 1
   }
 
-  override var isAtEnd: Bool { isDone }
   override var rowID: Int64 { row }
 
   override func give(_ column: Int, _ result: FunctionResult) {

@@ -112,6 +112,7 @@ private func disconnectTable(_ table: UnsafeMutablePointer<sqlite3_vtab>?) -> In
 }
 
 /// Leaves the words of an error with the table, and returns its code.
+@inline(never)
 private func report(_ error: VirtualTableError, to table: UnsafeMutablePointer<sqlite3_vtab>) -> Int32 {
   if let message = error.message {
     sqlite3_free(table.pointee.zErrMsg)
@@ -186,8 +187,15 @@ private func advanceCursor(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?)
     do throws(VirtualTableError) { try $0.next() } catch { failure = error }
   }
   guard let failure else { return SQLITE_OK }
+  return report(failure, to: cursor)
+}
+
+@inline(never)
+private func report(
+  _ error: VirtualTableError, to cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>
+) -> Int32 {
   guard let table = cursor.pointee.pVtab else { return SQLITE_ERROR }
-  return report(failure, to: table)
+  return report(error, to: table)
 }
 
 private func cursorIsAtEnd(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {

@@ -28,7 +28,8 @@ open class VirtualTableCursor {
   open func begin(plan: Int32, _ arguments: Arguments) throws(VirtualTableError) {}
   /// Goes to the next row.
   open func next() throws(VirtualTableError) {}
-  open var isAtEnd: Bool { true }
+  /// Whether there is no row; kept by `begin` and `next`, and stored because SQLite asks after every row.
+  public final var isAtEnd = true
   /// Gives a column of the present row.
   open func give(_ column: Int, _ result: FunctionResult) {}
   open var rowID: Int64 { 0 }
