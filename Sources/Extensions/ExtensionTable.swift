@@ -12,7 +12,7 @@ package enum ExtensionTable {
   ]
 
   package static let modules: [ModuleDefinition] = [
-    ModuleDefinition("generate_series", SeriesTable.self),
+    ModuleDefinition("generate_series", SeriesTable.self, isIntegerRun: true),
     ModuleDefinition("fsdir", FolderTable.self, reachesOutside: true),
     ModuleDefinition("completion", CompletionTable.self),
   ]

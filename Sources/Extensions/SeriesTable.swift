@@ -64,13 +64,6 @@ final class SeriesTable: VirtualTable {
 
 /// A walk through a series; never beyond the numbers that there are.
 private final class SeriesCursor: VirtualTableCursor {
-  private var value: Int64 = 0
-  private var row: Int64 = 0
-  private var isDescending = false
-  private var start: Int64 = 0
-  private var stop: Int64 = 0
-  private var step: Int64 = 1
-
   override func begin(plan number: Int32, _ arguments: Arguments) throws(VirtualTableError) {
     var plan = SeriesTable.Plan(rawValue: number)
     var position = 0
@@ -81,9 +74,9 @@ private final class SeriesCursor: VirtualTableCursor {
       if arguments[position].isNull { hasNull = true }
       return arguments[position].integer
     }
-    start = argument(.start, or: 0)
-    stop = argument(.stop, or: 0xffff_ffff)
-    step = argument(.step, or: 1)
+    var start = argument(.start, or: 0)
+    var stop = argument(.stop, or: 0xffff_ffff)
+    var step = argument(.step, or: 1)
     if step == 0 {
       step = 1
     } else if step < 0 {
@@ -94,45 +87,24 @@ private final class SeriesCursor: VirtualTableCursor {
       start = 1
       stop = 0
     }
-    isDescending = plan.contains(.descending)
-    isAtEnd = start > stop
-    row = 1
-    guard isDescending else {
-      value = start
-      return
-    }
-    value = stop
-    guard step > 0 else { return }
-    let size = UInt64(bitPattern: step)
-    if !isAtEnd {
-      value = stop &- Int64(bitPattern: UInt64(bitPattern: stop &- start) % size)
-    } else if UInt64(bitPattern: start &- stop) < size {
-      // As in sqlite3: backwards, a series that ends less than a step before its start has that one row.
-      value = start
-      isAtEnd = false
-    }
-  }
-
-  override func next() throws(VirtualTableError) {
+    let isDescending = plan.contains(.descending)
     // A step from -2^63 is 2^63, and has no sign of its own.
     let size = UInt64(bitPattern: step)
-    let left = UInt64(bitPattern: isDescending ? value &- start : stop &- value)
-    if left < size {
-      isAtEnd = true
-    } else {
-      value = isDescending ? value &- step : value &+ step
+    let length = UInt64(bitPattern: stop &- start)
+    var first = start
+    var rowsAfter: UInt64? = start > stop ? nil : length / size
+    if isDescending {
+      first = stop
+      if start <= stop {
+        if step > 0 { first = stop &- Int64(bitPattern: length % size) }
+      } else if step > 0, UInt64(bitPattern: start &- stop) < size {
+        // As in sqlite3: backwards, a series that ends less than a step before its start has that one row.
+        first = start
+        rowsAfter = 0
+      }
     }
-    row += 1
-  }
-
-  override var rowID: Int64 { row }
-
-  override func give(_ column: Int, _ result: FunctionResult) {
-    switch column {
-    case 1: result.set(start)
-    case 2: result.set(stop)
-    case 3: result.set(step)
-    default: result.set(value)
-    }
+    run = IntegerRun(
+      from: first, step: isDescending ? 0 &- step : step, rowsAfter: rowsAfter, constants: (start, stop, step)
+    )
   }
 }

@@ -25,6 +25,7 @@ private struct TableRecord {
 private struct CursorRecord {
   var base: sqlite3_vtab_cursor
   let cursor: Unmanaged<VirtualTableCursor>
+  var run = IntegerRun(from: 0, step: 0, rowsAfter: nil, constants: (0, 0, 0))
 }
 
 private final class ModuleBox {
@@ -43,7 +44,9 @@ extension Connection {
   package func add(_ module: ModuleDefinition) throws(SQLiteError) {
     let box = Unmanaged.passRetained(ModuleBox(module, outsideReach)).toOpaque()
     try check(
-      sqlite3_create_module_v2(handle, module.name, eponymous.methods, box) { box in
+      sqlite3_create_module_v2(
+        handle, module.name, (module.isIntegerRun ? runMethods : eponymous).methods, box
+      ) { box in
         if let box { Unmanaged<ModuleBox>.fromOpaque(box).release() }
       })
   }
@@ -54,7 +57,7 @@ private final class Methods: Sendable {
   // Filled once, before anybody can see it, and only read from then on.
   nonisolated(unsafe) let methods: UnsafeMutablePointer<sqlite3_module>
 
-  init() {
+  init(isIntegerRun: Bool) {
     methods = .allocate(capacity: 1)
     var module = sqlite3_module()
     module.xConnect = connectTable
@@ -67,11 +70,18 @@ private final class Methods: Sendable {
     module.xEof = cursorIsAtEnd
     module.xColumn = giveColumn
     module.xRowid = giveRowID
+    if isIntegerRun {
+      module.xNext = advanceRun
+      module.xEof = runIsAtEnd
+      module.xColumn = giveRunColumn
+      module.xRowid = giveRunRow
+    }
     methods.initialize(to: module)
   }
 }
 
-private let eponymous = Methods()
+private let eponymous = Methods(isIntegerRun: false)
+private let runMethods = Methods(isIntegerRun: true)
 
 // MARK: Tables
 
@@ -173,7 +183,9 @@ private func beginCursor(
   if let outside = module.outside { outside.latest = "the virtual table \(module.definition.name)" }
   do throws(VirtualTableError) {
     let arguments = Arguments(values: values, count: Int(count), context: nil)
-    try record(cursor).pointee.cursor.takeUnretainedValue().begin(plan: number, arguments)
+    let object = record(cursor).pointee.cursor.takeUnretainedValue()
+    try object.begin(plan: number, arguments)
+    if let run = object.run { record(cursor).pointee.run = run }
     return SQLITE_OK
   } catch {
     return report(error, to: table)
@@ -218,5 +230,47 @@ private func giveRowID(
 ) -> Int32 {
   guard let cursor, let rowID else { return SQLITE_ERROR }
   rowID.pointee = record(cursor).pointee.cursor._withUnsafeGuaranteedRef { $0.rowID }
+  return SQLITE_OK
+}
+
+// MARK: Integer runs
+
+private func advanceRun(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
+  guard let cursor else { return SQLITE_ERROR }
+  let record = record(cursor)
+  if record.pointee.run.left == 0 {
+    record.pointee.run.isAtEnd = true
+  } else {
+    record.pointee.run.left &-= 1
+    record.pointee.run.value &+= record.pointee.run.step
+  }
+  record.pointee.run.row &+= 1
+  return SQLITE_OK
+}
+
+private func runIsAtEnd(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
+  guard let cursor else { return 1 }
+  return record(cursor).pointee.run.isAtEnd ? 1 : 0
+}
+
+private func giveRunColumn(
+  _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?, _ context: OpaquePointer?, _ column: Int32
+) -> Int32 {
+  guard let cursor else { return SQLITE_ERROR }
+  let record = record(cursor)
+  switch column {
+  case 1: sqlite3_result_int64(context, record.pointee.run.constants.0)
+  case 2: sqlite3_result_int64(context, record.pointee.run.constants.1)
+  case 3: sqlite3_result_int64(context, record.pointee.run.constants.2)
+  default: sqlite3_result_int64(context, record.pointee.run.value)
+  }
+  return SQLITE_OK
+}
+
+private func giveRunRow(
+  _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?, _ rowID: UnsafeMutablePointer<sqlite3_int64>?
+) -> Int32 {
+  guard let cursor, let rowID else { return SQLITE_ERROR }
+  rowID.pointee = record(cursor).pointee.run.row
   return SQLITE_OK
 }

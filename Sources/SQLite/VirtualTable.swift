@@ -26,6 +26,8 @@ open class VirtualTableCursor {
   public init() {}
   /// Goes to the first row that the plan with this number finds for these arguments.
   open func begin(plan: Int32, _ arguments: Arguments) throws(VirtualTableError) {}
+  /// What `begin` leaves behind in a module of integer runs, which asks nothing else of the cursor.
+  public final var run: IntegerRun?
   /// Goes to the next row.
   open func next() throws(VirtualTableError) {}
   /// Whether there is no row; kept by `begin` and `next`, and stored because SQLite asks after every row.
@@ -33,6 +35,28 @@ open class VirtualTableCursor {
   /// Gives a column of the present row.
   open func give(_ column: Int, _ result: FunctionResult) {}
   open var rowID: Int64 { 0 }
+}
+
+/// Rows that follow from the first by steps of one integer column; SQLite is answered without asking the cursor.
+public struct IntegerRun {
+  /// Column 0 of the present row, and what is added from row to row.
+  var value: Int64
+  let step: Int64
+  /// Columns 1 to 3, the same in all rows.
+  let constants: (Int64, Int64, Int64)
+  /// Rows after the present one.
+  var left: UInt64
+  var isAtEnd: Bool
+  var row: Int64 = 1
+
+  /// `rows` are those after the first; nil for no row at all.
+  package init(from value: Int64, step: Int64, rowsAfter rows: UInt64?, constants: (Int64, Int64, Int64)) {
+    self.value = value
+    self.step = step
+    self.constants = constants
+    left = rows ?? 0
+    isAtEnd = rows == nil
+  }
 }
 
 /// Why a virtual table cannot go on.
@@ -54,12 +78,17 @@ public struct VirtualTableError: Error, Sendable {
 package struct ModuleDefinition: Sendable {
   package let name: String
   let table: VirtualTable.Type
+  /// Whether its cursors leave an `IntegerRun`.
+  let isIntegerRun: Bool
   /// Whether rows come from beyond the database and the arguments.
   package let reachesOutside: Bool
 
-  package init(_ name: String, _ table: VirtualTable.Type, reachesOutside: Bool = false) {
+  package init(
+    _ name: String, _ table: VirtualTable.Type, isIntegerRun: Bool = false, reachesOutside: Bool = false
+  ) {
     self.name = name
     self.table = table
+    self.isIntegerRun = isIntegerRun
     self.reachesOutside = reachesOutside
   }
 }

@@ -101,12 +101,12 @@ def bench_functions(binary, rounds, row, folder):
     """The functions and virtual tables of the shell."""
     subprocess.run(["sqlite3", "hash.db", "CREATE TABLE t(a INTEGER, b TEXT);"
                     "INSERT INTO t SELECT value, hex(zeroblob(475)) FROM generate_series(1,105000)"], cwd=folder, check=True)
-    for name, database, sql in (
-            ("generate_series of 10M rows, sum", ":memory:", "SELECT sum(value) FROM generate_series(1,10000000)"),
-            ("generate_series of 10M rows, count", ":memory:", "SELECT count(*) FROM generate_series(1,10000000)"),
-            ("sha3_query over 100 MB", "hash.db", "SELECT hex(sha3_query('SELECT * FROM t'))"),
-            ("regexp over 1M texts", ":memory:",
+    for name, target, database, sql in (
+            ("generate_series of 10M rows, sum", 1.0, ":memory:", "SELECT sum(value) FROM generate_series(1,10000000)"),
+            ("generate_series of 10M rows, count", 1.0, ":memory:", "SELECT count(*) FROM generate_series(1,10000000)"),
+            ("sha3_query over 100 MB", 1.0, "hash.db", "SELECT hex(sha3_query('SELECT * FROM t'))"),
+            ("regexp over 1M texts", 1.3, ":memory:",
              "SELECT sum(regexp('a+b(c|d)',hex(value))) FROM generate_series(1,1000000)"),
-            ("decimal_sum of 1M numbers", ":memory:", "SELECT decimal_sum(value||'.25') FROM generate_series(1,1000000)")):
+            ("decimal_sum of 1M numbers", 1.3, ":memory:", "SELECT decimal_sum(value||'.25') FROM generate_series(1,1000000)")):
         command = Command(binary, lambda program: [program, database, sql])
-        compare(name, 1.0, row, rounds, command, folder, result=lambda program: digest(command(program), folder))
+        compare(name, target, row, rounds, command, folder, result=lambda program: digest(command(program), folder))
