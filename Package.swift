@@ -65,6 +65,7 @@ let package = Package(
     .systemLibrary(name: "CReadline", providers: [.apt(["libreadline-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
     .target(name: "CSQLiteFiles", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(name: "CS3", linkerSettings: [.linkedLibrary("dl")] + exportsCurlBoundary),
@@ -80,6 +81,8 @@ let package = Package(
     safeTarget("ObjectStore", []),
 
     // 2
+    // Borrows the bytes of SQL values without copying them, and speaks to the file system.
+    unsafeTarget("Extensions", ["SQLite", "Bytes", "Digest", "Files", "CZlib"]),
     safeTarget("Render", ["SQLite", "Bytes"]),
     safeTarget("ReplicaFormat", ["WALFormat", "Bytes", "Compression", "Digest"]),
     safeTarget("DirectoryObjectStore", ["ObjectStore", "Files"]),
@@ -87,7 +90,7 @@ let package = Package(
     unsafeTarget("S3ObjectStore", ["CS3", "ObjectStore", "Digest"]),
 
     // 3
-    safeTarget("Shell", ["SQLite", "Render", "Files", "Bytes"]),
+    safeTarget("Shell", ["Extensions", "SQLite", "Render", "Files", "Bytes"]),
     safeTarget(
       "Mirror",
       [
@@ -97,7 +100,7 @@ let package = Package(
     safeTarget(
       "Restore",
       [
-        "SQLite", "Files", "Bytes", "Digest", "Compression", "WALFormat", "ReplicaFormat",
+        "Extensions", "SQLite", "Files", "Bytes", "Digest", "Compression", "WALFormat", "ReplicaFormat",
         "ReplicaCatalog", "ObjectStore",
       ]),
 
@@ -105,8 +108,8 @@ let package = Package(
     safeTarget(
       "DotCommands",
       [
-        "Shell", "SQLite", "Render", "Files", "Bytes", "Mirror", "Restore", "ReplicaCatalog", "ReplicaFormat",
-        "ObjectStore",
+        "Shell", "Extensions", "SQLite", "Render", "Files", "Bytes", "Mirror", "Restore", "ReplicaCatalog",
+        "ReplicaFormat", "ObjectStore",
       ]),
 
     // 5
@@ -137,8 +140,8 @@ let package = Package(
     tests(
       "MirrorTests",
       [
-        "Mirror", "Restore", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat", "ReplicaCatalog",
-        "ObjectStore", "DirectoryObjectStore",
+        "Mirror", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat",
+        "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore",
       ]),
     tests("EndToEndTests", ["ObjectStore", "ReplicaFormat"]),
   ]

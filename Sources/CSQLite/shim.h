@@ -91,3 +91,17 @@ static inline sqlite3_uint64 csqlite_test_seek_count(sqlite3 *db) {
   sqlite3_test_control(SQLITE_TESTCTRL_SEEK_COUNT, db, &count);
   return count;
 }
+
+/// Results of functions that are copied, or that live for ever: SQLITE_TRANSIENT and SQLITE_STATIC are casts.
+static inline void csqlite_result_text(sqlite3_context *context, const void *bytes, sqlite3_uint64 count) {
+  sqlite3_result_text64(context, bytes ? (const char *)bytes : "", count, SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+static inline void csqlite_result_blob(sqlite3_context *context, const void *bytes, sqlite3_uint64 count) {
+  sqlite3_result_blob64(context, bytes ? bytes : "", count, SQLITE_TRANSIENT);
+}
+
+/// Says how far a virtual table may be trusted: sqlite3_vtab_config is variadic.
+static inline int csqlite_vtab_config(sqlite3 *db, int op) { return sqlite3_vtab_config(db, op); }
+
+/// Copies an error message into memory of SQLite's own: sqlite3_mprintf is variadic.
+static inline char *csqlite_copy(const char *text) { return sqlite3_mprintf("%s", text); }

@@ -28,4 +28,9 @@ package enum Clock {
     clock_gettime(CLOCK_MONOTONIC, &now)
     return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
   }
+
+  /// Waits so many microseconds, or until a signal.
+  ///
+  /// The corresponding C function is `usleep`.
+  package static func sleep(microseconds: UInt32) { usleep(microseconds) }
 }

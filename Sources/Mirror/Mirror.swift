@@ -292,6 +292,7 @@ package final class Mirror: ConnectionObserver {
     if current.isEmpty {
       StatementTime.record()
       log.random.begin()
+      connection.outsideReach.latest = nil
     }
     current.append((statement, connection.totalChanges))
     if mayCommit {

@@ -41,6 +41,9 @@ final class StatementLog {
       group.barrier = "a statement is too long to be written out with its parameters"
       return
     }
+    if let outside = statement.connection.outsideReach.latest {
+      group.barrier = "a statement uses \(outside)"
+    }
     if let other = otherName(in: buffer) { group.barrier = "a statement uses \(other)" }
     group.append(
       buffer, changes: changes, error: error?.primary.rawValue, now: StatementTime.recorded,

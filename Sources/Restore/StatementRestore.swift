@@ -1,4 +1,5 @@
 import Bytes
+import Extensions
 import Files
 import ReplicaCatalog
 import ReplicaFormat
@@ -111,6 +112,7 @@ struct StatementRestore {
   private func open(_ path: String) throws(RestoreError) -> Connection {
     do throws(SQLiteError) {
       let connection = try Connection(path, .readWrite)
+      try ExtensionTable.install(on: connection, .withinDatabase)
       // Nothing reads the file before it is complete, so it needs no protection against a crash.
       try connection.execute(
         "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536"

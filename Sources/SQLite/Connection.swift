@@ -12,6 +12,8 @@ package final class Connection {
   /// Is told of every statement.
   package weak var observer: (any ConnectionObserver)?
   var hooks = Hooks()
+  /// What of its functions and virtual tables reached beyond the database.
+  package let outsideReach = OutsideReach()
   private var isClosed = false
 
   /// How a database is opened (https://www.sqlite.org/c3ref/c_open_autoproxy.html).

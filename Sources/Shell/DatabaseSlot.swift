@@ -1,3 +1,4 @@
+internal import Extensions
 package import SQLite
 
 /// The databases of a session, of which one is current.
@@ -70,7 +71,9 @@ package final class DatabaseSlot {
     guard let session else { throw SessionExit(code: 1) }
     let connection: Connection
     do throws(SQLiteError) {
-      connection = try connect()
+      let opened = try connect()
+      try install(on: opened, session)
+      connection = opened
     } catch {
       session.errors.print("Error: unable to open database \"\(name ?? "")\": \(error.message)")
       guard keepingAlive else { throw SessionExit(code: 1) }
@@ -84,6 +87,16 @@ package final class DatabaseSlot {
     currentDidChange?(connection)
     for observer in session.observers { observer.connectionDidOpen(connection, in: session) }
     return connection
+  }
+
+  /// Gives a connection the functions and virtual tables of the shell.
+  private func install(on connection: Connection, _ session: Session) throws(SQLiteError) {
+    let selection: ExtensionTable.Selection = session.settings.safeModeReturns ? .withoutArchives : .all
+    let output = session.output
+    try ExtensionTable.install(on: connection, selection) { line in
+      output.write(line)
+      output.write("\n")
+    }
   }
 
   /// Closes the current database; it is opened again when next needed.

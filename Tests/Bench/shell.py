@@ -94,3 +94,19 @@ def bench_shell(binary, rounds, row):
         run = Command(binary, lambda program: [program, "new.db"])
         compare("1M INSERTs in one transaction from a script", 1.0, row, rounds, run, folder, script, forget,
                 lambda program: content(run(program), script))
+        bench_functions(binary, rounds, row, folder)
+
+
+def bench_functions(binary, rounds, row, folder):
+    """The functions and virtual tables of the shell."""
+    subprocess.run(["sqlite3", "hash.db", "CREATE TABLE t(a INTEGER, b TEXT);"
+                    "INSERT INTO t SELECT value, hex(zeroblob(475)) FROM generate_series(1,105000)"], cwd=folder, check=True)
+    for name, target, database, sql in (
+            ("generate_series of 10M rows, sum", 1.0, ":memory:", "SELECT sum(value) FROM generate_series(1,10000000)"),
+            ("generate_series of 10M rows, count", 1.0, ":memory:", "SELECT count(*) FROM generate_series(1,10000000)"),
+            ("sha3_query over 100 MB", 1.0, "hash.db", "SELECT hex(sha3_query('SELECT * FROM t'))"),
+            ("regexp over 1M texts", 1.3, ":memory:",
+             "SELECT sum(regexp('a+b(c|d)',hex(value))) FROM generate_series(1,1000000)"),
+            ("decimal_sum of 1M numbers", 1.3, ":memory:", "SELECT decimal_sum(value||'.25') FROM generate_series(1,1000000)")):
+        command = Command(binary, lambda program: [program, database, sql])
+        compare(name, target, row, rounds, command, folder, result=lambda program: digest(command(program), folder))

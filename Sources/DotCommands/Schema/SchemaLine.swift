@@ -13,16 +13,3 @@ enum SchemaLine {
     return create + Array("IF NOT EXISTS ".utf8) + sql.dropFirst(create.count) + Array(end.utf8)
   }
 }
-
-/// Values as SQL text.
-enum SQLText {
-  /// A string literal.
-  static func literal(_ text: String) -> String {
-    var literal = "'"
-    for character in text.unicodeScalars {
-      if character == "'" { literal += "'" }
-      literal.unicodeScalars.append(character)
-    }
-    return literal + "'"
-  }
-}

@@ -1,0 +1,88 @@
+internal import SQLite
+internal import Shell
+
+/// Shows SHA-3 hashes of the content of tables.
+struct Sha3sumCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "sha3sum", shortest: 4, usage: "...", summary: "Compute a SHA3 hash of database content",
+    details: [
+      "    Options:",
+      "      --schema              Also hash the sqlite_schema table",
+      "      --sha3-224            Use the sha3-224 algorithm",
+      "      --sha3-256            Use the sha3-256 algorithm (default)",
+      "      --sha3-384            Use the sha3-384 algorithm",
+      "      --sha3-512            Use the sha3-512 algorithm",
+      "    Any other argument is a LIKE pattern for tables to hash",
+    ], correction: ".sha3sum ?OPTIONS? ?LIKE-PATTERN?")
+  private var bits = 224
+  private var withSchema = false
+  private var showsQuery = false
+  private var pattern: String?
+  private var unknown: String?
+
+  init(parsing words: inout Words) throws(CommandError) {
+    while let word = words.optional() {
+      guard word.hasPrefix("-") else {
+        guard pattern == nil else { throw .usage }
+        pattern = word
+        continue
+      }
+      switch word.dropFirst(word.hasPrefix("--") ? 2 : 1) {
+      case "schema": withSchema = true
+      case "sha3-224": bits = 224
+      case "sha3-256": bits = 256
+      case "sha3-384": bits = 384
+      case "sha3-512": bits = 512
+      case "debug": showsQuery = true
+      default:
+        unknown = "Unknown option \"\(word)\" on \"\(words.name)\""
+        return
+      }
+    }
+  }
+
+  func run(in session: Session) throws {
+    if let unknown {
+      session.errors.print(unknown)
+      for line in Self.spec.lines { session.output.print(line) }
+      throw CommandError.silent
+    }
+    let query = try query(session.connection)
+    if showsQuery { return session.output.print(query) }
+    // Without a table there is no query, and nothing to show.
+    do { try session.run(sql: query) } catch is SQLFailure {}
+  }
+
+  /// One query that hashes every table, each by itself where a pattern chose it.
+  private func query(_ connection: Connection) throws -> String {
+    let system = withSchema ? "" : " AND name NOT LIKE 'sqlite_%'"
+    let union = withSchema ? " UNION ALL SELECT 'sqlite_schema'" : ""
+    let names = try connection.rows(
+      "SELECT lower(name) AS name FROM sqlite_schema WHERE type='table' AND coalesce(rootpage,0)>1\(system)\(union)"
+        + " ORDER BY 1 COLLATE nocase")
+    var values: [String] = []
+    for case .text(let name) in names.compactMap(\.first) {
+      if let pattern, !TextPattern.like(pattern, name) { continue }
+      guard let select = Self.select(name) else { continue }
+      values.append("(\(SQLText.literal(select)),\(SQLText.literal(name)))")
+    }
+    let list = values.isEmpty ? ")" : "VALUES" + values.joined(separator: ",")
+    let hash =
+      pattern == nil
+      ? "lower(hex(sha3_query(group_concat(a,''),\(bits)))) AS hash"
+      : "lower(hex(sha3_query(a,\(bits)))) AS hash, b AS label"
+    return "WITH [sha3sum$query](a,b) AS(\(list)) SELECT \(hash)   FROM [sha3sum$query]"
+  }
+
+  /// What reads a table in an order of its own; nil for a table that is SQLite's own affair.
+  private static func select(_ name: String) -> String? {
+    switch name {
+    case "sqlite_schema": "SELECT type,name,tbl_name,sql FROM sqlite_schema ORDER BY name;"
+    case "sqlite_sequence": "SELECT name,seq FROM sqlite_sequence ORDER BY name;"
+    case "sqlite_stat1": "SELECT tbl,idx,stat FROM sqlite_stat1 ORDER BY tbl,idx;"
+    case "sqlite_stat4": "SELECT * FROM sqlite_stat4 ORDER BY tbl, idx, rowid;\n"
+    case _ where name.hasPrefix("sqlite_"): nil
+    default: "SELECT * FROM \(Identifier.quoted(name)) NOT INDEXED;"
+    }
+  }
+}

@@ -1,0 +1,52 @@
+package import SQLite
+
+/// Everything that sqlite3's shell has beside the library: one line for each family.
+package enum ExtensionTable {
+  package static let functions: [FunctionDefinition] = [
+    SHA3Functions.all, DecimalFunctions.all, IEEE754Functions.all, RegexpFunctions.all, FileFunctions.all,
+    EditFunction.all, SchemaFunctions.all, SleepFunction.all,
+  ].flatMap { $0 }
+
+  package static let collations: [CollationDefinition] = [
+    UnsignedCollation.collation, DecimalFunctions.collation,
+  ]
+
+  package static let modules: [ModuleDefinition] = [
+    ModuleDefinition("generate_series", SeriesTable.self, isIntegerRun: true),
+    ModuleDefinition("fsdir", FolderTable.self, reachesOutside: true),
+    ModuleDefinition("completion", CompletionTable.self),
+  ]
+
+  /// What belongs to archives, which safe mode goes without.
+  package static let archiveFunctions: [FunctionDefinition] = ArchiveFunctions.all
+  package static let archiveModules: [ModuleDefinition] = []
+
+  /// Which of them a connection gets.
+  package enum Selection: Sendable {
+    case all
+    /// All but those of archives.
+    case withoutArchives
+    /// Only those whose results follow from the arguments and the database, and that change nothing else: for
+    /// statements that come from elsewhere.
+    case withinDatabase
+  }
+
+  /// Puts them into a connection; `print` writes a line to where results go.
+  package static func install(
+    on connection: Connection, _ selection: Selection = .all, print: @escaping ([UInt8]) -> Void = { _ in }
+  ) throws(SQLiteError) {
+    for collation in collations { try connection.add(collation) }
+    let hasArchives = selection != .withoutArchives
+    for function in hasArchives ? functions + archiveFunctions : functions
+    where selection != .withinDatabase || !function.reachesOutside {
+      try connection.add(function)
+    }
+    for module in hasArchives ? modules + archiveModules : modules
+    where selection != .withinDatabase || !module.reachesOutside {
+      try connection.add(module)
+    }
+    // Functions are called on the connection's thread, which is the one that made it and printed from before.
+    nonisolated(unsafe) let print = print
+    try connection.add(SchemaFunctions.putLine { print($0) })
+  }
+}

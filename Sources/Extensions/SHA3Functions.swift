@@ -1,0 +1,96 @@
+internal import Bytes
+internal import Digest
+internal import SQLite
+
+/// `sha3(X,SIZE)` and `sha3_query(SQL,SIZE)`: SHA-3 of a value and of the rows of queries.
+enum SHA3Functions {
+  static let all = [
+    FunctionDefinition("sha3", 1, [.deterministic, .innocuous], digest),
+    FunctionDefinition("sha3", 2, [.deterministic, .innocuous], digest),
+    FunctionDefinition("sha3_query", 1, .directOnly, digestRows),
+    FunctionDefinition("sha3_query", 2, .directOnly, digestRows),
+  ]
+
+  /// A digest of the size that the second argument asks for; nil with the error set where there is none such.
+  private static func begin(_ arguments: Arguments, _ result: FunctionResult) -> SHA3? {
+    let bits = arguments.count == 1 ? 256 : Int(arguments[1].int32)
+    guard SHA3.sizes.contains(bits) else {
+      result.fail("SHA3 size should be one of: 224 256 384 512")
+      return nil
+    }
+    return SHA3(bits: bits)
+  }
+
+  @Sendable private static func digest(_ arguments: Arguments, _ result: FunctionResult) {
+    guard let hash = begin(arguments, result) else { return }
+    let argument = arguments[0]
+    switch argument.storageClass {
+    case .null: return
+    case .blob: argument.withBlob { hash.update($0) }
+    default: argument.withText { if let text = $0 { hash.update(text) } }
+    }
+    result.set(blob: hash.finish())
+  }
+
+  // MARK: Queries
+
+  /// What goes in is each statement, then each of its rows, each value with its class before it.
+  @Sendable private static func digestRows(_ arguments: Arguments, _ result: FunctionResult) {
+    guard let hash = begin(arguments, result), var sql = arguments[0].cText else { return }
+    sql.append(0)
+    sql.withUnsafeBytes { sql in
+      var at = 0
+      while at < sql.count - 1 {
+        let statement: InnerStatement?
+        do throws(SQLiteError) {
+          (statement, at) = try result.prepare(sql, from: at)
+        } catch {
+          let rest = String(preserving: sql[error.offset..<(sql.count - 1)])
+          return result.fail("error SQL statement [\(rest)]: \(error.message)")
+        }
+        guard let statement else { continue }
+        guard statement.isReadOnly else {
+          return result.fail("non-query: [\(String(preserving: statement.sql))]")
+        }
+        let text = statement.sql
+        text.withUnsafeBytes { head("S", $0.count, hash, $0) }
+        let columns = statement.columnCount
+        while statement.step() {
+          hash.update(UInt8(ascii: "R"))
+          for column in 0..<columns { add(statement.value(column), to: hash) }
+        }
+      }
+      result.set(blob: hash.finish())
+    }
+  }
+
+  private static func add(_ value: Argument, to hash: SHA3) {
+    switch value.storageClass {
+    case .null: hash.update(UInt8(ascii: "N"))
+    case .integer: add(UInt8(ascii: "I"), UInt64(bitPattern: value.integer), hash)
+    case .real: add(UInt8(ascii: "F"), value.real.bitPattern, hash)
+    case .text: value.withText { if let text = $0 { head("T", text.count, hash, text) } }
+    case .blob: value.withBlob { head("B", $0.count, hash, $0) }
+    }
+  }
+
+  private static func add(_ mark: UInt8, _ word: UInt64, _ hash: SHA3) {
+    hash.update(mark)
+    withUnsafeBytes(of: word.bigEndian) { hash.update($0) }
+  }
+
+  /// A mark, a length in decimal, a colon, and the bytes.
+  private static func head(
+    _ mark: Unicode.Scalar, _ count: Int, _ hash: SHA3, _ bytes: UnsafeRawBufferPointer
+  ) {
+    hash.update(UInt8(ascii: mark))
+    var power = 1
+    while count / power >= 10 { power *= 10 }
+    while power > 0 {
+      hash.update(UInt8(0x30 + count / power % 10))
+      power /= 10
+    }
+    hash.update(UInt8(ascii: ":"))
+    hash.update(bytes)
+  }
+}

@@ -1,0 +1,276 @@
+internal import Bytes
+internal import CSQLite
+
+/// The connection of a virtual table, as the table may use it.
+public struct VirtualTableConnection {
+  let handle: OpaquePointer
+
+  /// Compiles a statement that nobody observes; nil where that fails.
+  package func prepare(_ sql: String) -> InnerStatement? {
+    var compiled: OpaquePointer?
+    let text = (sql.preservedBytes + [0]).map { CChar(bitPattern: $0) }
+    guard sqlite3_prepare_v2(handle, text, -1, &compiled, nil) == SQLITE_OK else { return nil }
+    return compiled.map { InnerStatement(handle: $0) }
+  }
+}
+
+/// What SQLite sees of a table: its own part, then ours.
+private struct TableRecord {
+  var base: sqlite3_vtab
+  let table: Unmanaged<VirtualTable>
+  let module: Unmanaged<ModuleBox>
+}
+
+/// What SQLite sees of a cursor: its own part, then ours.
+private struct CursorRecord {
+  var base: sqlite3_vtab_cursor
+  let cursor: Unmanaged<VirtualTableCursor>
+  var run = IntegerRun(from: 0, step: 0, rowsAfter: nil, constants: (0, 0, 0))
+}
+
+private final class ModuleBox {
+  let definition: ModuleDefinition
+  let outside: OutsideReach?
+  init(_ definition: ModuleDefinition, _ outside: OutsideReach) {
+    self.definition = definition
+    self.outside = definition.reachesOutside ? outside : nil
+  }
+}
+
+extension Connection {
+  /// Lets SQL read a virtual table by the name of its module.
+  ///
+  /// The corresponding C function is `sqlite3_create_module_v2`.
+  package func add(_ module: ModuleDefinition) throws(SQLiteError) {
+    let box = Unmanaged.passRetained(ModuleBox(module, outsideReach)).toOpaque()
+    try check(
+      sqlite3_create_module_v2(
+        handle, module.name, (module.isIntegerRun ? runMethods : eponymous).methods, box
+      ) { box in
+        if let box { Unmanaged<ModuleBox>.fromOpaque(box).release() }
+      })
+  }
+}
+
+/// The methods that all modules share; SQLite keeps the address.
+private final class Methods: Sendable {
+  // Filled once, before anybody can see it, and only read from then on.
+  nonisolated(unsafe) let methods: UnsafeMutablePointer<sqlite3_module>
+
+  init(isIntegerRun: Bool) {
+    methods = .allocate(capacity: 1)
+    var module = sqlite3_module()
+    module.xConnect = connectTable
+    module.xBestIndex = choosePlan
+    module.xDisconnect = disconnectTable
+    module.xOpen = openCursor
+    module.xClose = closeCursor
+    module.xFilter = beginCursor
+    module.xNext = advanceCursor
+    module.xEof = cursorIsAtEnd
+    module.xColumn = giveColumn
+    module.xRowid = giveRowID
+    if isIntegerRun {
+      module.xNext = advanceRun
+      module.xEof = runIsAtEnd
+      module.xColumn = giveRunColumn
+      module.xRowid = giveRunRow
+    }
+    methods.initialize(to: module)
+  }
+}
+
+private let eponymous = Methods(isIntegerRun: false)
+private let runMethods = Methods(isIntegerRun: true)
+
+// MARK: Tables
+
+private func connectTable(
+  _ database: OpaquePointer?, _ context: UnsafeMutableRawPointer?, _ count: Int32,
+  _ words: UnsafePointer<UnsafePointer<CChar>?>?,
+  _ table: UnsafeMutablePointer<UnsafeMutablePointer<sqlite3_vtab>?>?,
+  _ message: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> Int32 {
+  guard let database, let context, let table else { return SQLITE_ERROR }
+  let module = Unmanaged<ModuleBox>.fromOpaque(context)
+  let type = module.takeUnretainedValue().definition.table
+  let code = sqlite3_declare_vtab(database, type.declaration)
+  guard code == SQLITE_OK else { return code }
+  switch type.trust {
+  case .unspecified: break
+  case .innocuous: _ = csqlite_vtab_config(database, SQLITE_VTAB_INNOCUOUS)
+  case .directOnly: _ = csqlite_vtab_config(database, SQLITE_VTAB_DIRECTONLY)
+  }
+  let record = UnsafeMutablePointer<TableRecord>.allocate(capacity: 1)
+  let made = type.init(VirtualTableConnection(handle: database))
+  record.initialize(to: TableRecord(base: sqlite3_vtab(), table: .passRetained(made), module: module))
+  table.pointee = UnsafeMutableRawPointer(record).assumingMemoryBound(to: sqlite3_vtab.self)
+  return SQLITE_OK
+}
+
+private func record(_ table: UnsafeMutablePointer<sqlite3_vtab>) -> UnsafeMutablePointer<TableRecord> {
+  UnsafeMutableRawPointer(table).assumingMemoryBound(to: TableRecord.self)
+}
+
+private func disconnectTable(_ table: UnsafeMutablePointer<sqlite3_vtab>?) -> Int32 {
+  guard let table else { return SQLITE_OK }
+  let record = record(table)
+  record.pointee.table.release()
+  record.deinitialize(count: 1)
+  record.deallocate()
+  return SQLITE_OK
+}
+
+/// Leaves the words of an error with the table, and returns its code.
+@inline(never)
+private func report(_ error: VirtualTableError, to table: UnsafeMutablePointer<sqlite3_vtab>) -> Int32 {
+  if let message = error.message {
+    sqlite3_free(table.pointee.zErrMsg)
+    table.pointee.zErrMsg = (message.preservedBytes + [0]).withUnsafeBytes {
+      $0.baseAddress.flatMap { csqlite_copy($0.assumingMemoryBound(to: CChar.self)) }
+    }
+  }
+  return error.code.rawValue
+}
+
+private func choosePlan(
+  _ table: UnsafeMutablePointer<sqlite3_vtab>?, _ info: UnsafeMutablePointer<sqlite3_index_info>?
+) -> Int32 {
+  guard let table, let info else { return SQLITE_ERROR }
+  do throws(VirtualTableError) {
+    try record(table).pointee.table.takeUnretainedValue().plan(QueryPlan(info: info))
+    return SQLITE_OK
+  } catch {
+    return report(error, to: table)
+  }
+}
+
+// MARK: Cursors
+
+private func openCursor(
+  _ table: UnsafeMutablePointer<sqlite3_vtab>?,
+  _ cursor: UnsafeMutablePointer<UnsafeMutablePointer<sqlite3_vtab_cursor>?>?
+) -> Int32 {
+  guard let table, let cursor else { return SQLITE_ERROR }
+  let made = record(table).pointee.table.takeUnretainedValue().makeCursor()
+  let record = UnsafeMutablePointer<CursorRecord>.allocate(capacity: 1)
+  record.initialize(to: CursorRecord(base: sqlite3_vtab_cursor(), cursor: .passRetained(made)))
+  cursor.pointee = UnsafeMutableRawPointer(record).assumingMemoryBound(to: sqlite3_vtab_cursor.self)
+  return SQLITE_OK
+}
+
+@inline(__always)
+private func record(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>) -> UnsafeMutablePointer<CursorRecord>
+{
+  UnsafeMutableRawPointer(cursor).assumingMemoryBound(to: CursorRecord.self)
+}
+
+private func closeCursor(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
+  guard let cursor else { return SQLITE_OK }
+  let record = record(cursor)
+  record.pointee.cursor.release()
+  record.deinitialize(count: 1)
+  record.deallocate()
+  return SQLITE_OK
+}
+
+private func beginCursor(
+  _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?, _ number: Int32, _ text: UnsafePointer<CChar>?,
+  _ count: Int32, _ values: UnsafeMutablePointer<OpaquePointer?>?
+) -> Int32 {
+  guard let cursor, let table = cursor.pointee.pVtab else { return SQLITE_ERROR }
+  let module = record(table).pointee.module.takeUnretainedValue()
+  if let outside = module.outside { outside.latest = "the virtual table \(module.definition.name)" }
+  do throws(VirtualTableError) {
+    let arguments = Arguments(values: values, count: Int(count), context: nil)
+    let object = record(cursor).pointee.cursor.takeUnretainedValue()
+    try object.begin(plan: number, arguments)
+    if let run = object.run { record(cursor).pointee.run = run }
+    return SQLITE_OK
+  } catch {
+    return report(error, to: table)
+  }
+}
+
+private func advanceCursor(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
+  guard let cursor else { return SQLITE_ERROR }
+  var failure: VirtualTableError?
+  record(cursor).pointee.cursor._withUnsafeGuaranteedRef {
+    do throws(VirtualTableError) { try $0.next() } catch { failure = error }
+  }
+  guard let failure else { return SQLITE_OK }
+  return report(failure, to: cursor)
+}
+
+@inline(never)
+private func report(
+  _ error: VirtualTableError, to cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>
+) -> Int32 {
+  guard let table = cursor.pointee.pVtab else { return SQLITE_ERROR }
+  return report(error, to: table)
+}
+
+private func cursorIsAtEnd(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
+  guard let cursor else { return 1 }
+  return record(cursor).pointee.cursor._withUnsafeGuaranteedRef { $0.isAtEnd } ? 1 : 0
+}
+
+private func giveColumn(
+  _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?, _ context: OpaquePointer?, _ column: Int32
+) -> Int32 {
+  guard let cursor else { return SQLITE_ERROR }
+  record(cursor).pointee.cursor._withUnsafeGuaranteedRef {
+    $0.give(Int(column), FunctionResult(context: context))
+  }
+  return SQLITE_OK
+}
+
+private func giveRowID(
+  _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?, _ rowID: UnsafeMutablePointer<sqlite3_int64>?
+) -> Int32 {
+  guard let cursor, let rowID else { return SQLITE_ERROR }
+  rowID.pointee = record(cursor).pointee.cursor._withUnsafeGuaranteedRef { $0.rowID }
+  return SQLITE_OK
+}
+
+// MARK: Integer runs
+
+private func advanceRun(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
+  guard let cursor else { return SQLITE_ERROR }
+  let record = record(cursor)
+  if record.pointee.run.left == 0 {
+    record.pointee.run.isAtEnd = true
+  } else {
+    record.pointee.run.left &-= 1
+    record.pointee.run.value &+= record.pointee.run.step
+  }
+  record.pointee.run.row &+= 1
+  return SQLITE_OK
+}
+
+private func runIsAtEnd(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
+  guard let cursor else { return 1 }
+  return record(cursor).pointee.run.isAtEnd ? 1 : 0
+}
+
+private func giveRunColumn(
+  _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?, _ context: OpaquePointer?, _ column: Int32
+) -> Int32 {
+  guard let cursor else { return SQLITE_ERROR }
+  let record = record(cursor)
+  switch column {
+  case 1: sqlite3_result_int64(context, record.pointee.run.constants.0)
+  case 2: sqlite3_result_int64(context, record.pointee.run.constants.1)
+  case 3: sqlite3_result_int64(context, record.pointee.run.constants.2)
+  default: sqlite3_result_int64(context, record.pointee.run.value)
+  }
+  return SQLITE_OK
+}
+
+private func giveRunRow(
+  _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?, _ rowID: UnsafeMutablePointer<sqlite3_int64>?
+) -> Int32 {
+  guard let cursor, let rowID else { return SQLITE_ERROR }
+  rowID.pointee = record(cursor).pointee.run.row
+  return SQLITE_OK
+}

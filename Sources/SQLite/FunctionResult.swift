@@ -1,0 +1,109 @@
+internal import Bytes
+internal import CSQLite
+
+/// Takes the result of a function or of a virtual table's column (https://www.sqlite.org/c3ref/result_blob.html).
+///
+/// NULL where nothing is set; valid only during the call.
+public struct FunctionResult {
+  let context: OpaquePointer?
+
+  @inline(__always) package func set(_ value: Int64) { sqlite3_result_int64(context, value) }
+  package func setNull() { sqlite3_result_null(context) }
+  package func set(_ value: Double) { sqlite3_result_double(context, value) }
+
+  /// The argument itself, of whatever class.
+  package func set(_ argument: Argument) { sqlite3_result_value(context, argument.value) }
+
+  package func set(text bytes: UnsafeRawBufferPointer) {
+    csqlite_result_text(context, bytes.baseAddress, UInt64(bytes.count))
+  }
+  package func set(text bytes: [UInt8]) { bytes.withUnsafeBytes { set(text: $0) } }
+  package func set(text: String) { set(text: text.preservedBytes) }
+  package func set(blob bytes: UnsafeRawBufferPointer) {
+    csqlite_result_blob(context, bytes.baseAddress, UInt64(bytes.count))
+  }
+  package func set(blob bytes: [UInt8]) { bytes.withUnsafeBytes { set(blob: $0) } }
+
+  /// Makes a blob of `count` bytes the result, and lends them to be filled at once; nil where there is no room.
+  package func blob(count: Int) -> UnsafeMutableRawBufferPointer? {
+    guard let bytes = sqlite3_malloc64(UInt64(max(count, 1))) else {
+      setNoMemory()
+      return nil
+    }
+    // > the result is not copied
+    sqlite3_result_blob64(context, bytes, UInt64(count)) { sqlite3_free($0) }
+    return UnsafeMutableRawBufferPointer(start: bytes, count: count)
+  }
+
+  /// Ends the statement with an error.
+  package func fail(_ message: String) {
+    let bytes = message.preservedBytes
+    bytes.withUnsafeBytes { bytes in
+      sqlite3_result_error(
+        context, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count))
+    }
+  }
+  package func fail(_ code: ResultCode) { sqlite3_result_error_code(context, code.rawValue) }
+  package func setTooBig() { sqlite3_result_error_toobig(context) }
+  package func setNoMemory() { sqlite3_result_error_nomem(context) }
+
+  /// The connection's limit of bytes in a text or blob.
+  package var greatestLength: Int {
+    Int(sqlite3_limit(sqlite3_context_db_handle(context), SQLITE_LIMIT_LENGTH, -1))
+  }
+
+  // MARK: What is kept between calls
+
+  /// What was made of argument `index` in an earlier call of the same statement with the same argument, or else made
+  /// now; nil where it cannot be made.
+  ///
+  /// SQLite drops it when it likes. The corresponding C function is `sqlite3_set_auxdata`.
+  package func kept<Kept: AnyObject>(for index: Int, make: () -> Kept?) -> Kept? {
+    if let old = sqlite3_get_auxdata(context, Int32(index)) {
+      return Unmanaged<Kept>.fromOpaque(old).takeUnretainedValue()
+    }
+    guard let made = make() else { return nil }
+    sqlite3_set_auxdata(context, Int32(index), Unmanaged.passRetained(made).toOpaque()) { old in
+      if let old { Unmanaged<AnyObject>.fromOpaque(old).release() }
+    }
+    return made
+  }
+
+  /// A statement compiled on the connection that calls, from text that ends with a zero byte; and the byte after it.
+  ///
+  /// Nobody observes it. Throws SQLite's message.
+  package func prepare(_ sql: UnsafeRawBufferPointer, from start: Int) throws(SQLiteError) -> (
+    InnerStatement?, next: Int
+  ) {
+    let database = sqlite3_context_db_handle(context)
+    guard let base = sql.baseAddress?.assumingMemoryBound(to: CChar.self) else { return (nil, start) }
+    var compiled: OpaquePointer?
+    var tail: UnsafePointer<CChar>?
+    let code = sqlite3_prepare_v2(database, base + start, -1, &compiled, &tail)
+    let next = tail.map { $0 - base } ?? sql.count
+    guard code == SQLITE_OK else {
+      throw SQLiteError(
+        code: ResultCode(rawValue: code), message: String(preservingCString: sqlite3_errmsg(database)),
+        offset: next)
+    }
+    return (compiled.map { InnerStatement(handle: $0) }, next)
+  }
+}
+
+/// A statement that a function runs on the connection that calls it.
+package final class InnerStatement {
+  private let handle: OpaquePointer
+  init(handle: OpaquePointer) { self.handle = handle }
+  deinit { sqlite3_finalize(handle) }
+
+  package var isReadOnly: Bool { sqlite3_stmt_readonly(handle) != 0 }
+  package var columnCount: Int { Int(sqlite3_column_count(handle)) }
+  /// The text it was compiled from.
+  package var sql: [UInt8] { Array(String(preservingCString: sqlite3_sql(handle)).preservedBytes) }
+  /// Goes to the next row; false at the end, and where it failed.
+  package func step() -> Bool { sqlite3_step(handle) == SQLITE_ROW }
+  /// A value of the present row.
+  package func value(_ column: Int) -> Argument {
+    Argument(value: sqlite3_column_value(handle, Int32(column)))
+  }
+}

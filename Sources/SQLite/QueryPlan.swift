@@ -1,0 +1,48 @@
+internal import CSQLite
+
+/// What a query wants of a virtual table, and how the table will answer
+/// (https://www.sqlite.org/vtab.html#the_xbestindex_method).
+public struct QueryPlan: ~Copyable {
+  let info: UnsafeMutablePointer<sqlite3_index_info>
+
+  /// A term of the query's condition.
+  package struct Constraint {
+    package let column: Int
+    package let isEquality: Bool
+    /// Whether the value will be there when the table is asked.
+    package let isUsable: Bool
+  }
+
+  package var constraintCount: Int { Int(info.pointee.nConstraint) }
+
+  package func constraint(_ index: Int) -> Constraint {
+    precondition(index >= 0 && index < constraintCount)
+    let constraint = info.pointee.aConstraint[index]
+    return Constraint(
+      column: Int(constraint.iColumn), isEquality: Int32(constraint.op) == SQLITE_INDEX_CONSTRAINT_EQ,
+      isUsable: constraint.usable != 0)
+  }
+
+  /// Hands the value of a constraint to the cursor as argument `position`, counted from 0.
+  ///
+  /// `isTrusted`: SQLite need not check the rows against it.
+  package func use(_ index: Int, asArgument position: Int, isTrusted: Bool) {
+    precondition(index >= 0 && index < constraintCount)
+    info.pointee.aConstraintUsage[index].argvIndex = Int32(position + 1)
+    info.pointee.aConstraintUsage[index].omit = isTrusted ? 1 : 0
+  }
+
+  /// Column that rows are to be ordered by first, and which way; nil where no order is wanted.
+  package var firstOrder: (column: Int, isDescending: Bool)? {
+    guard info.pointee.nOrderBy > 0 else { return nil }
+    return (Int(info.pointee.aOrderBy[0].iColumn), info.pointee.aOrderBy[0].desc != 0)
+  }
+
+  /// Promises rows in the order that is wanted.
+  package func promiseOrder() { info.pointee.orderByConsumed = 1 }
+
+  /// Number that the cursor gets.
+  package func setNumber(_ number: Int32) { info.pointee.idxNum = number }
+  package func setCost(_ cost: Double) { info.pointee.estimatedCost = cost }
+  package func setRows(_ rows: Int64) { info.pointee.estimatedRows = rows }
+}

@@ -1,0 +1,94 @@
+/// A virtual table that Swift code answers for; subclassed (https://www.sqlite.org/vtab.html).
+///
+/// Open, as `AggregateState` is.
+open class VirtualTable {
+  /// What a schema that is not trusted may do with a table
+  /// (https://www.sqlite.org/c3ref/c_vtab_constraint_support.html).
+  public enum Trust: Sendable { case unspecified, innocuous, directOnly }
+
+  /// `CREATE TABLE x(…)` with the columns; `HIDDEN` ones are arguments.
+  open class var declaration: String { "CREATE TABLE x(value)" }
+  open class var trust: Trust { .unspecified }
+  /// The connection it belongs to, for statements of its own; used on the connection's thread only.
+  package let connection: VirtualTableConnection
+
+  public required init(_ connection: VirtualTableConnection) { self.connection = connection }
+
+  /// Chooses how to find rows; throws where no way is good, with an empty message where SQLite may try another.
+  open func plan(_ plan: borrowing QueryPlan) throws(VirtualTableError) {}
+
+  /// Makes a cursor, not yet at a row.
+  open func makeCursor() -> VirtualTableCursor { VirtualTableCursor() }
+}
+
+/// A walk over rows of a virtual table; subclassed.
+open class VirtualTableCursor {
+  public init() {}
+  /// Goes to the first row that the plan with this number finds for these arguments.
+  open func begin(plan: Int32, _ arguments: Arguments) throws(VirtualTableError) {}
+  /// What `begin` leaves behind in a module of integer runs, which asks nothing else of the cursor.
+  public final var run: IntegerRun?
+  /// Goes to the next row.
+  open func next() throws(VirtualTableError) {}
+  /// Whether there is no row; kept by `begin` and `next`, and stored because SQLite asks after every row.
+  public final var isAtEnd = true
+  /// Gives a column of the present row.
+  open func give(_ column: Int, _ result: FunctionResult) {}
+  open var rowID: Int64 { 0 }
+}
+
+/// Rows that follow from the first by steps of one integer column; SQLite is answered without asking the cursor.
+public struct IntegerRun {
+  /// Column 0 of the present row, and what is added from row to row.
+  var value: Int64
+  let step: Int64
+  /// Columns 1 to 3, the same in all rows.
+  let constants: (Int64, Int64, Int64)
+  /// Rows after the present one.
+  var left: UInt64
+  var isAtEnd: Bool
+  var row: Int64 = 1
+
+  /// `rows` are those after the first; nil for no row at all.
+  package init(from value: Int64, step: Int64, rowsAfter rows: UInt64?, constants: (Int64, Int64, Int64)) {
+    self.value = value
+    self.step = step
+    self.constants = constants
+    left = rows ?? 0
+    isAtEnd = rows == nil
+  }
+}
+
+/// Why a virtual table cannot go on.
+public struct VirtualTableError: Error, Sendable {
+  package let code: ResultCode
+  package let message: String?
+
+  package init(_ message: String) {
+    code = .error
+    self.message = message
+  }
+  package init(_ code: ResultCode) {
+    self.code = code
+    message = nil
+  }
+}
+
+/// A kind of virtual table, under a name that SQL uses without having created it.
+package struct ModuleDefinition: Sendable {
+  package let name: String
+  let table: VirtualTable.Type
+  /// Whether its cursors leave an `IntegerRun`.
+  let isIntegerRun: Bool
+  /// Whether rows come from beyond the database and the arguments.
+  package let reachesOutside: Bool
+
+  package init(
+    _ name: String, _ table: VirtualTable.Type, isIntegerRun: Bool = false, reachesOutside: Bool = false
+  ) {
+    self.name = name
+    self.table = table
+    self.isIntegerRun = isIntegerRun
+    self.reachesOutside = reachesOutside
+  }
+}
