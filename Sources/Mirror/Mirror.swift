@@ -324,7 +324,7 @@ package final class Mirror: ConnectionObserver {
     let changesBefore = current.remove(at: at).totalChanges
     if committed == ObjectIdentifier(statement) {
       committed = nil
-    } else if !statement.isReadOnly {
+    } else if !statement.isReadOnly, !isBegin(statement) {
       let changes = connection.totalChanges - changesBefore
       log.add(statement, changes: changes, error: code == .done || code == .ok ? nil : code)
       if connection.isInAutocommit {
@@ -346,6 +346,12 @@ package final class Mirror: ConnectionObserver {
     default: break
     }
     finishWriting(engine, connection)
+  }
+
+  /// `BEGIN IMMEDIATE` and `BEGIN EXCLUSIVE` count as writing (https://www.sqlite.org/c3ref/stmt_readonly.html).
+  private func isBegin(_ statement: Statement) -> Bool {
+    let letter = statement.firstLetter
+    return (letter == UInt8(ascii: "B") || letter == 0) && SQLKeyword(statement.sql) == .begin
   }
 
   package func contentDidChange(_ connection: Connection, by what: String) {

@@ -52,6 +52,15 @@ import Testing
     #expect(try ReplicaCatalog(fixture.store).generations().count == 1)
   }
 
+  @Test func transactionsThatBeginImmediatelyAreReplayed() throws {
+    let fixture = try MirrorFixture()
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a); BEGIN IMMEDIATE; INSERT INTO t VALUES(1); COMMIT")
+    try fixture.run("/* now */ BEGIN EXCLUSIVE; INSERT INTO t VALUES(2); INSERT INTO t VALUES(3); END")
+    try fixture.close()
+    try expectEqual(fixture)
+  }
+
   /// SQLite tells of a backup's commit only at the end of some later statement.
   @Test(arguments: [true, false]) func aBackupIntoTheDatabaseIsABarrier(_ captured: Bool) throws {
     let fixture = try MirrorFixture()
