@@ -72,6 +72,7 @@ extension Engine {
       return (start, snapshot(start.taken.count), try fileStamp())
     }
     guard let (start, snapshot, stamp) = began else { return }
+    if start.reason == nil, let tip = found.tip { try removeUnfinished(tip) }
     state.withLock {
       $0.phase = .running
       $0.generation = start.generation
@@ -97,6 +98,15 @@ extension Engine {
       self.uploadBase(
         snapshot, start.generation, record: object, transaction: start.transaction, time: time,
         state: start.state)
+    }
+  }
+
+  /// Removes statements of transactions that never reached the replica: the program was killed between the two, and what
+  /// gets their numbers now may be something else.
+  private func removeUnfinished(_ tip: Continuation.Tip) throws {
+    for batch in tip.contents.statements where batch.upperBound > tip.transaction {
+      try lease.ensure()
+      try store.delete(ObjectKey(ReplicaLayout.statements(tip.generation, batch)))
     }
   }
 

@@ -218,7 +218,7 @@ extension Engine {
             transactions: slice.transactions, name: ReplicaLayout.slice(generation, slice), size: size,
             isWhole: slice.parts == 1))
       }
-      let batches = contents.longestStatements
+      let batches = contents.longestStatements.filter { $0.upperBound <= chain.end }
       for range in batches where range.lowerBound > base && range.upperBound <= chain.end {
         fresh.batches.append(
           MergeShelf.Item(
@@ -235,7 +235,8 @@ extension Engine {
         guard slice.transactions.lowerBound > base else { continue }
         fresh.replaced.append((ReplicaLayout.slice(generation, slice), due))
       }
-      for range in contents.statements where !kept.contains(range) && range.lowerBound > base {
+      for range in contents.statements
+      where !kept.contains(range) && range.lowerBound > base && range.upperBound <= chain.end {
         fresh.replaced.append((ReplicaLayout.statements(generation, range), due))
       }
       let age = Double(Clock.wallMicroseconds) / 1e6 - Double(contents.newestChange)

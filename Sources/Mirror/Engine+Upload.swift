@@ -110,11 +110,7 @@ extension Engine {
         return true
       } catch let error as ObjectStoreError {
         if error.code == .preconditionFailed, let present = try? store.get(key).bytes {
-          // A merged object may have been made before, at another time.
-          guard present == object.bytes || isMerged else {
-            throw MirrorError(
-              .conflict, "another writer has stored \(object.name) in \(store.url); not mirroring any more")
-          }
+          guard try settle(present, for: object, key, isMerged: isMerged) else { continue }
           state.withLock { $0.didReachStore() }
           return true
         }
@@ -124,6 +120,36 @@ extension Engine {
       }
     }
     return false
+  }
+
+  /// An object is there already: whether it is as good as this one.
+  ///
+  /// It may be this very one, whose answer was lost, or what this mirror or one before it, which was killed, had on its
+  /// way. The lease is ours, so statements that nothing acknowledged give way. Throws where a slice is of another history.
+  private func settle(
+    _ present: [UInt8], for object: Outgoing.Object, _ key: ObjectKey, isMerged: Bool
+  ) throws -> Bool {
+    // A merged object may have been made before, at another time.
+    if present == object.bytes || isMerged { return true }
+    if key.name.contains("/sql/") {
+      do throws(ObjectStoreError) {
+        try store.put(key, object.bytes, .always)
+        return true
+      } catch {
+        report(error)
+        return false
+      }
+    }
+    if let theirs = try? SliceReader(present, object: key.name),
+      let ours = try? SliceReader(object.bytes, object: key.name),
+      theirs.header.previous == ours.header.previous, theirs.header.transactions == ours.header.transactions,
+      theirs.header.part == ours.header.part, theirs.header.parts == ours.header.parts,
+      theirs.commits.last?.state == ours.commits.last?.state, theirs.endPosition == ours.endPosition
+    {
+      return true
+    }
+    throw MirrorError(
+      .conflict, "another writer has stored \(object.name) in \(store.url); not mirroring any more")
   }
 
   // MARK: The record

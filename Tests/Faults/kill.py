@@ -83,7 +83,7 @@ def main():
         least = max(floor, acknowledged) if chosen.durability == "sync" else floor
         if restored < least:
             lost += 1
-            print(f"run {run}: acknowledged {acknowledged}, earlier {floor}, restored {restored}; it said: {writer.failures}", flush=True)
+            print(f"run {run}: acknowledged {acknowledged}, earlier {floor}, restored {restored}; it said: {writer.failures[:2]}", flush=True)
             if os.environ.get("KEEP"):
                 sys.exit(f"kept {place.folder} {place.url}")
         floor = max(floor, restored)
