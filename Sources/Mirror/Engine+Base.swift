@@ -49,6 +49,11 @@ extension Engine {
       }
       guard isPresent else { return false }
       noteBase(at: transaction)
+      if record != nil {
+        let completion = CompletionRecord(generation: generation, transaction: transaction)
+        let object = Outgoing.Object(name: ReplicaLayout.complete(generation), bytes: completion.bytes)
+        _ = try upload(object, unlessPresent: true)
+      }
       saveRecord()
       return true
     } catch let error as MirrorError {

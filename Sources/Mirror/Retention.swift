@@ -92,7 +92,8 @@ package struct Retention: Sendable {
     func rank(_ object: ObjectInfo) -> Int {
       let name = object.key.name
       if name.hasPrefix(ReplicaLayout.bases(generation)) { return 0 }
-      return name == ReplicaLayout.record(generation) ? 2 : 1
+      if name == ReplicaLayout.complete(generation) { return 1 }
+      return name == ReplicaLayout.record(generation) ? 3 : 2
     }
     return objects.sorted { (rank($0), $0.key) < (rank($1), $1.key) }
   }

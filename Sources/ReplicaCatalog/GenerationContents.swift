@@ -8,6 +8,8 @@ package struct GenerationContents: Sendable {
   package private(set) var bases: [UInt64] = []
   package private(set) var slices: [SliceName] = []
   package private(set) var statements: [ClosedRange<UInt64>] = []
+  /// Whether it has had a base.
+  package private(set) var isComplete = false
   package private(set) var byteCount = 0
   package private(set) var objectCount = 0
   /// When the newest object was stored, seconds since 1970 by the store's clock.
@@ -35,6 +37,8 @@ package struct GenerationContents: Sendable {
     {
       statements.append(range)
       statementSizes[range] = object.size
+    } else if key == ReplicaLayout.complete(generation) {
+      isComplete = true
     }
   }
 

@@ -41,3 +41,29 @@ package struct GenerationRecord: Hashable, Sendable {
     writer = record.first("writer")
   }
 }
+
+/// Says that a generation has had a base, so that a base that is gone can be told from one that was never finished.
+package struct CompletionRecord: Hashable, Sendable {
+  package let generation: GenerationID
+  /// Transaction of the generation's first base.
+  package let transaction: UInt64
+
+  package init(generation: GenerationID, transaction: UInt64) {
+    self.generation = generation
+    self.transaction = transaction
+  }
+
+  package var bytes: [UInt8] {
+    var record = TextRecord("sqlite3-cloud-s3 complete 1")
+    record.add("generation", generation)
+    record.add("transaction", transaction)
+    return record.bytes
+  }
+
+  package init(_ bytes: [UInt8], object: String) throws(FormatError) {
+    let record = try TextRecord(bytes, titled: "sqlite3-cloud-s3 complete 1", object: object)
+    let reader = RecordReader(record: record, object: object)
+    generation = try reader.value("generation") { GenerationID($0) }
+    transaction = try reader.value("transaction") { UInt64($0) }
+  }
+}

@@ -12,6 +12,7 @@ package enum ReplicaLayout {
 
   package static func folder(_ generation: GenerationID) -> String { "\(generations)\(generation)/" }
   package static func record(_ generation: GenerationID) -> String { folder(generation) + "generation.txt" }
+  package static func complete(_ generation: GenerationID) -> String { folder(generation) + "complete.txt" }
   package static func bases(_ generation: GenerationID) -> String { folder(generation) + "base/" }
   package static func slices(_ generation: GenerationID) -> String { folder(generation) + "wal/" }
   package static func statements(_ generation: GenerationID) -> String { folder(generation) + "sql/" }

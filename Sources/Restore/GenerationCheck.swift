@@ -44,6 +44,17 @@ final class GenerationCheck {
         throw FormatError(record, "it is that of generation \(found.generation)")
       }
     }
+    let complete = ReplicaLayout.complete(generation)
+    if contents.isComplete {
+      try noting(complete) {
+        let found = try source.read(complete) { try CompletionRecord($0, object: complete) }
+        guard found.generation == generation else {
+          throw FormatError(complete, "it is that of generation \(found.generation)")
+        }
+      }
+    } else if !contents.bases.isEmpty {
+      findings.notices.append("\(complete) is missing: a lost base would not be told from an unfinished one")
+    }
     var manifests: [UInt64: BaseManifest] = [:]
     for transaction in contents.bases {
       let name = ReplicaLayout.base(generation, transaction: transaction)
@@ -118,16 +129,13 @@ final class GenerationCheck {
       }
       if let header, header.acknowledged > 0 { isAcknowledged = true }
     }
-    if isAcknowledged || (isNewest && !slices.isEmpty) {
-      let first = slices.first.map { $0.transactions.lowerBound - 1 } ?? 0
-      note(
-        ReplicaLayout.base(generation, transaction: first),
-        isAcknowledged ? "it is missing" : "it is missing: its upload was never finished, or it was lost")
-    } else if isNewest {
-      note(ReplicaLayout.bases(generation), "there is no base: its upload was never finished, or it was lost")
+    let first = slices.first.map { $0.transactions.lowerBound - 1 } ?? 0
+    if isAcknowledged {
+      note(ReplicaLayout.base(generation, transaction: first), "it is missing")
+    } else if contents.isComplete {
+      note(ReplicaLayout.bases(generation), "the manifest of its base is missing")
     } else {
-      findings.notices.append(
-        "generation \(generation) has no base: its upload was never finished, or it was lost")
+      findings.notices.append("generation \(generation) has no base: its upload was never finished")
     }
   }
 

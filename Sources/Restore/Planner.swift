@@ -29,18 +29,23 @@ struct Planner {
       }
       return try plan(contents, &index)
     }
+    var notices: [String] = []
     for generation in index.generations.reversed() {
       let contents = try self.contents(of: generation, &index)
       guard let first = contents.bases.first else {
         if try endsBefore(contents) { continue }
         try refuseLostBase(contents)
-        try refuseSilentStepBack(contents, &index)
+        // Nothing was acknowledged in it, so all that was is in the one before.
+        notices.append(
+          "generation \(generation) has no base: its upload was never finished; this is the state before it")
         continue
       }
       // An earlier moment lies in an earlier generation.
       if let wanted = target.transaction, wanted < first { continue }
       if let wanted = target.time, try manifest(generation, first).time > wanted { continue }
-      return try plan(contents, &index)
+      var plan = try plan(contents, &index)
+      plan.notices = notices + plan.notices
+      return plan
     }
     if target.transaction == nil, target.time == nil {
       throw RestoreError(.nothing, "\(catalog.store.url) holds nothing that can be restored yet")
@@ -75,36 +80,20 @@ struct Planner {
     return wanted < record.time
   }
 
-  /// A generation whose slices were acknowledged had a base: then it has been lost.
+  /// A generation that says so, or whose slices were acknowledged, had a base: then it has been lost.
   private func refuseLostBase(_ contents: GenerationContents) throws {
+    let generation = contents.generation
+    if contents.isComplete {
+      throw FormatError(
+        ReplicaLayout.bases(generation), "the manifest of its base is missing from \(catalog.store.url)")
+    }
     guard let first = contents.slices.map(\.transactions.lowerBound).min(),
       let last = contents.slices.max(by: { $0.description < $1.description })
     else { return }
-    let header = try source.retry { _ in try catalog.sliceHeader(contents.generation, last) }
+    let header = try source.retry { _ in try catalog.sliceHeader(generation, last) }
     guard header.acknowledged > 0 else { return }
     throw FormatError(
-      ReplicaLayout.base(contents.generation, transaction: first - 1),
-      "it is missing from \(catalog.store.url)")
-  }
-
-  /// Who wants the newest state must not be given an older one for it.
-  ///
-  /// The newest generation has no base: its upload was not finished when the program ended, or the manifest was lost.
-  /// No listing tells which.
-  private func refuseSilentStepBack(_ contents: GenerationContents, _ index: inout ReplicaIndex) throws {
-    var advice = "no generation before it holds anything"
-    for generation in index.generations.reversed() where generation < contents.generation {
-      let before = try self.contents(of: generation, &index)
-      guard let tip = before.tip else { continue }
-      advice =
-        "the state before it is transaction \(tip) of generation \(generation): restore that with --generation "
-        + "\(generation)"
-      break
-    }
-    throw RestoreError(
-      .nothing,
-      "generation \(contents.generation) of \(catalog.store.url) has no base: its upload was never finished, or the "
-        + "manifest was lost; \(advice)")
+      ReplicaLayout.base(generation, transaction: first - 1), "it is missing from \(catalog.store.url)")
   }
 
   // MARK: One generation

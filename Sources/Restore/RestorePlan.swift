@@ -24,7 +24,7 @@ package struct RestorePlan: Sendable {
   package let time: Int64
   package let state: DatabaseState
   /// What a person should know, such as transactions whose upload was never finished.
-  package let notices: [String]
+  package var notices: [String]
 
   package var generation: GenerationID { contents.generation }
   /// Bytes of the base's parts and of the slices, compressed.

@@ -52,7 +52,7 @@ class Template:
         self.make()
         self.keys = sorted(
             os.path.relpath(os.path.join(at, name), self.replica)
-            for at, _, names in os.walk(self.replica) for name in names if not name.startswith("%"))
+            for at, _, names in os.walk(self.replica) for name in names if not name.startswith("%") and name != "lease.txt")
         self.content = {key: self.read(key) for key in self.keys}
         self.generations = sorted({key.split("/")[1] for key in self.keys if key.startswith("generations/")})
         self.known = {}
@@ -135,23 +135,17 @@ class Template:
                 if line.startswith("part "):
                     must.add(f"pages/{line.split()[4]}.zst")
             slices = self.of(generation, "wal", keys)
-            end, chain = base, []
-            while True:
-                following = [key for key in slices if span(key)[0] == end + 1]
-                if not following or (wanted is not None and end >= wanted):
-                    break
-                parts = int(following[0].split(".")[1].split("-")[1], 16)
-                if len(following) < parts:
-                    break
-                chain += following
-                end = span(following[0])[1]
+            end, chain, ways = base, [], best_ways(slices)
+            while end + 1 in ways and (wanted is None or end < wanted):
+                chain += ways[end + 1][2]
+                end = ways[end + 1][3]
             if wanted is not None and end < wanted:
                 return None
             if wanted is None and any(span(key)[0] > end + 1 for key in slices):
                 return None
             last = end if wanted is None else wanted
             batches = [
-                key for key in self.of(generation, "sql", keys) if span(key)[1] > base and span(key)[0] <= last]
+                key for key in longest(self.of(generation, "sql", keys)) if span(key)[1] > base and span(key)[0] <= last]
             return generation, last, must, chain, batches
         return None
 
@@ -174,6 +168,31 @@ class Template:
 def span(key):
     name = key.split("/")[-1]
     return int(name[:16], 16), int(name[17:33], 16)
+
+
+def best_ways(slices):
+    """By the transaction a slice begins with: (end reached, -objects, keys of its parts, its last transaction), the best."""
+    whole, ways = {}, {}
+    for key in slices:
+        whole.setdefault(key.split(".")[0], []).append(key)
+    for keys in sorted(whole.values(), key=lambda keys: -span(keys[0])[0]):
+        first, last = span(keys[0])
+        if len(keys) < int(keys[0].split(".")[1].split("-")[1], 16):
+            continue
+        following = ways.get(last + 1, (last, 0))
+        way = (following[0], following[1] - len(keys), sorted(keys), last)
+        if first not in ways or way[:2] > ways[first][:2]:
+            ways[first] = way
+    return ways
+
+
+def longest(batches):
+    """Batches in order, without those that a longer one replaces."""
+    kept = []
+    for key in sorted(batches, key=lambda key: (span(key)[0], -span(key)[1])):
+        if not kept or span(key)[1] > span(kept[-1])[1]:
+            kept.append(key)
+    return kept
 
 
 def harm(template, replica, target):
@@ -269,6 +288,14 @@ def verify(template, replica, kind, damaged, counts):
             if key != bases[0]:
                 # Restores begin with the base before; nothing is lost but speed.
                 counts["verify: a later base's manifest gone, all can be restored"] += 1
+                return
+        if "/sql/" in key or "/wal/" in key:
+            # A merged object and those it replaced hold the same.
+            left = [other for other in template.keys if other != key and os.path.dirname(other) == os.path.dirname(key)]
+            held = {n for other in left if ".0001-0001." in other or "/sql/" in key
+                    for n in range(span(other)[0], span(other)[1] + 1)}
+            if held.issuperset(range(span(key)[0], span(key)[1] + 1)):
+                counts["verify: deleted, but another object holds the same"] += 1
                 return
         if done.returncode == 0 or "fault: " not in output:
             raise Wrong(f"not found: {about}")

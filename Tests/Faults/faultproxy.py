@@ -9,13 +9,14 @@ FAULTS = ["delay", "reset", "lost-answer", "error", "slow-down", "truncate", "st
 class FaultProxy:
     """Passes requests on to a server; `rate` is the share of requests that a fault befalls.
 
+    `down` drops every connection, `refusal` (a status and an error code) answers every request.
     `watch(method, path, when)` is called before ("before") and after ("after") each request is passed on; where it
     returns true the connection is dropped then."""
 
     def __init__(self, target, seed=0, rate=0.0, kinds=FAULTS, watch=None):
         self.target, self.rate, self.kinds, self.watch = target, rate, kinds, watch
         self.random, self.lock = random.Random(seed), threading.Lock()
-        self.lists, self.counts, self.down = {}, {}, False
+        self.lists, self.counts, self.down, self.refusal = {}, {}, False, None
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -57,6 +58,9 @@ class FaultProxy:
         if self.down:
             return self.drop(request)
         body = request.rfile.read(int(request.headers.get("content-length") or 0))
+        if self.refusal:
+            status, code = self.refusal
+            return self.answer(request, status, {}, f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode())
         fault = self.draw()
         if fault == "reset" or self.watch and self.watch(request.command, request.path, "before"):
             return self.drop(request)

@@ -87,6 +87,8 @@ import Testing
     try second.flush()
     #expect(try generations(store) == 2)
     #expect(second.mirror?.takeNotices().contains { $0.contains("on one") } == true)
+    let newest = try #require(ReplicaCatalog(store).generations().last)
+    try Poll.until { (try? store.head(ObjectKey(ReplicaLayout.complete(newest)))) ?? nil != nil }
     let puts = store.calls(.put)
     try first.run("INSERT INTO t VALUES('too late')")
     let error = #expect(throws: MirrorError.self) { try first.flush() }
