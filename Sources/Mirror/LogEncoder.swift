@@ -193,7 +193,8 @@ final class LogEncoder {
   }
 
   private func sealOpenSlice(part: Int = 1, parts: Int = 1) {
-    guard let open = builder, hasOpenSlice else { return }
+    // Frames of a commit that is not whole yet may stand in it already: then it waits for the rest.
+    guard pending == nil, let open = builder, hasOpenSlice else { return }
     let logBytes = open.byteCount
     let object = open.seal(
       part: part, parts: parts, acknowledged: acknowledged, created: Clock.wallMicroseconds)

@@ -18,18 +18,23 @@ struct Snapshot: Sendable {
   let pages: UInt32
 
   /// Pages `first` to `first + count - 1`, one after the other.
+  ///
+  /// Where everything had been copied into the database file, a writer may restart the log at any time: then the file
+  /// holds all of the snapshot, and the guard keeps it from being changed.
   func read(_ first: UInt32, count: Int) throws -> [UInt8] {
-    var bytes = try file.read(at: Int64(first - 1) * Int64(pageSize), count: count * pageSize)
-    guard let log, let header else { return bytes }
+    let pages = try file.read(at: Int64(first - 1) * Int64(pageSize), count: count * pageSize)
+    guard let log, let header else { return pages }
+    var bytes = pages
     for number in 0..<count {
       guard let frame = frames[first + UInt32(number)] else { continue }
       let page = try log.read(at: Int(header.offset(ofFrame: frame)) + WALFrame.headerSize, count: pageSize)
-      guard page.count == pageSize else {
-        throw MirrorError(.hole, "the log was cut while it was being read")
-      }
+      guard page.count == pageSize else { break }
       Kernels.copy(into: &bytes, at: number * pageSize, from: page, at: 0, count: pageSize)
     }
-    return bytes
+    // A restart writes the header first: where it is still the same, so were the frames.
+    let isCurrent = WALHeader(try log.read(at: 0, count: WALHeader.size))?.salt == header.salt
+    return isCurrent
+      ? bytes : try file.read(at: Int64(first - 1) * Int64(pageSize), count: count * pageSize)
   }
 
   /// Reads all of it, a run of pages at a time.

@@ -1,3 +1,4 @@
+import Dispatch
 import Files
 import Mirror
 import ObjectStore
@@ -124,6 +125,41 @@ import Testing
       target.transaction = base
       _ = try fixture.restore(.wal, "t.db", target)
     }
+  }
+
+  /// After a checkpoint the next commit restarts the log, under a base that is still being read.
+  @Test func aBaseOutlivesTheRestartOfTheLog() throws {
+    let store = FaultyStore(MemoryStore())
+    let fixture = try MirrorFixture(store)
+    fixture.settings.partBytes = 64 << 10
+    fixture.settings.checkpointFrames = 50
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a INTEGER PRIMARY KEY, b)")
+    try fixture.run(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
+        + "INSERT INTO t SELECT i, hex(randomblob(400)) FROM n")
+    try fixture.flush()
+    // A statement that writes nothing: everything is copied before it, and the log may be restarted.
+    try fixture.run("UPDATE t SET b = 'x' WHERE 0")
+    store.latency = 0.03
+    let path = fixture.path
+    let isDone = DispatchSemaphore(value: 0)
+    DispatchQueue.global().async {
+      _ = DispatchSemaphore(value: 0).wait(timeout: .now() + 0.1)
+      if let other = try? Connection(path) {
+        for number in 0..<20 {
+          try? other.execute("UPDATE t SET b = hex(randomblob(400)) WHERE a % 20 = \(number)")
+        }
+        other.close()
+      }
+      isDone.signal()
+    }
+    try fixture.mirror?.snapshot()
+    isDone.wait()
+    store.latency = 0
+    try fixture.close()
+    try expectEqual(fixture)
+    #expect(try ReplicaCatalog(store).generations().count == 1)
   }
 
   @Test func prunesWhatNoRestoreWithinTheTimeNeeds() throws {
