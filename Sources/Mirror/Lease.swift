@@ -30,6 +30,8 @@ final class Lease: Sendable {
     var record: LeaseRecord?
     var etag: ETag?
     var isHeld = false
+    /// Why it will not be tried for again.
+    var loss: MirrorError?
     /// Seconds of `Clock.bootSeconds` until which nobody else can have taken it.
     var validUntil = -Double.infinity
   }
@@ -152,6 +154,7 @@ final class Lease: Sendable {
   ///
   /// Throws `.conflict` where another writer has taken it, and errors of the store, which may be tried again.
   func ensure() throws {
+    try throwIfLost()
     let left = state.withLock { $0.isHeld ? $0.validUntil - Clock.bootSeconds : -1 }
     if left > validity / 2 { return }
     if left > validity / 20 {
@@ -167,7 +170,12 @@ final class Lease: Sendable {
     }
   }
 
+  private func throwIfLost() throws {
+    if let loss = state.withLock({ $0.loss }) { throw loss }
+  }
+
   private func renew() throws {
+    try throwIfLost()
     let (before, etag, isHeld) = state.withLock { ($0.record, $0.etag, $0.isHeld) }
     let start = Clock.bootSeconds
     let now = Clock.wallMicroseconds
@@ -253,11 +261,15 @@ final class Lease: Sendable {
   }
 
   private func lost(to other: LeaseRecord?) -> MirrorError {
-    state.withLock { $0.isHeld = false }
     let who = other.map { "\(describe($0.holder)) mirrors to it since \(ISOTime.text($0.since))" }
-    return MirrorError(
+    let loss = MirrorError(
       .conflict,
       "the lease of \(store.url) is lost: \(who ?? "another writer has it"); not mirroring any more")
+    state.withLock {
+      $0.isHeld = false
+      $0.loss = loss
+    }
+    return loss
   }
 
   /// Lets others have it at once.
