@@ -51,13 +51,12 @@ def full_replica():
     place = Place(chosen.program, f"file://{disk.path}/replica", {"S3_FLUSH_TIMEOUT": "2", "S3_SYNC_INTERVAL": "0.05"})
     place.create()
     filler = os.path.join(disk.path, "filler")
-    with open(filler, "wb") as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-                file.flush()
-        except OSError:
-            pass
+    try:
+        with open(filler, "wb", buffering=0) as file:
+            while file.write(bytes(4096)) == 4096:
+                pass
+    except OSError:
+        pass
     done = place.shell("".join(commit(n) for n in range(1, 3000)))
     said = done.stderr.decode().splitlines()
     try:
@@ -137,7 +136,8 @@ def emptied():
     place.create()
     writer = Writer(place, 0, "async", pause=0.01)
     time.sleep(1)
-    shutil.rmtree(replica)
+    os.rename(replica, replica + "-gone")
+    shutil.rmtree(replica + "-gone")
     time.sleep(25)
     code = writer.finish()
     again = place.shell("SELECT 1;\n")
@@ -151,7 +151,7 @@ full_disk()
 full_replica()
 full_target()
 read_only_folder()
-refused("keys revoked", (403, "AccessDenied"), "no permission")
+refused("keys revoked", (403, "AccessDenied"), "denied")
 refused("bucket gone", (404, "NoSuchBucket"), "bucket")
 emptied()
 sys.exit(1 if failures else 0)
