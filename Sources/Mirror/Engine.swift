@@ -23,7 +23,7 @@ final class Engine: Sendable {
   let capture: CaptureLock
   let lease: Lease
   /// Locked as long as this mirror runs: one process mirrors a database, others stand by.
-  private let claim: File
+  private let claim: Mutex<File?>
   let state = Mutex(EngineState())
   private let notices = Notices()
   let captureSignal = Signal()
@@ -47,7 +47,7 @@ final class Engine: Sendable {
     self.path = path
     self.wasEmpty = wasEmpty
     self.from = from
-    self.claim = claim
+    self.claim = Mutex(claim)
     capture = CaptureLock(guardian)
     lease = try Lease(self.store, database: path, settings: settings, notices: notices)
   }
@@ -78,6 +78,9 @@ final class Engine: Sendable {
     capture.close()
     captureSignal.raise()
     uploadSignal.raise()
+    // What is on its way ends first, where that does not take long; then another process may have the database.
+    _ = running.wait(timeout: .now() + 1)
+    claim.withLock { $0 = nil }
   }
 
   // MARK: The capturing thread
