@@ -103,13 +103,15 @@ struct MirrorCommand: DotCommand {
     guard let observer = session.observer(MirrorSession.self) else { throw CommandError.usage }
     switch action {
     case .status(let json):
-      MirrorReport(session).print(observer.status(of: session.database.name), json: json)
+      MirrorReport(session).print(
+        observer.status(
+          of: session.database.name, isOpen: session.database.openConnection != nil), json: json)
     case .list(let json):
       try MirrorListing(observer.store(nil, for: session.database.name), observer).print(
         to: session, json: json)
     case .on(let url, let newGeneration):
       try observer.begin(url, on: session.connection, newGeneration: newGeneration)
-    case .off: try observer.stop()
+    case .off: try observer.turnOff()
     case .sync:
       // Before the database is opened nothing can be left to mirror.
       if observer.isWaiting(for: session) { return }

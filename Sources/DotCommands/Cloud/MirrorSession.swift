@@ -22,6 +22,8 @@ package final class MirrorSession: SessionObserver {
   private(set) var mirror: Mirror?
   private var connection: Connection?
   private var firstPath: String?
+  /// What `.mirror on` and `.mirror off` chose for a database; it holds when the database is opened again.
+  private var chosen: [String: ReplicaURL?] = [:]
   private var told: Set<String> = []
   private var complaints: [String] = []
   /// Whether Ctrl-C was typed.
@@ -48,10 +50,11 @@ package final class MirrorSession: SessionObserver {
   var mirroredPath: String? { connection?.fileName() }
 
   /// How the mirror stands; before the database is opened, how it will.
-  func status(of path: String?) -> MirrorStatus {
+  func status(of path: String?, isOpen: Bool) -> MirrorStatus {
     if let mirror { return mirror.status() }
     var status = MirrorStatus()
     status.lastError = configurationError
+    if isOpen { return status }
     guard case .off = configuration else {
       status.phase = .waiting
       status.durability = settings.durability
@@ -75,6 +78,7 @@ package final class MirrorSession: SessionObserver {
     var settings = settings
     settings.newGeneration = newGeneration
     try attach(Mirror(store: store, settings: settings), to: connection)
+    if let path = connection.fileName() { chosen[path] = try ReplicaURL(url).named(for: path) }
     told.remove("off")
   }
 
@@ -93,6 +97,12 @@ package final class MirrorSession: SessionObserver {
       connection = nil
     }
     try mirror.stop()
+  }
+
+  /// Ends the mirror because somebody asked for it: the database is not mirrored when it is opened again.
+  func turnOff() throws {
+    if let path = connection?.fileName() { chosen.updateValue(nil, forKey: path) }
+    try stop()
   }
 
   // MARK: The session
@@ -119,6 +129,7 @@ package final class MirrorSession: SessionObserver {
   /// Where a database that was just opened goes.
   private func url(for connection: Connection, in session: Session) -> ReplicaURL? {
     let path = connection.fileName() ?? ""
+    if let choice = chosen[path] { return choice }
     switch configuration {
     case .off: return nil
     case .bucket(let url): return url.named(for: path)
