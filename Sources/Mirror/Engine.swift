@@ -24,6 +24,8 @@ final class Engine: Sendable {
   let lease: Lease
   /// Locked as long as this mirror runs: one process mirrors a database, others stand by.
   private let claim: Mutex<File?>
+  private let fileInode: Mutex<UInt64?>
+  private let lastFileCheck = Mutex(0.0)
   let state = Mutex(EngineState())
   private let notices = Notices()
   let captureSignal = Signal()
@@ -48,6 +50,7 @@ final class Engine: Sendable {
     self.wasEmpty = wasEmpty
     self.from = from
     self.claim = Mutex(claim)
+    fileInode = Mutex(try FileInfo.of(path)?.inode)
     capture = CaptureLock(guardian)
     lease = try Lease(self.store, database: path, settings: settings, notices: notices)
   }
@@ -117,6 +120,7 @@ final class Engine: Sendable {
         state.withLock { $0.damage = nil }
         throw MirrorError(.hole, "the replica is damaged: \(damage)")
       }
+      try checkFile()
       let more = try captureOnce(bytes: 4 << 20)
       guard !more else {
         if capture.withLock({ $0.capture?.encoder.isFull ?? false }) {
@@ -129,6 +133,23 @@ final class Engine: Sendable {
       // Commits of other processes do not wake us: look for them now and then.
       captureSignal.wait(seconds: 0.2)
     }
+  }
+
+  /// Looks now and then whether the database is still the file of its name.
+  private func checkFile() throws {
+    let now = Clock.monotonicSeconds
+    guard now - lastFileCheck.withLock({ $0 }) > 2 else { return }
+    lastFileCheck.withLock { $0 = now }
+    let inode = try FileInfo.of(path)?.inode
+    let first = fileInode.withLock { known in
+      known = known ?? inode
+      return known
+    }
+    guard inode != first else { return }
+    throw MirrorError(
+      .unsuitable,
+      "\(path) was \(inode == nil ? "removed" : "replaced by another file"): what is written here goes to the old one and "
+        + "is mirrored no more; open it again")
   }
 
   /// Takes what the log holds; returns whether there is more.

@@ -52,6 +52,65 @@ import Testing
     #expect(try ReplicaCatalog(fixture.store).generations().count == 1)
   }
 
+  @Test func aDatabaseReplacedByAnotherFileIsMirroredNoMore() throws {
+    let fixture = try MirrorFixture()
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
+    try fixture.flush()
+    let before = try fixture.restore(.wal)
+    for suffix in ["", "-wal", "-shm"] { try Folder.remove(fixture.path + suffix) }
+    try Poll.until { fixture.mirror?.isOn == false }
+    #expect(fixture.mirror?.takeNotices().contains { $0.contains("was removed") } == true)
+    fixture.abandon()
+    #expect(try content(before).count == 2)
+  }
+
+  @Test(arguments: [512, 1024, 2048, 8192, 16384, 32768, 65536])
+  func everyPageSizeIsMirrored(_ size: Int) throws {
+    let fixture = try MirrorFixture()
+    fixture.settings.checkpointFrames = 30
+    try fixture.open()
+    try fixture.run("PRAGMA page_size=\(size); PRAGMA auto_vacuum=\(size % 3); CREATE TABLE t(a, b)")
+    for round in 0..<20 {
+      try fixture.run(
+        "INSERT INTO t VALUES(\(round), zeroblob(\(round * 700))); DELETE FROM t WHERE a = \(round - 5)")
+    }
+    try fixture.run("VACUUM")
+    try fixture.close()
+    try expectEqual(fixture)
+    // The size changes under the replica.
+    let plain = try Connection(fixture.path)
+    try plain.execute("PRAGMA journal_mode=DELETE; PRAGMA page_size=4096; VACUUM; PRAGMA journal_mode=WAL")
+    plain.close()
+    try fixture.open()
+    try fixture.run("INSERT INTO t VALUES(99, 1)")
+    try fixture.close()
+    try expectEqual(fixture)
+    #expect(try ReplicaCatalog(fixture.store).generations().count == 2)
+  }
+
+  @Test func aDatabaseRolledBackToAnOlderCopyBeginsAnew() throws {
+    let fixture = try MirrorFixture()
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
+    try fixture.close()
+    let old = try fixture.bytes(fixture.path)
+    try fixture.open()
+    try fixture.run("INSERT INTO t VALUES(2)")
+    try fixture.close()
+    let file = try File(fixture.path, .readWrite)
+    try file.write(old, at: 0)
+    try file.truncate(to: old.count)
+    try fixture.open()
+    try fixture.run("INSERT INTO t VALUES(3)")
+    try fixture.close()
+    try expectEqual(fixture)
+    #expect(try ReplicaCatalog(fixture.store).generations().count == 2)
+    var target = RestoreTarget()
+    target.transaction = 3
+    #expect(try content(fixture.restore(.wal, "three.db", target)).contains { $0.contains("2") })
+  }
+
   @Test func transactionsThatBeginImmediatelyAreReplayed() throws {
     let fixture = try MirrorFixture()
     try fixture.open()
