@@ -83,6 +83,7 @@ final class Capture {
     tail = next
     encoder.beginEpoch(next.header)
     sealedFrame = nil
+    guardFrame = 0
   }
 
   /// Lets the log be restarted at the frames taken.
@@ -107,8 +108,14 @@ final class Capture {
       throw error
     }
     try guardian.endPrevious()
+    guardFrame = framesTaken
     return isUnchanged
   }
+
+  /// Frames in the log when the guard began to hold what it holds, or a few more; 0 in a log that was restarted since.
+  ///
+  /// With frames after it, the next guard holds a place in the log, and no writer can restart it meanwhile.
+  var guardFrame = 0
 
   /// Ends of the commits in the log that nobody has announced, while the session's connection is writing.
   func unannouncedCommits() throws -> [Int] {

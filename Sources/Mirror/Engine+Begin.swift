@@ -67,6 +67,7 @@ extension Engine {
         following: start.following)
       // The guard was moved to this very place, so the log may be restarted here.
       capture.seal()
+      capture.guardFrame = end == .max ? capture.framesTaken : end
       if start.reason != nil { capture.pins += 1 }
       site.capture = capture
       return (start, snapshot(start.taken.count), try fileStamp())

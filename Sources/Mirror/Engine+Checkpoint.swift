@@ -28,6 +28,9 @@ extension Engine {
   ) throws -> Bool {
     while try capture.advance(bytes: 16 << 20) { if capture.encoder.isFull { return false } }
     note(capture)
+    // Without new frames another process may have copied all of it, and its next commit restarts the log: a checkpoint
+    // must not run beside that (https://www.sqlite.org/wal.html#walresetbug).
+    guard capture.framesTaken > capture.guardFrame else { return false }
     // The guard moves to the end of the log, so that all of it may be copied.
     guard try capture.renewGuard() else { return false }
     let result = try copy()

@@ -186,7 +186,7 @@ final class Lease: Sendable {
     } else {
       record = LeaseRecord(
         epoch: (before?.epoch ?? 0) + 1, holder: holder, since: now, honoursConditions: honoursConditions,
-        pruned: before?.pruned ?? 0)
+        pruned: before?.pruned ?? now)
     }
     if !honoursConditions { try checkHolder(before) }
     var stored = try put(record, etag)
