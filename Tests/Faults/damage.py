@@ -307,7 +307,9 @@ def verify(template, replica, kind, damaged, counts):
     if done.returncode == 0:
         raise Wrong(f"not found: {about}")
     for key in damaged:
-        if f"fault: {key}: " not in output:
+        # Nobody knows of a part whose manifest is damaged as well.
+        hidden = key.startswith("pages/") and any("/base/" in other for other in damaged)
+        if f"fault: {key}: " not in output and not hidden:
             raise Wrong(f"{key} is not named: {about}")
     counts["verify: found"] += 1
 
