@@ -289,6 +289,9 @@ def verify(template, replica, kind, damaged, counts):
                 # Restores begin with the base before; nothing is lost but speed.
                 counts["verify: a later base's manifest gone, all can be restored"] += 1
                 return
+        if key.endswith("/complete.txt") and key in output:
+            counts["verify: found"] += 1
+            return
         if "/sql/" in key or "/wal/" in key:
             # A merged object and those it replaced hold the same.
             left = [other for other in template.keys if other != key and os.path.dirname(other) == os.path.dirname(key)]
