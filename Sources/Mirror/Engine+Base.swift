@@ -43,6 +43,7 @@ extension Engine {
       let isPresent = state.withLock {
         guard $0.generation == generation else { return false }
         $0.hasBase = true
+        if record != nil { $0.batches += 1 }
         $0.baseTransaction = max($0.baseTransaction, transaction)
         $0.wakeWaiters()
         return true
@@ -50,6 +51,12 @@ extension Engine {
       guard isPresent else { return false }
       noteBase(at: transaction)
       if record != nil {
+        defer {
+          state.withLock {
+            $0.batches -= 1
+            $0.wakeWaiters()
+          }
+        }
         let completion = CompletionRecord(generation: generation, transaction: transaction)
         let object = Outgoing.Object(name: ReplicaLayout.complete(generation), bytes: completion.bytes)
         _ = try upload(object, unlessPresent: true)

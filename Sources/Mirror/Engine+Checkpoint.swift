@@ -26,6 +26,17 @@ extension Engine {
   private func copyLog(
     of capture: Capture, _ copy: () throws(SQLiteError) -> Connection.CheckpointResult
   ) throws -> Bool {
+    do {
+      return try copyLogUnlessBusy(of: capture, copy)
+    } catch let error as SQLiteError where [.busy, .locked].contains(error.code.primary) {
+      // Another process checkpoints: there will be another occasion.
+      return false
+    }
+  }
+
+  private func copyLogUnlessBusy(
+    of capture: Capture, _ copy: () throws(SQLiteError) -> Connection.CheckpointResult
+  ) throws -> Bool {
     while try capture.advance(bytes: 16 << 20) { if capture.encoder.isFull { return false } }
     note(capture)
     // Without new frames another process may have copied all of it, and its next commit restarts the log: a checkpoint

@@ -105,6 +105,12 @@ final class Engine: Sendable {
         report(error)
         attempt += 1
         pauseBeforeRetry(attempt)
+      } catch let error as SQLiteError
+        where [.busy, .locked].contains(error.code.primary) && capture.withLock({ $0.capture == nil })
+      {
+        // Another process has the database to itself for a moment.
+        attempt += 1
+        pauseBeforeRetry(attempt)
       } catch let error as MirrorError {
         return fail(error)
       } catch {

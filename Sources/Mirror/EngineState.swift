@@ -17,7 +17,7 @@ struct EngineState {
   var fileStamp: PositionRecord.FileStamp?
   /// The transaction that the database file alone holds, where it was all copied there.
   var restingTransaction: UInt64?
-  /// Statement batches on their way.
+  /// Statement batches on their way, and the record that follows a base.
   var batches = 0
   var framesCaptured = 0
   var pageSize = 4096

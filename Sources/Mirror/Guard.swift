@@ -36,7 +36,12 @@ final class Guard {
 
   /// Begins to hold what is committed now, beside what is held already; `endPrevious` must follow.
   func beginNext() throws(SQLiteError) {
-    try connections[1 - active].execute("BEGIN; PRAGMA schema_version")
+    do throws(SQLiteError) {
+      try connections[1 - active].execute("BEGIN; PRAGMA schema_version")
+    } catch {
+      try? connections[1 - active].execute("ROLLBACK")
+      throw error
+    }
   }
 
   /// Lets go of what was held before `beginNext`.

@@ -39,7 +39,7 @@ class Place:
     """A folder with a database, and a replica below a URL."""
 
     def __init__(self, program, url, environment=None):
-        self.program, self.url = program, url
+        self.program, self.url = os.path.abspath(program), url
         self.folder = tempfile.mkdtemp(prefix="faults-")
         self.path = os.path.join(self.folder, "live.db")
         self.environment = {**os.environ, "HOME": self.folder, **(environment or {})}
