@@ -6,6 +6,7 @@ package enum AllCommands {
   ///
   /// An undocumented name stands where it takes precedence over prefixes of others.
   package static let commands: [any DotCommand.Type] = [
+    ArchiveCommand.self,
     AuthCommand.self,
     BackupCommand.self,
     BailCommand.self,

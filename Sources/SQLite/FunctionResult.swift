@@ -52,6 +52,11 @@ public struct FunctionResult {
     Int(sqlite3_limit(sqlite3_context_db_handle(context), SQLITE_LIMIT_LENGTH, -1))
   }
 
+  /// Whether a column's value is asked for only to be handed back unchanged.
+  ///
+  /// The corresponding C function is `sqlite3_vtab_nochange`.
+  package var isForNoChange: Bool { sqlite3_vtab_nochange(context) != 0 }
+
   // MARK: What is kept between calls
 
   /// What was made of argument `index` in an earlier call of the same statement with the same argument, or else made
