@@ -82,7 +82,7 @@ let package = Package(
 
     // 2
     // Borrows the bytes of SQL values without copying them, and speaks to the file system.
-    unsafeTarget("Extensions", ["SQLite", "Bytes", "Digest", "Files", "CZlib"]),
+    unsafeTarget("Extensions", ["Recovery", "SQLite", "Bytes", "Digest", "Files", "CZlib"]),
     safeTarget("Recovery", ["SQLite", "Files", "Bytes"]),
     safeTarget("Render", ["SQLite", "Bytes"]),
     safeTarget("ReplicaFormat", ["WALFormat", "Bytes", "Compression", "Digest"]),

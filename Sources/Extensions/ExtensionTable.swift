@@ -15,6 +15,8 @@ package enum ExtensionTable {
     ModuleDefinition("generate_series", SeriesTable.self, isIntegerRun: true),
     ModuleDefinition("fsdir", FolderTable.self, reachesOutside: true),
     ModuleDefinition("completion", CompletionTable.self),
+    ModuleDefinition("sqlite_dbdata", RecordTable.self),
+    ModuleDefinition("sqlite_dbptr", PointerTable.self),
   ]
 
   /// What belongs to archives, which safe mode goes without.

@@ -26,6 +26,8 @@ package struct BTreePage {
   }
 
   var isInterior: Bool { kind == .indexInterior || kind == .tableInterior }
+  /// Whether it belongs to a table with row ids.
+  var isOfTable: Bool { kind == .tableLeaf || kind == .tableInterior }
   private var pointers: Int { start + (isInterior ? 12 : 8) }
 
   /// Number of cells, no more than there is room for.

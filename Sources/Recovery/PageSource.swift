@@ -44,12 +44,14 @@ package final class PageSource {
     self.holder = holder
     header = read(0, 100) ?? [UInt8](repeating: 0, count: 100)
     if size > 0 {
-      pageSize = Self.declaredSize(header) ?? Self.likelySize(size, read)
+      let declared = Self.declaredSize(header)
+      let isTrusted = Self.isTrustworthy(header)
+      pageSize = isTrusted ? declared ?? Self.likelySize(size, read) : Self.likelySize(size, read, declared)
     } else {
       let size = (try? connection.value("PRAGMA page_size")) ?? .null
       if case .integer(let size) = size { pageSize = Int(size) } else { pageSize = 4096 }
     }
-    let reserved = Int(header[20])
+    let reserved = Self.isTrustworthy(header) ? Int(header[20]) : 0
     usableSize = pageSize - reserved >= 480 ? pageSize - reserved : pageSize
     pageCount = Int((size + Int64(pageSize) - 1) / Int64(pageSize))
   }
@@ -83,14 +85,22 @@ package final class PageSource {
   private static func declaredSize(_ header: [UInt8]) -> Int? {
     let size = Int(header.bigEndian(UInt16.self, at: 16))
     if size == 1 { return 65536 }
-    return isSize(size) && (header.starts(with: magic) || header[21] == 64) ? size : nil
+    return isSize(size) ? size : nil
+  }
+
+  /// Whether the bytes around the page size are what they always are.
+  private static func isTrustworthy(_ header: [UInt8]) -> Bool {
+    header.starts(with: magic) && (1...2).contains(header[18]) && (1...2).contains(header[19])
+      && header[21...23].elementsEqual([64, 32, 32])
   }
 
   private static func isSize(_ size: Int) -> Bool { size >= 512 && size <= 65536 && size & (size - 1) == 0 }
 
-  /// The size with which most pages make sense.
-  private static func likelySize(_ fileSize: Int64, _ read: (Int64, Int) -> [UInt8]?) -> Int {
-    var best = (size: 4096, share: 0.0)
+  /// The size with which most pages make sense: the one that is declared, unless another makes twice the sense.
+  private static func likelySize(
+    _ fileSize: Int64, _ read: (Int64, Int) -> [UInt8]?, _ declared: Int? = nil
+  ) -> Int {
+    var best = (size: declared ?? 4096, share: 0.0)
     for shift in 9...16 {
       let size = 1 << shift
       let count = Int(fileSize) / size
@@ -103,7 +113,7 @@ package final class PageSource {
         guard let page = read(Int64(number) * Int64(size), size) else { continue }
         if BTreePage(page, number: number + 1, usableSize: size)?.looksSound == true { good += 1 }
       }
-      let share = Double(good) / Double(seen)
+      let share = Double(good) / Double(seen) * (size == declared ? 2 : 1)
       if share > best.share { best = (size, share) }
     }
     return best.size

@@ -117,13 +117,16 @@ package final class Recovery {
   // MARK: Rows
 
   private func writeRows(of table: TableLayout) {
-    for number in reader.pages(below: table.root) {
+    for number in pages(of: table) {
       reader.eachRow(of: number) { rowID, values in
-        // A page of another table's kind is not this table's.
-        guard (rowID != nil) == table.hasRowIDs else { return }
         write(rowID, values, into: table)
       }
     }
+  }
+
+  /// Pages below the root; one of another kind is not this table's.
+  private func pages(of table: TableLayout) -> [Int] {
+    reader.pages(below: table.root).filter { reader.page($0)?.isOfTable == table.hasRowIDs }
   }
 
   private func write(_ rowID: Int64?, _ values: [Value], into table: TableLayout) {
@@ -202,8 +205,10 @@ package final class Recovery {
 
   /// Rows of pages that no table leads to.
   private func writeLostAndFound() {
-    for root in [1] + schema.map(\.root) where root > 0 && root <= reader.source.pageCount {
-      if !used.contains(root) { used.formUnion(reader.pages(below: root)) }
+    used.formUnion(reader.pages(below: 1).filter { reader.page($0)?.isOfTable == true })
+    for table in tables { used.formUnion(pages(of: table)) }
+    for index in schema where index.type == "index" && index.root > 0 {
+      used.formUnion(reader.pages(below: index.root).filter { reader.page($0)?.isOfTable == false })
     }
     if options.ignoresFreelist { used.formUnion(reader.source.freePages) }
     let count = reader.source.pageCount

@@ -9,6 +9,9 @@ public struct VirtualTableConnection {
   /// Name of the table; that of the module where the table was not created.
   package let tableName: String
 
+  /// The connection itself, to be used only while the table is asked something; nobody observes it.
+  package var whole: Connection { Connection(borrowing: handle) }
+
   /// Compiles a statement that nobody observes; nil where that fails.
   package func prepare(_ sql: String) -> InnerStatement? {
     var compiled: OpaquePointer?

@@ -17,6 +17,16 @@ public struct FunctionResult {
   package func set(text bytes: UnsafeRawBufferPointer) {
     csqlite_result_text(context, bytes.baseAddress, UInt64(bytes.count))
   }
+  package func set(_ value: Value) {
+    switch value {
+    case .null: setNull()
+    case .integer(let number): set(number)
+    case .real(let number): set(number)
+    case .text(let text): set(text: text)
+    case .blob(let bytes): set(blob: bytes)
+    }
+  }
+
   package func set(text bytes: [UInt8]) { bytes.withUnsafeBytes { set(text: $0) } }
   package func set(text: String) { set(text: text.preservedBytes) }
   package func set(blob bytes: UnsafeRawBufferPointer) {
