@@ -82,7 +82,8 @@ let package = Package(
 
     // 2
     // Borrows the bytes of SQL values without copying them, and speaks to the file system.
-    unsafeTarget("Extensions", ["SQLite", "Bytes", "Digest", "Files", "CZlib"]),
+    unsafeTarget("Extensions", ["Recovery", "SQLite", "Bytes", "Digest", "Files", "CZlib"]),
+    safeTarget("Recovery", ["SQLite", "Files", "Bytes"]),
     safeTarget("Render", ["SQLite", "Bytes"]),
     safeTarget("ReplicaFormat", ["WALFormat", "Bytes", "Compression", "Digest"]),
     safeTarget("DirectoryObjectStore", ["ObjectStore", "Files"]),
@@ -108,7 +109,8 @@ let package = Package(
     safeTarget(
       "DotCommands",
       [
-        "Shell", "Extensions", "SQLite", "Render", "Files", "Bytes", "Mirror", "Restore", "ReplicaCatalog",
+        "Shell", "Extensions", "Recovery", "SQLite", "Render", "Files", "Bytes", "Mirror", "Restore",
+        "ReplicaCatalog",
         "ReplicaFormat", "ObjectStore",
       ]),
 

@@ -278,6 +278,31 @@ int csqlite_holds_appended_database(const char *path) {
   return answer;
 }
 
+int csqlite_holds_archive(const char *path) {
+  sqlite3_vfs *system = sqlite3_vfs_find(0);
+  char *name = 0;
+  sqlite3_int64 size = 0;
+  sqlite3_file *file = system ? open_for_reading(system, path, &name, &size) : 0;
+  if (file == 0) return 0;
+  char head[16], end[4];
+  int is_database = size >= 16 && file->pMethods->xRead(file, head, 16, 0) == SQLITE_OK
+                    && memcmp(head, database_text, 16) == 0;
+  int answer = !is_database && size >= 22 && file->pMethods->xRead(file, end, 4, size - 22) == SQLITE_OK
+               && memcmp(end, "PK\005\006", 4) == 0;
+  close_after_reading(file, name);
+  return answer;
+}
+
+long long csqlite_file_length(const char *path) {
+  sqlite3_vfs *system = sqlite3_vfs_find(0);
+  char *name = 0;
+  sqlite3_int64 size = 0;
+  sqlite3_file *file = system ? open_for_reading(system, path, &name, &size) : 0;
+  if (file == 0) return -1;
+  close_after_reading(file, name);
+  return size;
+}
+
 void *csqlite_read_file(const char *path, long long *count) {
   sqlite3_vfs *system = sqlite3_vfs_find(0);
   char *name = 0;

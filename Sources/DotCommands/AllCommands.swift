@@ -6,6 +6,7 @@ package enum AllCommands {
   ///
   /// An undocumented name stands where it takes precedence over prefixes of others.
   package static let commands: [any DotCommand.Type] = [
+    ArchiveCommand.self,
     AuthCommand.self,
     BackupCommand.self,
     BailCommand.self,
@@ -18,6 +19,7 @@ package enum AllCommands {
     ConnectionCommand.self,
     DatabasesCommand.self,
     DbconfigCommand.self,
+    DbinfoCommand.self,
     DumpCommand.self,
     EchoCommand.self,
     EqpCommand.self,
@@ -47,6 +49,7 @@ package enum AllCommands {
     PromptCommand.self,
     QuitCommand.self,
     ReadCommand.self,
+    RecoverCommand.self,
     RestoreCommand.self,
     SaveCommand.self,
     ScanstatsCommand.self,

@@ -25,7 +25,7 @@ enum ArchiveFunctions {
   }
 
   /// What was compressed from so many bytes; a value of just that many, or told to be of none, as it is.
-  @Sendable private static func uncompress(_ arguments: Arguments, _ result: FunctionResult) {
+  @Sendable static func uncompress(_ arguments: Arguments, _ result: FunctionResult) {
     let size = Int(arguments[1].int32)
     arguments[0].withBlob { bytes in
       guard size != 0, size != bytes.count else { return result.set(arguments[0]) }

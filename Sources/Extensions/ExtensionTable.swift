@@ -15,11 +15,16 @@ package enum ExtensionTable {
     ModuleDefinition("generate_series", SeriesTable.self, isIntegerRun: true),
     ModuleDefinition("fsdir", FolderTable.self, reachesOutside: true),
     ModuleDefinition("completion", CompletionTable.self),
+    ModuleDefinition("sqlite_dbdata", RecordTable.self),
+    ModuleDefinition("sqlite_dbptr", PointerTable.self),
   ]
 
   /// What belongs to archives, which safe mode goes without.
-  package static let archiveFunctions: [FunctionDefinition] = ArchiveFunctions.all
-  package static let archiveModules: [ModuleDefinition] = []
+  package static let archiveFunctions: [FunctionDefinition] = ArchiveFunctions.all + ZipFunctions.all
+  package static let archiveModules: [ModuleDefinition] = [
+    ModuleDefinition("zipfile", ZipTable.self, isWritable: true, reachesOutside: true)
+  ]
+  private static let archiveOverloads = ["zipfile_cds"]
 
   /// Which of them a connection gets.
   package enum Selection: Sendable {
@@ -45,6 +50,7 @@ package enum ExtensionTable {
     where selection != .withinDatabase || !module.reachesOutside {
       try connection.add(module)
     }
+    if hasArchives { for name in archiveOverloads { try connection.overload(name) } }
     // Functions are called on the connection's thread, which is the one that made it and printed from before.
     nonisolated(unsafe) let print = print
     try connection.add(SchemaFunctions.putLine { print($0) })

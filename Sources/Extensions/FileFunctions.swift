@@ -44,7 +44,7 @@ enum FileFunctions {
     if !isRead && !hasFailed { result.setNull() }
   }
 
-  @Sendable private static func write(_ arguments: Arguments, _ result: FunctionResult) {
+  @Sendable static func write(_ arguments: Arguments, _ result: FunctionResult) {
     guard arguments.count >= 2 && arguments.count <= 4 else {
       return result.fail("wrong number of arguments to function writefile()")
     }

@@ -41,6 +41,14 @@ package final class File: Sendable {
     descriptor = opened
   }
 
+  /// Opens the file of a name that may be any bytes; nil where that fails.
+  package init?(named name: [UInt8], _ mode: Mode) {
+    let opened = retrying { open(FileStatus.cString(name), mode.flags | O_CLOEXEC, 0o666) }
+    guard opened >= 0 else { return nil }
+    path = String(decoding: name, as: UTF8.self)
+    descriptor = opened
+  }
+
   deinit { _ = close(descriptor) }
 
   /// Up to `count` bytes from `offset`; fewer only where the file ends.

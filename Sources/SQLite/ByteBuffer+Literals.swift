@@ -31,8 +31,16 @@ extension ByteBuffer {
     }
   }
 
+  /// Appends a string literal as the one of a pointer; `spaced` as `.recover` writes it.
+  package func append(oneLineLiteral text: [UInt8], spaced: Bool = false) {
+    text.withUnsafeBufferPointer { text in
+      guard let base = text.baseAddress else { return append("''") }
+      append(oneLineLiteral: base, text.count, spaced: spaced)
+    }
+  }
+
   /// Appends a string literal that holds no line break: those are put back by `replace(…,char(10))`.
-  package func append(oneLineLiteral text: UnsafePointer<UInt8>, _ count: Int) {
+  package func append(oneLineLiteral text: UnsafePointer<UInt8>, _ count: Int, spaced: Bool = false) {
     let hasNewline = memchr(text, 0x0a, count) != nil
     let hasReturn = memchr(text, 0x0d, count) != nil
     guard hasNewline || hasReturn else {
@@ -53,14 +61,14 @@ extension ByteBuffer {
       }
     }
     append(UInt8(ascii: "'"))
-    if hasReturn { appendReplacement(of: carriageReturn, by: 13) }
-    if hasNewline { appendReplacement(of: newline, by: 10) }
+    if hasReturn { appendReplacement(of: carriageReturn, by: 13, spaced) }
+    if hasNewline { appendReplacement(of: newline, by: 10, spaced) }
   }
 
-  private func appendReplacement(of standIn: [UInt8], by code: Int64) {
+  private func appendReplacement(of standIn: [UInt8], by code: Int64, _ spaced: Bool) {
     append(",'" as StaticString)
     append(standIn)
-    append("',char(" as StaticString)
+    append(spaced ? "', char(" as StaticString : "',char(" as StaticString)
     append(decimal: code)
     append("))" as StaticString)
   }

@@ -11,6 +11,22 @@ extension Connection {
     csqlite_holds_appended_database(path) != 0
   }
 
+  /// Whether a file is a ZIP archive by its content, or, where `byName`, is to become one.
+  package static func holdsArchive(_ path: String, byName: Bool) -> Bool {
+    if csqlite_holds_archive(path) != 0 { return true }
+    return byName && path.lowercased().hasSuffix(".zip") && csqlite_file_length(path) <= 0
+  }
+
+  /// All pages of a schema as SQLite sees them, for databases without a file; nil where they cannot be had.
+  ///
+  /// The corresponding C function is `sqlite3_serialize`.
+  package func content(of schema: String) -> [UInt8]? {
+    var size: sqlite3_int64 = 0
+    guard let bytes = sqlite3_serialize(handle, schema, &size, 0) else { return nil }
+    defer { sqlite3_free(bytes) }
+    return Array(UnsafeBufferPointer(start: bytes, count: Int(size)))
+  }
+
   /// Takes the content of a file as the main database, in memory; an empty one where it cannot be read.
   ///
   /// Grows to `greatestSize` bytes, where that is more than 0. The corresponding C function is

@@ -14,7 +14,7 @@ private final class FunctionBox {
     case .scalar(let body):
       scalar = body
       makeState = { AggregateState() }
-    case .aggregate(let make):
+    case .aggregate(let make, _):
       scalar = { _, _ in }
       makeState = make
     }
@@ -39,6 +39,9 @@ extension Connection {
     case .scalar:
       code = sqlite3_create_function_v2(
         handle, function.name, function.argumentCount, flags, box, callScalar, nil, nil, releaseBox)
+    case .aggregate(_, takesWindows: false):
+      code = sqlite3_create_function_v2(
+        handle, function.name, function.argumentCount, flags, box, nil, addRow, giveFinal, releaseBox)
     case .aggregate:
       code = sqlite3_create_window_function(
         handle, function.name, function.argumentCount, flags, box, addRow, giveFinal, giveValue, removeRow,

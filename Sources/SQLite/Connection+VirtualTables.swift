@@ -4,6 +4,13 @@ internal import CSQLite
 /// The connection of a virtual table, as the table may use it.
 public struct VirtualTableConnection {
   let handle: OpaquePointer
+  /// What stood in the parentheses of `CREATE VIRTUAL TABLE`, as it was typed.
+  package let words: [[UInt8]]
+  /// Name of the table; that of the module where the table was not created.
+  package let tableName: String
+
+  /// The connection itself, to be used only while the table is asked something; nobody observes it.
+  package var whole: Connection { Connection(borrowing: handle) }
 
   /// Compiles a statement that nobody observes; nil where that fails.
   package func prepare(_ sql: String) -> InnerStatement? {
@@ -15,7 +22,7 @@ public struct VirtualTableConnection {
 }
 
 /// What SQLite sees of a table: its own part, then ours.
-private struct TableRecord {
+struct TableRecord {
   var base: sqlite3_vtab
   let table: Unmanaged<VirtualTable>
   let module: Unmanaged<ModuleBox>
@@ -28,7 +35,7 @@ private struct CursorRecord {
   var run = IntegerRun(from: 0, step: 0, rowsAfter: nil, constants: (0, 0, 0))
 }
 
-private final class ModuleBox {
+final class ModuleBox {
   let definition: ModuleDefinition
   let outside: OutsideReach?
   init(_ definition: ModuleDefinition, _ outside: OutsideReach) {
@@ -45,11 +52,15 @@ extension Connection {
     let box = Unmanaged.passRetained(ModuleBox(module, outsideReach)).toOpaque()
     try check(
       sqlite3_create_module_v2(
-        handle, module.name, (module.isIntegerRun ? runMethods : eponymous).methods, box
+        handle, module.name, methods(of: module), box
       ) { box in
         if let box { Unmanaged<ModuleBox>.fromOpaque(box).release() }
       })
   }
+}
+
+private func methods(of module: ModuleDefinition) -> UnsafeMutablePointer<sqlite3_module> {
+  (module.isWritable ? writableMethods : module.isIntegerRun ? runMethods : eponymous).methods
 }
 
 /// The methods that all modules share; SQLite keeps the address.
@@ -57,7 +68,7 @@ private final class Methods: Sendable {
   // Filled once, before anybody can see it, and only read from then on.
   nonisolated(unsafe) let methods: UnsafeMutablePointer<sqlite3_module>
 
-  init(isIntegerRun: Bool) {
+  init(isIntegerRun: Bool, isWritable: Bool = false) {
     methods = .allocate(capacity: 1)
     var module = sqlite3_module()
     module.xConnect = connectTable
@@ -76,12 +87,18 @@ private final class Methods: Sendable {
       module.xColumn = giveRunColumn
       module.xRowid = giveRunRow
     }
+    if isWritable {
+      module.xCreate = connectTable
+      module.xDestroy = disconnectTable
+      module.addWriting()
+    }
     methods.initialize(to: module)
   }
 }
 
 private let eponymous = Methods(isIntegerRun: false)
 private let runMethods = Methods(isIntegerRun: true)
+private let writableMethods = Methods(isIntegerRun: false, isWritable: true)
 
 // MARK: Tables
 
@@ -92,6 +109,7 @@ private func connectTable(
   _ message: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> Int32 {
   guard let database, let context, let table else { return SQLITE_ERROR }
+  message?.pointee = nil
   let module = Unmanaged<ModuleBox>.fromOpaque(context)
   let type = module.takeUnretainedValue().definition.table
   let code = sqlite3_declare_vtab(database, type.declaration)
@@ -102,13 +120,32 @@ private func connectTable(
   case .directOnly: _ = csqlite_vtab_config(database, SQLITE_VTAB_DIRECTONLY)
   }
   let record = UnsafeMutablePointer<TableRecord>.allocate(capacity: 1)
-  let made = type.init(VirtualTableConnection(handle: database))
+  // > argv[0] is the module, argv[1] the database, argv[2] the table.
+  let given = (2..<max(Int(count), 2)).map { index in
+    words?[index].map { Array(String(preservingCString: $0).preservedBytes) } ?? []
+  }
+  let made = type.init(
+    VirtualTableConnection(
+      handle: database, words: Array(given.dropFirst()), tableName: String(preserving: given.first ?? [])))
+  do throws(VirtualTableError) {
+    try made.connect()
+  } catch {
+    message?.pointee = error.message.flatMap(copied)
+    return error.code.rawValue
+  }
   record.initialize(to: TableRecord(base: sqlite3_vtab(), table: .passRetained(made), module: module))
   table.pointee = UnsafeMutableRawPointer(record).assumingMemoryBound(to: sqlite3_vtab.self)
   return SQLITE_OK
 }
 
-private func record(_ table: UnsafeMutablePointer<sqlite3_vtab>) -> UnsafeMutablePointer<TableRecord> {
+/// A message in memory that SQLite frees.
+private func copied(_ message: String) -> UnsafeMutablePointer<CChar>? {
+  (message.preservedBytes + [0]).withUnsafeBytes {
+    $0.baseAddress.flatMap { csqlite_copy($0.assumingMemoryBound(to: CChar.self)) }
+  }
+}
+
+func record(_ table: UnsafeMutablePointer<sqlite3_vtab>) -> UnsafeMutablePointer<TableRecord> {
   UnsafeMutableRawPointer(table).assumingMemoryBound(to: TableRecord.self)
 }
 
@@ -123,12 +160,10 @@ private func disconnectTable(_ table: UnsafeMutablePointer<sqlite3_vtab>?) -> In
 
 /// Leaves the words of an error with the table, and returns its code.
 @inline(never)
-private func report(_ error: VirtualTableError, to table: UnsafeMutablePointer<sqlite3_vtab>) -> Int32 {
+func report(_ error: VirtualTableError, to table: UnsafeMutablePointer<sqlite3_vtab>) -> Int32 {
   if let message = error.message {
     sqlite3_free(table.pointee.zErrMsg)
-    table.pointee.zErrMsg = (message.preservedBytes + [0]).withUnsafeBytes {
-      $0.baseAddress.flatMap { csqlite_copy($0.assumingMemoryBound(to: CChar.self)) }
-    }
+    table.pointee.zErrMsg = copied(message)
   }
   return error.code.rawValue
 }

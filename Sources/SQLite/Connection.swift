@@ -54,6 +54,13 @@ package final class Connection {
     sqlite3_extended_result_codes(database, 0)
   }
 
+  /// The connection of a virtual table, which somebody else closes.
+  init(borrowing handle: OpaquePointer) {
+    self.handle = handle
+    path = ""
+    isClosed = true
+  }
+
   deinit { close() }
 
   /// Closes the connection; further calls on it are errors.

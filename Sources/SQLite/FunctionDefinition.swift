@@ -16,7 +16,7 @@ package struct FunctionDefinition: Sendable {
   package enum Body: Sendable {
     case scalar(@Sendable (Arguments, FunctionResult) -> Void)
     /// Makes the state of one group.
-    case aggregate(@Sendable () -> AggregateState)
+    case aggregate(@Sendable () -> AggregateState, takesWindows: Bool)
   }
 
   package let name: String
@@ -39,16 +39,16 @@ package struct FunctionDefinition: Sendable {
     self.body = .scalar(body)
   }
 
-  /// A function of many rows, which may also run over a window.
+  /// A function of many rows, which may also run over a window where `takesWindows`.
   package init(
-    aggregate name: String, _ argumentCount: Int32, _ flags: Flags = [],
+    aggregate name: String, _ argumentCount: Int32, _ flags: Flags = [], takesWindows: Bool = true,
     _ makeState: @escaping @Sendable () -> AggregateState
   ) {
     self.name = name
     self.argumentCount = argumentCount
     self.flags = flags
     reachesOutside = false
-    body = .aggregate(makeState)
+    body = .aggregate(makeState, takesWindows: takesWindows)
   }
 }
 

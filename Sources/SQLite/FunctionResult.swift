@@ -17,6 +17,16 @@ public struct FunctionResult {
   package func set(text bytes: UnsafeRawBufferPointer) {
     csqlite_result_text(context, bytes.baseAddress, UInt64(bytes.count))
   }
+  package func set(_ value: Value) {
+    switch value {
+    case .null: setNull()
+    case .integer(let number): set(number)
+    case .real(let number): set(number)
+    case .text(let text): set(text: text)
+    case .blob(let bytes): set(blob: bytes)
+    }
+  }
+
   package func set(text bytes: [UInt8]) { bytes.withUnsafeBytes { set(text: $0) } }
   package func set(text: String) { set(text: text.preservedBytes) }
   package func set(blob bytes: UnsafeRawBufferPointer) {
@@ -51,6 +61,11 @@ public struct FunctionResult {
   package var greatestLength: Int {
     Int(sqlite3_limit(sqlite3_context_db_handle(context), SQLITE_LIMIT_LENGTH, -1))
   }
+
+  /// Whether a column's value is asked for only to be handed back unchanged.
+  ///
+  /// The corresponding C function is `sqlite3_vtab_nochange`.
+  package var isForNoChange: Bool { sqlite3_vtab_nochange(context) != 0 }
 
   // MARK: What is kept between calls
 

@@ -55,4 +55,11 @@ extension Connection {
     let code = sqlite3_table_column_metadata(handle, "main", table, column, nil, &name, nil, nil, nil)
     return code == SQLITE_OK ? name.map { String(cString: $0) } : nil
   }
+
+  /// Whether a table of any schema has a column; views have none here.
+  ///
+  /// The corresponding C function is `sqlite3_table_column_metadata`.
+  package func hasColumn(_ column: String, in table: String) -> Bool {
+    sqlite3_table_column_metadata(handle, nil, table, column, nil, nil, nil, nil, nil) == SQLITE_OK
+  }
 }

@@ -14,12 +14,37 @@ open class VirtualTable {
 
   public required init(_ connection: VirtualTableConnection) { self.connection = connection }
 
+  /// Looks at the words it was made with, `connection.words`; throws where they make no sense.
+  open func connect() throws(VirtualTableError) {}
+
   /// Chooses how to find rows; throws where no way is good, with an empty message where SQLite may try another.
   open func plan(_ plan: borrowing QueryPlan) throws(VirtualTableError) {}
 
   /// Makes a cursor, not yet at a row.
   open func makeCursor() -> VirtualTableCursor { VirtualTableCursor() }
+
+  // MARK: Tables that are written
+
+  /// Deletes, inserts or changes one row (https://www.sqlite.org/vtab.html#the_xupdate_method).
+  ///
+  /// One value deletes the row of that key. Of more, the first is the key of the row that goes (NULL for none), the
+  /// second the new key, the others the columns.
+  open func update(_ values: Arguments, _ conflict: ConflictPolicy) throws(VirtualTableError) {
+    throw VirtualTableError(.readOnly)
+  }
+  /// Called before the first change of a transaction.
+  open func begin() throws(VirtualTableError) {}
+  open func commit() throws(VirtualTableError) {}
+  open func rollBack() throws(VirtualTableError) {}
+
+  /// Whether the table has its own idea of a function whose first argument is one of its columns.
+  open func answers(to function: String) -> Bool { false }
+  /// Calls the function that it answers to.
+  open func call(_ arguments: Arguments, _ result: FunctionResult) {}
 }
+
+/// What a statement does where a row is in the way (https://www.sqlite.org/lang_conflict.html).
+public enum ConflictPolicy: Sendable { case replace, ignore, fail }
 
 /// A walk over rows of a virtual table; subclassed.
 open class VirtualTableCursor {
@@ -68,9 +93,9 @@ public struct VirtualTableError: Error, Sendable {
     code = .error
     self.message = message
   }
-  package init(_ code: ResultCode) {
+  package init(_ code: ResultCode, _ message: String? = nil) {
     self.code = code
-    message = nil
+    self.message = message
   }
 }
 
@@ -80,15 +105,19 @@ package struct ModuleDefinition: Sendable {
   let table: VirtualTable.Type
   /// Whether its cursors leave an `IntegerRun`.
   let isIntegerRun: Bool
+  /// Whether `CREATE VIRTUAL TABLE` makes tables of it, which are written too.
+  let isWritable: Bool
   /// Whether rows come from beyond the database and the arguments.
   package let reachesOutside: Bool
 
   package init(
-    _ name: String, _ table: VirtualTable.Type, isIntegerRun: Bool = false, reachesOutside: Bool = false
+    _ name: String, _ table: VirtualTable.Type, isIntegerRun: Bool = false, isWritable: Bool = false,
+    reachesOutside: Bool = false
   ) {
     self.name = name
     self.table = table
     self.isIntegerRun = isIntegerRun
+    self.isWritable = isWritable
     self.reachesOutside = reachesOutside
   }
 }

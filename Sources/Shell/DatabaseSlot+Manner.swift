@@ -9,6 +9,8 @@ extension DatabaseSlot {
     case readOnly
     /// At the end of whatever else the file holds.
     case appended
+    /// As a ZIP archive, seen through the virtual table `zip` of a database in memory.
+    case zip
     /// As a copy of the file in memory.
     case copied
     /// As a copy in memory of what a file says in hexadecimal.
@@ -20,6 +22,11 @@ extension DatabaseSlot {
     if case .byContent = manner, let name, !name.isEmpty, Connection.holdsAppendedDatabase(name) {
       manner = .appended
     }
+    if case .byContent = manner, let name, !name.isEmpty,
+      Connection.holdsArchive(name, byName: makesArchives)
+    {
+      manner = .zip
+    }
     // A connection stays on its thread, so it needs no lock of its own.
     var flags: Connection.OpenFlags = [.uri, .noMutex]
     if refusesLinks { flags.insert(.noFollow) }
@@ -29,6 +36,7 @@ extension DatabaseSlot {
     case .appended:
       let flags = flags.subtracting(.uri).union([.readWrite, .create])
       return try Connection(name ?? "", flags, vfs: Connection.appendedFiles)
+    case .zip: return try Connection(":memory:")
     case .copied, .hexadecimal: return try Connection("")
     }
   }
@@ -38,6 +46,9 @@ extension DatabaseSlot {
     guard let session else { return }
     do throws(SQLiteError) {
       switch manner {
+      // As in sqlite3, a table that cannot be made is missing.
+      case .zip:
+        try? connection.execute("CREATE VIRTUAL TABLE zip USING zipfile(\(SQLText.literal(name ?? "")))")
       case .copied: try connection.deserialize(file: name ?? "", greatestSize: greatestSize)
       case .hexadecimal:
         guard let content = HexadecimalDatabase(in: session, file: name)?.content else { return }

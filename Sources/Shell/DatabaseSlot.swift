@@ -19,6 +19,8 @@ package final class DatabaseSlot {
   private var slots = [Slot](repeating: Slot(), count: most)
   /// How the current database is opened; kept for when it is opened again.
   package var manner = Manner.byContent
+  /// Whether a new file whose name ends in `.zip` becomes a ZIP archive.
+  package var makesArchives = false
   /// Whether a symbolic link is refused in place of a database.
   package var refusesLinks = false
   /// Bytes that a database in memory may grow to; 0 for no limit.

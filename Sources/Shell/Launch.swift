@@ -12,6 +12,8 @@ package final class Launch {
   package private(set) var databaseName: String?
   package var initFile: String?
   private var commands: [String] = []
+  /// The option `-A` as it was typed.
+  private(set) var archiveOption = "-A"
   /// Arguments after an option that takes all of them.
   package private(set) var rest: [String] = []
   /// What to run instead of input.
@@ -68,7 +70,9 @@ package final class Launch {
         if early { take(word) }
         continue
       }
-      let name = String(word.dropFirst(word.hasPrefix("--") ? 2 : 1))
+      let typed = String(word.dropFirst(word.hasPrefix("--") ? 2 : 1))
+      let isArchive = typed.hasPrefix("A")
+      let name = isArchive ? "A" : typed
       let found = options.first { $0.name == name }
       guard let option = found, at < arguments.count || !option.isUnknownAtTheEnd else {
         if early { continue }
@@ -80,8 +84,15 @@ package final class Launch {
         fail("Error: missing argument to \(arguments.last ?? "")")
         throw SessionExit(code: 1)
       }
-      if name == "A" {
-        rest = Array(arguments[at...])
+      if isArchive {
+        // Everything else is for the archive, what follows the letter too.
+        archiveOption = "-" + typed
+        if !early && !commands.isEmpty {
+          let mixed = "cannot mix regular SQL or dot-commands with"
+          session.errors.print("Error: \(mixed) \"\(archiveOption)\"")
+          throw SessionExit(code: 1)
+        }
+        rest = [String(archiveOption.dropFirst(2))].filter { !$0.isEmpty } + arguments[at...]
         at = arguments.count
       }
       let values = Array(arguments[at..<min(at + count, arguments.count)])
@@ -159,7 +170,7 @@ package final class Launch {
         switch outcome {
         case .done where failures > 0: return 1
         case .done: continue
-        case .failed: return 1
+        case .failed: return session.failureCode
         case .quit: return 0
         }
       }

@@ -1,4 +1,4 @@
-internal import Bytes
+package import Bytes
 internal import Files
 package import Render
 
@@ -47,6 +47,12 @@ package final class OutputState {
 
   /// Writes a text as it is.
   package func write(_ text: String) { sink.buffer.append(text) }
+
+  /// Writes all of a buffer.
+  package func write(_ buffer: ByteBuffer) {
+    sink.buffer.append(buffer)
+    sink.rowEnded()
+  }
 
   /// Writes bytes as they are.
   package func write(_ bytes: [UInt8]) { sink.buffer.append(bytes) }

@@ -9,6 +9,7 @@ extension Session {
   /// Runs one dot-command; `line` begins with the dot.
   package func runCommand(_ line: [UInt8]) throws -> CommandOutcome {
     var outcome = CommandOutcome.done
+    failureCode = 1
     do {
       var words = Words(line[1...])
       guard !words.isBlank else { return .done }
@@ -24,6 +25,13 @@ extension Session {
       outcome = try run(type, &words)
     }
     return finishCommand(outcome)
+  }
+
+  /// Runs a command that is asked for by an option, which safe mode does not look at.
+  func runCommand(named name: String, _ words: Words) throws -> CommandOutcome {
+    var words = words
+    guard let type = commands.command(named: name) else { return .failed }
+    return finishCommand(try run(type, &words))
   }
 
   private func run(_ type: any DotCommand.Type, _ words: inout Words) throws -> CommandOutcome {

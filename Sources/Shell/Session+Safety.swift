@@ -25,7 +25,7 @@ extension Session {
   ]
 
   /// Ends the program where a statement did what safe mode forbids.
-  func checkSafety() throws {
+  package func checkSafety() throws {
     guard let violation = settings.violation else { return }
     settings.violation = nil
     try requireUnsafe(violation)

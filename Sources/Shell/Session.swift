@@ -15,6 +15,8 @@ package final class Session {
   package let programName: String
   /// Set when a command asked to leave; the code to leave with, or nil for what errors make of it.
   package var exitCode: Int32?
+  /// Exit code of a failed command that was an argument of the program.
+  package var failureCode: Int32 = 1
   private(set) var observers: [any SessionObserver] = []
 
   package init(programName: String = "sqlite3-cloud-s3", commands: CommandTable) {

@@ -91,7 +91,7 @@ enum StandardOptions {
       },
       Option("version", help: "show SQLite version", late: version),
       Option("vfs", ["NAME"], help: "use NAME as the default VFS", early: vfs),
-      Option("zip", help: "open the file as a ZIP Archive", early: refuse("zip")),
+      Option("zip", help: "open the file as a ZIP Archive", early: manner(.zip)),
     ] + undocumented
   }
 
@@ -127,13 +127,6 @@ enum StandardOptions {
 
   private static func number(_ text: String) -> Int32 { Int32(truncatingIfNeeded: Numbers.integer(text)) }
 
-  private static func refuse(_ name: String) -> Option.Action {
-    { launch, _ in
-      launch.fail("Error: -\(name) is not supported")
-      throw SessionExit(code: 1)
-    }
-  }
-
   // MARK: Actions
 
   private static func bail(_ launch: Launch, _: [String]) { launch.session.settings.bail = true }
@@ -163,14 +156,11 @@ enum StandardOptions {
   }
 
   private static func archive(_ launch: Launch, _: [String]) throws {
-    guard launch.session.commands.command(named: "archive") != nil else {
-      launch.fail("Error: -A is not supported")
-      throw SessionExit(code: 1)
-    }
-    let words = launch.rest.map { "'\($0)'" }.joined(separator: " ")
-    launch.instead = { session in
-      _ = try session.runCommand(Array(".archive \(words)".utf8))
-      return 0
-    }
+    let session = launch.session
+    session.database.makesArchives = true
+    _ = try session.connection
+    // What goes wrong is said, and the program ends as if nothing had.
+    _ = try session.runCommand(named: "archive", Words(name: launch.archiveOption, launch.rest))
+    launch.instead = { _ in 0 }
   }
 }

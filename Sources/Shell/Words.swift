@@ -37,6 +37,13 @@ package struct Words {
     arguments = all
   }
 
+  /// Words as they are.
+  package init(name: String, _ arguments: [String]) {
+    self.name = name
+    isBlank = false
+    self.arguments = arguments.map(\.preservedBytes)
+  }
+
   private static func quoted(_ rest: inout ArraySlice<UInt8>, by quote: UInt8) -> [UInt8] {
     rest = rest.dropFirst()
     var end = rest.startIndex

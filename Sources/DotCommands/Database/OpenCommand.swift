@@ -31,7 +31,7 @@ struct OpenCommand: DotCommand {
       // sqlite3 reads these two and does nothing with them.
       case "-nofollow", "--nofollow": break
       case "-maxsize" where !words.isEmpty, "--maxsize" where !words.isEmpty: _ = words.optional()
-      case "-zip", "--zip": throw .message("Error: \(word) is not supported")
+      case "-zip", "--zip": manner = .zip
       default:
         guard !word.hasPrefix("-") else { throw .message("unknown option: \(word)") }
         guard file == nil else { throw .message("extra argument: \"\(word)\"") }

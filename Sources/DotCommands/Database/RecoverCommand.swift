@@ -1,0 +1,45 @@
+internal import Recovery
+internal import SQLite
+internal import Shell
+
+/// Writes as SQL all that can be read of a damaged database.
+struct RecoverCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "recover", shortest: 1, summary: "Recover as much data as possible from corrupt db.",
+    details: [
+      "   --ignore-freelist        Ignore pages that appear to be on db freelist",
+      "   --lost-and-found TABLE   Alternative name for the lost-and-found table",
+      "   --no-rowids              Do not attempt to recover rowid values",
+      "                            that are not also INTEGER PRIMARY KEYs",
+    ], isSafe: false)
+  private var options = Recovery.Options()
+  private var unknown: String?
+
+  init(parsing words: inout Words) throws(CommandError) {
+    while let word = words.optional() {
+      let name = word.hasPrefix("-") ? word.dropFirst(word.hasPrefix("--") ? 2 : 1) : ""
+      switch name {
+      case "ignore-freelist": options.ignoresFreelist = true
+      case "no-rowids": options.keepsRowIDs = false
+      case "lost-and-found" where !words.isEmpty: options.lostAndFound = words.optional() ?? ""
+      // Ours needs no database of its own.
+      case "recovery-db" where !words.isEmpty: _ = words.optional()
+      default:
+        unknown = word
+        return
+      }
+    }
+  }
+
+  func run(in session: Session) throws {
+    if let unknown {
+      session.errors.print("unexpected option: \(unknown)")
+      for line in Self.spec.lines { session.output.print(line) }
+      throw CommandError.silent
+    }
+    let connection = try session.connection
+    let output = session.output
+    let source = try PageSource(connection)
+    try Recovery(source, options) { output.write($0) }.run()
+  }
+}
