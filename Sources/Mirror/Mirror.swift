@@ -26,6 +26,8 @@ package final class Mirror: ConnectionObserver {
   /// Whether something was committed while suspended.
   var hasChangedSuspended = false
   let log = StatementLog()
+  /// Of the connection, when the settings were read.
+  var settingsVersion = 0
   /// Statements under way that may commit.
   private var writing = 0
   var isInternal = false
@@ -120,9 +122,9 @@ package final class Mirror: ConnectionObserver {
         settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position,
         guardian: guardian, claim: claim)
       self.engine = engine
-      StatementTime.install()
-      try log.random.install(on: connection)
-      log.settings = try sessionSettings(connection)
+      try log.install(on: connection)
+      noteSettings(connection)
+      noteOtherSchemas(connection)
       armHook()
       engine.start()
     } catch let error as SQLiteError {
@@ -290,8 +292,8 @@ package final class Mirror: ConnectionObserver {
     if standby != nil, connection.isInAutocommit, !statement.isReadOnly { takeOverIfPossible() }
     guard let engine else { return }
     if current.isEmpty {
-      StatementTime.record()
-      log.random.begin()
+      if connection.settingsVersion != settingsVersion { noteSettings(connection) }
+      log.begin()
       connection.outsideReach.latest = nil
     }
     current.append((statement, connection.totalChanges))
@@ -331,17 +333,21 @@ package final class Mirror: ConnectionObserver {
         if changes != 0 { announceUnnoticed(engine) }
         log.discard()
       }
-    } else if !connection.isInAutocommit, code == .done {
-      log.noteControl(SQLKeyword(statement.sql))
-    } else if connection.isInAutocommit, !log.isEmpty {
+    } else if !connection.isInAutocommit {
+      if connection.totalChanges != changesBefore { log.refuse("a statement that only reads has changed rows") }
+      if code == .done, SQLKeyword.isControl(statement.firstLetter) {
+        log.noteControl(SQLKeyword(statement.sql))
+      }
+    } else {
       // The transaction was rolled back.
       log.discard()
     }
     switch statement.firstLetter {
-    case UInt8(ascii: "P"): didRunPragma(connection)
+    case UInt8(ascii: "P"): didRunPragma(connection, statement)
+    case UInt8(ascii: "V"): noteSettings(connection)
     case UInt8(ascii: "C"), UInt8(ascii: "D"), UInt8(ascii: "A"): noteOtherSchemas(connection)
     case 0:
-      didRunPragma(connection)
+      if case .pragma = SQLKeyword(statement.sql) { didRunPragma(connection, statement) }
       noteOtherSchemas(connection)
     default: break
     }

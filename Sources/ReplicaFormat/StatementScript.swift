@@ -9,9 +9,7 @@ package struct StatementScript: Sendable {
     package let changes: Int64
     /// SQLite's primary result code where the statement failed.
     package let error: Int32?
-    /// What it was told of the time, milliseconds of the Julian day, and the seed of its random numbers.
-    package let now: Int64?
-    package let seed: UInt64?
+    package let told: StatementTold
   }
 
   package struct Transaction: Sendable {
@@ -114,8 +112,23 @@ package struct StatementScript: Sendable {
     return Statement(
       sql: sql, changes: Int64(bitPattern: changes),
       error: lines.number(" error=", in: line).map { Int32(truncatingIfNeeded: $0) },
-      now: lines.number(" now=", in: line).map { Int64(bitPattern: $0) },
-      seed: lines.number(" seed=", in: line))
+      told: try told(line))
+  }
+
+  private func told(_ line: Range<Int>) throws(FormatError) -> StatementTold {
+    var told = StatementTold()
+    func number(_ name: StaticString) -> Int64? { lines.number(name, in: line).map { Int64(bitPattern: $0) } }
+    told.duration = number(" took=")
+    told.now = number(" now=")
+    told.seed = lines.number(" seed=", in: line)
+    told.rowID = number(" rowid=")
+    told.total = number(" total=")
+    if let text = lines.word(" counts=", in: line) {
+      guard let runs = StatementTold.runs(text) else { throw lines.wrong(lines.text(line)) }
+      told.changes = runs
+    }
+    told.zone = lines.word(" zone=", in: line).map { String($0) }
+    return told
   }
 }
 
@@ -166,6 +179,12 @@ private struct ScriptLines {
     guard count >= 0, count <= end - at else { throw FormatError(object, "cut short") }
     defer { at += count }
     return at..<at + count
+  }
+
+  /// What stands after `name` in a line, up to the next space.
+  func word(_ name: StaticString, in line: Range<Int>) -> Substring? {
+    guard let index = Kernels.find(name, in: script, line) else { return nil }
+    return text(index + name.utf8CodeUnitCount..<line.upperBound).prefix { $0 != " " }
   }
 
   /// The decimal number after `name` in a line, which may be negative (then as its two's complement).
