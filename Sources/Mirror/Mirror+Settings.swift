@@ -7,6 +7,7 @@ extension Mirror {
   ///
   /// > PRAGMA wal_autocheckpoint: this pragma is a wrapper around sqlite3_wal_autocheckpoint(), which sets the hook.
   func didRunPragma(_ connection: Connection, _ statement: Statement) {
+    if statement.sql.lowercased().contains("case_sensitive_like") { log.hasSetLike = true }
     noteSettings(connection, by: connection.isInAutocommit ? nil : statement)
     armHook()
   }
@@ -53,12 +54,12 @@ extension Mirror {
       default: break
       }
     }
-    // case_sensitive_like can only be set, so ask LIKE itself.
-    if case .integer(let same) = try connection.value("SELECT 'a' LIKE 'A'") {
-      settings += "PRAGMA case_sensitive_like=\(1 - same);"
+    // It can only be set, so ask LIKE itself; setting it changes more than the case, so only where it was.
+    if log.hasSetLike, case .integer(let same) = try connection.value("SELECT 'a' LIKE 'A'") {
+      settings += "PRAGMA case_sensitive_like=\(1 - same); "
     }
     let switches = connection.unusualSwitches
-    if !switches.isEmpty { settings += " /* dbconfig \(switches) */" }
+    if !switches.isEmpty { settings += "/* dbconfig \(switches) */" }
     log.peculiarity = connection.isOn("writable_schema") ? "the schema was writable" : nil
     return settings
   }

@@ -34,7 +34,7 @@ package final class Mirror: ConnectionObserver {
   private var isWaitingForContent = false
   /// The statement whose end the commit hook has already dealt with.
   private var committed: ObjectIdentifier?
-  private var current: [(statement: Statement, totalChanges: Int64)] = []
+  private var current: [(statement: Statement, totalChanges: Int64, endsWriting: Bool)] = []
   /// Frames in the log after the last commit announced, after the last one dealt with, and when it was last tried to
   /// checkpoint.
   var lastAnnounced = 0
@@ -257,11 +257,13 @@ package final class Mirror: ConnectionObserver {
   /// The statement under way has committed; the log now holds so many frames.
   private func didCommit(frames: Int) {
     guard let engine, !isInternal, let connection else { return }
-    if let (statement, changesBefore) = current.last, !statement.isReadOnly {
+    let endsWriting = current.last?.endsWriting == true
+    if let (statement, changesBefore, _) = current.last, !statement.isReadOnly {
       log.add(statement, changes: connection.totalChanges - changesBefore, error: nil)
       committed = ObjectIdentifier(statement)
     }
-    guard !log.isEmpty else {
+    // A transaction of which nothing is left is one too.
+    guard !log.isEmpty || endsWriting else {
       // Not by a statement: a backup into the database, which SQLite tells of at the end of some later statement. Without
       // an announcement it becomes a barrier.
       lastAnnounced = frames
@@ -296,7 +298,9 @@ package final class Mirror: ConnectionObserver {
       log.begin()
       connection.outsideReach.latest = nil
     }
-    current.append((statement, connection.totalChanges))
+    let isInside = !connection.isInAutocommit
+    current.append(
+      (statement, connection.totalChanges, isInside && connection.transactionState("main") == 2))
     if mayCommit {
       if writing == 0, connection.isInAutocommit { checkpointIfDue(engine, connection) }
       writing += 1
@@ -330,7 +334,7 @@ package final class Mirror: ConnectionObserver {
       let changes = connection.totalChanges - changesBefore
       log.add(statement, changes: changes, error: code == .done || code == .ok ? nil : code)
       if connection.isInAutocommit {
-        if changes != 0 { announceUnnoticed(engine) }
+        if changes != 0, !log.isEmpty { announceUnnoticed(engine) }
         log.discard()
       }
     } else if !connection.isInAutocommit {

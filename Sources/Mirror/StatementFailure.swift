@@ -13,9 +13,12 @@ enum StatementFailure {
 
   /// Whether it failed before it could change anything.
   ///
-  /// Without a write transaction nothing can have been changed, and the first three steps of every statement only
-  /// begin one (https://www.sqlite.org/opcode.html#Transaction).
-  static func changedNothing(_ statement: Statement) -> Bool {
-    statement.connection.transactionState("main") < 2 || statement.machineSteps <= 3
+  /// Within a transaction that does not write nothing can have been changed, and the first three steps of every
+  /// statement only begin one (https://www.sqlite.org/opcode.html#Transaction).
+  static func changedNothing(_ statement: Statement, _ changes: Int64) -> Bool {
+    let connection = statement.connection
+    return changes == 0
+      && (statement.machineSteps <= 3
+        || !connection.isInAutocommit && connection.transactionState("main") < 2)
   }
 }

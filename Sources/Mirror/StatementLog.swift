@@ -20,6 +20,8 @@ final class StatementLog {
   private var settingsVersion = 0
   /// Why nothing that the session does can be replayed; nil where it can.
   var peculiarity: String?
+  /// Whether the session gave LIKE another function by `PRAGMA case_sensitive_like`.
+  var hasSetLike = false
   private var start: Double = 0
 
   /// What a savepoint would return to.
@@ -62,10 +64,17 @@ final class StatementLog {
     let reach = statement.reach
     // What concerns the session alone is not in the main database.
     if reach.contains(.writesOther), !reach.contains(.writesMain) { return }
-    if let error, StatementFailure.comesFromSurroundings(error, statement.connection) {
-      guard !StatementFailure.changedNothing(statement) else { return }
+    if let error {
+      if StatementFailure.changedNothing(statement, changes) { return }
+      guard StatementFailure.comesFromSurroundings(error, statement.connection) else {
+        return write(statement, reach, changes: changes, error: error)
+      }
       return refuse("a statement failed (\(error.meaning)) after it may have changed something")
     }
+    write(statement, reach, changes: changes, error: nil)
+  }
+
+  private func write(_ statement: Statement, _ reach: StatementReach, changes: Int64, error: ResultCode?) {
     buffer.removeAll()
     guard statement.appendExpandedSQL(to: buffer) else {
       return refuse("a statement is too long to be written out with its parameters")

@@ -101,34 +101,37 @@ package struct StatementScript: Sendable {
     }
     statementsLeft -= 1
     let line = try lines.next()
-    guard let size = lines.number(" bytes=", in: line), let changes = lines.number(" changes=", in: line)
-    else {
-      throw lines.wrong(lines.text(line))
+    var (size, changes, error): (UInt64?, UInt64?, UInt64?)
+    var told = StatementTold()
+    var at = line.lowerBound
+    while let field = lines.field(&at, line.upperBound) {
+      let number = lines.number(at: field.value)
+      switch field.name {
+      case "bytes": size = number
+      case "changes": changes = number
+      case "error": error = number
+      case "took": told.duration = number.map { Int64(bitPattern: $0) }
+      case "now": told.now = number.map { Int64(bitPattern: $0) }
+      case "seed": told.seed = number
+      case "rowid": told.rowID = number.map { Int64(bitPattern: $0) }
+      case "total": told.total = number.map { Int64(bitPattern: $0) }
+      case "counts":
+        guard let runs = StatementTold.runs(Substring(lines.text(field.value))) else {
+          throw lines.wrong(lines.text(line))
+        }
+        told.changes = runs
+      case "zone": told.zone = lines.text(field.value)
+      default: break
+      }
     }
+    guard let size, let changes else { throw lines.wrong(lines.text(line)) }
     let sql = try lines.take(Int(clamping: size))
     // The line break, and a semicolon of its own where the text has none.
     _ = try lines.next()
     if sql.isEmpty || script[sql.upperBound - 1] != UInt8(ascii: ";") { _ = try lines.next() }
     return Statement(
-      sql: sql, changes: Int64(bitPattern: changes),
-      error: lines.number(" error=", in: line).map { Int32(truncatingIfNeeded: $0) },
-      told: try told(line))
-  }
-
-  private func told(_ line: Range<Int>) throws(FormatError) -> StatementTold {
-    var told = StatementTold()
-    func number(_ name: StaticString) -> Int64? { lines.number(name, in: line).map { Int64(bitPattern: $0) } }
-    told.duration = number(" took=")
-    told.now = number(" now=")
-    told.seed = lines.number(" seed=", in: line)
-    told.rowID = number(" rowid=")
-    told.total = number(" total=")
-    if let text = lines.word(" counts=", in: line) {
-      guard let runs = StatementTold.runs(text) else { throw lines.wrong(lines.text(line)) }
-      told.changes = runs
-    }
-    told.zone = lines.word(" zone=", in: line).map { String($0) }
-    return told
+      sql: sql, changes: Int64(bitPattern: changes), error: error.map { Int32(truncatingIfNeeded: $0) },
+      told: told)
   }
 }
 
@@ -181,25 +184,49 @@ private struct ScriptLines {
     return at..<at + count
   }
 
-  /// What stands after `name` in a line, up to the next space.
-  func word(_ name: StaticString, in line: Range<Int>) -> Substring? {
-    guard let index = Kernels.find(name, in: script, line) else { return nil }
-    return text(index + name.utf8CodeUnitCount..<line.upperBound).prefix { $0 != " " }
+  /// The next ` name=value` of a line; `at` goes behind it.
+  func field(_ at: inout Int, _ end: Int) -> (name: FieldName, value: Range<Int>)? {
+    while at < end {
+      while at < end, script[at] == UInt8(ascii: " ") { at += 1 }
+      let start = at
+      var equals = end
+      while at < end, script[at] != UInt8(ascii: " ") {
+        if script[at] == UInt8(ascii: "="), equals == end { equals = at }
+        at += 1
+      }
+      if equals < at { return (FieldName(script, start..<equals), equals + 1..<at) }
+    }
+    return nil
   }
 
-  /// The decimal number after `name` in a line, which may be negative (then as its two's complement).
-  func number(_ name: StaticString, in line: Range<Int>) -> UInt64? {
-    guard var index = Kernels.find(name, in: script, line) else { return nil }
-    index += name.utf8CodeUnitCount
-    let isNegative = index < line.upperBound && script[index] == UInt8(ascii: "-")
+  /// A decimal number, which may be negative (then as its two's complement).
+  func number(at range: Range<Int>) -> UInt64? {
+    var index = range.lowerBound
+    let isNegative = index < range.upperBound && script[index] == UInt8(ascii: "-")
     if isNegative { index += 1 }
-    let start = index
+    guard index < range.upperBound else { return nil }
     var value: UInt64 = 0
-    while index < line.upperBound, script[index] >= UInt8(ascii: "0"), script[index] <= UInt8(ascii: "9") {
+    while index < range.upperBound {
+      guard script[index] >= UInt8(ascii: "0"), script[index] <= UInt8(ascii: "9") else { return nil }
       value = value &* 10 &+ UInt64(script[index] - UInt8(ascii: "0"))
       index += 1
     }
-    guard index > start else { return nil }
     return isNegative ? 0 &- value : value
   }
+}
+
+/// Up to eight letters as one number, so that no text is made to compare them.
+private struct FieldName: Equatable, ExpressibleByStringLiteral {
+  private var letters: UInt64 = 0
+
+  init(_ script: [UInt8], _ range: Range<Int>) {
+    guard range.count <= 8 else { return }
+    for byte in script[range] { letters = letters << 8 | UInt64(byte) }
+  }
+
+  init(stringLiteral text: String) {
+    for byte in text.utf8 { letters = letters << 8 | UInt64(byte) }
+  }
+
+  static func ~= (pattern: FieldName, value: FieldName) -> Bool { pattern.letters == value.letters }
 }

@@ -5,36 +5,50 @@ import SQLite
 
 /// Runs logged statements on a database, each told what it was told when it was logged.
 final class StatementReplay {
-  private let connection: Connection
+  private let path: String
+  private var connection: Connection
   private let source: ObjectSource
   private let random = StatementRandom()
-  private let counters: StatementCounters
+  private var counters: StatementCounters
   private let text = ByteBuffer()
+  private var shapes: ShapeCache
   /// The zone that statements have now, and the variable TZ as it was before the first.
   private var zone: String?
   private var variable: String??
   private var isEnded = false
 
+  /// Whether LIKE is not SQLite's own any more.
+  private var hasOtherLike = false
+
   init(_ path: String, _ source: ObjectSource) throws {
+    self.path = path
     self.source = source
+    (connection, counters) = try Self.open(path, source, random)
+    shapes = ShapeCache(connection)
+    StatementTime.install()
+  }
+
+  private static func open(
+    _ path: String, _ source: ObjectSource, _ random: StatementRandom
+  ) throws -> (Connection, StatementCounters) {
     do throws(SQLiteError) {
-      connection = try Connection(path, .readWrite)
-      counters = StatementCounters(connection)
+      let connection = try Connection(path, .readWrite)
       try ExtensionTable.install(on: connection, .withinDatabase)
       // Nothing reads the file before it is complete, so it needs no protection against a crash.
       try connection.execute(
         "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536"
       )
       try random.install(on: connection)
+      let counters = StatementCounters(connection)
       try counters.install(on: connection)
+      connection.setProgressHandler(every: 100_000) { (try? source.checkInterrupt()) == nil }
+      // No statement may write to another file: ATTACH is not logged, nor VACUUM INTO, which begins with it.
+      connection.setAuthorizer { request in
+        request.action == AuthorizerRequest.attach && request.first?.isEmpty == false ? .deny : .ok
+      }
+      return (connection, counters)
     } catch {
       throw RestoreError(.database, "open the restored database: \(error.message)")
-    }
-    StatementTime.install()
-    connection.setProgressHandler(every: 100_000) { (try? source.checkInterrupt()) == nil }
-    // No statement may write to another file: ATTACH is not logged, and neither is VACUUM INTO, which begins with it.
-    connection.setAuthorizer { request in
-      request.action == AuthorizerRequest.attach && request.first?.isEmpty == false ? .deny : .ok
     }
   }
 
@@ -42,6 +56,7 @@ final class StatementReplay {
   func end() {
     guard !isEnded else { return }
     isEnded = true
+    shapes.removeAll()
     StatementTime.give(nil)
     if let variable { StatementZone.restore(variable: variable) }
     connection.close()
@@ -67,6 +82,14 @@ final class StatementReplay {
 
   /// `PRAGMA`s, and switches that SQL cannot set in a comment.
   private func apply(_ settings: String) throws {
+    let setsLike = settings.contains("case_sensitive_like")
+    if hasOtherLike, !setsLike {
+      shapes.removeAll()
+      connection.close()
+      (connection, counters) = try Self.open(path, source, random)
+    }
+    hasOtherLike = setsLike
+    shapes = ShapeCache(connection)
     try connection.execute(settings)
     var switches: Substring = ""
     if let at = settings.firstRange(of: "/* dbconfig ") {
@@ -91,11 +114,13 @@ final class StatementReplay {
       record.changes = logged.told.changes.map { ($0.value, $0.count) }
     }
     counters.begin(giving: record)
-    text.removeAll()
-    text.append(script.script[logged.sql])
-    text.append(0)
     do throws(SQLiteError) {
-      if let statement = try connection.prepare(text, from: 0).statement { try statement.run() }
+      if let statement = shapes.statement(script.script, logged.sql) {
+        defer { statement.reset() }
+        try statement.run()
+      } else {
+        try compileAndRun(script.script[logged.sql])
+      }
     } catch {
       failure = error
       try source.checkInterrupt()
@@ -110,6 +135,19 @@ final class StatementReplay {
           + (logged.error.map { " and failed (\(ResultCode(rawValue: $0).meaning))" } ?? "")
           + "; use .restore wal")
     }
+  }
+
+  /// Whatever is not the change of rows may change the schema, and with it which columns are unique.
+  private func compileAndRun(_ sql: ArraySlice<UInt8>) throws(SQLiteError) {
+    text.removeAll()
+    text.append(sql)
+    text.append(0)
+    guard let statement = try connection.prepare(text, from: 0).statement else { return }
+    switch statement.firstLetter {
+    case UInt8(ascii: "I"), UInt8(ascii: "U"): break
+    default: shapes.removeAll()
+    }
+    try statement.run()
   }
 
   private func give(_ zone: String, _ transaction: UInt64, _ number: Int) throws {

@@ -28,7 +28,8 @@ extension Statement {
         var index = highest + 1
         if range.count > 1 {
           let name = String(decoding: bytes[range], as: UTF8.self)
-          index = Int(sqlite3_bind_parameter_index(handle, name))
+          // A number may stand for a parameter that has a name as well.
+          index = Int(name.dropFirst()) ?? Int(sqlite3_bind_parameter_index(handle, name))
         }
         highest = max(highest, index)
         append(values.indices.contains(index - 1) ? values[index - 1] : .null, to: buffer)

@@ -45,7 +45,10 @@ package final class Statement {
   package func step() throws(SQLiteError) -> Bool {
     if !isRunning {
       isRunning = true
-      connection.observer?.statementWillBegin(self)
+      if let observer = connection.observer {
+        observer.statementWillBegin(self)
+        connection.beginReach()
+      }
     }
     let code = sqlite3_step(handle)
     if code == SQLITE_ROW {

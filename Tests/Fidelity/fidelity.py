@@ -32,7 +32,7 @@ def play(binary, scripts, files, zone):
         mirror = ["-mirror", f"file://{folder}/replica"]
         for script in scripts + [[]]:
             done = subprocess.run([binary, *mirror, "a.db"], input=text(script + [".connection 0"] if script else ["SELECT 1 FROM sqlite_schema"]).encode("utf-8", "replace"), cwd=folder,
-                                  env=environment(zone), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+                                  env=environment(zone), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=4)
             if done.returncode < 0 and done.returncode != -9:
                 return Outcome(f"the shell ended with {done.returncode}: {done.stderr.decode('utf-8', 'replace')[-300:]}")
         if not os.path.exists(f"{folder}/replica"):
@@ -88,7 +88,8 @@ def one(binary, seed):
     try:
         return seed, session, zone, play(binary, session.scripts, session.files, zone)
     except subprocess.TimeoutExpired:
-        return seed, session, zone, Outcome("timed out")
+        # Rows that double with every statement: not what is looked for.
+        return seed, session, zone, Outcome(None, "skipped: a session took too long")
 
 
 def main():
