@@ -44,8 +44,10 @@ extension Mirror {
     defer { isInternal = false }
     var settings = ""
     for name in [
-      "encoding", "page_size", "auto_vacuum", "foreign_keys", "recursive_triggers", "ignore_check_constraints",
-      "legacy_alter_table", "trusted_schema", "reverse_unordered_selects", "automatic_index", "analysis_limit",
+      "encoding", "page_size", "auto_vacuum", "foreign_keys", "recursive_triggers",
+      "ignore_check_constraints",
+      "legacy_alter_table", "trusted_schema", "reverse_unordered_selects", "automatic_index",
+      "analysis_limit",
       "full_column_names", "short_column_names", "defer_foreign_keys",
     ] {
       switch try connection.value("PRAGMA \(name)") {

@@ -338,7 +338,9 @@ package final class Mirror: ConnectionObserver {
         log.discard()
       }
     } else if !connection.isInAutocommit {
-      if connection.totalChanges != changesBefore { log.refuse("a statement that only reads has changed rows") }
+      if connection.totalChanges != changesBefore {
+        log.refuse("a statement that only reads has changed rows")
+      }
       if code == .done, SQLKeyword.isControl(statement.firstLetter) {
         log.noteControl(SQLKeyword(statement.sql))
       }

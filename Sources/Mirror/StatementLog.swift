@@ -83,15 +83,21 @@ final class StatementLog {
     note(statement, changes: changes, error: error)
   }
 
+  /// Appends what stands in `buffer`.
   private func note(_ statement: Statement, changes: Int64, error: ResultCode?) {
-    if group.count == 0 { group.settings = settings }
+    if group.count == 0 {
+      group.settings = settings
+      group.isExplicit = !statement.connection.isInAutocommit
+    }
     var told = StatementTold()
     told.duration = StatementLog.rounded((Clock.monotonicSeconds - start) * 1e6)
     told.now = StatementTime.recorded
     told.seed = random.seed
     if StatementZone.wasAsked {
       told.zone = StatementZone.present
-      if told.zone.map({ StatementTold.canHold(zone: $0) }) != true { refuse("the local time zone has no name") }
+      if told.zone.map({ StatementTold.canHold(zone: $0) }) != true {
+        refuse("the local time zone has no name")
+      }
     }
     if let counters, counters.wasAsked {
       told.rowID = counters.record.rowID

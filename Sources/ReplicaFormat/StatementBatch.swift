@@ -11,6 +11,9 @@ package struct StatementGroup: Sendable {
   package var settings: String = ""
   /// Why this transaction cannot be replayed; nil where it can.
   package var barrier: String?
+  /// Whether it was begun by `BEGIN` or a savepoint, even if it holds one statement: virtual tables write some of what
+  /// they keep at the end of the transaction.
+  package var isExplicit = false
   /// Whether its statements change the settings, so that the next transaction has to give its own.
   package var leavesSettings = false
 
@@ -74,6 +77,8 @@ package struct StatementBatchBuilder: Sendable {
     last = transaction
     var line = "-- transaction \(transaction) time=\(time) statements=\(group.count)"
     if let end { line += " wal=\(end.salt):\(end.frame)" }
+    let isBlock = group.count > 1 || group.count == 1 && group.isExplicit
+    if isBlock, group.count == 1 { line += " begin=1" }
     let changesSettings = group.barrier == nil && group.settings != settings
     if changesSettings { line += " settings=\(group.settings.utf8.count)" }
     if let barrier = group.barrier {
@@ -87,9 +92,9 @@ package struct StatementBatchBuilder: Sendable {
     }
     if changesSettings { body += (group.settings + "\n").utf8 }
     settings = group.leavesSettings ? "" : group.settings
-    if group.count > 1 { body += "BEGIN;\n".utf8 }
+    if isBlock { body += "BEGIN;\n".utf8 }
     body += group.text
-    if group.count > 1 { body += "COMMIT;\n".utf8 }
+    if isBlock { body += "COMMIT;\n".utf8 }
   }
 
   /// Adds the transactions of a batch that was made before, which must follow.

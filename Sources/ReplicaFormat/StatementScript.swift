@@ -19,6 +19,8 @@ package struct StatementScript: Sendable {
     package let settings: String
     package let barrier: String?
     package let statementCount: Int
+    /// Whether its statements stand between `BEGIN` and `COMMIT`.
+    package let isExplicit: Bool
     /// Where its commit ends in the log: salts in hexadecimal, colon, frame; nil where that is not told.
     package let end: String?
   }
@@ -83,10 +85,12 @@ package struct StatementScript: Sendable {
     }
     let barrier = head.map { String(line[$0.upperBound...]) }
     statementsLeft = barrier == nil ? count : 0
-    closesTransaction = statementsLeft > 1
+    let isExplicit = statementsLeft > 1 || statementsLeft == 1 && field("begin") == "1"
+    closesTransaction = isExplicit
     if closesTransaction { _ = try lines.next() }
     return Transaction(
       number: number, time: time, settings: settings, barrier: barrier, statementCount: statementsLeft,
+      isExplicit: isExplicit,
       end: field("wal").map { String($0) })
   }
 

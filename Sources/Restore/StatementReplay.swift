@@ -64,19 +64,19 @@ final class StatementReplay {
 
   func run(_ transaction: StatementScript.Transaction, of script: inout StatementScript) throws {
     if !transaction.settings.isEmpty { try apply(transaction.settings) }
-    let isMany = transaction.statementCount > 1
-    if isMany { try connection.execute("BEGIN") }
+    if transaction.isExplicit { try connection.execute("BEGIN") }
     var number = 0
     while let logged = try script.nextStatement() {
       number += 1
       try run(logged, script, transaction.number, number)
     }
-    guard isMany else { return }
+    guard transaction.isExplicit else { return }
     do throws(SQLiteError) {
       try connection.execute("COMMIT")
     } catch {
       throw RestoreError(
-        .diverged, "replay transaction \(transaction.number): its COMMIT failed (\(error.message)); use .restore wal")
+        .diverged,
+        "replay transaction \(transaction.number): its COMMIT failed (\(error.message)); use .restore wal")
     }
   }
 

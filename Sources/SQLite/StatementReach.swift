@@ -47,13 +47,17 @@ final class ReachWatch {
     case SQLITE_FUNCTION:
       guard let second else { return }
       let function = String(cString: second)
-      if known.contains(function) || function.hasPrefix("sqlite_rename_") || function == "sqlite_drop_column" {
+      if known.contains(function) || function.hasPrefix("sqlite_rename_") || function == "sqlite_drop_column"
+      {
         return
       }
       if !known.contains(function.lowercased()) { found(.foreignFunction, "\(function)()") }
     case SQLITE_READ:
       guard let first else { return }
-      guard let database else { return reach.formUnion(.placeless) }
+      guard let database else {
+        reach.formUnion(.placeless)
+        return noteTable(first)
+      }
       if isMain(database) { return noteTable(first) }
       if strcmp(database, "temp") != 0 { return reach.formUnion(.attached) }
       reach.formUnion(strncmp(first, "sqlite_temp_", 12) == 0 ? .temporarySchema : .temporary)
@@ -103,7 +107,9 @@ private enum ConnectionReach {
     "load_extension", "sqlite_offset", "fts3_tokenizer", "sqlite_compileoption_get",
     "sqlite_compileoption_used", "sqlite_version", "sqlite_source_id", "fts5_source_id", "fts5",
   ]
-  static let tables: Set<String> = ["sqlite_dbpage", "sqlite_stmt", "dbstat", "completion", "fsdir", "zipfile"]
+  static let tables: Set<String> = [
+    "sqlite_dbpage", "sqlite_stmt", "dbstat", "completion", "fsdir", "zipfile",
+  ]
 }
 
 extension Connection {
