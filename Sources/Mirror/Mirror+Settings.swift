@@ -7,7 +7,11 @@ extension Mirror {
   ///
   /// > PRAGMA wal_autocheckpoint: this pragma is a wrapper around sqlite3_wal_autocheckpoint(), which sets the hook.
   func didRunPragma(_ connection: Connection, _ statement: Statement) {
-    if statement.sql.lowercased().contains("case_sensitive_like") { log.hasSetLike = true }
+    let text = statement.sql.lowercased()
+    if text.contains("case_sensitive_like") { log.hasSetLike = true }
+    if text.contains("optimize"), !connection.isInAutocommit {
+      log.refuse("what PRAGMA optimize does depends on what the session has read")
+    }
     noteSettings(connection, by: connection.isInAutocommit ? nil : statement)
     armHook()
   }

@@ -67,7 +67,7 @@ package struct StatementScript: Sendable {
   ///
   /// Nil at the end.
   package mutating func nextTransaction() throws(FormatError) -> Transaction? {
-    while try nextStatement() != nil {}
+    try skipStatements()
     guard !lines.isAtEnd else { return nil }
     let line = lines.text(try lines.next())
     let head = line.firstRange(of: " barrier=")
@@ -94,6 +94,25 @@ package struct StatementScript: Sendable {
       end: field("wal").map { String($0) })
   }
 
+  /// Goes to the end of the present transaction.
+  private mutating func skipStatements() throws(FormatError) {
+    while statementsLeft > 0 {
+      statementsLeft -= 1
+      let line = try lines.next()
+      guard let size = lines.number(" bytes=", in: line) else { throw lines.wrong(lines.text(line)) }
+      try skip(try lines.take(Int(clamping: size)))
+    }
+    guard closesTransaction else { return }
+    closesTransaction = false
+    _ = try lines.next()
+  }
+
+  /// The line break after a statement, and a semicolon of its own where the text has none.
+  private mutating func skip(_ sql: Range<Int>) throws(FormatError) {
+    _ = try lines.next()
+    if sql.isEmpty || script[sql.upperBound - 1] != UInt8(ascii: ";") { _ = try lines.next() }
+  }
+
   /// The next statement of the present transaction; nil after the last.
   package mutating func nextStatement() throws(FormatError) -> Statement? {
     guard statementsLeft > 0 else {
@@ -111,28 +130,26 @@ package struct StatementScript: Sendable {
     while let field = lines.field(&at, line.upperBound) {
       let number = lines.number(at: field.value)
       switch field.name {
-      case "bytes": size = number
-      case "changes": changes = number
-      case "error": error = number
-      case "took": told.duration = number.map { Int64(bitPattern: $0) }
-      case "now": told.now = number.map { Int64(bitPattern: $0) }
-      case "seed": told.seed = number
-      case "rowid": told.rowID = number.map { Int64(bitPattern: $0) }
-      case "total": told.total = number.map { Int64(bitPattern: $0) }
-      case "counts":
+      case .bytes: size = number
+      case .changes: changes = number
+      case .error: error = number
+      case .took: told.duration = number.map { Int64(bitPattern: $0) }
+      case .now: told.now = number.map { Int64(bitPattern: $0) }
+      case .seed: told.seed = number
+      case .rowid: told.rowID = number.map { Int64(bitPattern: $0) }
+      case .total: told.total = number.map { Int64(bitPattern: $0) }
+      case .counts:
         guard let runs = StatementTold.runs(Substring(lines.text(field.value))) else {
           throw lines.wrong(lines.text(line))
         }
         told.changes = runs
-      case "zone": told.zone = lines.text(field.value)
+      case .zone: told.zone = lines.text(field.value)
       default: break
       }
     }
     guard let size, let changes else { throw lines.wrong(lines.text(line)) }
     let sql = try lines.take(Int(clamping: size))
-    // The line break, and a semicolon of its own where the text has none.
-    _ = try lines.next()
-    if sql.isEmpty || script[sql.upperBound - 1] != UInt8(ascii: ";") { _ = try lines.next() }
+    try skip(sql)
     return Statement(
       sql: sql, changes: Int64(bitPattern: changes), error: error.map { Int32(truncatingIfNeeded: $0) },
       told: told)
@@ -188,6 +205,15 @@ private struct ScriptLines {
     return at..<at + count
   }
 
+  /// The decimal number after `name` in a line.
+  func number(_ name: StaticString, in line: Range<Int>) -> UInt64? {
+    guard let index = Kernels.find(name, in: script, line) else { return nil }
+    let start = index + name.utf8CodeUnitCount
+    var end = start
+    while end < line.upperBound, script[end] != UInt8(ascii: " ") { end += 1 }
+    return number(at: start..<end)
+  }
+
   /// The next ` name=value` of a line; `at` goes behind it.
   func field(_ at: inout Int, _ end: Int) -> (name: FieldName, value: Range<Int>)? {
     while at < end {
@@ -220,7 +246,18 @@ private struct ScriptLines {
 }
 
 /// Up to eight letters as one number, so that no text is made to compare them.
-private struct FieldName: Equatable, ExpressibleByStringLiteral {
+private struct FieldName {
+  static let bytes = FieldName("bytes")
+  static let changes = FieldName("changes")
+  static let error = FieldName("error")
+  static let took = FieldName("took")
+  static let now = FieldName("now")
+  static let seed = FieldName("seed")
+  static let rowid = FieldName("rowid")
+  static let total = FieldName("total")
+  static let counts = FieldName("counts")
+  static let zone = FieldName("zone")
+
   private var letters: UInt64 = 0
 
   init(_ script: [UInt8], _ range: Range<Int>) {
@@ -228,7 +265,7 @@ private struct FieldName: Equatable, ExpressibleByStringLiteral {
     for byte in script[range] { letters = letters << 8 | UInt64(byte) }
   }
 
-  init(stringLiteral text: String) {
+  private init(_ text: String) {
     for byte in text.utf8 { letters = letters << 8 | UInt64(byte) }
   }
 

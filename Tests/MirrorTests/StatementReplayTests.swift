@@ -214,10 +214,20 @@ import Testing
         "CREATE TEMP TRIGGER r AFTER INSERT ON t BEGIN UPDATE t SET a = 5; END; INSERT INTO t VALUES(2)",
       ])
     try expectBarrier(
-      "attached", [table, "ATTACH ':memory:' AS x; CREATE TABLE x.y(z); INSERT INTO t SELECT z FROM y"])
+      "attached",
+      [
+        table,
+        "ATTACH ':memory:' AS x; CREATE TABLE x.y(z); INSERT INTO y VALUES(1); INSERT INTO t SELECT z FROM y",
+      ])
     try expectBarrier(
       "attached",
       [table, "ATTACH ':memory:' AS x; CREATE TABLE x.y(z); INSERT INTO t SELECT count(*) FROM y"])
+    try expectBarrier(
+      "PRAGMA optimize",
+      [
+        table, "CREATE INDEX i ON t(a); ANALYZE",
+        "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99) INSERT INTO t SELECT i FROM n; SELECT * FROM t WHERE a = 5; BEGIN; INSERT INTO t VALUES(1); PRAGMA optimize(-1); PRAGMA optimize(0xfffe); COMMIT",
+      ])
     try expectBarrier("pragma_database_list", [table, "INSERT INTO t SELECT file FROM pragma_database_list"])
     try expectBarrier(
       "sqlite_version()",
