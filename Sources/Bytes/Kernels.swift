@@ -119,4 +119,18 @@ extension Kernels {
       return nil
     }
   }
+
+  /// Whether the bytes from `at` on are a word in capitals, in either case.
+  package static func matches(_ word: StaticString, in bytes: [UInt8], at: Int) -> Bool {
+    let count = word.utf8CodeUnitCount
+    guard at >= 0, at + count <= bytes.count else { return false }
+    return bytes.withUnsafeBytes { bytes in
+      for index in 0..<count {
+        let byte = bytes[at + index]
+        let isSmall = byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "z")
+        if (isSmall ? byte & 0xdf : byte) != word.utf8Start[index] { return false }
+      }
+      return true
+    }
+  }
 }

@@ -105,3 +105,8 @@ static inline int csqlite_vtab_config(sqlite3 *db, int op) { return sqlite3_vtab
 
 /// Copies an error message into memory of SQLite's own: sqlite3_mprintf is variadic.
 static inline char *csqlite_copy(const char *text) { return sqlite3_mprintf("%s", text); }
+
+/// Takes the place of localtime_r: sqlite3_test_control is variadic.
+static inline int csqlite_test_localtime(int (*convert)(const void *time, void *result)) {
+  return sqlite3_test_control(SQLITE_TESTCTRL_LOCALTIME_FAULT, 2, convert);
+}

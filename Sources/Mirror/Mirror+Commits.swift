@@ -24,45 +24,6 @@ extension Mirror {
       .filter { $0 > max(start, lastAnnounced) }
   }
 
-  /// Takes note of settings that change what later statements do, and puts the commit hook back.
-  ///
-  /// > PRAGMA wal_autocheckpoint: this pragma is a wrapper around sqlite3_wal_autocheckpoint(), which sets the hook.
-  func didRunPragma(_ connection: Connection) {
-    guard let settings = try? sessionSettings(connection) else { return }
-    log.settings = settings
-    armHook()
-  }
-
-  /// Takes note of what the main database's statements may read that a replay does not have.
-  func noteOtherSchemas(_ connection: Connection) {
-    isInternal = true
-    defer { isInternal = false }
-    let temporary = try? connection.rows("SELECT name, type FROM temp.sqlite_schema")
-    let schemas = try? connection.rows("SELECT name, 'database' FROM pragma_database_list WHERE seq > 1")
-    log.otherNames = ((temporary ?? []) + (schemas ?? [])).compactMap { row in
-      guard case .text(let name) = row[0], case .text(let kind) = row[1] else { return nil }
-      return kind == "trigger"
-        ? .init(name: "", kind: "temporary trigger \(name)") : .init(name: name, kind: kind)
-    }
-  }
-
-  /// The session's settings as `PRAGMA` statements in one line.
-  func sessionSettings(_ connection: Connection) throws -> String {
-    isInternal = true
-    defer { isInternal = false }
-    var settings: [String] = []
-    for name in ["foreign_keys", "recursive_triggers", "ignore_check_constraints"] {
-      if case .integer(let value) = try connection.value("PRAGMA \(name)") {
-        settings.append("PRAGMA \(name)=\(value);")
-      }
-    }
-    // case_sensitive_like can only be set, so ask LIKE itself.
-    if case .integer(let same) = try connection.value("SELECT 'a' LIKE 'A'") {
-      settings.append("PRAGMA case_sensitive_like=\(1 - same);")
-    }
-    return settings.joined(separator: " ")
-  }
-
   /// In `sync` a statement has only succeeded once the store has it.
   func waitForCommit(_ engine: Engine) {
     do {

@@ -26,13 +26,15 @@ package final class Mirror: ConnectionObserver {
   /// Whether something was committed while suspended.
   var hasChangedSuspended = false
   let log = StatementLog()
+  /// Of the connection, when the settings were read.
+  var settingsVersion = 0
   /// Statements under way that may commit.
   private var writing = 0
   var isInternal = false
   private var isWaitingForContent = false
   /// The statement whose end the commit hook has already dealt with.
   private var committed: ObjectIdentifier?
-  private var current: [(statement: Statement, totalChanges: Int64)] = []
+  private var current: [(statement: Statement, totalChanges: Int64, endsWriting: Bool)] = []
   /// Frames in the log after the last commit announced, after the last one dealt with, and when it was last tried to
   /// checkpoint.
   var lastAnnounced = 0
@@ -120,9 +122,9 @@ package final class Mirror: ConnectionObserver {
         settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position,
         guardian: guardian, claim: claim)
       self.engine = engine
-      StatementTime.install()
-      try log.random.install(on: connection)
-      log.settings = try sessionSettings(connection)
+      try log.install(on: connection)
+      noteSettings(connection)
+      noteOtherSchemas(connection)
       armHook()
       engine.start()
     } catch let error as SQLiteError {
@@ -255,11 +257,13 @@ package final class Mirror: ConnectionObserver {
   /// The statement under way has committed; the log now holds so many frames.
   private func didCommit(frames: Int) {
     guard let engine, !isInternal, let connection else { return }
-    if let (statement, changesBefore) = current.last, !statement.isReadOnly {
+    let endsWriting = current.last?.endsWriting == true
+    if let (statement, changesBefore, _) = current.last, !statement.isReadOnly {
       log.add(statement, changes: connection.totalChanges - changesBefore, error: nil)
       committed = ObjectIdentifier(statement)
     }
-    guard !log.isEmpty else {
+    // A transaction of which nothing is left is one too.
+    guard !log.isEmpty || endsWriting else {
       // Not by a statement: a backup into the database, which SQLite tells of at the end of some later statement. Without
       // an announcement it becomes a barrier.
       lastAnnounced = frames
@@ -290,11 +294,13 @@ package final class Mirror: ConnectionObserver {
     if standby != nil, connection.isInAutocommit, !statement.isReadOnly { takeOverIfPossible() }
     guard let engine else { return }
     if current.isEmpty {
-      StatementTime.record()
-      log.random.begin()
+      if connection.settingsVersion != settingsVersion { noteSettings(connection) }
+      log.begin()
       connection.outsideReach.latest = nil
     }
-    current.append((statement, connection.totalChanges))
+    let isInside = !connection.isInAutocommit
+    current.append(
+      (statement, connection.totalChanges, isInside && connection.transactionState("main") == 2))
     if mayCommit {
       if writing == 0, connection.isInAutocommit { checkpointIfDue(engine, connection) }
       writing += 1
@@ -328,20 +334,26 @@ package final class Mirror: ConnectionObserver {
       let changes = connection.totalChanges - changesBefore
       log.add(statement, changes: changes, error: code == .done || code == .ok ? nil : code)
       if connection.isInAutocommit {
-        if changes != 0 { announceUnnoticed(engine) }
+        if changes != 0, !log.isEmpty { announceUnnoticed(engine) }
         log.discard()
       }
-    } else if !connection.isInAutocommit, code == .done {
-      log.noteControl(SQLKeyword(statement.sql))
-    } else if connection.isInAutocommit, !log.isEmpty {
+    } else if !connection.isInAutocommit {
+      if connection.totalChanges != changesBefore {
+        log.refuse("a statement that only reads has changed rows")
+      }
+      if code == .done, SQLKeyword.isControl(statement.firstLetter) {
+        log.noteControl(SQLKeyword(statement.sql))
+      }
+    } else {
       // The transaction was rolled back.
       log.discard()
     }
     switch statement.firstLetter {
-    case UInt8(ascii: "P"): didRunPragma(connection)
+    case UInt8(ascii: "P"): didRunPragma(connection, statement)
+    case UInt8(ascii: "V"): noteSettings(connection)
     case UInt8(ascii: "C"), UInt8(ascii: "D"), UInt8(ascii: "A"): noteOtherSchemas(connection)
     case 0:
-      didRunPragma(connection)
+      if case .pragma = SQLKeyword(statement.sql) { didRunPragma(connection, statement) }
       noteOtherSchemas(connection)
     default: break
     }

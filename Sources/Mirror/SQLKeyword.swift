@@ -8,6 +8,11 @@ enum SQLKeyword: Equatable {
   case pragma
   case other
 
+  /// Whether a statement that begins with this letter, 0 for a comment, may control transactions.
+  static func isControl(_ letter: UInt8) -> Bool {
+    letter == 0 || letter == UInt8(ascii: "S") || letter == UInt8(ascii: "R")
+  }
+
   init(_ sql: String) {
     var words = SQLWords(sql)
     switch words.next()?.uppercased() {

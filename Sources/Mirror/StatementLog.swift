@@ -1,4 +1,5 @@
 import Bytes
+import Files
 import ReplicaFormat
 import SQLite
 
@@ -8,52 +9,162 @@ import SQLite
 /// transaction that went on is kept with its error: with `OR FAIL` it may have changed rows.
 final class StatementLog {
   private var group = StatementGroup()
-  private var savepoints: [(name: String, mark: StatementGroup.Mark)] = []
+  private var savepoints: [Savepoint] = []
   private let buffer = ByteBuffer()
-  /// What statements are told of chance.
+  /// What statements are told of chance and of what was before.
   let random = StatementRandom()
+  private(set) var counters: StatementCounters?
   /// `PRAGMA`s that give a replay the session's settings.
-  var settings = ""
+  private(set) var settings = ""
+  /// Goes up with each change of the settings.
+  private var settingsVersion = 0
+  /// Why nothing that the session does can be replayed; nil where it can.
+  var peculiarity: String?
+  /// Whether the session gave LIKE another function by `PRAGMA case_sensitive_like`.
+  var hasSetLike = false
+  private var start: Double = 0
+
+  /// What a savepoint would return to.
+  private struct Savepoint {
+    let name: String
+    let mark: StatementGroup.Mark
+    let settingsVersion: Int
+  }
 
   var isEmpty: Bool { group.count == 0 && group.barrier == nil }
 
-  /// A table, view or trigger of the session, or an attached database.
-  struct OtherName {
-    /// Empty where any statement may use it.
-    let name: String
-    let kind: String
-  }
-  var otherNames: [OtherName] = []
+  /// Objects of the session that hide others or act by themselves, and attached databases.
+  var others = OtherSchemas()
 
-  /// What a statement may use that a replay does not have; nil where there is nothing.
-  private func otherName(in sql: ByteBuffer) -> String? {
-    guard !otherNames.isEmpty else { return nil }
-    let text = sql.string.lowercased()
-    return otherNames.first { $0.name.isEmpty || text.contains($0.name.lowercased()) }.map {
-      $0.name.isEmpty ? $0.kind : "\($0.kind) \($0.name) of the session"
-    }
+  /// Puts what statements are told under control.
+  func install(on connection: Connection) throws(SQLiteError) {
+    StatementTime.install()
+    StatementZone.install()
+    try random.install(on: connection)
+    let counters = StatementCounters(connection)
+    try counters.install(on: connection)
+    self.counters = counters
+    try connection.watchReach()
   }
+
+  /// A statement begins.
+  func begin() {
+    StatementTime.record()
+    StatementZone.begin()
+    random.begin()
+    counters?.begin()
+    start = Clock.monotonicSeconds
+  }
+
+  // MARK: Statements
 
   /// Notes a statement that changed something, or may have; `changes` counts the rows, triggers' too.
   func add(_ statement: Statement, changes: Int64, error: ResultCode?) {
+    guard statement.explainLevel == 0 else { return }
+    let reach = statement.reach
+    // What concerns the session alone is not in the main database.
+    if reach.contains(.writesOther), !reach.contains(.writesMain) { return }
+    if let error {
+      if StatementFailure.changedNothing(statement, changes) { return }
+      guard StatementFailure.comesFromSurroundings(error, statement.connection) else {
+        return write(statement, reach, changes: changes, error: error)
+      }
+      return refuse("a statement failed (\(error.meaning)) after it may have changed something")
+    }
+    write(statement, reach, changes: changes, error: nil)
+  }
+
+  private func write(_ statement: Statement, _ reach: StatementReach, changes: Int64, error: ResultCode?) {
     buffer.removeAll()
     guard statement.appendExpandedSQL(to: buffer) else {
-      group.barrier = "a statement is too long to be written out with its parameters"
-      return
+      return refuse("a statement is too long to be written out with its parameters")
     }
-    if let outside = statement.connection.outsideReach.latest {
-      group.barrier = "a statement uses \(outside)"
-    }
-    if let other = otherName(in: buffer) { group.barrier = "a statement uses \(other)" }
-    group.append(
-      buffer, changes: changes, error: error?.primary.rawValue, now: StatementTime.recorded,
-      seed: random.seed)
+    if let reason = reason(statement, reach) { refuse(reason) }
+    note(statement, changes: changes, error: error)
   }
+
+  /// Appends what stands in `buffer`.
+  private func note(_ statement: Statement, changes: Int64, error: ResultCode?) {
+    if group.count == 0 {
+      group.settings = settings
+      group.isExplicit = !statement.connection.isInAutocommit
+    }
+    var told = StatementTold()
+    told.duration = StatementLog.rounded((Clock.monotonicSeconds - start) * 1e6)
+    told.now = StatementTime.recorded
+    told.seed = random.seed
+    if StatementZone.wasAsked {
+      told.zone = StatementZone.present
+      if told.zone.map({ StatementTold.canHold(zone: $0) }) != true {
+        refuse("the local time zone has no name")
+      }
+    }
+    if let counters, counters.wasAsked {
+      told.rowID = counters.record.rowID
+      told.total = counters.record.total
+      told.changes = counters.record.changes.map { StatementTold.Run($0.value, $0.count) }
+      if counters.isOverfull { refuse("a statement asked changes() too often") }
+    }
+    group.append(buffer, changes: changes, error: error?.primary.rawValue, told: told)
+  }
+
+  /// Two digits are enough to find what is slow.
+  private static func rounded(_ microseconds: Double) -> Int64 {
+    var unit: Int64 = 1
+    let whole = Int64(max(microseconds, 0))
+    while whole / unit >= 100 { unit *= 10 }
+    return whole / unit * unit
+  }
+
+  /// Why a statement cannot be replayed; nil where it can.
+  private func reason(_ statement: Statement, _ reach: StatementReach) -> String? {
+    let connection = statement.connection
+    if let peculiarity = connection.peculiarity ?? peculiarity { return peculiarity }
+    if let outside = connection.outsideReach.latest { return "a statement uses \(outside)" }
+    if reach.contains(.foreignFunction) || reach.contains(.foreignTable) {
+      return "a statement uses \(connection.foreignName)"
+    }
+    if let trigger = others.trigger { return "a statement uses temporary trigger \(trigger) of the session" }
+    if reach.contains(.temporary) { return "a statement uses temporary tables of the session" }
+    if reach.contains(.attached) { return "a statement uses an attached database" }
+    if reach.contains(.temporarySchema), !others.temporary.isEmpty {
+      return "a statement changes temporary objects of the session"
+    }
+    if reach.contains(.placeless) { return others.use(in: buffer) }
+    return nil
+  }
+
+  /// The open transaction becomes a barrier.
+  func refuse(_ reason: String) { if group.barrier == nil { group.barrier = reason } }
+
+  // MARK: Settings
+
+  /// Other settings hold from now on.
+  func change(settings new: String) {
+    guard new != settings else { return }
+    settings = new
+    settingsVersion += 1
+    if group.count > 0 { refuse("settings were changed within the transaction") }
+  }
+
+  /// A statement within the transaction has changed the settings.
+  func change(settings new: String, by statement: Statement) {
+    guard new != settings else { return }
+    buffer.removeAll()
+    guard statement.appendExpandedSQL(to: buffer) else { return change(settings: new) }
+    note(statement, changes: 0, error: nil)
+    group.leavesSettings = true
+    settings = new
+    settingsVersion += 1
+  }
+
+  // MARK: Transactions
 
   /// Follows savepoints, so that what `ROLLBACK TO` undoes is forgotten.
   func noteControl(_ keyword: SQLKeyword) {
     switch keyword {
-    case .savepoint(let name): savepoints.append((name, group.mark))
+    case .savepoint(let name):
+      savepoints.append(Savepoint(name: name, mark: group.mark, settingsVersion: settingsVersion))
     case .release(let name):
       if let at = savepoints.lastIndex(where: { $0.name == name }) {
         savepoints.removeLast(savepoints.count - at)
@@ -62,14 +173,17 @@ final class StatementLog {
       guard let at = savepoints.lastIndex(where: { $0.name == name }) else { return }
       savepoints.removeLast(savepoints.count - at - 1)
       group.rewind(to: savepoints[at].mark)
+      // What a PRAGMA set stays as it is.
+      if savepoints[at].settingsVersion != settingsVersion {
+        refuse("settings were changed since a savepoint that was rolled back")
+      }
     default: break
     }
   }
 
   /// Hands over the statements of a transaction that committed.
   func commit() -> StatementGroup {
-    var done = group
-    done.settings = settings
+    let done = group
     discard()
     return done
   }
@@ -77,6 +191,6 @@ final class StatementLog {
   /// Forgets the statements of a transaction that was rolled back.
   func discard() {
     group = StatementGroup()
-    savepoints = []
+    if !savepoints.isEmpty { savepoints = [] }
   }
 }

@@ -11,27 +11,25 @@ package struct StatementGroup: Sendable {
   package var settings: String = ""
   /// Why this transaction cannot be replayed; nil where it can.
   package var barrier: String?
+  /// Whether it was begun by `BEGIN` or a savepoint, even if it holds one statement: virtual tables write some of what
+  /// they keep at the end of the transaction.
+  package var isExplicit = false
+  /// Whether its statements change the settings, so that the next transaction has to give its own.
+  package var leavesSettings = false
 
   package init(barrier: String? = nil) { self.barrier = barrier }
 
-  /// Adds a statement with what it did.
+  /// Adds a statement with what it did and what it was told.
   ///
   /// `error` is SQLite's primary result code where it failed.
-  ///
-  /// `now` (milliseconds of the Julian day) and `seed` are what it was told of time and chance; nil where it did
-  /// not ask.
   package mutating func append(
-    _ sql: ByteBuffer, changes: Int64, error: Int32?, now: Int64? = nil, seed: UInt64? = nil
+    _ sql: ByteBuffer, changes: Int64, error: Int32?, told: StatementTold = StatementTold()
   ) {
     count += 1
     field("-- statement bytes=", Int64(sql.count))
     field(" changes=", changes)
     if let error { field(" error=", Int64(error)) }
-    if let now { field(" now=", now) }
-    if let seed {
-      text += " seed=".utf8
-      text.append(decimal: seed)
-    }
+    told.append(to: &text)
     text.append(UInt8(ascii: "\n"))
     text.append(sql)
     // A statement may end in a comment, which a semicolon on the same line would become part of.
@@ -79,6 +77,8 @@ package struct StatementBatchBuilder: Sendable {
     last = transaction
     var line = "-- transaction \(transaction) time=\(time) statements=\(group.count)"
     if let end { line += " wal=\(end.salt):\(end.frame)" }
+    let isBlock = group.count > 1 || group.count == 1 && group.isExplicit
+    if isBlock, group.count == 1 { line += " begin=1" }
     let changesSettings = group.barrier == nil && group.settings != settings
     if changesSettings { line += " settings=\(group.settings.utf8.count)" }
     if let barrier = group.barrier {
@@ -91,10 +91,10 @@ package struct StatementBatchBuilder: Sendable {
       return
     }
     if changesSettings { body += (group.settings + "\n").utf8 }
-    settings = group.settings
-    if group.count > 1 { body += "BEGIN;\n".utf8 }
+    settings = group.leavesSettings ? "" : group.settings
+    if isBlock { body += "BEGIN;\n".utf8 }
     body += group.text
-    if group.count > 1 { body += "COMMIT;\n".utf8 }
+    if isBlock { body += "COMMIT;\n".utf8 }
   }
 
   /// Adds the transactions of a batch that was made before, which must follow.

@@ -9,9 +9,7 @@ package struct StatementScript: Sendable {
     package let changes: Int64
     /// SQLite's primary result code where the statement failed.
     package let error: Int32?
-    /// What it was told of the time, milliseconds of the Julian day, and the seed of its random numbers.
-    package let now: Int64?
-    package let seed: UInt64?
+    package let told: StatementTold
   }
 
   package struct Transaction: Sendable {
@@ -21,6 +19,8 @@ package struct StatementScript: Sendable {
     package let settings: String
     package let barrier: String?
     package let statementCount: Int
+    /// Whether its statements stand between `BEGIN` and `COMMIT`.
+    package let isExplicit: Bool
     /// Where its commit ends in the log: salts in hexadecimal, colon, frame; nil where that is not told.
     package let end: String?
   }
@@ -67,7 +67,7 @@ package struct StatementScript: Sendable {
   ///
   /// Nil at the end.
   package mutating func nextTransaction() throws(FormatError) -> Transaction? {
-    while try nextStatement() != nil {}
+    try skipStatements()
     guard !lines.isAtEnd else { return nil }
     let line = lines.text(try lines.next())
     let head = line.firstRange(of: " barrier=")
@@ -85,11 +85,32 @@ package struct StatementScript: Sendable {
     }
     let barrier = head.map { String(line[$0.upperBound...]) }
     statementsLeft = barrier == nil ? count : 0
-    closesTransaction = statementsLeft > 1
+    let isExplicit = statementsLeft > 1 || statementsLeft == 1 && field("begin") == "1"
+    closesTransaction = isExplicit
     if closesTransaction { _ = try lines.next() }
     return Transaction(
       number: number, time: time, settings: settings, barrier: barrier, statementCount: statementsLeft,
+      isExplicit: isExplicit,
       end: field("wal").map { String($0) })
+  }
+
+  /// Goes to the end of the present transaction.
+  private mutating func skipStatements() throws(FormatError) {
+    while statementsLeft > 0 {
+      statementsLeft -= 1
+      let line = try lines.next()
+      guard let size = lines.number(" bytes=", in: line) else { throw lines.wrong(lines.text(line)) }
+      try skip(try lines.take(Int(clamping: size)))
+    }
+    guard closesTransaction else { return }
+    closesTransaction = false
+    _ = try lines.next()
+  }
+
+  /// The line break after a statement, and a semicolon of its own where the text has none.
+  private mutating func skip(_ sql: Range<Int>) throws(FormatError) {
+    _ = try lines.next()
+    if sql.isEmpty || script[sql.upperBound - 1] != UInt8(ascii: ";") { _ = try lines.next() }
   }
 
   /// The next statement of the present transaction; nil after the last.
@@ -103,19 +124,35 @@ package struct StatementScript: Sendable {
     }
     statementsLeft -= 1
     let line = try lines.next()
-    guard let size = lines.number(" bytes=", in: line), let changes = lines.number(" changes=", in: line)
-    else {
-      throw lines.wrong(lines.text(line))
+    var (size, changes, error): (UInt64?, UInt64?, UInt64?)
+    var told = StatementTold()
+    var at = line.lowerBound
+    while let field = lines.field(&at, line.upperBound) {
+      let number = lines.number(at: field.value)
+      switch field.name {
+      case .bytes: size = number
+      case .changes: changes = number
+      case .error: error = number
+      case .took: told.duration = number.map { Int64(bitPattern: $0) }
+      case .now: told.now = number.map { Int64(bitPattern: $0) }
+      case .seed: told.seed = number
+      case .rowid: told.rowID = number.map { Int64(bitPattern: $0) }
+      case .total: told.total = number.map { Int64(bitPattern: $0) }
+      case .counts:
+        guard let runs = StatementTold.runs(Substring(lines.text(field.value))) else {
+          throw lines.wrong(lines.text(line))
+        }
+        told.changes = runs
+      case .zone: told.zone = lines.text(field.value)
+      default: break
+      }
     }
+    guard let size, let changes else { throw lines.wrong(lines.text(line)) }
     let sql = try lines.take(Int(clamping: size))
-    // The line break, and a semicolon of its own where the text has none.
-    _ = try lines.next()
-    if sql.isEmpty || script[sql.upperBound - 1] != UInt8(ascii: ";") { _ = try lines.next() }
+    try skip(sql)
     return Statement(
-      sql: sql, changes: Int64(bitPattern: changes),
-      error: lines.number(" error=", in: line).map { Int32(truncatingIfNeeded: $0) },
-      now: lines.number(" now=", in: line).map { Int64(bitPattern: $0) },
-      seed: lines.number(" seed=", in: line))
+      sql: sql, changes: Int64(bitPattern: changes), error: error.map { Int32(truncatingIfNeeded: $0) },
+      told: told)
   }
 }
 
@@ -168,19 +205,69 @@ private struct ScriptLines {
     return at..<at + count
   }
 
-  /// The decimal number after `name` in a line, which may be negative (then as its two's complement).
+  /// The decimal number after `name` in a line.
   func number(_ name: StaticString, in line: Range<Int>) -> UInt64? {
-    guard var index = Kernels.find(name, in: script, line) else { return nil }
-    index += name.utf8CodeUnitCount
-    let isNegative = index < line.upperBound && script[index] == UInt8(ascii: "-")
+    guard let index = Kernels.find(name, in: script, line) else { return nil }
+    let start = index + name.utf8CodeUnitCount
+    var end = start
+    while end < line.upperBound, script[end] != UInt8(ascii: " ") { end += 1 }
+    return number(at: start..<end)
+  }
+
+  /// The next ` name=value` of a line; `at` goes behind it.
+  func field(_ at: inout Int, _ end: Int) -> (name: FieldName, value: Range<Int>)? {
+    while at < end {
+      while at < end, script[at] == UInt8(ascii: " ") { at += 1 }
+      let start = at
+      var equals = end
+      while at < end, script[at] != UInt8(ascii: " ") {
+        if script[at] == UInt8(ascii: "="), equals == end { equals = at }
+        at += 1
+      }
+      if equals < at { return (FieldName(script, start..<equals), equals + 1..<at) }
+    }
+    return nil
+  }
+
+  /// A decimal number, which may be negative (then as its two's complement).
+  func number(at range: Range<Int>) -> UInt64? {
+    var index = range.lowerBound
+    let isNegative = index < range.upperBound && script[index] == UInt8(ascii: "-")
     if isNegative { index += 1 }
-    let start = index
+    guard index < range.upperBound else { return nil }
     var value: UInt64 = 0
-    while index < line.upperBound, script[index] >= UInt8(ascii: "0"), script[index] <= UInt8(ascii: "9") {
+    while index < range.upperBound {
+      guard script[index] >= UInt8(ascii: "0"), script[index] <= UInt8(ascii: "9") else { return nil }
       value = value &* 10 &+ UInt64(script[index] - UInt8(ascii: "0"))
       index += 1
     }
-    guard index > start else { return nil }
     return isNegative ? 0 &- value : value
   }
+}
+
+/// Up to eight letters as one number, so that no text is made to compare them.
+private struct FieldName {
+  static let bytes = FieldName("bytes")
+  static let changes = FieldName("changes")
+  static let error = FieldName("error")
+  static let took = FieldName("took")
+  static let now = FieldName("now")
+  static let seed = FieldName("seed")
+  static let rowid = FieldName("rowid")
+  static let total = FieldName("total")
+  static let counts = FieldName("counts")
+  static let zone = FieldName("zone")
+
+  private var letters: UInt64 = 0
+
+  init(_ script: [UInt8], _ range: Range<Int>) {
+    guard range.count <= 8 else { return }
+    for byte in script[range] { letters = letters << 8 | UInt64(byte) }
+  }
+
+  private init(_ text: String) {
+    for byte in text.utf8 { letters = letters << 8 | UInt64(byte) }
+  }
+
+  static func ~= (pattern: FieldName, value: FieldName) -> Bool { pattern.letters == value.letters }
 }

@@ -1,5 +1,3 @@
-import Bytes
-import Extensions
 import Files
 import ReplicaCatalog
 import ReplicaFormat
@@ -72,13 +70,8 @@ struct StatementRestore {
   /// Replays what follows `start` on a database that holds just that.
   func replay(_ start: Start, time: Int64, in path: String) throws -> Outcome {
     var outcome = Outcome(transaction: start.transaction, time: time)
-    let connection = try open(path)
-    let source = source
-    connection.setProgressHandler(every: 100_000) { (try? source.checkInterrupt()) == nil }
-    StatementTime.install()
-    defer { StatementTime.give(nil) }
-    let random = StatementRandom()
-    try random.install(on: connection)
+    let replay = try StatementReplay(path, source)
+    defer { replay.end() }
     let fetcher = fetcher(start.batches)
     fetching: while let (name, bytes) = try fetcher.take() {
       var script = try StatementScript(bytes, object: name)
@@ -89,7 +82,7 @@ struct StatementRestore {
         guard transaction.number == outcome.transaction + 1 else {
           throw FormatError(name, "transaction \(outcome.transaction + 1) is missing")
         }
-        try replay(transaction, of: &script, on: connection, random)
+        try replay.run(transaction, of: &script)
         outcome.transaction = transaction.number
         outcome.time = transaction.time
         outcome.statements += transaction.statementCount
@@ -99,7 +92,7 @@ struct StatementRestore {
       throw RestoreError(
         .hole, "restore transaction \(plan.transaction): the statements end with \(outcome.transaction)")
     }
-    connection.close()
+    replay.end()
     // As it was: in WAL mode, with everything in the one file, which closing sees to. Virtual tables may keep the
     // connection that replayed from doing so.
     let last = try Connection(path, .readWrite)
@@ -107,58 +100,6 @@ struct StatementRestore {
     last.close()
     for suffix in ["-wal", "-shm", "-journal"] { try Folder.remove(path + suffix) }
     return outcome
-  }
-
-  private func open(_ path: String) throws(RestoreError) -> Connection {
-    do throws(SQLiteError) {
-      let connection = try Connection(path, .readWrite)
-      try ExtensionTable.install(on: connection, .withinDatabase)
-      // Nothing reads the file before it is complete, so it needs no protection against a crash.
-      try connection.execute(
-        "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536"
-      )
-      return connection
-    } catch {
-      throw RestoreError(.database, "open the restored database: \(error.message)")
-    }
-  }
-
-  private func replay(
-    _ transaction: StatementScript.Transaction, of script: inout StatementScript, on connection: Connection,
-    _ random: StatementRandom
-  ) throws {
-    if !transaction.settings.isEmpty { try connection.execute(transaction.settings) }
-    let isMany = transaction.statementCount > 1
-    if isMany { try connection.execute("BEGIN") }
-    var number = 0
-    let text = ByteBuffer()
-    while let logged = try script.nextStatement() {
-      number += 1
-      let before = connection.totalChanges
-      var failure: SQLiteError?
-      StatementTime.give(logged.now)
-      random.begin(seed: logged.seed)
-      text.removeAll()
-      text.append(script.script[logged.sql])
-      text.append(0)
-      do throws(SQLiteError) {
-        if let statement = try connection.prepare(text, from: 0).statement { try statement.run() }
-      } catch {
-        failure = error
-        try source.checkInterrupt()
-      }
-      let changes = connection.totalChanges - before
-      guard failure?.code.primary.rawValue == logged.error, changes == logged.changes else {
-        throw RestoreError(
-          .diverged,
-          "replay transaction \(transaction.number), statement \(number): it changed \(changes) rows"
-            + (failure.map { " and failed (\($0.message))" } ?? "")
-            + ", but when it was logged \(logged.changes)"
-            + (logged.error.map { " and failed (\(ResultCode(rawValue: $0).meaning))" } ?? "")
-            + "; use .restore wal")
-      }
-    }
-    if isMany { try connection.execute("COMMIT") }
   }
 }
 

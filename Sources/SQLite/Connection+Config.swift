@@ -45,12 +45,40 @@ extension Connection {
   package func set(_ option: Switch, _ isOn: Bool) {
     var now: Int32 = 0
     csqlite_db_config(handle, option.operation, isOn ? 1 : 0, &now)
+    settingsVersion &+= 1
   }
+
+  /// Whether the switch of this name is on.
+  package func isOn(_ name: String) -> Bool { Switch.named(name).map { isOn($0) } ?? false }
 
   /// Turns the switch of this name on or off; unknown names are ignored.
   package func set(_ name: String, _ isOn: Bool) {
     if let option = Switch.named(name) { set(option, isOn) }
   }
+
+  /// Switches that differ from a new connection's and that no `PRAGMA` sets, as `name=0 name=1`.
+  package var unusualSwitches: String {
+    Self.replayed.filter { isOn($0.option) != $0.normal }
+      .map { "\($0.option.name)=\($0.normal ? 0 : 1)" }.joined(separator: " ")
+  }
+
+  /// Sets the switches as `unusualSwitches` of another connection says.
+  package func setUnusualSwitches(_ text: some StringProtocol) {
+    let words = text.split(separator: " ")
+    for (option, normal) in Self.replayed {
+      let wanted = words.first { $0.hasPrefix(option.name + "=") }.map { $0.hasSuffix("1") } ?? normal
+      if isOn(option) != wanted { set(option, wanted) }
+    }
+  }
+
+  /// Switches that change what statements do, with what a new connection has.
+  private static let replayed: [(option: Switch, normal: Bool)] = {
+    guard let fresh = try? Connection(":memory:") else { return [] }
+    return [
+      "defensive", "dqs_ddl", "dqs_dml", "enable_qpsg", "enable_trigger", "enable_view", "fts3_tokenizer",
+      "legacy_file_format",
+    ].compactMap { Switch.named($0) }.map { ($0, fresh.isOn($0)) }
+  }()
 
   /// A limit of a connection (https://www.sqlite.org/c3ref/c_limit_attached.html).
   package struct Limit: Sendable {
@@ -73,7 +101,10 @@ extension Connection {
   /// Changes a limit.
   ///
   /// The corresponding C function is `sqlite3_limit`.
-  package func set(_ limit: Limit, to value: Int32) { sqlite3_limit(handle, limit.identifier, value) }
+  package func set(_ limit: Limit, to value: Int32) {
+    sqlite3_limit(handle, limit.identifier, value)
+    hasOwnLimits = true
+  }
 
   /// Lets SQL and this program load extensions.
   ///
@@ -84,6 +115,7 @@ extension Connection {
   ///
   /// The corresponding C function is `sqlite3_load_extension`.
   package func loadExtension(_ file: String, entryPoint: String?) throws(SQLiteError) {
+    peculiarity = "the extension \(file) is loaded"
     var message: UnsafeMutablePointer<CChar>?
     let code = file.withPreservedCString { sqlite3_load_extension(handle, $0, entryPoint, &message) }
     guard code == SQLITE_OK else {

@@ -25,6 +25,8 @@ private final class FunctionBox {
 package final class OutsideReach {
   /// The function or virtual table that did last, in words; nil where none has since this was cleared.
   package var latest: String?
+  /// All that do, in lower case.
+  var names: Set<String> = []
 }
 
 extension Connection {
@@ -32,6 +34,7 @@ extension Connection {
   ///
   /// The corresponding C function is `sqlite3_create_window_function`.
   package func add(_ function: FunctionDefinition) throws(SQLiteError) {
+    if function.reachesOutside { outsideReach.names.insert(function.name.lowercased()) }
     let box = Unmanaged.passRetained(FunctionBox(function, outsideReach)).toOpaque()
     let flags = SQLITE_UTF8 | function.flags.rawValue
     let code: Int32

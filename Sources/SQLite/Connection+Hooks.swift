@@ -7,6 +7,7 @@ final class Hooks {
   var progress: (() -> Bool)?
   var busy: ((_ attempt: Int) -> Bool)?
   var authorizer: ((AuthorizerRequest) -> AuthorizerAnswer)?
+  var reach: ReachWatch?
   var trace: ((TraceEvent) -> Void)?
 }
 
@@ -95,7 +96,12 @@ extension Connection {
   /// The corresponding C function is `sqlite3_set_authorizer`.
   package func setAuthorizer(_ body: ((AuthorizerRequest) -> AuthorizerAnswer)?) {
     hooks.authorizer = body
-    guard body != nil else {
+    installAuthorizer()
+  }
+
+  /// Lets SQLite ask whoever wants to be asked.
+  func installAuthorizer() {
+    guard hooks.authorizer != nil || hooks.reach != nil else {
       sqlite3_set_authorizer(handle, nil, nil)
       return
     }
@@ -103,15 +109,19 @@ extension Connection {
       handle,
       { context, action, first, second, database, trigger in
         guard let context else { return SQLITE_OK }
-        let request = AuthorizerRequest(
-          action: action, first: first.map { String(preservingCString: $0) },
-          second: second.map { String(preservingCString: $0) },
-          database: database.map { String(preservingCString: $0) },
-          trigger: trigger.map { String(preservingCString: $0) })
-        switch Unmanaged<Hooks>.fromOpaque(context).takeUnretainedValue().authorizer?(request) {
-        case .deny: return SQLITE_DENY
-        case .ignore: return SQLITE_IGNORE
-        default: return SQLITE_OK
+        return Unmanaged<Hooks>.fromOpaque(context)._withUnsafeGuaranteedRef { hooks in
+          hooks.reach?.note(action, first, second, database)
+          guard let authorizer = hooks.authorizer else { return SQLITE_OK }
+          let request = AuthorizerRequest(
+            action: action, first: first.map { String(preservingCString: $0) },
+            second: second.map { String(preservingCString: $0) },
+            database: database.map { String(preservingCString: $0) },
+            trigger: trigger.map { String(preservingCString: $0) })
+          switch authorizer(request) {
+          case .deny: return SQLITE_DENY
+          case .ignore: return SQLITE_IGNORE
+          case .ok: return SQLITE_OK
+          }
         }
       }, Unmanaged.passUnretained(hooks).toOpaque())
   }

@@ -12,6 +12,7 @@ extension Connection {
     precondition(start < sql.count && sql[sql.count - 1] == 0)
     var compiled: OpaquePointer?
     var next = sql.count - 1
+    beginReach()
     let code: Int32 = sql.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress?.assumingMemoryBound(to: CChar.self) else { return SQLITE_OK }
       var tail: UnsafePointer<CChar>?

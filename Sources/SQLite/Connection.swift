@@ -14,6 +14,12 @@ package final class Connection {
   var hooks = Hooks()
   /// What of its functions and virtual tables reached beyond the database.
   package let outsideReach = OutsideReach()
+  /// Goes up whenever something other than a statement changes what statements do.
+  package internal(set) var settingsVersion = 0
+  /// Why nothing that runs from now on could be repeated by another connection; nil where it could.
+  package internal(set) var peculiarity: String?
+  /// Whether limits were set, which make statements fail that would not elsewhere.
+  package internal(set) var hasOwnLimits = false
   private var isClosed = false
 
   /// How a database is opened (https://www.sqlite.org/c3ref/c_open_autoproxy.html).
@@ -86,6 +92,7 @@ package final class Connection {
     var compiled: OpaquePointer?
     var next = sql.count
     let flags = UInt32(persistent ? SQLITE_PREPARE_PERSISTENT : 0)
+    beginReach()
     let code: Int32 = sql.withUnsafeBufferPointer { bytes in
       guard let base = bytes.baseAddress, start < bytes.count else { return SQLITE_OK }
       return base.withMemoryRebound(to: CChar.self, capacity: bytes.count) { base in

@@ -23,4 +23,11 @@ extension Statement {
   package func bindNull(at index: Int) throws(SQLiteError) {
     try connection.check(sqlite3_bind_null(handle, Int32(index)))
   }
+
+  /// Sets parameter `index` (from 1) to a number, of which no record is kept.
+  ///
+  /// The corresponding C function is `sqlite3_bind_int64`.
+  package func bindInteger(_ number: Int64, at index: Int) throws(SQLiteError) {
+    try connection.check(sqlite3_bind_int64(handle, Int32(index), number))
+  }
 }

@@ -12,7 +12,23 @@ package final class Statement {
     self.handle = handle
     self.connection = connection
     columnCount = Int(sqlite3_column_count(handle))
+    compiledReach = connection.presentReach
   }
+
+  private let compiledReach: StatementReach
+  /// What its parameters are, where they were bound as values.
+  @exclusivity(unchecked) private(set) var values: [Value] = []
+
+  /// What it touches, where the connection watches that.
+  ///
+  /// A statement that SQLite compiled anew while it ran counts with all that was compiled meanwhile.
+  package var reach: StatementReach {
+    guard sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_REPREPARE, 0) > 0 else { return compiledReach }
+    return compiledReach.union(connection.presentReach)
+  }
+
+  /// Steps of the virtual machine in its last run.
+  package var machineSteps: Int { Int(sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_VM_STEP, 0)) }
 
   deinit {
     endEarly()
@@ -29,7 +45,10 @@ package final class Statement {
   package func step() throws(SQLiteError) -> Bool {
     if !isRunning {
       isRunning = true
-      connection.observer?.statementWillBegin(self)
+      if let observer = connection.observer {
+        observer.statementWillBegin(self)
+        connection.beginReach()
+      }
     }
     let code = sqlite3_step(handle)
     if code == SQLITE_ROW {
@@ -69,22 +88,6 @@ package final class Statement {
   /// The corresponding C function is `sqlite3_sql`.
   package var sql: String { sqlite3_sql(handle).map { String(preservingCString: $0) } ?? "" }
 
-  /// Appends the text with its parameters replaced by their values.
-  ///
-  /// False where SQLite could not make it (out of memory, or longer than its length limit). The corresponding C
-  /// function is `sqlite3_expanded_sql`; a statement without parameters is copied as it is.
-  package func appendExpandedSQL(to buffer: ByteBuffer) -> Bool {
-    if sqlite3_bind_parameter_count(handle) == 0 {
-      guard let text = sqlite3_sql(handle) else { return false }
-      buffer.append(UnsafeRawPointer(text), strlen(text))
-      return true
-    }
-    guard let text = sqlite3_expanded_sql(handle) else { return false }
-    defer { sqlite3_free(text) }
-    buffer.append(UnsafeRawPointer(text), strlen(text))
-    return true
-  }
-
   /// Whether it makes no direct change to the database's content.
   ///
   /// The corresponding C function is `sqlite3_stmt_readonly`, whose page lists the surprising cases.
@@ -116,6 +119,8 @@ package final class Statement {
   ///
   /// The corresponding C functions are `sqlite3_bind_*`.
   package func bind(_ value: Value, at index: Int) throws(SQLiteError) {
+    if values.isEmpty { values = Array(repeating: .null, count: parameterCount) }
+    if values.indices.contains(index - 1) { values[index - 1] = value }
     let index = Int32(index)
     let code: Int32
     switch value {
@@ -151,7 +156,10 @@ package final class Statement {
   }
 
   /// The corresponding C function is `sqlite3_clear_bindings`.
-  package func clearBindings() { sqlite3_clear_bindings(handle) }
+  package func clearBindings() {
+    values = []
+    sqlite3_clear_bindings(handle)
+  }
 
   // MARK: Columns
 

@@ -31,6 +31,7 @@ extension Connection {
   }
   /// Turns optimizations of this connection off, by the bits of their mask.
   package func disableOptimizations(_ mask: Int32) {
+    peculiarity = "optimizations are switched by .testctrl"
     _ = csqlite_test_db_int(SQLITE_TESTCTRL_OPTIMIZATIONS, handle, mask)
   }
   /// Sets the size of memory maps for sorting.
@@ -38,13 +39,17 @@ extension Connection {
     _ = csqlite_test_db_int(SQLITE_TESTCTRL_SORTER_MMAP, handle, size)
   }
   /// Lets SQL use functions that are for SQLite's own use, or forbids it again.
-  package func toggleInternalFunctions() { _ = csqlite_test_db(SQLITE_TESTCTRL_INTERNAL_FUNCTIONS, handle) }
+  package func toggleInternalFunctions() {
+    peculiarity = "internal functions are allowed by .testctrl"
+    _ = csqlite_test_db(SQLITE_TESTCTRL_INTERNAL_FUNCTIONS, handle)
+  }
   /// Seeks counted so far; always 0 in libraries built without that counter.
   package var seekCount: UInt64 { csqlite_test_seek_count(handle) }
   /// Lets the next `CREATE TABLE` describe what is on a page instead of making a table.
   @discardableResult
   package func setImposter(_ schema: String, _ isOn: Int32, page: Int32) -> ResultCode {
-    ResultCode(rawValue: csqlite_test_imposter(handle, schema, isOn, page))
+    peculiarity = "an imposter table was made"
+    return ResultCode(rawValue: csqlite_test_imposter(handle, schema, isOn, page))
   }
 
   /// Name of the collation of a column; nil where there is no such column.

@@ -13,13 +13,15 @@ struct MirrorCommand: DotCommand {
       "   sync                   Wait until everything committed is in the store",
       "   snapshot               Write a new base now",
       "   list [--json]          Generations and what can be restored from them",
+      "   log [--since T] [--until T] [--grep RE] [--json] [--from URL]",
+      "                          Statements with time, transaction, rows and duration",
       "   prune --keep DURATION [--dry-run]",
       "                          Delete history older than 30d, 12h, ...",
       "   verify [--all] [--from URL]",
       "                          Read the newest generation back, or all, and prove it",
     ],
-    correction: ".mirror status|on|off|sync|snapshot|list|prune|verify", isSafe: false,
-    completions: ["status", "on", "off", "sync", "snapshot", "list", "prune", "verify"])
+    correction: ".mirror status|on|off|sync|snapshot|list|log|prune|verify", isSafe: false,
+    completions: ["status", "on", "off", "sync", "snapshot", "list", "log", "prune", "verify"])
 
   private enum Action {
     case status(json: Bool)
@@ -28,6 +30,7 @@ struct MirrorCommand: DotCommand {
     case sync
     case snapshot
     case list(json: Bool)
+    case log(MirrorLog.Options)
     case verify(from: String?, all: Bool)
     case prune(keep: Double, dryRun: Bool)
   }
@@ -37,6 +40,7 @@ struct MirrorCommand: DotCommand {
     switch words.optional() ?? "status" {
     case "status": action = .status(json: try Self.json(&words))
     case "list": action = .list(json: try Self.json(&words))
+    case "log": action = .log(try MirrorLog.Options(parsing: &words))
     case "verify": action = try Self.verify(&words)
     case "prune": action = try Self.prune(&words)
     case "off": action = .off
@@ -111,6 +115,12 @@ struct MirrorCommand: DotCommand {
         to: session, json: json)
     case .on(let url, let newGeneration):
       try observer.begin(url, on: session.connection, newGeneration: newGeneration)
+    case .log(let options):
+      // What was committed just now is wanted too.
+      if options.from == nil, let mirror = observer.mirror, mirror.isOn {
+        try mirror.flush(seconds: observer.settings.flushTimeout)
+      }
+      try MirrorLog(session, observer, options).print()
     case .off: try observer.turnOff()
     case .sync:
       // Before the database is opened nothing can be left to mirror.

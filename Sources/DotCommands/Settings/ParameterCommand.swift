@@ -83,8 +83,3 @@ struct ParameterCommand: DotCommand {
     "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
   }
 }
-
-extension Connection {
-  /// Whether the switch of this name is on.
-  func isOn(_ name: String) -> Bool { Switch.all.first { $0.name == name }.map { isOn($0) } ?? false }
-}

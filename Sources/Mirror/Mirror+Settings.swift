@@ -1,0 +1,72 @@
+import ReplicaFormat
+import SQLite
+
+/// What of the session a replay has to have too.
+extension Mirror {
+  /// Takes note of settings that change what later statements do, and puts the commit hook back.
+  ///
+  /// > PRAGMA wal_autocheckpoint: this pragma is a wrapper around sqlite3_wal_autocheckpoint(), which sets the hook.
+  func didRunPragma(_ connection: Connection, _ statement: Statement) {
+    let text = statement.sql.lowercased()
+    if text.contains("case_sensitive_like") { log.hasSetLike = true }
+    if text.contains("optimize"), !connection.isInAutocommit {
+      log.refuse("what PRAGMA optimize does depends on what the session has read")
+    }
+    noteSettings(connection, by: connection.isInAutocommit ? nil : statement)
+    armHook()
+  }
+
+  /// Reads the settings again.
+  func noteSettings(_ connection: Connection, by statement: Statement? = nil) {
+    settingsVersion = connection.settingsVersion
+    guard let settings = try? sessionSettings(connection) else { return }
+    if let statement {
+      log.change(settings: settings, by: statement)
+    } else {
+      log.change(settings: settings)
+    }
+  }
+
+  /// Takes note of what the main database's statements may read that a replay does not have.
+  func noteOtherSchemas(_ connection: Connection) {
+    isInternal = true
+    defer { isInternal = false }
+    var others = OtherSchemas()
+    for row in (try? connection.rows("SELECT name, type FROM temp.sqlite_schema")) ?? [] {
+      guard case .text(let name) = row[0], case .text(let kind) = row[1] else { continue }
+      if kind == "trigger" { others.trigger = name } else { others.temporary.append(name) }
+    }
+    for row in (try? connection.rows("SELECT name FROM pragma_database_list WHERE seq > 1")) ?? [] {
+      if case .text(let name) = row[0] { others.attached.append(name) }
+    }
+    log.others = others
+  }
+
+  /// The session's settings as `PRAGMA` statements in one line, and those that SQL cannot set in a comment.
+  func sessionSettings(_ connection: Connection) throws -> String {
+    isInternal = true
+    defer { isInternal = false }
+    var settings = ""
+    for name in [
+      "encoding", "page_size", "auto_vacuum", "foreign_keys", "recursive_triggers",
+      "ignore_check_constraints",
+      "legacy_alter_table", "trusted_schema", "reverse_unordered_selects", "automatic_index",
+      "analysis_limit",
+      "full_column_names", "short_column_names", "defer_foreign_keys",
+    ] {
+      switch try connection.value("PRAGMA \(name)") {
+      case .integer(let value): settings += "PRAGMA \(name)=\(value); "
+      case .text(let value): settings += "PRAGMA \(name)='\(value)'; "
+      default: break
+      }
+    }
+    // It can only be set, so ask LIKE itself; setting it changes more than the case, so only where it was.
+    if log.hasSetLike, case .integer(let same) = try connection.value("SELECT 'a' LIKE 'A'") {
+      settings += "PRAGMA case_sensitive_like=\(1 - same); "
+    }
+    let switches = connection.unusualSwitches
+    if !switches.isEmpty { settings += "/* dbconfig \(switches) */" }
+    log.peculiarity = connection.isOn("writable_schema") ? "the schema was writable" : nil
+    return settings
+  }
+}

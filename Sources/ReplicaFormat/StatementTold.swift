@@ -1,0 +1,73 @@
+internal import Bytes
+
+/// What a statement was told of things that are not in the database; what it did not ask is nil or empty.
+package struct StatementTold: Sendable, Equatable {
+  /// The time, milliseconds of the Julian day.
+  package var now: Int64?
+  /// What its random numbers were drawn from.
+  package var seed: UInt64?
+  /// The time zone, as the variable TZ has it.
+  package var zone: String?
+  /// `last_insert_rowid()` and `total_changes()` before it.
+  package var rowID: Int64?
+  package var total: Int64?
+  /// One answer of `changes()`, so many times.
+  package struct Run: Sendable, Equatable {
+    package let value: Int64
+    package let count: Int64
+    package init(_ value: Int64, _ count: Int64) {
+      self.value = value
+      self.count = count
+    }
+  }
+  package var changes: [Run] = []
+  /// How long it took, microseconds.
+  package var duration: Int64?
+
+  package init() {}
+
+  /// Whether a zone can be written into a line of fields.
+  package static func canHold(zone: String) -> Bool {
+    zone.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
+  }
+
+  func append(to text: inout [UInt8]) {
+    func field(_ name: String, _ value: Int64) {
+      text += name.utf8
+      text.append(decimal: value)
+    }
+    if let now { field(" now=", now) }
+    if let seed {
+      text += " seed=".utf8
+      text.append(decimal: seed)
+    }
+    if let rowID { field(" rowid=", rowID) }
+    if let total { field(" total=", total) }
+    if !changes.isEmpty {
+      text += " counts=".utf8
+      for (index, run) in changes.enumerated() {
+        if index > 0 { text.append(UInt8(ascii: ",")) }
+        text.append(decimal: run.value)
+        field("*", run.count)
+      }
+    }
+    if let zone {
+      text += " zone=".utf8
+      text += zone.utf8
+    }
+    if let duration { field(" took=", duration) }
+  }
+
+  /// Reads `V*N,V*N`.
+  static func runs(_ text: Substring) -> [Run]? {
+    var runs: [Run] = []
+    for part in text.split(separator: ",") {
+      let pair = part.split(separator: "*")
+      guard pair.count == 2, let value = Int64(pair[0]), let count = Int64(pair[1]), count > 0 else {
+        return nil
+      }
+      runs.append(Run(value, count))
+    }
+    return runs
+  }
+}

@@ -1,0 +1,81 @@
+import Bytes
+import SQLite
+
+/// Statements that were compiled once for all that differ from them in literals only.
+struct ShapeCache {
+  private let connection: Connection
+  private var shape = StatementShape()
+  private var known: [[UInt8]: Statement?] = [:]
+  private var last: (key: [UInt8], statement: Statement?) = ([], nil)
+  /// So many shapes are kept.
+  private static let most = 200
+
+  init(_ connection: Connection) { self.connection = connection }
+
+  /// Forgets all: the schema or the settings have changed.
+  mutating func removeAll() {
+    known.removeAll()
+    last = ([], nil)
+  }
+
+  /// A statement that does what a text says, with its literals bound; nil where the text must be compiled.
+  ///
+  /// The literals' texts are borrowed until the next call.
+  mutating func statement(_ script: [UInt8], _ range: Range<Int>) -> Statement? {
+    guard !range.isEmpty, shape.read(script, range) else { return nil }
+    if last.key != shape.key { last = (shape.key, find()) }
+    guard let statement = last.statement else { return nil }
+    do throws(SQLiteError) {
+      for (index, literal) in shape.literals.enumerated() {
+        switch literal {
+        case .integer(let number): try statement.bindInteger(number, at: index + 1)
+        case .text(let start): try statement.bindBorrowedText(shape.texts, from: start, at: index + 1)
+        }
+      }
+    } catch {
+      return nil
+    }
+    return statement
+  }
+
+  private mutating func find() -> Statement? {
+    if let found = known[shape.key] { return found }
+    if known.count >= Self.most { known.removeAll() }
+    let made = make()
+    known[shape.key] = .some(made)
+    return made
+  }
+
+  private func make() -> Statement? {
+    guard shape.kind == .insert || findsOneRow() else { return nil }
+    let made = try? connection.prepare(shape.key + [0], persistent: true)
+    guard let made, let statement = made.statement, made.next >= shape.key.count,
+      statement.parameterCount == shape.literals.count
+    else { return nil }
+    return statement
+  }
+
+  /// Whether the condition's column is unique by itself, so that one row at most fits.
+  private func findsOneRow() -> Bool {
+    let table = String(decoding: shape.key[shape.table], as: UTF8.self)
+    let column = String(decoding: shape.key[shape.column], as: UTF8.self)
+    guard
+      case .text("table") = try? connection.value(
+        "SELECT type FROM main.sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')"
+          + " AND rootpage > 0", [.text(table)]),
+      let collation = connection.collation(of: column, in: table)
+    else { return false }
+    let columns = try? connection.rows(
+      "SELECT lower(type), pk, (SELECT max(pk) FROM pragma_table_info(?1)) FROM pragma_table_info(?1)"
+        + " WHERE name = ?2 COLLATE NOCASE", [.text(table), .text(column)])
+    guard let facts = columns?.first else { return false }
+    // > A table with an INTEGER PRIMARY KEY: that is its row number.
+    if facts == [.text("integer"), .integer(1), .integer(1)] { return true }
+    let unique = try? connection.value(
+      "SELECT 1 FROM pragma_index_list(?1) l WHERE l.\"unique\" AND NOT l.partial AND"
+        + " (SELECT count(*) FROM pragma_index_xinfo(l.name) WHERE key) = 1 AND EXISTS"
+        + " (SELECT 1 FROM pragma_index_xinfo(l.name) WHERE key AND name = ?2 COLLATE NOCASE"
+        + " AND coll = ?3 COLLATE NOCASE)", [.text(table), .text(column), .text(collation)])
+    return unique == .integer(1)
+  }
+}

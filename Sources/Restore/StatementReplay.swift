@@ -1,0 +1,164 @@
+import Bytes
+import Extensions
+import ReplicaFormat
+import SQLite
+
+/// Runs logged statements on a database, each told what it was told when it was logged.
+final class StatementReplay {
+  private let path: String
+  private var connection: Connection
+  private let source: ObjectSource
+  private let random = StatementRandom()
+  private var counters: StatementCounters
+  private let text = ByteBuffer()
+  private var shapes: ShapeCache
+  /// The zone that statements have now, and the variable TZ as it was before the first.
+  private var zone: String?
+  private var variable: String??
+  private var isEnded = false
+
+  /// Whether LIKE is not SQLite's own any more.
+  private var hasOtherLike = false
+
+  init(_ path: String, _ source: ObjectSource) throws {
+    self.path = path
+    self.source = source
+    (connection, counters) = try Self.open(path, source, random)
+    shapes = ShapeCache(connection)
+    StatementTime.install()
+  }
+
+  private static func open(
+    _ path: String, _ source: ObjectSource, _ random: StatementRandom
+  ) throws -> (Connection, StatementCounters) {
+    do throws(SQLiteError) {
+      let connection = try Connection(path, .readWrite)
+      try ExtensionTable.install(on: connection, .withinDatabase)
+      // Nothing reads the file before it is complete, so it needs no protection against a crash.
+      try connection.execute(
+        "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536"
+      )
+      try random.install(on: connection)
+      let counters = StatementCounters(connection)
+      try counters.install(on: connection)
+      connection.setProgressHandler(every: 100_000) { (try? source.checkInterrupt()) == nil }
+      // No statement may write to another file: ATTACH is not logged, nor VACUUM INTO, which begins with it.
+      connection.setAuthorizer { request in
+        request.action == AuthorizerRequest.attach && request.first?.isEmpty == false ? .deny : .ok
+      }
+      return (connection, counters)
+    } catch {
+      throw RestoreError(.database, "open the restored database: \(error.message)")
+    }
+  }
+
+  /// Closes the database and gives the process its time and zone back.
+  func end() {
+    guard !isEnded else { return }
+    isEnded = true
+    shapes.removeAll()
+    StatementTime.give(nil)
+    if let variable { StatementZone.restore(variable: variable) }
+    connection.close()
+  }
+
+  func run(_ transaction: StatementScript.Transaction, of script: inout StatementScript) throws {
+    if !transaction.settings.isEmpty { try apply(transaction.settings) }
+    if transaction.isExplicit { try connection.execute("BEGIN") }
+    var number = 0
+    while let logged = try script.nextStatement() {
+      number += 1
+      try run(logged, script, transaction.number, number)
+    }
+    guard transaction.isExplicit else { return }
+    do throws(SQLiteError) {
+      try connection.execute("COMMIT")
+    } catch {
+      throw RestoreError(
+        .diverged,
+        "replay transaction \(transaction.number): its COMMIT failed (\(error.message)); use .restore wal")
+    }
+  }
+
+  /// `PRAGMA`s, and switches that SQL cannot set in a comment.
+  private func apply(_ settings: String) throws {
+    let setsLike = settings.contains("case_sensitive_like")
+    if hasOtherLike, !setsLike {
+      shapes.removeAll()
+      connection.close()
+      (connection, counters) = try Self.open(path, source, random)
+    }
+    hasOtherLike = setsLike
+    shapes = ShapeCache(connection)
+    try connection.execute(settings)
+    var switches: Substring = ""
+    if let at = settings.firstRange(of: "/* dbconfig ") {
+      switches = settings[at.upperBound...]
+      if let end = switches.firstRange(of: " */") { switches = switches[..<end.lowerBound] }
+    }
+    connection.setUnusualSwitches(switches)
+  }
+
+  private func run(
+    _ logged: StatementScript.Statement, _ script: StatementScript, _ transaction: UInt64, _ number: Int
+  ) throws {
+    let before = connection.totalChanges
+    var failure: SQLiteError?
+    StatementTime.give(logged.told.now)
+    random.begin(seed: logged.told.seed)
+    if let zone = logged.told.zone, zone != self.zone { try give(zone, transaction, number) }
+    var record = StatementCounters.Record()
+    record.rowID = logged.told.rowID
+    record.total = logged.told.total
+    if !logged.told.changes.isEmpty {
+      record.changes = logged.told.changes.map { ($0.value, $0.count) }
+    }
+    counters.begin(giving: record)
+    do throws(SQLiteError) {
+      if let statement = shapes.statement(script.script, logged.sql) {
+        defer { statement.reset() }
+        try statement.run()
+      } else {
+        try compileAndRun(script.script[logged.sql])
+      }
+    } catch {
+      failure = error
+      try source.checkInterrupt()
+    }
+    let changes = connection.totalChanges - before
+    guard failure?.code.primary.rawValue == logged.error, changes == logged.changes else {
+      throw RestoreError(
+        .diverged,
+        "replay transaction \(transaction), statement \(number): it changed \(changes) rows"
+          + (failure.map { " and failed (\($0.message))" } ?? "")
+          + ", but when it was logged \(logged.changes)"
+          + (logged.error.map { " and failed (\(ResultCode(rawValue: $0).meaning))" } ?? "")
+          + "; use .restore wal")
+    }
+  }
+
+  /// Whatever is not the change of rows may change the schema, and with it which columns are unique.
+  private func compileAndRun(_ sql: ArraySlice<UInt8>) throws(SQLiteError) {
+    text.removeAll()
+    text.append(sql)
+    text.append(0)
+    guard let statement = try connection.prepare(text, from: 0).statement else { return }
+    switch statement.firstLetter {
+    case UInt8(ascii: "I"), UInt8(ascii: "U"): break
+    default: shapes.removeAll()
+    }
+    try statement.run()
+  }
+
+  private func give(_ zone: String, _ transaction: UInt64, _ number: Int) throws {
+    if variable == nil { variable = .some(StatementZone.variable) }
+    // As long as it is the same, nobody else need be disturbed.
+    if zone != StatementZone.present, !StatementZone.give(zone) {
+      throw RestoreError(
+        .diverged,
+        "replay transaction \(transaction), statement \(number): it asked for the local time of \(zone), a time zone "
+          + "that this system does not know; use .restore wal")
+    }
+    self.zone = zone
+  }
+}

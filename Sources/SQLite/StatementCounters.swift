@@ -1,0 +1,135 @@
+internal import CSQLite
+
+/// What `last_insert_rowid()`, `changes()` and `total_changes()` tell statements, recorded or given.
+///
+/// A replay runs other statements before one than the session did, so these three would differ. Belongs to the
+/// connection it is installed on.
+package final class StatementCounters {
+  /// So many runs of equal answers of `changes()` are kept.
+  package static let mostRuns = 64
+
+  /// What a statement was told; nil and empty where it did not ask.
+  package struct Record: Sendable, Equatable {
+    /// `last_insert_rowid()` before the statement.
+    package var rowID: Int64?
+    /// `total_changes()` before the statement.
+    package var total: Int64?
+    /// Answers of `changes()`: how often each, one after the other.
+    package var changes: [(value: Int64, count: Int64)] = []
+    package init() {}
+
+    package static func == (left: Record, right: Record) -> Bool {
+      left.rowID == right.rowID && left.total == right.total
+        && left.changes.elementsEqual(right.changes) { $0 == $1 }
+    }
+    package var isEmpty: Bool { rowID == nil && total == nil && changes.isEmpty }
+  }
+
+  /// What the present statement was told.
+  package private(set) var record = Record()
+  /// Whether it asked more than can be kept.
+  package private(set) var isOverfull = false
+  /// Whether anything was asked since the statement began.
+  package private(set) var wasAsked = false
+
+  private let handle: OpaquePointer
+  private var startRowID: Int64 = 0
+  private var startTotal: Int64 = 0
+  private var given: Record?
+  private var run = 0
+  private var told: Int64 = 0
+
+  package init(_ connection: Connection) { handle = connection.handle }
+
+  /// A statement begins; what it asks is noted.
+  package func begin() {
+    if wasAsked {
+      record = Record()
+      isOverfull = false
+      wasAsked = false
+    }
+    startRowID = sqlite3_last_insert_rowid(handle)
+    startTotal = sqlite3_total_changes64(handle)
+  }
+
+  /// A statement begins that is told what another was.
+  package func begin(giving record: Record) {
+    if let rowID = record.rowID { sqlite3_set_last_insert_rowid(handle, rowID) }
+    startTotal = sqlite3_total_changes64(handle)
+    run = 0
+    told = 0
+    given = record
+  }
+
+  /// Puts the three functions into the connection, which must not outlive this object.
+  package func install(on connection: Connection) throws(SQLiteError) {
+    try add("last_insert_rowid", connection) { call, _, _ in
+      guard let counters = StatementCounters.of(call) else { return }
+      sqlite3_result_int64(call, counters.lastRowID())
+    }
+    try add("changes", connection) { call, _, _ in
+      guard let counters = StatementCounters.of(call) else { return }
+      sqlite3_result_int64(call, counters.changes())
+    }
+    try add("total_changes", connection) { call, _, _ in
+      guard let counters = StatementCounters.of(call) else { return }
+      sqlite3_result_int64(call, counters.totalChanges())
+    }
+  }
+
+  private func add(
+    _ name: String, _ connection: Connection,
+    _ body: @convention(c) (OpaquePointer?, Int32, UnsafeMutablePointer<OpaquePointer?>?) -> Void
+  ) throws(SQLiteError) {
+    try connection.check(
+      sqlite3_create_function_v2(
+        connection.handle, name, 0, SQLITE_UTF8 | SQLITE_INNOCUOUS, Unmanaged.passUnretained(self).toOpaque(),
+        body, nil, nil, nil))
+  }
+
+  private static func of(_ call: OpaquePointer?) -> StatementCounters? {
+    sqlite3_user_data(call).map { Unmanaged<StatementCounters>.fromOpaque($0).takeUnretainedValue() }
+  }
+
+  /// Set at the beginning, it goes on as it did then.
+  private func lastRowID() -> Int64 {
+    if given == nil {
+      wasAsked = true
+      record.rowID = startRowID
+    }
+    return sqlite3_last_insert_rowid(handle)
+  }
+
+  /// Only adds up, so that the difference to the beginning is the same.
+  private func totalChanges() -> Int64 {
+    let now = sqlite3_total_changes64(handle)
+    if let given { return (given.total ?? startTotal) &+ (now &- startTotal) }
+    wasAsked = true
+    record.total = startTotal
+    return now
+  }
+
+  /// Cannot be set, so that each answer is kept.
+  private func changes() -> Int64 {
+    let now = sqlite3_changes64(handle)
+    if let given {
+      guard run < given.changes.count else { return now }
+      let answer = given.changes[run].value
+      told += 1
+      if told == given.changes[run].count {
+        run += 1
+        told = 0
+      }
+      return answer
+    }
+    wasAsked = true
+    if let last = record.changes.indices.last, record.changes[last].value == now {
+      record.changes[last].count += 1
+    } else if record.changes.count < Self.mostRuns {
+      record.changes.append((now, 1))
+    } else {
+      isOverfull = true
+    }
+    return now
+  }
+}

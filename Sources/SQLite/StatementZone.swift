@@ -1,0 +1,83 @@
+internal import CSQLite
+internal import Glibc
+
+/// The time zone that `'localtime'` and `'utc'` ask for, noted and given.
+///
+/// SQLite lets its tests take the place of `localtime_r` (SQLITE_TESTCTRL_LOCALTIME_FAULT with 2); that place only
+/// notes that somebody asked. Each thread has a mark of its own.
+package enum StatementZone {
+  private static let key: pthread_key_t = {
+    var key = pthread_key_t()
+    pthread_key_create(&key, nil)
+    return key
+  }()
+
+  /// Notes from now on whether statements ask.
+  package static func install() {
+    _ = key
+    csqlite_test_localtime { time, result in
+      guard let time, let result else { return 1 }
+      pthread_setspecific(StatementZone.key, UnsafeRawPointer(bitPattern: 1))
+      let seconds = time.assumingMemoryBound(to: time_t.self)
+      return localtime_r(seconds, result.assumingMemoryBound(to: tm.self)) == nil ? 1 : 0
+    }
+  }
+
+  /// A statement begins on this thread.
+  package static func begin() {
+    if wasAsked { pthread_setspecific(key, nil) }
+  }
+
+  /// Whether the statement asked.
+  package static var wasAsked: Bool { pthread_getspecific(key) != nil }
+
+  /// The zone of this process, as the variable TZ writes it; nil where it has no name.
+  package static var present: String? {
+    if let variable = getenv("TZ") { return String(cString: variable) }
+    var target = [CChar](repeating: 0, count: 4096)
+    let length = readlink("/etc/localtime", &target, target.count - 1)
+    // > If this file does not exist, the Universal time is used (man tzset).
+    guard length > 0 else { return access("/etc/localtime", F_OK) == 0 ? nil : "UTC0" }
+    let path = String(decoding: target[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    guard let at = path.range(ofZoneFolder: "/zoneinfo/") else { return nil }
+    return String(path[at...])
+  }
+
+  /// Makes it the zone of this process; false where the system does not know it.
+  ///
+  /// Other threads must not read the environment meanwhile.
+  package static func give(_ zone: String) -> Bool {
+    let name = zone.hasPrefix(":") ? String(zone.dropFirst()) : zone
+    let isFile = name.contains("/") || name.allSatisfy { $0.isLetter }
+    if isFile, !name.isEmpty {
+      let path = name.hasPrefix("/") ? name : "/usr/share/zoneinfo/\(name)"
+      guard access(path, R_OK) == 0 else { return false }
+    }
+    setenv("TZ", zone, 1)
+    tzset()
+    return true
+  }
+
+  /// Brings back what `variable` was.
+  package static func restore(variable: String?) {
+    if let variable { setenv("TZ", variable, 1) } else { unsetenv("TZ") }
+    tzset()
+  }
+
+  /// The variable TZ.
+  package static var variable: String? { getenv("TZ").map { String(cString: $0) } }
+}
+
+extension String {
+  /// Where the text after the last `word` begins.
+  fileprivate func range(ofZoneFolder word: String) -> String.Index? {
+    let bytes = Array(utf8)
+    let needle = Array(word.utf8)
+    guard bytes.count >= needle.count else { return nil }
+    for at in stride(from: bytes.count - needle.count, through: 0, by: -1)
+    where Array(bytes[at..<at + needle.count]) == needle {
+      return utf8.index(startIndex, offsetBy: at + needle.count)
+    }
+    return nil
+  }
+}

@@ -1,0 +1,122 @@
+"""Runs generated sessions with the mirror on, restores them both ways and compares; shrinks what differs.
+
+Usage: fidelity.py BINARY SEED SESSIONS [--keep]
+"""
+
+import collections, concurrent.futures, os, random, re, shutil, subprocess, sys, tempfile
+from generator import Session
+
+ZONES = ["Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "UTC0", "EST5EDT"]
+
+
+class Outcome:
+    def __init__(self, fault, reason=None, statements=0):
+        self.fault, self.reason, self.statements = fault, reason, statements
+
+
+def text(lines):
+    return "\n".join(line if line.startswith(".") or line.rstrip().endswith(";") else line + "\n;" for line in lines) + "\n"
+
+
+def environment(zone):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("S3_", "AWS_"))}
+    return clean | ({"TZ": zone} if zone else {})
+
+
+def play(binary, scripts, files, zone):
+    """Runs the sessions of one database and restores it; tells what is wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            with open(f"{folder}/{name}", "w", encoding="latin-1") as file:
+                file.write(content)
+        mirror = ["-mirror", f"file://{folder}/replica"]
+        for script in scripts + [[]]:
+            done = subprocess.run([binary, *mirror, "a.db"], input=text(script + [".connection 0"] if script else ["SELECT 1 FROM sqlite_schema"]).encode("utf-8", "replace"), cwd=folder,
+                                  env=environment(zone), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=4)
+            if done.returncode < 0 and done.returncode != -9:
+                return Outcome(f"the shell ended with {done.returncode}: {done.stderr.decode('utf-8', 'replace')[-300:]}")
+        if not os.path.exists(f"{folder}/replica"):
+            return Outcome(None)
+        restored = subprocess.run([binary, "-mirror", "off", "r.db", f".restore sql --verify --from file://{folder}/replica"], cwd=folder,
+                                  env=environment("UTC0" if zone != "UTC0" else "Asia/Tokyo"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
+        errors = restored.stderr.decode("utf-8", "replace")
+        output = restored.stdout.decode("utf-8", "replace")
+        if restored.returncode != 0:
+            return Outcome(errors[-600:])
+        for leaked in os.listdir(folder):
+            if leaked.startswith("r.db") and leaked != "r.db":
+                return Outcome(f"{leaked} was left behind")
+        dumps = [subprocess.run([binary, "-mirror", "off", "-readonly", name, ".dump", "PRAGMA user_version", "PRAGMA application_id", "PRAGMA encoding"], cwd=folder,
+                                env=environment(None), stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout for name in ("a.db", "r.db")]
+        if dumps[0] != dumps[1]:
+            return Outcome("the restored database differs from the live one")
+        reason = re.search(r"come from the WAL: (.*)", errors)
+        count = re.search(r"replay: ?|; (\d+) statements of transactions", output)
+        return Outcome(None, reason.group(1) if reason else None, int(count.group(1)) if count and count.group(1) else 0)
+
+
+def shrink(binary, scripts, files, zone, fault):
+    """Leaves out what is not needed for the fault to appear."""
+    kind = re.sub(r"[0-9]+", "N", fault)[:60]
+    def fails(candidate):
+        try:
+            found = play(binary, candidate, files, zone).fault
+        except subprocess.TimeoutExpired:
+            return False
+        return found is not None and re.sub(r"[0-9]+", "N", found)[:60] == kind
+    lines = [(index, line) for index, script in enumerate(scripts) for line in script]
+    def build(chosen):
+        return [[line for number, line in chosen if number == index] for index in range(len(scripts))]
+    size = len(lines) // 2
+    budget = 300
+    while size >= 1 and budget > 0:
+        at = 0
+        while at < len(lines) and budget > 0:
+            candidate = lines[:at] + lines[at + size:]
+            budget -= 1
+            if fails(build(candidate)):
+                lines = candidate
+            else:
+                at += size
+        size //= 2
+    return [script for script in build(lines) if script]
+
+
+def one(binary, seed):
+    session = Session(seed)
+    zone = random.Random(seed).choice(ZONES + [None]) if "zone" in session.features else None
+    try:
+        return seed, session, zone, play(binary, session.scripts, session.files, zone)
+    except subprocess.TimeoutExpired:
+        # Rows that double with every statement: not what is looked for.
+        return seed, session, zone, Outcome(None, "skipped: a session took too long")
+
+
+def main():
+    binary, seed, wanted = os.path.abspath(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    reasons, faults, sessions, statements, databases = collections.Counter(), 0, 0, 0, 0
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        waiting = collections.deque()
+        while sessions < wanted or waiting:
+            while sessions < wanted and len(waiting) < 4:
+                sessions += len(Session(seed).scripts)
+                waiting.append(pool.submit(one, binary, seed))
+                seed += 1
+            number, session, zone, outcome = waiting.popleft().result()
+            databases += 1
+            statements += outcome.statements
+            if outcome.fault:
+                faults += 1
+                print(f"seed {number}: {outcome.fault}", flush=True)
+                if faults <= 3 or "--all" in sys.argv:
+                    for script in shrink(binary, session.scripts, session.files, zone, outcome.fault):
+                        print(f"--- session, TZ={zone}\n{text(script)}", flush=True)
+            else:
+                reasons[outcome.reason or "none: everything was replayed"] += 1
+    for reason, count in reasons.most_common():
+        print(f"{count:6} last barrier {reason}")
+    print(f"{sessions} sessions of {databases} databases, {statements} statements replayed, {faults} faults")
+    sys.exit(1 if faults else 0)
+
+
+main()
