@@ -12,9 +12,18 @@ extension Mirror {
     if text.contains("optimize"), !connection.isInAutocommit {
       log.refuse("what PRAGMA optimize does depends on what the session has read")
     }
-    noteSettings(connection, by: connection.isInAutocommit ? nil : statement)
+    // Others must not be repeated: some would stay.
+    let isSetting = Self.settings.contains { text.contains($0) } || text.contains("case_sensitive_like")
+    noteSettings(connection, by: connection.isInAutocommit || !isSetting ? nil : statement)
     armHook()
   }
+
+  /// `PRAGMA`s that change what statements do.
+  private static let settings = [
+    "encoding", "page_size", "auto_vacuum", "foreign_keys", "recursive_triggers", "ignore_check_constraints",
+    "legacy_alter_table", "trusted_schema", "reverse_unordered_selects", "automatic_index", "analysis_limit",
+    "full_column_names", "short_column_names", "defer_foreign_keys",
+  ]
 
   /// Reads the settings again.
   func noteSettings(_ connection: Connection, by statement: Statement? = nil) {
@@ -47,13 +56,7 @@ extension Mirror {
     isInternal = true
     defer { isInternal = false }
     var settings = ""
-    for name in [
-      "encoding", "page_size", "auto_vacuum", "foreign_keys", "recursive_triggers",
-      "ignore_check_constraints",
-      "legacy_alter_table", "trusted_schema", "reverse_unordered_selects", "automatic_index",
-      "analysis_limit",
-      "full_column_names", "short_column_names", "defer_foreign_keys",
-    ] {
+    for name in Self.settings {
       switch try connection.value("PRAGMA \(name)") {
       case .integer(let value): settings += "PRAGMA \(name)=\(value); "
       case .text(let value): settings += "PRAGMA \(name)='\(value)'; "

@@ -294,7 +294,9 @@ package final class Mirror: ConnectionObserver {
     if standby != nil, connection.isInAutocommit, !statement.isReadOnly { takeOverIfPossible() }
     guard let engine else { return }
     if current.isEmpty {
-      if connection.settingsVersion != settingsVersion { noteSettings(connection) }
+      if connection.settingsVersion != settingsVersion || log.endsSetting && connection.isInAutocommit {
+        noteSettings(connection)
+      }
       log.begin()
       connection.outsideReach.latest = nil
     }

@@ -18,6 +18,8 @@ final class StatementLog {
   private(set) var settings = ""
   /// Goes up with each change of the settings.
   private var settingsVersion = 0
+  /// Whether one of them ends with the transaction, however that ends.
+  private(set) var endsSetting = false
   /// Why nothing that the session does can be replayed; nil where it can.
   var peculiarity: String?
   /// Whether the session gave LIKE another function by `PRAGMA case_sensitive_like`.
@@ -143,6 +145,7 @@ final class StatementLog {
   func change(settings new: String) {
     guard new != settings else { return }
     settings = new
+    endsSetting = new.contains("defer_foreign_keys=1")
     settingsVersion += 1
     if group.count > 0 { refuse("settings were changed within the transaction") }
   }
@@ -155,6 +158,7 @@ final class StatementLog {
     note(statement, changes: 0, error: nil)
     group.leavesSettings = true
     settings = new
+    endsSetting = new.contains("defer_foreign_keys=1")
     settingsVersion += 1
   }
 

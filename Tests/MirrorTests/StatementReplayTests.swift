@@ -128,6 +128,15 @@ import Testing
     ])
   }
 
+  /// A setting that ended by itself must not have another PRAGMA repeated that would stay.
+  @Test func repeatsNoOtherPragma() throws {
+    try replay([
+      "CREATE TABLE t(a)", "PRAGMA defer_foreign_keys=1; DROP VIEW IF EXISTS v",
+      "BEGIN; INSERT INTO t VALUES(1); PRAGMA query_only=1; COMMIT",
+      "PRAGMA query_only=0; INSERT INTO t VALUES(2)",
+    ])
+  }
+
   @Test func keepsSwitches() throws {
     let fixture = try MirrorFixture()
     let connection = try fixture.open()

@@ -19,7 +19,8 @@ struct MirrorLog {
 
     init(parsing words: inout Words) throws(CommandError) {
       while let word = words.optional() {
-        switch word.hasPrefix("--") ? word.dropFirst(2) : word.dropFirst(word.hasPrefix("-") ? 1 : word.count) {
+        switch word.hasPrefix("--") ? word.dropFirst(2) : word.dropFirst(word.hasPrefix("-") ? 1 : word.count)
+        {
         case "since": since = try Self.time(&words)
         case "until": until = try Self.time(&words)
         case "grep": pattern = try words.required()
