@@ -43,7 +43,12 @@ extension Mirror {
     var others = OtherSchemas()
     for row in (try? connection.rows("SELECT name, type FROM temp.sqlite_schema")) ?? [] {
       guard case .text(let name) = row[0], case .text(let kind) = row[1] else { continue }
-      if kind == "trigger" { others.trigger = name } else { others.temporary.append(name) }
+      // The shell's own table of parameters depends on nothing; who reads it is told by the authorizer.
+      if kind == "trigger" {
+        others.trigger = name
+      } else if name != "sqlite_parameters" {
+        others.temporary.append(name)
+      }
     }
     for row in (try? connection.rows("SELECT name FROM pragma_database_list WHERE seq > 1")) ?? [] {
       if case .text(let name) = row[0] { others.attached.append(name) }

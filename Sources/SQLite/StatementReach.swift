@@ -61,6 +61,10 @@ final class ReachWatch {
       if isMain(database) { return noteTable(first) }
       if strcmp(database, "temp") != 0 { return reach.formUnion(.attached) }
       reach.formUnion(strncmp(first, "sqlite_temp_", 12) == 0 ? .temporarySchema : .temporary)
+    case SQLITE_REINDEX, SQLITE_ANALYZE:
+      // Without a name they go over the temporary database as well, which changes nothing elsewhere.
+      guard let database, strcmp(database, "temp") != 0 else { return }
+      reach.formUnion(isMain(database) ? .writesMain : [.writesOther, .attached])
     default:
       guard let place = action == SQLITE_ALTER_TABLE ? first : database else { return }
       if isMain(place) { return reach.formUnion(.writesMain) }
