@@ -58,7 +58,8 @@ struct ZipMember {
   /// Whether two names are of the same member: a slash at the end says only that it is a folder.
   static func isSame(_ one: [UInt8], _ other: [UInt8]) -> Bool { trimmed(one) == trimmed(other) }
 
-  private static func trimmed(_ name: [UInt8]) -> ArraySlice<UInt8> {
+  /// A name without slashes at its end.
+  static func trimmed(_ name: [UInt8]) -> ArraySlice<UInt8> {
     var name = name[...]
     while name.last == UInt8(ascii: "/") { name.removeLast() }
     return name

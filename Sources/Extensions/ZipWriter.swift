@@ -5,6 +5,8 @@ internal import SQLite
 /// A ZIP archive while it is changed: members are added at its end, and the directory last.
 final class ZipWriter {
   private(set) var entries: [ZipEntry] = []
+  /// Names that members have or had, so that most new ones need not be compared with all others.
+  private var names: Set<[UInt8]> = []
   private let file: File
   private var end: Int
   var source: ZipSource { .file(file) }
@@ -20,6 +22,7 @@ final class ZipWriter {
     do throws(ZipError) { entries = try ZipEnd.entries(of: source) } catch {
       throw VirtualTableError(error.message)
     }
+    names = Set(entries.map { Array(ZipMember.trimmed($0.name)) })
   }
 
   /// Writes the directory and the end.
@@ -63,7 +66,8 @@ final class ZipWriter {
     }
     var replaced: Int?
     let isRenamed = oldName.map { !ZipMember.isSame($0, values[1].cText ?? []) } ?? true
-    if old == nil || isRenamed, let other = entries.firstIndex(where: { ZipMember.isSame($0.name, name) }) {
+    let isNew = names.insert(Array(ZipMember.trimmed(name))).inserted
+    if old == nil || isRenamed, !isNew, let other = entries.firstIndex(where: { ZipMember.isSame($0.name, name) }) {
       switch conflict {
       case .ignore: return
       case .replace: replaced = other

@@ -49,10 +49,14 @@ package struct BTreePage {
     guard pointers + 2 * count <= bytes.count, free < bytes.count, bytes[start + 7] <= 60,
       content == 0 ? bytes.count == 65536 : content <= bytes.count && content >= pointers + 2 * count
     else { return false }
-    return (0..<count).allSatisfy { index in
+    var last = content == 0 ? 65536 : content
+    for index in 0..<count {
       let offset = Int(bytes.bigEndian(UInt16.self, at: pointers + 2 * index))
-      return offset >= content && offset + 4 <= bytes.count
+      guard offset >= content && offset + 4 <= bytes.count else { return false }
+      last = max(last, offset)
     }
+    // Cells fill a page from its end: of a page half the size, they would all be in the first half.
+    return last >= bytes.count / 2
   }
 
   /// Pages below, the rightmost first.

@@ -1,6 +1,6 @@
 """The shell beside sqlite3: scripts, every large output mode, .import, .dump. Outputs are compared first."""
 
-import hashlib, os, statistics, subprocess, tempfile, time
+import hashlib, os, shutil, statistics, subprocess, tempfile, time
 
 
 def measure(arguments, folder, source=None):
@@ -95,6 +95,33 @@ def bench_shell(binary, rounds, row):
         compare("1M INSERTs in one transaction from a script", 1.0, row, rounds, run, folder, script, forget,
                 lambda program: content(run(program), script))
         bench_functions(binary, rounds, row, folder)
+        bench_archives(binary, rounds, row, folder)
+
+
+def bench_archives(binary, rounds, row, folder):
+    """1,000 files into an archive and out of it."""
+    os.makedirs(f"{folder}/files")
+    for number in range(1000):
+        with open(f"{folder}/files/{number:04}.txt", "w") as file:
+            file.writelines(f"line {n} of file {number}\n" for n in range(number % 500))
+
+    def forget():
+        for name in ("new.sqlar", "new.zip"):
+            if os.path.exists(f"{folder}/{name}"):
+                os.remove(f"{folder}/{name}")
+        shutil.rmtree(f"{folder}/out", ignore_errors=True)
+
+    for kind in ("sqlar", "zip"):
+        command = Command(binary, lambda program: [program, ":memory:", f".archive -cf new.{kind} files"])
+
+        def content(program):
+            subprocess.run(command(program), cwd=folder, check=True)
+            return digest(["sqlite3", ":memory:", f".archive -tvf new.{kind}"], folder)
+
+        compare(f".archive of 1,000 files, {kind}", 1.0, row, rounds, command, folder, prepare=forget, result=content)
+        subprocess.run(["sqlite3", ":memory:", f".archive -cf kept.{kind} files"], cwd=folder, check=True)
+        command = Command(binary, lambda program: [program, ":memory:", f".archive -C out -xf kept.{kind}"])
+        compare(f".archive -x of 1,000 files, {kind}", 1.1, row, rounds, command, folder, prepare=forget)
 
 
 def bench_functions(binary, rounds, row, folder):

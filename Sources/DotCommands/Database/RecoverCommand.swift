@@ -11,7 +11,7 @@ struct RecoverCommand: DotCommand {
       "   --lost-and-found TABLE   Alternative name for the lost-and-found table",
       "   --no-rowids              Do not attempt to recover rowid values",
       "                            that are not also INTEGER PRIMARY KEYs",
-    ], isSafe: false)
+    ])
   private var options = Recovery.Options()
   private var unknown: String?
 
