@@ -181,6 +181,7 @@ package final class Launch {
         "Connected to a \u{1b}[1mtransient in-memory database\u{1b}[0m.\n"
           + "Use \".open FILENAME\" to reopen on a persistent database.")
     }
+    for case let greeting? in session.observers.map({ $0.greeting(in: session) }) { output.print(greeting) }
     output.flush()
     return try session.readTerminal(terminal) > 0 ? 1 : 0
   }
