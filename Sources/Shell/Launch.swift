@@ -98,6 +98,11 @@ package final class Launch {
     }
   }
 
+  /// Prints a text made from the table of options.
+  package func print(_ script: OptionScript, for program: String) {
+    session.output.write(script.text(program, options))
+  }
+
   /// Reports an error of the command line, with the program's name.
   package func fail(_ message: String) { session.errors.print("\(session.programName): \(message)") }
 

@@ -102,6 +102,17 @@ enum Environment {
             throw SessionExit(code: 1)
           }
         }),
+      // For the files in Docs: not for users, and not in the help.
+      CommandLineOption(
+        "generate", ["bash|zsh|fish|manual"],
+        early: { launch, arguments in
+          guard let script = OptionScript(rawValue: arguments[0]) else {
+            launch.fail("Error: -generate takes bash, zsh, fish or manual")
+            throw SessionExit(code: 1)
+          }
+          launch.print(script, for: "sqlite3-cloud-s3")
+          throw SessionExit(code: 0)
+        }),
       CommandLineOption(
         "metrics", ["FILE"], help: "keep FILE up to date for Prometheus's node_exporter",
         early: { _, arguments in session.writeMetrics(to: arguments[0]) }),

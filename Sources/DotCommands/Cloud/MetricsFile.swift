@@ -27,7 +27,9 @@ final class MetricsFile: Sendable {
   private let queue = DispatchQueue(label: "metrics")
   private let running = DispatchGroup()
 
-  /// Names the file; nothing is written before `start`. `seconds` is the least time between two writes.
+  /// Names the file.
+  ///
+  /// Nothing is written before `start`. `seconds` is the least time between two writes.
   init(_ path: String, seconds: Double = 5) {
     self.path = path
     self.seconds = seconds
