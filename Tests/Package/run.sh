@@ -1,23 +1,22 @@
 #!/bin/sh
 # Installs the package into a clean Debian root and runs it there: mirror, loss, restore, removal.
 #
-# Usage: Tests/Package/run.sh PACKAGE.deb [SUITE [MIRROR]]. Needs root, debootstrap and a Debian archive; made by
-# "make deb".
+# Usage: Tests/Package/run.sh PACKAGE.deb [SUITE [MIRROR]]. Needs root, debootstrap and a Debian archive; "make deb"
+# makes the package.
 set -eu
 
 package=$(realpath "$1")
 suite=${2:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
 archive=${3:-http://deb.debian.org/debian}
 root=$(mktemp -d)
-trap 'rm -rf --one-file-system "$root"' EXIT
+trap 'umount "$root/proc" 2>/dev/null || true; rm -rf --one-file-system "$root" "$root.log"' EXIT
 chmod 755 "$root"
 
 debootstrap --variant=minbase "$suite" "$root" "$archive" >"$root.log" 2>&1 || {
   tail -n 20 "$root.log" >&2
-  rm -f "$root.log"
   exit 1
 }
-rm -f "$root.log"
+mount -t proc proc "$root/proc"
 cp "$package" "$root/package.deb"
 inside() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"; }
 
