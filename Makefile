@@ -3,9 +3,14 @@ PREFIX = /usr/local
 DESTDIR =
 PROGRAM = sqlite3-cloud-s3
 BUILT = .build/release/$(PROGRAM)
+VERSION = 0.1.0
+MANUAL = $(PREFIX)/share/man/man1/$(PROGRAM).1
+BASH_COMPLETION = $(PREFIX)/share/bash-completion/completions/$(PROGRAM)
+ZSH_COMPLETION = $(PREFIX)/share/zsh/vendor-completions/_$(PROGRAM)
+FISH_COMPLETION = $(PREFIX)/share/fish/vendor_completions.d/$(PROGRAM).fish
 
 .DEFAULT_GOAL := help
-.PHONY: help run build release test test-all lint format fuzz bench install uninstall clean check
+.PHONY: help run build release test test-all lint format fuzz bench install uninstall deb generate clean check
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,12 +47,23 @@ fuzz: release ## Run 20000 scripts mutated from the golden cases
 bench: release ## Measure against sqlite3 and print ratios
 	Tests/Bench/run.sh
 
-install: ## Install into $(DESTDIR)$(PREFIX)/bin
+install: ## Install program, manual page and completions into $(DESTDIR)$(PREFIX)
 	@test -x $(BUILT) || $(MAKE) --no-print-directory release
 	install -D -m 755 $(BUILT) $(DESTDIR)$(PREFIX)/bin/$(PROGRAM)
+	install -D -m 644 Docs/$(PROGRAM).1 $(DESTDIR)$(MANUAL)
+	install -D -m 644 Docs/Completions/$(PROGRAM).bash $(DESTDIR)$(BASH_COMPLETION)
+	install -D -m 644 Docs/Completions/_$(PROGRAM) $(DESTDIR)$(ZSH_COMPLETION)
+	install -D -m 644 Docs/Completions/$(PROGRAM).fish $(DESTDIR)$(FISH_COMPLETION)
 
 uninstall: ## Remove what was installed
-	rm -f $(DESTDIR)$(PREFIX)/bin/$(PROGRAM)
+	rm -f $(DESTDIR)$(PREFIX)/bin/$(PROGRAM) $(DESTDIR)$(MANUAL) $(DESTDIR)$(BASH_COMPLETION)
+	rm -f $(DESTDIR)$(ZSH_COMPLETION) $(DESTDIR)$(FISH_COMPLETION)
+
+deb: release ## Make a Debian package in .build/deb
+	.ci/deb.sh $(VERSION)
+
+generate: build ## Bring completions and the manual page up to date with the options
+	.ci/generate.sh .build/debug/$(PROGRAM)
 
 clean: ## Remove what was built; demo.db and its mirror stay
 	rm -rf .build

@@ -8,7 +8,7 @@ import Synchronization
 /// Names that no key can have (they hold a `%`) are ours: files being written, and the lock that makes a condition
 /// and its put one step. A tag is told from the file's change time, size and inode.
 package struct DirectoryObjectStore: ObjectStore {
-  private let root: String
+  let root: String
   private let unfinished = UnfinishedListing()
 
   package var url: String { "file://\(root)" }

@@ -10,17 +10,24 @@ import Synchronization
 package final class S3ObjectStore: ObjectStore {
   package let url: String
   package let bucket: String
-  private let settings: S3Settings
+  let settings: S3Settings
   /// Empty, or ends with a slash.
-  private let root: String
-  private let isVirtual: Bool
+  let root: String
+  let isVirtual: Bool
   private let requests = Atomic(0)
   private let sent = Atomic(0)
+  /// `Int.min` where no answer told a time.
+  private let ahead = Atomic(Int.min)
 
   /// Requests made since the beginning, failed ones too.
   package var requestsMade: Int { requests.load(ordering: .relaxed) }
   /// Bytes of objects uploaded since the beginning, failed uploads too.
   package var bytesSent: Int { sent.load(ordering: .relaxed) }
+
+  package var clockAhead: Int? {
+    let seconds = ahead.load(ordering: .relaxed)
+    return seconds == .min ? nil : seconds
+  }
 
   /// Names the place; no request is made.
   ///
@@ -192,6 +199,9 @@ extension S3ObjectStore {
     requests.add(1, ordering: .relaxed)
     withTarget { target in
       call.run { callbacks, outcome in body(target, callbacks, outcome) }
+    }
+    if let date = call.headers["date"], let theirs = Timestamp.seconds(http: date) {
+      ahead.store(Timestamp.now() - theirs, ordering: .relaxed)
     }
     return call
   }

@@ -29,6 +29,8 @@ package struct S3Settings: Sendable {
   package var connectTimeout: Int
   /// Seconds after which a transfer that stands still is given up.
   package var transferTimeout: Int
+  /// Where keys, endpoint and region were found.
+  package var origins = SettingsOrigins()
 
   package init(
     accessKey: String, secretKey: String, sessionToken: String? = nil, endpoint: Endpoint,
@@ -51,11 +53,17 @@ package struct S3Settings: Sendable {
   /// Reads the environment, and the profile files below `home` where it does not say enough.
   package init(environment: [String: String], home: String?) throws(ObjectStoreError) {
     let reader = SettingsReader(environment: environment, home: home)
-    credentials = try reader.credentials()
+    let found = try reader.credentials()
+    credentials = found.credentials
+    origins.credentials = found.origin
     let named = try reader.endpoint()
-    let region = try reader.region() ?? named?.region ?? "us-east-1"
+    origins.endpoint = named?.origin ?? "default"
+    let set = try reader.region()
+    let implied = named?.endpoint.region
+    let region = set?.region ?? implied ?? "us-east-1"
+    origins.region = set?.origin ?? (implied == nil ? "default" : "from the endpoint")
     self.region = region
-    endpoint = named ?? .amazon(region)
+    endpoint = named?.endpoint ?? .amazon(region)
     addressing = try reader.choice("S3_URI_STYLE", "path or virtual", Addressing.init(rawValue:))
     signature = try reader.choice("S3_SIGNATURE", "v4 or v2", Signature.init(rawValue:)) ?? .v4
     storageClass = try reader.storageClass()
@@ -86,11 +94,16 @@ struct SettingsReader {
     ObjectStoreError(.configuration, verb: "configure", object: name, cause: cause)
   }
 
-  func credentials() throws(ObjectStoreError) -> Credentials {
+  func credentials() throws(ObjectStoreError) -> (credentials: Credentials, origin: String) {
     let key = try plain(first(Self.keyNames))
     let secret = try plain(first(Self.secretNames))
     let token = try plain(first(Self.tokenNames))
-    if let key, let secret { return Credentials(accessKey: key, secretKey: secret, sessionToken: token) }
+    if let key, let secret {
+      let names = [Self.keyNames, Self.secretNames, Self.tokenNames].compactMap { first($0)?.name }
+      return (
+        Credentials(accessKey: key, secretKey: secret, sessionToken: token), names.joined(separator: ", ")
+      )
+    }
     if let name = first(Self.keyNames)?.name {
       throw failure(
         name.replacingEnding("ACCESS_KEY_ID", with: "SECRET_ACCESS_KEY"), "not set, though \(name) is")
@@ -102,11 +115,11 @@ struct SettingsReader {
     return try profileCredentials(token: token)
   }
 
-  private func profileCredentials(token: String?) throws(ObjectStoreError) -> Credentials {
-    let profiles = [credentialsFile, configFile].compactMap { $0 }.map {
-      ProfileFile(path: $0).profile(profileName)
-    }
-    for case let profile? in profiles {
+  private func profileCredentials(
+    token: String?
+  ) throws(ObjectStoreError) -> (credentials: Credentials, origin: String) {
+    for path in [credentialsFile, configFile].compactMap({ $0 }) {
+      guard let profile = ProfileFile(path: path).profile(profileName) else { continue }
       func setting(_ name: String) throws(ObjectStoreError) -> String? {
         try plain(profile[name].map { ("\(name) of profile \(profileName)", $0) })
       }
@@ -115,7 +128,10 @@ struct SettingsReader {
         continue
       }
       let itsToken = try setting("aws_session_token")
-      return Credentials(accessKey: key, secretKey: secret, sessionToken: token ?? itsToken)
+      return (
+        Credentials(accessKey: key, secretKey: secret, sessionToken: token ?? itsToken),
+        "profile \(profileName) in \(path)"
+      )
     }
     if first(["AWS_PROFILE"]) != nil {
       throw failure(
@@ -143,15 +159,15 @@ struct SettingsReader {
     return setting.value
   }
 
-  func endpoint() throws(ObjectStoreError) -> Endpoint? {
+  func endpoint() throws(ObjectStoreError) -> (endpoint: Endpoint, origin: String)? {
     guard let setting = first(["S3_HOSTNAME", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]) else { return nil }
     guard let endpoint = Endpoint(setting.value) else {
       throw failure(setting.name, "must be HOST or HOST:PORT, with http:// or https:// before it or neither")
     }
-    return endpoint
+    return (endpoint, setting.name)
   }
 
-  func region() throws(ObjectStoreError) -> String? {
+  func region() throws(ObjectStoreError) -> (region: String, origin: String)? {
     var setting = first(["S3_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"])
     if setting == nil, let configFile,
       let region = ProfileFile(path: configFile).profile(profileName)?["region"]
@@ -162,7 +178,7 @@ struct SettingsReader {
     guard setting.value.utf8.allSatisfy({ "abcdefghijklmnopqrstuvwxyz0123456789-_".utf8.contains($0) }) else {
       throw failure(setting.name, "must be a region's name such as eu-north-1")
     }
-    return setting.value
+    return (setting.value, setting.name)
   }
 
   func choice<Value>(_ name: String, _ allowed: String, _ read: (String) -> Value?) throws(ObjectStoreError)

@@ -109,6 +109,11 @@ package final class Launch {
     }
   }
 
+  /// Prints a text made from the table of options.
+  package func print(_ script: OptionScript, for program: String) {
+    session.output.write(script.text(program, options))
+  }
+
   /// Reports an error of the command line, with the program's name.
   package func fail(_ message: String) { session.errors.print("\(session.programName): \(message)") }
 
@@ -192,6 +197,7 @@ package final class Launch {
         "Connected to a \u{1b}[1mtransient in-memory database\u{1b}[0m.\n"
           + "Use \".open FILENAME\" to reopen on a persistent database.")
     }
+    for case let greeting? in session.observers.map({ $0.greeting(in: session) }) { output.print(greeting) }
     output.flush()
     return try session.readTerminal(terminal) > 0 ? 1 : 0
   }

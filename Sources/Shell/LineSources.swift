@@ -16,13 +16,28 @@ package final class StreamLines: LineSource {
 final class PromptedLines: LineSource {
   private let terminal: any TerminalInput
   private let input: InputState
+  /// What stands for `{mirror}`.
+  private let field: () -> String
 
-  init(_ terminal: any TerminalInput, _ input: InputState) {
+  init(_ terminal: any TerminalInput, _ input: InputState, field: @escaping () -> String = { "" }) {
     self.terminal = terminal
     self.input = input
+    self.field = field
   }
 
   func appendLine(to buffer: ByteBuffer, isContinuation: Bool) -> LineResult {
-    terminal.readLine(prompt: isContinuation ? input.continuationPrompt : input.prompt, to: buffer)
+    terminal.readLine(prompt: filled(isContinuation ? input.continuationPrompt : input.prompt), to: buffer)
+  }
+
+  private static let mark = "{mirror}"
+
+  private func filled(_ prompt: String) -> String {
+    var parts: [Substring] = []
+    var rest = prompt[...]
+    while let at = rest.indices.first(where: { rest[$0...].hasPrefix(Self.mark) }) {
+      parts.append(rest[..<at])
+      rest = rest[at...].dropFirst(Self.mark.count)
+    }
+    return parts.isEmpty ? prompt : (parts + [rest]).joined(separator: field())
   }
 }

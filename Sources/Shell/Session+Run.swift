@@ -128,7 +128,10 @@ extension Session {
 
   /// Reads and runs what is typed at the terminal; returns the number of errors.
   package func readTerminal(_ terminal: any TerminalInput) throws -> Int {
-    var loop = RunLoop(PromptedLines(terminal, input), in: self, isTyped: true)
+    var loop = RunLoop(
+      PromptedLines(
+        terminal, input, field: { [unowned self] in observers.map { $0.promptField(in: self) }.joined() }),
+      in: self, isTyped: true)
     return try loop.run()
   }
 

@@ -12,6 +12,10 @@ package protocol SessionObserver: AnyObject {
   ///
   /// Returns how many errors it reported; they count as the group's.
   func inputDidComplete(in session: Session) -> Int
+  /// A line to show below the banner of an interactive start; nil for none.
+  func greeting(in session: Session) -> String?
+  /// What stands for `{mirror}` in a prompt.
+  func promptField(in session: Session) -> String
   /// The session ends; returns an error to report, which makes a batch session exit with 1.
   func sessionWillEnd(_ session: Session) -> String?
 }
@@ -20,5 +24,7 @@ extension SessionObserver {
   package func connectionDidOpen(_ connection: Connection, in session: Session) {}
   package func connectionWillClose(_ connection: Connection, in session: Session) {}
   package func inputDidComplete(in session: Session) -> Int { 0 }
+  package func greeting(in session: Session) -> String? { nil }
+  package func promptField(in session: Session) -> String { "" }
   package func sessionWillEnd(_ session: Session) -> String? { nil }
 }

@@ -18,7 +18,7 @@ enum Environment {
     "S3_BUCKET", "S3_PREFIX", "S3_URI_STYLE", "S3_SIGNATURE", "S3_STORAGE_CLASS", "S3_CA_BUNDLE",
     "AWS_CA_BUNDLE",
     "S3_DURABILITY", "S3_SYNC_INTERVAL", "S3_WAL_LIMIT", "S3_FLUSH_TIMEOUT", "S3_CONNECT_TIMEOUT",
-    "S3_TRANSFER_TIMEOUT", "S3_RETENTION", "HOME",
+    "S3_TRANSFER_TIMEOUT", "S3_RETENTION", "S3_METRICS_FILE", "HOME",
   ]
 
   private static func read() -> [String: String] {
@@ -41,6 +41,9 @@ enum Environment {
 
   /// Sets a session's mirror up as the environment says.
   static func configure(_ session: MirrorSession) {
+    if let path = ProcessEnvironment.variable("S3_METRICS_FILE"), !path.isEmpty {
+      session.writeMetrics(to: path)
+    }
     do {
       if let bucket = ProcessEnvironment.variable("S3_BUCKET"), !bucket.isEmpty {
         let prefix = ProcessEnvironment.variable("S3_PREFIX") ?? ""
@@ -98,6 +101,26 @@ enum Environment {
             launch.fail("Error: \(error)")
             throw SessionExit(code: 1)
           }
+        }),
+      // For the files in Docs: not for users, and not in the help.
+      CommandLineOption(
+        "generate", ["bash|zsh|fish|manual"],
+        early: { launch, arguments in
+          guard let script = OptionScript(rawValue: arguments[0]) else {
+            launch.fail("Error: -generate takes bash, zsh, fish or manual")
+            throw SessionExit(code: 1)
+          }
+          launch.print(script, for: "sqlite3-cloud-s3")
+          throw SessionExit(code: 0)
+        }),
+      CommandLineOption(
+        "metrics", ["FILE"], help: "keep FILE up to date for Prometheus's node_exporter",
+        early: { _, arguments in session.writeMetrics(to: arguments[0]) }),
+      CommandLineOption(
+        "check", help: "try the mirror's settings and store, tell what to fix, and exit",
+        early: { _, _ in session.isCheckOnly = true },
+        late: { launch, _ in
+          launch.instead = { MirrorCheck(session: $0, observer: session).runAlone() }
         }),
       CommandLineOption(
         "durability", ["async|sync"], help: "when a commit counts: at once, or once mirrored",

@@ -11,6 +11,11 @@ enum Wiring {
     let arguments = ProcessEnvironment.arguments
     let commands = CommandTable(AllCommands.commands, extras: AllCommands.extras)
     let session = Session(programName: arguments.first ?? "sqlite3-cloud-s3", commands: commands)
+    // Swift reads them from there; without them the database would be another than the one that was named.
+    guard !arguments.isEmpty else {
+      session.errors.print("sqlite3-cloud-s3: Error: /proc is not mounted: the arguments cannot be read")
+      return 1
+    }
     ErrorLog.install()
     connectInterrupts(session)
     let mirror = MirrorSession { try Environment.makeStore($0) }

@@ -9,6 +9,7 @@ struct MirrorCommand: DotCommand {
       "   status [--json]        Replica, last mirrored transaction, lag, last error",
       "   on URL [--new-generation]",
       "                          Start; URL is s3://bucket/prefix or file:///directory",
+      "   check [--json] [URL]   Try what is configured and all that is asked of the store",
       "   off                    Stop, once everything is uploaded",
       "   sync                   Wait until everything committed is in the store",
       "   snapshot               Write a new base now",
@@ -20,8 +21,8 @@ struct MirrorCommand: DotCommand {
       "   verify [--all] [--from URL]",
       "                          Read the newest generation back, or all, and prove it",
     ],
-    correction: ".mirror status|on|off|sync|snapshot|list|log|prune|verify", isSafe: false,
-    completions: ["status", "on", "off", "sync", "snapshot", "list", "log", "prune", "verify"])
+    correction: ".mirror status|on|off|sync|check|snapshot|list|log|prune|verify", isSafe: false,
+    completions: ["status", "on", "off", "sync", "check", "snapshot", "list", "log", "prune", "verify"])
 
   private enum Action {
     case status(json: Bool)
@@ -31,6 +32,7 @@ struct MirrorCommand: DotCommand {
     case snapshot
     case list(json: Bool)
     case log(MirrorLog.Options)
+    case check(url: String?, json: Bool)
     case verify(from: String?, all: Bool)
     case prune(keep: Double, dryRun: Bool)
   }
@@ -43,6 +45,7 @@ struct MirrorCommand: DotCommand {
     case "log": action = .log(try MirrorLog.Options(parsing: &words))
     case "verify": action = try Self.verify(&words)
     case "prune": action = try Self.prune(&words)
+    case "check": action = try Self.check(&words)
     case "off": action = .off
     case "sync": action = .sync
     case "snapshot": action = .snapshot
@@ -69,6 +72,21 @@ struct MirrorCommand: DotCommand {
     guard let word = words.optional() else { return false }
     guard word == "--json" || word == "-json" else { throw .usage }
     return true
+  }
+
+  private static func check(_ words: inout Words) throws(CommandError) -> Action {
+    var url: String?
+    var json = false
+    while let word = words.optional() {
+      if word == "--json" || word == "-json" {
+        json = true
+      } else if url == nil, !word.hasPrefix("-") {
+        url = word
+      } else {
+        throw .usage
+      }
+    }
+    return .check(url: url, json: json)
   }
 
   private static func verify(_ words: inout Words) throws(CommandError) -> Action {
@@ -115,6 +133,7 @@ struct MirrorCommand: DotCommand {
         to: session, json: json)
     case .on(let url, let newGeneration):
       try observer.begin(url, on: session.connection, newGeneration: newGeneration)
+    case .check(let url, let json): try MirrorCheck(session: session, observer: observer).run(url, json: json)
     case .log(let options):
       // What was committed just now is wanted too.
       if options.from == nil, let mirror = observer.mirror, mirror.isOn {

@@ -1,3 +1,4 @@
+import Files
 package import Mirror
 package import ObjectStore
 package import SQLite
@@ -16,6 +17,8 @@ package final class MirrorSession: SessionObserver {
 
   package var configuration = Configuration.off
   package var settings = MirrorSettings()
+  /// Whether nothing is mirrored, only the configuration looked at.
+  package var isCheckOnly = false
   /// What is wrong with the environment, told when a mirror is to begin.
   package var configurationError: String?
   private let makeStore: (ReplicaURL) throws -> any ObjectStore
@@ -31,6 +34,9 @@ package final class MirrorSession: SessionObserver {
   /// Seconds without anything from the store after which a restore is given up.
   package var patience = 60.0
 
+  private var metrics: MetricsFile?
+  private var hasNotedMetrics = false
+
   package init(makeStore: @escaping (ReplicaURL) throws -> any ObjectStore) { self.makeStore = makeStore }
 
   /// A store for a URL; nil stands for the configured one.
@@ -44,6 +50,24 @@ package final class MirrorSession: SessionObserver {
       throw CommandError.message(
         "Error: no mirror is configured: name one with --from URL, -mirror URL or S3_BUCKET")
     }
+  }
+
+  /// A store of its own for a URL or the configuration; without a database's name, at the root of the bucket.
+  func newStore(_ url: String?, for path: String?) throws -> any ObjectStore {
+    if let configurationError { throw CommandError.message("Error: \(configurationError)") }
+    var place: ReplicaURL
+    if let url {
+      place = try ReplicaURL(url)
+    } else {
+      switch configuration {
+      case .fixed(let url), .bucket(let url): place = url
+      case .off:
+        throw CommandError.message(
+          "Error: no mirror is configured: name one with -mirror URL or S3_BUCKET")
+      }
+    }
+    if let path { place = place.named(for: path) }
+    return try makeStore(place)
   }
 
   /// File of the database that is mirrored.
@@ -73,7 +97,7 @@ package final class MirrorSession: SessionObserver {
   /// Begins to mirror a connection to a URL, in place of what was mirrored.
   func begin(_ url: String, on connection: Connection, newGeneration: Bool) throws {
     // What works goes on where the new mirror cannot begin.
-    let store = try store(url, for: connection.fileName())
+    let store = try observed(store(url, for: connection.fileName()))
     try stop()
     var settings = settings
     settings.newGeneration = newGeneration
@@ -105,10 +129,53 @@ package final class MirrorSession: SessionObserver {
     try stop()
   }
 
+  // MARK: Metrics
+
+  /// Keeps a file of metrics up to date from the first database on.
+  package func writeMetrics(to path: String) { metrics = MetricsFile(path) }
+
+  private func observed(_ store: any ObjectStore) -> any ObjectStore {
+    guard let metrics else { return store }
+    return ObservedStore(store, in: metrics.ledger) { Clock.wallMicroseconds }
+  }
+
+  private func noteMetrics(_ session: Session) {
+    guard let metrics else { return }
+    let path = connection?.fileName() ?? session.database.openConnection?.fileName() ?? session.database.name
+    metrics.note(
+      status(of: path, isOpen: session.database.openConnection != nil), mirror?.monitor, database: path ?? "")
+    if !hasNotedMetrics { metrics.start() }
+    hasNotedMetrics = true
+  }
+
+  private func endMetrics() {
+    guard let metrics, hasNotedMetrics else { return }
+    if let complaint = metrics.end() { complaints.append(complaint) }
+    self.metrics = nil
+  }
+
   // MARK: The session
 
+  package func greeting(in session: Session) -> String? {
+    if case .off = configuration, mirror == nil { return nil }
+    // What cannot be mirrored was told when it was opened.
+    let path = session.database.openConnection?.fileName() ?? session.database.name
+    guard path != ":memory:", path != "", mirror != nil || session.database.openConnection == nil else {
+      return nil
+    }
+    return MirrorGreeting.line(
+      MirrorGreeting.settled { self.status(of: path, isOpen: session.database.openConnection != nil) })
+  }
+
+  package func promptField(in session: Session) -> String {
+    if case .off = configuration, mirror == nil { return "" }
+    return MirrorGreeting.field(
+      status(of: session.database.name, isOpen: session.database.openConnection != nil))
+  }
+
   package func connectionDidOpen(_ connection: Connection, in session: Session) {
-    guard let url = url(for: connection, in: session) else { return }
+    defer { if !isCheckOnly { noteMetrics(session) } }
+    guard !isCheckOnly, let url = url(for: connection, in: session) else { return }
     if let configurationError {
       complain("mirror off: \(configurationError)", session)
       return
@@ -118,7 +185,7 @@ package final class MirrorSession: SessionObserver {
       return
     }
     do {
-      try attach(Mirror(store: makeStore(url), settings: settings), to: connection)
+      try attach(Mirror(store: observed(makeStore(url)), settings: settings), to: connection)
     } catch let error as MirrorError where error.code == .unsuitable {
       tell(error.message, session)
     } catch {
@@ -155,6 +222,7 @@ package final class MirrorSession: SessionObserver {
   }
 
   package func inputDidComplete(in session: Session) -> Int {
+    if hasNotedMetrics { noteMetrics(session) }
     guard let mirror else { return 0 }
     for notice in mirror.takeNotices() { session.errors.print(notice) }
     let failures = mirror.takeFailures()
@@ -164,11 +232,13 @@ package final class MirrorSession: SessionObserver {
 
   package func sessionWillEnd(_ session: Session) -> String? {
     let ending = mirror
+    if hasNotedMetrics { noteMetrics(session) }
     do {
       try stop()
     } catch {
       complaints.append(unfinished(error))
     }
+    endMetrics()
     for notice in ending?.takeNotices() ?? [] { session.errors.print(notice) }
     return complaints.isEmpty ? nil : complaints.joined(separator: "\nError: ")
   }

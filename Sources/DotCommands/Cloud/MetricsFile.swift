@@ -1,0 +1,80 @@
+import Dispatch
+import Files
+import Mirror
+import ObjectStore
+import Synchronization
+
+/// Keeps a file of metrics up to date, for the textfile collector of Prometheus's node_exporter.
+///
+/// Written whole or not at all, at most every few seconds and only where something has changed, and at the end. It
+/// asks nothing of the store.
+final class MetricsFile: Sendable {
+  private struct State {
+    var monitor: (@Sendable () -> MirrorStatus)?
+    /// How the mirror stands while nothing is being mirrored.
+    var status = MirrorStatus()
+    var database = ""
+    var written: String?
+    var complaint: String?
+    var isEnded = false
+  }
+
+  let ledger = ObservedStore.Ledger()
+  private let path: String
+  private let seconds: Double
+  private let state = Mutex(State())
+  private let wake = DispatchSemaphore(value: 0)
+  private let queue = DispatchQueue(label: "metrics")
+  private let running = DispatchGroup()
+
+  /// Names the file.
+  ///
+  /// Nothing is written before `start`. `seconds` is the least time between two writes.
+  init(_ path: String, seconds: Double = 5) {
+    self.path = path
+    self.seconds = seconds
+  }
+
+  func start() {
+    queue.async(group: running) {
+      while true {
+        self.write()
+        if self.state.withLock({ $0.isEnded }) { return }
+        _ = self.wake.wait(timeout: .now() + self.seconds)
+      }
+    }
+  }
+
+  /// Tells of the mirror as it is now; `monitor` tells of it from then on.
+  func note(_ status: MirrorStatus, _ monitor: (@Sendable () -> MirrorStatus)?, database: String) {
+    state.withLock {
+      $0.status = status
+      $0.monitor = monitor
+      $0.database = database
+    }
+  }
+
+  /// Writes the last state, with the mirror off; returns what went wrong first.
+  func end() -> String? {
+    state.withLock { $0.isEnded = true }
+    wake.signal()
+    running.wait()
+    return state.withLock { $0.complaint }
+  }
+
+  private func write() {
+    let (monitor, before, database, written, isEnded) = state.withLock {
+      ($0.monitor, $0.status, $0.database, $0.written, $0.isEnded)
+    }
+    var status = monitor?() ?? before
+    if isEnded, status.phase != .failed { status.phase = .off }
+    let text = MetricsText(status, ledger.account, database: database).text
+    guard text != written else { return }
+    do {
+      try AtomicFile.write(Array(text.utf8), to: path)
+      state.withLock { $0.written = text }
+    } catch {
+      state.withLock { $0.complaint = $0.complaint ?? "metrics: \(error)" }
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import ObjectStore
+import Render
+import SQLite
+package import Shell
+
+/// Checks a mirror's configuration and its store, without mirroring anything.
+package struct MirrorCheck {
+  private let session: Session
+  private let observer: MirrorSession
+
+  package init(session: Session, observer: MirrorSession) {
+    self.session = session
+    self.observer = observer
+  }
+
+  /// Checks the store of a URL, or the configured one; throws where a mirror would not work.
+  package func run(_ url: String? = nil, json: Bool) throws {
+    let path = session.database.openConnection?.fileName() ?? session.database.name
+    let name = path.flatMap { $0.isEmpty || $0 == ":memory:" ? nil : $0 }
+    try StoreCheckReport(session, json: json).run { try observer.newStore(url, for: name) }
+  }
+
+  /// Runs it instead of a session, as `-check` does; returns the exit code.
+  package func runAlone() -> Int32 {
+    do {
+      try run(json: session.output.options.mode == .json)
+      return 0
+    } catch CommandError.message(let text) {
+      session.errors.print(text)
+    } catch {
+      session.errors.print("Error: \(error)")
+    }
+    return 1
+  }
+}
