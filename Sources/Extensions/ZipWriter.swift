@@ -67,7 +67,9 @@ final class ZipWriter {
     var replaced: Int?
     let isRenamed = oldName.map { !ZipMember.isSame($0, values[1].cText ?? []) } ?? true
     let isNew = names.insert(Array(ZipMember.trimmed(name))).inserted
-    if old == nil || isRenamed, !isNew, let other = entries.firstIndex(where: { ZipMember.isSame($0.name, name) }) {
+    if old == nil || isRenamed, !isNew,
+      let other = entries.firstIndex(where: { ZipMember.isSame($0.name, name) })
+    {
       switch conflict {
       case .ignore: return
       case .replace: replaced = other
