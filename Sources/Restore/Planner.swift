@@ -84,8 +84,11 @@ struct Planner {
   private func refuseLostBase(_ contents: GenerationContents) throws {
     let generation = contents.generation
     if contents.isComplete {
+      let name = ReplicaLayout.complete(generation)
+      let first = try? source.read(name, as: { try CompletionRecord($0, object: name) }).transaction
       throw FormatError(
-        ReplicaLayout.bases(generation), "the manifest of its base is missing from \(catalog.store.url)")
+        first.map { ReplicaLayout.base(generation, transaction: $0) } ?? ReplicaLayout.bases(generation),
+        "it is missing from \(catalog.store.url)")
     }
     guard let first = contents.slices.map(\.transactions.lowerBound).min(),
       let last = contents.slices.max(by: { $0.description < $1.description })
