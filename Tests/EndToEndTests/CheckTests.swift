@@ -46,7 +46,7 @@ import Testing
     #expect(alone["works"] as? Bool == true)
     #expect(alone["signature"] as? String == "v4")
     let operations = try #require(alone["operations"] as? [[String: Any]])
-    #expect(operations.count == 8)
+    #expect(operations.count == 9)
     #expect(operations.allSatisfy { $0["result"] as? String == "ok" }, "\(operations)")
     let command = try work.shell(".mirror check --json\n")
     #expect(command.code == 0, "\(command)")

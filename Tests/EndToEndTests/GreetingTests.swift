@@ -33,6 +33,14 @@ import Testing
         || shown.contains(Self.banner + "Mirrored to \(url): connecting.\r\nsqlite> "), "\(shown)")
   }
 
+  /// Before the first table a mirror that cannot be set up has said nothing yet.
+  @Test func saysWhatIsMissing() throws {
+    let work = try Workplace(.directory)
+    let shown = try screen(work, ["-mirror", "s3://bucket/prefix"])
+    #expect(
+      shown.contains(Self.banner + "Not mirrored: configure S3_ACCESS_KEY_ID: not set; "), "\(shown)")
+  }
+
   @Test func saysNothingWithoutAMirror() throws {
     let work = try Workplace(.directory)
     let ours = try screen(work, ["-mirror", "off"])

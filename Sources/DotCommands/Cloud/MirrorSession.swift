@@ -157,20 +157,31 @@ package final class MirrorSession: SessionObserver {
   // MARK: The session
 
   package func greeting(in session: Session) -> String? {
-    if case .off = configuration, mirror == nil { return nil }
-    // What cannot be mirrored was told when it was opened.
-    let path = session.database.openConnection?.fileName() ?? session.database.name
-    guard path != ":memory:", path != "", mirror != nil || session.database.openConnection == nil else {
-      return nil
+    guard let path = pathToShow(session) else { return nil }
+    if mirror == nil {
+      do {
+        _ = try store(nil, for: path)
+      } catch {
+        return "Not mirrored: \(configurationError ?? "\(error)")"
+      }
     }
     return MirrorGreeting.line(
       MirrorGreeting.settled { self.status(of: path, isOpen: session.database.openConnection != nil) })
   }
 
   package func promptField(in session: Session) -> String {
-    if case .off = configuration, mirror == nil { return "" }
-    return MirrorGreeting.field(
-      status(of: session.database.name, isOpen: session.database.openConnection != nil))
+    guard let path = pathToShow(session) else { return "" }
+    let status = status(of: path, isOpen: session.database.openConnection != nil)
+    return status.url.isEmpty ? "!" : MirrorGreeting.field(status)
+  }
+
+  /// The database whose mirror is to be shown; nil where there is nothing to show, or it was said why there is no mirror.
+  private func pathToShow(_ session: Session) -> String? {
+    if case .off = configuration, mirror == nil { return nil }
+    let open = session.database.openConnection
+    guard mirror != nil || open == nil else { return nil }
+    let path = mirroredPath ?? session.database.name
+    return path == ":memory:" || path == "" ? nil : path
   }
 
   package func connectionDidOpen(_ connection: Connection, in session: Session) {
