@@ -18,7 +18,7 @@ package struct MirrorSettings: Sendable {
   /// Frames after which the log is checkpointed once all of it is in the store.
   package var checkpointFrames = 1000
   /// Bytes of log after which it is checkpointed although some of it is still on its way.
-  package var logLimit = 12 << 20
+  package var logLimit = 10 << 20
   /// Bytes of log past which it is told, once, that the store does not keep up.
   package var logWarning = 1 << 30
   /// Bytes of pages in one slice object.
