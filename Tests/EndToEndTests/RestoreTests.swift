@@ -108,7 +108,7 @@ import Testing
     let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .appendingPathComponent("Faults/damage.py").path
     let result = try ShellHarness.run(
-      "python3", [script, ShellHarness.program, "\(seed)", "\(Seeded.rounds(20, 100))"])
+      "python3", [script, ShellHarness.program, "\(seed)", "\(Seeded.rounds(20, 100))"], seconds: 600)
     #expect(result.code == 0, "seed \(seed): \(result.output) \(result.errors)")
   }
 }

@@ -27,7 +27,7 @@ package enum ShellHarness {
   package static func run(
     _ program: String = program, _ arguments: [String], input: Data = Data(),
     in folder: TemporaryFolder? = nil,
-    environment: [String: String] = [:]
+    environment: [String: String] = [:], seconds: Int? = nil
   ) throws -> Result {
     let folder = try folder ?? TemporaryFolder()
     let streams = try TemporaryFolder()
@@ -35,7 +35,7 @@ package enum ShellHarness {
     for name in ["out", "err"] { try streams.write("", to: name) }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
-    process.arguments = ["\(patience)", program] + arguments
+    process.arguments = ["\(seconds.map { "\($0)" } ?? "\(patience)")", program] + arguments
     process.currentDirectoryURL = folder.url
     var variables = ProcessInfo.processInfo.environment
     for name in variables.keys where name.hasPrefix("S3_") || name.hasPrefix("AWS_") { variables[name] = nil }
