@@ -68,11 +68,6 @@ package enum ProcessEnvironment {
       system: seconds(usage.ru_stime))
   }
 
-  /// Lets the calling thread rest.
-  ///
-  /// The corresponding C function is `usleep`.
-  package static func sleep(seconds: Double) { usleep(UInt32(max(seconds, 0) * 1e6)) }
-
   /// Arguments the program was started with; `preservedBytes` gives those that are no UTF-8.
   package static var arguments: [String] {
     (0..<Int(CommandLine.argc)).map { index in

@@ -126,7 +126,10 @@ extension Engine {
   private func knownParts() throws -> [String: Int] {
     guard let parts = try? store.listAll(prefix: ReplicaLayout.pages) else { return [:] }
     return Dictionary(
-      parts.map { (String($0.key.name.dropFirst(ReplicaLayout.pages.utf8.count).dropLast(4)), $0.size) }
+      // A store may have kept an empty object of an upload that was cut off.
+      parts.filter { $0.size > 0 }.map {
+        (String($0.key.name.dropFirst(ReplicaLayout.pages.utf8.count).dropLast(4)), $0.size)
+      }
     ) { first, _ in first }
   }
 
@@ -174,7 +177,7 @@ extension Engine {
         throw MirrorError(.timeout, "a commit is still on its way to \(store.url)\(lastErrorText)")
       }
       uploadSignal.raise()
-      ProcessEnvironment.sleep(seconds: 0.01)
+      Clock.sleep(seconds: 0.01)
     }
   }
 

@@ -30,7 +30,7 @@ extension Engine {
   ///
   /// `reason` forces a new generation.
   func begin(newGenerationBecause reason: String?) throws {
-    let finding = try lease.look(isStopped: { isStopped }, pause: ProcessEnvironment.sleep(seconds:))
+    let finding = try lease.look(isStopped: { isStopped }, pause: Clock.sleep(seconds:))
     guard !isStopped else { return }
     let found = try Continuation.tip(of: ReplicaCatalog(store))
     // The state that the base holds is that of the beginning, whenever the store answered.

@@ -170,7 +170,7 @@ extension Engine {
     upkeep.withLock { $0.isEnding = true }
     let end = Clock.monotonicSeconds + seconds
     while upkeep.withLock({ $0.isRunning || $0.isMakingBase }), !isStopped, Clock.monotonicSeconds < end {
-      ProcessEnvironment.sleep(seconds: 0.002)
+      Clock.sleep(seconds: 0.002)
     }
   }
 

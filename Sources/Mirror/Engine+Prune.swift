@@ -38,7 +38,7 @@ extension Engine {
       guard mayGoOn(), Clock.monotonicSeconds < end else {
         throw MirrorError(.timeout, "a base is being written to \(store.url): prune when it is done")
       }
-      ProcessEnvironment.sleep(seconds: 0.05)
+      Clock.sleep(seconds: 0.05)
     }
   }
 

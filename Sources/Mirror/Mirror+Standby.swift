@@ -63,7 +63,7 @@ extension Mirror {
           "\(standby.holderText), which mirrors \(path), does not have it in \(store.url) after "
             + "\(Int(settings.flushTimeout)) s")
       }
-      ProcessEnvironment.sleep(seconds: 0.005)
+      Clock.sleep(seconds: 0.005)
     }
   }
 
