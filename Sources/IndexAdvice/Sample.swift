@@ -4,8 +4,8 @@ internal import SQLite
 final class Sample {
   private let database: Connection
   private let percentage: Int
-  private var seen = 0.0
-  private var taken = 0.0
+  private var seen = 0
+  private var taken = 0
 
   init(_ database: Connection, percentage: Int) {
     self.database = database
@@ -23,8 +23,7 @@ final class Sample {
   func takesRow() -> Bool {
     defer { seen += 1 }
     // A row that is due is taken without asking chance.
-    let isDue = taken == 0 || seen / taken > 100 / Double(percentage)
-    guard isDue || Int(Randomness.sixteenBits) % 100 <= percentage else { return false }
+    guard taken * 100 <= seen * percentage || Int(Randomness.sixteenBits) % 100 <= percentage else { return false }
     taken += 1
     return true
   }
