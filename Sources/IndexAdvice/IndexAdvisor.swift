@@ -85,7 +85,10 @@ package final class IndexAdvisor {
   package func advise() throws -> [Advice] {
     try compileTriggers()
     try makeCandidates()
-    if sampling > 0 { try Statistics(of: self, percentage: sampling).fill() }
+    if sampling > 0 {
+      var statistics = Statistics(of: self, percentage: sampling)
+      try statistics.fill()
+    }
     // From the last to the first, which matters where one of them fails.
     return try statements.reversed().map { try advise(on: $0) }.reversed()
   }

@@ -4,13 +4,15 @@ internal import SQLite
 struct Statistics {
   private let advisor: IndexAdvisor
   private let percentage: Int
+  /// By column of an index.
+  private var lastSeen: [Value] = []
 
   init(of advisor: IndexAdvisor, percentage: Int) {
     self.advisor = advisor
     self.percentage = percentage
   }
 
-  func fill() throws(SQLiteError) {
+  mutating func fill() throws(SQLiteError) {
     try advisor.model.execute("ANALYZE; PRAGMA writable_schema=1")
     let indexes = """
       SELECT s.rowid, s.name, l.name FROM sqlite_schema AS s, pragma_index_list(s.name) AS l WHERE s.type = 'table'
@@ -43,30 +45,43 @@ struct Statistics {
 
   /// Rows, then rows with the same values in the first column, in the first two, …; nil without rows.
   ///
-  /// As in sqlite3 rows are compared with those that come before them in the table, not in the index.
-  private func statistics(of index: String, on table: String) throws(SQLiteError) -> String? {
+  /// As in sqlite3 rows are compared with those that come before them in the table, not in the index, and the first with what
+  /// was last seen of another index.
+  private mutating func statistics(of index: String, on table: String) throws(SQLiteError) -> String? {
     let columns = try advisor.model.rows(
       "SELECT name, coll FROM pragma_index_xinfo(?) WHERE key", [.text(index)])
-    let comparisons = columns.map { row in
-      // An expression has no name.
-      let name = row[0] == .null ? "NULL" : SQLText.literal(row[0].words)
-      return "x.\(name) IS lag(x.\(name)) OVER () COLLATE \(row[1].words)"
+    // An expression has no name.
+    let names = columns.map { $0[0] == .null ? "x.NULL" : "x.\(SQLText.literal($0[0].words))" }
+    let comparisons = zip(names, columns).enumerated().map { place, column in
+      "\(column.0) IS lag(\(column.0), 1, ?\(place + 1)) OVER () COLLATE \(column.1[1].words)"
     }
-    let order = (1...max(columns.count, 1)).map(String.init).joined(separator: ", ")
     let (connection, source) =
       percentage < 100 ? (advisor.planner, Self.sample) : (advisor.database, SQLText.literal(table))
     let statement = try connection.prepare(
-      "SELECT \(comparisons.joined(separator: ", ")) FROM \(source) x ORDER BY \(order)")
+      "SELECT \((comparisons + names).joined(separator: ", ")) FROM \(source) x")
+    if lastSeen.count < columns.count {
+      lastSeen += Array(repeating: .null, count: columns.count - lastSeen.count)
+    }
+    for place in columns.indices { try statement.bind(lastSeen[place], at: place + 1) }
+
     var count = 0
-    var distinct = Array(repeating: 1, count: columns.count)
+    /// How many rows differ from those before them in column `i`, having been the same up to there.
+    var differing = Array(repeating: 0, count: columns.count + 1)
     while try statement.step() {
       count += 1
-      guard count > 1 else { continue }
-      let same = distinct.indices.prefix { statement.integer(at: $0) != 0 }.count
-      for column in same..<distinct.count { distinct[column] += 1 }
+      differing[columns.indices.prefix { statement.integer(at: $0) != 0 }.count] += 1
+      for place in columns.indices { lastSeen[place] = statement.value(at: columns.count + place) }
     }
-    guard count > 0 else { return nil }
-    return ([count] + distinct.map { (count + $0 - 1) / $0 }).map(String.init).joined(separator: " ")
+    // The row that differs earliest begins the index.
+    guard let first = differing.firstIndex(where: { $0 > 0 }) else { return nil }
+    differing[first] -= 1
+    var words = [count]
+    var distinct = 1
+    for place in columns.indices {
+      distinct += differing[place]
+      words.append((count + distinct / 2) / distinct)
+    }
+    return words.map(String.init).joined(separator: " ")
   }
 }
 
