@@ -6,7 +6,7 @@ internal import Shell
 /// Suggests indexes for the next SQL instead of running it.
 struct ExpertCommand: DotCommand {
   static let spec = CommandSpec(
-    name: "expert", shortest: 3, summary: "EXPERIMENTAL. Suggest indexes for queries")
+    name: "expert", shortest: 4, summary: "EXPERIMENTAL. Suggest indexes for queries")
   private let name: String
   private var isVerbose = false
   private var percentage: Int32 = 0
