@@ -110,9 +110,8 @@ let package = Package(
     safeTarget(
       "DotCommands",
       [
-        "Shell", "Extensions", "Recovery", "IndexAdvice", "SQLite", "Render", "Files", "Bytes", "Mirror", "Restore",
-        "ReplicaCatalog",
-        "ReplicaFormat", "ObjectStore",
+        "Shell", "Extensions", "Recovery", "IndexAdvice", "SQLite", "Render", "Files", "Bytes", "Mirror",
+        "Restore", "ReplicaCatalog", "ReplicaFormat", "ObjectStore",
       ]),
 
     // 5

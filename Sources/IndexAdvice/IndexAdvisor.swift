@@ -44,7 +44,8 @@ package final class IndexAdvisor {
     try recorder.install(on: planner)
     try fillPlanner()
     planner.setAuthorizer { [writes, recorder] request in
-      if request.database?.lowercased() == "main", let name = request.first, let shape = recorder.shape(name) {
+      if request.database?.lowercased() == "main", let name = request.first, let shape = recorder.shape(name)
+      {
         writes.note(request.action, shape)
       }
       return .ok

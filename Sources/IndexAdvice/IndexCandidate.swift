@@ -4,7 +4,7 @@ internal import SQLite
 /// An index that could help.
 struct IndexCandidate {
   let name: String
-  /// `CREATE INDEX …`
+  /// The statement that makes it.
   let sql: String
   /// What `sqlite_stat1` would say of it, where rows were sampled.
   var statistics: String?
@@ -25,7 +25,9 @@ extension IndexCandidate {
   }
 
   /// The index with a name that is not `taken`; nil where all that are tried are.
-  init?(on table: TableShape, columns: String, isTaken: (String) throws(SQLiteError) -> Bool) throws(SQLiteError) {
+  init?(
+    on table: TableShape, columns: String, isTaken: (String) throws(SQLiteError) -> Bool
+  ) throws(SQLiteError) {
     var hash: UInt32 = 0
     var name = ""
     var attempts = 0

@@ -23,7 +23,9 @@ final class Sample {
   func takesRow() -> Bool {
     defer { seen += 1 }
     // A row that is due is taken without asking chance.
-    guard taken * 100 <= seen * percentage || Int(Randomness.sixteenBits) % 100 <= percentage else { return false }
+    guard taken * 100 <= seen * percentage || Int(Randomness.sixteenBits) % 100 <= percentage else {
+      return false
+    }
     taken += 1
     return true
   }

@@ -40,7 +40,9 @@ private final class PlannedTable: VirtualTable {
     shape = recorder.shape(connection.tableName)
     super.init(connection)
   }
-  required init(_ connection: VirtualTableConnection) { fatalError("tables are made with a recorder") }
+  required init(_ connection: VirtualTableConnection) {
+    preconditionFailure("tables are made with a recorder")
+  }
 
   override var declaration: String { shape?.declaration ?? "" }
 
