@@ -19,13 +19,15 @@ struct CandidateColumns {
   }
 
   private func isServed(by columns: [[Value]]) -> Bool {
+    var unmatched = equalities
     var rest = rest[...]
     for column in columns {
       func matches(_ term: Term) -> Bool {
         Int64(term.column) == column[1].number && term.collation.lowercased() == column[4].words.lowercased()
       }
       if column[0].number < Int64(equalities.count) {
-        guard equalities.contains(where: matches) else { return false }
+        guard let place = unmatched.firstIndex(where: matches) else { return false }
+        unmatched.remove(at: place)
       } else if let next = rest.first {
         guard matches(next) else { return false }
         rest = rest.dropFirst()
