@@ -27,7 +27,7 @@ package final class Session {
     self.commands = commands
     let output = OutputState()
     self.output = output
-    errors = ErrorReporter(flushingFirst: { output.flushIfTerminal() })
+    errors = ErrorReporter(flushingFirst: { output.flushBeforeErrors() })
     database = DatabaseSlot()
     database.session = self
   }
