@@ -22,6 +22,24 @@ package enum Zstandard {
     }
   }
 
+  /// The first `most` bytes of content, or fewer where the bytes end or are damaged before.
+  package static func decompressHead(_ bytes: [UInt8], most: Int) -> [UInt8] {
+    guard let stream = ZSTD_createDStream() else { return [] }
+    defer { ZSTD_freeDStream(stream) }
+    return [UInt8](unsafeUninitializedCapacity: most) { target, count in
+      bytes.withUnsafeBytes { source in
+        var input = ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: 0)
+        var output = ZSTD_outBuffer(dst: target.baseAddress, size: most, pos: 0)
+        while output.pos < most {
+          let before = (input.pos, output.pos)
+          if ZSTD_isError(ZSTD_decompressStream(stream, &output, &input)) != 0 { break }
+          if before == (input.pos, output.pos) { break }
+        }
+        count = output.pos
+      }
+    }
+  }
+
   /// Content of the frame or frames in `range`, refused where it would be longer than `limit` bytes.
   package static func decompress(
     _ bytes: [UInt8], _ range: Range<Int>, limit: Int

@@ -122,6 +122,7 @@ final class StatementLog {
   private func reason(_ statement: Statement, _ reach: StatementReach) -> String? {
     let connection = statement.connection
     if let peculiarity = connection.peculiarity ?? peculiarity { return peculiarity }
+    if StatementZone.isFailing { return "local time fails by .testctrl" }
     if let outside = connection.outsideReach.latest { return "a statement uses \(outside)" }
     if reach.contains(.foreignFunction) || reach.contains(.foreignTable) {
       return "a statement uses \(connection.foreignName)"

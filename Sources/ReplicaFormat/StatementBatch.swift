@@ -64,8 +64,13 @@ package struct StatementBatchBuilder: Sendable {
   private var body: [UInt8] = []
   /// Settings that a replay from the start of the batch, or from the last barrier, has.
   private var settings = ""
+  /// Which session of the shell logs; told at the batch's first transaction.
+  private let session: UInt64?
 
-  package init(generation: GenerationID) { self.generation = generation }
+  package init(generation: GenerationID, session: UInt64? = nil) {
+    self.generation = generation
+    self.session = session
+  }
 
   package var isEmpty: Bool { first == nil }
   package var byteCount: Int { body.count }
@@ -73,10 +78,12 @@ package struct StatementBatchBuilder: Sendable {
   /// Adds a transaction; numbers must follow one another.
   package mutating func add(_ group: StatementGroup, transaction: UInt64, time: Int64, end: WALPosition?) {
     precondition(first == nil || transaction == last + 1, "transactions must follow one another")
+    let isFirst = first == nil
     first = first ?? transaction
     last = transaction
     var line = "-- transaction \(transaction) time=\(time) statements=\(group.count)"
     if let end { line += " wal=\(end.salt):\(end.frame)" }
+    if isFirst, let session { line += " session=\(Hex.fixed(session))" }
     let isBlock = group.count > 1 || group.count == 1 && group.isExplicit
     if isBlock, group.count == 1 { line += " begin=1" }
     let changesSettings = group.barrier == nil && group.settings != settings

@@ -81,7 +81,7 @@ final class ReachWatch {
     // All of them begin with one of these letters: most tables are told apart by it.
     switch UInt8(bitPattern: table.pointee) | 0x20 {
     case UInt8(ascii: "p"), UInt8(ascii: "s"), UInt8(ascii: "d"), UInt8(ascii: "f"), UInt8(ascii: "c"),
-      UInt8(ascii: "z"):
+      UInt8(ascii: "m"), UInt8(ascii: "z"):
       let name = String(cString: table).lowercased()
       if foreignTables.contains(name)
         || name.hasPrefix("pragma_") && !ConnectionReach.schemaPragmas.contains(name)

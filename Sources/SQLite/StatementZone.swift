@@ -1,5 +1,6 @@
 internal import CSQLite
 internal import Glibc
+internal import Synchronization
 
 /// The time zone that `'localtime'` and `'utc'` ask for, noted and given.
 ///
@@ -12,8 +13,24 @@ package enum StatementZone {
     return key
   }()
 
+  private static let isWatching = Atomic(false)
+  private static let fault = Atomic(false)
+
+  /// Whether SQLite was told to fail where local time is asked for.
+  package static var isFailing: Bool { fault.load(ordering: .relaxed) }
+
+  /// Lets local time fail, or work again; what is installed is put back.
+  static func setFault(_ value: Int32) -> Int32 {
+    let code = csqlite_test_int(SQLITE_TESTCTRL_LOCALTIME_FAULT, value)
+    fault.store(value != 0, ordering: .relaxed)
+    if value == 0, isWatching.load(ordering: .relaxed) { install() }
+    return code
+  }
+
   /// Notes from now on whether statements ask.
   package static func install() {
+    isWatching.store(true, ordering: .relaxed)
+    guard !isFailing else { return }
     _ = key
     csqlite_test_localtime { time, result in
       guard let time, let result else { return 1 }

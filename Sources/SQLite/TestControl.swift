@@ -12,7 +12,7 @@ extension Connection {
     switch request {
     case .always: csqlite_test_int(SQLITE_TESTCTRL_ALWAYS, value)
     case .assert: csqlite_test_int(SQLITE_TESTCTRL_ASSERT, value)
-    case .localTimeFault: csqlite_test_int(SQLITE_TESTCTRL_LOCALTIME_FAULT, value)
+    case .localTimeFault: StatementZone.setFault(value)
     case .neverCorrupt: csqlite_test_int(SQLITE_TESTCTRL_NEVER_CORRUPT, value)
     case .pendingByte: csqlite_test_int(SQLITE_TESTCTRL_PENDING_BYTE, value)
     }

@@ -186,6 +186,8 @@ package final class MirrorSession: SessionObserver {
 
   package func connectionDidOpen(_ connection: Connection, in session: Session) {
     defer { if !isCheckOnly { noteMetrics(session) } }
+    // Before the mirror looks at what reaches outside.
+    if !session.settings.isSafe { try? MirrorLogTable.install(on: connection, self) }
     guard !isCheckOnly, let url = url(for: connection, in: session) else { return }
     if let configurationError {
       complain("mirror off: \(configurationError)", session)
