@@ -11,6 +11,10 @@ final class StatementLog {
   private var group = StatementGroup()
   private var savepoints: [Savepoint] = []
   private let buffer = ByteBuffer()
+  private let line = ByteBuffer()
+  private let packer = StatementPacker()
+  /// Bytes of text that wait as they are; more is compressed.
+  private static let partBytes = 1 << 20
   /// What statements are told of chance and of what was before.
   let random = StatementRandom()
   private(set) var counters: StatementCounters?
@@ -65,7 +69,7 @@ final class StatementLog {
     guard statement.explainLevel == 0 else { return }
     let reach = statement.reach
     // What concerns the session alone is not in the main database.
-    if reach.contains(.writesOther), !reach.contains(.writesMain) { return }
+    if !reach.isMainOnly, reach.contains(.writesOther), !reach.contains(.writesMain) { return }
     if let error {
       if StatementFailure.changedNothing(statement, changes) { return }
       guard StatementFailure.comesFromSurroundings(error, statement.connection) else {
@@ -107,7 +111,8 @@ final class StatementLog {
       told.changes = counters.record.changes.map { StatementTold.Run($0.value, $0.count) }
       if counters.isOverfull { refuse("a statement asked changes() too often") }
     }
-    group.append(buffer, changes: changes, error: error?.primary.rawValue, told: told)
+    group.append(buffer, changes: changes, error: error?.primary.rawValue, told: told, with: line)
+    if let part = group.closePart(of: Self.partBytes) { packer.pack(part) }
   }
 
   /// Two digits are enough to find what is slow.
@@ -123,6 +128,7 @@ final class StatementLog {
     let connection = statement.connection
     if let peculiarity = connection.peculiarity ?? peculiarity { return peculiarity }
     if StatementZone.isFailing { return "local time fails by .testctrl" }
+    if reach.isMainOnly, connection.outsideReach.latest == nil, others.trigger == nil { return nil }
     if let outside = connection.outsideReach.latest { return "a statement uses \(outside)" }
     if reach.contains(.foreignFunction) || reach.contains(.foreignTable) {
       return "a statement uses \(connection.foreignName)"

@@ -5,6 +5,9 @@ internal import Glibc
 package struct StatementReach: OptionSet, Sendable {
   package let rawValue: UInt8
   package init(rawValue: UInt8) { self.rawValue = rawValue }
+  /// Whether it writes to the main database and needs nothing else.
+  package var isMainOnly: Bool { rawValue == 1 }
+
   /// Writes to the main database.
   package static let writesMain = StatementReach(rawValue: 1)
   /// Writes to a temporary or attached one.
