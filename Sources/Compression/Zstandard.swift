@@ -13,13 +13,14 @@ package enum Zstandard {
   /// One frame with its content size in its header; level 1 is the fastest, 19 the smallest.
   package static func compress(_ bytes: [UInt8], level: Int32 = 3) -> [UInt8] {
     let bound = ZSTD_compressBound(bytes.count)
-    return [UInt8](unsafeUninitializedCapacity: bound) { target, count in
-      let written = bytes.withUnsafeBytes { source in
-        ZSTD_compress(target.baseAddress, bound, source.baseAddress, source.count, level)
-      }
-      precondition(ZSTD_isError(written) == 0, "zstd refused a buffer of the size it asked for")
-      count = written
+    // An array of its own, not one with room for the worst: frames may wait for long.
+    let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: bound, alignment: 16)
+    defer { scratch.deallocate() }
+    let written = bytes.withUnsafeBytes { source in
+      ZSTD_compress(scratch.baseAddress, bound, source.baseAddress, source.count, level)
     }
+    precondition(ZSTD_isError(written) == 0, "zstd refused a buffer of the size it asked for")
+    return [UInt8](UnsafeRawBufferPointer(rebasing: scratch[..<written]))
   }
 
   /// The first `most` bytes of content, or fewer where the bytes end or are damaged before.

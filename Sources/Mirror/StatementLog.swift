@@ -95,8 +95,21 @@ final class StatementLog {
       group.settings = settings
       group.isExplicit = !statement.connection.isInAutocommit
     }
+    let took = StatementLog.rounded((Clock.monotonicSeconds - start) * 1e6)
+    let told = hasAsked ? self.told() : nil
+    group.append(
+      buffer, changes: changes, error: error?.primary.rawValue, told: told, took: took, with: line)
+    if let part = group.closePart(of: Self.partBytes) { packer.pack(part) }
+  }
+
+  /// Whether the statement asked for anything that it would not find in the database.
+  private var hasAsked: Bool {
+    StatementTime.recorded != nil || random.seed != nil || StatementZone.wasAsked || counters?.wasAsked == true
+  }
+
+  /// What the statement was told of it.
+  private func told() -> StatementTold {
     var told = StatementTold()
-    told.duration = StatementLog.rounded((Clock.monotonicSeconds - start) * 1e6)
     told.now = StatementTime.recorded
     told.seed = random.seed
     if StatementZone.wasAsked {
@@ -111,8 +124,7 @@ final class StatementLog {
       told.changes = counters.record.changes.map { StatementTold.Run($0.value, $0.count) }
       if counters.isOverfull { refuse("a statement asked changes() too often") }
     }
-    group.append(buffer, changes: changes, error: error?.primary.rawValue, told: told, with: line)
-    if let part = group.closePart(of: Self.partBytes) { packer.pack(part) }
+    return told
   }
 
   /// Two digits are enough to find what is slow.

@@ -19,11 +19,11 @@ package struct StatementGroup: Sendable {
 
   package init(barrier: String? = nil) { self.barrier = barrier }
 
-  /// Adds a statement with what it did and what it was told, of which `line` is made.
+  /// Adds a statement with what it did, what it was told and how many microseconds it took; `line` is for working.
   ///
   /// `error` is SQLite's primary result code where it failed.
   package mutating func append(
-    _ sql: ByteBuffer, changes: Int64, error: Int32?, told: StatementTold = StatementTold(),
+    _ sql: ByteBuffer, changes: Int64, error: Int32?, told: StatementTold? = nil, took: Int64? = nil,
     with line: ByteBuffer = ByteBuffer()
   ) {
     count += 1
@@ -36,11 +36,17 @@ package struct StatementGroup: Sendable {
       line.append(" error=" as StaticString)
       line.append(decimal: Int64(error))
     }
-    told.append(to: line)
+    if let told { told.append(to: line) }
+    if let took {
+      line.append(" took=" as StaticString)
+      line.append(decimal: took)
+    }
     line.append(UInt8(ascii: "\n"))
-    line.append(sql)
+    text.append(line)
+    text.append(sql)
+    line.removeAll()
     // A statement may end in a comment, which a semicolon on the same line would become part of.
-    if line[line.count - 1] != UInt8(ascii: ";") { line.append("\n;" as StaticString) }
+    if sql.isEmpty || sql[sql.count - 1] != UInt8(ascii: ";") { line.append("\n;" as StaticString) }
     line.append(UInt8(ascii: "\n"))
     text.append(line)
   }
@@ -94,6 +100,7 @@ package struct StatementBatchBuilder: Sendable {
     if isBlock, group.count == 1 { line += " begin=1" }
     let changesSettings = group.barrier == nil && group.settings != settings
     if changesSettings { line += " settings=\(group.settings.utf8.count)" }
+    if group.barrier == nil { line += " text=\(group.text.count)" }
     if let barrier = group.barrier {
       line += " barrier=" + barrier.map { $0.isNewline ? " " : String($0) }.joined()
     }

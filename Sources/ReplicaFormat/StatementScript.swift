@@ -31,6 +31,8 @@ package struct StatementScript: Sendable {
   package let transactions: ClosedRange<UInt64>
   private var lines: ScriptLines
   private var statementsLeft = 0
+  /// Bytes of the statements of the present transaction while none of them was taken; nil where that is not told.
+  private var textLeft: Int?
   private var closesTransaction = false
 
   /// Largest script that is believed.
@@ -101,6 +103,7 @@ package struct StatementScript: Sendable {
     }
     let barrier = head.map { String(line[$0.upperBound...]) }
     statementsLeft = barrier == nil ? count : 0
+    textLeft = field("text").flatMap { Int($0) }
     let isExplicit = statementsLeft > 1 || statementsLeft == 1 && field("begin") == "1"
     closesTransaction = isExplicit
     if closesTransaction { _ = try lines.next() }
@@ -112,6 +115,11 @@ package struct StatementScript: Sendable {
 
   /// Goes to the end of the present transaction.
   private mutating func skipStatements() throws(FormatError) {
+    if let textLeft {
+      _ = try lines.take(textLeft)
+      statementsLeft = 0
+      self.textLeft = nil
+    }
     while statementsLeft > 0 {
       statementsLeft -= 1
       let line = try lines.next()
@@ -139,6 +147,7 @@ package struct StatementScript: Sendable {
       return nil
     }
     statementsLeft -= 1
+    textLeft = nil
     let line = try lines.next()
     var (size, changes, error): (UInt64?, UInt64?, UInt64?)
     var told = StatementTold()

@@ -55,7 +55,6 @@ package struct StatementTold: Sendable, Equatable {
       text.append(" zone=" as StaticString)
       text.append(zone)
     }
-    if let duration { field(" took=", duration) }
   }
 
   /// Reads `V*N,V*N`.
