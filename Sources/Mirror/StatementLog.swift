@@ -104,7 +104,8 @@ final class StatementLog {
 
   /// Whether the statement asked for anything that it would not find in the database.
   private var hasAsked: Bool {
-    StatementTime.recorded != nil || random.seed != nil || StatementZone.wasAsked || counters?.wasAsked == true
+    StatementTime.recorded != nil || random.seed != nil || StatementZone.wasAsked
+      || counters?.wasAsked == true
   }
 
   /// What the statement was told of it.

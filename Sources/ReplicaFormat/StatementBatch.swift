@@ -130,7 +130,8 @@ package struct StatementBatchBuilder: Sendable {
   /// The object and the transactions in it; nil where it holds none.
   package func seal() -> (transactions: ClosedRange<UInt64>, bytes: [UInt8])? {
     guard let first else { return nil }
-    let head = "-- sqlite3-cloud-s3 statements 1\n-- generation \(generation)\n-- transactions \(first) \(last)\n"
+    let head =
+      "-- sqlite3-cloud-s3 statements 1\n-- generation \(generation)\n-- transactions \(first) \(last)\n"
     return (first...last, body.sealed(after: Array(head.utf8)))
   }
 }

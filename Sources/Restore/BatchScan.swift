@@ -22,7 +22,8 @@ struct BatchScan {
     let items = batches.map {
       FetchItem(name: ReplicaLayout.statements(generation, $0), size: sizes[$0] ?? 0)
     }
-    let fetcher = ObjectFetcher(check.source, items, spool: check.work + "/objects", window: 6 << 20) { object, bytes in
+    let fetcher = ObjectFetcher(check.source, items, spool: check.work + "/objects", window: 6 << 20) {
+      object, bytes in
       try StatementScript(bytes, object: object).required(generation, object: object)
     }
     var scans = ranges.map { _ in BatchScan() }

@@ -13,7 +13,6 @@ struct FetchItem: Sendable {
 
 /// Fetches objects some ahead of their use, in order, and holds no more than some megabytes of what is made of them.
 final class ObjectFetcher<Value: Sendable>: Sendable {
-
   private let source: ObjectSource
   private let items: [FetchItem]
   /// Folder in which objects are kept for another run; nil to keep none.

@@ -2,6 +2,7 @@
 
 import argparse, os, shutil, statistics, subprocess, sys, tempfile, time, http.client
 from shell import bench_shell
+from statements import bench_statements
 from servers import Proxy, Seaweed, signed, KEY, SECRET
 
 parser = argparse.ArgumentParser()
@@ -176,6 +177,8 @@ if wanted("shell"):
     bench_shell(binary, options.rounds, row)
 if wanted("inserts"):
     bench_inserts()
+if wanted("statements"):
+    bench_statements(binary, options.rounds, row)
 if wanted("latency"):
     weed = Seaweed(options.weed)
     try:
