@@ -263,6 +263,7 @@ package final class Mirror: ConnectionObserver {
   /// The statement under way has committed; the log now holds so many frames.
   private func didCommit(frames: Int) {
     guard let engine, !isInternal, let connection else { return }
+    defer { connection.noteOwnCommit() }
     let endsWriting = current.last?.endsWriting == true
     if let (statement, changesBefore, _) = current.last, !statement.isReadOnly {
       log.add(statement, changes: connection.totalChanges - changesBefore, error: nil)
@@ -305,6 +306,7 @@ package final class Mirror: ConnectionObserver {
       }
       log.begin()
       connection.outsideReach.latest = nil
+      connection.forgetDrawnRow()
     }
     // A `COMMIT` and its like only read.
     let endsWriting =

@@ -51,6 +51,7 @@ final class StatementLog {
     try counters.install(on: connection)
     self.counters = counters
     try connection.watchReach()
+    connection.watchLargestRows()
   }
 
   /// A statement begins.
@@ -141,6 +142,10 @@ final class StatementLog {
     let connection = statement.connection
     if let peculiarity = connection.peculiarity ?? peculiarity { return peculiarity }
     if StatementZone.isFailing { return "local time fails by .testctrl" }
+    if let table = connection.drawnRow { return "a row number of table \(table) may have been drawn at random" }
+    if group.count == 0, connection.othersUsedLargestRow() {
+      return "another connection has used a table's largest row number"
+    }
     if reach.isMainOnly, connection.outsideReach.latest == nil, others.trigger == nil { return nil }
     if let outside = connection.outsideReach.latest { return "a statement uses \(outside)" }
     if reach.contains(.foreignFunction) || reach.contains(.foreignTable) {

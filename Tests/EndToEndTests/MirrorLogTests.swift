@@ -117,4 +117,24 @@ import Testing
       """)
     #expect(found.output == "1005\na statement uses the virtual table mirror_log\n")
   }
+
+  /// `.testctrl localtime_fault`: while local time fails nothing can be repeated; afterwards the zone is told again.
+  @Test func refusesWhileLocalTimeFails() throws {
+    let place = try Workplace(.directory)
+    let output = try place.shell(
+      """
+      CREATE TABLE t(a, b);
+      .testctrl localtime_fault 1
+      INSERT INTO t VALUES(1, datetime('now', 'localtime'));
+      INSERT INTO t VALUES(2, 0);
+      .testctrl localtime_fault 0
+      INSERT INTO t VALUES(3, datetime('2020-07-01 12:00', 'localtime'));
+      SELECT statement, barrier FROM mirror_log WHERE txn > 1;
+
+      """, environment: ["TZ": "Asia/Kolkata"])
+    #expect(output.output == "|local time fails by .testctrl\n1|\n")
+    #expect(output.errors.contains("local time unavailable"))
+    let restored = try place.shell(".restore sql --verify --output r.db\n", environment: ["TZ": "UTC0"])
+    #expect(restored.output.contains("WAL and statements give the same content"), "\(restored)")
+  }
 }
