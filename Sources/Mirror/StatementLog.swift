@@ -142,7 +142,9 @@ final class StatementLog {
     let connection = statement.connection
     if let peculiarity = connection.peculiarity ?? peculiarity { return peculiarity }
     if StatementZone.isFailing { return "local time fails by .testctrl" }
-    if let table = connection.drawnRow { return "a row number of table \(table) may have been drawn at random" }
+    if let table = connection.drawnRow {
+      return "a row number of table \(table) may have been drawn at random"
+    }
     if group.count == 0, connection.othersUsedLargestRow() {
       return "another connection has used a table's largest row number"
     }

@@ -15,7 +15,8 @@ final class LargestRows {
 
   func add(_ table: String) -> Bool { tables.insert(table).inserted }
 
-  func note(_ operation: Int32, _ schema: UnsafePointer<CChar>?, _ table: UnsafePointer<CChar>?, _ row: Int64) {
+  func note(_ operation: Int32, _ schema: UnsafePointer<CChar>?, _ table: UnsafePointer<CChar>?, _ row: Int64)
+  {
     if row != .max, tables.isEmpty || operation != SQLITE_INSERT { return }
     guard operation != SQLITE_DELETE, let schema, let table, strcmp(schema, "main") == 0 else { return }
     let name = String(cString: table)
@@ -82,7 +83,8 @@ extension Connection {
     var hasFound = false
     let tables =
       (try? rows(
-        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'shadow') AND NOT wr")) ?? []
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'shadow') AND NOT wr"))
+      ?? []
     for case .text(let table) in tables.map({ $0[0] }) {
       let columns = (try? rows("SELECT lower(name) FROM pragma_table_xinfo(?1)", [.text(table)])) ?? []
       let number = ["rowid", "_rowid_", "oid"].first { name in !columns.contains { $0[0] == .text(name) } }

@@ -77,6 +77,19 @@ import Testing
       INSERT INTO t VALUES(4);
       """),
     Case(
+      "switches within a transaction", barrier: "settings were changed within the transaction",
+      """
+      CREATE TABLE t(a); BEGIN; INSERT INTO t VALUES(1);
+      .dbconfig enable_trigger off
+      INSERT INTO t VALUES(2); COMMIT;
+      """),
+    Case(
+      "settings since a savepoint that was rolled back", barrier: "settings were changed since a savepoint",
+      """
+      CREATE TABLE t(a); BEGIN; INSERT INTO t VALUES(1); SAVEPOINT s; PRAGMA recursive_triggers=1; ROLLBACK TO s;
+      INSERT INTO t VALUES(2); COMMIT;
+      """),
+    Case(
       "limits",
       """
       CREATE TABLE t(a, b); BEGIN; INSERT INTO t VALUES(1, 1);
