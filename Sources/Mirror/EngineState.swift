@@ -36,10 +36,13 @@ struct EngineState {
   var retries = 0
   /// What was found wrong in the replica: its chain is not to be gone on with.
   var damage: String?
-  var notices: [String] = []
+  var notices: [String] = [] { didSet { if !notices.isEmpty { news.raise() } } }
+  let news: News
   var waiters: [DispatchSemaphore] = []
   /// Slices of a generation that was given up, still to be uploaded.
   var leftovers: [Outgoing] = []
+
+  init(_ news: News) { self.news = news }
 
   /// Last transaction that a restore would reach.
   var mirrored: UInt64 { hasBase ? uploaded : 0 }

@@ -158,7 +158,7 @@ final class GenerationCheck {
     }
     let used = Set(ranges.flatMap { contents.chain(after: $0.lowerBound).slices })
     let others = contents.slices.filter { !used.contains($0) }.map {
-      ObjectFetcher.Item(name: ReplicaLayout.slice(generation, $0), size: contents.sliceSizes[$0] ?? 0)
+      FetchItem(name: ReplicaLayout.slice(generation, $0), size: contents.sliceSizes[$0] ?? 0)
     }
     let fetcher = ObjectFetcher(source, others) { object, bytes in
       let slice = try SliceReader(bytes, object: object)

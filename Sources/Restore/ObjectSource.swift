@@ -67,6 +67,16 @@ package final class ObjectSource: Sendable {
     return bytes
   }
 
+  /// The first bytes of an object, at most `count`.
+  func head(_ name: String, count: Int) throws -> [UInt8] {
+    let bytes = try retry { _ in try catalog.store.get(ObjectKey(name), range: 0..<count).bytes }
+    state.withLock {
+      $0.objects += 1
+      $0.bytes += bytes.count
+    }
+    return bytes
+  }
+
   /// What `parse` makes of an object; a damaged one is fetched once more, in case the damage was done on the way.
   package func read<Value>(_ name: String, as parse: ([UInt8]) throws -> Value) throws -> Value {
     do {

@@ -24,6 +24,7 @@ struct WALRestore {
     let fetcher = ObjectFetcher(source, plan.items(upTo: last), spool: spool) { object, bytes in
       let slice = try SliceReader(bytes, object: object)
       if let name = SliceName(key: object) { try slice.header.require(generation, name, object: object) }
+      return bytes
     }
     while let (name, bytes) = try fetcher.take() {
       let slice = try SliceReader(bytes, object: name)

@@ -186,6 +186,7 @@ package final class MirrorSession: SessionObserver {
 
   package func connectionDidOpen(_ connection: Connection, in session: Session) {
     defer { if !isCheckOnly { noteMetrics(session) } }
+    installLogTable(on: connection, session)
     guard !isCheckOnly, let url = url(for: connection, in: session) else { return }
     if let configurationError {
       complain("mirror off: \(configurationError)", session)
