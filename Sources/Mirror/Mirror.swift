@@ -352,9 +352,7 @@ package final class Mirror: ConnectionObserver {
       if connection.totalChanges != changesBefore {
         log.refuse("a statement that only reads has changed rows")
       }
-      if code == .done, SQLKeyword.isControl(statement.firstLetter) {
-        log.noteControl(SQLKeyword(statement.sql))
-      }
+      if SQLKeyword.isControl(statement.firstLetter) { log.noteControl(SQLKeyword(statement.sql), code) }
     } else {
       // The transaction was rolled back.
       log.discard()

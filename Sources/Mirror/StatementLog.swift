@@ -192,7 +192,8 @@ final class StatementLog {
   // MARK: Transactions
 
   /// Follows savepoints, so that what `ROLLBACK TO` undoes is forgotten.
-  func noteControl(_ keyword: SQLKeyword) {
+  func noteControl(_ keyword: SQLKeyword, _ code: ResultCode) {
+    guard code == .done else { return noteFailedControl(keyword, code) }
     switch keyword {
     case .savepoint(let name):
       savepoints.append(Savepoint(name: name, mark: group.mark, settingsVersion: settingsVersion))
@@ -208,6 +209,17 @@ final class StatementLog {
       if savepoints[at].settingsVersion != settingsVersion {
         refuse("settings were changed since a savepoint that was rolled back")
       }
+    default: break
+    }
+  }
+
+  /// A savepoint that could not be set or released: virtual tables write what they keep at that time, and may have lost it.
+  ///
+  /// Not where there is none of that name, or a statement is in the way.
+  private func noteFailedControl(_ keyword: SQLKeyword, _ code: ResultCode) {
+    switch (keyword, code.primary) {
+    case (_, .ok), (_, .busy), (.release, .error), (.rollbackTo, .error): break
+    case (.savepoint, _), (.release, _), (.rollbackTo, _): refuse("a savepoint failed (\(code.meaning))")
     default: break
     }
   }

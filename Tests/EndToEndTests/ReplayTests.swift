@@ -202,6 +202,17 @@ import Testing
       BEGIN; SELECT optimize(f) FROM f LIMIT 1; COMMIT; INSERT INTO f VALUES('c');
       """),
     Case(
+      "a savepoint that fails", barrier: "a savepoint failed",
+      """
+      CREATE VIRTUAL TABLE h USING fts3(x);
+      .limit length 60
+      BEGIN; INSERT INTO h VALUES('four 10');
+      SAVEPOINT a;
+      COMMIT;
+      .limit length 1000000
+      INSERT INTO h VALUES('five');
+      """),
+    Case(
       "transactions without BEGIN",
       """
       CREATE TABLE t(a); INSERT INTO t VALUES(1); BEGIN; COMMIT; BEGIN IMMEDIATE; COMMIT; BEGIN EXCLUSIVE; INSERT INTO t VALUES(2);
