@@ -99,6 +99,7 @@ package final class MirrorSession: SessionObserver {
     // What works goes on where the new mirror cannot begin.
     let store = try observed(store(url, for: connection.fileName()))
     try stop()
+    try? MirrorLogTable.install(on: connection, self)
     var settings = settings
     settings.newGeneration = newGeneration
     try attach(Mirror(store: store, settings: settings), to: connection)
@@ -186,7 +187,8 @@ package final class MirrorSession: SessionObserver {
 
   package func connectionDidOpen(_ connection: Connection, in session: Session) {
     defer { if !isCheckOnly { noteMetrics(session) } }
-    installLogTable(on: connection, session)
+    // Before the mirror looks at what reaches outside. sqlite3 has no such table: it is there where something is mirrored.
+    if !session.settings.isSafe, mayBeMirrored(connection) { try? MirrorLogTable.install(on: connection, self) }
     guard !isCheckOnly, let url = url(for: connection, in: session) else { return }
     if let configurationError {
       complain("mirror off: \(configurationError)", session)
@@ -203,6 +205,11 @@ package final class MirrorSession: SessionObserver {
     } catch {
       complain("mirror off: \(error)", session)
     }
+  }
+
+  private func mayBeMirrored(_ connection: Connection) -> Bool {
+    if case .off = configuration, chosen[connection.fileName() ?? ""] == nil { return false }
+    return true
   }
 
   /// Where a database that was just opened goes.
