@@ -70,6 +70,7 @@ final class ObjectFetcher: Sendable {
     if let kept, FileInfo.exists(kept), let bytes = try? File(kept, .read).readAll(),
       (try? check(name, bytes)) != nil
     {
+      source.noteKept(bytes.count)
       return bytes
     }
     let bytes = try source.read(name) { bytes in

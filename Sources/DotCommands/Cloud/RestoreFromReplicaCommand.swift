@@ -109,14 +109,20 @@ struct RestoreFromReplicaCommand: DotCommand {
     if options.dryRun {
       return RestoreReport(session).print(plan: try restore.plan(options.source, to: output), output)
     }
+    func restored() throws -> Restore.Report {
+      try session.progress.during("restore", when: session.isInteractive) { watch in
+        restore.watch = watch
+        return try restore.run(options.source, to: output)
+      }
+    }
     let isOpen = options.output == nil || options.output == path
     guard isOpen, session.database.openConnection != nil else {
-      return RestoreReport(session).print(try restore.run(options.source, to: output), output)
+      return RestoreReport(session).print(try restored(), output)
     }
     try restore.check(output)
     // The open database is closed, replaced, and opened again whatever came of it.
     session.database.close()
-    let report = Result { try restore.run(options.source, to: output) }
+    let report = Result { try restored() }
     try session.database.reopen()
     RestoreReport(session).print(try report.get(), output)
   }
