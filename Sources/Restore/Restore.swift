@@ -129,7 +129,7 @@ package struct Restore {
   ///
   /// A log left behind by the old database would be played into the new one, so it goes first; until then its
   /// content is in the old file, which is whole should the program end in between.
-  private func replace(_ output: String, with file: File, from folder: RestoreFolder) throws {
+  func replace(_ output: String, with file: File, from folder: RestoreFolder) throws {
     try settle(output)
     for suffix in ["-wal", "-shm", "-journal", "-s3pos"] { try Folder.remove(output + suffix) }
     try folder.commit(file)

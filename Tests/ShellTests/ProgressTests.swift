@@ -12,11 +12,11 @@ import Testing
   @Test func tellsBytesRateAndTimeLeft() {
     #expect(
       line(250_000_000, of: 1_000_000_000, after: 10, width: 100)
-        == "restore  ##########..............................   25%  250.0 MB of 1.0 GB  25.0 MB/s  0:30 left"
+        == "restore  #########..............................   25%  250.0 MB of 1.0 GB  25.0 MB/s  0:30 left"
     )
     #expect(
       line(0, of: 5000, after: 2)
-        == "restore  ........................................    0%  0 B of 5.0 kB  0 B/s")
+        == "restore  .......................................    0%  0 B of 5.0 kB  0 B/s")
     #expect(line(5000, of: 5000, after: 2).hasSuffix("  100%  5.0 kB of 5.0 kB  2.5 kB/s"))
     #expect(line(1_234_567, of: nil, after: 2) == "restore  1.2 MB  617.3 kB/s")
     #expect(line(1, of: 100_000, after: 1).hasSuffix("  27:46:39 left"))
