@@ -127,6 +127,25 @@ static inline int creadline_is_at_rest(void) {
   return RL_ISSTATE(RL_STATE_READCMD) && !RL_ISSTATE(RL_STATE_MOREINPUT | RL_STATE_METANEXT | RL_STATE_COMPLETING);
 }
 
+/// Gives up the line being typed: the next prompt begins below it. readline would go back as many rows as the line has,
+/// for it forgets where it is when a signal comes.
+static inline void creadline_abandon(void) {
+  rl_crlf();
+  rl_replace_line("", 0);
+  rl_erase_empty_line = 1;
+  fflush(rl_outstream);
+}
+
+/// Shows what is selected, such as what was pasted last, like the rest of the line.
+static inline void creadline_deselect(void) {
+  if (!rl_mark_active_p()) return;
+  rl_deactivate_mark();
+  rl_redisplay_function();
+}
+
+/// Ends an empty line as ever again.
+static inline void creadline_begin(void) { rl_erase_empty_line = 0; }
+
 /// Whether the line being typed is a search in the history.
 static inline int creadline_is_searching(void) { return RL_ISSTATE(RL_STATE_ISEARCH | RL_STATE_NSEARCH) != 0; }
 

@@ -54,6 +54,7 @@ package final class LineReader {
       painter = Painter(colours)
       self.colours = nil
     }
+    creadline_begin()
     painter?.begin()
     InterruptSignal.startLine()
     // A new size of the window is met while waiting for a key and nowhere else, where `Painter` looks out for it.
@@ -118,12 +119,13 @@ package final class LineReader {
       if rl_pending_signal() != 0 {
         // Lets readline tidy the terminal, pass the signal on to our handler, and follow a new window size.
         sigprocmask(SIG_SETMASK, &before, nil)
+        if rl_pending_signal() == SIGINT && creadline_is_at_rest() != 0 { creadline_deselect() }
         if let painter = current?.painter { painter.checkSignals() } else { rl_check_signals() }
         sigprocmask(SIG_BLOCK, &blocked, nil)
       }
       if InterruptSignal.takeAtPrompt(hasText: creadline_has_text() != 0) {
         current?.wasInterrupted = true
-        current?.painter?.accept()
+        if creadline_is_at_rest() != 0 { creadline_abandon() }
         return 10
       }
     } while creadline_wait(fileno(file), &waiting) < 0 && errno == EINTR
