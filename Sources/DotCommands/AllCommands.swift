@@ -25,6 +25,7 @@ package enum AllCommands {
     EqpCommand.self,
     ExcelCommand.self,
     ExitCommand.self,
+    ExpertCommand.self,
     ExplainCommand.self,
     FilectrlCommand.self,
     FullschemaCommand.self,

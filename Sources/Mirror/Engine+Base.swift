@@ -139,18 +139,19 @@ extension Engine {
   /// Writes a new base of what is captured now, and waits until it counts.
   func makeBase(deadline: Double, isInterrupted: (() -> Bool)? = nil) throws {
     let began = try snapshotOfPresent(until: Clock.monotonicSeconds + deadline)
-    guard let (snapshot, generation, transaction, database) = began else {
+    guard let present = began else {
       throw MirrorError(.notMirrored, "the mirror has not started yet")
     }
-    if state.withLock({ $0.hasBase && $0.generation == generation && $0.baseTransaction == transaction }) {
+    if state.withLock({
+      $0.hasBase && $0.generation == present.generation && $0.baseTransaction == present.transaction
+    }) {
       capture.withLock { $0.capture?.pins -= 1 }
       return
     }
     uploadSignal.raise()
-    let time = Clock.wallMicroseconds
     let done = DispatchSemaphore(value: 0)
     baseQueue.async(group: running) {
-      if self.uploadBase(snapshot, generation, transaction: transaction, time: time, state: database) {
+      if self.uploadBase(of: present) {
         self.upkeep.withLock { $0.bytesSinceBase = 0 }
       }
       done.signal()
@@ -167,10 +168,26 @@ extension Engine {
     if let error = state.withLock({ $0.phase == .failed ? $0.lastError : nil }) { throw error }
   }
 
+  /// What a base is made of: pages, and the transaction they are the state after.
+  struct Present {
+    let snapshot: Snapshot
+    let generation: GenerationID
+    let transaction: UInt64
+    /// Microseconds since 1970; not before that transaction's, nor after the next one's.
+    let time: Int64
+    let state: DatabaseState
+  }
+
+  func uploadBase(of present: Present) -> Bool {
+    uploadBase(
+      present.snapshot, present.generation, transaction: present.transaction, time: present.time,
+      state: present.state)
+  }
+
   /// Everything captured, to read until `pins` goes down again; waits while a commit is half encoded.
-  func snapshotOfPresent(until end: Double) throws -> (Snapshot, GenerationID, UInt64, DatabaseState)? {
+  func snapshotOfPresent(until end: Double) throws -> Present? {
     while true {
-      let found: (Snapshot, GenerationID, UInt64, DatabaseState)?? = try capture.withLock { site in
+      let found: Present?? = try capture.withLock { site in
         guard let capture = site.capture else { return .some(nil) }
         _ = try capture.advance(bytes: 64 << 20)
         note(capture)
@@ -179,7 +196,9 @@ extension Engine {
         capture.encoder.closeSlice()
         capture.pins += 1
         let encoder = capture.encoder
-        return (capture.snapshot(), encoder.generation, encoder.transaction, encoder.state)
+        return Present(
+          snapshot: capture.snapshot(), generation: encoder.generation, transaction: encoder.transaction,
+          time: encoder.timeOfPresent(), state: encoder.state)
       }
       if let found { return found }
       guard !isStopped, Clock.monotonicSeconds < end else {

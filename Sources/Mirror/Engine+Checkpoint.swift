@@ -74,9 +74,9 @@ extension Engine {
     try capture.withLock { site in
       guard let capture = site.capture, capture.pins == 0, announcements.readLimit == nil else { return }
       if capture.framesTaken < capture.copiedFrames { capture.copiedFrames = 0 }
-      guard capture.framesTaken >= frames, capture.framesTaken - capture.copiedFrames >= frames / 4 else {
-        return
-      }
+      // Each attempt needs a moment without a commit: the longer the log, the more of them.
+      let step = isLogLong ? frames / 32 : frames / 4
+      guard capture.framesTaken >= frames, capture.framesTaken - capture.copiedFrames >= step else { return }
       for _ in 0..<3 where announcements.readLimit == nil {
         capture.copiedFrames = capture.framesTaken
         let guardian = capture.guardian
@@ -86,6 +86,9 @@ extension Engine {
       }
     }
   }
+
+  /// Whether the log is near the limit it should stay under while the store keeps up.
+  var isLogLong: Bool { state.withLock { $0.framesCaptured * $0.pageSize > settings.logLimit / 8 * 5 } }
 
   func status() -> MirrorStatus {
     state.withLock { state in

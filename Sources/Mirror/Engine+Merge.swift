@@ -184,16 +184,14 @@ extension Engine {
   /// The log since the base has outgrown the database: writes a new base beside everything else.
   private func beginBaseInBackground() {
     let began = try? snapshotOfPresent(until: Clock.monotonicSeconds + 60)
-    guard let (snapshot, generation, transaction, database) = began ?? nil else { return }
+    guard let present = began ?? nil else { return }
     uploadSignal.raise()
     let before = upkeep.withLock { upkeep in
       upkeep.isMakingBase = true
       return upkeep.bytesSinceBase
     }
-    let time = Clock.wallMicroseconds
     baseQueue.async(group: running) {
-      let isDone = self.uploadBase(
-        snapshot, generation, transaction: transaction, time: time, state: database)
+      let isDone = self.uploadBase(of: present)
       self.upkeep.withLock {
         $0.isMakingBase = false
         guard isDone else { return }

@@ -137,7 +137,7 @@ final class Engine: Sendable {
       }
       try checkpointForOthers()
       // Commits of other processes do not wake us: look for them now and then.
-      captureSignal.wait(seconds: 0.2)
+      captureSignal.wait(seconds: isLogLong ? 0.02 : 0.2)
     }
   }
 

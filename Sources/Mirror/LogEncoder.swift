@@ -15,7 +15,7 @@ final class LogEncoder {
   private var statements: StatementBatchBuilder
   private var pending: PendingCommit?
   private var firstTime: Int64 = 0
-  /// Times of commits never decrease, whatever is done to the clock.
+  /// Times of commits always grow, whatever is done to the clock.
   private var lastTime: Int64
 
   /// Last transaction encoded, the database after it, and where in the log it ends.
@@ -141,7 +141,8 @@ final class LogEncoder {
     guard let pending else { return }
     let after = try stateAfter(commit, pending, tail: tail)
     let announcement = announcements.take(frame: commit.end.frame)
-    lastTime = max(lastTime, announcement?.time ?? Clock.wallMicroseconds)
+    // Each has a time of its own, also while the clock is behind one that was set back.
+    lastTime = max(lastTime + 1, announcement?.time ?? Clock.wallMicroseconds)
     if !hasOpenSlice { firstTime = lastTime }
     builder?.endCommit(time: lastTime, state: after, checksum: commit.end.checksum)
     transaction += 1
@@ -152,6 +153,12 @@ final class LogEncoder {
     self.pending = nil
     if pending.parts > 1 { sealOpenSlice(part: pending.part, parts: pending.parts) }
     if statements.byteCount > settings.sliceBytes { sealOpenSlice() }
+  }
+
+  /// A time for the state as it is: what was committed is not after it, what will be is.
+  func timeOfPresent() -> Int64 {
+    lastTime = max(lastTime, Clock.wallMicroseconds)
+    return lastTime
   }
 
   private func stateAfter(_ commit: LogCommit, _ pending: PendingCommit, tail: LogTail) throws

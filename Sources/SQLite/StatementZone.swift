@@ -1,5 +1,6 @@
 internal import CSQLite
 internal import Glibc
+internal import Synchronization
 
 /// The time zone that `'localtime'` and `'utc'` ask for, noted and given.
 ///
@@ -12,9 +13,17 @@ package enum StatementZone {
     return key
   }()
 
+  private static let isInstalled = Atomic(false)
+
+  /// Takes its place again, where it had it and something else took it.
+  static func reinstall() {
+    if isInstalled.load(ordering: .relaxed) { install() }
+  }
+
   /// Notes from now on whether statements ask.
   package static func install() {
     _ = key
+    isInstalled.store(true, ordering: .relaxed)
     csqlite_test_localtime { time, result in
       guard let time, let result else { return 1 }
       pthread_setspecific(StatementZone.key, UnsafeRawPointer(bitPattern: 1))

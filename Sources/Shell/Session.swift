@@ -1,3 +1,4 @@
+package import Bytes
 internal import Files
 package import SQLite
 
@@ -18,6 +19,8 @@ package final class Session {
   package var exitCode: Int32?
   /// Exit code of a failed command that was an argument of the program.
   package var failureCode: Int32 = 1
+  /// Takes the next SQL in place of the database; a dot-command that comes first puts an end to it.
+  package var nextTaker: ((ByteBuffer) throws -> Void)?
   private(set) var observers: [any SessionObserver] = []
 
   package init(programName: String = "sqlite3-cloud-s3", commands: CommandTable) {

@@ -3,15 +3,15 @@
 usage: foreign.py PROGRAM [--seconds N] [--pause SECONDS] [--seed N]
 
 Restores must equal the live database; whether a new generation was begun is told. The other process has no busy time-out:
-what it meets with the mirror on is counted, and beside it what it meets with the mirror off."""
+what it meets with the mirror on is counted, and in turns with it what it meets with the mirror off."""
 
-import os, random, shutil, sqlite3, subprocess, sys, tempfile, time
+import json, os, random, shutil, sqlite3, subprocess, sys, tempfile, time
 
 from servers_here import options
 from workload import Place, Writer, state
 
 OTHER = """
-import os, random, sqlite3, sys, time
+import json, os, random, sqlite3, sys, time
 path, seconds, pause, seed = sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
 rng = random.Random(seed)
 first = sqlite3.connect(path, isolation_level=None, timeout=60)
@@ -43,9 +43,10 @@ while time.time() < end:
     except OSError:
         pass
     time.sleep(pause)
-print(f"{done} statements, {busy} busy ({100 * busy / max(done + busy, 1):.1f} %), {checkpoints} checkpoints ({refused} busy), "
-      f"longest {longest * 1000:.0f} ms, log at most {largest / 1048576:.1f} MB")
+print(json.dumps({"done": done, "busy": busy, "checkpoints": checkpoints, "refused": refused,
+                  "longest": longest * 1000, "largest": largest / 1048576}))
 """
+TURNS = 4
 
 
 def beside(place, seconds, pause, seed):
@@ -54,7 +55,16 @@ def beside(place, seconds, pause, seed):
     other = subprocess.run(
         [sys.executable, "-c", OTHER, place.path, str(seconds), str(pause), str(seed)], stdout=subprocess.PIPE)
     shell.limit = shell.next
-    return other.stdout.decode().strip(), shell
+    return json.loads(other.stdout), shell
+
+
+def report(met):
+    """All turns in one line."""
+    total = {key: sum(turn[key] for turn in met) for key in ("done", "busy", "checkpoints", "refused")}
+    shares = [f"{100 * turn['busy'] / max(turn['done'] + turn['busy'], 1):.1f}" for turn in met]
+    return (f"{total['done']} statements, {total['busy']} busy (% in turns: {' '.join(shares)}), {total['checkpoints']} checkpoints "
+            f"({total['refused']} busy), longest {max(turn['longest'] for turn in met):.0f} ms, log at most "
+            f"{max(turn['largest'] for turn in met):.1f} MB")
 
 
 def main():
@@ -63,14 +73,20 @@ def main():
     print(f"seed {chosen.seed}, {chosen.seconds} s, {chosen.pause} s between the other's statements", flush=True)
     place = Place(chosen.program, f"file://{root}/replica", {"S3_SYNC_INTERVAL": "0.2"})
     place.create()
-    report, writer = beside(place, chosen.seconds, chosen.pause, chosen.seed)
-    code = writer.finish()
     plain = Place(chosen.program, "off")
     plain.create()
     subprocess.run(["sqlite3", plain.path, "PRAGMA journal_mode=WAL"], stdout=subprocess.DEVNULL, check=True)
-    without, other = beside(plain, min(chosen.seconds, 60), chosen.pause, chosen.seed)
-    other.finish()
-    told = [line for line in writer.failures if not line.startswith("Runtime error") or "locked" not in line]
+    met, failures, codes = {True: [], False: []}, [], []
+    for turn in range(TURNS):
+        for mirrored in (True, False):
+            seconds = chosen.seconds / TURNS if mirrored else min(chosen.seconds / TURNS, 15)
+            found, writer = beside(place if mirrored else plain, seconds, chosen.pause, chosen.seed + turn)
+            code = writer.finish()
+            met[mirrored].append(found)
+            if mirrored:
+                codes.append(code)
+                failures += writer.failures
+    told = [line for line in failures if not line.startswith("Runtime error") or "locked" not in line]
     generations = len(os.listdir(f"{root}/replica/generations"))
 
     def dump(path):
@@ -78,8 +94,8 @@ def main():
 
     live = dump(place.path)
     equal = {source: dump(place.restore(source)) == live for source in ("wal", "sql")}
-    print(f"with the mirror:    {report}\nwithout the mirror: {without}\n"
-          f"the shell ended with {code} and told {told[:5]}; {generations} generations; restores equal the live database: {equal}")
+    print(f"with the mirror:    {report(met[True])}\nwithout the mirror: {report(met[False])}\n"
+          f"the shells ended with {codes} and told {told[:5]}; {generations} generations; restores equal the live database: {equal}")
     place.remove()
     plain.remove()
     shutil.rmtree(root, ignore_errors=True)
