@@ -9,3 +9,20 @@ static inline void cxxhash_128(const void *bytes, size_t count, uint64_t seed, u
   *high = hash.high64;
   *low = hash.low64;
 }
+
+/// XXH3-128 of bytes given piece by piece. The state must lie at an address that 64 divides, which only the header's own
+/// allocation sees to.
+static inline void *cxxhash_stream(void) {
+  XXH3_state_t *state = XXH3_createState();
+  if (state) XXH3_128bits_reset(state);
+  return state;
+}
+static inline void cxxhash_stream_add(void *state, const void *bytes, size_t count) {
+  XXH3_128bits_update((XXH3_state_t *)state, bytes, count);
+}
+static inline void cxxhash_stream_value(void *state, uint64_t *high, uint64_t *low) {
+  XXH128_hash_t hash = XXH3_128bits_digest((XXH3_state_t *)state);
+  *high = hash.high64;
+  *low = hash.low64;
+}
+static inline void cxxhash_stream_free(void *state) { XXH3_freeState((XXH3_state_t *)state); }

@@ -13,12 +13,31 @@ package enum Zstandard {
   /// One frame with its content size in its header; level 1 is the fastest, 19 the smallest.
   package static func compress(_ bytes: [UInt8], level: Int32 = 3) -> [UInt8] {
     let bound = ZSTD_compressBound(bytes.count)
-    return [UInt8](unsafeUninitializedCapacity: bound) { target, count in
-      let written = bytes.withUnsafeBytes { source in
-        ZSTD_compress(target.baseAddress, bound, source.baseAddress, source.count, level)
+    // An array of its own, not one with room for the worst: frames may wait for long.
+    let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: bound, alignment: 16)
+    defer { scratch.deallocate() }
+    let written = bytes.withUnsafeBytes { source in
+      ZSTD_compress(scratch.baseAddress, bound, source.baseAddress, source.count, level)
+    }
+    precondition(ZSTD_isError(written) == 0, "zstd refused a buffer of the size it asked for")
+    return [UInt8](UnsafeRawBufferPointer(rebasing: scratch[..<written]))
+  }
+
+  /// The first `most` bytes of content, or fewer where the bytes end or are damaged before.
+  package static func decompressHead(_ bytes: [UInt8], most: Int) -> [UInt8] {
+    guard let stream = ZSTD_createDStream() else { return [] }
+    defer { ZSTD_freeDStream(stream) }
+    return [UInt8](unsafeUninitializedCapacity: most) { target, count in
+      bytes.withUnsafeBytes { source in
+        var input = ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: 0)
+        var output = ZSTD_outBuffer(dst: target.baseAddress, size: most, pos: 0)
+        while output.pos < most {
+          let before = (input.pos, output.pos)
+          if ZSTD_isError(ZSTD_decompressStream(stream, &output, &input)) != 0 { break }
+          if before == (input.pos, output.pos) { break }
+        }
+        count = output.pos
       }
-      precondition(ZSTD_isError(written) == 0, "zstd refused a buffer of the size it asked for")
-      count = written
     }
   }
 

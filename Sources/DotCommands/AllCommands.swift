@@ -79,5 +79,7 @@ package enum AllCommands {
   ]
 
   /// Commands that sqlite3 does not have.
-  package static let extras: [any DotCommand.Type] = [MirrorCommand.self, RestoreFromReplicaCommand.self]
+  package static let extras: [any DotCommand.Type] = [
+    HighlightCommand.self, MirrorCommand.self, RestoreFromReplicaCommand.self,
+  ]
 }

@@ -17,10 +17,10 @@ final class Announcements: Sendable {
   private struct State {
     var waiting: [Announcement] = []
     var head = 0
-    var isWriting = false
   }
 
   private let state = Mutex(State())
+  private let isWriting = Atomic(false)
 
   func announce(_ announcement: Announcement) {
     state.withLock { $0.waiting.append(announcement) }
@@ -28,11 +28,14 @@ final class Announcements: Sendable {
 
   /// A statement that may commit begins or has ended: between the two, a commit may stand in the log before it is
   /// announced.
-  func setWriting(_ isWriting: Bool) { state.withLock { $0.isWriting = isWriting } }
+  func setWriting(_ isWriting: Bool) { self.isWriting.store(isWriting, ordering: .sequentiallyConsistent) }
 
   /// Last frame that may be read now; nil for no limit.
   var readLimit: Int? {
-    state.withLock { $0.isWriting ? ($0.head < $0.waiting.count ? $0.waiting.last?.frame ?? 0 : 0) : nil }
+    state.withLock {
+      guard isWriting.load(ordering: .sequentiallyConsistent) else { return nil }
+      return $0.head < $0.waiting.count ? $0.waiting.last?.frame ?? 0 : 0
+    }
   }
 
   /// The announcement of the commit that ends at `frame`; nil for a commit of somebody else.

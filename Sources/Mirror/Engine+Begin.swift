@@ -61,7 +61,7 @@ extension Engine {
         generation: start.generation, transaction: start.transaction, state: start.state,
         time: time, position: start.position, images: PageImages(start.taken),
         database: site.guardian.file,
-        announcements: announcements, settings: settings)
+        announcements: announcements, settings: settings, session: lease.writer)
       let capture = Capture(
         encoder: encoder, guardian: site.guardian, announcements: announcements, logFile: logFile, tail: tail,
         following: start.following)

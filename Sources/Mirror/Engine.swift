@@ -26,8 +26,9 @@ final class Engine: Sendable {
   private let claim: Mutex<File?>
   private let fileInode: Mutex<UInt64?>
   private let lastFileCheck = Mutex(0.0)
-  let state = Mutex(EngineState())
-  private let notices = Notices()
+  let state: Mutex<EngineState>
+  private let notices: Notices
+  let news = News()
   let captureSignal = Signal()
   let uploadSignal = Signal()
   private let captureQueue = DispatchQueue(label: "mirror.capture")
@@ -45,6 +46,8 @@ final class Engine: Sendable {
     guardian: sending Guard, claim: File
   ) throws {
     self.settings = settings
+    state = Mutex(EngineState(news))
+    notices = Notices(news)
     self.store = MeteredStore(store)
     self.path = path
     self.wasEmpty = wasEmpty

@@ -9,6 +9,9 @@ struct EngineState {
   /// Last transaction of the generation's base, and whether the base is in the store.
   var baseTransaction: UInt64 = 0
   var hasBase = false
+  /// Bytes of pages in the base that is being uploaded, and those of them that are in the store.
+  var baseBytes = 0
+  var baseBytesSent = 0
   var captured: UInt64 = 0
   var uploaded: UInt64 = 0
   var uploadedState: DatabaseState?
@@ -36,10 +39,13 @@ struct EngineState {
   var retries = 0
   /// What was found wrong in the replica: its chain is not to be gone on with.
   var damage: String?
-  var notices: [String] = []
+  var notices: [String] = [] { didSet { if !notices.isEmpty { news.raise() } } }
+  let news: News
   var waiters: [DispatchSemaphore] = []
   /// Slices of a generation that was given up, still to be uploaded.
   var leftovers: [Outgoing] = []
+
+  init(_ news: News) { self.news = news }
 
   /// Last transaction that a restore would reach.
   var mirrored: UInt64 { hasBase ? uploaded : 0 }

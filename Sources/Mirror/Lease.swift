@@ -61,6 +61,9 @@ final class Lease: Sendable {
   /// Seconds without a renewal after which another host may take over.
   private var takeover: Double { validity * 1.25 }
 
+  /// Random; tells this session from others.
+  var writer: UInt64 { holder.writer }
+
   /// Whether the store keeps to the conditions of puts, as far as is known.
   var honoursConditions: Bool { conditions.load(ordering: .relaxed) }
 

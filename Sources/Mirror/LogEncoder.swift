@@ -8,6 +8,7 @@ import WALFormat
 final class LogEncoder {
   let settings: MirrorSettings
   let generation: GenerationID
+  private let session: UInt64
   private let announcements: Announcements
   private let database: DatabaseFile
   private(set) var images: PageImages
@@ -41,9 +42,11 @@ final class LogEncoder {
 
   init(
     generation: GenerationID, transaction: UInt64, state: DatabaseState, time: Int64, position: WALPosition?,
-    images: PageImages, database: DatabaseFile, announcements: Announcements, settings: MirrorSettings
+    images: PageImages, database: DatabaseFile, announcements: Announcements, settings: MirrorSettings,
+    session: UInt64
   ) {
     self.generation = generation
+    self.session = session
     self.transaction = transaction
     self.state = state
     lastTime = time
@@ -53,7 +56,7 @@ final class LogEncoder {
     self.announcements = announcements
     self.settings = settings
     acknowledged = transaction
-    statements = StatementBatchBuilder(generation: generation)
+    statements = StatementBatchBuilder(generation: generation, session: session)
   }
 
   var isFull: Bool { outboxBytes >= settings.outboxBytes }
@@ -207,7 +210,7 @@ final class LogEncoder {
       part: part, parts: parts, acknowledged: acknowledged, created: Clock.wallMicroseconds)
     builder = nil
     let batch = statements.seal()
-    statements = StatementBatchBuilder(generation: generation)
+    statements = StatementBatchBuilder(generation: generation, session: session)
     push(object, statements: batch, isPartial: false, isPart: parts > 1, logBytes: logBytes)
   }
 

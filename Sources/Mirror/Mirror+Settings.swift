@@ -40,6 +40,7 @@ extension Mirror {
   func noteOtherSchemas(_ connection: Connection) {
     isInternal = true
     defer { isInternal = false }
+    connection.schemaDidChange()
     var others = OtherSchemas()
     for row in (try? connection.rows("SELECT name, type FROM temp.sqlite_schema")) ?? [] {
       guard case .text(let name) = row[0], case .text(let kind) = row[1] else { continue }

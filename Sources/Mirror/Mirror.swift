@@ -14,7 +14,8 @@ package final class Mirror: ConnectionObserver {
   /// Asked while waiting for the store: true ends the wait.
   package var isInterrupted: (() -> Bool)?
   package private(set) var settings: MirrorSettings
-  private(set) weak var connection: Connection?
+  private var watched = WatchedConnection()
+  var connection: Connection? { watched.connection }
   private(set) var engine: Engine?
   /// Why a database that was mirrored is not for the time being; nil where it is.
   var suspension: String?
@@ -50,6 +51,8 @@ package final class Mirror: ConnectionObserver {
     self.settings = settings
   }
 
+  deinit { watched.connection?.observer = nil }
+
   // MARK: Starting and stopping
 
   /// Begins to mirror the main database of `connection`, or waits until it has content.
@@ -62,7 +65,7 @@ package final class Mirror: ConnectionObserver {
     guard connection.isReadOnly() == false else {
       throw MirrorError(.unsuitable, "\(path) was opened read-only and is not mirrored")
     }
-    self.connection = connection
+    watched.connection = connection
     connection.observer = self
     if try pageCount(connection) == 0 {
       isWaitingForContent = true
@@ -168,8 +171,9 @@ package final class Mirror: ConnectionObserver {
     release(isFlushed: isFlushed)
     if let connection {
       connection.setAutomaticCheckpoint(frames: 1000)
-      if connection.observer === self { connection.observer = nil }
+      connection.observer = nil
     }
+    watched.connection = nil
   }
 
   /// Ends the engine, and keeps watch over the connection.
@@ -206,7 +210,7 @@ package final class Mirror: ConnectionObserver {
       throw MirrorError(.notMirrored, "nothing is mirrored yet: the database is empty")
     }
     try flush(seconds: settings.flushTimeout)
-    try engine.makeBase(deadline: 24 * 3600)
+    try engine.makeBase(deadline: 24 * 3600, isInterrupted: isInterrupted)
   }
 
   /// Whether a database is being mirrored, or will be once it has content.
@@ -219,13 +223,15 @@ package final class Mirror: ConnectionObserver {
 
   /// What is to be told at the next prompt, once.
   package func takeNotices() -> [String] {
-    if let engine { notices += engine.takeNotices() }
+    if let engine, engine.news.wasRaised { notices += engine.takeNotices() }
+    guard !notices.isEmpty else { return [] }
     defer { notices.removeAll() }
     return notices
   }
 
   /// Commits that succeeded locally and could not be mirrored in time, to be reported as errors, once.
   package func takeFailures() -> [String] {
+    guard !failures.isEmpty else { return [] }
     defer { failures.removeAll() }
     return failures
   }
@@ -257,6 +263,7 @@ package final class Mirror: ConnectionObserver {
   /// The statement under way has committed; the log now holds so many frames.
   private func didCommit(frames: Int) {
     guard let engine, !isInternal, let connection else { return }
+    defer { connection.noteOwnCommit() }
     let endsWriting = current.last?.endsWriting == true
     if let (statement, changesBefore, _) = current.last, !statement.isReadOnly {
       log.add(statement, changes: connection.totalChanges - changesBefore, error: nil)
@@ -299,10 +306,12 @@ package final class Mirror: ConnectionObserver {
       }
       log.begin()
       connection.outsideReach.latest = nil
+      connection.forgetDrawnRow()
     }
-    let isInside = !connection.isInAutocommit
-    current.append(
-      (statement, connection.totalChanges, isInside && connection.transactionState("main") == 2))
+    // A `COMMIT` and its like only read.
+    let endsWriting =
+      statement.isReadOnly && !connection.isInAutocommit && connection.transactionState("main") == 2
+    current.append((statement, connection.totalChanges, endsWriting))
     if mayCommit {
       if writing == 0, connection.isInAutocommit { checkpointIfDue(engine, connection) }
       writing += 1
@@ -343,9 +352,7 @@ package final class Mirror: ConnectionObserver {
       if connection.totalChanges != changesBefore {
         log.refuse("a statement that only reads has changed rows")
       }
-      if code == .done, SQLKeyword.isControl(statement.firstLetter) {
-        log.noteControl(SQLKeyword(statement.sql))
-      }
+      if SQLKeyword.isControl(statement.firstLetter) { log.noteControl(SQLKeyword(statement.sql), code) }
     } else {
       // The transaction was rolled back.
       log.discard()

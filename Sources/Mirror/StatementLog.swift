@@ -11,6 +11,10 @@ final class StatementLog {
   private var group = StatementGroup()
   private var savepoints: [Savepoint] = []
   private let buffer = ByteBuffer()
+  private let line = ByteBuffer()
+  private let packer = StatementPacker()
+  /// Bytes of text that wait as they are; more is compressed.
+  private static let partBytes = 1 << 20
   /// What statements are told of chance and of what was before.
   let random = StatementRandom()
   private(set) var counters: StatementCounters?
@@ -47,6 +51,7 @@ final class StatementLog {
     try counters.install(on: connection)
     self.counters = counters
     try connection.watchReach()
+    connection.watchLargestRows()
   }
 
   /// A statement begins.
@@ -65,7 +70,7 @@ final class StatementLog {
     guard statement.explainLevel == 0 else { return }
     let reach = statement.reach
     // What concerns the session alone is not in the main database.
-    if reach.contains(.writesOther), !reach.contains(.writesMain) { return }
+    if !reach.isMainOnly, reach.contains(.writesOther), !reach.contains(.writesMain) { return }
     if let error {
       if StatementFailure.changedNothing(statement, changes) { return }
       guard StatementFailure.comesFromSurroundings(error, statement.connection) else {
@@ -91,8 +96,22 @@ final class StatementLog {
       group.settings = settings
       group.isExplicit = !statement.connection.isInAutocommit
     }
+    let took = StatementLog.rounded((Clock.monotonicSeconds - start) * 1e6)
+    let told = hasAsked ? self.told() : nil
+    group.append(
+      buffer, changes: changes, error: error?.primary.rawValue, told: told, took: took, with: line)
+    if let part = group.closePart(of: Self.partBytes) { packer.pack(part) }
+  }
+
+  /// Whether the statement asked for anything that it would not find in the database.
+  private var hasAsked: Bool {
+    StatementTime.recorded != nil || random.seed != nil || StatementZone.wasAsked
+      || counters?.wasAsked == true
+  }
+
+  /// What the statement was told of it.
+  private func told() -> StatementTold {
     var told = StatementTold()
-    told.duration = StatementLog.rounded((Clock.monotonicSeconds - start) * 1e6)
     told.now = StatementTime.recorded
     told.seed = random.seed
     if StatementZone.wasAsked {
@@ -107,7 +126,7 @@ final class StatementLog {
       told.changes = counters.record.changes.map { StatementTold.Run($0.value, $0.count) }
       if counters.isOverfull { refuse("a statement asked changes() too often") }
     }
-    group.append(buffer, changes: changes, error: error?.primary.rawValue, told: told)
+    return told
   }
 
   /// Two digits are enough to find what is slow.
@@ -122,6 +141,14 @@ final class StatementLog {
   private func reason(_ statement: Statement, _ reach: StatementReach) -> String? {
     let connection = statement.connection
     if let peculiarity = connection.peculiarity ?? peculiarity { return peculiarity }
+    if StatementZone.isFailing { return "local time fails by .testctrl" }
+    if let table = connection.drawnRow {
+      return "a row number of table \(table) may have been drawn at random"
+    }
+    if group.count == 0, connection.othersUsedLargestRow() {
+      return "another connection has used a table's largest row number"
+    }
+    if reach.isMainOnly, connection.outsideReach.latest == nil, others.trigger == nil { return nil }
     if let outside = connection.outsideReach.latest { return "a statement uses \(outside)" }
     if reach.contains(.foreignFunction) || reach.contains(.foreignTable) {
       return "a statement uses \(connection.foreignName)"
@@ -165,7 +192,8 @@ final class StatementLog {
   // MARK: Transactions
 
   /// Follows savepoints, so that what `ROLLBACK TO` undoes is forgotten.
-  func noteControl(_ keyword: SQLKeyword) {
+  func noteControl(_ keyword: SQLKeyword, _ code: ResultCode) {
+    guard code == .done else { return noteFailedControl(keyword, code) }
     switch keyword {
     case .savepoint(let name):
       savepoints.append(Savepoint(name: name, mark: group.mark, settingsVersion: settingsVersion))
@@ -181,6 +209,17 @@ final class StatementLog {
       if savepoints[at].settingsVersion != settingsVersion {
         refuse("settings were changed since a savepoint that was rolled back")
       }
+    default: break
+    }
+  }
+
+  /// A savepoint that could not be set or released: virtual tables write what they keep at that time, and may have lost it.
+  ///
+  /// Not where there is none of that name, or a statement is in the way.
+  private func noteFailedControl(_ keyword: SQLKeyword, _ code: ResultCode) {
+    switch (keyword, code.primary) {
+    case (_, .ok), (_, .busy), (.release, .error), (.rollbackTo, .error): break
+    case (.savepoint, _), (.release, _), (.rollbackTo, _): refuse("a savepoint failed (\(code.meaning))")
     default: break
     }
   }

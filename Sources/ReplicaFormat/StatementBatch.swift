@@ -5,7 +5,7 @@ package import WALFormat
 /// Statements of one transaction as they go into a batch.
 package struct StatementGroup: Sendable {
   /// Each statement as `StatementGroup.append` writes it.
-  package private(set) var text: [UInt8] = []
+  package private(set) var text = StatementText()
   package private(set) var count = 0
   /// `PRAGMA` statements that give a replay the settings the statements ran under.
   package var settings: String = ""
@@ -19,28 +19,40 @@ package struct StatementGroup: Sendable {
 
   package init(barrier: String? = nil) { self.barrier = barrier }
 
-  /// Adds a statement with what it did and what it was told.
+  /// Adds a statement with what it did, what it was told and how many microseconds it took; `line` is for working.
   ///
   /// `error` is SQLite's primary result code where it failed.
   package mutating func append(
-    _ sql: ByteBuffer, changes: Int64, error: Int32?, told: StatementTold = StatementTold()
+    _ sql: ByteBuffer, changes: Int64, error: Int32?, told: StatementTold? = nil, took: Int64? = nil,
+    with line: ByteBuffer = ByteBuffer()
   ) {
     count += 1
-    field("-- statement bytes=", Int64(sql.count))
-    field(" changes=", changes)
-    if let error { field(" error=", Int64(error)) }
-    told.append(to: &text)
-    text.append(UInt8(ascii: "\n"))
+    line.removeAll()
+    line.append("-- statement bytes=" as StaticString)
+    line.append(decimal: Int64(sql.count))
+    line.append(" changes=" as StaticString)
+    line.append(decimal: changes)
+    if let error {
+      line.append(" error=" as StaticString)
+      line.append(decimal: Int64(error))
+    }
+    if let told { told.append(to: line) }
+    if let took {
+      line.append(" took=" as StaticString)
+      line.append(decimal: took)
+    }
+    line.append(UInt8(ascii: "\n"))
+    text.append(line)
     text.append(sql)
+    line.removeAll()
     // A statement may end in a comment, which a semicolon on the same line would become part of.
-    if text.last != UInt8(ascii: ";") { text += "\n;".utf8 }
-    text.append(UInt8(ascii: "\n"))
+    if sql.isEmpty || sql[sql.count - 1] != UInt8(ascii: ";") { line.append("\n;" as StaticString) }
+    line.append(UInt8(ascii: "\n"))
+    text.append(line)
   }
 
-  private mutating func field(_ name: String, _ value: Int64) {
-    text += name.utf8
-    text.append(decimal: value)
-  }
+  /// Closes a part of the text where it is long enough.
+  package mutating func closePart(of size: Int) -> StatementText.Part? { text.closePart(of: size) }
 
   /// A place to return to when a savepoint is rolled back.
   package struct Mark: Sendable {
@@ -51,7 +63,7 @@ package struct StatementGroup: Sendable {
 
   /// Forgets what was added after `mark`.
   package mutating func rewind(to mark: Mark) {
-    text.removeLast(text.count - mark.bytes)
+    text.truncate(to: mark.bytes)
     count = mark.count
   }
 }
@@ -61,11 +73,16 @@ package struct StatementBatchBuilder: Sendable {
   private let generation: GenerationID
   private var first: UInt64?
   private var last: UInt64 = 0
-  private var body: [UInt8] = []
+  private var body = StatementPieces()
   /// Settings that a replay from the start of the batch, or from the last barrier, has.
   private var settings = ""
+  /// Which session of the shell logs; told at the batch's first transaction.
+  private let session: UInt64?
 
-  package init(generation: GenerationID) { self.generation = generation }
+  package init(generation: GenerationID, session: UInt64? = nil) {
+    self.generation = generation
+    self.session = session
+  }
 
   package var isEmpty: Bool { first == nil }
   package var byteCount: Int { body.count }
@@ -73,45 +90,101 @@ package struct StatementBatchBuilder: Sendable {
   /// Adds a transaction; numbers must follow one another.
   package mutating func add(_ group: StatementGroup, transaction: UInt64, time: Int64, end: WALPosition?) {
     precondition(first == nil || transaction == last + 1, "transactions must follow one another")
+    let isFirst = first == nil
     first = first ?? transaction
     last = transaction
     var line = "-- transaction \(transaction) time=\(time) statements=\(group.count)"
     if let end { line += " wal=\(end.salt):\(end.frame)" }
+    if isFirst, let session { line += " session=\(Hex.fixed(session))" }
     let isBlock = group.count > 1 || group.count == 1 && group.isExplicit
     if isBlock, group.count == 1 { line += " begin=1" }
     let changesSettings = group.barrier == nil && group.settings != settings
     if changesSettings { line += " settings=\(group.settings.utf8.count)" }
+    if group.barrier == nil { line += " text=\(group.text.count)" }
     if let barrier = group.barrier {
       line += " barrier=" + barrier.map { $0.isNewline ? " " : String($0) }.joined()
     }
-    body += line.utf8
-    body.append(UInt8(ascii: "\n"))
+    body.append(line.utf8)
+    body.append("\n".utf8)
     guard group.barrier == nil else {
       settings = ""
       return
     }
-    if changesSettings { body += (group.settings + "\n").utf8 }
+    if changesSettings {
+      body.append(group.settings.utf8)
+      body.append("\n".utf8)
+    }
     settings = group.leavesSettings ? "" : group.settings
-    if isBlock { body += "BEGIN;\n".utf8 }
-    body += group.text
-    if isBlock { body += "COMMIT;\n".utf8 }
+    if isBlock { body.append("BEGIN;\n".utf8) }
+    body.append(group.text)
+    if isBlock { body.append("COMMIT;\n".utf8) }
   }
 
   /// Adds the transactions of a batch that was made before, which must follow.
   mutating func append(_ script: [UInt8], body range: Range<Int>, transactions: ClosedRange<UInt64>) {
     first = first ?? transactions.lowerBound
     last = transactions.upperBound
-    body += script[range]
+    body.append(script[range])
   }
 
   /// The object and the transactions in it; nil where it holds none.
   package func seal() -> (transactions: ClosedRange<UInt64>, bytes: [UInt8])? {
     guard let first else { return nil }
-    var script = Array(
-      "-- sqlite3-cloud-s3 statements 1\n-- generation \(generation)\n-- transactions \(first) \(last)\n".utf8
-    )
-    script += body
-    script += "-- end \(Hash128(script, 0..<script.count))\n".utf8
-    return (first...last, Zstandard.compress(script, level: 3))
+    let head =
+      "-- sqlite3-cloud-s3 statements 1\n-- generation \(generation)\n-- transactions \(first) \(last)\n"
+    return (first...last, body.sealed(after: Array(head.utf8)))
+  }
+}
+
+/// A script of texts and of parts that may be compressed already.
+private struct StatementPieces: Sendable {
+  private enum Piece {
+    case text([UInt8])
+    case part(StatementText.Part)
+  }
+  private var closed: [Piece] = []
+  /// The last piece.
+  private var open: [UInt8] = []
+  /// Bytes of text.
+  private(set) var count = 0
+
+  mutating func append(_ text: some Collection<UInt8>) {
+    open.append(contentsOf: text)
+    count += text.count
+  }
+
+  mutating func append(_ text: StatementText) {
+    for part in text.parts {
+      closed.append(.text(open))
+      closed.append(.part(part))
+      open = []
+      count += part.count
+    }
+    append(text.open)
+  }
+
+  /// All of it behind `head`, with the hash at the end, as zstd frames; one where no part was compressed before.
+  func sealed(after head: [UInt8]) -> [UInt8] {
+    var hash = Hash128Stream()
+    var frames: [UInt8] = []
+    var text = head
+    for piece in closed {
+      switch piece {
+      case .text(let bytes): text += bytes
+      case .part(let part):
+        if !text.isEmpty {
+          hash.add(text)
+          frames += Zstandard.compress(text, level: 3)
+          text = []
+        }
+        hash.add(part.bytes)
+        frames += part.compressed
+      }
+    }
+    text += open
+    hash.add(text)
+    text += "-- end \(hash.value)\n".utf8
+    frames += Zstandard.compress(text, level: 3)
+    return frames
   }
 }

@@ -23,12 +23,16 @@ package struct StatementScript: Sendable {
     package let isExplicit: Bool
     /// Where its commit ends in the log: salts in hexadecimal, colon, frame; nil where that is not told.
     package let end: String?
+    /// Which session of the shell logged it, where that changes.
+    package let session: String?
   }
 
   package let generation: GenerationID
   package let transactions: ClosedRange<UInt64>
   private var lines: ScriptLines
   private var statementsLeft = 0
+  /// Bytes of the statements of the present transaction while none of them was taken; nil where that is not told.
+  private var textLeft: Int?
   private var closesTransaction = false
 
   /// Largest script that is believed.
@@ -55,6 +59,20 @@ package struct StatementScript: Sendable {
       throw FormatError(object, "no transactions")
     }
     transactions = first...last
+  }
+
+  /// When the first transaction was, microseconds since 1970, as an object's first bytes tell it.
+  ///
+  /// Nil where they do not tell; what they tell is not checked.
+  package static func firstTime(ofHead head: [UInt8]) -> Int64? {
+    let script = Zstandard.decompressHead(head, most: 4096)
+    guard let at = Kernels.find("\n-- transaction ", in: script, 0..<script.count),
+      // The lines before give their numbers in another way.
+      let field = Kernels.find(" time=", in: script, at..<script.count)
+    else { return nil }
+    let digits = script[(field + 6)...].prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
+    guard digits.endIndex < script.count else { return nil }
+    return Int64(String(decoding: digits, as: UTF8.self))
   }
 
   /// Where the transactions stand, between the lines at the beginning and the one at the end.
@@ -85,17 +103,23 @@ package struct StatementScript: Sendable {
     }
     let barrier = head.map { String(line[$0.upperBound...]) }
     statementsLeft = barrier == nil ? count : 0
+    textLeft = field("text").flatMap { Int($0) }
     let isExplicit = statementsLeft > 1 || statementsLeft == 1 && field("begin") == "1"
     closesTransaction = isExplicit
     if closesTransaction { _ = try lines.next() }
     return Transaction(
       number: number, time: time, settings: settings, barrier: barrier, statementCount: statementsLeft,
       isExplicit: isExplicit,
-      end: field("wal").map { String($0) })
+      end: field("wal").map { String($0) }, session: field("session").map { String($0) })
   }
 
   /// Goes to the end of the present transaction.
   private mutating func skipStatements() throws(FormatError) {
+    if let textLeft {
+      _ = try lines.take(textLeft)
+      statementsLeft = 0
+      self.textLeft = nil
+    }
     while statementsLeft > 0 {
       statementsLeft -= 1
       let line = try lines.next()
@@ -123,6 +147,7 @@ package struct StatementScript: Sendable {
       return nil
     }
     statementsLeft -= 1
+    textLeft = nil
     let line = try lines.next()
     var (size, changes, error): (UInt64?, UInt64?, UInt64?)
     var told = StatementTold()

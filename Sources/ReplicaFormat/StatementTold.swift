@@ -31,20 +31,20 @@ package struct StatementTold: Sendable, Equatable {
     zone.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
   }
 
-  func append(to text: inout [UInt8]) {
-    func field(_ name: String, _ value: Int64) {
-      text += name.utf8
+  func append(to text: ByteBuffer) {
+    func field(_ name: StaticString, _ value: Int64) {
+      text.append(name)
       text.append(decimal: value)
     }
     if let now { field(" now=", now) }
     if let seed {
-      text += " seed=".utf8
-      text.append(decimal: seed)
+      text.append(" seed=" as StaticString)
+      text.append(String(seed))
     }
     if let rowID { field(" rowid=", rowID) }
     if let total { field(" total=", total) }
     if !changes.isEmpty {
-      text += " counts=".utf8
+      text.append(" counts=" as StaticString)
       for (index, run) in changes.enumerated() {
         if index > 0 { text.append(UInt8(ascii: ",")) }
         text.append(decimal: run.value)
@@ -52,10 +52,9 @@ package struct StatementTold: Sendable, Equatable {
       }
     }
     if let zone {
-      text += " zone=".utf8
-      text += zone.utf8
+      text.append(" zone=" as StaticString)
+      text.append(zone)
     }
-    if let duration { field(" took=", duration) }
   }
 
   /// Reads `V*N,V*N`.

@@ -6,7 +6,7 @@ import ReplicaFormat
 /// What the statement batches of a range of transactions are worth.
 struct BatchScan {
   /// Names of whole batches, in order.
-  var items: [ObjectFetcher.Item] = []
+  var items: [FetchItem] = []
   /// The last transaction that cannot be replayed, and why.
   var lastBarrier: (transaction: UInt64, reason: String)?
   /// Whether every transaction of the range is in a batch.
@@ -20,10 +20,11 @@ struct BatchScan {
     }
     let sizes = check.contents.statementSizes
     let items = batches.map {
-      ObjectFetcher.Item(name: ReplicaLayout.statements(generation, $0), size: sizes[$0] ?? 0)
+      FetchItem(name: ReplicaLayout.statements(generation, $0), size: sizes[$0] ?? 0)
     }
-    let fetcher = ObjectFetcher(check.source, items, spool: check.work + "/objects") { object, bytes in
-      try StatementScript(bytes, object: object).require(generation, object: object)
+    let fetcher = ObjectFetcher(check.source, items, spool: check.work + "/objects", window: 6 << 20) {
+      object, bytes in
+      try StatementScript(bytes, object: object).required(generation, object: object)
     }
     var scans = ranges.map { _ in BatchScan() }
     var reach = ranges.map(\.lowerBound)
@@ -55,9 +56,9 @@ struct BatchScan {
   }
 
   private static func scan(
-    _ bytes: [UInt8], _ name: String, _ ranges: [ClosedRange<UInt64>], _ scans: inout [BatchScan]
+    _ whole: StatementScript, _ name: String, _ ranges: [ClosedRange<UInt64>], _ scans: inout [BatchScan]
   ) throws {
-    var script = try StatementScript(bytes, object: name)
+    var script = whole
     var expected = script.transactions.lowerBound
     while let transaction = try script.nextTransaction() {
       guard transaction.number == expected else {
@@ -88,7 +89,7 @@ struct BatchScan {
 struct BatchCursor {
   private let source: ObjectSource
   private let spool: String
-  private var items: ArraySlice<ObjectFetcher.Item>
+  private var items: ArraySlice<FetchItem>
   private var script: (name: String, script: StatementScript)?
   private var waiting: StatementScript.Transaction?
 

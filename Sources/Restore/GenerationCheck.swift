@@ -62,6 +62,9 @@ final class GenerationCheck {
         try source.read(name) { try catalog.manifest(generation, transaction: transaction, bytes: $0) }
       }
     }
+    source.expect(
+      contents.sliceSizes.values.reduce(0, +) + contents.statementSizes.values.reduce(0, +)
+        + manifests.values.reduce(0) { $0 + $1.parts.reduce(0) { $0 + $1.compressedSize } })
     checkBeginning()
     guard !contents.bases.isEmpty else { return try checkWithoutBase() }
     let ranges = contents.restorable
@@ -158,7 +161,7 @@ final class GenerationCheck {
     }
     let used = Set(ranges.flatMap { contents.chain(after: $0.lowerBound).slices })
     let others = contents.slices.filter { !used.contains($0) }.map {
-      ObjectFetcher.Item(name: ReplicaLayout.slice(generation, $0), size: contents.sliceSizes[$0] ?? 0)
+      FetchItem(name: ReplicaLayout.slice(generation, $0), size: contents.sliceSizes[$0] ?? 0)
     }
     let fetcher = ObjectFetcher(source, others) { object, bytes in
       let slice = try SliceReader(bytes, object: object)

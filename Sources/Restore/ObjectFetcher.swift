@@ -4,43 +4,45 @@ import ObjectStore
 import ReplicaFormat
 import Synchronization
 
-/// Fetches objects some ahead of their use, in order, and holds no more than some megabytes of them.
-final class ObjectFetcher: Sendable {
-  struct Item: Sendable {
-    let name: String
-    /// Length as the listing told it.
-    let size: Int
-  }
+/// An object to fetch.
+struct FetchItem: Sendable {
+  let name: String
+  /// Length as the listing told it.
+  let size: Int
+}
 
+/// Fetches objects some ahead of their use, in order, and holds no more than some megabytes of what is made of them.
+final class ObjectFetcher<Value: Sendable>: Sendable {
   private let source: ObjectSource
-  private let items: [Item]
+  private let items: [FetchItem]
   /// Folder in which objects are kept for another run; nil to keep none.
   private let spool: String?
   /// Throws where the bytes are not the object they should be.
-  private let check: @Sendable (_ name: String, _ bytes: [UInt8]) throws -> Void
+  private let parse: @Sendable (_ name: String, _ bytes: [UInt8]) throws -> Value
   private let pool: TransferPool
-  private static let threads = 12
+  private let threads = 12
   /// Bytes of objects that are on their way or wait.
-  private static let window = 48 << 20
+  private let window: Int
 
   private struct Progress {
     var started = 0
     var taken = 0
     var outstanding = 0
-    var results: [Int: Result<[UInt8], any Error>] = [:]
+    var results: [Int: Result<Value, any Error>] = [:]
   }
   private let progress = Mutex(Progress())
   private let arrival = DispatchSemaphore(value: 0)
 
   init(
-    _ source: ObjectSource, _ items: [Item], spool: String? = nil,
-    check: @escaping @Sendable (_ name: String, _ bytes: [UInt8]) throws -> Void
+    _ source: ObjectSource, _ items: [FetchItem], spool: String? = nil, window: Int = 48 << 20,
+    parse: @escaping @Sendable (_ name: String, _ bytes: [UInt8]) throws -> Value
   ) {
     self.source = source
     self.items = items
     self.spool = spool
-    self.check = check
-    pool = TransferPool("restore.fetch", threads: Self.threads)
+    self.window = window
+    self.parse = parse
+    pool = TransferPool("restore.fetch", threads: threads)
     start()
   }
 
@@ -48,8 +50,8 @@ final class ObjectFetcher: Sendable {
     while true {
       let index: Int? = progress.withLock { progress in
         let next = progress.started
-        guard next < items.count, next - progress.taken < Self.threads else { return nil }
-        guard progress.outstanding == 0 || progress.outstanding + items[next].size <= Self.window else {
+        guard next < items.count, next - progress.taken < threads else { return nil }
+        guard progress.outstanding == 0 || progress.outstanding + items[next].size <= window else {
           return nil
         }
         progress.started += 1
@@ -65,38 +67,36 @@ final class ObjectFetcher: Sendable {
     }
   }
 
-  private func fetch(_ name: String) throws -> [UInt8] {
+  private func fetch(_ name: String) throws -> Value {
     let kept = spool.map { $0 + "/" + ObjectKey.escaped(name) }
     if let kept, FileInfo.exists(kept), let bytes = try? File(kept, .read).readAll(),
-      (try? check(name, bytes)) != nil
+      let value = try? parse(name, bytes)
     {
-      return bytes
+      source.noteKept(bytes.count)
+      return value
     }
-    let bytes = try source.read(name) { bytes in
-      try check(name, bytes)
-      return bytes
-    }
+    let (value, bytes) = try source.read(name) { (try parse(name, $0), $0) }
     // Not synced: what a crash left of it is checked before it is used.
     if let kept, !source.isStopped {
       let file = try File(kept, .create)
       try file.write(bytes, at: 0)
       try file.truncate(to: bytes.count)
     }
-    return bytes
+    return value
   }
 
   /// The next object with its name; nil after the last.
-  func take() throws -> (name: String, bytes: [UInt8])? {
+  func take() throws -> (name: String, value: Value)? {
     guard let (name, result) = try next() else { return nil }
     return (name, try result.get())
   }
 
   /// The next object with its name, or why it could not be read; nil after the last.
-  func next() throws -> (name: String, Result<[UInt8], any Error>)? {
+  func next() throws -> (name: String, Result<Value, any Error>)? {
     let index = progress.withLock { $0.taken }
     guard index < items.count else { return nil }
     while true {
-      let result: Result<[UInt8], any Error>? = progress.withLock { progress in
+      let result: Result<Value, any Error>? = progress.withLock { progress in
         guard let result = progress.results.removeValue(forKey: index) else { return nil }
         progress.taken += 1
         progress.outstanding -= items[index].size

@@ -50,14 +50,15 @@ struct RangeCheck {
     while let (name, result) = try fetcher.next() { try check.noting(name) { _ = try result.get() } }
   }
 
-  private func fetcher(_ slices: [SliceName], _ check: GenerationCheck) -> ObjectFetcher {
+  private func fetcher(_ slices: [SliceName], _ check: GenerationCheck) -> ObjectFetcher<[UInt8]> {
     let generation = check.generation
     let items = slices.map {
-      ObjectFetcher.Item(name: ReplicaLayout.slice(generation, $0), size: check.contents.sliceSizes[$0] ?? 0)
+      FetchItem(name: ReplicaLayout.slice(generation, $0), size: check.contents.sliceSizes[$0] ?? 0)
     }
     return ObjectFetcher(check.source, items) { object, bytes in
       let slice = try SliceReader(bytes, object: object)
       if let name = SliceName(key: object) { try slice.header.require(generation, name, object: object) }
+      return bytes
     }
   }
 

@@ -32,9 +32,9 @@ package struct RestorePlan: Sendable {
   package var sliceBytes: Int { slices.reduce(0) { $0 + (contents.sliceSizes[$1] ?? 0) } }
 
   /// Names and lengths of the objects of the slices that lead to a transaction.
-  func items(upTo last: UInt64) -> [ObjectFetcher.Item] {
+  func items(upTo last: UInt64) -> [FetchItem] {
     slices.filter { $0.transactions.lowerBound <= last }.map {
-      ObjectFetcher.Item(name: ReplicaLayout.slice(generation, $0), size: contents.sliceSizes[$0] ?? 0)
+      FetchItem(name: ReplicaLayout.slice(generation, $0), size: contents.sliceSizes[$0] ?? 0)
     }
   }
 

@@ -16,7 +16,9 @@ struct StatementRestore {
     var transaction: UInt64
     /// Why that is not the base; nil where it is.
     var reason: String?
-    var batches: [ObjectFetcher.Item] = []
+    var batches: [FetchItem] = []
+    /// The last batch, which need not be taken apart once more.
+    var last: (name: String, script: StatementScript)?
     var bytes: Int { batches.reduce(0) { $0 + $1.size } }
   }
 
@@ -27,11 +29,11 @@ struct StatementRestore {
   }
 
   /// Batches that hold transactions after one, in order.
-  func batches(after transaction: UInt64) -> [ObjectFetcher.Item] {
+  func batches(after transaction: UInt64) -> [FetchItem] {
     plan.contents.longestStatements
       .filter { $0.upperBound > transaction && $0.lowerBound <= plan.transaction }
       .map {
-        ObjectFetcher.Item(
+        FetchItem(
           name: ReplicaLayout.statements(plan.generation, $0), size: plan.contents.statementSizes[$0] ?? 0)
       }
   }
@@ -46,8 +48,9 @@ struct StatementRestore {
       start.transaction = base
     }
     let fetcher = fetcher(batches(after: start.transaction))
-    while let (name, bytes) = try fetcher.take() {
-      var script = try StatementScript(bytes, object: name)
+    while let (name, whole) = try fetcher.take() {
+      start.last = (name, whole)
+      var script = whole
       while let transaction = try script.nextTransaction() {
         guard transaction.number > start.transaction, transaction.number <= plan.transaction,
           let barrier = transaction.barrier
@@ -60,10 +63,11 @@ struct StatementRestore {
     return start
   }
 
-  private func fetcher(_ items: [ObjectFetcher.Item]) -> ObjectFetcher {
+  /// Batches, taken apart beside the thread that replays them; each takes about ten times its size in memory.
+  private func fetcher(_ items: [FetchItem]) -> ObjectFetcher<StatementScript> {
     let generation = plan.generation
-    return ObjectFetcher(source, items, spool: spool) { object, bytes in
-      try StatementScript(bytes, object: object).require(generation, object: object)
+    return ObjectFetcher(source, items, spool: spool, window: 6 << 20) { object, bytes in
+      try StatementScript(bytes, object: object).required(generation, object: object)
     }
   }
 
@@ -72,9 +76,11 @@ struct StatementRestore {
     var outcome = Outcome(transaction: start.transaction, time: time)
     let replay = try StatementReplay(path, source)
     defer { replay.end() }
-    let fetcher = fetcher(start.batches)
-    fetching: while let (name, bytes) = try fetcher.take() {
-      var script = try StatementScript(bytes, object: name)
+    var last = start.last
+    if start.batches.last?.name != last?.name { last = nil }
+    let fetcher = fetcher(last == nil ? start.batches : start.batches.dropLast())
+    fetching: while let (name, whole) = try fetcher.take() ?? last.take() {
+      var script = whole
       while let transaction = try script.nextTransaction() {
         // Another batch may have held it as well.
         guard transaction.number > outcome.transaction else { continue }
@@ -95,19 +101,20 @@ struct StatementRestore {
     replay.end()
     // As it was: in WAL mode, with everything in the one file, which closing sees to. Virtual tables may keep the
     // connection that replayed from doing so.
-    let last = try Connection(path, .readWrite)
-    try last.execute("PRAGMA journal_mode=WAL")
-    last.close()
+    let closing = try Connection(path, .readWrite)
+    try closing.execute("PRAGMA journal_mode=WAL")
+    closing.close()
     for suffix in ["-wal", "-shm", "-journal"] { try Folder.remove(path + suffix) }
     return outcome
   }
 }
 
 extension StatementScript {
-  /// Throws where the batch is not the one that has this name.
-  func require(_ generation: GenerationID, object: String) throws(FormatError) {
+  /// The batch itself; throws where it is not the one that has this name.
+  func required(_ generation: GenerationID, object: String) throws(FormatError) -> StatementScript {
     guard self.generation == generation, ReplicaLayout.statementRange(of: object) == transactions else {
       throw FormatError(object, "its header does not fit its name")
     }
+    return self
   }
 }

@@ -8,6 +8,7 @@ final class Hooks {
   var busy: ((_ attempt: Int) -> Bool)?
   var authorizer: ((AuthorizerRequest) -> AuthorizerAnswer)?
   var reach: ReachWatch?
+  var largestRows: LargestRows?
   var trace: ((TraceEvent) -> Void)?
 }
 

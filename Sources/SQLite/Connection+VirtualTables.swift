@@ -8,6 +8,8 @@ public struct VirtualTableConnection {
   package let words: [[UInt8]]
   /// Name of the table; that of the module where the table was not created.
   package let tableName: String
+  /// What the module was added with.
+  package let context: AnyObject?
 
   /// The connection itself, to be used only while the table is asked something; nobody observes it.
   package var whole: Connection { Connection(borrowing: handle) }
@@ -38,18 +40,21 @@ private struct CursorRecord {
 final class ModuleBox {
   let definition: ModuleDefinition
   let outside: OutsideReach?
-  init(_ definition: ModuleDefinition, _ outside: OutsideReach) {
+  let context: AnyObject?
+  init(_ definition: ModuleDefinition, _ outside: OutsideReach, _ context: AnyObject?) {
     self.definition = definition
+    self.context = context
     self.outside = definition.reachesOutside ? outside : nil
   }
 }
 
 extension Connection {
-  /// Lets SQL read a virtual table by the name of its module.
+  /// Lets SQL read a virtual table by the name of its module; its tables are given `context`.
   ///
   /// The corresponding C function is `sqlite3_create_module_v2`.
-  package func add(_ module: ModuleDefinition) throws(SQLiteError) {
-    let box = Unmanaged.passRetained(ModuleBox(module, outsideReach)).toOpaque()
+  package func add(_ module: ModuleDefinition, context: AnyObject? = nil) throws(SQLiteError) {
+    if module.reachesOutside { outsideReach.names.insert(module.name) }
+    let box = Unmanaged.passRetained(ModuleBox(module, outsideReach, context)).toOpaque()
     try check(
       sqlite3_create_module_v2(
         handle, module.name, methods(of: module), box
@@ -130,7 +135,8 @@ private func connectTable(
   }
   let made = module.takeUnretainedValue().definition.make(
     VirtualTableConnection(
-      handle: database, words: Array(given.dropFirst()), tableName: String(preserving: given.first ?? [])))
+      handle: database, words: Array(given.dropFirst()), tableName: String(preserving: given.first ?? []),
+      context: module.takeUnretainedValue().context))
   let code = made.declaration.withPreservedCString { sqlite3_declare_vtab(database, $0) }
   guard code == SQLITE_OK else { return code }
   switch type(of: made).trust {

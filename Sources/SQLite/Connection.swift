@@ -9,8 +9,18 @@ package final class Connection {
   let handle: OpaquePointer
   /// The name it was opened with; empty for a temporary database.
   package let path: String
-  /// Is told of every statement.
-  package weak var observer: (any ConnectionObserver)?
+  /// Is told of every statement; not owned, and must take itself away before it goes.
+  ///
+  /// Not weak: objects that weak references know are slow to retain, and both ends of this one are retained for
+  /// every statement.
+  package var observer: (any ConnectionObserver)? {
+    get { known }
+    set {
+      precondition(known == nil || newValue == nil, "a connection has one observer")
+      known = newValue
+    }
+  }
+  private unowned(unsafe) var known: (any ConnectionObserver)?
   var hooks = Hooks()
   /// What of its functions and virtual tables reached beyond the database.
   package let outsideReach = OutsideReach()

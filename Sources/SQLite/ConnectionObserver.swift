@@ -16,6 +16,20 @@ package protocol ConnectionObserver: AnyObject {
   func connectionWillClose(_ connection: Connection)
 }
 
+/// The connection that an observer watches, not owned.
+///
+/// The observer must let go of it in `connectionWillClose`, which every connection calls before it goes.
+package struct WatchedConnection {
+  private unowned(unsafe) var known: Connection?
+
+  package init() {}
+
+  package var connection: Connection? {
+    get { known }
+    set { known = newValue }
+  }
+}
+
 /// Lets another thread stop the statement that a connection is running.
 ///
 /// The connection must outlive every call.

@@ -1,14 +1,21 @@
 internal import CSQLite
+internal import Glibc
 
 /// What a query wants of a virtual table, and how the table will answer
 /// (https://www.sqlite.org/vtab.html#the_xbestindex_method).
 public struct QueryPlan: ~Copyable {
   let info: UnsafeMutablePointer<sqlite3_index_info>
 
+  /// How a column and a value are compared.
+  package enum Comparison: Sendable { case equal, less, lessOrEqual, greater, greaterOrEqual, other }
+
   /// A term of the query's condition.
   package struct Constraint {
     package let column: Int
     package let isEquality: Bool
+    package let comparison: Comparison
+    /// Whether texts are compared byte by byte.
+    package let isBinary: Bool
     /// Whether the value will be there when the table is asked.
     package let isUsable: Bool
     /// Number of the operator (https://www.sqlite.org/c3ref/c_index_constraint_eq.html).
@@ -22,6 +29,8 @@ public struct QueryPlan: ~Copyable {
     let constraint = info.pointee.aConstraint[index]
     return Constraint(
       column: Int(constraint.iColumn), isEquality: Int32(constraint.op) == SQLITE_INDEX_CONSTRAINT_EQ,
+      comparison: comparison(Int32(constraint.op)),
+      isBinary: sqlite3_vtab_collation(info, Int32(index)).map { strcmp($0, "BINARY") == 0 } ?? false,
       isUsable: constraint.usable != 0, operatorNumber: Int32(constraint.op))
   }
 
@@ -31,6 +40,17 @@ public struct QueryPlan: ~Copyable {
   package func collation(_ index: Int) -> String {
     precondition(index >= 0 && index < constraintCount)
     return sqlite3_vtab_collation(info, Int32(index)).map { String(preservingCString: $0) } ?? "BINARY"
+  }
+
+  private func comparison(_ operation: Int32) -> Comparison {
+    switch operation {
+    case SQLITE_INDEX_CONSTRAINT_EQ: .equal
+    case SQLITE_INDEX_CONSTRAINT_LT: .less
+    case SQLITE_INDEX_CONSTRAINT_LE: .lessOrEqual
+    case SQLITE_INDEX_CONSTRAINT_GT: .greater
+    case SQLITE_INDEX_CONSTRAINT_GE: .greaterOrEqual
+    default: .other
+    }
   }
 
   /// Hands the value of a constraint to the cursor as argument `position`, counted from 0.

@@ -5,6 +5,9 @@ internal import Glibc
 package struct StatementReach: OptionSet, Sendable {
   package let rawValue: UInt8
   package init(rawValue: UInt8) { self.rawValue = rawValue }
+  /// Whether it writes to the main database and needs nothing else.
+  package var isMainOnly: Bool { rawValue == 1 }
+
   /// Writes to the main database.
   package static let writesMain = StatementReach(rawValue: 1)
   /// Writes to a temporary or attached one.
@@ -81,7 +84,7 @@ final class ReachWatch {
     // All of them begin with one of these letters: most tables are told apart by it.
     switch UInt8(bitPattern: table.pointee) | 0x20 {
     case UInt8(ascii: "p"), UInt8(ascii: "s"), UInt8(ascii: "d"), UInt8(ascii: "f"), UInt8(ascii: "c"),
-      UInt8(ascii: "z"):
+      UInt8(ascii: "m"), UInt8(ascii: "z"):
       let name = String(cString: table).lowercased()
       if foreignTables.contains(name)
         || name.hasPrefix("pragma_") && !ConnectionReach.schemaPragmas.contains(name)

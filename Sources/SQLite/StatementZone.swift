@@ -13,17 +13,25 @@ package enum StatementZone {
     return key
   }()
 
-  private static let isInstalled = Atomic(false)
+  private static let isWatching = Atomic(false)
+  private static let fault = Atomic(false)
 
-  /// Takes its place again, where it had it and something else took it.
-  static func reinstall() {
-    if isInstalled.load(ordering: .relaxed) { install() }
+  /// Whether SQLite was told to fail where local time is asked for.
+  package static var isFailing: Bool { fault.load(ordering: .relaxed) }
+
+  /// Lets local time fail, or work again; what is installed is put back.
+  static func setFault(_ value: Int32) -> Int32 {
+    let code = csqlite_test_int(SQLITE_TESTCTRL_LOCALTIME_FAULT, value)
+    fault.store(value != 0, ordering: .relaxed)
+    if value == 0, isWatching.load(ordering: .relaxed) { install() }
+    return code
   }
 
   /// Notes from now on whether statements ask.
   package static func install() {
+    isWatching.store(true, ordering: .relaxed)
+    guard !isFailing else { return }
     _ = key
-    isInstalled.store(true, ordering: .relaxed)
     csqlite_test_localtime { time, result in
       guard let time, let result else { return 1 }
       pthread_setspecific(StatementZone.key, UnsafeRawPointer(bitPattern: 1))

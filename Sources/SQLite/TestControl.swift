@@ -12,17 +12,10 @@ extension Connection {
     switch request {
     case .always: csqlite_test_int(SQLITE_TESTCTRL_ALWAYS, value)
     case .assert: csqlite_test_int(SQLITE_TESTCTRL_ASSERT, value)
-    case .localTimeFault: localTimeFault(value)
+    case .localTimeFault: StatementZone.setFault(value)
     case .neverCorrupt: csqlite_test_int(SQLITE_TESTCTRL_NEVER_CORRUPT, value)
     case .pendingByte: csqlite_test_int(SQLITE_TESTCTRL_PENDING_BYTE, value)
     }
-  }
-
-  private static func localTimeFault(_ value: Int32) -> Int32 {
-    let answer = csqlite_test_int(SQLITE_TESTCTRL_LOCALTIME_FAULT, value)
-    // What notes questions for the zone stands in the same place.
-    if value == 0 { StatementZone.reinstall() }
-    return answer
   }
 
   /// The order of bytes in numbers, as SQLite tells it.

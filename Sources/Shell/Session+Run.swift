@@ -40,7 +40,7 @@ extension Session {
     do {
       let command = try type.init(parsing: &words)
       for warning in words.warnings { errors.print(warning) }
-      try command.run(in: self)
+      try showingOutput { try command.run(in: self) }
     } catch let error as CommandError {
       for warning in words.warnings { errors.print(warning) }
       switch error {
@@ -88,7 +88,7 @@ extension Session {
     var succeeded = true
     if settings.progress.resets { settings.progress.count = 0 }
     do {
-      try measured { try take(sql) }
+      try measured { try showingOutput { try take(sql) } }
       if settings.showChanges { try printChanges() }
     } catch let failure as SQLFailure {
       succeeded = false
@@ -164,6 +164,12 @@ extension Session {
           + " sys \(Numbers.fixed(after.system - before.system, digits: 6))")
     }
     try body()
+  }
+
+  /// Runs something, and shows how much it has written where output goes to a file.
+  private func showingOutput(_ body: () throws -> Void) rethrows {
+    guard isInteractive, let counter = output.fileCounter else { return try body() }
+    try progress.during(output.targetName, when: true, { (counter.bytes, nil) }, body)
   }
 
   private func printChanges() throws {

@@ -11,6 +11,7 @@ package final class Session {
   package let database: DatabaseSlot
   package let commands: CommandTable
   package let input = InputState()
+  package let progress: ProgressDisplay
   package var settings = Settings()
   /// Name the program was called by, for its own messages.
   package let programName: String
@@ -25,9 +26,14 @@ package final class Session {
   package init(programName: String = "sqlite3-cloud-s3", commands: CommandTable) {
     self.programName = programName
     self.commands = commands
-    let output = OutputState()
+    let progress = ProgressDisplay()
+    let output = OutputState(hidingFirst: { progress.hide() })
     self.output = output
-    errors = ErrorReporter(flushingFirst: { output.flushBeforeErrors() })
+    self.progress = progress
+    errors = ErrorReporter(flushingFirst: {
+      output.flushBeforeErrors()
+      progress.hide()
+    })
     database = DatabaseSlot()
     database.session = self
   }

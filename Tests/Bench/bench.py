@@ -3,6 +3,7 @@
 import argparse, os, shutil, statistics, subprocess, sys, tempfile, time
 from shell import bench_shell
 from lag import bench_lag
+from statements import bench_statements
 from servers import Proxy, Seaweed, raw_puts, KEY, SECRET
 
 parser = argparse.ArgumentParser()
@@ -168,6 +169,8 @@ if wanted("shell"):
     bench_shell(binary, options.rounds, row)
 if wanted("inserts"):
     bench_inserts()
+if wanted("statements"):
+    bench_statements(binary, options.rounds, row)
 if wanted("latency"):
     weed = Seaweed(options.weed)
     try:

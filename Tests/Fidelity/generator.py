@@ -29,7 +29,8 @@ MORE = [
     "CREATE TABLE copy AS SELECT * FROM t ORDER BY random()", "CREATE TABLE vc AS SELECT a, n FROM v",
 ]
 FEATURES = ["temp", "attach", "settings", "dbconfig", "limit", "import", "parameter", "zone", "readonly",
-            "interrupt", "vtab", "alter", "vacuum", "pragma", "connection", "outside", "writable", "other", "encoding"]
+            "interrupt", "vtab", "alter", "vacuum", "pragma", "connection", "outside", "writable", "other", "encoding",
+            "largest"]
 
 
 class Session:
@@ -70,7 +71,7 @@ class Session:
         if "zone" in self.features:
             choices += ["datetime('now','localtime')", "datetime('2020-07-01 12:00','utc')", "strftime('%H','now','localtime')"] * 2
         if "outside" in self.features:
-            choices += ["length(readfile('x.csv'))", "sqlite_version()", "(SELECT count(*) FROM pragma_database_list)"]
+            choices += ["length(readfile('x.csv'))", "sqlite_version()", "(SELECT count(*) FROM pragma_database_list)", "(SELECT count(*) FROM mirror_log)"]
         if "temp" in self.features:
             choices += ["(SELECT count(*) FROM tt)", "(SELECT max(q) FROM tt)"]
         if "attach" in self.features:
@@ -117,6 +118,9 @@ class Session:
             f"INSERT INTO t(a,b) VALUES({self.literal()},{self.literal()}) RETURNING *", f"DELETE FROM t WHERE id={n} RETURNING id, changes()",
             f"INSERT INTO log(what,n) VALUES('tc', total_changes())", f"INSERT INTO log(what,n) VALUES('lr', last_insert_rowid())",
             f"INSERT INTO {odd} SELECT what, n FROM log WHERE n={self.expression()}", f"INSERT INTO missing VALUES({n})"]
+        if "largest" in self.features:
+            choices += ["INSERT OR IGNORE INTO t(id,a) VALUES(9223372036854775807,1)", "DELETE FROM t WHERE id=9223372036854775807",
+                        "INSERT INTO log(rowid,what) VALUES(9223372036854775807,'largest')", "INSERT INTO t(a) VALUES('after the largest')"]
         if "vtab" in self.features:
             choices += [
                 f"INSERT INTO f VALUES('one {n}', {self.expression()})", f"DELETE FROM f WHERE f MATCH 'one'", "INSERT INTO f(f) VALUES('optimize')",
@@ -221,4 +225,4 @@ class Session:
         return lines
 
 
-RARE = {"attach", "outside", "writable", "connection", "limit", "interrupt", "temp"}
+RARE = {"largest", "attach", "outside", "writable", "connection", "limit", "interrupt", "temp"}

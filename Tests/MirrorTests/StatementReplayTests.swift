@@ -105,6 +105,72 @@ import Testing
     }
   }
 
+  /// SQLite draws row numbers at random where the largest is used; nobody can give it the same again.
+  @Test(arguments: [
+    ["INSERT INTO t(id) VALUES(9223372036854775807)", "INSERT INTO t(a) VALUES('drawn')"],
+    ["INSERT INTO t(id) VALUES(9223372036854775807), (NULL)"],
+    [
+      "INSERT INTO t(a) VALUES(1)", "UPDATE t SET id = 9223372036854775807", "INSERT INTO u DEFAULT VALUES",
+      "INSERT INTO t DEFAULT VALUES",
+    ],
+    [
+      "INSERT INTO u(rowid) VALUES(9223372036854775807)", "ALTER TABLE u RENAME TO w",
+      "INSERT INTO w(x) SELECT 1",
+    ],
+    [
+      "INSERT INTO u(rowid) VALUES(9223372036854775807)",
+      "CREATE TRIGGER r AFTER INSERT ON t BEGIN INSERT INTO u(x) VALUES(1); END",
+      "INSERT INTO t(a) VALUES(1)",
+    ],
+    ["BEGIN; INSERT INTO t(id) VALUES(9223372036854775807); INSERT INTO t(a) VALUES('drawn'); COMMIT"],
+    ["INSERT INTO f(rowid, x) VALUES(9223372036854775807, 'a')", "INSERT INTO f(x) VALUES('drawn')"],
+  ]) func refusesRowNumbersDrawnAtRandom(_ lines: [String]) throws {
+    try expectBarrier(
+      "may have been drawn at random",
+      ["CREATE TABLE t(id INTEGER PRIMARY KEY, a); CREATE TABLE u(x); CREATE VIRTUAL TABLE f USING fts4(x)"]
+        + lines)
+  }
+
+  @Test func knowsLargestRowsOfOthers() throws {
+    // Of a session before.
+    let fixture = try MirrorFixture()
+    try fixture.open()
+    try fixture.run(
+      "CREATE TABLE t(rowid, _rowid_, id INTEGER PRIMARY KEY); INSERT INTO t(id) VALUES(9223372036854775807)")
+    try fixture.close()
+    try fixture.open()
+    try fixture.run("INSERT INTO t(rowid) VALUES('drawn')")
+    try fixture.close()
+    #expect(try fixture.verify().notices.contains { $0.contains("may have been drawn at random") })
+    // Of another connection.
+    for isExplicit in [false, true] {
+      let other = try MirrorFixture()
+      try other.open()
+      try other.run(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a); INSERT INTO t(a) VALUES(1); INSERT INTO t(a) VALUES(1)")
+      let second = try Connection(other.path)
+      try second.execute("INSERT INTO t(id) VALUES(9223372036854775807)")
+      second.close()
+      try other.run(
+        isExplicit ? "BEGIN; INSERT INTO t(a) VALUES('drawn'); COMMIT" : "INSERT INTO t(a) VALUES('drawn')")
+      try other.close()
+      #expect(
+        try other.verify().notices.contains {
+          $0.contains("another connection has used a table's largest row number")
+        })
+    }
+  }
+
+  @Test func replaysOrdinaryRowNumbers() throws {
+    try expectReplayed([
+      "CREATE TABLE t(id INTEGER PRIMARY KEY, a); CREATE TABLE w(k PRIMARY KEY, n) WITHOUT ROWID",
+      "INSERT INTO w VALUES(9223372036854775807, 9223372036854775807)",
+      "INSERT INTO t(a) VALUES(9223372036854775807)",
+      "INSERT INTO w VALUES(1, 2); INSERT INTO t(a) VALUES(1)", "BEGIN; INSERT INTO t(a) VALUES(2); ROLLBACK",
+      "INSERT INTO t(id) VALUES(9223372036854775806); INSERT INTO t(a) VALUES('the last')",
+    ])
+  }
+
   /// SplitMix64.
   private final class Seed {
     private var state: UInt64

@@ -43,59 +43,36 @@ struct MirrorLog {
   let session: Session
   let options: Options
   private let source: ObjectSource
-  private let catalog: ReplicaCatalog
 
   init(_ session: Session, _ observer: MirrorSession, _ options: Options) throws {
     self.session = session
     self.options = options
     let path = session.database.openConnection?.fileName() ?? session.database.name
-    catalog = ReplicaCatalog(try observer.store(options.from, for: path))
+    let catalog = ReplicaCatalog(try observer.store(options.from, for: path))
     source = ObjectSource(catalog, patience: observer.patience, isInterrupted: observer.isInterrupted)
   }
 
   func print() throws {
     let filter = try options.pattern.map { try Filter($0) }
-    var index = try source.retry { _ in try ReplicaIndex(catalog) }
-    for generation in index.generations {
-      let contents = try source.retry { _ in try index.contents(of: generation) }
-      var last: UInt64 = 0
-      for range in contents.longestStatements {
-        let name = ReplicaLayout.statements(generation, range)
-        // One batch at a time is in memory.
-        var script = try source.read(name) { try StatementScript($0, object: name) }
-        while let transaction = try script.nextTransaction() {
-          try source.checkInterrupt()
-          // Two batches may hold the same transaction.
-          guard transaction.number > last else { continue }
-          last = transaction.number
-          if let since = options.since, transaction.time < since { continue }
-          // Times never decrease within a generation.
-          if let until = options.until, transaction.time > until { return }
-          try print(transaction, of: &script, filter)
-        }
+    var bounds = StatementHistory.Bounds()
+    bounds.since = options.since
+    bounds.until = options.until
+    var history = try StatementHistory(source, bounds)
+    while let entry = try history.next() {
+      let sql = String(decoding: entry.sql, as: UTF8.self)
+      if let filter {
+        guard entry.statement != nil, try filter.matches(sql) else { continue }
       }
+      line(entry, sql)
     }
   }
 
-  private func print(
-    _ transaction: StatementScript.Transaction, of script: inout StatementScript, _ filter: Filter?
-  ) throws {
-    if let barrier = transaction.barrier, filter == nil { line(transaction, nil, "", barrier: barrier) }
-    while let statement = try script.nextStatement() {
-      let sql = String(decoding: script.script[statement.sql], as: UTF8.self)
-      guard try filter?.matches(sql) ?? true else { continue }
-      line(transaction, statement, sql, barrier: nil)
-    }
-  }
-
-  private func line(
-    _ transaction: StatementScript.Transaction, _ statement: StatementScript.Statement?, _ sql: String,
-    barrier: String?
-  ) {
-    let time = ISOTime.text(transaction.time)
+  private func line(_ entry: StatementHistory.Entry, _ sql: String) {
+    let time = ISOTime.text(entry.transaction.time)
+    let statement = entry.statement
     guard options.json else {
-      var line = "\(time)  \(transaction.number)  "
-      if let barrier {
+      var line = "\(time)  \(entry.transaction.number)  "
+      if let barrier = entry.transaction.barrier {
         line += "-- statements unknown: \(barrier)"
       } else {
         line += "\(statement?.changes ?? 0) rows  "
@@ -107,9 +84,11 @@ struct MirrorLog {
     }
     var object = JSONText()
     object.add("time", text: time)
-    object.add("transaction", raw: "\(transaction.number)")
-    if let barrier { object.add("barrier", text: barrier) }
+    object.add("transaction", raw: "\(entry.transaction.number)")
+    if let session = entry.session { object.add("session", text: session) }
+    if let barrier = entry.transaction.barrier { object.add("barrier", text: barrier) }
     if let statement {
+      if let number = entry.number { object.add("statement", raw: "\(number)") }
       object.add("changes", raw: "\(statement.changes)")
       if let duration = statement.told.duration { object.add("duration_us", raw: "\(duration)") }
       if let error = statement.error { object.add("error", raw: "\(error)") }

@@ -1,0 +1,84 @@
+internal import Bytes
+internal import Compression
+internal import Synchronization
+
+/// Text of statements, of which all but the last part may be compressed.
+///
+/// Closed parts are shared, not copied; each becomes a zstd frame of its own, wherever it goes.
+package struct StatementText: Sendable {
+  private(set) var parts: [Part] = []
+  /// What is not in a part yet.
+  private(set) var open: [UInt8] = []
+  private var partBytes = 0
+
+  package init() {}
+
+  /// Bytes of text.
+  package var count: Int { partBytes + open.count }
+  var last: UInt8? { open.last ?? parts.last?.bytes.last }
+
+  mutating func append(_ bytes: ByteBuffer) { open.append(bytes) }
+
+  /// Closes a part once it has `size` bytes, for `Part.compress` to be called by somebody who has time.
+  package mutating func closePart(of size: Int) -> Part? {
+    guard open.count >= size else { return nil }
+    let part = Part(open)
+    parts.append(part)
+    partBytes += open.count
+    open = []
+    // The next will be as long.
+    open.reserveCapacity(size + size / 16)
+    return part
+  }
+
+  /// Keeps the first `count` bytes.
+  mutating func truncate(to count: Int) {
+    precondition(count >= 0 && count <= self.count)
+    while partBytes > count, let part = parts.popLast() {
+      partBytes -= part.count
+      open = part.bytes
+    }
+    open.removeLast(self.count - count)
+  }
+
+  /// A closed part of the text: as it is until `compress` was called.
+  package final class Part: Sendable {
+    /// Bytes of text.
+    let count: Int
+    private enum Form {
+      case plain([UInt8])
+      case compressed([UInt8])
+    }
+    private let form: Mutex<Form>
+
+    init(_ bytes: [UInt8]) {
+      count = bytes.count
+      form = Mutex(.plain(bytes))
+    }
+
+    /// Gives up the text for a frame that holds it.
+    package func compress() {
+      guard case .plain(let bytes) = form.withLock({ $0 }) else { return }
+      let frame = Zstandard.compress(bytes, level: 3)
+      form.withLock { $0 = .compressed(frame) }
+    }
+
+    /// The frame.
+    var compressed: [UInt8] {
+      compress()
+      guard case .compressed(let frame) = form.withLock({ $0 }) else { return [] }
+      return frame
+    }
+
+    /// The text.
+    var bytes: [UInt8] {
+      switch form.withLock({ $0 }) {
+      case .plain(let bytes): return bytes
+      case .compressed(let frame):
+        let text = try? Zstandard.decompress(frame, 0..<frame.count, limit: count)
+        precondition(text?.count == count, "a frame made here holds what was put in")
+        return text ?? []
+      }
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import ReplicaCatalog
+package import ReplicaFormat
+
+/// Walks over the statements that a replica holds, in the order of their transactions.
+///
+/// One batch at a time is in memory. Batches that cannot hold what is wanted are not fetched: their names tell
+/// transactions, and times never decrease within a generation, whatever was done to the clock.
+package struct StatementHistory {
+  /// What is wanted.
+  package struct Bounds: Sendable {
+    /// Microseconds since 1970; nil for no bound.
+    package var since: Int64?
+    package var until: Int64?
+    /// Transactions.
+    package var lowest: UInt64 = 0
+    package var highest = UInt64.max
+
+    package init() {}
+  }
+
+  /// A statement, or a transaction of which statements are not known.
+  package struct Entry: Sendable {
+    package let transaction: StatementScript.Transaction
+    /// Which session of the shell logged it; nil where that was not told.
+    package let session: String?
+    /// From 1, within the transaction; nil where statements are not known.
+    package let number: Int?
+    package let statement: StatementScript.Statement?
+    package let sql: [UInt8]
+  }
+
+  private let source: ObjectSource
+  private let bounds: Bounds
+  private var index: ReplicaIndex
+  private var generations: ArraySlice<GenerationID>
+  private var batches: ArraySlice<String> = []
+  private var script: StatementScript?
+  private var transaction: StatementScript.Transaction?
+  private var session: String?
+  private var number = 0
+  /// Last transaction seen of the generation.
+  private var last: UInt64 = 0
+  /// Bytes of a batch that surely hold its first transaction's line.
+  private static let head = 64 << 10
+
+  package init(_ source: ObjectSource, _ bounds: Bounds) throws {
+    self.source = source
+    self.bounds = bounds
+    index = try source.retry { _ in try ReplicaIndex(source.catalog) }
+    generations = index.generations[...]
+  }
+
+  /// The next statement; nil after the last.
+  package mutating func next() throws -> Entry? {
+    while true {
+      try source.checkInterrupt()
+      if let transaction {
+        if transaction.barrier == nil, let statement = try script?.nextStatement(), let text = script?.script
+        {
+          number += 1
+          return Entry(
+            transaction: transaction, session: session, number: number, statement: statement,
+            sql: Array(text[statement.sql]))
+        }
+        self.transaction = nil
+      }
+      guard let next = try script?.nextTransaction() else {
+        script = nil
+        guard try openBatch() else { return nil }
+        continue
+      }
+      session = next.session ?? session
+      // Two batches may hold the same transaction.
+      guard next.number > last else { continue }
+      last = next.number
+      if let since = bounds.since, next.time < since { continue }
+      if next.number < bounds.lowest { continue }
+      if next.number > bounds.highest || bounds.until.map({ next.time > $0 }) == true {
+        script = nil
+        batches = []
+        continue
+      }
+      transaction = next
+      number = 0
+      if next.barrier != nil {
+        return Entry(transaction: next, session: session, number: nil, statement: nil, sql: [])
+      }
+    }
+  }
+
+  /// Reads the next batch; false where there is none.
+  private mutating func openBatch() throws -> Bool {
+    while true {
+      if let name = batches.popFirst() {
+        script = try read(name)
+        return true
+      }
+      guard let generation = generations.popFirst() else { return false }
+      last = 0
+      session = nil
+      let contents = try source.retry { _ in try index.contents(of: generation) }
+      let names = contents.longestStatements
+        .filter { $0.upperBound >= bounds.lowest && $0.lowerBound <= bounds.highest }
+        .map { ReplicaLayout.statements(generation, $0) }
+      batches = names[...]
+      guard let since = bounds.since, names.count > 1 else { continue }
+      (batches, script) = try skip(names, before: since)
+      return true
+    }
+  }
+
+  private func read(_ name: String) throws -> StatementScript {
+    try source.read(name) { try StatementScript($0, object: name) }
+  }
+
+  /// The last batch that begins before a time, opened, and those after it.
+  ///
+  /// First bytes of batches are enough to find it, and only the batch itself, whose checksum is right, to believe it.
+  private func skip(_ names: [String], before time: Int64) throws -> (ArraySlice<String>, StatementScript) {
+    var (low, high) = (0, names.count)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      let first = StatementScript.firstTime(ofHead: try source.head(names[middle], count: Self.head))
+      // One that does not tell is read, with what follows.
+      if let first, first < time { low = middle } else { high = middle }
+    }
+    while true {
+      let script = try read(names[low])
+      var copy = script
+      let first = try copy.nextTransaction()?.time
+      if low == 0 || first.map({ $0 < time }) == true { return (names[(low + 1)...], script) }
+      low -= 1
+    }
+  }
+}

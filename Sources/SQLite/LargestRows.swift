@@ -1,0 +1,111 @@
+internal import CSQLite
+internal import Glibc
+
+/// Tables of the main database that hold the largest row number there is: SQLite draws the next ones at random
+/// (https://www.sqlite.org/autoinc.html), from numbers that nobody can give it again.
+///
+/// Belongs to a connection. A table that once held it counts as holding it, deleted or not.
+final class LargestRows {
+  private var tables: Set<String> = []
+  /// A table into which a row was put that may have such a number, since this was cleared.
+  var drawn: String?
+  var dataVersion: UInt32 = 0
+
+  var isEmpty: Bool { tables.isEmpty }
+
+  func add(_ table: String) -> Bool { tables.insert(table).inserted }
+
+  func note(_ operation: Int32, _ schema: UnsafePointer<CChar>?, _ table: UnsafePointer<CChar>?, _ row: Int64)
+  {
+    if row != .max, tables.isEmpty || operation != SQLITE_INSERT { return }
+    guard operation != SQLITE_DELETE, let schema, let table, strcmp(schema, "main") == 0 else { return }
+    let name = String(cString: table)
+    if row == .max {
+      tables.insert(name)
+    } else if tables.contains(name) {
+      drawn = name
+    }
+  }
+}
+
+extension Connection {
+  /// From now on `drawnRow` tells of row numbers that may have been drawn at random.
+  ///
+  /// The corresponding C function is `sqlite3_update_hook`.
+  package func watchLargestRows() {
+    let rows = LargestRows()
+    hooks.largestRows = rows
+    findLargestRows()
+    rows.dataVersion = dataVersion
+    sqlite3_update_hook(
+      handle,
+      { context, operation, schema, table, row in
+        guard let context else { return }
+        Unmanaged<LargestRows>.fromOpaque(context)._withUnsafeGuaranteedRef {
+          $0.note(operation, schema, table, row)
+        }
+      }, Unmanaged.passUnretained(rows).toOpaque())
+  }
+
+  /// The table of which a row number may have been drawn at random since `forgetDrawnRow`; nil for none.
+  package var drawnRow: String? { hooks.largestRows?.drawn }
+
+  package func forgetDrawnRow() { hooks.largestRows?.drawn = nil }
+
+  /// At the first change of a transaction: whether other connections have made it possible since the last one.
+  ///
+  /// Only the main database's own commits are expected: one just now where the transaction has ended already. After a
+  /// rollback it is looked for in vain.
+  package func othersUsedLargestRow() -> Bool {
+    guard let rows = hooks.largestRows else { return false }
+    let version = dataVersion
+    guard version != rows.dataVersion &+ (isInAutocommit ? 1 : 0) else { return false }
+    rows.dataVersion = version
+    return findLargestRows()
+  }
+
+  /// A transaction of this connection was committed.
+  package func noteOwnCommit() { hooks.largestRows?.dataVersion = dataVersion }
+
+  /// Tables may have other names now.
+  package func schemaDidChange() {
+    if hooks.largestRows?.isEmpty == false { findLargestRows() }
+  }
+
+  /// Looks into every table; true where one was found that was not known.
+  @discardableResult
+  private func findLargestRows() -> Bool {
+    guard let largest = hooks.largestRows else { return false }
+    // Nobody else is to hear of it.
+    let (observer, reach, authorizer) = (observer, hooks.reach, hooks.authorizer)
+    (self.observer, hooks.reach, hooks.authorizer) = (nil, nil, nil)
+    defer { (self.observer, hooks.reach, hooks.authorizer) = (observer, reach, authorizer) }
+    var hasFound = false
+    let tables =
+      (try? rows(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'shadow') AND NOT wr"))
+      ?? []
+    for case .text(let table) in tables.map({ $0[0] }) {
+      let columns = (try? rows("SELECT lower(name) FROM pragma_table_xinfo(?1)", [.text(table)])) ?? []
+      let number = ["rowid", "_rowid_", "oid"].first { name in !columns.contains { $0[0] == .text(name) } }
+      let quoted = table.replacing("\"", with: "\"\"")
+      // A table whose columns hide all names of the number is taken to hold it.
+      guard let number else {
+        if largest.add(table) { hasFound = true }
+        continue
+      }
+      let found = try? value("SELECT 1 FROM main.\"\(quoted)\" WHERE \(number) = 9223372036854775807")
+      if found == .integer(1), largest.add(table) { hasFound = true }
+    }
+    return hasFound
+  }
+
+  /// Another number after each commit of this connection, and after one of others that this one has seen.
+  ///
+  /// The corresponding C function is `sqlite3_file_control` with `SQLITE_FCNTL_DATA_VERSION`.
+  private var dataVersion: UInt32 {
+    var version: UInt32 = 0
+    sqlite3_file_control(handle, "main", SQLITE_FCNTL_DATA_VERSION, &version)
+    return version
+  }
+}
