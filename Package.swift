@@ -84,6 +84,7 @@ let package = Package(
     // Borrows the bytes of SQL values without copying them, and speaks to the file system.
     unsafeTarget("Extensions", ["Recovery", "SQLite", "Bytes", "Digest", "Files", "CZlib"]),
     safeTarget("Recovery", ["SQLite", "Files", "Bytes"]),
+    safeTarget("IndexAdvice", ["SQLite", "Bytes"]),
     safeTarget("Render", ["SQLite", "Bytes"]),
     safeTarget("ReplicaFormat", ["WALFormat", "Bytes", "Compression", "Digest"]),
     safeTarget("DirectoryObjectStore", ["ObjectStore", "Files"]),
@@ -109,9 +110,8 @@ let package = Package(
     safeTarget(
       "DotCommands",
       [
-        "Shell", "Extensions", "Recovery", "SQLite", "Render", "Files", "Bytes", "Mirror", "Restore",
-        "ReplicaCatalog",
-        "ReplicaFormat", "ObjectStore",
+        "Shell", "Extensions", "Recovery", "IndexAdvice", "SQLite", "Render", "Files", "Bytes", "Mirror",
+        "Restore", "ReplicaCatalog", "ReplicaFormat", "ObjectStore",
       ]),
 
     // 5

@@ -36,7 +36,7 @@ package struct SQLScanner {
     return copy.isComplete
   }
 
-  /// Reads the bytes from `start` to the end of the buffer, which are one line.
+  /// Reads the bytes from `start` to the end of the buffer, which are one line or several.
   package mutating func scanLine(_ buffer: ByteBuffer, from start: Int) {
     endsInLineComment = false
     buffer.withUnsafeBytes { scan(UnsafeRawBufferPointer(rebasing: $0[start...])) }
@@ -105,8 +105,10 @@ package struct SQLScanner {
       inside = .blockComment
       return start + 2
     case 0x2d where next == 0x2d:  // --
-      endsInLineComment = true
-      return bytes.count
+      // What was pasted or recalled may be several lines.
+      let end = Self.find(10, bytes, from: start)
+      endsInLineComment = end == bytes.count
+      return end
     default:
       hasContent = true
       guard Self.isWord(byte) else {

@@ -59,6 +59,27 @@ static inline int csqlite_file_size(sqlite3 *db, const char *schema, sqlite3_int
   return file->pMethods->xFileSize(file, size);
 }
 
+/// Writes to a database file through SQLite's own handle.
+static inline int csqlite_file_write(sqlite3 *db, const char *schema, const void *from, int count, sqlite3_int64 offset) {
+  sqlite3_file *file = NULL;
+  int rc = sqlite3_file_control(db, schema, SQLITE_FCNTL_FILE_POINTER, &file);
+  if (rc != SQLITE_OK) return rc;
+  if (file == NULL || file->pMethods == NULL) return SQLITE_CANTOPEN;
+  return file->pMethods->xWrite(file, from, count, offset);
+}
+
+/// Gives a database file a length and syncs it, through SQLite's own handle.
+static inline int csqlite_file_finish(sqlite3 *db, const char *schema, sqlite3_int64 size) {
+  sqlite3_file *file = NULL;
+  sqlite3_int64 now = 0;
+  int rc = sqlite3_file_control(db, schema, SQLITE_FCNTL_FILE_POINTER, &file);
+  if (rc != SQLITE_OK) return rc;
+  if (file == NULL || file->pMethods == NULL) return SQLITE_CANTOPEN;
+  rc = file->pMethods->xFileSize(file, &now);
+  if (rc == SQLITE_OK && now != size) rc = file->pMethods->xTruncate(file, size);
+  return rc == SQLITE_OK ? file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) : rc;
+}
+
 /// Sets a global option that takes two sizes: sqlite3_config is variadic.
 static inline int csqlite_config_two_int64(int op, sqlite3_int64 a, sqlite3_int64 b) { return sqlite3_config(op, a, b); }
 

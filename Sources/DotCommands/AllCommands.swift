@@ -25,6 +25,7 @@ package enum AllCommands {
     EqpCommand.self,
     ExcelCommand.self,
     ExitCommand.self,
+    ExpertCommand.self,
     ExplainCommand.self,
     FilectrlCommand.self,
     FullschemaCommand.self,
@@ -78,5 +79,7 @@ package enum AllCommands {
   ]
 
   /// Commands that sqlite3 does not have.
-  package static let extras: [any DotCommand.Type] = [MirrorCommand.self, RestoreFromReplicaCommand.self]
+  package static let extras: [any DotCommand.Type] = [
+    HighlightCommand.self, MirrorCommand.self, RestoreFromReplicaCommand.self,
+  ]
 }

@@ -8,6 +8,13 @@ package enum ProcessEnvironment {
   /// The corresponding C function is `isatty`.
   package static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) != 0 }
 
+  /// Columns of the terminal that errors go to; 80 where it does not tell.
+  package static var terminalWidth: Int {
+    var size = winsize()
+    guard ioctl(2, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+
   /// A variable of the environment; nil where it is not set.
   package static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 

@@ -13,6 +13,8 @@ package final class StreamReader {
   @exclusivity(unchecked) var start = 0
   @exclusivity(unchecked) var end = 0
   private var isAtEnd = false
+  /// Counts what is read, block by block.
+  package var counter: ByteCounter?
 
   /// Reads from a descriptor that somebody else owns.
   package init(descriptor: Int32, blockSize: Int = 1 << 16) {
@@ -104,6 +106,7 @@ package final class StreamReader {
       }
       start = 0
       end = count
+      counter?.add(count)
       return true
     }
   }

@@ -7,6 +7,8 @@ package final class StreamWriter {
   private let closesDescriptor: Bool
   /// Whether the other end of a pipe was found closed.
   package private(set) var isCutOff = false
+  /// Counts what is written.
+  package var counter: ByteCounter?
 
   /// Writes to a descriptor that somebody else owns.
   package init(descriptor: Int32) {
@@ -61,6 +63,7 @@ package final class StreamWriter {
       }
       at += count
     }
+    counter?.add(bytes.count)
     return true
   }
 }

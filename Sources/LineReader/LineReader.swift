@@ -13,6 +13,9 @@ package final class LineReader {
 
   private let history: History
   private let completion: Completion?
+  private var painter: Painter?
+  /// Colours that are not on yet.
+  private var colours: LineColours?
   private var candidates: [String] = []
   private var wasInterrupted = false
   /// Decides whether a line is kept in the history; all are where it is nil.
@@ -36,16 +39,64 @@ package final class LineReader {
       })
   }
 
-  /// Shows the prompt and reads a line.
-  package func readLine(prompt: String) -> Answer {
+  /// Colours lines from now on, where the terminal can show that.
+  package func use(_ colours: LineColours) {
+    self.colours = colours
+  }
+
+  /// Shows the prompt and reads a line; `isContinuation` where it goes on with the statement of the line before.
+  package func readLine(prompt: String, isContinuation: Bool = false) -> Answer {
     wasInterrupted = false
+    if !isContinuation { history.join() }
+    if let colours, colours.areOn() {
+      // The terminal's abilities are known once readline is set up.
+      rl_initialize()
+      painter = Painter(colours)
+      self.colours = nil
+    }
+    creadline_begin()
+    painter?.begin()
     InterruptSignal.startLine()
-    guard let text = readline(prompt) else { return .end }
+    // A new size of the window is met while waiting for a key and nowhere else, where `Painter` looks out for it.
+    var (windowChange, before) = (sigset_t(), sigset_t())
+    sigemptyset(&windowChange)
+    sigaddset(&windowChange, SIGWINCH)
+    sigprocmask(SIG_BLOCK, &windowChange, &before)
+    defer { sigprocmask(SIG_SETMASK, &before, nil) }
+    guard let text = readline(Self.marked(prompt)) else {
+      history.abandon()
+      return .end
+    }
     defer { free(text) }
-    if wasInterrupted { return .interrupted }
+    if wasInterrupted {
+      history.abandon()
+      return .interrupted
+    }
     let line = Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))
-    if !line.isEmpty && keeps?(line) != false { history.add(text) }
+    if keeps?(line) == false {
+      history.leaveOut()
+    } else {
+      history.add(line, isContinuation: isContinuation)
+    }
     return .line(line)
+  }
+
+  /// A prompt in which colours are marked as what takes no room.
+  static func marked(_ prompt: String) -> String {
+    guard prompt.utf8.contains(27) && !prompt.utf8.contains(1) else { return prompt }
+    var marked: [UInt8] = []
+    var rest = Array(prompt.utf8)[...]
+    while let byte = rest.first {
+      let end = rest.dropFirst(2).firstIndex { $0 >= 0x40 && $0 <= 0x7e }
+      if byte == 27, rest.dropFirst().first == UInt8(ascii: "["), let end {
+        marked += [1] + rest[...end] + [2]
+        rest = rest[(end + 1)...]
+      } else {
+        marked.append(byte)
+        rest = rest.dropFirst()
+      }
+    }
+    return String(decoding: marked, as: UTF8.self)
   }
 
   /// Writes new lines to the history file.
@@ -62,19 +113,25 @@ package final class LineReader {
     sigaddset(&blocked, SIGWINCH)
     sigprocmask(SIG_BLOCK, &blocked, &before)
     defer { sigprocmask(SIG_SETMASK, &before, nil) }
+    var waiting = before
+    sigdelset(&waiting, SIGWINCH)
     repeat {
       if rl_pending_signal() != 0 {
         // Lets readline tidy the terminal, pass the signal on to our handler, and follow a new window size.
         sigprocmask(SIG_SETMASK, &before, nil)
-        rl_check_signals()
+        if rl_pending_signal() == SIGINT && creadline_is_at_rest() != 0 { creadline_deselect() }
+        if let painter = current?.painter { painter.checkSignals() } else { rl_check_signals() }
         sigprocmask(SIG_BLOCK, &blocked, nil)
       }
       if InterruptSignal.takeAtPrompt(hasText: creadline_has_text() != 0) {
         current?.wasInterrupted = true
+        if creadline_is_at_rest() != 0 { creadline_abandon() }
         return 10
       }
-    } while creadline_wait(fileno(file), &before) < 0 && errno == EINTR
-    return rl_getc(file)
+    } while creadline_wait(fileno(file), &waiting) < 0 && errno == EINTR
+    let key = rl_getc(file)
+    if key == 10 || key == 13 { current?.painter?.accept() }
+    return key
   }
 
   private func matches(_ word: UnsafePointer<CChar>, _ start: Int) -> UnsafeMutablePointer<

@@ -31,6 +31,8 @@ extension Engine {
     time: Int64, state database: DatabaseState
   ) -> Bool {
     do {
+      state.withLock { ($0.baseBytes, $0.baseBytesSent) = (Int(database.pages) * database.pageSize, 0) }
+      defer { state.withLock { ($0.baseBytes, $0.baseBytesSent) = (0, 0) } }
       if let record { guard try upload(record, unlessPresent: true) else { return false } }
       let parts = try uploadParts(of: snapshot, proving: database)
       guard let parts else { return false }
@@ -108,6 +110,7 @@ extension Engine {
             firstPage: first, pageCount: UInt32(bytes.count / snapshot.pageSize), digest: digest,
             compressedSize: size ?? 0)
           parts.withLock { $0.append(part) }
+          self.state.withLock { $0.baseBytesSent += bytes.count }
         } catch {
           failure.withLock { $0 = error }
         }
@@ -134,7 +137,7 @@ extension Engine {
   }
 
   /// Writes a new base of what is captured now, and waits until it counts.
-  func makeBase(deadline: Double) throws {
+  func makeBase(deadline: Double, isInterrupted: (() -> Bool)? = nil) throws {
     let began = try snapshotOfPresent(until: Clock.monotonicSeconds + deadline)
     guard let present = began else {
       throw MirrorError(.notMirrored, "the mirror has not started yet")
@@ -153,8 +156,14 @@ extension Engine {
       }
       done.signal()
     }
-    guard done.wait(timeout: .now() + deadline) == .success else {
-      throw MirrorError(.timeout, "the base is not in \(store.url) yet\(lastErrorText)")
+    let end = Clock.monotonicSeconds + deadline
+    while done.wait(timeout: .now() + 0.1) != .success {
+      if isInterrupted?() == true {
+        throw MirrorError(.timeout, "interrupted; the base goes on in the background")
+      }
+      guard Clock.monotonicSeconds < end else {
+        throw MirrorError(.timeout, "the base is not in \(store.url) yet\(lastErrorText)")
+      }
     }
     if let error = state.withLock({ $0.phase == .failed ? $0.lastError : nil }) { throw error }
   }

@@ -104,6 +104,8 @@ extension Engine {
       let lag = Int(state.captured - state.uploaded)
       status.lagFrames = lag == 0 ? 0 : max(state.framesCaptured - (state.uploadedPosition?.frame ?? 0), lag)
       status.lagBytes = status.lagFrames * state.pageSize
+      status.baseBytes = state.baseBytes
+      status.baseBytesSent = state.baseBytesSent
       if lag > 0 || !state.hasBase, let oldest = state.oldest {
         status.lagSeconds = max(Double(Clock.wallMicroseconds - oldest) / 1e6, 0)
       }

@@ -9,6 +9,9 @@ struct EngineState {
   /// Last transaction of the generation's base, and whether the base is in the store.
   var baseTransaction: UInt64 = 0
   var hasBase = false
+  /// Bytes of pages in the base that is being uploaded, and those of them that are in the store.
+  var baseBytes = 0
+  var baseBytesSent = 0
   var captured: UInt64 = 0
   var uploaded: UInt64 = 0
   var uploadedState: DatabaseState?

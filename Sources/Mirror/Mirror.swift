@@ -210,7 +210,7 @@ package final class Mirror: ConnectionObserver {
       throw MirrorError(.notMirrored, "nothing is mirrored yet: the database is empty")
     }
     try flush(seconds: settings.flushTimeout)
-    try engine.makeBase(deadline: 24 * 3600)
+    try engine.makeBase(deadline: 24 * 3600, isInterrupted: isInterrupted)
   }
 
   /// Whether a database is being mirrored, or will be once it has content.

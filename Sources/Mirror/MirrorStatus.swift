@@ -29,6 +29,9 @@ package struct MirrorStatus: Sendable {
   package var lagFrames = 0
   package var lagBytes = 0
   package var lagSeconds = 0.0
+  /// Bytes of pages in the base that is being uploaded, and those of them that are in the store; 0 where there is none.
+  package var baseBytes = 0
+  package var baseBytesSent = 0
   package var requests = 0
   package var bytesSent = 0
   package var lastError: String?

@@ -13,7 +13,6 @@ struct BaseWriter {
   let manifest: BaseManifest
   /// Nil to check the parts only.
   let file: File?
-  var progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
   /// Parts that were found right before, with the combined hashes of their pages; they count where no file is written.
   var known: [BaseManifest.Part: Hash128] = [:]
 
@@ -32,8 +31,6 @@ struct BaseWriter {
   /// Where all are, the pages are proven to be those of the database whose checksum the manifest tells.
   func check(stopAtFirst: Bool) throws -> (faults: [FormatError], known: [BaseManifest.Part: Hash128]) {
     let pageSize = manifest.state.pageSize
-    let total = manifest.parts.reduce(0) { $0 + $1.compressedSize }
-    let done = Mutex(0)
     let found = Mutex<[any Error]>([])
     let sums = Mutex<[BaseManifest.Part: Hash128]>([:])
     // Nothing that an earlier run left past the end may show through where the database grows again.
@@ -52,11 +49,6 @@ struct BaseWriter {
         } catch {
           found.withLock { $0.append(error) }
         }
-        let now = done.withLock {
-          $0 += part.compressedSize
-          return $0
-        }
-        self.progress?(now, total)
       }
       try source.checkInterrupt()
     }
@@ -78,7 +70,10 @@ struct BaseWriter {
   ///
   /// `kept` is the length of the file as an earlier run left it.
   private func take(_ part: BaseManifest.Part, kept: Int) throws -> Hash128 {
-    if file == nil, let sum = known[part] { return sum }
+    if file == nil, let sum = known[part] {
+      source.noteKept(part.compressedSize)
+      return sum
+    }
     let at = Int(part.firstPage - 1) * manifest.state.pageSize
     let size = Int(part.pageCount) * manifest.state.pageSize
     if let file, kept >= at + size {
@@ -86,7 +81,10 @@ struct BaseWriter {
       for start in stride(from: 0, to: size, by: Self.piece) {
         found.add(try file.read(at: at + start, count: min(Self.piece, size - start)))
       }
-      if found.digest() == part.digest { return found.checksum }
+      if found.digest() == part.digest {
+        source.noteKept(part.compressedSize)
+        return found.checksum
+      }
     }
     let name = ReplicaLayout.part(part.digest)
     return try source.read(name) { try unpack($0, part, to: at, size: size, name) }

@@ -62,6 +62,9 @@ final class GenerationCheck {
         try source.read(name) { try catalog.manifest(generation, transaction: transaction, bytes: $0) }
       }
     }
+    source.expect(
+      contents.sliceSizes.values.reduce(0, +) + contents.statementSizes.values.reduce(0, +)
+        + manifests.values.reduce(0) { $0 + $1.parts.reduce(0) { $0 + $1.compressedSize } })
     checkBeginning()
     guard !contents.bases.isEmpty else { return try checkWithoutBase() }
     let ranges = contents.restorable

@@ -72,6 +72,7 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
     if let kept, FileInfo.exists(kept), let bytes = try? File(kept, .read).readAll(),
       let value = try? parse(name, bytes)
     {
+      source.noteKept(bytes.count)
       return value
     }
     let (value, bytes) = try source.read(name) { (try parse(name, $0), $0) }

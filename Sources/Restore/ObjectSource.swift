@@ -20,6 +20,9 @@ package final class ObjectSource: Sendable {
     var isStopped = false
     var objects = 0
     var bytes = 0
+    /// Bytes that were there from an earlier run, and all that there are to read.
+    var kept = 0
+    var expected = 0
   }
   private let state = Mutex(State())
 
@@ -36,6 +39,17 @@ package final class ObjectSource: Sendable {
 
   /// Objects read so far, and their bytes.
   package var read: (objects: Int, bytes: Int) { state.withLock { ($0.objects, $0.bytes) } }
+
+  /// Bytes that have come so far or were there already, and all that there are.
+  package var progress: (done: Int, total: Int?) {
+    state.withLock { ($0.bytes + $0.kept, $0.expected > 0 ? $0.expected : nil) }
+  }
+
+  /// So many bytes more are going to be read.
+  func expect(_ bytes: Int) { state.withLock { $0.expected += bytes } }
+
+  /// So many of them were there already.
+  func noteKept(_ bytes: Int) { state.withLock { $0.kept += bytes } }
 
   /// Ends all reading: what waits gives up, and what arrives is not used.
   package func stop() { state.withLock { $0.isStopped = true } }

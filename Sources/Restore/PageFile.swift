@@ -1,8 +1,20 @@
 import Bytes
 import Files
 
+/// Pages that slices are applied to.
+protocol PageStore: AnyObject {
+  var pageSize: Int { get }
+  /// Calls `body` with the newest image of a page, and the index at which it begins.
+  func withImage<Result>(_ page: UInt32, _ body: (_ bytes: [UInt8], _ index: Int) throws -> Result) throws
+    -> Result
+  /// Replaces the image of a page by what begins at `index`.
+  func set(_ page: UInt32, _ bytes: [UInt8], at index: Int) throws
+  /// Writes newer images of pages up to `pages` to where they belong, if that is a file of theirs.
+  func flush(pages: UInt32) throws
+}
+
 /// The file a database is built in: pages of the base below, newer ones in memory until they are written out.
-final class PageFile {
+final class PageFile: PageStore {
   let file: File
   let pageSize: Int
   private var slots: [UInt32: Int] = [:]

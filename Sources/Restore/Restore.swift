@@ -5,7 +5,7 @@ package import ReplicaFormat
 import SQLite
 
 /// Brings a database back from a replica, into a new file that takes its place only when it is proven.
-package struct Restore: Sendable {
+package struct Restore {
   package enum Source: String, Sendable {
     /// Base and frames of the log.
     case wal
@@ -22,7 +22,8 @@ package struct Restore: Sendable {
   /// Seconds without anything from the store after which it is given up.
   package var patience = 60.0
   package var isInterrupted: (@Sendable () -> Bool)?
-  package var progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
+  /// Is handed how to ask, from any thread, how many bytes of how many are there.
+  package var watch: ((_ measure: @escaping @Sendable () -> (done: Int, total: Int?)) -> Void)?
   /// Bytes free in a folder.
   package var freeBytes: @Sendable (_ folder: String) throws -> Int = { try FreeSpace.bytes(in: $0) }
 
@@ -75,9 +76,11 @@ package struct Restore: Sendable {
         "restore \(output): \(report.needed) bytes are needed in \(Folder.parent(of: output)), \(report.free) are free"
       )
     }
+    objects.expect(report.baseBytes + report.sliceBytes + report.batchBytes)
+    watch? { objects.progress }
     let folder = try RestoreFolder(for: output, of: plan, from: catalog.store.url)
     do {
-      let build = RestoreBuild(source: objects, plan: plan, folder: folder, progress: progress)
+      let build = RestoreBuild(source: objects, plan: plan, folder: folder)
       let built = try build.run(source, verifies: verifies)
       report.statements = built.statements
       report.proof = built.proof
@@ -126,7 +129,7 @@ package struct Restore: Sendable {
   ///
   /// A log left behind by the old database would be played into the new one, so it goes first; until then its
   /// content is in the old file, which is whole should the program end in between.
-  private func replace(_ output: String, with file: File, from folder: RestoreFolder) throws {
+  func replace(_ output: String, with file: File, from folder: RestoreFolder) throws {
     try settle(output)
     for suffix in ["-wal", "-shm", "-journal", "-s3pos"] { try Folder.remove(output + suffix) }
     try folder.commit(file)

@@ -6,7 +6,6 @@ struct RestoreBuild {
   let source: ObjectSource
   let plan: RestorePlan
   let folder: RestoreFolder
-  let progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
 
   struct Built {
     let file: File
@@ -18,7 +17,7 @@ struct RestoreBuild {
   }
 
   private var wal: WALRestore {
-    WALRestore(source: source, plan: plan, spool: folder.spool, progress: progress)
+    WALRestore(source: source, plan: plan, spool: folder.spool)
   }
   private var sql: StatementRestore { StatementRestore(source: source, plan: plan, spool: folder.spool) }
 

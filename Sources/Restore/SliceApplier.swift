@@ -12,10 +12,11 @@ final class SliceApplier {
     let time: Int64
     let state: DatabaseState
     let frames: Int
+    let point: ChainPoint
   }
 
-  private let base: BaseManifest
-  private let pages: PageFile
+  private let base: ChainPoint
+  private let pages: any PageStore
   private(set) var transaction: UInt64
   private(set) var time: Int64
   private(set) var state: DatabaseState
@@ -32,12 +33,28 @@ final class SliceApplier {
   var commitDidApply:
     ((_ transaction: UInt64, _ commit: SliceCommit, _ end: (salt: WALSalt, frame: Int)) throws -> Void)?
 
-  init(base: BaseManifest, file: File) {
-    self.base = base
-    pages = PageFile(file, pageSize: base.state.pageSize)
-    transaction = base.transaction
-    time = base.time
-    state = base.state
+  /// Begins with a base that a file holds.
+  convenience init(base: BaseManifest, file: File) {
+    self.init(
+      from: ChainPoint(
+        generation: base.generation, transaction: base.transaction, time: base.time, state: base.state),
+      pages: PageFile(file, pageSize: base.state.pageSize))
+  }
+
+  /// Begins with pages that are those after some transaction.
+  init(from point: ChainPoint, pages: any PageStore) {
+    base = point
+    self.pages = pages
+    transaction = point.transaction
+    time = point.time
+    state = point.state
+    position = point.position
+  }
+
+  /// Where it stands.
+  var point: ChainPoint {
+    ChainPoint(
+      generation: base.generation, transaction: transaction, time: time, state: state, position: position)
   }
 
   /// Takes the next slice, which must begin with the very state that the one before ended with.
@@ -126,10 +143,11 @@ final class SliceApplier {
   /// Copies the database as it is now into an empty file.
   func copy(to target: File) throws {
     try settle()
+    guard let file = (pages as? PageFile)?.file else { return }
     let end = Int(state.pages) * state.pageSize
     let step = 4 << 20
     for start in stride(from: 0, to: end, by: step) {
-      try target.write(pages.file.read(at: start, count: min(step, end - start)), at: start)
+      try target.write(file.read(at: start, count: min(step, end - start)), at: start)
     }
     try target.truncate(to: end)
   }
@@ -137,7 +155,7 @@ final class SliceApplier {
   /// Proves the database and gives the file its length.
   func finish() throws -> Outcome {
     try settle()
-    try pages.file.truncate(to: Int(state.pages) * state.pageSize)
-    return Outcome(transaction: transaction, time: time, state: state, frames: frames)
+    try (pages as? PageFile)?.file.truncate(to: Int(state.pages) * state.pageSize)
+    return Outcome(transaction: transaction, time: time, state: state, frames: frames, point: point)
   }
 }

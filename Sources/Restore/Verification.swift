@@ -7,7 +7,7 @@ package import ReplicaFormat
 ///
 /// Each object is fetched once. Memory holds some megabytes of them; the databases that are built for the proof lie in
 /// a folder that is removed at the end.
-package struct Verification: Sendable {
+package struct Verification {
   package let catalog: ReplicaCatalog
   /// All generations, not only the newest.
   package var isForAll = false
@@ -15,6 +15,8 @@ package struct Verification: Sendable {
   package var folder: String?
   package var patience = 60.0
   package var isInterrupted: (@Sendable () -> Bool)?
+  /// Is handed how to ask, from any thread, how many bytes of how many have been read.
+  package var watch: ((_ measure: @escaping @Sendable () -> (done: Int, total: Int?)) -> Void)?
   package var freeBytes: @Sendable (_ folder: String) throws -> Int = { try FreeSpace.bytes(in: $0) }
 
   package init(_ catalog: ReplicaCatalog) { self.catalog = catalog }
@@ -61,6 +63,7 @@ package struct Verification: Sendable {
       source.stop()
       work.remove()
     }
+    watch? { source.progress }
     var highest: UInt64?
     for generation in index.generations where isForAll || generation == newest {
       let contents = try source.retry { _ in try index.contents(of: generation) }

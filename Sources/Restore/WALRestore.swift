@@ -7,8 +7,6 @@ struct WALRestore {
   let plan: RestorePlan
   /// Folder in which slices are kept for another run; nil to keep none.
   var spool: String?
-  /// Told how many bytes of how many are done.
-  var progress: (@Sendable (_ done: Int, _ total: Int) -> Void)?
 
   /// Writes the database after transaction `last` into a file, and proves that it is what was mirrored.
   ///
@@ -17,7 +15,7 @@ struct WALRestore {
   func build(
     in file: File, upTo last: UInt64, copying copy: (transaction: UInt64, file: File)? = nil
   ) throws -> SliceApplier.Outcome {
-    try BaseWriter(source: source, manifest: plan.manifest, file: file, progress: progress).write()
+    try BaseWriter(source: source, manifest: plan.manifest, file: file).write()
     let applier = SliceApplier(base: plan.manifest, file: file)
     if let copy, copy.transaction == applier.transaction { try applier.copy(to: copy.file) }
     let generation = plan.generation

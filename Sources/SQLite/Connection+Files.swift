@@ -39,6 +39,26 @@ extension Connection {
     return size
   }
 
+  /// Writes to the file of a schema behind SQLite's back.
+  ///
+  /// Right only inside `BEGIN EXCLUSIVE` in a rollback mode, with a journal from which SQLite can undo it.
+  package func writeFile(_ schema: String = "main", at offset: Int64, _ bytes: [UInt8]) throws(SQLiteError) {
+    let code = bytes.withUnsafeBytes {
+      csqlite_file_write(handle, schema, $0.baseAddress, Int32($0.count), offset)
+    }
+    guard code == SQLITE_OK else {
+      throw SQLiteError(code: ResultCode(rawValue: code), message: ResultCode(rawValue: code).meaning)
+    }
+  }
+
+  /// Gives the file of a schema a length, and waits until all of it is on the disk; right where `writeFile` is.
+  package func finishFile(_ schema: String = "main", size: Int64) throws(SQLiteError) {
+    let code = csqlite_file_finish(handle, schema, size)
+    guard code == SQLITE_OK else {
+      throw SQLiteError(code: ResultCode(rawValue: code), message: ResultCode(rawValue: code).meaning)
+    }
+  }
+
   /// What a checkpoint did, in frames of the log; -1 where there is no log.
   package struct CheckpointResult: Sendable {
     package let framesInLog: Int

@@ -16,6 +16,9 @@ final class Hooks {
 package struct AuthorizerRequest: Sendable {
   package static let attach = SQLITE_ATTACH
   package static let function = SQLITE_FUNCTION
+  package static let insert = SQLITE_INSERT
+  package static let update = SQLITE_UPDATE
+  package static let delete = SQLITE_DELETE
 
   package let action: Int32
   package let first: String?

@@ -64,6 +64,19 @@ extension Connection {
   }
 }
 
+extension Connection {
+  /// Lets `CREATE VIRTUAL TABLE` make tables that know more than their words.
+  ///
+  /// The corresponding C function is `sqlite3_create_module_v2`.
+  package func addModule(
+    _ name: String, _ make: @escaping (VirtualTableConnection) -> VirtualTable
+  ) throws(SQLiteError) {
+    // Tables are made on the connection's thread, which is the one that calls this.
+    nonisolated(unsafe) let make = make
+    try add(ModuleDefinition(name) { make($0) })
+  }
+}
+
 private func methods(of module: ModuleDefinition) -> UnsafeMutablePointer<sqlite3_module> {
   (module.isWritable ? writableMethods : module.isIntegerRun ? runMethods : eponymous).methods
 }
@@ -116,29 +129,28 @@ private func connectTable(
   guard let database, let context, let table else { return SQLITE_ERROR }
   message?.pointee = nil
   let module = Unmanaged<ModuleBox>.fromOpaque(context)
-  let type = module.takeUnretainedValue().definition.table
-  let code = sqlite3_declare_vtab(database, type.declaration)
-  guard code == SQLITE_OK else { return code }
-  switch type.trust {
-  case .unspecified: break
-  case .innocuous: _ = csqlite_vtab_config(database, SQLITE_VTAB_INNOCUOUS)
-  case .directOnly: _ = csqlite_vtab_config(database, SQLITE_VTAB_DIRECTONLY)
-  }
-  let record = UnsafeMutablePointer<TableRecord>.allocate(capacity: 1)
   // > argv[0] is the module, argv[1] the database, argv[2] the table.
   let given = (2..<max(Int(count), 2)).map { index in
     words?[index].map { Array(String(preservingCString: $0).preservedBytes) } ?? []
   }
-  let made = type.init(
+  let made = module.takeUnretainedValue().definition.make(
     VirtualTableConnection(
       handle: database, words: Array(given.dropFirst()), tableName: String(preserving: given.first ?? []),
       context: module.takeUnretainedValue().context))
+  let code = made.declaration.withPreservedCString { sqlite3_declare_vtab(database, $0) }
+  guard code == SQLITE_OK else { return code }
+  switch type(of: made).trust {
+  case .unspecified: break
+  case .innocuous: _ = csqlite_vtab_config(database, SQLITE_VTAB_INNOCUOUS)
+  case .directOnly: _ = csqlite_vtab_config(database, SQLITE_VTAB_DIRECTONLY)
+  }
   do throws(VirtualTableError) {
     try made.connect()
   } catch {
     message?.pointee = error.message.flatMap(copied)
     return error.code.rawValue
   }
+  let record = UnsafeMutablePointer<TableRecord>.allocate(capacity: 1)
   record.initialize(to: TableRecord(base: sqlite3_vtab(), table: .passRetained(made), module: module))
   table.pointee = UnsafeMutableRawPointer(record).assumingMemoryBound(to: sqlite3_vtab.self)
   return SQLITE_OK

@@ -29,9 +29,21 @@ package enum Identifier {
           (byte >= 0x30 && byte <= 0x39) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7a) || byte == 0x5f
         if !isWord { return true }
       }
-      return bytes.withMemoryRebound(to: CChar.self) { bytes in
-        sqlite3_keyword_check(bytes.baseAddress, Int32(bytes.count)) != 0
-      }
+      return isKeyword(bytes)
+    }
+  }
+
+  /// Whether a name is a word that SQL gives a meaning.
+  ///
+  /// The corresponding C function is `sqlite3_keyword_check`.
+  package static func isKeyword(_ name: String) -> Bool {
+    var name = name
+    return name.withUTF8 { isKeyword($0) }
+  }
+
+  private static func isKeyword(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    bytes.withMemoryRebound(to: CChar.self) { bytes in
+      sqlite3_keyword_check(bytes.baseAddress, Int32(bytes.count)) != 0
     }
   }
 }

@@ -18,6 +18,8 @@ public struct QueryPlan: ~Copyable {
     package let isBinary: Bool
     /// Whether the value will be there when the table is asked.
     package let isUsable: Bool
+    /// Number of the operator (https://www.sqlite.org/c3ref/c_index_constraint_eq.html).
+    package let operatorNumber: Int32
   }
 
   package var constraintCount: Int { Int(info.pointee.nConstraint) }
@@ -29,7 +31,15 @@ public struct QueryPlan: ~Copyable {
       column: Int(constraint.iColumn), isEquality: Int32(constraint.op) == SQLITE_INDEX_CONSTRAINT_EQ,
       comparison: comparison(Int32(constraint.op)),
       isBinary: sqlite3_vtab_collation(info, Int32(index)).map { strcmp($0, "BINARY") == 0 } ?? false,
-      isUsable: constraint.usable != 0)
+      isUsable: constraint.usable != 0, operatorNumber: Int32(constraint.op))
+  }
+
+  /// Name of the collation that a constraint compares by.
+  ///
+  /// The corresponding C function is `sqlite3_vtab_collation`.
+  package func collation(_ index: Int) -> String {
+    precondition(index >= 0 && index < constraintCount)
+    return sqlite3_vtab_collation(info, Int32(index)).map { String(preservingCString: $0) } ?? "BINARY"
   }
 
   private func comparison(_ operation: Int32) -> Comparison {
@@ -53,9 +63,15 @@ public struct QueryPlan: ~Copyable {
   }
 
   /// Column that rows are to be ordered by first, and which way; nil where no order is wanted.
-  package var firstOrder: (column: Int, isDescending: Bool)? {
-    guard info.pointee.nOrderBy > 0 else { return nil }
-    return (Int(info.pointee.aOrderBy[0].iColumn), info.pointee.aOrderBy[0].desc != 0)
+  package var firstOrder: (column: Int, isDescending: Bool)? { orderCount > 0 ? order(0) : nil }
+
+  /// Number of columns that rows are to be ordered by.
+  package var orderCount: Int { Int(info.pointee.nOrderBy) }
+
+  /// A column that rows are to be ordered by, -1 for the rowid, and which way.
+  package func order(_ index: Int) -> (column: Int, isDescending: Bool) {
+    precondition(index >= 0 && index < orderCount)
+    return (Int(info.pointee.aOrderBy[index].iColumn), info.pointee.aOrderBy[index].desc != 0)
   }
 
   /// Promises rows in the order that is wanted.

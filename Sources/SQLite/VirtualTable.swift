@@ -8,6 +8,8 @@ open class VirtualTable {
 
   /// `CREATE TABLE x(…)` with the columns; `HIDDEN` ones are arguments.
   open class var declaration: String { "CREATE TABLE x(value)" }
+  /// The same for a kind of which each table has columns of its own.
+  open var declaration: String { Self.declaration }
   open class var trust: Trust { .unspecified }
   /// The connection it belongs to, for statements of its own; used on the connection's thread only.
   package let connection: VirtualTableConnection
@@ -102,7 +104,7 @@ public struct VirtualTableError: Error, Sendable {
 /// A kind of virtual table, under a name that SQL uses without having created it.
 package struct ModuleDefinition: Sendable {
   package let name: String
-  let table: VirtualTable.Type
+  let make: @Sendable (VirtualTableConnection) -> VirtualTable
   /// Whether its cursors leave an `IntegerRun`.
   let isIntegerRun: Bool
   /// Whether `CREATE VIRTUAL TABLE` makes tables of it, which are written too.
@@ -115,9 +117,18 @@ package struct ModuleDefinition: Sendable {
     reachesOutside: Bool = false
   ) {
     self.name = name
-    self.table = table
+    make = { table.init($0) }
     self.isIntegerRun = isIntegerRun
     self.isWritable = isWritable
     self.reachesOutside = reachesOutside
+  }
+
+  /// A writable kind whose tables are made with more than their words.
+  init(_ name: String, _ make: @escaping @Sendable (VirtualTableConnection) -> VirtualTable) {
+    self.name = name
+    self.make = make
+    isIntegerRun = false
+    isWritable = true
+    reachesOutside = false
   }
 }

@@ -1,3 +1,5 @@
+package import SQLite
+
 /// Why a dot-command did not do what it was asked.
 package enum CommandError: Error, Hashable, Sendable {
   /// The arguments make no sense: `Usage: ` and the command's own words.
@@ -6,6 +8,12 @@ package enum CommandError: Error, Hashable, Sendable {
   case message(String)
   /// Everything has been said already.
   case silent
+}
+
+/// SQL was not processed, and there are no words for why.
+package struct Unexplained: Error {
+  package let code: ResultCode
+  package init(code: ResultCode) { self.code = code }
 }
 
 /// Ends the program with this code after the observers were told.

@@ -13,6 +13,8 @@ package final class InputState {
   package internal(set) var depth = 0
   package var prompt = "sqlite> "
   package var continuationPrompt = "   ...> "
+  /// Whether what is typed is coloured; nil for where the surroundings allow it.
+  package var highlights: Bool?
 
   /// Whether Ctrl-C was pressed since the last call of `forgetInterrupt`.
   package var wasInterrupted: () -> Bool = { false }

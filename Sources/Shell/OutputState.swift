@@ -18,11 +18,19 @@ package final class OutputState {
   let standard: Sink
   private let standardIsTerminal = ProcessEnvironment.isTerminal(StreamWriter.standardOutput)
   private var pipe: PipeCommand?
+  /// Counts the bytes of the file that output goes to; nil where it goes elsewhere.
+  private(set) var fileCounter: ByteCounter?
 
-  init() {
+  /// Makes the output; `hideBar` is called before anything goes to a terminal.
+  init(hidingFirst hideBar: @escaping () -> Void = {}) {
     let writer = StreamWriter(descriptor: StreamWriter.standardOutput)
     // On a terminal rows appear one by one, as they are found.
-    standard = Sink(limit: standardIsTerminal ? 1 : 64 << 10) { Self.write($0, writer) }
+    standard =
+      standardIsTerminal
+      ? Sink(limit: 1) {
+        hideBar()
+        return Self.write($0, writer)
+      } : Sink { Self.write($0, writer) }
     sink = standard
   }
 
@@ -92,6 +100,7 @@ package final class OutputState {
     flush()
     wasCutOff = isCutOff
     sink = standard
+    fileCounter = nil
     targetName = "stdout"
     pipe?.finish()
     pipe = nil
@@ -119,6 +128,9 @@ package final class OutputState {
   /// Sends output to a file; false, and output dropped, where it cannot be opened.
   package func redirect(toFile path: String) -> Bool {
     guard let writer = StreamWriter(path: path) else { return false }
+    let counter = ByteCounter()
+    writer.counter = counter
+    fileCounter = counter
     sink = Sink { Self.write($0, writer) }
     targetName = path
     return true

@@ -10,6 +10,7 @@ extension Session {
   package func runCommand(_ line: [UInt8]) throws -> CommandOutcome {
     var outcome = CommandOutcome.done
     failureCode = 1
+    nextTaker = nil
     do {
       var words = Words(line[1...])
       guard !words.isBlank else { return .done }
@@ -30,6 +31,7 @@ extension Session {
   /// Runs a command that is asked for by an option, which safe mode does not look at.
   func runCommand(named name: String, _ words: Words) throws -> CommandOutcome {
     var words = words
+    nextTaker = nil
     guard let type = commands.command(named: name) else { return .failed }
     return finishCommand(try run(type, &words))
   }
@@ -38,7 +40,7 @@ extension Session {
     do {
       let command = try type.init(parsing: &words)
       for warning in words.warnings { errors.print(warning) }
-      try command.run(in: self)
+      try showingOutput { try command.run(in: self) }
     } catch let error as CommandError {
       for warning in words.warnings { errors.print(warning) }
       switch error {
@@ -86,7 +88,7 @@ extension Session {
     var succeeded = true
     if settings.progress.resets { settings.progress.count = 0 }
     do {
-      try measured { try StatementRunner(session: self).run(sql) }
+      try measured { try showingOutput { try take(sql) } }
       if settings.showChanges { try printChanges() }
     } catch let failure as SQLFailure {
       succeeded = false
@@ -95,6 +97,9 @@ extension Session {
     } catch let failure as SQLiteError {
       succeeded = false
       errors.print("Error" + (line.map { " near line \($0): " } ?? ": ") + failure.message)
+    } catch is Unexplained {
+      succeeded = false
+      errors.print("Error" + (line.map { " near line \($0): " } ?? ": ") + ResultCode.ok.meaning)
     }
     if output.groupsLeft > 0 {
       output.groupsLeft = 0
@@ -112,12 +117,25 @@ extension Session {
     buffer.append(sql)
     buffer.append(0)
     do {
-      try StatementRunner(session: self).run(buffer)
+      try take(buffer)
       return inputDidComplete() > 0 ? 1 : 0
     } catch let failure as SQLFailure {
       errors.print("Error: \(failure.phase == .prepare ? "in prepare" : "stepping"), \(failure.message)")
       return failure.code
+    } catch let failure as SQLiteError {
+      errors.print("Error: \(failure.message)")
+      return failure.code.primary.rawValue
+    } catch let failure as Unexplained {
+      errors.print("Error: unable to process SQL: \(String(preserving: sql))")
+      return failure.code.primary.rawValue
     }
+  }
+
+  /// Hands a text to whoever asked for it, or else runs it.
+  private func take(_ sql: ByteBuffer) throws {
+    guard let taker = nextTaker else { return try StatementRunner(session: self).run(sql) }
+    nextTaker = nil
+    try taker(sql)
   }
 
   /// Reads and runs a source of lines; returns the number of errors.
@@ -146,6 +164,12 @@ extension Session {
           + " sys \(Numbers.fixed(after.system - before.system, digits: 6))")
     }
     try body()
+  }
+
+  /// Runs something, and shows how much it has written where output goes to a file.
+  private func showingOutput(_ body: () throws -> Void) rethrows {
+    guard isInteractive, let counter = output.fileCounter else { return try body() }
+    try progress.during(output.targetName, when: true, { (counter.bytes, nil) }, body)
   }
 
   private func printChanges() throws {

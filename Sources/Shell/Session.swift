@@ -1,3 +1,4 @@
+package import Bytes
 internal import Files
 package import SQLite
 
@@ -10,6 +11,7 @@ package final class Session {
   package let database: DatabaseSlot
   package let commands: CommandTable
   package let input = InputState()
+  package let progress: ProgressDisplay
   package var settings = Settings()
   /// Name the program was called by, for its own messages.
   package let programName: String
@@ -17,14 +19,21 @@ package final class Session {
   package var exitCode: Int32?
   /// Exit code of a failed command that was an argument of the program.
   package var failureCode: Int32 = 1
+  /// Takes the next SQL in place of the database; a dot-command that comes first puts an end to it.
+  package var nextTaker: ((ByteBuffer) throws -> Void)?
   private(set) var observers: [any SessionObserver] = []
 
   package init(programName: String = "sqlite3-cloud-s3", commands: CommandTable) {
     self.programName = programName
     self.commands = commands
-    let output = OutputState()
+    let progress = ProgressDisplay()
+    let output = OutputState(hidingFirst: { progress.hide() })
     self.output = output
-    errors = ErrorReporter(flushingFirst: { output.flushIfTerminal() })
+    self.progress = progress
+    errors = ErrorReporter(flushingFirst: {
+      output.flushIfTerminal()
+      progress.hide()
+    })
     database = DatabaseSlot()
     database.session = self
   }

@@ -7,6 +7,7 @@ internal import Shell
 final class Terminal: TerminalInput {
   private let reader: LineReader
   private let input: InputState
+  private let colours = TypedColours()
 
   init(_ session: Session) {
     let file =
@@ -17,6 +18,7 @@ final class Terminal: TerminalInput {
       return Completions(session).candidates(word, in: line, from: start)
     }
     input = session.input
+    if TypedColours.areShown { reader.use(colours.forReader(input)) }
   }
 
   /// Keeps lines from the history file for which `keeps` is false.
@@ -25,7 +27,8 @@ final class Terminal: TerminalInput {
   func saveHistory() { reader.saveHistory() }
 
   func readLine(prompt: String, to buffer: ByteBuffer) -> LineResult {
-    switch reader.readLine(prompt: prompt) {
+    colours.follow(buffer)
+    switch reader.readLine(prompt: prompt, isContinuation: !buffer.isEmpty) {
     case .line(let line):
       input.forgetInterrupt()
       buffer.append(line)

@@ -1,15 +1,18 @@
 """Benchmarks: each figure is a ratio of runs that take turns in one process. Prints a table; checks every result."""
 
-import argparse, os, shutil, statistics, subprocess, sys, tempfile, time, http.client
+import argparse, os, shutil, statistics, subprocess, sys, tempfile, time
 from shell import bench_shell
+from lag import bench_lag
 from statements import bench_statements
-from servers import Proxy, Seaweed, signed, KEY, SECRET
+from servers import Proxy, Seaweed, raw_puts, KEY, SECRET
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--binary", required=True)
 parser.add_argument("--weed", required=True)
 parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--only", default="")
+parser.add_argument("--litestream", default="", help="the program of that name, to compare with")
+parser.add_argument("--lag", default="", help="only lag runs whose name holds this")
 options = parser.parse_args()
 binary = os.path.abspath(options.binary)
 rows = []
@@ -99,20 +102,9 @@ def bench_inserts():
             f"{ratio:.2f}", "<= 1.2", ratio <= 1.2)
 
 
-def raw_puts(port, count=100):
-    times = []
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    for number in range(count):
-        start = time.perf_counter()
-        status, _ = signed(port, "PUT", f"/bench/raw/{number}", os.urandom(500), connection)
-        times.append(time.perf_counter() - start)
-        assert status == 200
-    return times
-
-
 def bench_latency(weed, delay):
     proxy = Proxy(weed.port, delay)
-    raw = raw_puts(proxy.port)
+    raw = raw_puts(proxy.port, 60, 0.02)
     environment = clean() | {
         "S3_HOSTNAME": f"http://127.0.0.1:{proxy.port}", "S3_BUCKET": "bench", "S3_PREFIX": f"lag-{delay}",
         "S3_ACCESS_KEY_ID": KEY, "S3_SECRET_ACCESS_KEY": SECRET, "S3_SYNC_INTERVAL": "0"}
@@ -184,6 +176,12 @@ if wanted("latency"):
     try:
         bench_latency(weed, 0.0)
         bench_latency(weed, 0.05)
+    finally:
+        weed.close()
+if wanted("lag"):
+    weed = Seaweed(options.weed)
+    try:
+        bench_lag(binary, weed, options.litestream, row, options.lag)
     finally:
         weed.close()
 if wanted("restore"):

@@ -124,3 +124,143 @@ class Proxy:
 
     def close(self):
         self.listener.close()
+
+
+def raw_puts(port, count=100, pause=0.0):
+    """Seconds of PUTs of 500 bytes on one connection, resting `pause` seconds between them: a store that was left alone
+    for some milliseconds answers later."""
+    times = []
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    for number in range(count):
+        start = time.perf_counter()
+        status, _ = signed(port, "PUT", f"/bench/raw/{number}", os.urandom(500), connection)
+        times.append(time.perf_counter() - start)
+        assert status == 200
+        if pause:
+            time.sleep(pause)
+    connection.close()
+    return times
+
+
+class Put:
+    """A PUT that was answered with success, when; with its body where bodies are kept."""
+
+    __slots__ = ("path", "time", "body", "index")
+
+    def __init__(self, path, time, body):
+        self.path, self.time, self.body, self.index = path, time, body, None
+
+
+class TimingProxy:
+    """Passes HTTP connections on, each answer `delay` seconds late, and notes when answers to PUTs passed."""
+
+    def __init__(self, port, delay=0.0, bodies=False):
+        self.target, self.delay, self.bodies = port, delay, bodies
+        self.puts, self.requests = [], 0
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        """One connection: a request, its answer, the next request."""
+        try:
+            server = socket.create_connection(("127.0.0.1", self.target))
+            for end in (client, server):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            left = b""
+            while True:
+                line, body, left = self.message(client, server, left, keep=self.bodies)
+                if line is None:
+                    break
+                self.requests += 1
+                head, _, rest = self.answer(server, client, line.startswith(b"HEAD"))
+                if line.startswith(b"PUT") and head and b" 200" in head[:13]:
+                    self.puts.append(Put(line.split(b" ")[1].decode(), time.perf_counter(), body))
+                if rest is None:
+                    break
+        except OSError:
+            pass
+        finally:
+            client.close()
+            try:
+                server.close()
+            except UnboundLocalError:
+                pass
+
+    def message(self, source, target, data, keep):
+        """Passes one request on; returns its first line, its body, and what was read beyond it."""
+        while b"\r\n\r\n" not in data:
+            more = source.recv(262144)
+            if not more:
+                return None, b"", b""
+            data += more
+        head, body = data.split(b"\r\n\r\n", 1)
+        lower = head.lower()
+        at = lower.find(b"\r\ncontent-length:")
+        length = int(lower[at + 17:].split(b"\r\n", 1)[0]) if at >= 0 else 0
+        target.sendall(head + b"\r\n\r\n" + body[:length])
+        if b"expect: 100-continue" in lower and len(body) < length:
+            source.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        kept, sent = [body[:length]] if keep else [], min(len(body), length)
+        while sent < length:
+            more = source.recv(min(262144, length - sent))
+            if not more:
+                return None, b"", b""
+            target.sendall(more)
+            sent += len(more)
+            if keep:
+                kept.append(more)
+        return head.split(b"\r\n", 1)[0], b"".join(kept), body[length:]
+
+    def answer(self, source, target, is_head):
+        """Passes one answer on, late; returns its head, nothing, and None where the connection ends with it."""
+        data = b""
+        while True:
+            while b"\r\n\r\n" not in data:
+                more = source.recv(262144)
+                if not more:
+                    return None, b"", None
+                data += more
+            head, body = data.split(b"\r\n\r\n", 1)
+            if not head.startswith(b"HTTP/1.1 100"):
+                break
+            data = body
+        if self.delay:
+            time.sleep(self.delay)
+        lower = head.lower()
+        target.sendall(head + b"\r\n\r\n" + body)
+        at = lower.find(b"\r\ncontent-length:")
+        if is_head or b" 204" in head[:13] or b" 304" in head[:13]:
+            return head, b"", b""
+        if at >= 0:
+            left = int(lower[at + 17:].split(b"\r\n", 1)[0]) - len(body)
+            while left > 0:
+                more = source.recv(262144)
+                if not more:
+                    return head, b"", None
+                target.sendall(more)
+                left -= len(more)
+            return head, b"", b""
+        if b"transfer-encoding: chunked" in lower:
+            tail = body
+            while not tail.endswith(b"0\r\n\r\n"):
+                more = source.recv(262144)
+                if not more:
+                    return head, b"", None
+                target.sendall(more)
+                tail = (tail + more)[-16:]
+            return head, b"", b""
+        while more := source.recv(262144):
+            target.sendall(more)
+        return head, b"", None
+
+    def close(self):
+        self.listener.close()

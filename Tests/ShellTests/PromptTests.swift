@@ -45,6 +45,27 @@ import Testing
     #expect(terminal.exitCode() == 0)
   }
 
+  @Test func controlCLeavesAllOfALongLine() throws {
+    let folder = try TemporaryFolder()
+    let terminal = try PseudoTerminal(
+      ShellHarness.program, [":memory:"],
+      environment: ["SQLITE_HISTORY": folder.path("history"), "TERM": "xterm", "NO_COLOR": "1"])
+    terminal.resize(columns: 20, rows: 24)
+    #expect(terminal.expect("sqlite> "))
+    terminal.type("select 'a long line of several rows'")
+    #expect(terminal.expect("rows'"))
+    let before = terminal.screen.count
+    terminal.type("\u{3}")
+    #expect(terminal.expect("^C"))
+    #expect(terminal.expect("sqlite> "))
+    // The next prompt is below, not above: nothing moves the cursor up.
+    #expect(!terminal.screen.dropFirst(before).contains("\u{1b}[A"))
+    terminal.type("select 6*7;\r")
+    #expect(terminal.expect("42\r\n"))
+    terminal.type("\r")
+    #expect(terminal.expect("sqlite> "))
+  }
+
   @Test func controlCStopsARunningStatement() throws {
     let folder = try TemporaryFolder()
     let terminal = try start([":memory:"], history: folder.path("history"))

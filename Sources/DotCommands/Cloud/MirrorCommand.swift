@@ -144,10 +144,13 @@ struct MirrorCommand: DotCommand {
     case .sync:
       // Before the database is opened nothing can be left to mirror.
       if observer.isWaiting(for: session) { return }
-      try running(observer).flush(seconds: observer.settings.flushTimeout)
+      let mirror = try running(observer)
+      try observer.showing("mirror", mirror) { try mirror.flush(seconds: observer.settings.flushTimeout) }
     case .verify(let from, let all):
       try MirrorVerification(session: session, observer: observer, from: from, isForAll: all).run()
-    case .snapshot: try running(observer).snapshot()
+    case .snapshot:
+      let mirror = try running(observer)
+      try observer.showing("base", mirror) { try mirror.snapshot() }
     case .prune(let keep, let dryRun):
       let done = try running(observer).prune(keeping: keep, dryRun: dryRun)
       for notice in done.notices { session.errors.print("Warning: \(notice)") }

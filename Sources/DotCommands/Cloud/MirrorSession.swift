@@ -25,6 +25,7 @@ package final class MirrorSession: SessionObserver {
   private(set) var mirror: Mirror?
   private var connection: Connection?
   private var firstPath: String?
+  private weak var session: Session?
   /// What `.mirror on` and `.mirror off` chose for a database; it holds when the database is opened again.
   private var chosen: [String: ReplicaURL?] = [:]
   private var told: Set<String> = []
@@ -99,6 +100,7 @@ package final class MirrorSession: SessionObserver {
     // What works goes on where the new mirror cannot begin.
     let store = try observed(store(url, for: connection.fileName()))
     try stop()
+    try? MirrorLogTable.install(on: connection, self)
     var settings = settings
     settings.newGeneration = newGeneration
     try attach(Mirror(store: store, settings: settings), to: connection)
@@ -120,7 +122,19 @@ package final class MirrorSession: SessionObserver {
       self.mirror = nil
       connection = nil
     }
-    try mirror.stop()
+    try showing("mirror", mirror) { try mirror.stop() }
+  }
+
+  /// Runs something that uploads, and shows how much of what is captured now has arrived.
+  func showing<Value>(_ title: String, _ mirror: Mirror, _ body: () throws -> Value) rethrows -> Value {
+    guard let session, let monitor = mirror.monitor else { return try body() }
+    let before = monitor().lagBytes
+    return try session.progress.during(
+      title, when: session.isInteractive,
+      {
+        let now = monitor()
+        return (now.baseBytesSent + max(0, before - now.lagBytes), now.baseBytes + before)
+      }, body)
   }
 
   /// Ends the mirror because somebody asked for it: the database is not mirrored when it is opened again.
@@ -186,8 +200,11 @@ package final class MirrorSession: SessionObserver {
 
   package func connectionDidOpen(_ connection: Connection, in session: Session) {
     defer { if !isCheckOnly { noteMetrics(session) } }
-    // Before the mirror looks at what reaches outside.
-    if !session.settings.isSafe { try? MirrorLogTable.install(on: connection, self) }
+    self.session = session
+    // Before the mirror looks at what reaches outside. sqlite3 has no such table: it is there where something is mirrored.
+    if !session.settings.isSafe, mayBeMirrored(connection) {
+      try? MirrorLogTable.install(on: connection, self)
+    }
     guard !isCheckOnly, let url = url(for: connection, in: session) else { return }
     if let configurationError {
       complain("mirror off: \(configurationError)", session)
@@ -204,6 +221,11 @@ package final class MirrorSession: SessionObserver {
     } catch {
       complain("mirror off: \(error)", session)
     }
+  }
+
+  private func mayBeMirrored(_ connection: Connection) -> Bool {
+    if case .off = configuration, chosen[connection.fileName() ?? ""] == nil { return false }
+    return true
   }
 
   /// Where a database that was just opened goes.

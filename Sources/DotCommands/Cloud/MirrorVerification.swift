@@ -24,9 +24,12 @@ struct MirrorVerification {
     verification.patience = observer.patience
     verification.isInterrupted = observer.isInterrupted
     var faults = 0
-    try verification.run(comparing: live) { findings in
-      print(findings)
-      faults += findings.faults.count
+    try session.progress.during("verify", when: session.isInteractive) { watch in
+      verification.watch = watch
+      try verification.run(comparing: live) { findings in
+        print(findings)
+        faults += findings.faults.count
+      }
     }
     guard faults == 0 else {
       throw CommandError.message("Error: \(store.url): \(faults) \(faults == 1 ? "fault" : "faults") found")

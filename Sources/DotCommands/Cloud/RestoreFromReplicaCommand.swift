@@ -21,9 +21,12 @@ struct RestoreFromReplicaCommand: DotCommand {
       "   --force                Replace a database that is not empty",
       "   --verify               Restore both ways, compare, and check before replacing",
       "   --dry-run              Only tell what would be done",
+      "   --follow               With wal and --output: keep FILE current, for programs",
+      "                          that read it, until Ctrl-C",
       " A file that is really called wal or sql: write ./wal",
     ],
-    correction: ".restore wal|sql [--from URL] [--output FILE] [--force] [--verify] [--dry-run] ...",
+    correction:
+      ".restore wal|sql [--from URL] [--output FILE] [--force] [--verify] [--dry-run] [--follow] ...",
     isSafe: false,
     completions: ["wal", "sql"])
 
@@ -34,6 +37,7 @@ struct RestoreFromReplicaCommand: DotCommand {
     var force = false
     var verify = false
     var dryRun = false
+    var follow = false
     var target = RestoreTarget()
   }
 
@@ -58,6 +62,7 @@ struct RestoreFromReplicaCommand: DotCommand {
       case "force": options.force = true
       case "verify": options.verify = true
       case "dry-run": options.dryRun = true
+      case "follow": options.follow = true
       case "to-txn":
         let text = try words.required()
         guard let number = UInt64(text) else {
@@ -78,6 +83,11 @@ struct RestoreFromReplicaCommand: DotCommand {
         options.target.generation = generation
       default: throw .message("Error: unknown option: \(word)\nUsage: \(Self.spec.correction)")
       }
+    }
+    if options.follow {
+      guard options.source == .wal, options.output != nil, !options.verify, !options.dryRun,
+        options.target == RestoreTarget()
+      else { throw .message("Error: --follow goes with wal, --output FILE, --from URL and --force alone") }
     }
     self.options = options
     other = nil
@@ -100,6 +110,17 @@ struct RestoreFromReplicaCommand: DotCommand {
     guard let output = options.output ?? path else {
       throw CommandError.message("Error: no database file is open: name one with --output FILE")
     }
+    if options.follow {
+      guard options.output != path else {
+        throw CommandError.message("Error: \(output) is open here: name another file with --output FILE")
+      }
+      var follower = Follower(
+        ReplicaCatalog(try observer.store(options.from, for: path ?? output)), output: output)
+      follower.force = options.force
+      follower.patience = observer.patience
+      follower.isInterrupted = observer.isInterrupted
+      return try RestoreReport(session).print(following: follower)
+    }
     var restore = Restore(ReplicaCatalog(try observer.store(options.from, for: path ?? output)))
     restore.force = options.force
     restore.verifies = options.verify
@@ -109,14 +130,20 @@ struct RestoreFromReplicaCommand: DotCommand {
     if options.dryRun {
       return RestoreReport(session).print(plan: try restore.plan(options.source, to: output), output)
     }
+    func restored() throws -> Restore.Report {
+      try session.progress.during("restore", when: session.isInteractive) { watch in
+        restore.watch = watch
+        return try restore.run(options.source, to: output)
+      }
+    }
     let isOpen = options.output == nil || options.output == path
     guard isOpen, session.database.openConnection != nil else {
-      return RestoreReport(session).print(try restore.run(options.source, to: output), output)
+      return RestoreReport(session).print(try restored(), output)
     }
     try restore.check(output)
     // The open database is closed, replaced, and opened again whatever came of it.
     session.database.close()
-    let report = Result { try restore.run(options.source, to: output) }
+    let report = Result { try restored() }
     try session.database.reopen()
     RestoreReport(session).print(try report.get(), output)
   }

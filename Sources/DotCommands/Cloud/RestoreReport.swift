@@ -1,3 +1,5 @@
+import ObjectStore
+import ReplicaCatalog
 import ReplicaFormat
 import Restore
 import Shell
@@ -37,6 +39,30 @@ struct RestoreReport {
     ] {
       session.output.print(String(repeating: " ", count: 12 - name.utf8.count) + name + ": " + value)
     }
+  }
+
+  /// Follows a replica and tells of it until it is interrupted.
+  func print(following follower: Follower) throws {
+    var follower = follower
+    let (session, output) = (session, follower.output)
+    follower.tell = { event in
+      switch event {
+      case .built(let point):
+        session.output.print("following \(follower.catalog.store.url): \(output) holds \(Self.text(point))")
+        session.output.flush()
+      case .advanced: break
+      case .notice(let text): session.errors.print("-- \(text)")
+      }
+    }
+    let last = try follower.run()
+    // Ctrl-C has done what it was pressed for.
+    session.input.forgetInterrupt()
+    guard let last else { throw CommandError.message("Error: follow \(output): interrupted") }
+    session.output.print("\(output) holds \(Self.text(last))")
+  }
+
+  private static func text(_ point: ChainPoint) -> String {
+    "transaction \(point.transaction) (\(ISOTime.text(point.time))) of generation \(point.generation)"
   }
 
   private func notices(_ report: Restore.Report) {

@@ -88,7 +88,7 @@ struct FilectrlCommand: DotCommand {
         "Error: ambiguous file-control: \"\(name)\"\nUse \".filectrl --help\" for help")
     }
     guard let answer = answer(request, connection) else {
-      session.output.print("Usage: .filectrl \(request.rawValue) \(request.usage)")
+      session.output.print("Usage: .filectrl \(name) \(request.usage)")
       throw CommandError.silent
     }
     if let text = answer.first { session.output.print(text) }
@@ -109,7 +109,7 @@ struct FilectrlCommand: DotCommand {
     case .dataVersion where count == 0: return ["\(connection.control(.dataVersion, schema, 0))"]
     case .hasMoved where count == 0: return ["\(connection.hasMoved(schema) ? 1 : 0)"]
     case .tempfilename where count == 0: return connection.temporaryFileName(schema).map { [$0] } ?? []
-    case .reserveBytes where count <= 1:
+    case .reserveBytes:
       if let number { _ = connection.reservedBytes(schema, Int32(truncatingIfNeeded: number)) }
       return ["\(connection.reservedBytes(schema))"]
     default: return nil

@@ -41,7 +41,7 @@ struct TestctrlCommand: DotCommand {
 
   private let name: String?
   private let arguments: [String]
-  private var isOn = false
+  private var value: Int32 = 0
 
   init(parsing words: inout Words) throws(CommandError) {
     // One dash or two before the name are passed over.
@@ -52,7 +52,7 @@ struct TestctrlCommand: DotCommand {
     arguments = words.rest()
     let found = found
     if arguments.count == 1, found.count == 1, found[0].takesBoolean {
-      isOn = words.boolean(from: arguments[0])
+      value = words.choice(from: arguments[0])
     }
   }
 
@@ -89,7 +89,6 @@ struct TestctrlCommand: DotCommand {
   /// Nil where the arguments do not fit; empty where there is nothing to show.
   private func answer(_ request: Request, _ connection: Connection) -> [String]? {
     func number(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: Numbers.integer(arguments[index])) }
-    let value: Int32 = isOn ? 1 : 0
     switch (request, arguments.count) {
     case (.always, 1): return ["\(Connection.test(.always, value))"]
     case (.assert, 1): return ["\(Connection.test(.assert, value))"]
@@ -104,8 +103,8 @@ struct TestctrlCommand: DotCommand {
     case (.prngSave, 0): Connection.saveRandomState()
     case (.prngSeed, 1...2):
       var seed = number(0)
-      let isChosen = seed == 0
-      if isChosen { seed = .random(in: 1 ... .max) }
+      let isChosen = arguments[0] == "random"
+      if isChosen { seed = .random(in: .min ... .max) }
       connection.seedRandom(seed, withSchema: arguments.count == 2)
       return isChosen ? ["-- random seed: \(seed)"] : []
     case (.seekCount, _): return ["\(connection.seekCount)"]

@@ -102,7 +102,12 @@ struct ImportCommand: DotCommand {
     let job = TableImport(
       fields, named: name, skipsEmptyRows: session.output.options.mode == .ascii, verbosity: verbosity,
       session: session)
-    try job.run(into: target, of: connection, skipping: skip)
+    let counter = ByteCounter()
+    reader.counter = counter
+    let size = pipe == nil ? (try? FileInfo.of(file))?.size : nil
+    try session.progress.during("import", when: session.isInteractive, { (counter.bytes, size) }) {
+      try job.run(into: target, of: connection, skipping: skip)
+    }
   }
 
   private struct Separators {

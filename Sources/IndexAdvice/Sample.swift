@@ -1,0 +1,32 @@
+internal import SQLite
+
+/// Chooses rows of tables at random, about as many in a hundred as asked for.
+final class Sample {
+  private let database: Connection
+  private let percentage: Int
+  private var seen = 0
+  private var taken = 0
+
+  init(_ database: Connection, percentage: Int) {
+    self.database = database
+    self.percentage = percentage
+  }
+
+  /// Begins with the rows of a table.
+  func rows(of table: TableShape) throws(SQLiteError) -> Statement {
+    seen = 0
+    taken = 0
+    return try database.prepare("SELECT * FROM main.\(SQLText.literal(table.name))")
+  }
+
+  /// Whether the next row is taken.
+  func takesRow() -> Bool {
+    defer { seen += 1 }
+    // A row that is due is taken without asking chance.
+    guard taken * 100 <= seen * percentage || Int(Randomness.sixteenBits) % 100 <= percentage else {
+      return false
+    }
+    taken += 1
+    return true
+  }
+}

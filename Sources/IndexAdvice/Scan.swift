@@ -1,0 +1,32 @@
+/// A column that an index could be asked for.
+struct Term {
+  let column: Int
+  let collation: String
+  var isDescending = false
+}
+
+/// One way in which the planner thought of reading a table.
+struct Scan {
+  let table: TableShape
+  var equalities: [Term] = []
+  var ranges: [Term] = []
+  var order: [Term] = []
+
+  /// The columns of the indexes that would help, the most obvious first.
+  ///
+  /// Equalities alone, equalities with each of the ranges, and equalities with the order that is wanted.
+  func proposals(_ take: (_ equalities: [Term], _ rest: [Term]) throws -> Void) rethrows {
+    let all = equalities(without: [])
+    if !all.isEmpty { try take(all, []) }
+    for range in ranges.reversed() where !all.contains(where: { $0.column == range.column }) {
+      try take(all, [range])
+    }
+    if !order.isEmpty { try take(equalities(without: order), order) }
+  }
+
+  /// One equality for each column, of several the last, in the order of the query.
+  private func equalities(without others: [Term]) -> [Term] {
+    var seen = Set(others.map(\.column))
+    return equalities.reversed().filter { seen.insert($0.column).inserted }.reversed()
+  }
+}

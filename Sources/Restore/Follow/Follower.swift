@@ -1,0 +1,243 @@
+import Dispatch
+import Files
+import ObjectStore
+package import ReplicaCatalog
+package import ReplicaFormat
+
+/// Keeps a copy of the mirrored database current as slices arrive, until it is interrupted.
+///
+/// What arrives is applied to an overlay (`PageOverlay`), proven by the database's checksum, and only then brought into
+/// the copy, in one transaction (`FollowedCopy`). Where the slices do not continue what the copy holds (another
+/// generation, history that was merged or removed while nobody followed), the newest state is built anew beside it,
+/// and goes into the copy in the same way.
+package struct Follower {
+  package let catalog: ReplicaCatalog
+  package let output: String
+  /// Make the copy anew where something else is there.
+  package var force = false
+  package var patience = 60.0
+  package var isInterrupted: (@Sendable () -> Bool)?
+  /// Seconds between two looks: at least, and at most where nothing arrives.
+  package var pause = 1.0...15.0
+  /// Is told what a person should know.
+  package var tell: (Event) -> Void = { _ in }
+
+  package enum Event: Sendable {
+    /// The copy holds this for the first time, or after it was built anew.
+    case built(ChainPoint)
+    /// It has come this far.
+    case advanced(ChainPoint)
+    case notice(String)
+  }
+
+  package init(_ catalog: ReplicaCatalog, output: String) {
+    self.catalog = catalog
+    self.output = output
+  }
+
+  /// Follows until it is interrupted; returns what the copy holds then.
+  package func run() throws -> ChainPoint? {
+    if !FileInfo.exists(output + FollowSlots.suffix) { try restore.check(output) }
+    let slots = try FollowSlots(for: output, url: catalog.store.url)
+    var copy: FollowedCopy?
+    do {
+      let follow = try begin(slots)
+      copy = follow
+      try keepUp(follow)
+    } catch let error as RestoreError where error.code == .interrupted {
+      // That is how it ends.
+    }
+    copy?.close()
+    return copy?.record.point
+  }
+
+  private func source() -> ObjectSource {
+    ObjectSource(catalog, patience: patience, isInterrupted: isInterrupted)
+  }
+
+  private var restore: Restore {
+    var restore = Restore(catalog)
+    restore.force = force
+    return restore
+  }
+
+  // MARK: The beginning
+
+  private func begin(_ slots: FollowSlots) throws -> FollowedCopy {
+    let objects = source()
+    defer { objects.stop() }
+    if !force, let copy = try FollowedCopy(output, slots, check: { try objects.checkInterrupt() }) {
+      tell(.built(copy.record.point))
+      return copy
+    }
+    let restore = restore
+    try restore.check(output)
+    let plan = try Planner(source: objects, target: RestoreTarget()).plan()
+    for notice in plan.notices { tell(.notice(notice)) }
+    try slots.clear()
+    try make(plan, objects, restore) { try slots.write($0) }
+    guard let copy = try FollowedCopy(output, slots, check: {}) else {
+      throw RestoreError(.database, "follow \(output): its record cannot be read")
+    }
+    tell(.built(copy.record.point))
+    return copy
+  }
+
+  /// Builds the file and gives it its name.
+  ///
+  /// A function of its own: the new file must be closed before SQLite opens it, or SQLite's locks would go with it.
+  private func make(
+    _ plan: RestorePlan, _ objects: ObjectSource, _ restore: Restore, note: (FollowRecord) throws -> Void
+  ) throws {
+    let folder = try RestoreFolder(for: output, of: plan, from: catalog.store.url)
+    let point = try build(plan, objects, folder)
+    var first = try folder.database.read(at: 0, count: point.state.pageSize)
+    let record = FollowRecord(
+      url: catalog.store.url, point: point, header: Array(first[..<CopyHeader.size]), counter: 1,
+      cookie: CopyHeader.cookie(of: first))
+    CopyHeader.put(counter: record.counter, cookie: record.cookie, pages: point.state.pages, into: &first)
+    try folder.database.write(first, at: 0)
+    try note(record)
+    try restore.replace(output, with: folder.database, from: folder)
+  }
+
+  private func build(_ plan: RestorePlan, _ objects: ObjectSource, _ folder: RestoreFolder) throws
+    -> ChainPoint
+  {
+    guard plan.state.pages > 0 else { throw RestoreError(.nothing, "follow: the mirrored database is empty") }
+    return try WALRestore(source: objects, plan: plan, spool: folder.spool)
+      .build(in: folder.database, upTo: plan.transaction).point
+  }
+
+  // MARK: Keeping up
+
+  private func keepUp(_ copy: FollowedCopy) throws {
+    var wait = pause.lowerBound
+    var failures = 0
+    var isAway = false
+    while true {
+      let objects = source()
+      defer { objects.stop() }
+      do {
+        let before = copy.record.point
+        try advance(copy, objects)
+        if isAway { tell(.notice("\(catalog.store.url) answers again")) }
+        (failures, isAway) = (0, false)
+        let hasMoved = copy.record.point != before
+        if hasMoved { tell(.advanced(copy.record.point)) }
+        wait = hasMoved ? pause.lowerBound : min(wait * 1.5, pause.upperBound)
+      } catch let error as ObjectStoreError where error.isTransient {
+        if !isAway { tell(.notice("\(error); trying again")) }
+        isAway = true
+        wait = pause.upperBound
+      } catch let error as RestoreError where error.code == .hole || error.code == .nothing {
+        // What is merged or removed just now may look like a hole once.
+        failures += 1
+        if failures == 3 { throw error }
+      } catch let error as FormatError {
+        failures += 1
+        if failures == 3 { throw error }
+      }
+      try rest(wait, objects)
+    }
+  }
+
+  private func rest(_ seconds: Double, _ objects: ObjectSource) throws {
+    let end = Clock.monotonicSeconds + seconds
+    while true {
+      try objects.checkInterrupt()
+      let left = end - Clock.monotonicSeconds
+      guard left > 0 else { return }
+      _ = DispatchSemaphore(value: 0).wait(timeout: .now() + min(left, 0.1))
+    }
+  }
+
+  /// Brings the copy to what the replica holds now, if that is more.
+  private func advance(_ copy: FollowedCopy, _ objects: ObjectSource) throws {
+    while true {
+      let point = copy.record.point
+      let generation = point.generation
+      var contents = GenerationContents(generation: generation)
+      // Names of slices that begin later sort after this one.
+      let last = ReplicaLayout.slices(generation) + Hex16.text(point.transaction) + "~"
+      for object in try objects.retry({ _ in
+        try catalog.store.listAll(prefix: ReplicaLayout.slices(generation), after: last)
+      }) { contents.add(object) }
+      let chain = contents.chain(after: point.transaction)
+      guard chain.end > point.transaction else {
+        if try chain.beyond.isEmpty && !hasNewerGeneration(than: generation, objects) { return }
+        try rebuild(copy, objects)
+        return
+      }
+      let items = chain.slices.map {
+        FetchItem(name: ReplicaLayout.slice(generation, $0), size: contents.sliceSizes[$0] ?? 0)
+      }
+      guard try apply(items, of: generation, to: copy, objects) else { return }
+    }
+  }
+
+  private func hasNewerGeneration(than generation: GenerationID, _ objects: ObjectSource) throws -> Bool {
+    try objects.retry { _ in
+      try catalog.store.list(
+        prefix: ReplicaLayout.generations, after: ReplicaLayout.end(of: generation), limit: 1)
+    }.objects.isEmpty == false
+  }
+
+  /// Bytes of changed pages that are gathered before they go into the copy.
+  private static let chunk = 256 << 20
+
+  /// Applies slices; false where readers keep the copy to themselves: the next look tries again.
+  private func apply(
+    _ items: [FetchItem], of generation: GenerationID, to copy: FollowedCopy, _ objects: ObjectSource
+  ) throws -> Bool {
+    let fetcher = ObjectFetcher(objects, items) { object, bytes in
+      let slice = try SliceReader(bytes, object: object)
+      if let name = SliceName(key: object) { try slice.header.require(generation, name, object: object) }
+      return bytes
+    }
+    let overlay = PageOverlay(pageSize: copy.record.point.state.pageSize, scratch: output + "-s3scratch") {
+      try copy.image($0)
+    }
+    let applier = SliceApplier(from: copy.record.point, pages: overlay)
+    while overlay.byteCount < Self.chunk, let (name, bytes) = try fetcher.take() {
+      let slice = try SliceReader(bytes, object: name)
+      try applier.begin(slice, object: name)
+      _ = try applier.advance(slice, object: name, upTo: .max)
+    }
+    // A commit in several parts counts with the last of them.
+    guard applier.transaction > copy.record.point.transaction else { return false }
+    try applier.settle()
+    return try copy.publish(applier.point, changed: overlay.pages) {
+      try overlay.withImage($0) { Array($0[$1..<$1 + overlay.pageSize]) }
+    }
+  }
+
+  // MARK: Another chain
+
+  /// Builds the newest state beside the copy, and brings the pages in which they differ into it.
+  private func rebuild(_ copy: FollowedCopy, _ objects: ObjectSource) throws {
+    let plan = try Planner(source: objects, target: RestoreTarget()).plan()
+    let point = copy.record.point
+    // The newer generation is not there yet, or the slice that is missing is on its way.
+    if plan.generation == point.generation && plan.transaction <= point.transaction { return }
+    if plan.generation < point.generation { return }
+    let folder = try RestoreFolder(for: output, of: plan, from: catalog.store.url)
+    let newPoint = try build(plan, objects, folder)
+    let (old, new) = (point.state, newPoint.state)
+    var changed: [UInt32] = []
+    for page in stride(from: 1, through: new.pages, by: 1) {
+      if page & 0xfff == 0 { try objects.checkInterrupt() }
+      if try old.pageSize != new.pageSize || page > old.pages
+        || folder.database.read(at: Int(page - 1) * new.pageSize, count: new.pageSize) != copy.image(page)
+      {
+        changed.append(page)
+      }
+    }
+    let done = try copy.publish(newPoint, changed: changed) {
+      try folder.database.read(at: Int($0 - 1) * new.pageSize, count: new.pageSize)
+    }
+    guard done else { return }
+    folder.discard()
+    tell(.built(newPoint))
+  }
+}

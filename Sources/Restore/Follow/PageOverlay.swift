@@ -1,0 +1,68 @@
+import Bytes
+import Files
+
+/// Newer images of some pages over a database that stays as it is: some in memory, the rest in a scratch file.
+final class PageOverlay: PageStore {
+  let pageSize: Int
+  private let base: (UInt32) throws -> [UInt8]
+  private let scratchPath: String
+  private let limit: Int
+  private var slots: [UInt32: Int] = [:]
+  private var arena: [UInt8] = []
+  private var scratch: File?
+  private var spilled: [UInt32: Int] = [:]
+
+  /// Lies over what `base` gives for a page, and keeps up to `limit` bytes in memory.
+  init(pageSize: Int, scratch: String, limit: Int = 32 << 20, base: @escaping (UInt32) throws -> [UInt8]) {
+    self.pageSize = pageSize
+    self.base = base
+    self.limit = limit
+    scratchPath = scratch
+  }
+
+  /// Pages that have a newer image, in order.
+  var pages: [UInt32] { (Array(slots.keys) + spilled.keys.filter { slots[$0] == nil }).sorted() }
+
+  /// Bytes of newer images.
+  var byteCount: Int { (slots.count + spilled.count) * pageSize }
+
+  func withImage<Result>(_ page: UInt32, _ body: (_ bytes: [UInt8], _ index: Int) throws -> Result) throws
+    -> Result
+  {
+    if let slot = slots[page] { return try body(arena, slot) }
+    if let at = spilled[page], let scratch { return try body(scratch.read(at: at, count: pageSize), 0) }
+    return try body(base(page), 0)
+  }
+
+  func set(_ page: UInt32, _ bytes: [UInt8], at index: Int) throws {
+    if let slot = slots[page] {
+      Kernels.copy(into: &arena, at: slot, from: bytes, at: index, count: pageSize)
+      return
+    }
+    if arena.count + pageSize > limit { try spill() }
+    slots[page] = arena.count
+    arena += bytes[index..<index + pageSize]
+  }
+
+  /// The database below must not change: nothing is written.
+  func flush(pages: UInt32) throws {}
+
+  private func spill() throws {
+    let file: File
+    if let scratch {
+      file = scratch
+    } else {
+      file = try File(scratchPath, .create)
+      // It goes with the program, however that ends.
+      try Folder.remove(scratchPath)
+      scratch = file
+    }
+    for (page, slot) in slots {
+      let at = spilled[page] ?? spilled.count * pageSize
+      try file.write(arena[slot..<slot + pageSize], at: at)
+      spilled[page] = at
+    }
+    slots.removeAll(keepingCapacity: true)
+    arena.removeAll(keepingCapacity: true)
+  }
+}

@@ -1,0 +1,13 @@
+internal import CSQLite
+
+/// SQLite's own source of chance, which `.testctrl prng_seed` makes repeatable.
+package enum Randomness {
+  /// Sixteen random bits.
+  ///
+  /// The corresponding C function is `sqlite3_randomness`.
+  package static var sixteenBits: UInt16 {
+    var bits: UInt16 = 0
+    sqlite3_randomness(2, &bits)
+    return bits
+  }
+}

@@ -1,0 +1,171 @@
+"""How long after a commit it is in the store: at several rates, store near and far, beside Litestream.
+
+A commit counts as retrievable when the answer to the PUT that holds it has passed the proxy. Ours are told by the names of
+slices, which are ranges of transactions; Litestream's by the last row's random tag, which its compression leaves readable."""
+
+import os, re, secrets, statistics, subprocess, tempfile, threading, time
+
+from litestream import Litestream, environment as plain
+from servers import KEY, SECRET, TimingProxy, raw_puts
+
+RATES = (1, 20, 100, 1000)
+DELAYS = (0.0, 0.05)
+SECONDS = {1: 12, 20: 8, 100: 8, 1000: 8}
+
+
+class Writer:
+    """A shell that is given one INSERT after the other on a schedule; `times` are those of its answers."""
+
+    def __init__(self, arguments, folder, environment):
+        self.shell = subprocess.Popen(arguments, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      env=environment, bufsize=0)
+        self.tags, self.asked, self.times = [], [], []
+        self.answers = self.shell.stdout
+
+    def say(self, text):
+        """Runs statements that print one line, and returns it."""
+        self.shell.stdin.write(text.encode() + b"\n")
+        return self.answers.readline().decode().strip()
+
+    def run(self, rate, seconds):
+        count = int(rate * seconds)
+
+        def listen():
+            for _ in range(count):
+                if not self.answers.readline():
+                    return
+                self.times.append(time.perf_counter())
+
+        listener = threading.Thread(target=listen, daemon=True)
+        listener.start()
+        start = time.perf_counter()
+        for number in range(count):
+            tag = secrets.token_hex(12)
+            wait = start + number / rate - time.perf_counter()
+            if wait > 0:
+                time.sleep(wait)
+            self.tags.append(tag)
+            self.asked.append(time.perf_counter())
+            self.shell.stdin.write(f"INSERT INTO t VALUES('{tag}');SELECT 1;\n".encode())
+        listener.join(120)
+        return start, self.times[-1]
+
+    def end(self):
+        self.shell.stdin.close()
+        self.shell.wait()
+
+
+def quantile(values, share):
+    values = sorted(values)
+    return values[min(int(len(values) * share), len(values) - 1)]
+
+
+def rest(rate):
+    """Raw PUTs come in the rhythm of the commits, as far as these leave pauses."""
+    return min(1 / rate, 0.05) if rate <= 100 else 0.0
+
+
+def ours(binary, weed, delay, rate, interval, durability):
+    """Lags in seconds (in `sync`: how long statements took), PUTs per second, and raw PUTs before and after."""
+    proxy = TimingProxy(weed.port, delay)
+    raw = raw_puts(proxy.port, 30, rest(rate))
+    environment = plain() | {
+        "S3_HOSTNAME": f"http://127.0.0.1:{proxy.port}", "S3_BUCKET": "bench", "S3_PREFIX": secrets.token_hex(4),
+        "S3_ACCESS_KEY_ID": KEY, "S3_SECRET_ACCESS_KEY": SECRET}
+    if interval is not None:
+        environment["S3_SYNC_INTERVAL"] = str(interval)
+    with tempfile.TemporaryDirectory() as folder:
+        writer = Writer([binary, "-batch", "-durability", durability, "a.db"], folder, environment)
+        writer.say("CREATE TABLE t(a);SELECT 1;")
+        writer.say(".mirror sync\nSELECT 1;")
+        status = writer.say(".mirror status --json")
+        first = int(re.search(r'"committed_transaction": ?(\d+)', status)[1]) + 1
+        time.sleep(1.2)
+        start, end = writer.run(rate, SECONDS[rate])
+        time.sleep(0.3 + 4 * delay)
+        writer.say(".mirror sync\nSELECT 1;")
+        puts = sum(1 for put in proxy.puts if start <= put.time <= end) / (end - start)
+        writer.end()
+    lags = []
+    if durability == "sync":
+        before = 0.0
+        for asked, done in zip(writer.asked, writer.times):
+            lags.append(done - max(asked, before))
+            before = done
+    else:
+        arrived = {}
+        for put in proxy.puts:
+            if found := re.search(r"/wal/([0-9a-f]{16})-([0-9a-f]{16})", put.path):
+                for number in range(int(found[1], 16), int(found[2], 16) + 1):
+                    arrived.setdefault(number, put.time)
+        for number, done in enumerate(writer.times):
+            lags.append(max(arrived[first + number] - done, 0))
+    raw += raw_puts(proxy.port, 30, rest(rate))
+    proxy.close()
+    return lags, puts, raw
+
+
+def theirs(program, weed, delay, rate, interval):
+    proxy = TimingProxy(weed.port, delay, bodies=True)
+    raw = raw_puts(proxy.port, 30, rest(rate))
+    with tempfile.TemporaryDirectory() as folder:
+        writer = Writer(["sqlite3", "-batch", "a.db"], folder, plain())
+        writer.say("PRAGMA journal_mode=WAL;")
+        writer.say("PRAGMA synchronous=NORMAL;CREATE TABLE t(a);PRAGMA wal_autocheckpoint=0;")
+        peer = Litestream(program, f"{folder}/a.db", proxy.port, secrets.token_hex(4), interval)
+        end = time.time() + 20
+        while not any("/ltx/" in put.path or ".ltx" in put.path for put in proxy.puts) and time.time() < end:
+            time.sleep(0.05)
+        time.sleep(2)
+        start, last = writer.run(rate, SECONDS[rate])
+        deadline = time.time() + 60 + delay * 100
+        reached = -1
+        while reached < len(writer.tags) - 1 and time.time() < deadline:
+            time.sleep(0.5)
+            reached = max((index for put in proxy.puts for index in [writer_index(writer, put)]), default=-1)
+        puts = sum(1 for put in proxy.puts if start <= put.time <= last) / (last - start)
+        peer.close()
+        writer.end()
+    lags, best = [], 0
+    for put in sorted((put for put in proxy.puts), key=lambda put: put.time):
+        index = writer_index(writer, put)
+        while best <= index:
+            lags.append(max(put.time - writer.times[best], 0))
+            best += 1
+    missing = len(writer.times) - len(lags)
+    lags += [float("inf")] * missing
+    proxy.close()
+    return lags, puts, raw
+
+
+def writer_index(writer, put):
+    """The last commit whose tag an object holds, -1 where none."""
+    if put.index is None:
+        known = {tag: number for number, tag in enumerate(writer.tags)}
+        found = [known[tag.decode()] for tag in re.findall(rb"(?=([0-9a-f]{24}))", put.body) if tag.decode() in known]
+        put.index = max(found, default=-1)
+        put.body = b""
+    return put.index
+
+
+def bench_lag(binary, weed, program, row, only=""):
+    for delay in DELAYS:
+        for rate in RATES:
+            name = f"store at {int(delay * 1000)} ms, {rate} commits/s"
+            runs = [("async, pacing off", 0, "async"), ("async, default pacing", None, "async"), ("sync", None, "sync")]
+            for what, interval, durability in runs:
+                if only and only not in f"{name}, {what}":
+                    continue
+                lags, puts, raw = ours(binary, weed, delay, rate, interval, durability)
+                one = statistics.median(raw)
+                p50, p99 = quantile(lags, 0.5), quantile(lags, 0.99)
+                judged = what == "async, pacing off"
+                row(f"{name}, {what}: p50, p99", f"{p50 * 1e3:.1f}, {p99 * 1e3:.1f} ms; {puts:.1f} PUT/s",
+                    f"raw PUT {one * 1e3:.1f} ms ({min(raw) * 1e3:.1f}-{max(raw) * 1e3:.1f})", f"{p50 / one:.2f}, {p99 / one:.2f}",
+                    "<= 2.5, 5" if judged else "-", p50 / one <= 2.5 and p99 / one <= 5 if judged else "-")
+            for what, interval in (("its defaults", None), ("10 ms intervals", "10ms")):
+                if not program or only and only not in f"{name}, Litestream":
+                    continue
+                lags, puts, raw = theirs(program, weed, delay, rate, interval)
+                row(f"{name}, Litestream, {what}: p50, p99", "-",
+                    f"{quantile(lags, 0.5) * 1e3:.1f}, {quantile(lags, 0.99) * 1e3:.1f} ms; {puts:.1f} PUT/s", "-", "-", "-")
