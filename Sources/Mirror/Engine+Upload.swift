@@ -42,9 +42,9 @@ extension Engine {
         return fail(MirrorError(.store, "\(error)"))
       }
       guard !outgoing.isPartial else { continue }
-      acknowledge(outgoing)
       // Beside the slice it would only be in its way.
       if isNear, let batch = outgoing.statements { uploadLater(batch) }
+      acknowledge(outgoing)
       // Written at most once a second.
       isRecordDue = now - lastRecord < 1
       if !isRecordDue {
