@@ -38,7 +38,7 @@ extension Engine {
       guard let parts else { return false }
       let manifest = BaseManifest(
         generation: generation, transaction: transaction, time: time, state: database,
-        parts: parts)
+        parts: parts, naming: naming)
       let object = Outgoing.Object(
         name: ReplicaLayout.base(generation, transaction: transaction), bytes: manifest.bytes)
       guard try upload(object, unlessPresent: true, isMerged: true) else { return false }
@@ -84,6 +84,7 @@ extension Engine {
   ) throws -> [BaseManifest.Part]? {
     var checksum = Hash128.zero
     let known = try knownParts()
+    let naming = naming
     let uploads = TransferPool("mirror.base", threads: 4)
     let group = DispatchGroup()
     let parts = Mutex<[BaseManifest.Part]>([])
@@ -96,7 +97,7 @@ extension Engine {
       }
       uploads.run(in: group) {
         do {
-          let digest = hex(sha256(bytes))
+          let digest = naming.digest(sha256: sha256(bytes))
           let name = ReplicaLayout.part(digest)
           var size = known[digest]
           if size == nil {
@@ -128,13 +129,20 @@ extension Engine {
   /// Parts in the replica with their sizes: they need not be sent again, not even those of a base that was cut off.
   private func knownParts() throws -> [String: Int] {
     guard let parts = try? store.listAll(prefix: ReplicaLayout.pages) else { return [:] }
+    let encryption = store.encryption
     return Dictionary(
-      // A store may have kept an empty object of an upload that was cut off.
-      parts.filter { $0.size > 0 }.map {
-        (String($0.key.name.dropFirst(ReplicaLayout.pages.utf8.count).dropLast(4)), $0.size)
+      parts.compactMap { object in
+        // Those of another key have names that will not be asked for.
+        let size = encryption.map { $0.contentSize(object.size) } ?? object.size
+        // A store may have kept an empty object of an upload that was cut off.
+        guard let size, size > 0 else { return nil }
+        return (String(object.key.name.dropFirst(ReplicaLayout.pages.utf8.count).dropLast(4)), size)
       }
     ) { first, _ in first }
   }
+
+  /// How parts are named: where they are encrypted, so that only who has the key can tell what is in one.
+  private var naming: PartNaming { PartNaming(secret: store.encryption?.naming) }
 
   /// Writes a new base of what is captured now, and waits until it counts.
   func makeBase(deadline: Double, isInterrupted: (() -> Bool)? = nil) throws {
