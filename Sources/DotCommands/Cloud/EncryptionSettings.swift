@@ -11,6 +11,8 @@ package final class EncryptionSettings: Sendable {
 
   private struct State {
     var ring: KeyRing?
+    /// Why they could not be read, and when (`Clock.monotonicSeconds`): a prompt asks again and again.
+    var failure: (error: KeyRingError, at: Double)?
     var warnings: [String] = []
   }
 
@@ -25,9 +27,25 @@ package final class EncryptionSettings: Sendable {
     self.mode = given(mode)
   }
 
+  /// Seconds until what failed is tried again.
+  private static let pause = 5.0
+
   /// Reads the keys, once; the ring is empty where none are asked for.
   package func keys() throws(KeyRingError) -> KeyRing {
-    if let known = state.withLock({ $0.ring }) { return known }
+    let known = state.withLock { $0 }
+    if let ring = known.ring { return ring }
+    if let failure = known.failure, Clock.monotonicSeconds < failure.at + Self.pause { throw failure.error }
+    do throws(KeyRingError) {
+      let ring = try load()
+      state.withLock { $0.ring = ring }
+      return ring
+    } catch {
+      state.withLock { $0.failure = (error, Clock.monotonicSeconds) }
+      throw error
+    }
+  }
+
+  private func load() throws(KeyRingError) -> KeyRing {
     guard mode == nil || mode == "required" else {
       throw KeyRingError("S3_ENCRYPTION is required or not set, not \"\(mode ?? "")\"")
     }
@@ -45,7 +63,6 @@ package final class EncryptionSettings: Sendable {
       )
     }
     ring.isRequired = mode != nil
-    state.withLock { [ring] in $0.ring = ring }
     return ring
   }
 
