@@ -83,6 +83,7 @@ let package = Package(
     // 2
     // Borrows the bytes of SQL values without copying them, and speaks to the file system.
     unsafeTarget("Extensions", ["Recovery", "SQLite", "Bytes", "Digest", "Files", "CZlib"]),
+    safeTarget("Encryption", ["ObjectStore", "Digest"]),
     safeTarget("Recovery", ["SQLite", "Files", "Bytes"]),
     safeTarget("IndexAdvice", ["SQLite", "Bytes"]),
     safeTarget("Render", ["SQLite", "Bytes"]),
@@ -111,7 +112,7 @@ let package = Package(
       "DotCommands",
       [
         "Shell", "Extensions", "Recovery", "IndexAdvice", "SQLite", "Render", "Files", "Bytes", "Mirror",
-        "Restore", "ReplicaCatalog", "ReplicaFormat", "ObjectStore",
+        "Restore", "ReplicaCatalog", "ReplicaFormat", "ObjectStore", "Encryption",
       ]),
 
     // 5
@@ -134,16 +135,20 @@ let package = Package(
     tests("WALFormatTests", ["WALFormat", "Bytes", "SQLite", "Files"]),
     tests("ReplicaFormatTests", ["ReplicaFormat", "WALFormat", "Bytes", "Compression"]),
     tests(
-      "ObjectStoreTests", ["ObjectStore", "DirectoryObjectStore", "S3ObjectStore", "Digest", "CS3"],
+      "ObjectStoreTests",
+      ["ObjectStore", "DirectoryObjectStore", "S3ObjectStore", "Encryption", "Digest", "CS3"],
       linkerSettings: exportsCurlBoundary),
+    tests("EncryptionTests", ["Encryption", "Digest", "ObjectStore", "DirectoryObjectStore"]),
     tests("RenderTests", ["Render", "SQLite", "Bytes"]),
     tests("ShellTests", ["Shell", "SQLite", "Render"]),
-    tests("DotCommandsTests", ["DotCommands", "Shell", "SQLite", "ReplicaFormat"], exclude: ["Golden"]),
+    tests(
+      "DotCommandsTests", ["DotCommands", "Shell", "SQLite", "ReplicaFormat", "Encryption"],
+      exclude: ["Golden"]),
     tests(
       "MirrorTests",
       [
         "Mirror", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat",
-        "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore",
+        "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption",
       ]),
     tests("EndToEndTests", ["ObjectStore", "ReplicaFormat"]),
   ]

@@ -38,7 +38,7 @@ extension Engine {
       guard let parts else { return false }
       let manifest = BaseManifest(
         generation: generation, transaction: transaction, time: time, state: database,
-        parts: parts)
+        parts: parts, naming: naming)
       let object = Outgoing.Object(
         name: ReplicaLayout.base(generation, transaction: transaction), bytes: manifest.bytes)
       guard try upload(object, unlessPresent: true, isMerged: true) else { return false }
@@ -84,6 +84,7 @@ extension Engine {
   ) throws -> [BaseManifest.Part]? {
     var checksum = Hash128.zero
     let known = try knownParts()
+    let naming = naming
     // What waits for the store is compressed already: so little memory is needed.
     let compressions = TransferPool("mirror.base.compress", threads: 2)
     let uploads = TransferPool("mirror.base", threads: 4)
@@ -101,11 +102,12 @@ extension Engine {
       }
       compressions.run(in: group) {
         attempt {
-          let digest = hex(sha256(bytes))
+          let digest = naming.digest(sha256: sha256(bytes))
           let count = bytes.count
           @Sendable func note(_ size: Int) {
             let part = BaseManifest.Part(
-              firstPage: first, pageCount: UInt32(count / snapshot.pageSize), digest: digest, compressedSize: size)
+              firstPage: first, pageCount: UInt32(count / snapshot.pageSize), digest: digest,
+              compressedSize: size)
             parts.withLock { $0.append(part) }
             self.state.withLock { $0.baseBytesSent += count }
           }
@@ -132,13 +134,20 @@ extension Engine {
   /// Parts in the replica with their sizes: they need not be sent again, not even those of a base that was cut off.
   private func knownParts() throws -> [String: Int] {
     guard let parts = try? store.listAll(prefix: ReplicaLayout.pages) else { return [:] }
+    let encryption = store.encryption
     return Dictionary(
-      // A store may have kept an empty object of an upload that was cut off.
-      parts.filter { $0.size > 0 }.map {
-        (String($0.key.name.dropFirst(ReplicaLayout.pages.utf8.count).dropLast(4)), $0.size)
+      parts.compactMap { object in
+        // Those of another key have names that will not be asked for.
+        let size = encryption.map { $0.contentSize(object.size) } ?? object.size
+        // A store may have kept an empty object of an upload that was cut off.
+        guard let size, size > 0 else { return nil }
+        return (String(object.key.name.dropFirst(ReplicaLayout.pages.utf8.count).dropLast(4)), size)
       }
     ) { first, _ in first }
   }
+
+  /// How parts are named: where they are encrypted, so that only who has the key can tell what is in one.
+  private var naming: PartNaming { PartNaming(secret: store.encryption?.naming) }
 
   /// Writes a new base of what is captured now, and waits until it counts.
   func makeBase(deadline: Double, isInterrupted: (() -> Bool)? = nil) throws {
