@@ -1,0 +1,108 @@
+import Bytes
+import Files
+import Interchange
+package import ObjectStore
+package import ReplicaCatalog
+import ReplicaFormat
+
+/// Writes a state of a replica as one that `litestream restore` 0.5 reads.
+///
+/// Litestream's number of the transaction is ours. A large database becomes several files, one for each
+/// `partSize` bytes of pages: the first has the number 1 and holds the beginning, each of the others adds what follows,
+/// and the last ends with our number. Without the first nothing can be restored, so it is written last.
+package struct LitestreamExport {
+  package let catalog: ReplicaCatalog
+  package let output: any ObjectStore
+  /// Whether levels are named as in a directory or as in S3.
+  package let isDirectory: Bool
+  /// The moment to write; the newest unless it says otherwise.
+  package var target = RestoreTarget()
+  /// File beside which the database lies meanwhile; nil for `$TMPDIR`.
+  package var place: String?
+  /// Bytes of pages in a file; memory holds so many.
+  package var partSize = 64 << 20
+  package var patience = 60.0
+  package var isInterrupted: (@Sendable () -> Bool)?
+  package var watch: ((_ measure: @escaping @Sendable () -> (done: Int, total: Int?)) -> Void)?
+
+  package init(_ catalog: ReplicaCatalog, to output: any ObjectStore, isDirectory: Bool) {
+    self.catalog = catalog
+    self.output = output
+    self.isDirectory = isDirectory
+  }
+
+  /// What was written.
+  package struct Report: Sendable {
+    package let transaction: UInt64
+    /// Microseconds since 1970.
+    package let time: Int64
+    package let files: Int
+    package let bytes: Int
+    package let notices: [String]
+  }
+
+  package func run() throws -> Report {
+    let replica = LitestreamReplica(output, patience: patience, isInterrupted: isInterrupted)
+    defer { replica.source.stop() }
+    guard try replica.items().isEmpty else {
+      throw RestoreError(.exists, "\(output.url) holds a replica of Litestream: name an empty place")
+    }
+    let work = try place.map { try WorkFolder(beside: $0, for: "exporting") } ?? WorkFolder()
+    defer { work.remove() }
+    let path = work.path + "/database"
+    var restore = Restore(catalog)
+    restore.target = target
+    restore.patience = patience
+    restore.isInterrupted = isInterrupted
+    restore.watch = watch
+    let restored = try restore.run(.wal, to: path)
+    let written = try write(File(path, .read), restored.transaction, restored.time, replica)
+    return Report(
+      transaction: written.transaction, time: restored.time, files: written.files, bytes: written.bytes,
+      notices: restored.notices)
+  }
+
+  private func write(
+    _ file: File, _ transaction: UInt64, _ time: Int64, _ replica: LitestreamReplica
+  ) throws -> (transaction: UInt64, files: Int, bytes: Int) {
+    let head = try file.read(at: 0, count: 100)
+    guard head.count == 100 else {
+      throw RestoreError(.nothing, "export \(catalog.store.url): the database is empty")
+    }
+    // 1 stands for 65536 (https://www.sqlite.org/fileformat2.html#page_size).
+    let told = Int(head.bigEndian(UInt16.self, at: 16))
+    let pageSize = told == 1 ? 65536 : told
+    let pages = UInt32(try file.size() / pageSize)
+    let step = UInt32(max(partSize / pageSize, 1))
+    let parts = UInt64((pages + step - 1) / step)
+    let last = max(transaction, parts, 1)
+    var bytes = 0
+    for part in (1...parts).reversed() {
+      let first = UInt32(part - 1) * step + 1
+      let end = min(UInt32(part) * step, pages)
+      let name = LTXName(
+        level: part == 1 ? LTXName.snapshotLevel : 0, transactions: part...(part == parts ? last : part),
+        layout: isDirectory ? .directory : .s3)
+      var writer = LTXWriter(
+        LTXHeader(
+          pageSize: pageSize, pageCount: end, transactions: name.transactions, milliseconds: time / 1000))
+      for number in first...end where number != LTXHeader.lockPage(pageSize: pageSize) {
+        if number % 1024 == 0 { try replica.source.checkInterrupt() }
+        writer.add(try file.read(at: Int(number - 1) * pageSize, count: pageSize), number: number)
+      }
+      writer.finish()
+      let content = writer.bytes
+      let key = try ObjectKey(name.key)
+      try replica.source.retry { attempt in
+        do throws(ObjectStoreError) {
+          try output.put(key, content, .ifAbsent)
+        } catch {
+          // An attempt whose answer did not arrive may have stored it.
+          guard error.code == .preconditionFailed, attempt > 0 else { throw error }
+        }
+      }
+      bytes += content.count
+    }
+    return (last, Int(parts), bytes)
+  }
+}
