@@ -8,8 +8,11 @@ import ReplicaFormat
 /// Writes a state of a replica as one that `litestream restore` 0.5 reads.
 ///
 /// Litestream's number of the transaction is ours. A large database becomes several files, one for each
-/// `partSize` bytes of pages: the first has the number 1 and holds the beginning, each of the others adds what follows,
-/// and the last ends with our number. Without the first nothing can be restored, so it is written last.
+/// `partSize` bytes of pages: the first, of level 9, holds the beginning, each of the others adds what follows, and the
+/// last ends with our number. Without the first nothing can be restored, so it is written last.
+///
+/// Litestream tells from level 0 alone how far a replica is, so there is always a file of that level, with one
+/// transaction as all of them there: for a small database it holds no more than the first page once more.
 package struct LitestreamExport {
   package let catalog: ReplicaCatalog
   package let output: any ObjectStore
@@ -73,36 +76,65 @@ package struct LitestreamExport {
     let told = Int(head.bigEndian(UInt16.self, at: 16))
     let pageSize = told == 1 ? 65536 : told
     let pages = UInt32(try file.size() / pageSize)
-    let step = UInt32(max(partSize / pageSize, 1))
-    let parts = UInt64((pages + step - 1) / step)
-    let last = max(transaction, parts, 1)
+    let header = LTXHeader(
+      pageSize: pageSize, pageCount: pages, transactions: 1...1, milliseconds: time / 1000)
     var bytes = 0
-    for part in (1...parts).reversed() {
-      let first = UInt32(part - 1) * step + 1
-      let end = min(UInt32(part) * step, pages)
-      let name = LTXName(
-        level: part == 1 ? LTXName.snapshotLevel : 0, transactions: part...(part == parts ? last : part),
-        layout: isDirectory ? .directory : .s3)
-      var writer = LTXWriter(
-        LTXHeader(
-          pageSize: pageSize, pageCount: end, transactions: name.transactions, milliseconds: time / 1000))
-      for number in first...end where number != LTXHeader.lockPage(pageSize: pageSize) {
+    let files = files(of: header, transaction)
+    for part in files.reversed() {
+      var header = header
+      header.pageCount = part.pageCount
+      header.transactions = part.name.transactions
+      var writer = LTXWriter(header)
+      for number in part.pages where number != header.lockPage {
         if number % 1024 == 0 { try replica.source.checkInterrupt() }
         writer.add(try file.read(at: Int(number - 1) * pageSize, count: pageSize), number: number)
       }
       writer.finish()
-      let content = writer.bytes
-      let key = try ObjectKey(name.key)
-      try replica.source.retry { attempt in
-        do throws(ObjectStoreError) {
-          try output.put(key, content, .ifAbsent)
-        } catch {
-          // An attempt whose answer did not arrive may have stored it.
-          guard error.code == .preconditionFailed, attempt > 0 else { throw error }
-        }
-      }
-      bytes += content.count
+      try put(writer.bytes, part.name, replica.source)
+      bytes += writer.bytes.count
     }
-    return (last, Int(parts), bytes)
+    return (files.last?.name.transactions.upperBound ?? 0, files.count, bytes)
+  }
+
+  private struct Part {
+    let name: LTXName
+    let pages: ClosedRange<UInt32>
+    /// Pages of the database once the part is applied.
+    let pageCount: UInt32
+  }
+
+  private func files(of header: LTXHeader, _ transaction: UInt64) -> [Part] {
+    let layout: LTXName.Layout = isDirectory ? .directory : .s3
+    let (pages, step) = (header.pageCount, UInt32(max(partSize / header.pageSize, 1)))
+    let count = (UInt64(pages) + UInt64(step) - 1) / UInt64(step)
+    let last = max(transaction, count, 2)
+    let first = LTXName(level: LTXName.snapshotLevel, transactions: 1...last - count + 1, layout: layout)
+    var parts = [Part(name: first, pages: 1...min(step, pages), pageCount: min(step, pages))]
+    guard count > 1 else {
+      let again = LTXName(level: 0, transactions: last...last, layout: layout)
+      return parts + [Part(name: again, pages: 1...1, pageCount: pages)]
+    }
+    for index in 1..<count {
+      let number = last - count + 1 + index
+      let start = UInt32(index) * step + 1
+      let end = UInt32(min(UInt64(index + 1) * UInt64(step), UInt64(pages)))
+      parts.append(
+        Part(
+          name: LTXName(level: 0, transactions: number...number, layout: layout), pages: start...end,
+          pageCount: end))
+    }
+    return parts
+  }
+
+  private func put(_ bytes: [UInt8], _ name: LTXName, _ source: ObjectSource) throws {
+    let key = try ObjectKey(name.key)
+    try source.retry { attempt in
+      do throws(ObjectStoreError) {
+        try output.put(key, bytes, .ifAbsent)
+      } catch {
+        // An attempt whose answer did not arrive may have stored it.
+        guard error.code == .preconditionFailed, attempt > 0 else { throw error }
+      }
+    }
   }
 }

@@ -45,13 +45,19 @@ import Testing
     #expect(CRC64().value == 0)
   }
 
-  @Test func noByteMayBeAnother() throws {
+  /// Another byte in a compressed page may stand for the same page: the checksum is that of what is in it.
+  @Test func noByteMayMakeAnotherPage() throws {
     let bytes = Self.file(pageSize: 512, pages: 3)
+    let whole = try Self.read(bytes).map(\.bytes)
+    var same = 0
     for index in bytes.indices {
       var damaged = bytes
       damaged[index] ^= 0x10
-      #expect(throws: LTXError.self, "byte \(index)") { try Self.read(damaged) }
+      guard let pages = try? Self.read(damaged) else { continue }
+      #expect(pages.map(\.bytes) == whole, "byte \(index)")
+      same += 1
     }
+    #expect(same < 10)
   }
 
   @Test func noEndMayBeMissing() {
