@@ -17,6 +17,11 @@ package struct LTXHeader: Hashable, Sendable {
   package var transactions: ClosedRange<UInt64>
   /// Milliseconds since 1970.
   package var milliseconds: Int64
+  /// Whether to tell of a frame of a log that the file came from, as Litestream's of level 0 do.
+  ///
+  /// Where Litestream finds none it refuses to go on. One with salts that no log has makes it begin with a whole
+  /// database, since the log it finds is another.
+  package var tellsFrame = false
   /// Whether the trailer tells the checksum of the whole database.
   package var hasDatabaseChecksum = false
 
@@ -61,6 +66,10 @@ package struct LTXHeader: Hashable, Sendable {
     bytes.appendBigEndian(transactions.lowerBound)
     bytes.appendBigEndian(transactions.upperBound)
     bytes.appendBigEndian(milliseconds)
+    if tellsFrame {
+      // Checksum before, offset and length of the first frame behind a log's header.
+      for value in [0, 32, UInt64(pageSize) + 24] { bytes.appendBigEndian(value) }
+    }
     return bytes + [UInt8](repeating: 0, count: Self.size - bytes.count)
   }
 }

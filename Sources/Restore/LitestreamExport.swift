@@ -84,6 +84,7 @@ package struct LitestreamExport {
       var header = header
       header.pageCount = part.pageCount
       header.transactions = part.name.transactions
+      header.tellsFrame = part.name.level == 0
       var writer = LTXWriter(header)
       for number in part.pages where number != header.lockPage {
         if number % 1024 == 0 { try replica.source.checkInterrupt() }
