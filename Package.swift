@@ -64,6 +64,7 @@ let package = Package(
     .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CReadline", providers: [.apt(["libreadline-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
@@ -73,7 +74,7 @@ let package = Package(
     // 1: one outside thing each, or pure values
     unsafeTarget("Bytes", ["CXXHash"]),
     unsafeTarget("Files", ["Bytes"]),
-    unsafeTarget("Compression", ["CZstd"]),
+    unsafeTarget("Compression", ["CZstd", "CLZ4"]),
     unsafeTarget("Digest", ["CNettle"]),
     unsafeTarget("SQLite", ["CSQLite", "CSQLiteFiles", "Bytes"]),
     unsafeTarget("LineReader", ["CReadline"]),
@@ -88,6 +89,7 @@ let package = Package(
     safeTarget("IndexAdvice", ["SQLite", "Bytes"]),
     safeTarget("Render", ["SQLite", "Bytes"]),
     safeTarget("ReplicaFormat", ["WALFormat", "Bytes", "Compression", "Digest"]),
+    safeTarget("Interchange", ["Bytes", "Compression"]),
     safeTarget("DirectoryObjectStore", ["ObjectStore", "Files"]),
     safeTarget("ReplicaCatalog", ["ReplicaFormat", "ObjectStore"]),
     unsafeTarget("S3ObjectStore", ["CS3", "ObjectStore", "Digest"]),
@@ -104,7 +106,7 @@ let package = Package(
       "Restore",
       [
         "Extensions", "SQLite", "Files", "Bytes", "Digest", "Compression", "WALFormat", "ReplicaFormat",
-        "ReplicaCatalog", "ObjectStore",
+        "ReplicaCatalog", "ObjectStore", "Interchange",
       ]),
 
     // 4
@@ -134,6 +136,7 @@ let package = Package(
     tests("LineReaderTests", ["LineReader"]),
     tests("WALFormatTests", ["WALFormat", "Bytes", "SQLite", "Files"]),
     tests("ReplicaFormatTests", ["ReplicaFormat", "WALFormat", "Bytes", "Compression"]),
+    tests("InterchangeTests", ["Interchange", "Bytes", "Compression"]),
     tests(
       "ObjectStoreTests",
       ["ObjectStore", "DirectoryObjectStore", "S3ObjectStore", "Encryption", "Digest", "CS3"],
