@@ -1,0 +1,1 @@
+def bench_growth(*a): pass

@@ -1,0 +1,1 @@
+def bench_restores(*a): pass
