@@ -45,8 +45,8 @@ def log_bytes(folder, script):
     remove(folder, "log.db")
     shell = Writer(["sqlite3", "-batch", "log.db"], folder, plain())
     shell.say("PRAGMA journal_mode=WAL;")
-    shell.shell.stdin.write(f"PRAGMA wal_autocheckpoint=0;\n{script}\n".encode())
-    if not shell.say("SELECT count(*) FROM t;"):
+    shell.say("PRAGMA wal_autocheckpoint=0;")
+    if not shell.say(script + "\nSELECT count(*) FROM t;"):
         raise SystemExit("the script failed")
     size = os.path.getsize(f"{folder}/log.db-wal")
     shell.end()
