@@ -39,15 +39,18 @@ def note(name, value):
 
 
 def save(part):
-    """Adds the rows of a part to the file of figures; those it had from an earlier run of the part go."""
+    """Adds the rows of a part to the file of figures; those that it had from an earlier run and has anew go."""
     if not options.json:
         return
     figures = {}
     if os.path.exists(options.json):
         with open(options.json) as file:
             figures = json.load(file)
-    figures.setdefault("parts", {})[part] = {
-        "rows": [[str(field) for field in line] for line in rows[loads[part][0]:]], "notes": dict(notes),
+    before = figures.setdefault("parts", {}).get(part, {"rows": [], "notes": {}})
+    lines = [[str(field) for field in line] for line in rows[loads[part][0]:]]
+    names = {line[0] for line in lines}
+    figures["parts"][part] = {
+        "rows": [line for line in before["rows"] if line[0] not in names] + lines, "notes": before["notes"] | notes,
         "load": loads[part][1], "scale": options.scale, "rounds": options.rounds,
         "when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "cores": os.cpu_count(), "kernel": platform.release()}
     with open(options.json + ".new", "w") as file:

@@ -13,7 +13,8 @@ from servers import TimingProxy
 WRITE, READ, STORAGE = 0.005 / 1000, 0.0004 / 1000, 0.023
 SCHEMA = "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, b INT); CREATE INDEX i ON t(b);"
 # What is written, and commits a second.
-LOADS = (("quiet: nothing is written", 0), ("steady: a commit a second", 1), ("busy: 100 commits a second", 100))
+LOADS = (("quiet: nothing is written", 0), ("slow: a commit a minute", 1 / 60), ("steady: a commit a second", 1),
+         ("10 commits a second", 10), ("busy: 100 commits a second", 100))
 
 
 def bench_bytes(bench, weed):

@@ -54,8 +54,10 @@ class Litestream:
             self.process.terminate()
         end = time.time() + seconds
         while time.time() < end:
-            done, _, usage = os.wait4(self.process.pid, os.WNOHANG)
+            done, status, usage = os.wait4(self.process.pid, os.WNOHANG)
             if done:
+                if status != 0 and not asks:
+                    raise SystemExit("litestream failed: " + open(self.log.name).read()[-600:])
                 break
             time.sleep(0.01)
         else:

@@ -18,7 +18,7 @@ def bench_restores(bench, weed, commits):
         measured([bench.binary, "-batch", "a.db"], folder, ".mirror sync\n", environment)
         peer = None
         if bench.litestream:
-            peer = Litestream(bench.litestream, f"{folder}/p.db", weed.port, secrets.token_hex(6), once=("-force-snapshot",))
+            peer = Litestream(bench.litestream, f"{folder}/p.db", weed.port, secrets.token_hex(6), once=("-once", "-force-snapshot"))
             peer.wait()
         points = []
         name = f"restore of {size / 1e6:.0f} MB"
@@ -93,7 +93,10 @@ def compare(bench, weed, folder, environment, peer, name, delay, count):
     before = len(proxy.passed)
     failed, beside = "", "-"
     if peer:
-        if theirs(folder, peer, proxy.port) and not os.path.exists(f"{folder}/l.db"):
+        theirs(folder, peer, proxy.port)
+        if not os.path.exists(f"{folder}/l.db"):
+            if count == 0:
+                raise SystemExit("litestream restore failed")
             failed = "fails"
         else:
             expect_same_rows(name, folder, "p.db", "l.db")
