@@ -85,34 +85,27 @@ def theirs(folder, peer, port):
 def compare(bench, weed, folder, environment, peer, name, delay, count):
     """Runs both in turn; adds lines; returns a point of the plot: delay, commits, seconds of both."""
     proxy = TimingProxy(weed.port, delay)
-    ours(bench, folder, environment, proxy.port)
+    runs, other = [ours(bench, folder, environment, proxy.port)], []
     expect_same_bytes(name, folder, "a.db", "r.db")
-    gets = [request for request in proxy.passed if request.method in ("GET", "HEAD")]
-    listed = sum(1 for request in gets if "prefix=" in request.path)
-    fetched = sum(request.received for request in gets)
+    requests, failed, beside = traffic(proxy.passed), "", "-"
     before = len(proxy.passed)
-    failed, beside = "", "-"
     if peer:
-        theirs(folder, peer, proxy.port)
-        if not os.path.exists(f"{folder}/l.db"):
-            if count == 0:
-                raise SystemExit("litestream restore failed")
-            failed = "fails"
-        else:
+        other.append(theirs(folder, peer, proxy.port))
+        if os.path.exists(f"{folder}/l.db"):
             expect_same_rows(name, folder, "p.db", "l.db")
-        others = [request for request in proxy.passed[before:] if request.method in ("GET", "HEAD")]
-        other_lists = sum(1 for request in others if "prefix=" in request.path)
-        beside = (f"Litestream {len(others) - other_lists} GET, {other_lists} LIST, "
-                  f"{sum(request.received for request in others) / 1e6:.0f} MB")
-    port = proxy.port if delay else weed.port
-    runs, other = [], []
-    for number in range(min(bench.rounds, 3)):
-        runs.append(ours(bench, folder, environment, port))
+        elif count == 0:
+            raise SystemExit("litestream restore failed")
+        else:
+            failed, other = "fails", []
+        beside = "Litestream {} GET, {} LIST, {:.0f} MB".format(*traffic(proxy.passed[before:]))
+    # Where there is no delay, the proxy would only take time.
+    if not delay:
+        runs, other = [], []
+    for _ in range(min(bench.rounds, 3)):
+        runs.append(ours(bench, folder, environment, proxy.port if delay else weed.port))
         expect_same_bytes(name, folder, "a.db", "r.db")
-        if peer and not failed and (number == 0 or not (delay and count)):
-            other.append(theirs(folder, peer, port))
-            if not os.path.exists(f"{folder}/l.db"):
-                raise SystemExit("litestream restore failed")
+        if peer and not failed and not (delay and count):
+            other.append(theirs(folder, peer, proxy.port if delay else weed.port))
             expect_same_rows(name, folder, "p.db", "l.db")
     proxy.close()
     name += f", store at {delay * 1000:.0f} ms"
@@ -130,10 +123,16 @@ def compare(bench, weed, folder, environment, peer, name, delay, count):
         bench.row(f"{name}: {what}", spread(mine, unit, 1, digits),
                   f"Litestream {spread(their, unit, 1, digits)}" if their else f"Litestream {failed}" if failed else "-",
                   f"{value:.2f}" if value else "-", aim, holds)
-    few = len(gets) - listed <= 80 and listed <= 2
-    bench.row(f"{name}: requests", f"{len(gets) - listed} GET, {listed} LIST, {fetched / 1e6:.0f} MB", beside, "-",
-              "<= 80 GET, 2 LIST", few)
+    bench.row(f"{name}: requests", "{} GET, {} LIST, {:.0f} MB".format(*requests), beside, "-", "<= 80 GET, 2 LIST",
+              requests[0] <= 80 and requests[1] <= 2)
     return [delay, count, [run.wall for run in runs], [run.wall for run in other]]
+
+
+def traffic(passed):
+    """Requests for objects, requests for lists, and MB that came."""
+    reads = [request for request in passed if request.method in ("GET", "HEAD")]
+    lists = sum(1 for request in reads if "prefix=" in request.path)
+    return len(reads) - lists, lists, sum(request.received for request in reads) / 1e6
 
 
 def limits(bench, weed, folder, environment, name, point):
