@@ -46,7 +46,9 @@ def save(part):
     if os.path.exists(options.json):
         with open(options.json) as file:
             figures = json.load(file)
-    before = figures.setdefault("parts", {}).get(part, {"rows": [], "notes": {}})
+    before = figures.setdefault("parts", {}).get(part, {})
+    if before.get("scale") != options.scale:
+        before = {"rows": [], "notes": {}}
     lines = [[str(field) for field in line] for line in rows[loads[part][0]:]]
     names = {line[0] for line in lines}
     figures["parts"][part] = {
