@@ -1,4 +1,4 @@
-internal import Bytes
+package import Bytes
 internal import Glibc
 
 extension StreamReader {
@@ -22,6 +22,13 @@ extension StreamReader {
       return true
     }
     return buffer.count > first
+  }
+
+  /// Appends at most this many bytes of the next line, its line break among them; false at the end of the input.
+  ///
+  /// A zero byte hides what follows it, as for programs that read with `fgets`.
+  package func appendPiece(atMost most: Int, to buffer: ByteBuffer) -> Bool {
+    take(most, isHidden: false, to: buffer)
   }
 
   /// What the buffer of a line grows to.

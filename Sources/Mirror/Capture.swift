@@ -37,11 +37,32 @@ final class Capture {
   /// Frames of the log that are taken.
   var framesTaken: Int { encoder.position?.frame ?? 0 }
 
+  /// Commits that the log held already when the guard began to hold its end: anybody may copy them into the database
+  /// file, where images of pages before them are read.
+  struct Unguarded {
+    /// Last frame of them.
+    let end: Int
+    /// Whether the database file still holds what it did when the log was looked at first.
+    let isFileIntact: () throws -> Bool
+  }
+  var unguarded: Unguarded?
+
   /// Takes commits from the log until it ends, `bytes` have been read, or enough waits in the outbox.
   ///
   /// Returns whether it stopped before the end of the log. Throws `.hole` where the log was restarted before all
-  /// of it was read.
+  /// of it was read, or copied into the database file while images of pages were still read there.
   func advance(bytes: Int) throws -> Bool {
+    guard let unguarded else { return try take(bytes: bytes) }
+    let more = try take(bytes: bytes)
+    guard try unguarded.isFileIntact() else {
+      encoder.discard()
+      throw MirrorError(.hole, "the log was copied into the database before all of it had been read")
+    }
+    if framesTaken >= unguarded.end { self.unguarded = nil }
+    return more
+  }
+
+  private func take(bytes: Int) throws -> Bool {
     var left = bytes
     while true {
       if let tail {
@@ -81,6 +102,7 @@ final class Capture {
 
   private func begin(_ next: LogTail) {
     tail = next
+    unguarded = nil
     encoder.beginEpoch(next.header)
     sealedFrame = nil
     guardFrame = 0
@@ -92,24 +114,36 @@ final class Capture {
   /// Moves the guard to the end of the log, so that all of it may be copied into the database file; where all of it
   /// is there already, the log may be restarted.
   ///
-  /// Call with everything taken. Returns whether nothing was committed meanwhile. Whatever happens, the log cannot be
+  /// Call with everything taken. Returns whether nothing was committed meanwhile; it stays where it is unless all that it
+  /// would let pass has been taken. Whatever happens, the log cannot be
   /// restarted behind our back: the guard that begins while another holds the log at a place finds everything copied
   /// only where that place is the end.
   func renewGuard() throws -> Bool {
     let before = framesTaken
     try guardian.beginNext()
-    let isUnchanged: Bool
+    var hasAll = false
     do {
       // Between the two: the old guard still holds what was not taken, the new one what comes.
-      isUnchanged = try !advance(bytes: 8 << 20) && framesTaken == before
-      if isUnchanged { sealedFrame = before }
+      hasAll = try !advance(bytes: 8 << 20) && isAllTaken()
     } catch {
-      try guardian.endPrevious()
+      try guardian.cancelNext()
       throw error
     }
+    guard hasAll else {
+      try guardian.cancelNext()
+      return false
+    }
+    let isUnchanged = framesTaken == before
+    if isUnchanged { sealedFrame = before }
     try guardian.endPrevious()
     guardFrame = framesTaken
     return isUnchanged
+  }
+
+  /// Whether no commit stands in the log after those taken, an unannounced one of the session neither.
+  private func isAllTaken() throws -> Bool {
+    if let tail, scannedHead == scanned.count { scanned += try tail.scan(bytes: .max, limit: nil) }
+    return scannedHead == scanned.count
   }
 
   /// Frames in the log when the guard began to hold what it holds, or a few more; 0 in a log that was restarted since.

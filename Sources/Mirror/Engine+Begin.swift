@@ -53,6 +53,7 @@ extension Engine {
           frames: PageImages(commits[..<count]).frames, pageSize: size.pageSize,
           pages: count > 0 ? commits[count - 1].databaseSize : size.pages)
       }
+      let stamp = try settledStamp()
       let start = try self.start(
         found, after: finding, forced: reason, log: commits, later: later, pageSize: size.pageSize,
         snapshot: snapshot)
@@ -69,8 +70,11 @@ extension Engine {
       capture.seal()
       capture.guardFrame = end == .max ? capture.framesTaken : end
       if start.reason != nil { capture.pins += 1 }
+      if let last = start.following.last(where: { $0.end.frame <= end }) {
+        capture.unguarded = Capture.Unguarded(end: last.end.frame) { try self.fileStamp() == stamp }
+      }
       site.capture = capture
-      return (start, snapshot(start.taken.count), try fileStamp())
+      return (start, snapshot(start.taken.count), stamp)
     }
     guard let (start, snapshot, stamp) = began else { return }
     if start.reason == nil, let tip = found.tip { try removeUnfinished(tip) }
@@ -168,6 +172,14 @@ extension Engine {
   func fileStamp() throws -> PositionRecord.FileStamp? {
     guard let info = try FileInfo.of(path) else { return nil }
     return PositionRecord.FileStamp(size: info.size, modifiedNs: info.modifiedNs, inode: info.inode)
+  }
+
+  /// The same, once a change of the file would have to show in its time: clocks of file systems are coarse.
+  private func settledStamp() throws -> PositionRecord.FileStamp? {
+    let stamp = try fileStamp()
+    guard let stamp, abs(Clock.wallMicroseconds - stamp.modifiedNs / 1000) < 20_000 else { return stamp }
+    Clock.sleep(seconds: 0.02)
+    return try fileStamp()
   }
 
   /// Keeps the place reached for the next start.

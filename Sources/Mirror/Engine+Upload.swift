@@ -31,8 +31,9 @@ extension Engine {
         continue
       }
       if !outgoing.isPartial { lastStart = now }
+      let isNear = isStoreNear
       do {
-        if let batch = outgoing.statements { uploadStatements(batch) }
+        if !isNear, let batch = outgoing.statements { uploadLater(batch) }
         guard try upload(outgoing.slice, unlessPresent: true) else { return }
         if state.withLock({ $0.generation == outgoing.generation }) { noteUploaded(slice: outgoing) }
       } catch let error as MirrorError {
@@ -41,6 +42,8 @@ extension Engine {
         return fail(MirrorError(.store, "\(error)"))
       }
       guard !outgoing.isPartial else { continue }
+      // Beside the slice it would only be in its way.
+      if isNear, let batch = outgoing.statements { uploadLater(batch) }
       acknowledge(outgoing)
       // Written at most once a second.
       isRecordDue = now - lastRecord < 1
@@ -79,21 +82,6 @@ extension Engine {
     }
   }
 
-  private func uploadStatements(_ batch: Outgoing.Object) {
-    state.withLock { $0.batches += 1 }
-    statementQueue.async(group: running) {
-      do {
-        if try self.upload(batch, unlessPresent: true) { self.noteUploaded(batch: batch) }
-      } catch {
-        self.fail(error as? MirrorError ?? MirrorError(.store, "\(error)"))
-      }
-      self.state.withLock {
-        $0.batches -= 1
-        $0.wakeWaiters()
-      }
-    }
-  }
-
   /// Stores an object, trying again as long as it takes; false where the mirror was stopped first.
   ///
   /// With `unlessPresent` it is created, never overwritten: an object that is there already must be this very one
@@ -105,8 +93,13 @@ extension Engine {
       do {
         try lease.ensure()
         guard !isStopped else { return false }
+        let start = Clock.monotonicSeconds
         try store.put(key, object.bytes, unlessPresent && lease.honoursConditions ? .ifAbsent : .always)
-        state.withLock { $0.didReachStore() }
+        let seconds = Clock.monotonicSeconds - start
+        state.withLock {
+          $0.didReachStore()
+          $0.lastPutSeconds = seconds
+        }
         return true
       } catch let error as ObjectStoreError {
         if error.code == .preconditionFailed, let present = try? store.get(key).bytes {

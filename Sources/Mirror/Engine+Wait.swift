@@ -10,16 +10,33 @@ extension Engine {
   func flush(seconds: Double, all: Bool, isInterrupted: (() -> Bool)? = nil) throws {
     let deadline = Clock.monotonicSeconds + seconds
     try wait(until: deadline, seconds, isInterrupted) { $0.phase == .running }
-    // Where the outbox is full there is more to capture each time something is uploaded.
-    while try captureOnce(bytes: 64 << 20) {
-      let before = state.withLock { $0.uploaded }
-      if capture.withLock({ $0.capture?.encoder.isFull ?? false }) {
-        try wait(until: deadline, seconds, isInterrupted) { $0.uploaded != before }
+    while true {
+      // Where the outbox is full there is more to capture each time something is uploaded.
+      while try captureForFlush(until: deadline) {
+        let before = state.withLock { $0.uploaded }
+        if capture.withLock({ $0.capture?.encoder.isFull ?? false }) {
+          try wait(until: deadline, seconds, isInterrupted) { $0.uploaded != before }
+        }
       }
+      let (last, generation) = state.withLock { ($0.captured, $0.generation) }
+      try wait(until: deadline, seconds, isInterrupted) {
+        // A new generation has its own numbers, and a base that holds everything.
+        $0.phase == .running && $0.hasBase && ($0.uploaded >= last || $0.generation != generation)
+          && (!all || $0.batches == 0)
+      }
+      if state.withLock({ $0.generation == generation }) { return }
     }
-    let last = state.withLock { $0.captured }
-    try wait(until: deadline, seconds, isInterrupted) {
-      $0.phase == .running && $0.hasBase && $0.uploaded >= last && (!all || $0.batches == 0)
+  }
+
+  /// `captureOnce`, for a thread that only waits: what it finds wrong with the log is the capturing thread's to deal with.
+  private func captureForFlush(until deadline: Double) throws -> Bool {
+    while true {
+      do {
+        return try captureOnce(bytes: 64 << 20)
+      } catch let error as MirrorError where error.code == .hole && Clock.monotonicSeconds < deadline {
+        captureSignal.raise()
+        Clock.sleep(seconds: 0.005)
+      }
     }
   }
 

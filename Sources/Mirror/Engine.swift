@@ -34,6 +34,7 @@ final class Engine: Sendable {
   private let captureQueue = DispatchQueue(label: "mirror.capture")
   private let uploadQueue = DispatchQueue(label: "mirror.upload")
   let statementQueue = DispatchQueue(label: "mirror.statements")
+  let waitingBatches = Mutex(WaitingBatches())
   let baseQueue = DispatchQueue(label: "mirror.base")
   let upkeepQueue = DispatchQueue(label: "mirror.upkeep")
   let upkeep = Mutex(Upkeep())

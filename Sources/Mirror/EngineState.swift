@@ -22,6 +22,8 @@ struct EngineState {
   var restingTransaction: UInt64?
   /// Statement batches on their way, and the record that follows a base.
   var batches = 0
+  /// How long the last upload took.
+  var lastPutSeconds = 1.0
   var framesCaptured = 0
   var pageSize = 4096
   var databaseBytes = 0

@@ -34,7 +34,8 @@ final class Guard {
     try endPrevious()
   }
 
-  /// Begins to hold what is committed now, beside what is held already; `endPrevious` must follow.
+  /// Begins to hold what is committed now, beside what is held already; `endPrevious` or `cancelNext`
+  /// must follow.
   func beginNext() throws(SQLiteError) {
     do throws(SQLiteError) {
       try connections[1 - active].execute("BEGIN; PRAGMA schema_version")
@@ -50,6 +51,9 @@ final class Guard {
     active = 1 - active
     isHeld = true
   }
+
+  /// Lets go of what `beginNext` holds, and goes on holding what was held before.
+  func cancelNext() throws(SQLiteError) { try connections[1 - active].execute("COMMIT") }
 
   /// Copies what is held into the database file, as far as other readers allow.
   ///

@@ -74,6 +74,14 @@ final class LogEncoder {
     return next
   }
 
+  /// Gives up what was encoded and not taken; nothing can be encoded after.
+  func discard() {
+    outbox = []
+    outboxBytes = 0
+    builder = nil
+    pending = nil
+  }
+
   /// Closes the open slice, so that the next begins a new one.
   func closeSlice() { sealOpenSlice() }
 

@@ -42,6 +42,10 @@ extension Mirror {
     defer { isInternal = false }
     connection.schemaDidChange()
     var others = OtherSchemas()
+    let virtual = "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND rootpage = 0 LIMIT 1"
+    // A DROP may be rolled back.
+    others.hasVirtualTables =
+      log.others.hasVirtualTables || (try? connection.value(virtual)) == .integer(1)
     for row in (try? connection.rows("SELECT name, type FROM temp.sqlite_schema")) ?? [] {
       guard case .text(let name) = row[0], case .text(let kind) = row[1] else { continue }
       // The shell's own table of parameters depends on nothing; who reads it is told by the authorizer.

@@ -6,6 +6,8 @@ struct OtherSchemas {
   var temporary: [String] = []
   /// A temporary trigger: it may act on any statement.
   var trigger: String?
+  /// Whether the main database has, or had in this session, virtual tables.
+  var hasVirtualTables = false
   /// Names of attached databases.
   var attached: [String] = []
 

@@ -15,10 +15,14 @@ enum StatementFailure {
   ///
   /// Within a transaction that does not write nothing can have been changed, and the first three steps of every
   /// statement only begin one (https://www.sqlite.org/opcode.html#Transaction).
-  static func changedNothing(_ statement: Statement, _ changes: Int64) -> Bool {
+  ///
+  /// Where the transaction writes, beginning a statement has virtual tables write what they keep, which may be what
+  /// failed; only a lock or a connection that must not write is met before that.
+  static func changedNothing(_ statement: Statement, _ changes: Int64, _ error: ResultCode) -> Bool {
     let connection = statement.connection
-    return changes == 0
-      && (statement.machineSteps <= 3
-        || !connection.isInAutocommit && connection.transactionState("main") < 2)
+    guard changes == 0 else { return false }
+    if connection.isInAutocommit { return statement.machineSteps <= 3 }
+    if connection.transactionState("main") < 2 { return true }
+    return statement.machineSteps <= 3 && [.busy, .locked, .readOnly].contains(error.primary)
   }
 }

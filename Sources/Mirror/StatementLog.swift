@@ -72,7 +72,7 @@ final class StatementLog {
     // What concerns the session alone is not in the main database.
     if !reach.isMainOnly, reach.contains(.writesOther), !reach.contains(.writesMain) { return }
     if let error {
-      if StatementFailure.changedNothing(statement, changes) { return }
+      if StatementFailure.changedNothing(statement, changes, error) { return }
       guard StatementFailure.comesFromSurroundings(error, statement.connection) else {
         return write(statement, reach, changes: changes, error: error)
       }
@@ -142,6 +142,10 @@ final class StatementLog {
     let connection = statement.connection
     if let peculiarity = connection.peculiarity ?? peculiarity { return peculiarity }
     if StatementZone.isFailing { return "local time fails by .testctrl" }
+    // Their own statements may fail, or do something else.
+    if connection.hasOwnLimits, others.hasVirtualTables {
+      return "limits were set, which virtual tables may meet"
+    }
     if let table = connection.drawnRow {
       return "a row number of table \(table) may have been drawn at random"
     }

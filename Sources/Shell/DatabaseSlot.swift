@@ -104,13 +104,8 @@ package final class DatabaseSlot {
   /// Closes the current database; it is opened again when next needed.
   package func close() { close(current) }
 
-  /// Closes the database of a slot and forgets its name.
-  package func forget(_ index: Int) {
-    close(index)
-    slots[index].name = nil
-  }
-
-  private func close(_ index: Int) {
+  /// Closes the database of a slot; it is opened again when next needed.
+  package func close(_ index: Int) {
     guard let connection = slots[index].connection else { return }
     if let session {
       for observer in session.observers { observer.connectionWillClose(connection, in: session) }

@@ -24,19 +24,12 @@ struct HexadecimalDatabase {
       source = session.input.source ?? StreamLines(StreamReader(descriptor: 0))
     }
     var lineNumber = file == nil ? session.input.lineNumber : 0
-    var line: ArraySlice<UInt8>?
     // A line that is longer than sqlite3's buffer counts as several.
     func next() -> [UInt8]? {
-      if line == nil {
-        let buffer = ByteBuffer()
-        guard source.appendLine(to: buffer, isContinuation: true) == .line else { return nil }
-        line = buffer.bytes[...]
-      }
-      guard let piece = line?.prefix(Self.longestLine) else { return nil }
-      // The line break stands in the last piece.
-      line = piece.count < Self.longestLine ? nil : line?.dropFirst(Self.longestLine)
+      let buffer = ByteBuffer()
+      guard source.appendPiece(atMost: Self.longestLine, to: buffer) == .line else { return nil }
       lineNumber += 1
-      return Array(piece)
+      return buffer.bytes
     }
     var isValid = false
     let first = next()

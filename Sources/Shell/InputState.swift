@@ -36,6 +36,15 @@ package enum LineResult: Sendable {
 package protocol LineSource: AnyObject {
   /// Appends the next line without its line break.
   func appendLine(to buffer: ByteBuffer, isContinuation: Bool) -> LineResult
+  /// Appends at most this many bytes of the next line, its line break among them; a zero byte hides what follows it.
+  func appendPiece(atMost count: Int, to buffer: ByteBuffer) -> LineResult
+}
+
+extension LineSource {
+  /// A line that is typed comes as a whole.
+  package func appendPiece(atMost count: Int, to buffer: ByteBuffer) -> LineResult {
+    appendLine(to: buffer, isContinuation: true)
+  }
 }
 
 /// A terminal that shows a prompt and gives back what was typed.

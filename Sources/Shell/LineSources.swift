@@ -10,6 +10,10 @@ package final class StreamLines: LineSource {
   package func appendLine(to buffer: ByteBuffer, isContinuation: Bool) -> LineResult {
     reader.appendLine(to: buffer) ? .line : .end
   }
+
+  package func appendPiece(atMost count: Int, to buffer: ByteBuffer) -> LineResult {
+    reader.appendPiece(atMost: count, to: buffer) ? .line : .end
+  }
 }
 
 /// Lines typed at the prompt.

@@ -77,8 +77,9 @@ package final class OutputState {
     if sink !== standard { standard.flush() }
   }
 
-  func flushIfTerminal() {
+  func flushBeforeErrors() {
     if standardIsTerminal { standard.flush() }
+    if targetName == "stderr" { sink.flush() }
   }
 
   /// Whether results go to the terminal.

@@ -31,7 +31,7 @@ package final class Session {
     self.output = output
     self.progress = progress
     errors = ErrorReporter(flushingFirst: {
-      output.flushIfTerminal()
+      output.flushBeforeErrors()
       progress.hide()
     })
     database = DatabaseSlot()

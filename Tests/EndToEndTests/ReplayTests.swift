@@ -202,7 +202,7 @@ import Testing
       BEGIN; SELECT optimize(f) FROM f LIMIT 1; COMMIT; INSERT INTO f VALUES('c');
       """),
     Case(
-      "a savepoint that fails", barrier: "a savepoint failed",
+      "a savepoint that fails by a limit", barrier: "limits were set, which virtual tables may meet",
       """
       CREATE VIRTUAL TABLE h USING fts3(x);
       .limit length 60
@@ -211,6 +211,18 @@ import Testing
       COMMIT;
       .limit length 1000000
       INSERT INTO h VALUES('five');
+      """),
+    Case(
+      "a statement that fails by a limit where virtual tables write what they keep",
+      barrier: "limits were set, which virtual tables may meet",
+      """
+      CREATE TABLE t(a, b UNIQUE); CREATE VIRTUAL TABLE g USING fts4(x);
+      CREATE TRIGGER r AFTER INSERT ON t BEGIN INSERT INTO t SELECT 1, 2 WHERE 0; END;
+      BEGIN;
+      .limit length 60
+      INSERT INTO g VALUES('two 16 three');
+      INSERT INTO t DEFAULT VALUES;
+      COMMIT;
       """),
     Case(
       "transactions without BEGIN",

@@ -1,3 +1,4 @@
+internal import Bytes
 internal import Shell
 
 /// What `.archive` is asked to do.
@@ -83,11 +84,17 @@ struct ArchiveOptions {
     return word
   }
 
+  /// The first byte of a letter, as sqlite3 writes it: one beyond ASCII as if it were a number below 0.
+  private static func shown(_ letter: Character) -> String {
+    guard let byte = String(letter).preservedBytes.first, byte >= 0x80 else { return String(letter) }
+    return String(preserving: [0xf7, 0xbf, 0xbf, 0x80 | byte & 0x3f])
+  }
+
   private static func choice(_ letter: Character) throws(ArchiveOptionError) -> (
     takesWord: Bool, choice: Choice
   ) {
     guard let found = choices.first(where: { $0.short == letter }) else {
-      throw .init("unrecognized option: \(letter)")
+      throw .init("unrecognized option: \(shown(letter))")
     }
     return (found.takesWord, found.choice)
   }

@@ -32,7 +32,9 @@ struct CloneCommand: DotCommand {
     try? target.execute("BEGIN EXCLUSIVE;")
     copySchema(source, target, "type='table'", session, withRows: true)
     copySchema(source, target, "type!='table'", session, withRows: false)
-    try? target.execute("COMMIT;")
+    do throws(SQLiteError) { try target.execute("COMMIT;") } catch {
+      session.errors.print("Error: \(error.message)")
+    }
     try? source.execute("PRAGMA writable_schema=OFF;")
   }
 
@@ -58,10 +60,19 @@ struct CloneCommand: DotCommand {
     }
   }
 
+  /// Copies the rows of a table that is there.
+  ///
+  /// A virtual table's are in its shadow tables, which are copied as they are: written through the virtual table too, they
+  /// would be there twice, or in its way.
   private func copyRows(_ table: String, _ source: Connection, _ target: Connection, _ session: Session) {
+    let shadows = Self.shadows(target)
+    if shadows.contains(where: { $0.hasPrefix(table.lowercased() + "_") }) && Self.isVirtual(table, target) {
+      return
+    }
     let name =
       "\"" + table.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
     do throws(SQLiteError) {
+      if shadows.contains(table.lowercased()) { try target.execute("DELETE FROM \(name)") }
       let columnCount = try source.prepare("SELECT * FROM \(name)").columnCount
       let marks = Array(repeating: "?", count: columnCount).joined(separator: ",")
       let insert = try target.prepare("INSERT OR IGNORE INTO \(name) VALUES(\(marks))")
@@ -73,6 +84,20 @@ struct CloneCommand: DotCommand {
     } catch {
       session.errors.print("Error \(error.code.rawValue): \(error.message) on [SELECT * FROM \(name)]")
     }
+  }
+
+  /// Names of the tables that virtual tables keep their rows in, in lower case.
+  private static func shadows(_ connection: Connection) -> [String] {
+    let rows = try? connection.rows(
+      "SELECT name FROM pragma_table_list WHERE schema='main' AND type='shadow'")
+    return (rows ?? []).map { row in
+      if case .text(let name) = row[0] { name.lowercased() } else { "" }
+    }
+  }
+
+  private static func isVirtual(_ table: String, _ connection: Connection) -> Bool {
+    let query = "SELECT 1 FROM pragma_table_list WHERE schema='main' AND type='virtual' AND name=?"
+    return ((try? connection.value(query, [.text(table)])) ?? nil) != nil
   }
 
   /// Hands on each row; where reading stops at damage, again from the other end.

@@ -35,13 +35,13 @@ struct ConnectionCommand: DotCommand {
         session.output.printToStandardOutput("\(mark) \(index): \(shown)")
       }
     case .select(let index):
+      // Opened, as at the start, when it is first needed.
       if index != database.current { database.select(index) }
-      _ = try session.connection
     case .close(let index):
       guard index != database.current else {
         throw CommandError.message("cannot close the active database connection")
       }
-      database.forget(index)
+      database.close(index)
     }
   }
 }

@@ -32,12 +32,12 @@ struct RecoverCommand: DotCommand {
   }
 
   func run(in session: Session) throws {
+    let connection = try session.connection
     if let unknown {
       session.errors.print("unexpected option: \(unknown)")
       for line in Self.spec.lines { session.output.print(line) }
       throw CommandError.silent
     }
-    let connection = try session.connection
     let output = session.output
     let source = try PageSource(connection)
     try Recovery(source, options) { output.write($0) }.run()

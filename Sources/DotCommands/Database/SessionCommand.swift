@@ -104,7 +104,7 @@ struct SessionCommand: DotCommand {
         session.errors.print("ERROR: Failed to write entire \(changes.count)-byte output")
       }
     } catch {
-      session.output.print("Error: error code \(error.code.rawValue)")
+      session.output.printToStandardOutput("Error: error code \(error.code.rawValue)")
     }
   }
 

@@ -77,7 +77,9 @@ struct SelftestCommand: DotCommand {
     // As in sqlite3 the last test that ran decides whether the command failed.
     var hasFailed = false
     for test in tests {
-      if isVerbose { output.print("\(test.number): \(test.operation) \(test.command)") }
+      if isVerbose {
+        output.printToStandardOutput("\(test.number): \(test.operation) \(test.command)")
+      }
       switch test.operation {
       case "memo": output.print(test.command)
       case "run":

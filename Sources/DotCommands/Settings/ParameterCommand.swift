@@ -1,3 +1,4 @@
+internal import Bytes
 internal import SQLite
 internal import Shell
 
@@ -56,9 +57,11 @@ struct ParameterCommand: DotCommand {
       guard case .text(let key) = row[0], case .text(let value) = row[1] else { return nil }
       return (key, value)
     }
-    let width = pairs.map { $0.0.utf8.count }.max() ?? 0
+    // As wide as the longest name in characters; blanks are counted by bytes.
+    let width = pairs.map { $0.0.unicodeScalars.count }.max() ?? 0
     for (key, value) in pairs {
-      output.print(key + String(repeating: " ", count: width - key.utf8.count) + " " + value)
+      let padding = max(0, width - key.preservedBytes.count)
+      output.print(key + String(repeating: " ", count: padding) + " " + value)
     }
   }
 
