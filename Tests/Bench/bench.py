@@ -26,12 +26,14 @@ parser.add_argument("--json", default="", help="file to which figures are added,
 options = parser.parse_args()
 binary = os.path.abspath(options.binary)
 options.litestream = options.litestream and os.path.abspath(options.litestream)
-rows, notes, loads = [], {}, {}
+rows, notes, loads, parts = [], {}, {}, []
 
 
 def row(figure, ours, other, ratio, target, holds):
     rows.append((figure, ours, other, ratio, target, holds))
     print(f"{figure}: {ours} | {other} | {ratio} | {target} | {holds}", flush=True)
+    if parts:
+        save(parts[-1])
 
 
 def note(name, value):
@@ -58,7 +60,6 @@ def save(part):
     with open(options.json + ".new", "w") as file:
         json.dump(figures, file)
     os.replace(options.json + ".new", options.json)
-    notes.clear()
 
 
 def part(name, function, needs_store=False):
@@ -66,6 +67,8 @@ def part(name, function, needs_store=False):
     if not wanted(name):
         return
     loads[name] = (len(rows), os.getloadavg()[0])
+    notes.clear()
+    parts.append(name)
     print(f"{name}, load {loads[name][1]:.1f}", flush=True)
     if needs_store:
         weed = Seaweed(options.weed)

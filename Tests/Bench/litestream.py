@@ -1,6 +1,6 @@
 """Litestream beside a database, for comparison."""
 
-import os, subprocess, time
+import atexit, os, subprocess, time
 
 from servers import KEY, SECRET
 
@@ -24,6 +24,12 @@ class Litestream:
         self.log = open(os.path.join(os.path.dirname(database), "litestream.log"), "wb")
         self.process = subprocess.Popen(
             [program, "replicate", "-config", self.config, *once], stdout=self.log, stderr=self.log, env=environment())
+        atexit.register(self.kill)
+
+    def kill(self):
+        """Where a check has failed meanwhile, it must not go on."""
+        if self.process.returncode is None:
+            self.process.kill()
 
     def configure(self, port):
         """Writes the settings, for the store at a port."""

@@ -9,13 +9,13 @@ from servers import raw_puts
 
 
 def bench_writers(bench, weed):
+    for connections in (1, 4):
+        group_commit(bench, weed, connections, bench.scaled(5, 1))
+    for synchronous in ("NORMAL", "FULL"):
+        commits(bench, weed, bench.scaled(5000), synchronous)
     for count in (20000, 200000):
         for synchronous in ("NORMAL", "FULL"):
             scripts(bench, weed, bench.scaled(count), synchronous)
-    for synchronous in ("NORMAL", "FULL"):
-        commits(bench, weed, bench.scaled(5000), synchronous)
-    for connections in (1, 4):
-        group_commit(bench, weed, connections, bench.scaled(5, 1))
 
 
 def scripts(bench, weed, count, synchronous):
