@@ -1,9 +1,15 @@
 """Benchmarks: each figure is a ratio of runs that take turns in one process. Prints a table; checks every result."""
 
-import argparse, os, shutil, statistics, subprocess, sys, tempfile, time
+import argparse, json, os, platform, shutil, statistics, subprocess, sys, tempfile, time
 from shell import bench_shell
+from base import bench_base
+from bytes import bench_bytes
+from growth import bench_growth
 from lag import bench_lag
+from measure import Bench
+from restores import bench_restores
 from statements import bench_statements
+from writers import bench_writers
 from servers import Proxy, Seaweed, raw_puts, KEY, SECRET
 
 parser = argparse.ArgumentParser()
@@ -13,14 +19,66 @@ parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--only", default="")
 parser.add_argument("--litestream", default="", help="the program of that name, to compare with")
 parser.add_argument("--lag", default="", help="only lag runs whose name holds this")
+parser.add_argument("--scale", type=float, default=1.0, help="of rows, commits, seconds and sizes of the parts that are long")
+parser.add_argument("--commits", type=int, default=10000, help="small commits after the base that restores begin with")
+parser.add_argument("--megabytes", type=int, default=1000, help="the largest database of `growth`")
+parser.add_argument("--json", default="", help="file to which figures are added, for report.py")
 options = parser.parse_args()
 binary = os.path.abspath(options.binary)
-rows = []
+options.litestream = options.litestream and os.path.abspath(options.litestream)
+rows, notes, loads, parts = [], {}, {}, []
 
 
 def row(figure, ours, other, ratio, target, holds):
     rows.append((figure, ours, other, ratio, target, holds))
     print(f"{figure}: {ours} | {other} | {ratio} | {target} | {holds}", flush=True)
+    if parts:
+        save(parts[-1])
+
+
+def note(name, value):
+    notes[name] = value
+
+
+def save(part):
+    """Adds the rows of a part to the file of figures; those that it had from an earlier run and has anew go."""
+    if not options.json:
+        return
+    figures = {}
+    if os.path.exists(options.json):
+        with open(options.json) as file:
+            figures = json.load(file)
+    before = figures.setdefault("parts", {}).get(part, {})
+    if before.get("scale") != options.scale:
+        before = {"rows": [], "notes": {}}
+    lines = [[str(field) for field in line] for line in rows[loads[part][0]:]]
+    names = {line[0] for line in lines}
+    figures["parts"][part] = {
+        "rows": [line for line in before["rows"] if line[0] not in names] + lines, "notes": before["notes"] | notes,
+        "load": loads[part][1], "scale": options.scale, "rounds": options.rounds,
+        "when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "cores": os.cpu_count(), "kernel": platform.release()}
+    with open(options.json + ".new", "w") as file:
+        json.dump(figures, file)
+    os.replace(options.json + ".new", options.json)
+
+
+def part(name, function, needs_store=False):
+    """Runs a part where it is wanted."""
+    if not wanted(name):
+        return
+    loads[name] = (len(rows), os.getloadavg()[0])
+    notes.clear()
+    parts.append(name)
+    print(f"{name}, load {loads[name][1]:.1f}", flush=True)
+    if needs_store:
+        weed = Seaweed(options.weed)
+        try:
+            function(weed)
+        finally:
+            weed.close()
+    else:
+        function()
+    save(name)
 
 
 def spread(values, unit="s", scale=1.0):
@@ -163,29 +221,26 @@ def bench_restore():
             "copy with fsync " + spread(copies), f"{median / statistics.median(copies):.2f}", "-", "-")
 
 
-if wanted("startup"):
-    bench_startup()
-if wanted("shell"):
-    bench_shell(binary, options.rounds, row)
-if wanted("inserts"):
-    bench_inserts()
-if wanted("statements"):
-    bench_statements(binary, options.rounds, row)
-if wanted("latency"):
-    weed = Seaweed(options.weed)
-    try:
-        bench_latency(weed, 0.0)
-        bench_latency(weed, 0.05)
-    finally:
-        weed.close()
-if wanted("lag"):
-    weed = Seaweed(options.weed)
-    try:
-        bench_lag(binary, weed, options.litestream, row, options.lag)
-    finally:
-        weed.close()
-if wanted("restore"):
-    bench_restore()
+bench = Bench(binary, options.weed, options.litestream, options.rounds, options.scale, row, note)
+
+
+def latencies(weed):
+    bench_latency(weed, 0.0)
+    bench_latency(weed, 0.05)
+
+
+part("startup", bench_startup)
+part("shell", lambda: bench_shell(binary, options.rounds, row))
+part("inserts", bench_inserts)
+part("statements", lambda: bench_statements(binary, options.rounds, row))
+part("latency", latencies, needs_store=True)
+part("lag", lambda weed: bench_lag(binary, weed, options.litestream, row, options.lag, note), needs_store=True)
+part("writers", lambda weed: bench_writers(bench, weed), needs_store=True)
+part("bytes", lambda weed: bench_bytes(bench, weed), needs_store=True)
+part("base", lambda weed: bench_base(bench, weed), needs_store=True)
+part("restore", bench_restore)
+part("restores", lambda weed: bench_restores(bench, weed, options.commits), needs_store=True)
+part("growth", lambda weed: bench_growth(bench, weed, options.megabytes), needs_store=True)
 print()
 header = ("figure", "ours", "beside it", "ratio", "target", "holds")
 for line in [header] + rows:

@@ -148,7 +148,7 @@ def writer_index(writer, put):
     return put.index
 
 
-def bench_lag(binary, weed, program, row, only=""):
+def bench_lag(binary, weed, program, row, only="", note=lambda name, value: None):
     for delay in DELAYS:
         for rate in RATES:
             name = f"store at {int(delay * 1000)} ms, {rate} commits/s"
@@ -157,6 +157,7 @@ def bench_lag(binary, weed, program, row, only=""):
                 if only and only not in f"{name}, {what}":
                     continue
                 lags, puts, raw = ours(binary, weed, delay, rate, interval, durability)
+                note(f"lag {int(delay * 1000)} {rate} {what}", {"lags": lags, "puts": puts, "raw": statistics.median(raw)})
                 one = statistics.median(raw)
                 p50, p99 = quantile(lags, 0.5), quantile(lags, 0.99)
                 judged = what == "async, pacing off"
@@ -167,5 +168,7 @@ def bench_lag(binary, weed, program, row, only=""):
                 if not program or only and only not in f"{name}, Litestream":
                     continue
                 lags, puts, raw = theirs(program, weed, delay, rate, interval)
+                note(f"lag {int(delay * 1000)} {rate} Litestream, {what}",
+                     {"lags": lags, "puts": puts, "raw": statistics.median(raw)})
                 row(f"{name}, Litestream, {what}: p50, p99", "-",
                     f"{quantile(lags, 0.5) * 1e3:.1f}, {quantile(lags, 0.99) * 1e3:.1f} ms; {puts:.1f} PUT/s", "-", "-", "-")

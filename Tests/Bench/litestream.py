@@ -1,6 +1,6 @@
 """Litestream beside a database, for comparison."""
 
-import os, subprocess, time
+import atexit, os, subprocess, time
 
 from servers import KEY, SECRET
 
@@ -13,36 +13,57 @@ def environment():
 class Litestream:
     """`litestream replicate` of one database to `path` of the bucket at a port; ends with `close`.
 
-    Where `interval` is set, its two intervals are; else all is as delivered."""
+    Where `interval` is set, its two intervals are; where `level` is, compaction comes that seldom; else all is as
+    delivered. With `once` it ends by itself when the database has been uploaded."""
 
-    def __init__(self, program, database, port, path, interval=None):
-        self.program, self.database = program, database
+    def __init__(self, program, database, port, path, interval=None, level=None, once=()):
+        self.program, self.database, self.path = program, database, path
+        self.interval, self.level = interval, level
         self.config = os.path.join(os.path.dirname(database), "litestream.yml")
-        with open(self.config, "w") as file:
-            file.write(f"dbs:\n  - path: {database}\n")
-            if interval:
-                file.write(f"    monitor-interval: {interval}\n")
-            file.write(
-                f"    replica:\n      type: s3\n      endpoint: http://127.0.0.1:{port}\n      bucket: bench\n      path: {path}\n"
-                "      region: us-east-1\n      force-path-style: true\n")
-            if interval:
-                file.write(f"      sync-interval: {interval}\n")
+        self.configure(port)
         self.log = open(os.path.join(os.path.dirname(database), "litestream.log"), "wb")
         self.process = subprocess.Popen(
-            [program, "replicate", "-config", self.config], stdout=self.log, stderr=self.log, env=environment())
+            [program, "replicate", "-config", self.config, *once], stdout=self.log, stderr=self.log, env=environment())
+        atexit.register(self.kill)
 
-    def restore(self, output):
-        subprocess.run(
-            [self.program, "restore", "-config", self.config, "-o", output, self.database], check=True, env=environment(),
-            stdout=self.log, stderr=self.log)
+    def kill(self):
+        """Where a check has failed meanwhile, it must not go on."""
+        if self.process.returncode is None:
+            self.process.kill()
 
-    def close(self, seconds=60):
+    def configure(self, port):
+        """Writes the settings, for the store at a port."""
+        with open(self.config, "w") as file:
+            if self.level:
+                file.write(f"levels:\n  - interval: {self.level}\nl0-retention: {self.level}\n")
+            file.write(f"dbs:\n  - path: {self.database}\n")
+            if self.interval:
+                file.write(f"    monitor-interval: {self.interval}\n")
+            file.write(
+                f"    replica:\n      type: s3\n      endpoint: http://127.0.0.1:{port}\n      bucket: bench\n"
+                f"      path: {self.path}\n      region: us-east-1\n      force-path-style: true\n")
+            if self.interval:
+                file.write(f"      sync-interval: {self.interval}\n")
+
+    def restoring(self, port, output):
+        """The arguments that restore from the store at a port."""
+        self.configure(port)
+        return [self.program, "restore", "-config", self.config, "-o", output, self.database]
+
+    def wait(self, seconds=600):
+        """Waits for one that was told to run once; returns as `close`."""
+        return self.close(seconds, asks=False)
+
+    def close(self, seconds=60, asks=True):
         """Ends it as a service manager would; returns its processor time in seconds and peak memory in bytes."""
-        self.process.terminate()
+        if asks:
+            self.process.terminate()
         end = time.time() + seconds
         while time.time() < end:
-            done, _, usage = os.wait4(self.process.pid, os.WNOHANG)
+            done, status, usage = os.wait4(self.process.pid, os.WNOHANG)
             if done:
+                if status != 0 and not asks:
+                    raise SystemExit("litestream failed: " + open(self.log.name).read()[-600:])
                 break
             time.sleep(0.01)
         else:

@@ -1,6 +1,6 @@
 """A SeaweedFS server, signed requests to it, and a proxy that delays and times requests. Standard library only."""
 
-import datetime, hashlib, hmac, http.client, json, os, random, socket, subprocess, tempfile, threading, time
+import collections, datetime, hashlib, hmac, http.client, json, os, random, socket, subprocess, tempfile, threading, time
 
 KEY, SECRET = "benchkey", "benchsecret"
 
@@ -151,12 +151,17 @@ class Put:
         self.path, self.time, self.body, self.index = path, time, body, None
 
 
+# A request that was answered: method, path, bytes of its body and of the answer's, when, and the answer's status.
+Passed = collections.namedtuple("Passed", "method path sent received time status")
+
+
 class TimingProxy:
-    """Passes HTTP connections on, each answer `delay` seconds late, and notes when answers to PUTs passed."""
+    """Passes HTTP connections on, each answer `delay` seconds late, and notes when answers to PUTs passed, and all
+    requests (`passed`)."""
 
     def __init__(self, port, delay=0.0, bodies=False):
         self.target, self.delay, self.bodies = port, delay, bodies
-        self.puts, self.requests = [], 0
+        self.puts, self.passed, self.requests = [], [], 0
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -177,11 +182,14 @@ class TimingProxy:
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             left = b""
             while True:
-                line, body, left = self.message(client, server, left, keep=self.bodies)
+                line, body, left, sent = self.message(client, server, left, keep=self.bodies)
                 if line is None:
                     break
                 self.requests += 1
-                head, _, rest = self.answer(server, client, line.startswith(b"HEAD"))
+                head, received, rest = self.answer(server, client, line.startswith(b"HEAD"))
+                method, path = line.decode().split(" ")[:2]
+                status = int(head[9:12]) if head else 0
+                self.passed.append(Passed(method, path, sent, received, time.perf_counter(), status))
                 if line.startswith(b"PUT") and head and b" 200" in head[:13]:
                     self.puts.append(Put(line.split(b" ")[1].decode(), time.perf_counter(), body))
                 if rest is None:
@@ -196,11 +204,11 @@ class TimingProxy:
                 pass
 
     def message(self, source, target, data, keep):
-        """Passes one request on; returns its first line, its body, and what was read beyond it."""
+        """Passes one request on; returns its first line, its body, what was read beyond it, and the body's length."""
         while b"\r\n\r\n" not in data:
             more = source.recv(262144)
             if not more:
-                return None, b"", b""
+                return None, b"", b"", 0
             data += more
         head, body = data.split(b"\r\n\r\n", 1)
         lower = head.lower()
@@ -213,21 +221,21 @@ class TimingProxy:
         while sent < length:
             more = source.recv(min(262144, length - sent))
             if not more:
-                return None, b"", b""
+                return None, b"", b"", sent
             target.sendall(more)
             sent += len(more)
             if keep:
                 kept.append(more)
-        return head.split(b"\r\n", 1)[0], b"".join(kept), body[length:]
+        return head.split(b"\r\n", 1)[0], b"".join(kept), body[length:], length
 
     def answer(self, source, target, is_head):
-        """Passes one answer on, late; returns its head, nothing, and None where the connection ends with it."""
+        """Passes one answer on, late; returns its head, its body's length, and None where the connection ends with it."""
         data = b""
         while True:
             while b"\r\n\r\n" not in data:
                 more = source.recv(262144)
                 if not more:
-                    return None, b"", None
+                    return None, 0, None
                 data += more
             head, body = data.split(b"\r\n\r\n", 1)
             if not head.startswith(b"HTTP/1.1 100"):
@@ -239,28 +247,31 @@ class TimingProxy:
         target.sendall(head + b"\r\n\r\n" + body)
         at = lower.find(b"\r\ncontent-length:")
         if is_head or b" 204" in head[:13] or b" 304" in head[:13]:
-            return head, b"", b""
+            return head, 0, b""
         if at >= 0:
-            left = int(lower[at + 17:].split(b"\r\n", 1)[0]) - len(body)
+            length = int(lower[at + 17:].split(b"\r\n", 1)[0])
+            left = length - len(body)
             while left > 0:
                 more = source.recv(262144)
                 if not more:
-                    return head, b"", None
+                    return head, length - left, None
                 target.sendall(more)
                 left -= len(more)
-            return head, b"", b""
+            return head, length, b""
         if b"transfer-encoding: chunked" in lower:
-            tail = body
+            tail, length = body, len(body)
             while not tail.endswith(b"0\r\n\r\n"):
                 more = source.recv(262144)
                 if not more:
-                    return head, b"", None
+                    return head, length, None
                 target.sendall(more)
-                tail = (tail + more)[-16:]
-            return head, b"", b""
+                tail, length = (tail + more)[-16:], length + len(more)
+            return head, length, b""
+        length = len(body)
         while more := source.recv(262144):
             target.sendall(more)
-        return head, b"", None
+            length += len(more)
+        return head, length, None
 
     def close(self):
         self.listener.close()
