@@ -133,6 +133,21 @@ import Testing
     #expect(try place.run(".mirror verify\n", ["S3_ENCRYPTION": "required"]).code == 0)
   }
 
+  /// Litestream has no keys: what is written for it is plain, and what it wrote is read.
+  @Test func exportsInTheClear() throws {
+    let place = try Place(.directory)
+    try place.setKeys(Self.first)
+    let other = try TemporaryFolder()
+    let url = "file://\(other.path)/out"
+    let result = try place.run(
+      "CREATE TABLE t(a);\nINSERT INTO t VALUES(7);\n.mirror sync\n.mirror export litestream \(url)\n"
+        + ".restore wal --from litestream:\(url) --output back.db\n", ["S3_ENCRYPTION": "required"])
+    #expect(result.code == 0, "\(result)")
+    #expect(try sqlite3("SELECT a FROM t", place.work.folder.path("back.db")) == "7\n")
+    let files = try other.contents()
+    #expect(!files.isEmpty && files.values.allSatisfy { !$0.starts(with: Data("SQLCS3E1".utf8)) })
+  }
+
   @Test func takesTheKeyFromACommand() throws {
     let place = try Place(.directory)
     let file = try place.run(

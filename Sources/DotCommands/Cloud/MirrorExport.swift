@@ -49,7 +49,7 @@ struct MirrorExport {
     var isDirectory = false
     if case .file = try ReplicaURL(url) { isDirectory = true }
     var export = LitestreamExport(
-      ReplicaCatalog(try observer.store(options.from, for: path)), to: try observer.newStore(url, for: nil),
+      ReplicaCatalog(try observer.store(options.from, for: path)), to: try observer.foreignStore(url),
       isDirectory: isDirectory)
     export.target = options.target
     if let path, !path.isEmpty, path != ":memory:" { export.place = path }

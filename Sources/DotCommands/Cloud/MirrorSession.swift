@@ -85,6 +85,12 @@ package final class MirrorSession: SessionObserver {
     return try makeStore(place)
   }
 
+  /// A store for what another program writes or reads, who knows nothing of our encryption.
+  func foreignStore(_ url: String) throws -> any ObjectStore {
+    if let configurationError { throw CommandError.message("Error: \(configurationError)") }
+    return try makePlainStore(ReplicaURL(url))
+  }
+
   /// File of the database that is mirrored.
   var mirroredPath: String? { connection?.fileName() }
 
