@@ -125,6 +125,22 @@ import Testing
     #expect(try rig.litestreamRestored().dump == sqlite3(".dump", database))
   }
 
+  /// Litestream knows nothing of our keys.
+  @Test func isNotEncryptedWhereTheReplicaIs() throws {
+    let rig = try LitestreamRig(.directory)
+    let work = try Workplace(.directory)
+    let key = ["S3_ENCRYPTION_KEY_COMMAND": "printf %064d 7"]
+    let result = try work.shell(
+      "CREATE TABLE t(a);\n.mirror export litestream \(rig.place)\n"
+        + ".restore wal --from \(rig.url) --output back.db\n", ["-bail"], environment: key)
+    #expect(
+      result.code == 0 && result.errors.contains("is not encrypted: Litestream could not read it"),
+      "\(result)")
+    let dump = try sqlite3(".dump", work.folder.path("live.db"))
+    #expect(try rig.litestreamRestored().dump == dump)
+    #expect(try sqlite3(".dump", work.folder.path("back.db")) == dump)
+  }
+
   @Test func restoresIntoTheOpenDatabase() throws {
     let rig = try LitestreamRig(.directory)
     let work = try Workplace(.directory)

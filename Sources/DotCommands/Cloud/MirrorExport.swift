@@ -49,12 +49,15 @@ struct MirrorExport {
     var isDirectory = false
     if case .file = try ReplicaURL(url) { isDirectory = true }
     var export = LitestreamExport(
-      ReplicaCatalog(try observer.store(options.from, for: path)), to: try observer.foreignStore(url),
+      ReplicaCatalog(try observer.store(options.from, for: path)), to: try observer.plainStore(url),
       isDirectory: isDirectory)
     export.target = options.target
     if let path, !path.isEmpty, path != ":memory:" { export.place = path }
     export.patience = observer.patience
     export.isInterrupted = observer.isInterrupted
+    if try observer.hasKey {
+      session.errors.print("-- \(export.output.url) is not encrypted: Litestream could not read it")
+    }
     let report = try session.progress.during("export", when: session.isInteractive) { watch in
       export.watch = watch
       return try export.run()

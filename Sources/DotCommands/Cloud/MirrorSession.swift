@@ -54,6 +54,15 @@ package final class MirrorSession: SessionObserver {
       try makePlainStore(url), keys: try encryption?.keys() ?? .empty, open: [ReplicaLayout.lease])
   }
 
+  /// A store for what other programs read and write, which is not encrypted by us.
+  func plainStore(_ url: String) throws -> any ObjectStore {
+    if let configurationError { throw CommandError.message("Error: \(configurationError)") }
+    return try makePlainStore(ReplicaURL(url))
+  }
+
+  /// Whether there is a key to encrypt replicas with.
+  var hasKey: Bool { get throws { try !(encryption?.keys() ?? .empty).keys.isEmpty } }
+
   /// A store for a URL; nil stands for the configured one.
   func store(_ url: String?, for path: String?) throws -> any ObjectStore {
     if let configurationError { throw CommandError.message("Error: \(configurationError)") }
@@ -83,12 +92,6 @@ package final class MirrorSession: SessionObserver {
     }
     if let path { place = place.named(for: path) }
     return try makeStore(place)
-  }
-
-  /// A store for what another program writes or reads, who knows nothing of our encryption.
-  func foreignStore(_ url: String) throws -> any ObjectStore {
-    if let configurationError { throw CommandError.message("Error: \(configurationError)") }
-    return try makePlainStore(ReplicaURL(url))
   }
 
   /// File of the database that is mirrored.

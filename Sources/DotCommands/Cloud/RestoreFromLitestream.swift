@@ -21,7 +21,7 @@ struct RestoreFromLitestream {
   }
 
   func restore() throws -> LitestreamRestore {
-    var restore = LitestreamRestore(try observer.foreignStore(place))
+    var restore = LitestreamRestore(try observer.plainStore(place))
     restore.force = options.force
     restore.verifies = options.verify
     restore.target = options.target
