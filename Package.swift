@@ -64,6 +64,7 @@ let package = Package(
     .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CReadline", providers: [.apt(["libreadline-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CLZ4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
@@ -73,7 +74,7 @@ let package = Package(
     // 1: one outside thing each, or pure values
     unsafeTarget("Bytes", ["CXXHash"]),
     unsafeTarget("Files", ["Bytes"]),
-    unsafeTarget("Compression", ["CZstd"]),
+    unsafeTarget("Compression", ["CZstd", "CLZ4"]),
     unsafeTarget("Digest", ["CNettle"]),
     unsafeTarget("SQLite", ["CSQLite", "CSQLiteFiles", "Bytes"]),
     unsafeTarget("LineReader", ["CReadline"]),
@@ -83,10 +84,12 @@ let package = Package(
     // 2
     // Borrows the bytes of SQL values without copying them, and speaks to the file system.
     unsafeTarget("Extensions", ["Recovery", "SQLite", "Bytes", "Digest", "Files", "CZlib"]),
+    safeTarget("Encryption", ["ObjectStore", "Digest"]),
     safeTarget("Recovery", ["SQLite", "Files", "Bytes"]),
     safeTarget("IndexAdvice", ["SQLite", "Bytes"]),
     safeTarget("Render", ["SQLite", "Bytes"]),
     safeTarget("ReplicaFormat", ["WALFormat", "Bytes", "Compression", "Digest"]),
+    safeTarget("Interchange", ["Bytes", "Compression"]),
     safeTarget("DirectoryObjectStore", ["ObjectStore", "Files"]),
     safeTarget("ReplicaCatalog", ["ReplicaFormat", "ObjectStore"]),
     unsafeTarget("S3ObjectStore", ["CS3", "ObjectStore", "Digest"]),
@@ -103,7 +106,7 @@ let package = Package(
       "Restore",
       [
         "Extensions", "SQLite", "Files", "Bytes", "Digest", "Compression", "WALFormat", "ReplicaFormat",
-        "ReplicaCatalog", "ObjectStore",
+        "ReplicaCatalog", "ObjectStore", "Interchange",
       ]),
 
     // 4
@@ -111,7 +114,7 @@ let package = Package(
       "DotCommands",
       [
         "Shell", "Extensions", "Recovery", "IndexAdvice", "SQLite", "Render", "Files", "Bytes", "Mirror",
-        "Restore", "ReplicaCatalog", "ReplicaFormat", "ObjectStore",
+        "Restore", "ReplicaCatalog", "ReplicaFormat", "ObjectStore", "Encryption",
       ]),
 
     // 5
@@ -133,17 +136,22 @@ let package = Package(
     tests("LineReaderTests", ["LineReader"]),
     tests("WALFormatTests", ["WALFormat", "Bytes", "SQLite", "Files"]),
     tests("ReplicaFormatTests", ["ReplicaFormat", "WALFormat", "Bytes", "Compression"]),
+    tests("InterchangeTests", ["Interchange", "Bytes", "Compression"]),
     tests(
-      "ObjectStoreTests", ["ObjectStore", "DirectoryObjectStore", "S3ObjectStore", "Digest", "CS3"],
+      "ObjectStoreTests",
+      ["ObjectStore", "DirectoryObjectStore", "S3ObjectStore", "Encryption", "Digest", "CS3"],
       linkerSettings: exportsCurlBoundary),
+    tests("EncryptionTests", ["Encryption", "Digest", "ObjectStore", "DirectoryObjectStore"]),
     tests("RenderTests", ["Render", "SQLite", "Bytes"]),
     tests("ShellTests", ["Shell", "SQLite", "Render"]),
-    tests("DotCommandsTests", ["DotCommands", "Shell", "SQLite", "ReplicaFormat"], exclude: ["Golden"]),
+    tests(
+      "DotCommandsTests", ["DotCommands", "Shell", "SQLite", "ReplicaFormat", "Encryption"],
+      exclude: ["Golden"]),
     tests(
       "MirrorTests",
       [
         "Mirror", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat",
-        "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore",
+        "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption",
       ]),
     tests("EndToEndTests", ["ObjectStore", "ReplicaFormat"]),
   ]

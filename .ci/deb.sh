@@ -34,7 +34,7 @@ maintainer="${DEBFULLNAME:-The sqlite3-cloud-s3 developers} <${DEBEMAIL:-develop
   printf ' -- %s  %s\n' "$maintainer" "$(LC_ALL=C date -R -r Docs/Changelog.md)"
 } | gzip -9n >"$documents/changelog.gz"
 
-# Linked at a fixed address on purpose: .ci/release.sh says why. The C++ library, zstd and nettle may be linked in.
+# Linked at a fixed address on purpose: .ci/release.sh says why. The C++ library, zstd, lz4 and nettle may be linked in.
 mkdir -p "$root/usr/share/lintian/overrides"
 printf '%s: %s\n' "$name" hardening-no-pie >"$root/usr/share/lintian/overrides/$name"
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the program as it is installed: optimised, with what slows its start linked in where it is there in that
-# form: Swift's standard library (which halves the time), the C++ library that one needs, zstd and nettle.
+# form: Swift's standard library (which halves the time), the C++ library that one needs, zstd, lz4 and nettle.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -18,6 +18,7 @@ link() {
 link libstdc++.a libstdc++.a
 link libgcc_eh.a libgcc_s.a
 link libzstd.a libzstd.a
+link liblz4.a liblz4.a
 link libnettle.a libnettle.a
 
 # At a fixed address: moving it would mean writing to 27000 pointers of Swift's library before the first line runs. The

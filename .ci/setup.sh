@@ -7,7 +7,7 @@ set -eu
 purpose=${1:-build}
 root=$(cd "$(dirname "$0")/.." && pwd)
 
-packages="libsqlite3-dev libs3-dev libreadline-dev libzstd-dev libxxhash-dev nettle-dev zlib1g-dev pkg-config"
+packages="libsqlite3-dev libs3-dev libreadline-dev libzstd-dev liblz4-dev libxxhash-dev nettle-dev zlib1g-dev pkg-config"
 if [ "$purpose" = test ]; then
   packages="$packages sqlite3 tmux python3-venv openssl zstd"
 fi

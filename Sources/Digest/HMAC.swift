@@ -19,3 +19,8 @@ package func hmacSHA1(key: [UInt8], message: [UInt8]) -> [UInt8] {
   nettle_hmac_sha1_digest(&state, digest.count, &digest)
   return digest
 }
+
+/// 32 bytes derived from `key` for one use: HKDF with SHA-256 (RFC 5869), one block of it.
+package func hkdfSHA256(key: [UInt8], salt: [UInt8], info: [UInt8]) -> [UInt8] {
+  hmacSHA256(key: hmacSHA256(key: salt, message: key), message: info + [1])
+}

@@ -9,12 +9,15 @@ package struct FileInfo: Hashable, Sendable {
   package let inode: UInt64
   package let device: UInt64
   package let isFolder: Bool
+  /// Whether users that are neither the owner nor of the group may read it.
+  package let isReadableByOthers: Bool
 
   init(_ status: stat) {
     size = Int(status.st_size)
     modifiedNs = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
     inode = UInt64(status.st_ino)
     device = UInt64(status.st_dev)
+    isReadableByOthers = status.st_mode & S_IROTH != 0
     isFolder = status.st_mode & S_IFMT == S_IFDIR
   }
 

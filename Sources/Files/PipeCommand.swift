@@ -21,13 +21,21 @@ package final class PipeCommand {
   /// The descriptor of our side; valid until `finish`.
   package var descriptor: Int32 { fileno(file) }
 
-  /// Closes our side and waits for the command.
+  /// Closes our side and waits for the command; returns its wait status, 0 where it went well.
   ///
   /// The corresponding C function is `pclose`.
-  package func finish() {
-    guard !isClosed else { return }
+  @discardableResult
+  package func finish() -> Int {
+    guard !isClosed else { return 0 }
     isClosed = true
-    pclose(file)
+    return Int(pclose(file))
+  }
+
+  /// What the command writes to its standard output until it ends, at most `limit` bytes.
+  package func readAll(limit: Int) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: limit)
+    let count = fread(&bytes, 1, limit, file)
+    return Array(bytes[..<count])
   }
 
   deinit { finish() }

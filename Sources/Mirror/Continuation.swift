@@ -25,6 +25,8 @@ struct Continuation {
     /// What its generation holds, and the base that it goes on from.
     let contents: GenerationContents
     let base: UInt64
+    /// The key its objects are encrypted with; nil where they are not.
+    let keyID: String?
   }
 
   enum Decision {
@@ -39,6 +41,11 @@ struct Continuation {
   let record: PositionRecord?
   let stamp: PositionRecord.FileStamp?
   let url: String
+  /// The key that the store encrypts with; nil where it does not.
+  let keyID: String?
+
+  static let keyChanged = "the encryption key changed"
+  static let encryptionBegan = "encryption was turned on"
 
   /// The state at the end of the replica's newest generation that can be restored; nil where there is none.
   static func tip(of catalog: ReplicaCatalog) throws -> (tip: Tip?, newest: GenerationID?, last: UInt64) {
@@ -49,31 +56,53 @@ struct Continuation {
       last = max(last, contents.slices.map(\.transactions.upperBound).max() ?? 0, contents.bases.last ?? 0)
       guard let base = contents.bases.last else { continue }
       let chain = contents.chain(after: base)
-      guard let name = chain.slices.last else {
-        let manifest = try catalog.manifest(generation, transaction: base)
-        let tip = Tip(
-          generation: generation, transaction: base, state: manifest.state, time: manifest.time,
-          position: nil,
-          isCut: !chain.beyond.isEmpty, contents: contents, base: base)
-        return (tip, generations.last, last)
+      func tip(at moment: Moment, isCut: Bool) -> Tip {
+        Tip(
+          generation: generation, transaction: moment.transaction, state: moment.state, time: moment.time,
+          position: moment.position, isCut: isCut || !chain.beyond.isEmpty, contents: contents, base: base,
+          keyID: moment.keyID)
       }
-      let key = ReplicaLayout.slice(generation, name)
-      let bytes = try catalog.read(key)
-      guard let slice = try? SliceReader(bytes, object: key), let commit = slice.commits.last else {
-        // It cannot be gone on from, whatever became of it.
-        let manifest = try catalog.manifest(generation, transaction: base)
-        let tip = Tip(
-          generation: generation, transaction: base, state: manifest.state, time: manifest.time,
-          position: nil, isCut: true, contents: contents, base: base)
-        return (tip, generations.last, last)
+      if let name = chain.slices.last {
+        // Where it is damaged it cannot be gone on from, whatever became of it.
+        if let moment = try end(of: ReplicaLayout.slice(generation, name), transaction: chain.end, catalog) {
+          return (tip(at: moment, isCut: false), generations.last, last)
+        }
       }
-      let tip = Tip(
-        generation: generation, transaction: chain.end, state: commit.state, time: commit.time,
-        position: slice.endPosition,
-        isCut: !chain.beyond.isEmpty, contents: contents, base: base)
-      return (tip, generations.last, last)
+      let object = try catalog.store.content(of: ReplicaLayout.base(generation, transaction: base))
+      let manifest = try catalog.manifest(generation, transaction: base, bytes: object.bytes)
+      let moment = Moment(
+        transaction: base, state: manifest.state, time: manifest.time, position: nil, keyID: object.keyID)
+      return (tip(at: moment, isCut: !chain.slices.isEmpty), generations.last, last)
     }
     return (nil, generations.last, last)
+  }
+
+  /// The last moment of a run of slices, or that of a base.
+  private struct Moment {
+    let transaction: UInt64
+    let state: DatabaseState
+    let time: Int64
+    let position: WALPosition?
+    let keyID: String?
+  }
+
+  /// The moment that a slice ends with; nil where the slice is damaged.
+  private static func end(
+    of key: String, transaction: UInt64, _ catalog: ReplicaCatalog
+  ) throws -> Moment? {
+    let object: ObjectContent
+    do throws(ObjectStoreError) {
+      object = try catalog.store.get(ObjectKey(key))
+    } catch {
+      guard error.code == .forged else { throw error }
+      return nil
+    }
+    guard let slice = try? SliceReader(object.bytes, object: key), let commit = slice.commits.last else {
+      return nil
+    }
+    return Moment(
+      transaction: transaction, state: commit.state, time: commit.time, position: slice.endPosition,
+      keyID: object.keyID)
   }
 
   /// Compares the database, with the commits its log holds, to the tip.
@@ -85,6 +114,10 @@ struct Continuation {
   ) throws -> Decision {
     guard let tip else { return .begin(reason: "first generation") }
     if wasEmpty, tip.state.pages > 1 { return .refuse(tip) }
+    // A generation has one key, or none.
+    guard tip.keyID == keyID else {
+      return .begin(reason: tip.keyID == nil ? Self.encryptionBegan : Self.keyChanged)
+    }
     guard !tip.isCut else { return .begin(reason: "the last upload to the generation before was cut off") }
     guard newest == tip.generation else {
       return .begin(reason: "the generation before was left without a base")

@@ -38,7 +38,7 @@ extension Engine {
       guard let parts else { return false }
       let manifest = BaseManifest(
         generation: generation, transaction: transaction, time: time, state: database,
-        parts: parts)
+        parts: parts, naming: naming)
       let object = Outgoing.Object(
         name: ReplicaLayout.base(generation, transaction: transaction), bytes: manifest.bytes)
       guard try upload(object, unlessPresent: true, isMerged: true) else { return false }
@@ -76,7 +76,7 @@ extension Engine {
     return false
   }
 
-  /// Reads runs of pages one after the other and uploads up to four at once; nil where the mirror was stopped.
+  /// Reads runs of pages one after the other, compresses two and uploads up to four at once; nil where the mirror was stopped.
   ///
   /// Throws where the pages read are not those of the database that the base is to hold.
   private func uploadParts(
@@ -84,35 +84,41 @@ extension Engine {
   ) throws -> [BaseManifest.Part]? {
     var checksum = Hash128.zero
     let known = try knownParts()
+    let naming = naming
+    // What waits for the store is compressed already: so little memory is needed.
+    let compressions = TransferPool("mirror.base.compress", threads: 2)
     let uploads = TransferPool("mirror.base", threads: 4)
     let group = DispatchGroup()
     let parts = Mutex<[BaseManifest.Part]>([])
     let failure = Mutex<(any Error)?>(nil)
+    @Sendable func attempt(_ work: () throws -> Void) {
+      do { try work() } catch { failure.withLock { $0 = error } }
+    }
     try snapshot.forEachRun(pages: max(settings.partBytes / snapshot.pageSize, 1)) { first, bytes in
       guard !isStopped, failure.withLock({ $0 == nil }) else { return }
       for number in 0..<bytes.count / snapshot.pageSize {
         checksum ^= PageHash.of(
           first + UInt32(number), bytes, at: number * snapshot.pageSize, pageSize: snapshot.pageSize)
       }
-      uploads.run(in: group) {
-        do {
-          let digest = hex(sha256(bytes))
-          let name = ReplicaLayout.part(digest)
-          var size = known[digest]
-          if size == nil {
-            let compressed = Zstandard.compress(bytes, level: 1)
-            size = compressed.count
-            guard try self.upload(Outgoing.Object(name: name, bytes: compressed), unlessPresent: false) else {
-              return
+      compressions.run(in: group) {
+        attempt {
+          let digest = naming.digest(sha256: sha256(bytes))
+          let count = bytes.count
+          @Sendable func note(_ size: Int) {
+            let part = BaseManifest.Part(
+              firstPage: first, pageCount: UInt32(count / snapshot.pageSize), digest: digest,
+              compressedSize: size)
+            parts.withLock { $0.append(part) }
+            self.state.withLock { $0.baseBytesSent += count }
+          }
+          if let size = known[digest] { return note(size) }
+          let object = Outgoing.Object(
+            name: ReplicaLayout.part(digest), bytes: Zstandard.compress(bytes, level: 1))
+          uploads.run(in: group) {
+            attempt {
+              if try self.upload(object, unlessPresent: false) { note(object.bytes.count) }
             }
           }
-          let part = BaseManifest.Part(
-            firstPage: first, pageCount: UInt32(bytes.count / snapshot.pageSize), digest: digest,
-            compressedSize: size ?? 0)
-          parts.withLock { $0.append(part) }
-          self.state.withLock { $0.baseBytesSent += bytes.count }
-        } catch {
-          failure.withLock { $0 = error }
         }
       }
     }
@@ -128,13 +134,20 @@ extension Engine {
   /// Parts in the replica with their sizes: they need not be sent again, not even those of a base that was cut off.
   private func knownParts() throws -> [String: Int] {
     guard let parts = try? store.listAll(prefix: ReplicaLayout.pages) else { return [:] }
+    let encryption = store.encryption
     return Dictionary(
-      // A store may have kept an empty object of an upload that was cut off.
-      parts.filter { $0.size > 0 }.map {
-        (String($0.key.name.dropFirst(ReplicaLayout.pages.utf8.count).dropLast(4)), $0.size)
+      parts.compactMap { object in
+        // Those of another key have names that will not be asked for.
+        let size = encryption.map { $0.contentSize(object.size) } ?? object.size
+        // A store may have kept an empty object of an upload that was cut off.
+        guard let size, size > 0 else { return nil }
+        return (String(object.key.name.dropFirst(ReplicaLayout.pages.utf8.count).dropLast(4)), size)
       }
     ) { first, _ in first }
   }
+
+  /// How parts are named: where they are encrypted, so that only who has the key can tell what is in one.
+  private var naming: PartNaming { PartNaming(secret: store.encryption?.naming) }
 
   /// Writes a new base of what is captured now, and waits until it counts.
   func makeBase(deadline: Double, isInterrupted: (() -> Bool)? = nil) throws {

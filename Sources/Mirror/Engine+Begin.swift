@@ -95,6 +95,9 @@ extension Engine {
     beginUpkeep(
       goesOn?.contents, base: goesOn?.base ?? start.transaction, bytesSinceBase: start.bytesSinceBase)
     guard let reason = start.reason else { return }
+    if [Continuation.keyChanged, Continuation.encryptionBegan].contains(reason) {
+      state.withLock { $0.notices.append("mirror: \(reason); starting a new generation") }
+    }
     let record = GenerationRecord(
       generation: start.generation, time: time, reason: reason, predecessor: found.newest,
       writer: "process \(ProcessIdentity.current) on \(settings.host), \(path)")
@@ -134,7 +137,7 @@ extension Engine {
     let continuation = Continuation(
       record: (try? File(Self.recordPath(path), .read).readAll()).flatMap {
         try? PositionRecord($0, object: Self.recordPath(path))
-      }, stamp: try fileStamp(), url: store.url)
+      }, stamp: try fileStamp(), url: store.url, keyID: store.encryption?.keyID)
     let decision =
       if let forced {
         Continuation.Decision.begin(reason: forced)

@@ -1,4 +1,5 @@
 import ObjectStore
+import ReplicaCatalog
 import ReplicaFormat
 import Synchronization
 import WALFormat
@@ -26,7 +27,7 @@ extension Engine {
       let slices = upkeep.withLock { $0.slices.items }.filter { $0.transactions.overlaps(gap) }
       var builder = StatementBatchBuilder(generation: generation)
       for item in slices {
-        let slice = try SliceReader(try store.get(ObjectKey(item.name)).bytes, object: item.name)
+        let slice = try SliceReader(try store.content(of: item.name).bytes, object: item.name)
         // The last part of a transaction has its commit.
         for (index, commit) in slice.commits.enumerated() {
           let number = slice.header.transactions.lowerBound + UInt64(index)

@@ -133,14 +133,7 @@ extension Engine {
     let group = DispatchGroup()
     for item in run where item.bytes == nil {
       pool.run(in: group) {
-        let result = Result {
-          do throws(ObjectStoreError) {
-            return try self.store.get(ObjectKey(item.name)).bytes
-          } catch {
-            guard error.code == .notFound else { throw error }
-            throw FormatError(item.name, "it is missing from \(self.store.url)")
-          }
-        }
+        let result = Result { try self.store.content(of: item.name).bytes }
         fetched.withLock { $0[item.name] = result }
       }
     }

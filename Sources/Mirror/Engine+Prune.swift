@@ -16,6 +16,8 @@ extension Engine {
     guard Double(now - lease.pruned) / 1e6 > Self.pruneInterval else { return }
     do {
       _ = try prune(keeping: retention) { !isStopped && !upkeep.withLock { $0.isEnding } }
+    } catch let error as ObjectStoreError where error.code == .sealed {
+      state.withLock { $0.notices.append("mirror: old history is not deleted: \(error)") }
     } catch let error as FormatError {
       state.withLock { $0.notices.append("mirror: old history is not deleted: \(error)") }
     }

@@ -105,6 +105,9 @@ final class Engine: Sendable {
       } catch let error as MirrorError where error.code == .hole {
         reason = error.message
         giveUpGeneration(error)
+      } catch let error as ObjectStoreError where error.code == .sealed {
+        // Nothing that is not encrypted, or not for this key, may follow.
+        return fail(MirrorError(.refused, error.description))
       } catch let error as ObjectStoreError {
         report(error)
         attempt += 1

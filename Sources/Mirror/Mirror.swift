@@ -240,6 +240,7 @@ package final class Mirror: ConnectionObserver {
     var status = engine?.status() ?? MirrorStatus()
     status.url = store.url
     status.durability = settings.durability
+    status.keyID = store.encryption?.keyID
     if engine == nil, isWaitingForContent { status.phase = .waiting }
     if let suspension {
       status.phase = .off

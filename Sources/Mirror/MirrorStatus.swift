@@ -35,6 +35,8 @@ package struct MirrorStatus: Sendable {
   package var requests = 0
   package var bytesSent = 0
   package var lastError: String?
+  /// The key that what is uploaded is encrypted with, 16 hexadecimal digits; nil where nothing is.
+  package var keyID: String?
 
   package init() {}
 }

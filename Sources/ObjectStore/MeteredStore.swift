@@ -9,6 +9,7 @@ package final class MeteredStore: ObjectStore {
   package init(_ store: any ObjectStore) { self.store = store }
 
   package var url: String { store.url }
+  package var encryption: StoreEncryption? { store.encryption }
 
   /// Calls made since the beginning, failed ones too.
   package var requests: Int { requestCount.load(ordering: .relaxed) }

@@ -7,6 +7,9 @@ package protocol ObjectStore: Sendable {
   /// Where it is, as a person writes it (`s3://bucket/prefix`, `file:///directory`). Never a secret.
   var url: String { get }
 
+  /// How what is put is encrypted on its way into the store; nil where it is not.
+  var encryption: StoreEncryption? { get }
+
   /// Stores an object whole; after it returns, the object survives a crash of the store's host.
   ///
   /// Throws `.preconditionFailed` where the condition does not hold, and the object is then as it was. A thrown
@@ -34,6 +37,8 @@ package protocol ObjectStore: Sendable {
 }
 
 extension ObjectStore {
+  package var encryption: StoreEncryption? { nil }
+
   package func get(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectContent { try get(key, range: nil) }
 
   /// Every object whose key begins with `prefix`, in byte order, page by page.
@@ -69,9 +74,12 @@ package enum PutCondition: Hashable, Sendable {
 package struct ObjectContent: Sendable {
   package let bytes: [UInt8]
   package let etag: ETag
-  package init(bytes: [UInt8], etag: ETag) {
+  /// The key that it was encrypted with, 16 hexadecimal digits; nil where it was not.
+  package let keyID: String?
+  package init(bytes: [UInt8], etag: ETag, keyID: String? = nil) {
     self.bytes = bytes
     self.etag = etag
+    self.keyID = keyID
   }
 }
 

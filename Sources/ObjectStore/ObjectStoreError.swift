@@ -12,6 +12,11 @@ package struct ObjectStoreError: Error, Hashable, Sendable, CustomStringConverti
     /// What came back is not what was asked for (short body, wrong checksum, unreadable answer).
     case damaged
     case noSpace, io
+    /// It is encrypted with a key that is not at hand.
+    case sealed
+    /// It is not what was encrypted under its name, or not encrypted although it must be; fetching it again may help
+    /// where it was damaged on the way.
+    case forged
   }
 
   package let code: Code

@@ -42,6 +42,7 @@ package final class ObservedStore: ObjectStore {
   }
 
   package var url: String { store.url }
+  package var encryption: StoreEncryption? { store.encryption }
 
   @discardableResult
   package func put(

@@ -31,14 +31,7 @@ package struct ReplicaCatalog: Sendable {
   }
 
   /// The bytes of an object; what a replica names must be there.
-  package func read(_ name: String) throws -> [UInt8] {
-    do throws(ObjectStoreError) {
-      return try store.get(ObjectKey(name)).bytes
-    } catch {
-      guard error.code == .notFound else { throw error }
-      throw FormatError(name, "it is missing from \(store.url)")
-    }
-  }
+  package func read(_ name: String) throws -> [UInt8] { try store.content(of: name).bytes }
 
   package func manifest(_ generation: GenerationID, transaction: UInt64) throws -> BaseManifest {
     try manifest(
@@ -62,7 +55,22 @@ package struct ReplicaCatalog: Sendable {
   /// The header of a slice object, without its content.
   package func sliceHeader(_ generation: GenerationID, _ name: SliceName) throws -> SliceHeader {
     let key = ReplicaLayout.slice(generation, name)
-    let bytes = try store.get(ObjectKey(key), range: 0..<SliceHeader.size).bytes
+    let bytes = try store.content(of: key, 0..<SliceHeader.size).bytes
     return try SliceHeader(bytes, object: key)
+  }
+}
+
+extension ObjectStore {
+  /// What a replica names must be there, and be what was put there: a `FormatError` says that it is not.
+  package func content(of name: String, _ range: Range<Int>? = nil) throws -> ObjectContent {
+    do throws(ObjectStoreError) {
+      return try get(ObjectKey(name), range: range)
+    } catch {
+      switch error.code {
+      case .notFound: throw FormatError(name, "it is missing from \(url)")
+      case .forged: throw FormatError(name, error.cause)
+      default: throw error
+      }
+    }
   }
 }

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Digest
 
 /// Names the parts that hold every page of a database at one transaction.
 ///
@@ -8,7 +9,7 @@ package struct BaseManifest: Hashable, Sendable {
   package struct Part: Hashable, Sendable {
     package let firstPage: UInt32
     package let pageCount: UInt32
-    /// SHA-256 of the pages, 64 hexadecimal digits; names the object.
+    /// What the naming makes of the pages, 64 hexadecimal digits; names the object.
     package let digest: String
     /// Length of the object in bytes.
     package let compressedSize: Int
@@ -27,15 +28,18 @@ package struct BaseManifest: Hashable, Sendable {
   package let time: Int64
   package let state: DatabaseState
   package let parts: [Part]
+  package let naming: PartNaming
 
   package init(
-    generation: GenerationID, transaction: UInt64, time: Int64, state: DatabaseState, parts: [Part]
+    generation: GenerationID, transaction: UInt64, time: Int64, state: DatabaseState, parts: [Part],
+    naming: PartNaming = PartNaming()
   ) {
     self.generation = generation
     self.transaction = transaction
     self.time = time
     self.state = state
     self.parts = parts
+    self.naming = naming
   }
 
   private static let title = "sqlite3-cloud-s3 base 1"
@@ -50,6 +54,7 @@ package struct BaseManifest: Hashable, Sendable {
     record.add("page-size", state.pageSize)
     record.add("pages", state.pages)
     record.add("checksum", state.checksum)
+    if let secret = naming.secret { record.add("naming", hex(secret)) }
     for part in parts {
       record.add("part", "\(part.firstPage) \(part.pageCount) \(part.compressedSize) \(part.digest)")
     }
@@ -69,6 +74,11 @@ package struct BaseManifest: Hashable, Sendable {
     guard state.pageSize >= 512, state.pageSize <= 65536, state.pageSize & (state.pageSize - 1) == 0 else {
       throw FormatError(object, "wrong page-size")
     }
+    naming = PartNaming(
+      secret: try record.first("naming").map { text throws(FormatError) in
+        guard let secret = Digest.bytes(hex: text) else { throw FormatError(object, "wrong naming") }
+        return secret
+      })
     var parts: [Part] = []
     var next: UInt64 = 1
     for line in record.all("part") {

@@ -81,7 +81,7 @@ struct BaseWriter {
       for start in stride(from: 0, to: size, by: Self.piece) {
         found.add(try file.read(at: at + start, count: min(Self.piece, size - start)))
       }
-      if found.digest() == part.digest {
+      if manifest.naming.digest(sha256: found.digest()) == part.digest {
         source.noteKept(part.compressedSize)
         return found.checksum
       }
@@ -109,7 +109,9 @@ struct BaseWriter {
     } catch let error as CompressionError {
       throw FormatError(name, error.cause)
     }
-    guard found.digest() == part.digest else { throw FormatError(name, "its content is damaged") }
+    guard manifest.naming.digest(sha256: found.digest()) == part.digest else {
+      throw FormatError(name, "its content is damaged")
+    }
     return found.checksum
   }
 }
@@ -135,5 +137,6 @@ private struct PartHash {
     }
   }
 
-  mutating func digest() -> String { hex(sha.finish()) }
+  /// The SHA-256 of all of them.
+  mutating func digest() -> [UInt8] { sha.finish() }
 }

@@ -83,7 +83,7 @@ package final class ObjectSource: Sendable {
 
   /// The first bytes of an object, at most `count`.
   func head(_ name: String, count: Int) throws -> [UInt8] {
-    let bytes = try retry { _ in try catalog.store.get(ObjectKey(name), range: 0..<count).bytes }
+    let bytes = try retry { _ in try catalog.store.content(of: name, 0..<count).bytes }
     state.withLock {
       $0.objects += 1
       $0.bytes += bytes.count
@@ -138,13 +138,7 @@ private struct Pieces {
   private var etag: ETag?
 
   mutating func add(_ catalog: ReplicaCatalog, _ name: String, count: Int) throws {
-    let part: ObjectContent
-    do throws(ObjectStoreError) {
-      part = try catalog.store.get(ObjectKey(name), range: bytes.count..<bytes.count + count)
-    } catch {
-      guard error.code == .notFound else { throw error }
-      throw FormatError(name, "it is missing from \(catalog.store.url)")
-    }
+    let part = try catalog.store.content(of: name, bytes.count..<bytes.count + count)
     guard etag == nil || etag == part.etag else {
       // Another object has taken its place; from the start.
       self = Pieces()

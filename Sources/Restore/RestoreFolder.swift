@@ -16,7 +16,13 @@ final class RestoreFolder {
   /// Where objects are kept.
   let spool: String
 
-  init(for output: String, of plan: RestorePlan, from url: String) throws {
+  convenience init(for output: String, of plan: RestorePlan, from url: String) throws {
+    try self.init(
+      for: output, identity: "\(url)\n\(plan.generation)\n\(plan.manifest.transaction)\n")
+  }
+
+  /// `identity` says what is restored; what an earlier run left of something else is removed.
+  init(for output: String, identity text: String) throws {
     self.output = output
     path = output + ".restoring"
     spool = path + "/objects"
@@ -25,7 +31,7 @@ final class RestoreFolder {
     guard try lock.tryLock() else {
       throw RestoreError(.busy, "restore \(output): another restore of it is at work")
     }
-    let identity = Array("\(url)\n\(plan.generation)\n\(plan.manifest.transaction)\n".utf8)
+    let identity = Array(text.utf8)
     let note = path + "/plan"
     if (try? File(note, .read).readAll()) != identity {
       for name in try Folder.names(in: path) where name != "lock" { try Folder.remove("\(path)/\(name)") }

@@ -58,7 +58,7 @@ package struct Verification {
     guard let newest = index.generations.last else {
       throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
     }
-    let work = try folder.map { try WorkFolder(beside: $0) } ?? WorkFolder()
+    let work = try folder.map { try WorkFolder(beside: $0, for: "verifying") } ?? WorkFolder()
     defer {
       source.stop()
       work.remove()
@@ -78,30 +78,6 @@ package struct Verification {
       report(check.findings)
       highest = max(highest ?? 0, contents.lastNumber)
     }
-  }
-}
-
-/// A folder for the time of a verification.
-private final class WorkFolder {
-  let path: String
-  private let temporary: TemporaryFolder?
-
-  init() throws {
-    let temporary = try TemporaryFolder()
-    self.temporary = temporary
-    path = temporary.path
-  }
-
-  init(beside database: String) throws {
-    temporary = nil
-    path = database + ".verifying"
-    try Folder.remove(path)
-    try Folder.create(path)
-  }
-
-  func remove() {
-    RestoreFolder.remove(path)
-    withExtendedLifetime(temporary) {}
   }
 }
 

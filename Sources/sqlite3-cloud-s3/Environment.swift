@@ -39,6 +39,14 @@ enum Environment {
     }
   }
 
+  /// The keys that replicas are encrypted with.
+  static var encryption: EncryptionSettings {
+    EncryptionSettings(
+      file: ProcessEnvironment.variable("S3_ENCRYPTION_KEY_FILE"),
+      command: ProcessEnvironment.variable("S3_ENCRYPTION_KEY_COMMAND"),
+      mode: ProcessEnvironment.variable("S3_ENCRYPTION"))
+  }
+
   /// Sets a session's mirror up as the environment says.
   static func configure(_ session: MirrorSession) {
     if let path = ProcessEnvironment.variable("S3_METRICS_FILE"), !path.isEmpty {

@@ -18,7 +18,7 @@ enum Wiring {
     }
     ErrorLog.install()
     connectInterrupts(session)
-    let mirror = MirrorSession { try Environment.makeStore($0) }
+    let mirror = MirrorSession(encryption: Environment.encryption) { try Environment.makeStore($0) }
     Environment.configure(mirror)
     session.add(mirror)
     mirror.isInterrupted = { InterruptSignal.wasRaised }

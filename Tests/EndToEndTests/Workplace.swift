@@ -67,11 +67,11 @@ struct Workplace {
   }
 
   /// Numbers of the generations of the replica.
-  func generationCount() throws -> Int {
+  func generationCount(environment extra: [String: String] = [:]) throws -> Int {
     let list = try ShellHarness.run(
       ShellHarness.program, ["-mirror", "off", ":memory:"],
       input: Data(".restore wal --from \(replica.url) --output none.db --dry-run\n".utf8),
-      environment: environment)
+      environment: environment.merging(extra) { $1 })
     // Generations are numbered from 1.
     let number = list.output.firstRange(of: " of generation ")
       .flatMap { Int(list.output[$0.upperBound...].prefix(8), radix: 16) }

@@ -1,4 +1,5 @@
 import DirectoryObjectStore
+import Encryption
 import Foundation
 import ObjectStore
 import S3ObjectStore
@@ -8,25 +9,34 @@ import Testing
 
 /// Every store the contract is tested on.
 enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
-  case memory, directory, seaweedV4, seaweedV2, rclone, rcloneTLS
+  case memory, encrypted, encryptedSeaweed, directory, seaweedV4, seaweedV2, rclone, rcloneTLS
 
   var testDescription: String { rawValue }
 
   /// Those that can be had here.
   static var available: [StoreKind] {
-    allCases.filter { Servers.areInstalled || $0 == .memory || $0 == .directory }
+    allCases.filter { Servers.areInstalled || [.memory, .directory, .encrypted].contains($0) }
   }
 
   /// Those that keep to conditions.
   static var conditional: [StoreKind] { available.filter { $0 != .rclone && $0 != .rcloneTLS } }
 
   /// Those that speak S3.
-  static var remote: [StoreKind] { available.filter { $0 != .memory && $0 != .directory } }
+  static var remote: [StoreKind] {
+    available.filter { ![.memory, .directory, .encrypted, .encryptedSeaweed].contains($0) }
+  }
+
+  /// Those that store more bytes than they are given.
+  var isEncrypted: Bool { self == .encrypted || self == .encryptedSeaweed }
 
   /// An empty store of this kind.
   func make() throws -> StoreUnderTest {
     switch self {
     case .memory: return StoreUnderTest(store: MemoryStore(), folder: nil)
+    case .encrypted, .encryptedSeaweed:
+      let below = try (self == .encrypted ? StoreKind.memory : .seaweedV4).make()
+      let ring = try KeyRing(reading: (0..<32).map { $0 }, origin: "the test")
+      return StoreUnderTest(store: EncryptedStore(below.store, keys: ring, open: []), folder: below.folder)
     case .directory:
       let folder = try ScratchFolder()
       return StoreUnderTest(store: try DirectoryObjectStore(path: folder.path + "/new/store"), folder: folder)
@@ -52,7 +62,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
   /// What one of the S3 servers needs.
   func settings(secretKey: String? = nil, caBundle: Bool = true) throws -> S3Settings {
     switch self {
-    case .memory, .directory: throw ServerError(description: "not an S3 store")
+    case .memory, .directory, .encrypted, .encryptedSeaweed: throw ServerError(description: "not an S3 store")
     case .seaweedV4, .seaweedV2:
       return S3Settings(
         accessKey: SeaweedServer.accessKey, secretKey: secretKey ?? SeaweedServer.secretKey,

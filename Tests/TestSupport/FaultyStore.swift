@@ -38,6 +38,7 @@ package final class FaultyStore: ObjectStore {
   package init(_ base: any ObjectStore) { self.base = base }
 
   package var url: String { base.url }
+  package var encryption: StoreEncryption? { base.encryption }
 
   /// Fails the `nth` call of a kind, counted from the store's first.
   package func plan(_ fault: Fault, for kind: Kind, at nth: Int) {

@@ -15,6 +15,11 @@ package enum Servers {
     ["weed", "rclone", "installed"].allSatisfy { FileManager.default.isReadableFile(atPath: path(of: $0)) }
   }
 
+  /// Whether Litestream is there, whose replicas are read and written.
+  package static var hasLitestream: Bool {
+    FileManager.default.isExecutableFile(atPath: path(of: "litestream"))
+  }
+
   package static func program(_ name: String) -> String { path(of: "bin/\(name)") }
 
   private static func path(of name: String) -> String {
@@ -22,7 +27,7 @@ package enum Servers {
       .deletingLastPathComponent().path
     let chosen = ProcessInfo.processInfo.environment["SQLITE3_CLOUD_S3_TEST_VENV"] ?? ""
     let venv = chosen.isEmpty ? "\(root)/.venv-tests" : chosen
-    return ["weed", "rclone"].contains(name) ? "\(venv)/bin/\(name)" : "\(venv)/\(name)"
+    return ["weed", "rclone", "litestream"].contains(name) ? "\(venv)/bin/\(name)" : "\(venv)/\(name)"
   }
 }
 

@@ -20,9 +20,13 @@ struct MirrorCommand: DotCommand {
       "                          Delete history older than 30d, 12h, ...",
       "   verify [--all] [--from URL]",
       "                          Read the newest generation back, or all, and prove it",
+      "   export litestream URL [--from URL] [--to-txn N] [--to-time T]",
+      "                          Write what litestream restore (0.5) reads",
     ],
-    correction: ".mirror status|on|off|sync|check|snapshot|list|log|prune|verify", isSafe: false,
-    completions: ["status", "on", "off", "sync", "check", "snapshot", "list", "log", "prune", "verify"])
+    correction: ".mirror status|on|off|sync|check|snapshot|list|log|prune|verify|export", isSafe: false,
+    completions: [
+      "status", "on", "off", "sync", "check", "snapshot", "list", "log", "prune", "verify", "export",
+    ])
 
   private enum Action {
     case status(json: Bool)
@@ -35,6 +39,7 @@ struct MirrorCommand: DotCommand {
     case check(url: String?, json: Bool)
     case verify(from: String?, all: Bool)
     case prune(keep: Double, dryRun: Bool)
+    case export(MirrorExport.Options)
   }
   private let action: Action
 
@@ -46,6 +51,7 @@ struct MirrorCommand: DotCommand {
     case "verify": action = try Self.verify(&words)
     case "prune": action = try Self.prune(&words)
     case "check": action = try Self.check(&words)
+    case "export": action = .export(try MirrorExport.Options(parsing: &words))
     case "off": action = .off
     case "sync": action = .sync
     case "snapshot": action = .snapshot
@@ -140,6 +146,8 @@ struct MirrorCommand: DotCommand {
         try mirror.flush(seconds: observer.settings.flushTimeout)
       }
       try MirrorLog(session, observer, options).print()
+    case .export(let options):
+      try MirrorExport(session: session, observer: observer, options: options).run()
     case .off: try observer.turnOff()
     case .sync:
       // Before the database is opened nothing can be left to mirror.

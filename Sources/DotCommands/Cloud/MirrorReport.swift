@@ -23,6 +23,7 @@ struct MirrorReport {
           "\(status.lagFrames) frames, \(status.lagBytes) bytes, \(JSONText.seconds(status.lagSeconds)) seconds"
         ), ("requests", "\(status.requests)"), ("sent", "\(status.bytesSent) bytes"),
         ("last error", status.lastError ?? "none"),
+        ("encryption", status.keyID.map { "AES-256-GCM, key \($0)" } ?? "none"),
       ]
     }
     for (name, value) in lines {
@@ -45,6 +46,7 @@ struct MirrorReport {
     object.add("requests", raw: "\(status.requests)")
     object.add("bytes_sent", raw: "\(status.bytesSent)")
     object.add("last_error", text: status.lastError)
+    object.add("encryption_key", text: status.keyID)
     session.output.print(object.text)
   }
 }

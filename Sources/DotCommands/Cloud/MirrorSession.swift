@@ -1,6 +1,8 @@
+import Encryption
 import Files
 package import Mirror
 package import ObjectStore
+import ReplicaFormat
 package import SQLite
 package import Shell
 
@@ -21,7 +23,8 @@ package final class MirrorSession: SessionObserver {
   package var isCheckOnly = false
   /// What is wrong with the environment, told when a mirror is to begin.
   package var configurationError: String?
-  private let makeStore: (ReplicaURL) throws -> any ObjectStore
+  private let encryption: EncryptionSettings?
+  private let makePlainStore: (ReplicaURL) throws -> any ObjectStore
   private(set) var mirror: Mirror?
   private var connection: Connection?
   private var firstPath: String?
@@ -38,7 +41,18 @@ package final class MirrorSession: SessionObserver {
   private var metrics: MetricsFile?
   private var hasNotedMetrics = false
 
-  package init(makeStore: @escaping (ReplicaURL) throws -> any ObjectStore) { self.makeStore = makeStore }
+  package init(
+    encryption: EncryptionSettings? = nil, makeStore: @escaping (ReplicaURL) throws -> any ObjectStore
+  ) {
+    self.encryption = encryption
+    makePlainStore = makeStore
+  }
+
+  /// A store that encrypts where there is a key, and tells encrypted objects where there is none.
+  private func makeStore(_ url: ReplicaURL) throws -> any ObjectStore {
+    EncryptedStore(
+      try makePlainStore(url), keys: try encryption?.keys() ?? .empty, open: [ReplicaLayout.lease])
+  }
 
   /// A store for a URL; nil stands for the configured one.
   func store(_ url: String?, for path: String?) throws -> any ObjectStore {
@@ -71,6 +85,12 @@ package final class MirrorSession: SessionObserver {
     return try makeStore(place)
   }
 
+  /// A store for what another program writes or reads, who knows nothing of our encryption.
+  func foreignStore(_ url: String) throws -> any ObjectStore {
+    if let configurationError { throw CommandError.message("Error: \(configurationError)") }
+    return try makePlainStore(ReplicaURL(url))
+  }
+
   /// File of the database that is mirrored.
   var mirroredPath: String? { connection?.fileName() }
 
@@ -83,7 +103,9 @@ package final class MirrorSession: SessionObserver {
     guard case .off = configuration else {
       status.phase = .waiting
       status.durability = settings.durability
-      status.url = (try? store(nil, for: path).url) ?? ""
+      let store = try? store(nil, for: path)
+      status.url = store?.url ?? ""
+      status.keyID = store?.encryption?.keyID
       return status
     }
     return status
@@ -199,7 +221,10 @@ package final class MirrorSession: SessionObserver {
   }
 
   package func connectionDidOpen(_ connection: Connection, in session: Session) {
-    defer { if !isCheckOnly { noteMetrics(session) } }
+    defer {
+      for warning in encryption?.takeWarnings() ?? [] { tell(warning, session) }
+      if !isCheckOnly { noteMetrics(session) }
+    }
     self.session = session
     // Before the mirror looks at what reaches outside. sqlite3 has no such table: it is there where something is mirrored.
     if !session.settings.isSafe, mayBeMirrored(connection) {

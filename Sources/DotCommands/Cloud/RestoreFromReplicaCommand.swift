@@ -13,7 +13,8 @@ struct RestoreFromReplicaCommand: DotCommand {
       "   wal                    From base and write-ahead log",
       "   sql                    From base and re-executed statements",
       " Options:",
-      "   --from URL             Another replica than the configured one",
+      "   --from URL             Another replica than the configured one; with wal also",
+      "                          Litestream's: litestream:s3://bucket/path",
       "   --to-txn N             The state after transaction N",
       "   --to-time ISO8601      The state at a time (UTC unless it has a zone)",
       "   --generation ID        Another generation than the newest",
@@ -30,7 +31,7 @@ struct RestoreFromReplicaCommand: DotCommand {
     isSafe: false,
     completions: ["wal", "sql"])
 
-  private struct Options {
+  struct Options {
     let source: Restore.Source
     var from: String?
     var output: String?
@@ -64,17 +65,9 @@ struct RestoreFromReplicaCommand: DotCommand {
       case "dry-run": options.dryRun = true
       case "follow": options.follow = true
       case "to-txn":
-        let text = try words.required()
-        guard let number = UInt64(text) else {
-          throw .message("Error: not a transaction number: \(text)")
-        }
-        options.target.transaction = number
+        options.target.transaction = try RestoreTarget.transaction(words.required())
       case "to-time":
-        let text = try words.required()
-        guard let time = ISOTime.parse(text) else {
-          throw .message("Error: not a time: \(text): write it as 2026-01-31T13:45:00Z")
-        }
-        options.target.time = time
+        options.target.time = try RestoreTarget.time(words.required())
       case "generation":
         let text = try words.required()
         guard let generation = GenerationID(text) else {
@@ -110,6 +103,11 @@ struct RestoreFromReplicaCommand: DotCommand {
     guard let output = options.output ?? path else {
       throw CommandError.message("Error: no database file is open: name one with --output FILE")
     }
+    if let place = options.from.flatMap({ LitestreamURL.place(in: $0) }) {
+      return try run(
+        RestoreFromLitestream(session: session, observer: observer, place: place, options: options),
+        in: session, to: output, isOpen: output == path)
+    }
     if options.follow {
       guard options.output != path else {
         throw CommandError.message("Error: \(output) is open here: name another file with --output FILE")
@@ -130,21 +128,41 @@ struct RestoreFromReplicaCommand: DotCommand {
     if options.dryRun {
       return RestoreReport(session).print(plan: try restore.plan(options.source, to: output), output)
     }
-    func restored() throws -> Restore.Report {
+    let isOpen = options.output == nil || options.output == path
+    if isOpen, session.database.openConnection != nil { try restore.check(output) }
+    let report = try replacing(isOpen, in: session) {
       try session.progress.during("restore", when: session.isInteractive) { watch in
         restore.watch = watch
         return try restore.run(options.source, to: output)
       }
     }
-    let isOpen = options.output == nil || options.output == path
-    guard isOpen, session.database.openConnection != nil else {
-      return RestoreReport(session).print(try restored(), output)
+    RestoreReport(session).print(report, output)
+  }
+
+  private func run(
+    _ command: RestoreFromLitestream, in session: Session, to output: String, isOpen: Bool
+  ) throws {
+    try command.check()
+    var restore = try command.restore()
+    if command.options.dryRun { return command.print(plan: try restore.plan(to: output), output) }
+    if isOpen, session.database.openConnection != nil { try restore.check(output) }
+    let report = try replacing(isOpen, in: session) {
+      try session.progress.during("restore", when: session.isInteractive) { watch in
+        restore.watch = watch
+        return try restore.run(to: output)
+      }
     }
-    try restore.check(output)
-    // The open database is closed, replaced, and opened again whatever came of it.
+    command.print(report, output)
+  }
+
+  /// Restores; where the output is open here it is closed, replaced, and opened again whatever came of it.
+  private func replacing<Report>(
+    _ isOpen: Bool, in session: Session, _ restore: () throws -> Report
+  ) throws -> Report {
+    guard isOpen, session.database.openConnection != nil else { return try restore() }
     session.database.close()
-    let report = Result { try restored() }
+    let report = Result { try restore() }
     try session.database.reopen()
-    RestoreReport(session).print(try report.get(), output)
+    return try report.get()
   }
 }

@@ -1,0 +1,90 @@
+import Files
+import Mirror
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+import Restore
+import SQLite
+import Shell
+
+/// Writes a state of the replica in another program's form.
+struct MirrorExport {
+  struct Options {
+    let url: String
+    var from: String?
+    var target = RestoreTarget()
+
+    init(parsing words: inout Words) throws(CommandError) {
+      let format = try words.required()
+      guard format == "litestream" else {
+        throw .message("Error: not a form to export to: \"\(format)\" (litestream)")
+      }
+      var url: String?
+      while let word = words.optional() {
+        switch word {
+        case "--from", "-from": from = try words.required()
+        case "--to-txn", "-to-txn": target.transaction = try RestoreTarget.transaction(words.required())
+        case "--to-time", "-to-time": target.time = try RestoreTarget.time(words.required())
+        default:
+          guard url == nil, !word.hasPrefix("-") else { throw .usage }
+          url = word
+        }
+      }
+      guard let url else { throw .usage }
+      self.url = url
+    }
+  }
+
+  let session: Session
+  let observer: MirrorSession
+  let options: Options
+
+  func run() throws {
+    let path = session.database.openConnection?.fileName() ?? session.database.name
+    // What was committed just now is wanted too.
+    if options.from == nil, let mirror = observer.mirror, mirror.isOn {
+      try mirror.flush(seconds: observer.settings.flushTimeout)
+    }
+    let url = LitestreamURL.place(in: options.url) ?? options.url
+    var isDirectory = false
+    if case .file = try ReplicaURL(url) { isDirectory = true }
+    var export = LitestreamExport(
+      ReplicaCatalog(try observer.store(options.from, for: path)), to: try observer.foreignStore(url),
+      isDirectory: isDirectory)
+    export.target = options.target
+    if let path, !path.isEmpty, path != ":memory:" { export.place = path }
+    export.patience = observer.patience
+    export.isInterrupted = observer.isInterrupted
+    let report = try session.progress.during("export", when: session.isInteractive) { watch in
+      export.watch = watch
+      return try export.run()
+    }
+    for notice in report.notices { session.errors.print("-- \(notice)") }
+    session.output.print(
+      "exported transaction \(report.transaction) (\(ISOTime.text(report.time))) to \(export.output.url): "
+        + "\(report.files) \(report.files == 1 ? "file" : "files"), \(report.bytes) bytes")
+  }
+}
+
+/// How a replica of Litestream's is written: `litestream:` and where it is.
+enum LitestreamURL {
+  /// The place; nil where the text is no such name.
+  static func place(in text: String) -> String? {
+    let prefix = "litestream:"
+    return text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : nil
+  }
+}
+
+extension RestoreTarget {
+  static func transaction(_ text: String) throws(CommandError) -> UInt64 {
+    guard let number = UInt64(text) else { throw .message("Error: not a transaction number: \(text)") }
+    return number
+  }
+
+  static func time(_ text: String) throws(CommandError) -> Int64 {
+    guard let time = ISOTime.parse(text) else {
+      throw .message("Error: not a time: \(text): write it as 2026-01-31T13:45:00Z")
+    }
+    return time
+  }
+}

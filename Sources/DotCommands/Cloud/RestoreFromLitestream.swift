@@ -1,0 +1,57 @@
+import ReplicaFormat
+import Restore
+import Shell
+
+/// `.restore wal --from litestream:URL`: brings the database back from a replica that Litestream wrote.
+struct RestoreFromLitestream {
+  let session: Session
+  let observer: MirrorSession
+  /// Where the replica is, without `litestream:`.
+  let place: String
+  let options: RestoreFromReplicaCommand.Options
+
+  /// Throws what is asked that such a replica cannot give.
+  func check() throws(CommandError) {
+    if options.source == .sql {
+      throw .message("Error: a replica of Litestream has no statements: use .restore wal")
+    }
+    if options.follow || options.target.generation != nil {
+      throw .message("Error: --follow and --generation are not for replicas of Litestream")
+    }
+  }
+
+  func restore() throws -> LitestreamRestore {
+    var restore = LitestreamRestore(try observer.foreignStore(place))
+    restore.force = options.force
+    restore.verifies = options.verify
+    restore.target = options.target
+    restore.patience = observer.patience
+    restore.isInterrupted = observer.isInterrupted
+    return restore
+  }
+
+  func print(_ report: LitestreamRestore.Report, _ output: String) {
+    session.output.print(
+      "restored \(output) to \(moment(report)): \(count(report)), \(report.fileBytes) bytes, \(report.size) bytes"
+    )
+    if let proof = report.proof { session.output.print(proof) }
+  }
+
+  func print(plan report: LitestreamRestore.Report, _ output: String) {
+    session.output.print("would restore \(output) to \(moment(report))")
+    for file in report.files { session.output.print("        file: \(file)") }
+    session.output.print("     fetched: \(count(report)), \(report.fileBytes) bytes")
+    session.output.print("    database: \(report.size) bytes")
+    session.output.print(
+      "  disk space: \(report.needed) bytes needed, \(report.free) free"
+        + (report.free < report.needed ? ": too little" : ""))
+  }
+
+  private func count(_ report: LitestreamRestore.Report) -> String {
+    "\(report.files.count) \(report.files.count == 1 ? "file" : "files")"
+  }
+
+  private func moment(_ report: LitestreamRestore.Report) -> String {
+    "transaction \(report.transaction) (\(ISOTime.text(report.time))) of Litestream's"
+  }
+}

@@ -1,0 +1,14 @@
+/// What is wrong with an LTX file.
+package struct LTXError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// Name of the object.
+  package let object: String
+  /// Lower case, without a full stop.
+  package let cause: String
+
+  package init(_ object: String, _ cause: String) {
+    self.object = object
+    self.cause = cause
+  }
+
+  package var description: String { "read \(object): \(cause)" }
+}

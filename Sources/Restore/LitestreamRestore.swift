@@ -1,0 +1,190 @@
+import Files
+import Interchange
+package import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+import Synchronization
+
+/// Brings a database back from a replica that Litestream 0.5 wrote, into a new file that takes its place when it is whole.
+package struct LitestreamRestore {
+  package let store: any ObjectStore
+  /// Transactions are Litestream's; its replicas have no generations.
+  package var target = RestoreTarget()
+  /// Replace a database that is there.
+  package var force = false
+  /// Let SQLite look at the new file before it takes its place.
+  package var verifies = false
+  package var patience = 60.0
+  package var isInterrupted: (@Sendable () -> Bool)?
+  /// Is handed how to ask, from any thread, how many bytes of how many are there.
+  package var watch: ((_ measure: @escaping @Sendable () -> (done: Int, total: Int?)) -> Void)?
+  /// Bytes free in a folder.
+  package var freeBytes: @Sendable (_ folder: String) throws -> Int = { try FreeSpace.bytes(in: $0) }
+
+  package init(_ store: any ObjectStore) { self.store = store }
+
+  /// What a restore did, or in a dry run would do.
+  package struct Report: Sendable {
+    /// Litestream's number of the last transaction, and its time in microseconds since 1970.
+    package let transaction: UInt64
+    package let time: Int64
+    /// Names of the files in the order in which they are applied, and their bytes.
+    package let files: [String]
+    package let fileBytes: Int
+    /// Size of the database in bytes.
+    package let size: Int
+    /// Bytes that the restore needs in the output's folder, and those that are free there.
+    package let needed: Int
+    package let free: Int
+    /// What was checked; nil where nothing was.
+    package internal(set) var proof: String?
+  }
+
+  private struct Plan {
+    let chain: [LTXChain.Item]
+    let last: LTXHeader
+    let report: Report
+  }
+
+  /// What would be done; reads listings, and of files only their headers.
+  package func plan(to output: String) throws -> Report {
+    try plan(LitestreamReplica(store, patience: patience, isInterrupted: isInterrupted), to: output).report
+  }
+
+  /// Throws `.exists` where `output` holds a database that must not be replaced.
+  package func check(_ output: String) throws { try replacement.check(output) }
+
+  /// Restores into `output`, which must be absent, empty or without tables unless `force`.
+  package func run(to output: String) throws -> Report {
+    try check(output)
+    let replica = LitestreamReplica(store, patience: patience, isInterrupted: isInterrupted)
+    defer { replica.source.stop() }
+    let plan = try plan(replica, to: output)
+    var report = plan.report
+    guard report.free >= report.needed else {
+      throw RestoreError(
+        .space,
+        "restore \(output): \(report.needed) bytes are needed in \(Folder.parent(of: output)), \(report.free) are free"
+      )
+    }
+    let done = ByteCount()
+    let total = report.fileBytes
+    watch? { (done.value, total) }
+    let folder = try RestoreFolder(
+      for: output, identity: "litestream:\(store.url)\n\(report.files.joined(separator: "\n"))\n")
+    do {
+      try build(plan, replica, in: folder.database, done)
+      if verifies {
+        try DatabaseComparison.quickCheck(folder.database.path) { try replica.source.checkInterrupt() }
+        report.proof = "verified: the checksum of every file; quick_check ok"
+      }
+      try replacement.replace(output, with: folder.database, from: folder)
+    } catch {
+      replica.source.stop()
+      folder.discard()
+      guard let error = error as? RestoreError, error.code == .interrupted else { throw error }
+      throw RestoreError(.interrupted, "restore \(output): interrupted")
+    }
+    return report
+  }
+
+  private var replacement: Restore {
+    var restore = Restore(ReplicaCatalog(store))
+    restore.force = force
+    return restore
+  }
+
+  // MARK: - What to fetch
+
+  private func plan(_ replica: LitestreamReplica, to output: String) throws -> Plan {
+    let all = try replica.requireItems()
+    var items = all
+    if let transaction = target.transaction {
+      items = items.filter { $0.name.transactions.upperBound <= transaction }
+    }
+    if let time = target.time {
+      // The time of a file is that of its last transaction.
+      items = try items.filter { try replica.header($0).milliseconds * 1000 <= time }
+    }
+    let chain = LTXChain.furthest(items)
+    try checkEnd(of: chain, items, all)
+    guard let first = chain.first, let end = chain.last else { return try nothing(all) }
+    let (start, last) = (try replica.header(first), try replica.header(end))
+    let size = Int(last.pageCount) * last.pageSize
+    let most = max(size, Int(start.pageCount) * start.pageSize)
+    let report = Report(
+      transaction: end.name.transactions.upperBound, time: last.milliseconds * 1000,
+      files: chain.map(\.name.key), fileBytes: chain.reduce(0) { $0 + $1.size }, size: size,
+      needed: most + (1 << 20), free: try freeBytes(Folder.parent(of: output)))
+    return Plan(chain: chain, last: last, report: report)
+  }
+
+  private func checkEnd(of chain: [LTXChain.Item], _ items: [LTXChain.Item], _ all: [LTXChain.Item]) throws {
+    let reached = chain.last?.name.transactions.upperBound ?? 0
+    if let wanted = target.transaction, reached != wanted {
+      let after = all.map(\.name.transactions.upperBound).filter { $0 > wanted }.min()
+      throw RestoreError(
+        .range,
+        "restore transaction \(wanted): the files of \(store.url) lead to "
+          + (reached == 0 ? "none before it" : "transaction \(reached)")
+          + (after.map { " and then to \($0)" } ?? ""))
+    }
+    if let beyond = items.map(\.name.transactions.upperBound).max(), beyond > reached, reached > 0 {
+      throw RestoreError(
+        .hole,
+        "\(store.url): transaction \(reached + 1) is missing, so \(beyond) cannot be restored; "
+          + "--to-txn \(reached) gives what was before it")
+    }
+  }
+
+  private func nothing(_ all: [LTXChain.Item]) throws -> Plan {
+    if target.time != nil, all.contains(where: { $0.name.transactions.lowerBound == 1 }) {
+      throw RestoreError(.range, "\(store.url) holds nothing as old as the time that was asked for")
+    }
+    throw RestoreError(.hole, "\(store.url): no file begins with transaction 1, from which all others go on")
+  }
+
+  // MARK: - Building
+
+  private func build(_ plan: Plan, _ replica: LitestreamReplica, in file: File, _ done: ByteCount) throws {
+    try file.truncate(to: 0)
+    for item in plan.chain {
+      var reader = try replica.open(item) { done.add($0) }
+      let header = reader.header
+      guard header.pageSize == plan.last.pageSize else {
+        throw LTXError(
+          item.name.key,
+          "its pages have \(header.pageSize) bytes, those of the last file \(plan.last.pageSize)")
+      }
+      while let (number, page) = try reader.next() {
+        try file.write(page, at: (Int(number) - 1) * header.pageSize)
+      }
+      try file.truncate(to: Int(header.pageCount) * header.pageSize)
+      // That the pages are those of the whole database is told by its checksum, where there is one.
+      if item == plan.chain.last, let wanted = reader.databaseChecksum {
+        try prove(file, header, wanted, item.name.key, replica)
+      }
+    }
+  }
+
+  private func prove(
+    _ file: File, _ header: LTXHeader, _ wanted: UInt64, _ name: String, _ replica: LitestreamReplica
+  ) throws {
+    var sum: UInt64 = 0
+    for index in 0..<header.pageCount where index + 1 != header.lockPage {
+      if index % 1024 == 0 { try replica.source.checkInterrupt() }
+      let page = try file.read(at: Int(index) * header.pageSize, count: header.pageSize)
+      sum ^= LTXReader.pageChecksum(page, number: index + 1)
+    }
+    guard sum | 1 << 63 == wanted else {
+      throw LTXError(name, "the database it leads to has another checksum")
+    }
+  }
+}
+
+/// Bytes that have arrived; any thread may ask.
+private final class ByteCount: Sendable {
+  private let count = Mutex(0)
+  var value: Int { count.withLock { $0 } }
+  func add(_ bytes: Int) { count.withLock { $0 += bytes } }
+}
