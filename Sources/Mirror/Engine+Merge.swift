@@ -120,7 +120,7 @@ extension Engine {
       $0[keyPath: shelf].replace(
         transactions,
         with: MergeShelf.Item(
-          transactions: transactions, name: object.name, size: object.bytes.count, bytes: nil))
+          transactions: transactions, name: object.name, size: object.bytes.count, bytes: object.bytes))
       $0.replaced += run.map { ($0.name, due) }
     }
     return true

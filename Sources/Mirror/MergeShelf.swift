@@ -51,13 +51,17 @@ struct MergeShelf {
     else { return }
     items.replaceSubrange(first...last, with: [item])
     kept = items.reduce(0) { $0 + ($1.bytes?.count ?? 0) }
+    if kept > Self.keptBytes || item.size > Self.keptBytes / 32 {
+      kept -= items[first].bytes?.count ?? 0
+      items[first].bytes = nil
+    }
   }
 
   /// Neighbours that should become one now; nil where there are none.
   func run() -> ArraySlice<Item>? {
     var limit = 1024
     while limit <= Self.largeSize {
-      let run = lastRun { $0.size < limit }
+      let run = balanced(lastRun { $0.size < limit })
       if run.count >= Self.fanOut { return bounded(run) }
       limit *= 8
     }
@@ -76,6 +80,17 @@ struct MergeShelf {
       at = end
     }
     return best.count > 1 ? best : nil
+  }
+
+  /// Without the objects at the beginning that are larger than all after them together: those would be sent again for little.
+  private func balanced(_ run: ArraySlice<Item>) -> ArraySlice<Item> {
+    var run = run
+    var rest = run.dropFirst().reduce(0) { $0 + $1.size }
+    while let first = run.first, run.count > 1, first.size > rest {
+      run.removeFirst()
+      rest -= run.first?.size ?? 0
+    }
+    return run
   }
 
   private func isSmall(_ item: Item) -> Bool { item.isWhole && item.size < Self.hugeSize }
