@@ -34,6 +34,6 @@ package enum Clock {
   /// The corresponding C function is `usleep`.
   package static func sleep(microseconds: UInt32) { usleep(microseconds) }
 
-  /// Lets the calling thread rest.
-  package static func sleep(seconds: Double) { sleep(microseconds: UInt32(max(seconds, 0) * 1e6)) }
+  /// Lets the calling thread rest, an hour at most.
+  package static func sleep(seconds: Double) { sleep(microseconds: UInt32(min(max(seconds, 0), 3600) * 1e6)) }
 }

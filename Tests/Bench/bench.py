@@ -10,7 +10,7 @@ from measure import Bench
 from restores import bench_restores
 from statements import bench_statements
 from writers import bench_writers
-from servers import Proxy, Seaweed, raw_puts, KEY, SECRET
+from servers import TimingProxy, Seaweed, raw_puts, KEY, SECRET
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--binary", required=True)
@@ -160,8 +160,14 @@ def bench_inserts():
             f"{ratio:.2f}", "<= 1.2", ratio <= 1.2)
 
 
+def new_slices(proxy):
+    """When slices of one transaction were stored; a merged one is no news."""
+    names = [(put.path.split("/wal/")[-1], put.time) for put in proxy.puts if "/wal/" in put.path]
+    return [time for name, time in names if name[:16] == name[17:33]]
+
+
 def bench_latency(weed, delay):
-    proxy = Proxy(weed.port, delay)
+    proxy = TimingProxy(weed.port, delay)
     raw = raw_puts(proxy.port, 60, 0.02)
     environment = clean() | {
         "S3_HOSTNAME": f"http://127.0.0.1:{proxy.port}", "S3_BUCKET": "bench", "S3_PREFIX": f"lag-{delay}",
@@ -179,12 +185,12 @@ def bench_latency(weed, delay):
         say(b".mirror sync\nSELECT 1;")
         lags = []
         for number in range(60):
-            before = len(proxy.slices)
+            before = len(new_slices(proxy))
             say(b"INSERT INTO t VALUES(%d); SELECT 1;" % number)
             committed = time.perf_counter()
-            while len(proxy.slices) == before:
+            while len(found := new_slices(proxy)) == before:
                 time.sleep(0.0002)
-            lags.append(max(proxy.slices[before] - committed, 0))
+            lags.append(max(found[before] - committed, 0))
             time.sleep(0.02)
         shell.stdin.close()
         shell.wait()

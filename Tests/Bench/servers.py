@@ -71,61 +71,6 @@ def signed(port, method, path, body=b"", connection=None):
     return response.status, response.read()
 
 
-class Proxy:
-    """Passes connections on, each answer `delay` seconds late, and notes when answers to PUTs of slices passed."""
-
-    def __init__(self, port, delay=0.0):
-        self.target, self.delay = port, delay
-        self.slices, self.requests = [], []
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(("127.0.0.1", self.target))
-            for end in (client, server):
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            state = {"slice": False}
-            threading.Thread(target=self.upstream, args=(client, server, state), daemon=True).start()
-            threading.Thread(target=self.downstream, args=(server, client, state), daemon=True).start()
-
-    def upstream(self, client, server, state):
-        try:
-            while data := client.recv(65536):
-                line = data.split(b"\r\n", 1)[0]
-                if line.endswith(b"HTTP/1.1"):
-                    self.requests.append((time.perf_counter(), line))
-                    # A merged slice is no news: it reaches over several transactions.
-                    name = line.split(b"/wal/")[-1]
-                    state["slice"] = line.startswith(b"PUT") and b"/wal/" in line and name[:16] == name[17:33]
-                server.sendall(data)
-        except OSError:
-            pass
-        for end in (client, server):
-            end.close()
-
-    def downstream(self, server, client, state):
-        try:
-            while data := server.recv(65536):
-                if self.delay:
-                    time.sleep(self.delay)
-                if state["slice"] and data.startswith(b"HTTP/1.1 200"):
-                    self.slices.append(time.perf_counter())
-                client.sendall(data)
-        except OSError:
-            pass
-        for end in (client, server):
-            end.close()
-
-    def close(self):
-        self.listener.close()
-
-
 def raw_puts(port, count=100, pause=0.0):
     """Seconds of PUTs of 500 bytes on one connection, resting `pause` seconds between them: a store that was left alone
     for some milliseconds answers later."""
