@@ -74,7 +74,7 @@ let package = Package(
     // 1: one outside thing each, or pure values
     unsafeTarget("Bytes", ["CXXHash"]),
     unsafeTarget("Files", ["Bytes"]),
-    unsafeTarget("Compression", ["CZstd", "CLZ4"]),
+    unsafeTarget("Compression", ["Bytes", "CZstd", "CLZ4"]),
     unsafeTarget("Digest", ["CNettle"]),
     unsafeTarget("SQLite", ["CSQLite", "CSQLiteFiles", "Bytes"]),
     unsafeTarget("LineReader", ["CReadline"]),
@@ -152,7 +152,7 @@ let package = Package(
       [
         "Mirror", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat",
         "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption",
-      ]),
+      ], exclude: ["Version1"]),
     tests("EndToEndTests", ["ObjectStore", "ReplicaFormat"]),
   ]
 )

@@ -1,28 +1,31 @@
 /// Fixed-width integers in byte arrays, at any alignment. An index outside the array traps.
 extension Array where Element == UInt8 {
-  package func littleEndian<Number: FixedWidthInteger>(_: Number.Type = Number.self, at index: Int) -> Number
+  @inlinable package func littleEndian<Number: FixedWidthInteger>(_: Number.Type = Number.self, at index: Int)
+    -> Number
   {
     Number(littleEndian: load(at: index))
   }
 
-  package func bigEndian<Number: FixedWidthInteger>(_: Number.Type = Number.self, at index: Int) -> Number {
+  @inlinable package func bigEndian<Number: FixedWidthInteger>(_: Number.Type = Number.self, at index: Int)
+    -> Number
+  {
     Number(bigEndian: load(at: index))
   }
 
-  package mutating func appendLittleEndian<Number: FixedWidthInteger>(_ value: Number) {
+  @inlinable package mutating func appendLittleEndian<Number: FixedWidthInteger>(_ value: Number) {
     Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
   }
 
-  package mutating func appendBigEndian<Number: FixedWidthInteger>(_ value: Number) {
+  @inlinable package mutating func appendBigEndian<Number: FixedWidthInteger>(_ value: Number) {
     Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
   }
 
-  package mutating func storeBigEndian<Number: FixedWidthInteger>(_ value: Number, at index: Int) {
+  @inlinable package mutating func storeBigEndian<Number: FixedWidthInteger>(_ value: Number, at index: Int) {
     precondition(index >= 0 && index + MemoryLayout<Number>.size <= count)
     withUnsafeMutableBytes { $0.storeBytes(of: value.bigEndian, toByteOffset: index, as: Number.self) }
   }
 
-  private func load<Number: FixedWidthInteger>(at index: Int) -> Number {
+  @inlinable @inline(__always) func load<Number: FixedWidthInteger>(at index: Int) -> Number {
     precondition(index >= 0 && index + MemoryLayout<Number>.size <= count)
     return withUnsafeBytes { $0.loadUnaligned(fromByteOffset: index, as: Number.self) }
   }
@@ -44,6 +47,20 @@ extension Array where Element == UInt8 {
       rest /= 10
     } while rest > 0
     self[start...].reverse()
+  }
+
+  package mutating func append(_ text: StaticString) {
+    text.withUTF8Buffer { append(contentsOf: $0) }
+  }
+
+  /// Appends a number in hexadecimal, all digits, lower case.
+  @inlinable package mutating func append(hexadecimal value: some FixedWidthInteger & UnsignedInteger) {
+    var shift = type(of: value).bitWidth
+    while shift > 0 {
+      shift -= 4
+      let digit = UInt8(truncatingIfNeeded: value >> shift) & 15
+      append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
+    }
   }
 
   /// Appends all bytes of a buffer.

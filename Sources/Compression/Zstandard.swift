@@ -1,3 +1,4 @@
+package import Bytes
 internal import CZstd
 
 /// Why compressed bytes could not be read.
@@ -12,13 +13,20 @@ package struct CompressionError: Error, Hashable, Sendable, CustomStringConverti
 package enum Zstandard {
   /// One frame with its content size in its header; level 1 is the fastest, 19 the smallest.
   package static func compress(_ bytes: [UInt8], level: Int32 = 3) -> [UInt8] {
-    let bound = ZSTD_compressBound(bytes.count)
+    bytes.withUnsafeBytes { compress($0, level: level) }
+  }
+
+  /// One frame with its content size in its header.
+  package static func compress(_ bytes: ByteBuffer, level: Int32 = 3) -> [UInt8] {
+    bytes.withUnsafeBytes { compress($0, level: level) }
+  }
+
+  private static func compress(_ source: UnsafeRawBufferPointer, level: Int32) -> [UInt8] {
+    let bound = ZSTD_compressBound(source.count)
     // An array of its own, not one with room for the worst: frames may wait for long.
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: bound, alignment: 16)
     defer { scratch.deallocate() }
-    let written = bytes.withUnsafeBytes { source in
-      ZSTD_compress(scratch.baseAddress, bound, source.baseAddress, source.count, level)
-    }
+    let written = ZSTD_compress(scratch.baseAddress, bound, source.baseAddress, source.count, level)
     precondition(ZSTD_isError(written) == 0, "zstd refused a buffer of the size it asked for")
     return [UInt8](UnsafeRawBufferPointer(rebasing: scratch[..<written]))
   }

@@ -1,3 +1,4 @@
+package import Bytes
 internal import CZstd
 
 /// Makes one zstd frame piece by piece; memory holds the compressed bytes and a window of a few megabytes.
@@ -28,6 +29,9 @@ package final class ZstandardWriter {
     precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
     bytes.withUnsafeBytes { feed(UnsafeRawBufferPointer(rebasing: $0[range]), ZSTD_e_continue) }
   }
+
+  /// Adds all of a buffer.
+  package func append(_ bytes: ByteBuffer) { bytes.withUnsafeBytes { feed($0, ZSTD_e_continue) } }
 
   /// Ends the frame and returns all of it; the writer can then begin another.
   package func finish() -> [UInt8] {

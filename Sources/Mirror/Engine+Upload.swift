@@ -54,7 +54,7 @@ extension Engine {
     }
   }
 
-  private var hasOpenSlice: Bool { capture.withLock { $0.capture?.encoder.hasOpenSlice ?? false } }
+  var hasOpenSlice: Bool { capture.withLock { $0.capture?.encoder.hasOpenSlice ?? false } }
 
   private func nextOutgoing(mayClose: Bool) -> Outgoing? {
     if let left = state.withLock({ $0.leftovers.isEmpty ? nil : $0.leftovers.removeFirst() }) { return left }

@@ -34,8 +34,8 @@ final class LogEncoder {
     let parts: Int
     var part = 1
     var frames = 0
-    /// Hash of the newest image of each page in the transaction.
-    var pages: [UInt32: Hash128] = [:]
+    /// The pages of the transaction.
+    var pages: [PageImages.Slot] = []
     /// Hashes of the images these replaced, combined.
     var replaced = Hash128.zero
   }
@@ -90,7 +90,7 @@ final class LogEncoder {
     sealOpenSlice()
     if state.pages == 0 { state.pageSize = header.pageSize }
     position = WALPosition(startOf: header)
-    images = PageImages()
+    images.beginEpoch()
   }
 
   // MARK: Frames
@@ -130,20 +130,28 @@ final class LogEncoder {
   private var partStart = WALChecksum.zero
 
   private func add(_ frame: WALFrame, number: Int, _ chunk: FrameChunk, _ tail: LogTail) throws {
-    let size = tail.header.pageSize
     guard let at = chunk.pageIndex(ofFrame: number) else { return }
-    let isNew = pending?.pages[frame.page] == nil
-    var base: PageImage?
+    let slot = images.slot(of: frame.page)
+    let isNew = images.isFirst(slot, in: transaction + 1)
+    let isDelta: Bool
     // A page past the end of the database has no image before this transaction.
     if !isNew || frame.page <= state.pages {
-      let image = try images.image(of: frame.page, tail: tail, database: database)
-      if isNew { pending?.replaced ^= image.hash }
-      if images.mayChain(frame.page, limit: settings.chainLimit) { base = image }
+      let image = try images.load(slot, tail: tail, database: database)
+      if isNew { pending?.replaced ^= images.hash(slot) }
+      isDelta = store(
+        frame, chunk, at: at, over: images.mayChain(slot, limit: settings.chainLimit) ? image : nil)
+    } else {
+      isDelta = store(frame, chunk, at: at, over: nil)
     }
-    builder?.add(frame, page: chunk.bytes, at: at, base: base?.bytes)
-    images.note(frame.page, frame: number, isDelta: base != nil)
-    base = nil
-    pending?.pages[frame.page] = images.keep(frame.page, chunk.bytes, at: at, pageSize: size)
+    if isNew { pending?.pages.append(slot) }
+    images.note(slot, frame: number, isDelta: isDelta)
+    images.keep(slot, chunk.bytes, at: at, pageSize: tail.header.pageSize)
+  }
+
+  /// A function of its own: nobody else may hold the images when the new one takes its place.
+  private func store(_ frame: WALFrame, _ chunk: FrameChunk, at index: Int, over image: Int?) -> Bool {
+    guard let builder else { return false }
+    return builder.add(frame, page: chunk.bytes, at: index, base: image.map { (images.arena, $0) })
   }
 
   // MARK: Commits
@@ -179,17 +187,22 @@ final class LogEncoder {
     let size = tail.header.pageSize
     let pages = commit.databaseSize
     var grown = 0
-    for (page, hash) in pending.pages where page <= pages {
-      checksum ^= hash
+    for slot in pending.pages {
+      let page = images.page(slot)
+      guard page <= pages else { continue }
+      checksum ^= images.hash(slot)
       if page > state.pages { grown += 1 }
     }
     if pages < state.pages {
-      for page in pages + 1...state.pages where pending.pages[page] == nil {
-        checksum ^= try images.image(of: page, tail: tail, database: database).hash
+      for page in pages + 1...state.pages where !images.isWritten(page, in: transaction + 1) {
+        let slot = images.slot(of: page)
+        _ = try images.load(slot, tail: tail, database: database)
+        checksum ^= images.hash(slot)
       }
     } else {
       let lock = PageHash.lockPage(pageSize: size)
-      let skipped = lock > state.pages && lock <= pages && pending.pages[lock] == nil ? 1 : 0
+      let isWritten = images.isWritten(lock, in: transaction + 1)
+      let skipped = lock > state.pages && lock <= pages && !isWritten ? 1 : 0
       guard grown + skipped == Int(pages - state.pages) else {
         throw MirrorError(.hole, "a commit made the database longer without writing its new pages")
       }

@@ -6,76 +6,125 @@ import WALFormat
 
 /// Where the newest image of each page is: in the log, or in the database file as it was when the epoch began.
 struct PageImages {
-  private struct Place {
-    var frame: Int32
+  /// What is known of a page; `Slot` is its number in `entries`.
+  private struct Entry {
+    let page: UInt32
+    /// 0 where the log does not hold it.
+    var frame: Int32 = 0
     /// Differences since the page was last stored whole.
-    var chain: Int32
+    var chain: Int32 = 0
+    /// Where its newest image begins in `arena`, where `round` is the present one.
+    var image = 0
+    var round: UInt32 = 0
+    /// Of its newest image, as far as that was looked at.
+    var hash = Hash128.zero
+    /// The transaction that wrote it last.
+    var transaction: UInt64 = 0
   }
+  typealias Slot = Int
 
-  private var places: [UInt32: Place] = [:]
-  /// Newest images with their hashes, of pages written not long ago.
-  private var recent: [UInt32: PageImage] = [:]
-  private static let recentBytes = 8 << 20
+  private var slots: [UInt32: Slot] = [:]
+  private var entries: [Entry] = []
+  /// Newest images of pages written not long ago, one after the other.
+  ///
+  /// Once it is full a new round begins.
+  private(set) var arena: [UInt8] = []
+  private var arenaEnd = 0
+  private var round: UInt32 = 1
+  private static let arenaBytes = 8 << 20
 
   /// Newest frame of each page in the log.
-  var frames: [UInt32: Int] { places.mapValues { Int($0.frame) } }
+  var frames: [UInt32: Int] {
+    var frames: [UInt32: Int] = [:]
+    for entry in entries where entry.frame > 0 { frames[entry.page] = Int(entry.frame) }
+    return frames
+  }
 
   /// Notes frames that were stored by an earlier run of the program.
   init(_ commits: some Sequence<LogCommit> = []) {
     for commit in commits {
       for (index, frame) in commit.frames.enumerated() {
-        note(frame.page, frame: commit.start.frame + index + 1, isDelta: false)
+        note(slot(of: frame.page), frame: commit.start.frame + index + 1, isDelta: false)
       }
     }
   }
 
-  mutating func note(_ page: UInt32, frame: Int, isDelta: Bool) {
-    let chain = isDelta ? (places[page]?.chain ?? 0) + 1 : 0
-    places[page] = Place(frame: Int32(frame), chain: chain)
+  /// The log was restarted: the database file holds the newest images now, which are what they were.
+  mutating func beginEpoch() {
+    let held = entries.filter { $0.round == round }
+    entries.removeAll(keepingCapacity: held.count * 4 > entries.capacity)
+    slots.removeAll(keepingCapacity: true)
+    for var entry in held {
+      entry.frame = 0
+      entry.chain = 0
+      slots[entry.page] = entries.count
+      entries.append(entry)
+    }
+  }
+
+  /// The place of a page's entry, for as long as the epoch lasts.
+  mutating func slot(of page: UInt32) -> Slot {
+    if let slot = slots[page] { return slot }
+    slots[page] = entries.count
+    entries.append(Entry(page: page))
+    return entries.count - 1
+  }
+
+  /// Notes the page's newest frame.
+  mutating func note(_ slot: Slot, frame: Int, isDelta: Bool) {
+    entries[slot].chain = isDelta ? entries[slot].chain + 1 : 0
+    entries[slot].frame = Int32(frame)
   }
 
   /// Whether the page may be stored as a difference once more.
-  func mayChain(_ page: UInt32, limit: Int) -> Bool { (places[page]?.chain ?? 0) < limit }
+  func mayChain(_ slot: Slot, limit: Int) -> Bool { entries[slot].chain < limit }
 
-  /// The newest image of a page.
-  func image(of page: UInt32, tail: LogTail, database: DatabaseFile) throws -> PageImage {
-    if let image = recent[page] { return image }
+  /// Whether a transaction wrote the page, and notes that it does.
+  mutating func isFirst(_ slot: Slot, in transaction: UInt64) -> Bool {
+    defer { entries[slot].transaction = transaction }
+    return entries[slot].transaction != transaction
+  }
+
+  func isWritten(_ page: UInt32, in transaction: UInt64) -> Bool {
+    slots[page].map { entries[$0].transaction == transaction } ?? false
+  }
+
+  func page(_ slot: Slot) -> UInt32 { entries[slot].page }
+  /// Hash of the image that was kept or loaded last.
+  func hash(_ slot: Slot) -> Hash128 { entries[slot].hash }
+
+  /// Where in `arena` the newest image of a page begins.
+  mutating func load(_ slot: Slot, tail: LogTail, database: DatabaseFile) throws -> Int {
+    let entry = entries[slot]
+    if entry.round == round { return entry.image }
     let size = tail.header.pageSize
-    let bytes: [UInt8]
-    if let place = places[page] {
-      bytes = try tail.page(ofFrame: Int(place.frame))
-    } else {
-      bytes = try database.read(at: Int64(page - 1) * Int64(size), count: size)
+    let bytes =
+      entry.frame > 0
+      ? try tail.page(ofFrame: Int(entry.frame))
+      : try database.read(at: Int64(entry.page - 1) * Int64(size), count: size)
+    keep(slot, bytes, at: 0, pageSize: size)
+    return entries[slot].image
+  }
+
+  /// Keeps the image of a page that stands at `index` of `bytes`, and its hash.
+  mutating func keep(_ slot: Slot, _ bytes: [UInt8], at index: Int, pageSize: Int) {
+    if entries[slot].round != round { place(slot, pageSize: pageSize) }
+    Kernels.copy(into: &arena, at: entries[slot].image, from: bytes, at: index, count: pageSize)
+    entries[slot].hash = PageHash.of(entries[slot].page, bytes, at: index, pageSize: pageSize)
+  }
+
+  private mutating func place(_ slot: Slot, pageSize: Int) {
+    if arenaEnd + pageSize > Self.arenaBytes {
+      arenaEnd = 0
+      round += 1
     }
-    return PageImage(bytes: bytes, hash: PageHash.of(page, bytes, at: 0, pageSize: size))
-  }
-
-  /// Keeps the image of a page that stands at `index` of `bytes`; returns its hash.
-  mutating func keep(_ page: UInt32, _ bytes: [UInt8], at index: Int, pageSize: Int) -> Hash128 {
-    let hash = PageHash.of(page, bytes, at: index, pageSize: pageSize)
-    if recent[page] == nil {
-      if (recent.count + 1) * pageSize > Self.recentBytes { recent.removeAll(keepingCapacity: true) }
-      recent[page] = PageImage(bytes: Array(bytes[index..<index + pageSize]), hash: hash)
-    } else {
-      recent[page]?.replace(bytes, at: index, hash: hash)
+    if arenaEnd + pageSize > arena.count {
+      let more = min(max(arena.count, 16 * pageSize), Self.arenaBytes - arena.count)
+      arena += [UInt8](repeating: 0, count: max(more, pageSize))
     }
-    return hash
-  }
-}
-
-/// A page at some moment, with its hash.
-struct PageImage {
-  private(set) var bytes: [UInt8]
-  private(set) var hash: Hash128
-
-  init(bytes: [UInt8], hash: Hash128) {
-    self.bytes = bytes
-    self.hash = hash
-  }
-
-  mutating func replace(_ other: [UInt8], at index: Int, hash: Hash128) {
-    Kernels.copy(into: &bytes, at: 0, from: other, at: index, count: bytes.count)
-    self.hash = hash
+    entries[slot].image = arenaEnd
+    entries[slot].round = round
+    arenaEnd += pageSize
   }
 }
 

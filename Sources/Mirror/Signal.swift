@@ -10,6 +10,9 @@ final class Signal: Sendable {
     if !isRaised.exchange(true, ordering: .acquiringAndReleasing) { semaphore.signal() }
   }
 
+  /// Lets time pass, signals or not, so that many of them cost as much as one; `wait` then finds them.
+  func rest(seconds: Double) { _ = DispatchSemaphore(value: 0).wait(timeout: .now() + seconds) }
+
   /// Waits for a signal, or so many seconds; without end where nil.
   func wait(seconds: Double?) {
     if let seconds {

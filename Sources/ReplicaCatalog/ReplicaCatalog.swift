@@ -55,7 +55,7 @@ package struct ReplicaCatalog: Sendable {
   /// The header of a slice object, without its content.
   package func sliceHeader(_ generation: GenerationID, _ name: SliceName) throws -> SliceHeader {
     let key = ReplicaLayout.slice(generation, name)
-    let bytes = try store.content(of: key, 0..<SliceHeader.size).bytes
+    let bytes = try store.content(of: key, 0..<SliceHeader.most).bytes
     return try SliceHeader(bytes, object: key)
   }
 }

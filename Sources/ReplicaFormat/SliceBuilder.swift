@@ -13,20 +13,26 @@ package final class SliceBuilder {
   package let start: WALChecksum
   package let previous: DatabaseState
   package private(set) var commits: [SliceCommit] = []
-  private var frames: [UInt8] = []
-  private var encodings: [UInt8] = []
-  private let pages = ZstandardWriter()
-  private var page: [UInt8]
+  package private(set) var frameCount = 0
+  private var lastPage: UInt32 = 0
+  /// Numbers and kinds of pages; what differs in them.
+  private let frames = ByteBuffer(capacity: 64)
+  private let operations = ByteBuffer(capacity: 256)
+  /// Operations of one page.
+  private let working = ByteBuffer(capacity: 256)
+  /// By `SliceStream`, without the tables.
+  private let streams = [
+    PackedStream(level: SliceBuilder.level), PackedStream(level: SliceBuilder.level), PackedStream(level: 3),
+  ]
   private var end: WALChecksum
 
-  package var frameCount: Int { encodings.count }
-  /// Bytes of pages collected so far, and about what they take compressed.
-  package var byteCount: Int { encodings.count * walHeader.pageSize }
-  package var compressedCount: Int { pages.count }
-  package var lastTransaction: UInt64 { firstTransaction + UInt64(commits.count) - 1 }
+  /// Of whole pages, which compress no better at 3: matches are rows, and short ones cost more than they spare.
+  private static let level: Int32 = 2
 
-  /// How the page of a frame is stored.
-  enum Encoding: UInt8 { case full = 0, delta = 1 }
+  /// Bytes of pages collected so far, and about what they take compressed.
+  package var byteCount: Int { frameCount * walHeader.pageSize }
+  package var compressedCount: Int { streams.reduce(operations.count) { $0 + $1.count } }
+  package var lastTransaction: UInt64 { firstTransaction + UInt64(commits.count) - 1 }
 
   package init(
     walHeader: WALHeader, generation: GenerationID, firstTransaction: UInt64, start: WALPosition,
@@ -39,20 +45,53 @@ package final class SliceBuilder {
     self.start = start.checksum
     end = start.checksum
     self.previous = previous
-    page = [UInt8](repeating: 0, count: walHeader.pageSize)
   }
 
-  /// Adds the frame whose page stands at `index` of `bytes`; with `base`, as its difference from that image.
+  /// Adds the frame whose page stands at `index` of `bytes`; with `base`, as what differs from that image.
+  ///
+  /// Returns whether it was stored so: a page that has little in common with its image before is stored whole.
+  @discardableResult
   package func add(
-    _ frame: WALFrame, page bytes: [UInt8], at index: Int, base: [UInt8]?
-  ) {
-    frames.appendLittleEndian(frame.page)
-    encodings.append((base == nil ? Encoding.full : .delta).rawValue)
+    _ frame: WALFrame, page bytes: [UInt8], at index: Int, base: (bytes: [UInt8], index: Int)?
+  ) -> Bool {
     let size = walHeader.pageSize
-    guard let base else { return pages.append(bytes, index..<index + size) }
-    Kernels.copy(into: &page, at: 0, from: bytes, at: index, count: size)
-    Kernels.xor(into: &page, at: 0, from: base, at: 0, count: size)
-    pages.append(page, 0..<size)
+    if let base, addDifference(frame.page, .difference, bytes, at: index, from: base, limit: size - size / 4)
+    {
+      return true
+    }
+    addWhole(frame.page, bytes, at: index)
+    return false
+  }
+
+  private func addWhole(_ page: UInt32, _ bytes: [UInt8], at index: Int) {
+    let kind = FrameKind(ofPage: bytes[index])
+    note(page, kind)
+    streams[kind.stream.rawValue].append(bytes, index..<index + walHeader.pageSize)
+  }
+
+  private func addDifference(
+    _ page: UInt32, _ kind: FrameKind, _ bytes: [UInt8], at index: Int,
+    from base: (bytes: [UInt8], index: Int),
+    limit: Int
+  ) -> Bool {
+    let literals = streams[SliceStream.literals.rawValue]
+    working.removeAll()
+    guard
+      let count = PageDifference.append(
+        bytes, at: index, from: base.bytes, at: base.index, count: walHeader.pageSize, limit: limit,
+        moves: kind == .difference, operations: working, literals: literals.buffer)
+    else { return false }
+    literals.settle()
+    note(page, kind)
+    operations.append(varint: UInt64(count))
+    operations.append(working)
+    return true
+  }
+
+  private func note(_ page: UInt32, _ kind: FrameKind) {
+    SliceTables.append(page: page, after: lastPage, kind, to: frames)
+    lastPage = page
+    frameCount += 1
   }
 
   /// A builder that begins where another slice does.
@@ -69,11 +108,23 @@ package final class SliceBuilder {
     header.walHeader == walHeader && header.firstFrame == firstFrame + frameCount && header.start == end
   }
 
-  /// Adds a frame as another slice stores it.
-  func addStored(_ page: UInt32, _ bytes: [UInt8], at index: Int, isDelta: Bool) {
-    frames.appendLittleEndian(page)
-    encodings.append((isDelta ? Encoding.delta : .full).rawValue)
-    pages.append(bytes, index..<index + walHeader.pageSize)
+  /// Adds a frame as another slice of version 1 stores it, or one that is whole in any.
+  func addStored(_ page: UInt32, _ bytes: [UInt8], isDifference: Bool) {
+    guard isDifference else { return addWhole(page, bytes, at: 0) }
+    let zeros = [UInt8](repeating: 0, count: walHeader.pageSize)
+    // However long: what it is the difference from is not known here.
+    let isAdded = addDifference(page, .exclusiveOr, bytes, at: 0, from: (zeros, 0), limit: .max / 2)
+    precondition(isAdded, "a difference without limit is always added")
+  }
+
+  /// Adds a frame whose page is a difference, with its operations and literals.
+  func addStored(
+    _ page: UInt32, _ kind: FrameKind, operations bytes: [UInt8], _ range: Range<Int>, literals: [UInt8],
+    count: Int
+  ) {
+    note(page, kind)
+    operations.append(bytes[range])
+    streams[SliceStream.literals.rawValue].append(literals, 0..<count)
   }
 
   /// Ends a transaction with the frame added last.
@@ -85,7 +136,7 @@ package final class SliceBuilder {
   /// Ends this part of a transaction that goes on in the next part.
   package func endPart(checksum: WALChecksum) { end = checksum }
 
-  /// The object: header, compressed pages, compressed tables, hash of both.
+  /// The object: header, streams, hash of these.
   ///
   /// The builder is then spent.
   ///
@@ -94,34 +145,32 @@ package final class SliceBuilder {
     transactions: ClosedRange<UInt64>? = nil, part: Int = 1, parts: Int = 1, acknowledged: UInt64,
     created: Int64
   ) -> (name: SliceName, bytes: [UInt8]) {
-    let pages = pages.finish()
-    let tables = Zstandard.compress(tables)
+    SliceTables.append(commits: commits, created: created, previousPages: previous.pages, to: frames)
+    frames.append(operations)
+    let tables = PackedStream()
+    let tablesLength = frames.count
+    tables.buffer.append(frames)
+    var content = SliceContent(
+      version: SliceHeader.version, sizes: [], compressed: 0, tablesLength: tablesLength)
+    var stored: [[UInt8]] = []
+    for (number, stream) in (streams + [tables]).enumerated() {
+      let (bytes, isCompressed) = stream.finish()
+      content.sizes.append(bytes.count)
+      if isCompressed { content.compressed |= 1 << UInt8(number) }
+      stored.append(bytes)
+    }
     let header = SliceHeader(
       generation: generation, transactions: transactions ?? firstTransaction...lastTransaction, part: part,
       parts: parts, walHeader: walHeader, firstFrame: firstFrame, frameCount: frameCount,
       commitCount: commits.count, start: start, end: end, previous: previous, acknowledged: acknowledged,
-      created: created, pagesSize: pages.count, tablesSize: tables.count)
+      created: created, content: content)
     var object = header.bytes
-    object.reserveCapacity(object.count + pages.count + tables.count + 16)
-    object += pages
-    object += tables
-    let hash = Hash128(object, SliceHeader.size..<object.count)
+    let contentStart = object.count
+    object.reserveCapacity(object.count + content.sizes.reduce(16, +))
+    for bytes in stored { object += bytes }
+    let hash = Hash128(object, contentStart..<object.count)
     object.appendLittleEndian(hash.low)
     object.appendLittleEndian(hash.high)
     return (header.name, object)
-  }
-
-  /// Page numbers, encodings, commits: each column by itself, so that like stands beside like.
-  private var tables: [UInt8] {
-    var tables = frames
-    tables += encodings
-    for commit in commits { tables.appendLittleEndian(UInt32(commit.frames)) }
-    for commit in commits { tables.appendLittleEndian(commit.state.pages) }
-    for commit in commits { tables.appendLittleEndian(commit.time) }
-    for commit in commits {
-      tables.appendLittleEndian(commit.state.checksum.low)
-      tables.appendLittleEndian(commit.state.checksum.high)
-    }
-    return tables
   }
 }

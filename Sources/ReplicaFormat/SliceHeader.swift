@@ -1,13 +1,14 @@
 internal import Bytes
 package import WALFormat
 
-/// The first 192 bytes of a slice; `Docs/Format.md` has the byte table.
+/// What a slice says of itself before its content; `Docs/Format.md` has the byte tables.
 ///
-/// Numbers are little-endian.
+/// Version 1 had 192 bytes; `bytes` writes version 2, of which most fields take as many bytes as they need.
 package struct SliceHeader: Hashable, Sendable {
-  package static let size = 192
+  /// No header is longer.
+  package static let most = 255
   static let magic = Array("SQLCS3W1".utf8)
-  static let version: UInt32 = 1
+  static let version: UInt8 = 2
 
   package var generation: GenerationID
   package var transactions: ClosedRange<UInt64>
@@ -31,93 +32,39 @@ package struct SliceHeader: Hashable, Sendable {
   package var acknowledged: UInt64
   /// Microseconds since 1970.
   package var created: Int64
-  /// Bytes of the compressed pages and of the compressed tables that follow the header.
-  package var pagesSize: Int
-  package var tablesSize: Int
+  /// What follows the header.
+  var content: SliceContent
+  /// Bytes of the header as it was read.
+  var size = 0
 
   package var name: SliceName { SliceName(transactions, part: part, parts: parts) }
   package var endPosition: WALPosition {
     WALPosition(salt: walHeader.salt, frame: firstFrame + frameCount - 1, checksum: end)
   }
 
-  var bytes: [UInt8] {
-    var out = Self.magic
-    out.reserveCapacity(Self.size)
-    out.appendLittleEndian(Self.version)
-    out.appendLittleEndian(UInt32(walHeader.pageSize))
-    out.appendLittleEndian(generation.sequence)
-    out.appendLittleEndian(generation.random)
-    out.appendLittleEndian(transactions.lowerBound)
-    out.appendLittleEndian(transactions.upperBound)
-    out.appendLittleEndian(UInt32(part))
-    out.appendLittleEndian(UInt32(parts))
-    out += walHeader.bytes
-    out.appendLittleEndian(UInt32(firstFrame))
-    out.appendLittleEndian(UInt32(frameCount))
-    out.appendLittleEndian(UInt32(commitCount))
-    out.appendLittleEndian(previous.pages)
-    for sum in [start.first, start.second, end.first, end.second] { out.appendLittleEndian(sum) }
-    out.appendLittleEndian(previous.checksum.low)
-    out.appendLittleEndian(previous.checksum.high)
-    out.appendLittleEndian(acknowledged)
-    out.appendLittleEndian(created)
-    out.appendLittleEndian(UInt64(pagesSize))
-    out.appendLittleEndian(UInt64(tablesSize))
-    out += [UInt8](repeating: 0, count: Self.size - 16 - out.count)
-    let hash = Hash128(out, 0..<out.count)
-    out.appendLittleEndian(hash.low)
-    out.appendLittleEndian(hash.high)
-    return out
-  }
-
   /// Reads the header at the start of an object, or of a later section of it.
-  package init(_ bytes: [UInt8], at start: Int, object: String) throws(FormatError) {
-    guard start >= 0, start <= bytes.count - Self.size else { throw FormatError(object, "cut short") }
-    try self.init(Array(bytes[start..<start + Self.size]), object: object)
-  }
-
-  /// Reads the header at the start of an object.
-  package init(_ bytes: [UInt8], object: String) throws(FormatError) {
-    guard bytes.count >= Self.size else { throw FormatError(object, "cut short") }
+  package init(_ bytes: [UInt8], at start: Int = 0, object: String) throws(FormatError) {
+    guard start >= 0, start <= bytes.count - 16 else { throw FormatError(object, "cut short") }
+    let bytes = Array(bytes[start..<min(start + Self.most, bytes.count)])
     guard bytes.starts(with: Self.magic) else { throw FormatError(object, "not a WAL slice") }
-    guard bytes.littleEndian(at: 8) == Self.version else {
-      throw FormatError(object, "written by a newer version of this program")
+    let header: SliceHeader?
+    switch bytes[8] {
+    case 1:
+      guard bytes.count >= Self.size1 else { throw FormatError(object, "cut short") }
+      header = SliceHeader(version1: bytes)
+    case Self.version:
+      guard bytes.count >= Int(bytes[9]) else { throw FormatError(object, "cut short") }
+      header = SliceHeader(version2: bytes)
+    default: throw FormatError(object, "written by a newer version of this program")
     }
-    let hash = Hash128(bytes, 0..<Self.size - 16)
-    guard bytes.littleEndian(at: Self.size - 16) == hash.low,
-      bytes.littleEndian(at: Self.size - 8) == hash.high
-    else { throw FormatError(object, "its header is damaged") }
-    func number(_ at: Int) -> Int { Int(bytes.littleEndian(at: at) as UInt32) }
-    func wide(_ at: Int) -> UInt64 { bytes.littleEndian(at: at) }
-    let first = wide(24)
-    let last = wide(32)
-    guard let walHeader = WALHeader(Array(bytes[48..<80])), first <= last, walHeader.pageSize == number(12)
-    else {
-      throw FormatError(object, "its header is damaged")
-    }
-    generation = GenerationID(sequence: bytes.littleEndian(at: 16), random: bytes.littleEndian(at: 20))
-    transactions = first...last
-    part = number(40)
-    parts = number(44)
-    self.walHeader = walHeader
-    firstFrame = number(80)
-    frameCount = number(84)
-    commitCount = number(88)
-    start = WALChecksum(first: bytes.littleEndian(at: 96), second: bytes.littleEndian(at: 100))
-    end = WALChecksum(first: bytes.littleEndian(at: 104), second: bytes.littleEndian(at: 108))
-    previous = DatabaseState(
-      pageSize: walHeader.pageSize, pages: bytes.littleEndian(at: 92),
-      checksum: Hash128(high: wide(120), low: wide(112)))
-    acknowledged = wide(128)
-    created = Int64(bitPattern: wide(136))
-    pagesSize = Int(clamping: wide(144))
-    tablesSize = Int(clamping: wide(152))
+    guard let header else { throw FormatError(object, "its header is damaged") }
+    self = header
   }
 
   init(
     generation: GenerationID, transactions: ClosedRange<UInt64>, part: Int, parts: Int, walHeader: WALHeader,
     firstFrame: Int, frameCount: Int, commitCount: Int, start: WALChecksum, end: WALChecksum,
-    previous: DatabaseState, acknowledged: UInt64, created: Int64, pagesSize: Int, tablesSize: Int
+    previous: DatabaseState, acknowledged: UInt64, created: Int64, content: SliceContent
   ) {
     self.generation = generation
     self.transactions = transactions
@@ -132,9 +79,31 @@ package struct SliceHeader: Hashable, Sendable {
     self.previous = previous
     self.acknowledged = acknowledged
     self.created = created
-    self.pagesSize = pagesSize
-    self.tablesSize = tablesSize
+    self.content = content
   }
+}
+
+/// The streams that follow a slice's header, one after the other, and then their hash.
+struct SliceContent: Hashable, Sendable {
+  /// Which format the slice has.
+  var version: UInt8
+  /// Bytes of each stream as it is stored.
+  var sizes: [Int]
+  /// Which of them are zstd frames: bit 0 is the first.
+  var compressed: UInt8
+  /// Bytes of the tables when they are not compressed.
+  var tablesLength: Int
+
+  /// Number of the stream that holds the tables: the last one.
+  var tables: Int { sizes.count - 1 }
+
+  /// Bytes of a stream within an object in which the content begins at `start`.
+  func range(_ stream: Int, from start: Int) -> Range<Int> {
+    let from = sizes[..<stream].reduce(start, +)
+    return from..<from + sizes[stream]
+  }
+
+  func isCompressed(_ stream: Int) -> Bool { compressed & (1 << UInt8(stream)) != 0 }
 }
 
 /// A commit inside a slice.
@@ -156,6 +125,4 @@ package struct SliceCommit: Hashable, Sendable {
   func shifted(by count: Int) -> SliceCommit {
     SliceCommit(frames: frames + count, time: time, state: state)
   }
-
-  static let size = 32
 }

@@ -1,5 +1,4 @@
 internal import Bytes
-internal import Compression
 package import WALFormat
 
 /// An object of a slice, checked; `next` gives the verbatim frames back one by one.
@@ -23,9 +22,10 @@ package final class SliceReader {
   /// The section under way, frames given out of it, and what is left of it.
   private var section = 0
   private var sectionFrame = 0
-  private var pages: ZstandardReader
+  private var pages: SlicePages
   private var checksum: WALChecksum
   private var frameBytes: [UInt8]
+  private var scratch: [UInt8] = []
 
   package init(_ bytes: [UInt8], object: String) throws(FormatError) {
     var sections: [SliceSection] = []
@@ -77,11 +77,11 @@ package final class SliceReader {
 
   /// Number of the page that the next frame holds; nil after the last.
   package var nextPage: UInt32? {
-    frameIndex < header.frameCount ? sections[section].page(ofFrame: sectionFrame) : nil
+    frameIndex < header.frameCount ? sections[section].tables.pages[sectionFrame] : nil
   }
 
-  /// Whether the next frame is stored as its difference from the page's image before it.
-  package var nextNeedsBase: Bool { sections[section].isDelta(frame: sectionFrame) }
+  /// Whether the next frame is stored as what differs from the page's image before it.
+  package var nextNeedsBase: Bool { sections[section].tables.kinds[sectionFrame].needsBase }
 
   /// The next frame as it stood in the log: 24 bytes of header and the page.
   ///
@@ -91,12 +91,10 @@ package final class SliceReader {
     guard let page = nextPage, page != 0 else { throw FormatError(object, "a frame without a page number") }
     let needsBase = nextNeedsBase
     let of = sections[section].header
-    let size = of.walHeader.pageSize
-    try readPage()
-    if needsBase {
-      guard let base else { throw FormatError(object, "needs page \(page), which nothing before it holds") }
-      Kernels.xor(into: &frameBytes, at: WALFrame.headerSize, from: base.bytes, at: base.index, count: size)
+    guard !needsBase || base != nil else {
+      throw FormatError(object, "needs page \(page), which nothing before it holds")
     }
+    try pages.next(into: &frameBytes, at: WALFrame.headerSize, base: base)
     frameIndex += 1
     sectionFrame += 1
     var databaseSize: UInt32 = 0
@@ -117,25 +115,16 @@ package final class SliceReader {
 
   /// Adds the next frame to another slice as it is stored here.
   func copyNext(to builder: SliceBuilder) throws(FormatError) {
+    if scratch.isEmpty { scratch = [UInt8](repeating: 0, count: header.walHeader.pageSize) }
     guard let page = nextPage else { throw FormatError(object, "cut short") }
-    let isDelta = nextNeedsBase
-    try readPage()
+    try pages.copyNext(page, to: builder, scratch: &scratch)
     frameIndex += 1
     sectionFrame += 1
-    builder.addStored(page, frameBytes, at: WALFrame.headerSize, isDelta: isDelta)
     if sectionFrame == sections[section].header.frameCount { try beginNextSection() }
   }
 
   /// Header of each section.
   var sectionHeaders: [SliceHeader] { sections.map(\.header) }
-
-  private func readPage() throws(FormatError) {
-    do throws(CompressionError) {
-      try pages.read(into: &frameBytes, at: WALFrame.headerSize, count: header.walHeader.pageSize)
-    } catch {
-      throw FormatError(object, error.cause)
-    }
-  }
 
   private func beginNextSection() throws(FormatError) {
     guard section + 1 < sections.count else { return }
@@ -143,92 +132,5 @@ package final class SliceReader {
     sectionFrame = 0
     pages = try sections[section].pages(of: bytes, object: object)
     checksum = sections[section].header.start
-  }
-}
-
-/// One slice within an object.
-struct SliceSection {
-  let header: SliceHeader
-  let commits: [SliceCommit]
-  /// Where the next section begins.
-  let end: Int
-  private let start: Int
-  private let tables: [UInt8]
-
-  init(_ bytes: [UInt8], at start: Int, object: String) throws(FormatError) {
-    let header = try SliceHeader(bytes, at: start, object: object)
-    let left = bytes.count - start - SliceHeader.size - 16
-    guard header.pagesSize >= 0, header.tablesSize >= 0, left >= 0, header.pagesSize <= left,
-      header.tablesSize <= left - header.pagesSize
-    else { throw FormatError(object, "cut short") }
-    let contentStart = start + SliceHeader.size
-    let pagesEnd = contentStart + header.pagesSize
-    let contentEnd = pagesEnd + header.tablesSize
-    let hash = Hash128(bytes, contentStart..<contentEnd)
-    guard bytes.littleEndian(at: contentEnd) == hash.low, bytes.littleEndian(at: contentEnd + 8) == hash.high
-    else {
-      throw FormatError(object, "its content is damaged")
-    }
-    let expected = header.frameCount * 5 + header.commitCount * SliceCommit.size
-    do throws(CompressionError) {
-      tables = try Zstandard.decompress(bytes, pagesEnd..<contentEnd, limit: expected)
-    } catch {
-      throw FormatError(object, error.cause)
-    }
-    guard tables.count == expected else { throw FormatError(object, "its tables are cut short") }
-    self.header = header
-    self.start = start
-    end = contentEnd + 16
-    commits = try Self.commits(tables, header, object: object)
-  }
-
-  private static func commits(
-    _ tables: [UInt8], _ header: SliceHeader, object: String
-  ) throws(FormatError) -> [SliceCommit] {
-    let count = header.commitCount
-    let at = header.frameCount * 5
-    var commits: [SliceCommit] = []
-    for number in 0..<count {
-      let frames = Int(tables.littleEndian(at: at + number * 4) as UInt32)
-      guard frames > commits.last?.frames ?? 0, frames <= header.frameCount else {
-        throw FormatError(object, "its commits are out of order")
-      }
-      let hash = at + count * 16 + number * 16
-      commits.append(
-        SliceCommit(
-          frames: frames, time: tables.littleEndian(at: at + count * 8 + number * 8),
-          state: DatabaseState(
-            pageSize: header.walHeader.pageSize, pages: tables.littleEndian(at: at + count * 4 + number * 4),
-            checksum: Hash128(high: tables.littleEndian(at: hash + 8), low: tables.littleEndian(at: hash)))))
-    }
-    return commits
-  }
-
-  /// Sections of an object follow each other as slices do.
-  func check(after last: SliceSection, object: String) throws(FormatError) {
-    let before = last.header
-    let continues =
-      header.walHeader.salt == before.walHeader.salt
-      ? header.firstFrame == before.endPosition.frame + 1 && header.start == before.end
-      : header.firstFrame == 1
-    guard continues, header.generation == before.generation,
-      header.transactions.lowerBound == before.transactions.upperBound + 1, header.parts == 1,
-      before.parts == 1, header.previous == last.commits.last?.state
-    else { throw FormatError(object, "its sections do not follow one another") }
-  }
-
-  func page(ofFrame frame: Int) -> UInt32 { tables.littleEndian(at: frame * 4) }
-
-  func isDelta(frame: Int) -> Bool {
-    tables[header.frameCount * 4 + frame] == SliceBuilder.Encoding.delta.rawValue
-  }
-
-  func pages(of bytes: [UInt8], object: String) throws(FormatError) -> ZstandardReader {
-    let start = start + SliceHeader.size
-    do throws(CompressionError) {
-      return try ZstandardReader(bytes, start..<start + header.pagesSize)
-    } catch {
-      throw FormatError(object, error.cause)
-    }
   }
 }

@@ -93,18 +93,25 @@ package struct StatementBatchBuilder: Sendable {
     let isFirst = first == nil
     first = first ?? transaction
     last = transaction
-    var line = "-- transaction \(transaction) time=\(time) statements=\(group.count)"
-    if let end { line += " wal=\(end.salt):\(end.frame)" }
-    if isFirst, let session { line += " session=\(Hex.fixed(session))" }
     let isBlock = group.count > 1 || group.count == 1 && group.isExplicit
-    if isBlock, group.count == 1 { line += " begin=1" }
     let changesSettings = group.barrier == nil && group.settings != settings
-    if changesSettings { line += " settings=\(group.settings.utf8.count)" }
-    if group.barrier == nil { line += " text=\(group.text.count)" }
-    if let barrier = group.barrier {
-      line += " barrier=" + barrier.map { $0.isNewline ? " " : String($0) }.joined()
+    body.append("-- transaction ", decimal: transaction)
+    body.append(" time=", decimal: UInt64(max(time, 0)))
+    body.append(" statements=", decimal: UInt64(group.count))
+    if let end {
+      body.append(" wal=", hexadecimal: end.salt.first)
+      body.append("", hexadecimal: end.salt.second)
+      body.append(":", decimal: UInt64(end.frame))
     }
-    body.append(line.utf8)
+    if isFirst, let session { body.append(" session=", hexadecimal: session) }
+    if isBlock, group.count == 1 { body.append(" begin=1".utf8) }
+    if changesSettings { body.append(" settings=", decimal: UInt64(group.settings.utf8.count)) }
+    if let barrier = group.barrier {
+      body.append(" barrier=".utf8)
+      body.append(barrier.map { $0.isNewline ? " " : String($0) }.joined().utf8)
+    } else {
+      body.append(" text=", decimal: UInt64(group.text.count))
+    }
     body.append("\n".utf8)
     guard group.barrier == nil else {
       settings = ""
@@ -149,8 +156,24 @@ private struct StatementPieces: Sendable {
   private(set) var count = 0
 
   mutating func append(_ text: some Collection<UInt8>) {
+    let before = open.count
     open.append(contentsOf: text)
-    count += text.count
+    count += open.count - before
+  }
+
+  mutating func append(_ name: StaticString, decimal value: UInt64) {
+    let before = open.count
+    open.append(name)
+    open.append(decimal: value)
+    count += open.count - before
+  }
+
+  /// All digits, lower case.
+  mutating func append(_ name: StaticString, hexadecimal value: some FixedWidthInteger & UnsignedInteger) {
+    let before = open.count
+    open.append(name)
+    open.append(hexadecimal: value)
+    count += open.count - before
   }
 
   mutating func append(_ text: StatementText) {

@@ -56,6 +56,27 @@ package struct WALHeader: Hashable, Sendable {
     checksum = sums
   }
 
+  /// The header that SQLite writes with these fields; nil where there is none.
+  package init?(bigEndian: Bool, pageSizeExponent: UInt8, restarts: UInt32, salt: WALSalt) {
+    guard pageSizeExponent <= 16 else { return nil }
+    var bytes: [UInt8] = []
+    for word in [0x377f_0682 | (bigEndian ? 1 : 0), 3_007_000, 1 << UInt32(pageSizeExponent), restarts]
+      as [UInt32]
+    {
+      bytes.appendBigEndian(word)
+    }
+    bytes.appendBigEndian(salt.first)
+    bytes.appendBigEndian(salt.second)
+    var sums = WALChecksum.zero
+    sums.update(bytes, 0..<24, bigEndian: bigEndian)
+    bytes.appendBigEndian(sums.first)
+    bytes.appendBigEndian(sums.second)
+    self.init(bytes)
+  }
+
+  /// How often the log was restarted, as far as it tells.
+  package var restarts: UInt32 { bytes.bigEndian(at: 12) }
+
   /// Bytes from the start of one frame to the start of the next.
   package var frameSize: Int { WALFrame.headerSize + pageSize }
 

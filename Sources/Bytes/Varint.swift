@@ -1,0 +1,76 @@
+/// Numbers of seven bits a byte, the lowest first; the highest bit of a byte says that more follow.
+extension ByteBuffer {
+  @inlinable @inline(__always) package func append(varint value: UInt64) {
+    var rest = value
+    while rest >= 0x80 {
+      append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      rest >>= 7
+    }
+    append(UInt8(truncatingIfNeeded: rest))
+  }
+
+  /// A number that may be negative: 0, -1, 1, -2, … are 0, 1, 2, 3, ….
+  @inlinable @inline(__always) package func append(signedVarint value: Int64) {
+    append(varint: UInt64(bitPattern: (value << 1) ^ (value >> 63)))
+  }
+}
+
+/// Takes numbers and bytes from part of an array, in order; nil past its end.
+package struct FieldCursor {
+  private let bytes: [UInt8]
+  package private(set) var at: Int
+  private let end: Int
+
+  package init(_ bytes: [UInt8], _ range: Range<Int>) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
+    self.bytes = bytes
+    at = range.lowerBound
+    end = range.upperBound
+  }
+
+  /// Bytes that were not taken.
+  package var left: Int { end - at }
+
+  @inlinable package mutating func varint() -> UInt64? {
+    var value: UInt64 = 0
+    var shift: UInt64 = 0
+    while let byte = byte() {
+      guard shift < 63 || byte < 2 else { return nil }
+      value |= UInt64(byte & 0x7f) << shift
+      if byte < 0x80 { return value }
+      shift += 7
+    }
+    return nil
+  }
+
+  /// What `append(signedVarint:)` wrote.
+  package mutating func signedVarint() -> Int64? {
+    guard let value = varint() else { return nil }
+    return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
+  }
+
+  /// A number that fits another type, or nil.
+  package mutating func varint<Number: FixedWidthInteger>(_: Number.Type) -> Number? {
+    varint().flatMap { Number(exactly: $0) }
+  }
+
+  @usableFromInline mutating func byte() -> UInt8? {
+    guard at < end else { return nil }
+    defer { at += 1 }
+    return bytes[at]
+  }
+
+  package mutating func take(_ count: Int) -> [UInt8]? {
+    guard count >= 0, count <= left else { return nil }
+    defer { at += count }
+    return Array(bytes[at..<at + count])
+  }
+
+  /// A little-endian number of fixed width.
+  package mutating func fixed<Number: FixedWidthInteger>(_: Number.Type = Number.self) -> Number? {
+    let size = Number.bitWidth / 8
+    guard size <= left else { return nil }
+    defer { at += size }
+    return bytes.littleEndian(at: at)
+  }
+}

@@ -1,0 +1,175 @@
+internal import Bytes
+internal import WALFormat
+
+/// How the page of a frame is stored.
+enum FrameKind: UInt8, Sendable {
+  /// Whole, any page but a leaf.
+  case whole = 0
+  /// Whole, a leaf of a table: like stands beside like.
+  case leaf = 1
+  /// As what `PageDifference` makes of it and the page's image before.
+  case difference = 2
+  /// As the exclusive or with the page's image before, of which operations tell what is not zero.
+  case exclusiveOr = 3
+
+  var needsBase: Bool { self == .difference || self == .exclusiveOr }
+
+  /// Where its bytes stand.
+  var stream: SliceStream {
+    switch self {
+    case .leaf: .leaves
+    case .whole: .pages
+    case .difference, .exclusiveOr: .literals
+    }
+  }
+
+  /// Where a whole page belongs.
+  ///
+  /// > A value of 13 (0x0d) means the page is a leaf table b-tree page
+  /// > (https://www.sqlite.org/fileformat2.html#b_tree_pages).
+  init(ofPage firstByte: UInt8) { self = firstByte == 13 ? .leaf : .whole }
+}
+
+/// Streams of a slice's content, in the order they stand in.
+enum SliceStream: Int, CaseIterable, Sendable {
+  /// Whole leaves of tables, other whole pages, bytes of differences, and what tells of frames and commits.
+  case leaves, pages, literals, tables
+}
+
+/// Page numbers and kinds of a slice's frames, its commits, and where the operations of differences begin.
+struct SliceTables: Sendable {
+  let pages: [UInt32]
+  let kinds: [FrameKind]
+  let commits: [SliceCommit]
+  let bytes: [UInt8]
+  /// Where in `bytes` the operations stand.
+  let operations: Range<Int>
+
+  /// Bytes of them for so many frames and commits at most: operations are not longer than their page.
+  static func mostBytes(frames: Int, commits: Int, pageSize: Int) -> Int {
+    frames * (16 + pageSize) + commits * 48
+  }
+
+  /// Writes what stands before the operations.
+  static func append(
+    commits: [SliceCommit], created: Int64, previousPages: UInt32, to out: ByteBuffer
+  ) {
+    var frames = 0
+    for commit in commits {
+      out.append(varint: UInt64(commit.frames - frames))
+      frames = commit.frames
+    }
+    var pages = previousPages
+    for commit in commits {
+      out.append(signedVarint: Int64(commit.state.pages) - Int64(pages))
+      pages = commit.state.pages
+    }
+    var time = created
+    for commit in commits {
+      out.append(signedVarint: commit.time &- time)
+      time = commit.time
+    }
+    var sums: [UInt8] = []
+    sums.reserveCapacity(commits.count * 16)
+    for commit in commits {
+      sums.appendLittleEndian(commit.state.checksum.low)
+      sums.appendLittleEndian(commit.state.checksum.high)
+    }
+    out.append(sums)
+  }
+
+  /// Number and kind of a frame's page, behind those of the frame before.
+  static func append(page: UInt32, after last: UInt32, _ kind: FrameKind, to out: ByteBuffer) {
+    let step = Int64(page) - Int64(last)
+    out.append(varint: UInt64(bitPattern: (step << 1) ^ (step >> 63)) << 2 | UInt64(kind.rawValue))
+  }
+
+  /// Reads those of version 2.
+  init(version2 bytes: [UInt8], _ header: SliceHeader, object: String) throws(FormatError) {
+    let damage = FormatError(object, "its tables are damaged")
+    guard header.frameCount <= bytes.count, header.commitCount <= bytes.count else { throw damage }
+    var fields = FieldCursor(bytes, 0..<bytes.count)
+    var pages: [UInt32] = []
+    var kinds: [FrameKind] = []
+    pages.reserveCapacity(header.frameCount)
+    kinds.reserveCapacity(header.frameCount)
+    var last: Int64 = 0
+    for _ in 0..<header.frameCount {
+      guard let field = fields.varint(), let kind = FrameKind(rawValue: UInt8(field & 3)) else {
+        throw damage
+      }
+      let step = field >> 2
+      let page = last &+ (Int64(bitPattern: step >> 1) ^ -Int64(bitPattern: step & 1))
+      guard let number = UInt32(exactly: page) else { throw damage }
+      last = page
+      pages.append(number)
+      kinds.append(kind)
+    }
+    self.pages = pages
+    self.kinds = kinds
+    commits = try Self.commits(&fields, header, object: object)
+    self.bytes = bytes
+    operations = fields.at..<bytes.count
+  }
+
+  private static func commits(
+    _ fields: inout FieldCursor, _ header: SliceHeader, object: String
+  ) throws(FormatError) -> [SliceCommit] {
+    let damage = FormatError(object, "its tables are damaged")
+    let state = DatabaseState(pageSize: header.walHeader.pageSize, pages: 0, checksum: .zero)
+    var commits = [SliceCommit](
+      repeating: SliceCommit(frames: 0, time: 0, state: state), count: header.commitCount)
+    var frames = 0
+    for index in commits.indices {
+      guard let more = fields.varint(UInt32.self) else { throw damage }
+      guard more > 0, frames + Int(more) <= header.frameCount else {
+        throw FormatError(object, "its commits are out of order")
+      }
+      frames += Int(more)
+      commits[index].frames = frames
+    }
+    var size = Int64(header.previous.pages)
+    for index in commits.indices {
+      guard let step = fields.signedVarint() else { throw damage }
+      size = size &+ step
+      guard let pages = UInt32(exactly: size) else { throw damage }
+      commits[index].state.pages = pages
+    }
+    var time = header.created
+    for index in commits.indices {
+      guard let step = fields.signedVarint() else { throw damage }
+      time = time &+ step
+      commits[index].time = time
+    }
+    for index in commits.indices {
+      guard let low = fields.fixed(UInt64.self), let high = fields.fixed(UInt64.self) else { throw damage }
+      commits[index].state.checksum = Hash128(high: high, low: low)
+    }
+    return commits
+  }
+
+  /// Reads those of version 1.
+  init(version1 bytes: [UInt8], _ header: SliceHeader, object: String) throws(FormatError) {
+    let (frameCount, count) = (header.frameCount, header.commitCount)
+    pages = (0..<frameCount).map { bytes.littleEndian(at: $0 * 4) }
+    kinds = (0..<frameCount).map { bytes[frameCount * 4 + $0] == 1 ? .exclusiveOr : .whole }
+    let at = frameCount * 5
+    var commits: [SliceCommit] = []
+    for number in 0..<count {
+      let frames = Int(bytes.littleEndian(at: at + number * 4) as UInt32)
+      guard frames > commits.last?.frames ?? 0, frames <= frameCount else {
+        throw FormatError(object, "its commits are out of order")
+      }
+      let hash = at + count * 16 + number * 16
+      commits.append(
+        SliceCommit(
+          frames: frames, time: bytes.littleEndian(at: at + count * 8 + number * 8),
+          state: DatabaseState(
+            pageSize: header.walHeader.pageSize, pages: bytes.littleEndian(at: at + count * 4 + number * 4),
+            checksum: Hash128(high: bytes.littleEndian(at: hash + 8), low: bytes.littleEndian(at: hash)))))
+    }
+    self.commits = commits
+    self.bytes = bytes
+    operations = bytes.count..<bytes.count
+  }
+}
