@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// How a page differs from an image of it before: bytes that are replaced, and bytes that moved.
 ///
 /// Operations follow one another through the page. Each is a number of bytes that stay as they are, and then a number
@@ -74,6 +76,8 @@ package enum PageDifference {
     @inline(__always) private func difference(from start: Int, distance: Int, end: Int) -> Int {
       var at = start
       let source = old + distance
+      // Most of a page is as it was.
+      while at + 256 <= end, memcmp(new + at, source + at, 256) == 0 { at += 256 }
       while at + 32 <= end {
         let a = word(new, at) ^ word(source, at)
         let b = word(new, at + 8) ^ word(source, at + 8)

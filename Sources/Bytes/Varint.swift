@@ -17,19 +17,22 @@ extension ByteBuffer {
 
 /// Takes numbers and bytes from part of an array, in order; nil past its end.
 package struct FieldCursor {
-  private let bytes: [UInt8]
-  package private(set) var at: Int
-  private let end: Int
+  @usableFromInline let bytes: [UInt8]
+  @usableFromInline var position: Int
+  @usableFromInline let end: Int
 
   package init(_ bytes: [UInt8], _ range: Range<Int>) {
     precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
     self.bytes = bytes
-    at = range.lowerBound
+    position = range.lowerBound
     end = range.upperBound
   }
 
+  /// Where the next one stands.
+  @inlinable package var at: Int { position }
+
   /// Bytes that were not taken.
-  package var left: Int { end - at }
+  @inlinable package var left: Int { end - position }
 
   @inlinable package mutating func varint() -> UInt64? {
     var value: UInt64 = 0
@@ -44,33 +47,34 @@ package struct FieldCursor {
   }
 
   /// What `append(signedVarint:)` wrote.
-  package mutating func signedVarint() -> Int64? {
+  @inlinable package mutating func signedVarint() -> Int64? {
     guard let value = varint() else { return nil }
     return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
   }
 
   /// A number that fits another type, or nil.
-  package mutating func varint<Number: FixedWidthInteger>(_: Number.Type) -> Number? {
-    varint().flatMap { Number(exactly: $0) }
+  @inlinable package mutating func varint(_: UInt32.Type) -> UInt32? {
+    guard let value = varint(), value <= UInt32.max else { return nil }
+    return UInt32(truncatingIfNeeded: value)
   }
 
-  @usableFromInline mutating func byte() -> UInt8? {
-    guard at < end else { return nil }
-    defer { at += 1 }
-    return bytes[at]
+  @inlinable @inline(__always) mutating func byte() -> UInt8? {
+    guard position < end else { return nil }
+    defer { position += 1 }
+    return bytes[position]
   }
 
   package mutating func take(_ count: Int) -> [UInt8]? {
     guard count >= 0, count <= left else { return nil }
-    defer { at += count }
-    return Array(bytes[at..<at + count])
+    defer { position += count }
+    return Array(bytes[position..<position + count])
   }
 
   /// A little-endian number of fixed width.
-  package mutating func fixed<Number: FixedWidthInteger>(_: Number.Type = Number.self) -> Number? {
+  @inlinable package mutating func fixed<Number: FixedWidthInteger>(_: Number.Type = Number.self) -> Number? {
     let size = Number.bitWidth / 8
     guard size <= left else { return nil }
-    defer { at += size }
-    return bytes.littleEndian(at: at)
+    defer { position += size }
+    return bytes.littleEndian(at: position)
   }
 }

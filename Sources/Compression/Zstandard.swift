@@ -11,6 +11,9 @@ package struct CompressionError: Error, Hashable, Sendable, CustomStringConverti
 ///
 /// The library is libzstd.
 package enum Zstandard {
+  /// Of statements: long matches and few others, which it finds as well as level 3 does, in half the time.
+  package static let textLevel: Int32 = 1
+
   /// One frame with its content size in its header; level 1 is the fastest, 19 the smallest.
   package static func compress(_ bytes: [UInt8], level: Int32 = 3) -> [UInt8] {
     bytes.withUnsafeBytes { compress($0, level: level) }

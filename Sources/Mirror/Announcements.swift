@@ -38,6 +38,15 @@ final class Announcements: Sendable {
     }
   }
 
+  /// Last frame to read after `frame`: as `readLimit`, or as far as was announced, so that nothing is read in vain.
+  func limit(after frame: Int) -> Int? {
+    state.withLock {
+      let last = $0.head < $0.waiting.count ? $0.waiting.last?.frame : nil
+      if isWriting.load(ordering: .sequentiallyConsistent) { return last ?? 0 }
+      return last.flatMap { $0 > frame ? $0 : nil }
+    }
+  }
+
   /// The announcement of the commit that ends at `frame`; nil for a commit of somebody else.
   func take(frame: Int) -> Announcement? {
     state.withLock { state in

@@ -79,7 +79,8 @@ final class Capture {
       guard left > 0 else { return true }
       try followEpoch()
       guard let tail else { return false }
-      scanned = try tail.scan(bytes: max(left, 1 << 20), limit: announcements.readLimit)
+      scanned = try tail.scan(
+        bytes: max(left, 1 << 20), limit: announcements.limit(after: tail.position.frame))
       if scanned.isEmpty { return false }
     }
   }

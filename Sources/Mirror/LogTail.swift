@@ -35,6 +35,7 @@ final class LogTail {
   func scan(bytes: Int, limit: Int?, all: Bool = false) throws(FilesError) -> [LogCommit] {
     var found: [LogCommit] = []
     var left = bytes
+    if limit == nil, try !hasNext() { return [] }
     while left > 0 {
       let from = scanner.position.frame
       var frames = max(Self.chunk / header.frameSize, 1)
@@ -55,6 +56,14 @@ final class LogTail {
       if !all, !found.isEmpty { break }
     }
     return found
+  }
+
+  /// Whether the next frame may be there: a log that was restarted holds frames of before, which are much to read.
+  private func hasNext() throws(FilesError) -> Bool {
+    guard scanner.position == scanner.committed else { return true }
+    let offset = Int(header.offset(ofFrame: scanner.position.frame + 1))
+    let bytes = try file.read(at: offset, count: WALFrame.headerSize)
+    return bytes.count == WALFrame.headerSize && WALSalt(ofFrame: bytes) == header.salt
   }
 
   /// So many frames from frame `first` on; throws where the log is shorter.

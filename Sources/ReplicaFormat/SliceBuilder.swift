@@ -103,11 +103,6 @@ package final class SliceBuilder {
       previous: header.previous)
   }
 
-  /// Whether a slice follows in the same epoch of the log.
-  func isContinued(by header: SliceHeader) -> Bool {
-    header.walHeader == walHeader && header.firstFrame == firstFrame + frameCount && header.start == end
-  }
-
   /// Adds a frame as another slice of version 1 stores it, or one that is whole in any.
   func addStored(_ page: UInt32, _ bytes: [UInt8], isDifference: Bool) {
     guard isDifference else { return addWhole(page, bytes, at: 0) }

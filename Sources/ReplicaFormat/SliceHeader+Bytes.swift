@@ -64,10 +64,10 @@ extension SliceHeader {
     else { return nil }
     var sizes: [Int] = []
     for _ in 0..<SliceStream.allCases.count {
-      guard let size = fields.varint(Int32.self) else { return nil }
+      guard let size = fields.varint(UInt32.self) else { return nil }
       sizes.append(Int(size))
     }
-    guard let tables = fields.varint(Int32.self) else { return nil }
+    guard let tables = fields.varint(UInt32.self) else { return nil }
     self.init(
       generation: GenerationID(sequence: sequence, random: random), transactions: first...first + more,
       part: part, parts: parts, walHeader: walHeader, firstFrame: firstFrame, frameCount: frameCount,

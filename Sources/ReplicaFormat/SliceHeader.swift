@@ -42,6 +42,11 @@ package struct SliceHeader: Hashable, Sendable {
     WALPosition(salt: walHeader.salt, frame: firstFrame + frameCount - 1, checksum: end)
   }
 
+  /// Whether it is of the same epoch of the log as another slice, and follows it there.
+  func continues(_ other: SliceHeader) -> Bool {
+    walHeader == other.walHeader && firstFrame == other.firstFrame + other.frameCount && start == other.end
+  }
+
   /// Reads the header at the start of an object, or of a later section of it.
   package init(_ bytes: [UInt8], at start: Int = 0, object: String) throws(FormatError) {
     guard start >= 0, start <= bytes.count - 16 else { throw FormatError(object, "cut short") }

@@ -1,11 +1,20 @@
+internal import Bytes
 internal import WALFormat
 
 /// Makes one object of the slices of consecutive transactions, every commit kept.
 ///
-/// Slices of the same epoch become one section, compressed anew together; each epoch has sections of its own.
+/// Slices of the same epoch become one section, compressed anew together; each epoch has sections of its own. What would be a
+/// section by itself is taken over as it is stored.
 package struct SliceMerge: Sendable {
   /// Bytes of pages in one section at most; what is larger already stays as it is.
   private static let sectionBytes = 16 << 20
+
+  private let acknowledged: UInt64
+  private let created: Int64
+  private var out: [UInt8] = []
+  /// Sections that become one.
+  private var group: [(section: SliceSection, object: (name: String, bytes: [UInt8]))] = []
+  private var groupBytes = 0
 
   /// Merges objects given in order.
   ///
@@ -14,41 +23,66 @@ package struct SliceMerge: Sendable {
   package static func merge(
     _ objects: [(name: String, bytes: [UInt8])], acknowledged: UInt64, created: Int64
   ) throws(FormatError) -> (name: SliceName, bytes: [UInt8]) {
-    var out: [UInt8] = []
-    var builder: SliceBuilder?
+    var merge = SliceMerge(acknowledged: acknowledged, created: created)
     var first: UInt64?
     var last: UInt64 = 0
-    func seal() {
-      if let open = builder { out += open.seal(acknowledged: acknowledged, created: created).bytes }
-      builder = nil
-    }
     for object in objects {
       let reader = try SliceReader(object.bytes, object: object.name)
-      var commit = 0
       guard reader.header.parts == 1, first == nil || reader.header.transactions.lowerBound == last + 1
       else { throw FormatError(object.name, "it does not follow the slice before") }
       first = first ?? reader.header.transactions.lowerBound
       last = reader.header.transactions.upperBound
-      for header in reader.sectionHeaders {
-        let size = header.walHeader.pageSize
-        if let open = builder,
-          !open.isContinued(by: header) || open.byteCount + header.frameCount * size > sectionBytes
-        {
-          seal()
-        }
-        let open = builder ?? SliceBuilder(continuing: header)
-        builder = open
-        for _ in 0..<header.frameCount {
-          try reader.copyNext(to: open)
-          while commit < reader.commits.count, reader.commits[commit].frames == reader.frameIndex {
-            let ended = reader.commits[commit]
-            open.endCommit(time: ended.time, state: ended.state, checksum: header.end)
-            commit += 1
-          }
+      for section in reader.sections { try merge.take(section, of: object) }
+    }
+    try merge.endGroup()
+    return (SliceName((first ?? 0)...last), merge.out)
+  }
+
+  private init(acknowledged: UInt64, created: Int64) {
+    self.acknowledged = acknowledged
+    self.created = created
+  }
+
+  private mutating func take(
+    _ section: SliceSection, of object: (name: String, bytes: [UInt8])
+  ) throws(FormatError) {
+    let bytes = section.header.frameCount * section.header.walHeader.pageSize
+    if let last = group.last,
+      !section.header.continues(last.section.header) || groupBytes + bytes > Self.sectionBytes
+    {
+      try endGroup()
+    }
+    group.append((section, object))
+    groupBytes += bytes
+  }
+
+  private mutating func endGroup() throws(FormatError) {
+    defer {
+      group = []
+      groupBytes = 0
+    }
+    guard let first = group.first else { return }
+    if group.count == 1, first.section.header.content.version == SliceHeader.version {
+      var header = first.section.header
+      header.acknowledged = acknowledged
+      out += header.bytes
+      out += first.object.bytes[first.section.content.lowerBound..<first.section.end]
+      return
+    }
+    let builder = SliceBuilder(continuing: first.section.header)
+    var scratch = [UInt8](repeating: 0, count: builder.walHeader.pageSize)
+    for (section, object) in group {
+      let pages = try section.pages(of: object.bytes, object: object.name)
+      var commit = 0
+      for frame in 0..<section.header.frameCount {
+        try pages.copyNext(section.tables.pages[frame], to: builder, scratch: &scratch)
+        while commit < section.commits.count, section.commits[commit].frames == frame + 1 {
+          let ended = section.commits[commit]
+          builder.endCommit(time: ended.time, state: ended.state, checksum: section.header.end)
+          commit += 1
         }
       }
     }
-    seal()
-    return (SliceName((first ?? 0)...last), out)
+    out += builder.seal(acknowledged: acknowledged, created: created).bytes
   }
 }

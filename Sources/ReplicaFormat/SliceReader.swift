@@ -14,7 +14,7 @@ package final class SliceReader {
   package let endPosition: WALPosition
   private let object: String
   private let bytes: [UInt8]
-  private let sections: [SliceSection]
+  let sections: [SliceSection]
 
   /// Frames given out so far.
   package private(set) var frameIndex = 0
@@ -25,7 +25,6 @@ package final class SliceReader {
   private var pages: SlicePages
   private var checksum: WALChecksum
   private var frameBytes: [UInt8]
-  private var scratch: [UInt8] = []
 
   package init(_ bytes: [UInt8], object: String) throws(FormatError) {
     var sections: [SliceSection] = []
@@ -112,19 +111,6 @@ package final class SliceReader {
     }
     return frameBytes
   }
-
-  /// Adds the next frame to another slice as it is stored here.
-  func copyNext(to builder: SliceBuilder) throws(FormatError) {
-    if scratch.isEmpty { scratch = [UInt8](repeating: 0, count: header.walHeader.pageSize) }
-    guard let page = nextPage else { throw FormatError(object, "cut short") }
-    try pages.copyNext(page, to: builder, scratch: &scratch)
-    frameIndex += 1
-    sectionFrame += 1
-    if sectionFrame == sections[section].header.frameCount { try beginNextSection() }
-  }
-
-  /// Header of each section.
-  var sectionHeaders: [SliceHeader] { sections.map(\.header) }
 
   private func beginNextSection() throws(FormatError) {
     guard section + 1 < sections.count else { return }

@@ -8,8 +8,8 @@ struct SliceSection {
   let tables: SliceTables
   /// Where the next section begins.
   let end: Int
-  /// Where the content begins.
-  private let start: Int
+  /// Where the streams stand, before their hash.
+  let content: Range<Int>
 
   var commits: [SliceCommit] { tables.commits }
 
@@ -27,7 +27,7 @@ struct SliceSection {
     else { throw FormatError(object, "its content is damaged") }
     tables = try Self.tables(bytes, header, contentStart, object: object)
     self.header = header
-    self.start = contentStart
+    content = contentStart..<contentEnd
     end = contentEnd + 16
   }
 
@@ -70,6 +70,6 @@ struct SliceSection {
 
   /// Its pages, from the first frame on.
   func pages(of bytes: [UInt8], object: String) throws(FormatError) -> SlicePages {
-    try SlicePages(bytes, header, tables, at: start, object: object)
+    try SlicePages(bytes, header, tables, at: content.lowerBound, object: object)
   }
 }

@@ -197,7 +197,7 @@ private struct StatementPieces: Sendable {
       case .part(let part):
         if !text.isEmpty {
           hash.add(text)
-          frames += Zstandard.compress(text, level: 3)
+          frames += Zstandard.compress(text, level: Zstandard.textLevel)
           text = []
         }
         hash.add(part.bytes)
@@ -207,7 +207,7 @@ private struct StatementPieces: Sendable {
     text += open
     hash.add(text)
     text += "-- end \(hash.value)\n".utf8
-    frames += Zstandard.compress(text, level: 3)
+    frames += Zstandard.compress(text, level: Zstandard.textLevel)
     return frames
   }
 }

@@ -59,7 +59,7 @@ package struct StatementText: Sendable {
     /// Gives up the text for a frame that holds it.
     package func compress() {
       guard case .plain(let bytes) = form.withLock({ $0 }) else { return }
-      let frame = Zstandard.compress(bytes, level: 3)
+      let frame = Zstandard.compress(bytes, level: Zstandard.textLevel)
       form.withLock { $0 = .compressed(frame) }
     }
 

@@ -10,6 +10,12 @@ package struct WALSalt: Hashable, Sendable, CustomStringConvertible {
     self.second = second
   }
 
+  /// That of a frame, from its header.
+  package init(ofFrame header: [UInt8]) {
+    first = header.bigEndian(at: 8)
+    second = header.bigEndian(at: 12)
+  }
+
   /// 16 hexadecimal digits.
   package var description: String { Hex.fixed(first) + Hex.fixed(second) }
 

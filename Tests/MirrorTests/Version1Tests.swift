@@ -60,6 +60,11 @@ import Testing
     let again = try SliceMerge.merge(
       [("first", first.bytes)] + singles[5...], acknowledged: 12, created: 1)
     #expect(try frames([("again", again.bytes)]) == frames(singles))
+    // Sections that nothing joins are taken over, with what is in the store now.
+    let last = try SliceMerge.merge([("again", again.bytes)], acknowledged: 99, created: 2)
+    #expect(last.bytes.count <= again.bytes.count + 2)
+    #expect(try SliceReader(last.bytes, object: "last").header.acknowledged == 99)
+    #expect(try frames([("last", last.bytes)]) == frames(singles))
   }
 
   private func frames(_ objects: [(name: String, bytes: [UInt8])]) throws -> [[UInt8]] {
