@@ -21,14 +21,19 @@ final class Announcements: Sendable {
 
   private let state = Mutex(State())
   private let isWriting = Atomic(false)
+  private let hasAnnounced = Atomic(false)
 
   func announce(_ announcement: Announcement) {
     state.withLock { $0.waiting.append(announcement) }
+    hasAnnounced.store(true, ordering: .relaxed)
   }
 
   /// A statement that may commit begins or has ended: between the two, a commit may stand in the log before it is
   /// announced.
   func setWriting(_ isWriting: Bool) { self.isWriting.store(isWriting, ordering: .sequentiallyConsistent) }
+
+  /// Whether anything was announced since this was asked last.
+  func takeActivity() -> Bool { hasAnnounced.exchange(false, ordering: .relaxed) }
 
   /// Last frame that may be read now; nil for no limit.
   var readLimit: Int? {

@@ -142,10 +142,11 @@ final class Engine: Sendable {
         }
         continue
       }
-      try checkpointForOthers()
+      // A session that writes makes its own checkpoints.
+      if !announcements.takeActivity() { try checkpointForOthers() }
       // What waits for a slice that is not due yet need not be taken commit by commit.
       if settings.durability == .async, settings.syncInterval > 0.1, hasOpenSlice {
-        captureSignal.rest(seconds: 0.002)
+        captureSignal.rest(seconds: 0.005)
       }
       // Commits of other processes do not wake us: look for them now and then.
       captureSignal.wait(seconds: isLogLong ? 0.02 : 0.2)

@@ -37,7 +37,10 @@ package struct CommitScanner: Sendable {
       if next.isCommit {
         let end = WALPosition(salt: header.salt, frame: frame, checksum: sums)
         commits.append(LogCommit(frames: uncommitted, start: committed, end: end))
-        uncommitted.removeAll()
+        let count = uncommitted.count
+        uncommitted = []
+        // The next is often as long.
+        uncommitted.reserveCapacity(min(count, 64))
         committed = end
       }
     }
