@@ -13,6 +13,8 @@ final class LogEncoder {
   private let database: DatabaseFile
   private(set) var images: PageImages
   private var builder: SliceBuilder?
+  /// What the open slice holds of epochs before the present one.
+  private var sections = ClosedSections()
   private var statements: StatementBatchBuilder
   private var pending: PendingCommit?
   private var firstTime: Int64 = 0
@@ -23,11 +25,24 @@ final class LogEncoder {
   private(set) var transaction: UInt64
   private(set) var state: DatabaseState
   private(set) var position: WALPosition?
+  /// Where the last transaction ends, if the log was restarted since too.
+  private var endOfLast: WALPosition?
+  /// When a slice was closed last; monotonic seconds.
+  private var lastClosed = -Double.infinity
+  /// Seconds within which epochs share a slice, where the log is restarted often.
+  private static let sharedSeconds = 0.25
   /// Every transaction up to this one is in the store.
   var acknowledged: UInt64
   /// Slices that wait to be uploaded.
   private(set) var outbox: [Outgoing] = []
   private(set) var outboxBytes = 0
+
+  /// Sections of an object to be, one for each epoch.
+  private struct ClosedSections {
+    var sealed: [SealedSlice] = []
+    var byteCount = 0
+    var logBytes = 0
+  }
 
   /// A commit of which some frames are encoded.
   private struct PendingCommit {
@@ -51,6 +66,7 @@ final class LogEncoder {
     self.state = state
     lastTime = time
     self.position = position
+    endOfLast = position
     self.images = images
     self.database = database
     self.announcements = announcements
@@ -60,7 +76,7 @@ final class LogEncoder {
   }
 
   var isFull: Bool { outboxBytes >= settings.outboxBytes }
-  var hasOpenSlice: Bool { (builder?.commits.count ?? 0) > 0 }
+  var hasOpenSlice: Bool { (builder?.commits.count ?? 0) > 0 || !sections.sealed.isEmpty }
   var isInsideCommit: Bool { pending != nil }
   /// Time of the oldest commit that no slice of the outbox holds; nil where there is none.
   var oldestOpenTime: Int64? { hasOpenSlice ? firstTime : nil }
@@ -79,6 +95,7 @@ final class LogEncoder {
     outbox = []
     outboxBytes = 0
     builder = nil
+    sections = ClosedSections()
     pending = nil
   }
 
@@ -87,7 +104,9 @@ final class LogEncoder {
 
   /// The log was restarted: the database file now holds all that was encoded.
   func beginEpoch(_ header: WALHeader) {
-    sealOpenSlice()
+    // What it held is now only in memory and in the database file: it goes soon, but not in very many objects.
+    let isBusy = Clock.monotonicSeconds - lastClosed < Self.sharedSeconds
+    if isBusy, settings.durability == .async { closeSection() } else { sealOpenSlice() }
     if state.pages == 0 { state.pageSize = header.pageSize }
     position = WALPosition(startOf: header)
     images.beginEpoch()
@@ -101,7 +120,8 @@ final class LogEncoder {
     let perPart = max(settings.sliceBytes / header.pageSize, 1)
     let total = commit.frames.count
     if pending == nil {
-      if let builder, builder.compressedCount > settings.sliceBytes / 2 || total > perPart { sealOpenSlice() }
+      let open = (builder?.compressedCount ?? 0) + sections.byteCount
+      if open > settings.sliceBytes / 2 || total > perPart { sealOpenSlice() }
       pending = PendingCommit(parts: max((total + perPart - 1) / perPart, 1))
     }
     while let done = pending?.frames, done < total {
@@ -167,6 +187,7 @@ final class LogEncoder {
     transaction += 1
     state = after
     position = commit.end
+    endOfLast = commit.end
     let group = announcement?.group ?? StatementGroup(barrier: "changed by another connection or process")
     statements.add(group, transaction: transaction, time: lastTime, end: commit.end)
     self.pending = nil
@@ -225,14 +246,40 @@ final class LogEncoder {
 
   private func sealOpenSlice(part: Int = 1, parts: Int = 1) {
     // Frames of a commit that is not whole yet may stand in it already: then it waits for the rest.
-    guard pending == nil, let open = builder, hasOpenSlice else { return }
+    guard pending == nil, hasOpenSlice else { return }
+    lastClosed = Clock.monotonicSeconds
+    if parts == 1 {
+      closeSection()
+      guard let first = sections.sealed.first else { return }
+      let object = (
+        SliceName(first.name.transactions.lowerBound...transaction),
+        SealedSlice.object(sections.sealed, acknowledged: acknowledged)
+      )
+      let logBytes = sections.logBytes
+      sections = ClosedSections()
+      return push(object, statements: sealStatements(), isPartial: false, isPart: false, logBytes: logBytes)
+    }
+    guard let open = builder else { return }
     let logBytes = open.byteCount
     let object = open.seal(
       part: part, parts: parts, acknowledged: acknowledged, created: Clock.wallMicroseconds)
     builder = nil
-    let batch = statements.seal()
-    statements = StatementBatchBuilder(generation: generation, session: session)
-    push(object, statements: batch, isPartial: false, isPart: parts > 1, logBytes: logBytes)
+    push(object, statements: sealStatements(), isPartial: false, isPart: true, logBytes: logBytes)
+  }
+
+  /// Ends what the open slice holds of the present epoch.
+  private func closeSection() {
+    guard pending == nil, let open = builder, !open.commits.isEmpty else { return }
+    let section = open.close(created: Clock.wallMicroseconds)
+    sections.sealed.append(section)
+    sections.byteCount += section.count
+    sections.logBytes += open.byteCount
+    builder = nil
+  }
+
+  private func sealStatements() -> (transactions: ClosedRange<UInt64>, bytes: [UInt8])? {
+    defer { statements = StatementBatchBuilder(generation: generation, session: session) }
+    return statements.seal()
   }
 
   private func push(
@@ -241,7 +288,7 @@ final class LogEncoder {
     isPartial: Bool, isPart: Bool, logBytes: Int
   ) {
     let outgoing = Outgoing(
-      generation: generation, lastTransaction: transaction, state: state, position: position,
+      generation: generation, lastTransaction: transaction, state: state, position: endOfLast,
       slice: Outgoing.Object(name: ReplicaLayout.slice(generation, slice.name), bytes: slice.bytes),
       statements: statements.map {
         Outgoing.Object(name: ReplicaLayout.statements(generation, $0.transactions), bytes: $0.bytes)

@@ -140,6 +140,14 @@ package final class SliceBuilder {
     transactions: ClosedRange<UInt64>? = nil, part: Int = 1, parts: Int = 1, acknowledged: UInt64,
     created: Int64
   ) -> (name: SliceName, bytes: [UInt8]) {
+    let sealed = close(transactions: transactions, part: part, parts: parts, created: created)
+    return (sealed.name, SealedSlice.object([sealed], acknowledged: acknowledged))
+  }
+
+  /// The same without saying yet what is in the store.
+  package func close(
+    transactions: ClosedRange<UInt64>? = nil, part: Int = 1, parts: Int = 1, created: Int64
+  ) -> SealedSlice {
     SliceTables.append(commits: commits, created: created, previousPages: previous.pages, to: frames)
     frames.append(operations)
     let tables = PackedStream()
@@ -147,25 +155,52 @@ package final class SliceBuilder {
     tables.buffer.append(frames)
     var content = SliceContent(
       version: SliceHeader.version, sizes: [], compressed: 0, tablesLength: tablesLength)
-    var stored: [[UInt8]] = []
-    for (number, stream) in (streams + [tables]).enumerated() {
+    var streams: [UInt8] = []
+    for (number, stream) in (self.streams + [tables]).enumerated() {
       let (bytes, isCompressed) = stream.finish()
       content.sizes.append(bytes.count)
       if isCompressed { content.compressed |= 1 << UInt8(number) }
-      stored.append(bytes)
+      if streams.isEmpty { streams = bytes } else { streams += bytes }
     }
+    let hash = Hash128(streams, 0..<streams.count)
+    streams.appendLittleEndian(hash.low)
+    streams.appendLittleEndian(hash.high)
     let header = SliceHeader(
       generation: generation, transactions: transactions ?? firstTransaction...lastTransaction, part: part,
       parts: parts, walHeader: walHeader, firstFrame: firstFrame, frameCount: frameCount,
-      commitCount: commits.count, start: start, end: end, previous: previous, acknowledged: acknowledged,
+      commitCount: commits.count, start: start, end: end, previous: previous, acknowledged: 0,
       created: created, content: content)
-    var object = header.bytes
-    let contentStart = object.count
-    object.reserveCapacity(object.count + content.sizes.reduce(16, +))
-    for bytes in stored { object += bytes }
-    let hash = Hash128(object, contentStart..<object.count)
-    object.appendLittleEndian(hash.low)
-    object.appendLittleEndian(hash.high)
-    return (header.name, object)
+    return SealedSlice(header: header, streams: streams)
+  }
+}
+
+/// A slice that is an object, or a section of one.
+package struct SealedSlice: Sendable {
+  private let header: SliceHeader
+  /// With their hash.
+  private let streams: [UInt8]
+
+  init(header: SliceHeader, streams: [UInt8]) {
+    self.header = header
+    self.streams = streams
+  }
+
+  package var name: SliceName { header.name }
+  /// About the bytes it has in an object.
+  package var count: Int { streams.count + 100 }
+
+  /// The object of sections that follow one another.
+  ///
+  /// `acknowledged` is the last transaction that is in the store now.
+  package static func object(_ sections: [SealedSlice], acknowledged: UInt64) -> [UInt8] {
+    var object: [UInt8] = []
+    object.reserveCapacity(sections.reduce(0) { $0 + $1.count })
+    for section in sections {
+      var header = section.header
+      header.acknowledged = acknowledged
+      object += header.bytes
+      object += section.streams
+    }
+    return object
   }
 }
