@@ -297,7 +297,7 @@ private func run(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Unsafe
 
 @inline(__always)
 private func advanceRun(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
-  run(cursor).pointee.index &+= 1
+  run(cursor).pointee.advance()
   return SQLITE_OK
 }
 
@@ -311,7 +311,7 @@ private func giveRunColumn(
   _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?, _ context: OpaquePointer?, _ column: Int32
 ) -> Int32 {
   let run = run(cursor)
-  sqlite3_result_int64(context, column == 0 ? run.pointee.value : run.pointee.constant(column))
+  sqlite3_result_int64(context, _fastPath(column == 0) ? run.pointee.value : run.pointee.constant(column))
   return SQLITE_OK
 }
 
