@@ -114,7 +114,7 @@ def listed(script, answer, other):
     What is said of lines explains only answers that are the same but for such lines.
     """
     code, output, errors = other
-    if b".clo" in script and b"out of memory on [SELECT name, sql" in errors:
+    if re.search(rb"\.c(l|\b)", script) and b"out of memory on [SELECT name, sql" in errors:
         if without(rb"Error: \(7\) out of memory on \[", other)[1:] == answer[1:]:
             return "clone as the first command"
     if b"unable to open database" in errors and re.search(rb"no such function: \w+_|not authorized", errors):
@@ -122,6 +122,8 @@ def listed(script, answer, other):
     for name, command, lines in (
             ("authorizer and our statements", rb"\.au", rb"authorizer: "),
             ("progress and our statements", rb"\.prog", rb"Progress \d"),
+            ("version", rb"\.v(e|\b)", rb"zlib version |gcc-"),
+            ("filectrl shows what is in memory", rb"\.fi[^\n]*(data_version|has_moved)", rb"-?\d+$"),
             ("plans in a dump", rb"\.eq", rb"QUERY PLAN|[ |`]*--|addr  opcode|----|\d+ +[A-Z]\w+ ")):
         if re.search(command, script) and without(lines, answer) == without(lines, other):
             return name

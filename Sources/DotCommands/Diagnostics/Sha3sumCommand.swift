@@ -25,6 +25,8 @@ struct Sha3sumCommand: DotCommand {
       guard word.hasPrefix("-") else {
         guard pattern == nil else { throw .usage }
         pattern = word
+        // Whoever asks for system tables means the schema too.
+        if word.lowercased().hasPrefix("sqlite_") { withSchema = true }
         continue
       }
       switch word.dropFirst(word.hasPrefix("--") ? 2 : 1) {
