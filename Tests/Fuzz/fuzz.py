@@ -122,7 +122,7 @@ def listed(script, answer, other):
     for name, command, lines in (
             ("authorizer and our statements", rb"\.au", rb"authorizer: "),
             ("progress and our statements", rb"\.prog", rb"Progress \d"),
-            ("version", rb"\.v(e|\b)", rb"zlib version |gcc-"),
+            ("version", rb"\.\s*v(e|\b)", rb"zlib version |gcc-"),
             ("filectrl shows what is in memory", rb"\.fi[^\n]*(data_version|has_moved)", rb"-?\d+$"),
             ("plans in a dump", rb"\.eq", rb"QUERY PLAN|[ |`]*--|addr  opcode|----|\d+ +[A-Z]\w+ ")):
         if re.search(command, script) and without(lines, answer) == without(lines, other):
