@@ -45,6 +45,10 @@ void *_Nullable csqlite_read_file(const char *path, long long *count);
 /// Writes a line to standard error for each allocation from now on; the library must not be in use yet.
 int csqlite_trace_memory(void);
 
+/// An allocator for SQLite that keeps small blocks of memory in lists of its own; NULL where there is none.
+struct sqlite3_mem_methods;
+const struct sqlite3_mem_methods *_Nullable csqlite_small_blocks(void);
+
 /// Has SQLite keep small blocks of memory in lists of its own; the library must not be in use yet.
 int csqlite_use_small_blocks(void);
 
