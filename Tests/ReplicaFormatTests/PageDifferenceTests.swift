@@ -71,14 +71,14 @@ import WALFormat
   }
 
   @Test func tellsAnInsertionIntoAnArrayInFewBytes() {
-    let old = (0..<Self.size).map { UInt8(truncatingIfNeeded: $0 &* $0 &* 7 >> 3) }
+    let old = (0..<Self.size).map { UInt8(truncatingIfNeeded: ($0 &* $0 &* 7) >> 3) }
     var new = old
     new.insert(contentsOf: [200, 201], at: 100)
     new.removeSubrange(602..<604)
     let (operations, literals) = (ByteBuffer(), ByteBuffer())
     let count = PageDifference.append(
       new, at: 0, from: old, at: 0, count: Self.size, limit: 4096, operations: operations, literals: literals)
-    #expect(count ?? 0 <= 3)
+    #expect(count.map { 1...3 ~= $0 } == true)
     #expect(operations.count + literals.count < 24)
   }
 
