@@ -89,8 +89,11 @@ extension Engine {
       $0.uploadedPosition = start.position
       $0.didReachStore()
       $0.fileStamp = stamp
+      // Without a commit in the log the file alone was found to hold the state.
+      $0.restingTransaction = start.taken.isEmpty ? start.transaction : nil
       $0.wakeWaiters()
     }
+    if start.reason == nil, start.taken.isEmpty { saveRecord() }
     let goesOn = start.reason == nil ? found.tip : nil
     beginUpkeep(
       goesOn?.contents, base: goesOn?.base ?? start.transaction, bytesSinceBase: start.bytesSinceBase)
