@@ -9,7 +9,9 @@ final class LogTail {
   let file: File
   let header: WALHeader
   private var scanner: CommitScanner
-  private static let chunk = 1 << 20
+  /// Bytes read at once: twice as many as were new the last time. A log that was restarted holds old frames after them.
+  private static let chunks = 1 << 15...1 << 20
+  private var chunk = 1 << 20
   /// The frames read last, which are likely to be asked for next.
   private var last = FrameChunk(bytes: [], first: 0, count: 0, frameSize: 1)
 
@@ -37,16 +39,18 @@ final class LogTail {
     var left = bytes
     while left > 0 {
       let from = scanner.position.frame
-      var frames = max(Self.chunk / header.frameSize, 1)
+      var frames = max(chunk / header.frameSize, 1)
       if let limit { frames = min(frames, limit - from) }
       guard frames > 0 else { break }
-      let chunk = try file.read(at: Int(header.offset(ofFrame: from + 1)), count: frames * header.frameSize)
-      guard chunk.count >= header.frameSize else { break }
-      let (commits, ended) = scanner.scan(chunk, count: chunk.count)
+      let bytes = try file.read(at: Int(header.offset(ofFrame: from + 1)), count: frames * header.frameSize)
+      guard bytes.count >= header.frameSize else { break }
+      let (commits, ended) = scanner.scan(bytes, count: bytes.count)
       last = FrameChunk(
-        bytes: chunk, first: from + 1, count: chunk.count / header.frameSize, frameSize: header.frameSize)
+        bytes: bytes, first: from + 1, count: bytes.count / header.frameSize, frameSize: header.frameSize)
       found += commits
-      left -= chunk.count
+      let new = (scanner.position.frame - from) * header.frameSize
+      chunk = min(max(2 * new, Self.chunks.lowerBound), Self.chunks.upperBound)
+      left -= bytes.count
       if ended {
         // What followed the last commit may be overwritten by another transaction: read it anew next time.
         scanner.rewindToCommit()

@@ -1,6 +1,6 @@
 /// Objects that follow one another in a replica, and which of them should become one.
 ///
-/// Eight neighbours of the same size class become one object, so their number grows with the logarithm of the history
+/// Sixteen neighbours of the same size class become one object, so their number grows with the logarithm of the history
 /// and each byte is sent again a few times only. Objects past the largest class stay as they are, unless there are too
 /// many.
 struct MergeShelf {
@@ -15,7 +15,7 @@ struct MergeShelf {
   }
 
   /// Neighbours that become one.
-  static let fanOut = 8
+  static let fanOut = 16
   /// Number of objects past which large ones are merged too.
   static let crowd = 48
   /// Bytes of the largest class, and of the largest object that is merged where there are too many.

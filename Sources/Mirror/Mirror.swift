@@ -284,7 +284,7 @@ package final class Mirror: ConnectionObserver {
     lastAnnounced = frames
     engine.announcements.announce(
       Announcements.Announcement(frame: frames, time: Clock.wallMicroseconds, group: log.commit()))
-    engine.captureSignal.raise()
+    if settings.durability == .async { engine.captureSignal.raise() }
   }
 
   package func statementWillBegin(_ statement: Statement) {
@@ -390,8 +390,7 @@ package final class Mirror: ConnectionObserver {
     engine.announcements.setWriting(false)
     guard connection.isInAutocommit, lastSettled != lastAnnounced else { return }
     lastSettled = lastAnnounced
-    engine.captureSignal.raise()
-    if settings.durability == .sync { waitForCommit(engine) }
+    if settings.durability == .sync { waitForCommit(engine) } else { engine.captureSignal.raise() }
     checkpointUnderLoad(engine, connection)
     warnOfLongLog(engine)
   }
