@@ -10,6 +10,11 @@ extension Engine {
   func flush(seconds: Double, all: Bool, isInterrupted: (() -> Bool)? = nil) throws {
     if !all, settings.durability == .sync, flushAtOnce() { return }
     let deadline = Clock.monotonicSeconds + seconds
+    if all {
+      state.withLock { $0.isFlushingAll += 1 }
+      scheduleBatches()
+    }
+    defer { if all { state.withLock { $0.isFlushingAll -= 1 } } }
     try wait(until: deadline, seconds, isInterrupted) { $0.phase == .running }
     while true {
       // Where the outbox is full there is more to capture each time something is uploaded.
