@@ -73,10 +73,13 @@ extension Engine {
   func uploadAtOnce(upTo last: UInt64) -> Bool {
     turn.withLockIfAvailable { turn in
       while true {
-        let mayGoOn = state.withLock { $0.phase == .running && $0.hasBase && $0.failingSince == nil && !$0.isStopped }
+        let mayGoOn = state.withLock {
+          $0.phase == .running && $0.hasBase && $0.failingSince == nil && !$0.isStopped
+        }
         guard mayGoOn, turn.company < 2, turn.held == nil, isStoreNear else { return false }
         if state.withLock({ $0.uploaded >= last }) { return true }
-        guard let outgoing = nextOutgoing(mayClose: true), let key = try? ObjectKey(outgoing.slice.name) else {
+        guard let outgoing = nextOutgoing(mayClose: true), let key = try? ObjectKey(outgoing.slice.name)
+        else {
           return false
         }
         turn.held = outgoing
@@ -102,7 +105,9 @@ extension Engine {
     // Beside the slice it would only be in its way.
     if isNear, let batch = outgoing.statements { uploadLater(batch) }
     acknowledge(outgoing)
-    turn.company = outgoing.transactions.count + state.withLock { $0.captured > $0.uploaded ? Int($0.captured - $0.uploaded) : 0 }
+    turn.company =
+      outgoing.transactions.count
+      + state.withLock { $0.captured > $0.uploaded ? Int($0.captured - $0.uploaded) : 0 }
     // Written at most once a second, unless another process waits for it.
     let isWanted = state.withLock { $0.recordWanted > begun }
     turn.isRecordDue = true

@@ -9,7 +9,9 @@ final class LogTail {
   let file: File
   let header: WALHeader
   private var scanner: CommitScanner
-  /// Bytes read at once: twice as many as were new the last time. A log that was restarted holds old frames after them.
+  /// Bytes read at once: twice as many as were new the last time.
+  ///
+  /// A log that was restarted holds old frames after the new ones.
   private static let chunks = 1 << 15...1 << 20
   private var chunk = 1 << 20
   /// The frames read last, which are likely to be asked for next.
