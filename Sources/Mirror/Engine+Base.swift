@@ -223,6 +223,7 @@ extension Engine {
         capture.encoder.closeSlice()
         capture.pins += 1
         let encoder = capture.encoder
+        upkeep.withLock { $0.slices.keepApart(after: encoder.transaction) }
         return Present(
           snapshot: capture.snapshot(), generation: encoder.generation, transaction: encoder.transaction,
           time: encoder.timeOfPresent(), state: encoder.state)

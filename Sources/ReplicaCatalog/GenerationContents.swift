@@ -81,6 +81,15 @@ package struct GenerationContents: Sendable {
     bases.last.map { chain(after: $0).end }
   }
 
+  /// The last transaction that unbroken slices reach from any base.
+  package var reach: UInt64 { bases.map { chain(after: $0).end }.max() ?? 0 }
+
+  /// Whether slices do not lead from a base to `reach`, while one object holds transactions before and after it.
+  package func isBridged(_ base: UInt64, to reach: UInt64) -> Bool {
+    slices.contains { $0.transactions.contains(base) && $0.transactions.contains(base + 1) }
+      && chain(after: base).end < reach
+  }
+
   /// Batches in order, without those that a longer one replaces.
   package var longestStatements: [ClosedRange<UInt64>] {
     var kept: [ClosedRange<UInt64>] = []
