@@ -14,7 +14,7 @@ struct Planner {
   ///
   /// Throws `.hole`, or an error that names the object, where something between is missing.
   func plan() throws -> RestorePlan {
-    var index = try source.retry { _ in try ReplicaIndex(catalog) }
+    var index = try source.retry { _ in try ReplicaIndex(brief: catalog) }
     guard !index.generations.isEmpty else {
       throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
     }
