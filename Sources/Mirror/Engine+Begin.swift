@@ -41,7 +41,7 @@ extension Engine {
       // At first the guard stands where the log ended when the session began; later it is moved to the end.
       if reason != nil { try site.guardian.renew() }
       let logFile = try File(path + "-wal", .read)
-      let tail = try LogTail(logFile)
+      let tail = try LogTail(logFile, of: site.guardian.file)
       var commits = try tail?.scan(bytes: .max, limit: nil, all: true) ?? []
       let end = try self.end(of: tail, isFirst: reason == nil)
       let later = commits.filter { $0.end.frame > end }

@@ -122,7 +122,7 @@ final class Engine: Sendable {
         attempt += 1
         pauseBeforeRetry(attempt)
       } catch let error as SQLiteError
-        where [.busy, .locked].contains(error.code.primary) && capture.withLock({ $0.capture == nil })
+        where error.isBusy && capture.withLock({ $0.capture == nil })
       {
         // Another process has the database to itself for a moment.
         attempt += 1

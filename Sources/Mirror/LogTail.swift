@@ -1,5 +1,6 @@
 import Bytes
 import Files
+import SQLite
 import WALFormat
 
 /// Follows one epoch of a database's log file.
@@ -9,6 +10,8 @@ final class LogTail {
   let file: File
   let header: WALHeader
   private var scanner: CommitScanner
+  /// Tells what of the log is committed.
+  private let database: DatabaseFile?
   /// Bytes read at once: twice as many as were new the last time.
   ///
   /// A log that was restarted holds old frames after the new ones.
@@ -18,9 +21,10 @@ final class LogTail {
   private var last = FrameChunk(bytes: [], first: 0, count: 0, frameSize: 1)
 
   /// Nil where the log is absent, empty, or has no valid header yet.
-  init?(_ file: File) throws(FilesError) {
+  init?(_ file: File, of database: DatabaseFile?) throws(FilesError) {
     guard let header = WALHeader(try file.read(at: 0, count: WALHeader.size)) else { return nil }
     self.file = file
+    self.database = database
     self.header = header
     scanner = CommitScanner(header: header)
   }
@@ -35,9 +39,11 @@ final class LogTail {
 
   /// The next commits after those found before, reading about `bytes` bytes at most.
   ///
-  /// With `limit`, none that ends after that frame. Empty at the end of the log.
-  func scan(bytes: Int, limit: Int?, all: Bool = false) throws(FilesError) -> [LogCommit] {
+  /// With `limit`, none that ends after that frame. Empty at the end of the log. Frames that check are no commit before the index
+  /// of the log says so: their writer may have been killed, and then the next one overwrites them.
+  func scan(bytes: Int, limit: Int?, all: Bool = false) throws -> [LogCommit] {
     var found: [LogCommit] = []
+    let limit = try committed().map { min($0, limit ?? .max) } ?? limit
     var left = bytes
     while left > 0 {
       let from = scanner.position.frame
@@ -61,6 +67,21 @@ final class LogTail {
       if !all, !found.isEmpty { break }
     }
     return found
+  }
+
+  /// Frames of this epoch that are committed; nil where that is not told.
+  private func committed() throws -> Int? {
+    for _ in 0..<100 {
+      switch database?.logIndex() {
+      case .holds(let salts, let frames):
+        let salt = WALSalt(first: salts.0, second: salts.1)
+        // In the index of the next epoch nothing tells of this one, all of which was captured.
+        return salt == header.salt ? frames : nil
+      case .absent, nil: return nil
+      case .busy: Clock.sleep(microseconds: 1000)
+      }
+    }
+    throw MirrorError(.hole, "the index of the log is damaged")
   }
 
   /// So many frames from frame `first` on; throws where the log is shorter.

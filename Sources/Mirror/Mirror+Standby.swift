@@ -48,6 +48,9 @@ extension Mirror {
     do {
       try start(wasEmpty: false, claim: standby.claim)
       tell("mirror: \(standby.holderText) has ended, and this one mirrors")
+    } catch let error as SQLiteError where error.isBusy {
+      // The claim stays; there will be another occasion.
+      self.standby = standby
     } catch {
       tell("mirror off: \(error)")
     }

@@ -14,7 +14,7 @@ package final class Mirror: ConnectionObserver {
   /// Asked while waiting for the store: true ends the wait.
   package var isInterrupted: (() -> Bool)?
   package private(set) var settings: MirrorSettings
-  private var watched = WatchedConnection()
+  var watched = WatchedConnection()
   var connection: Connection? { watched.connection }
   private(set) var engine: Engine?
   /// Why a database that was mirrored is not for the time being; nil where it is.
@@ -32,7 +32,7 @@ package final class Mirror: ConnectionObserver {
   /// Statements under way that may commit.
   private var writing = 0
   var isInternal = false
-  private var isWaitingForContent = false
+  var isWaitingForContent = false
   /// The statement whose end the commit hook has already dealt with.
   private var committed: ObjectIdentifier?
   private var current: [(statement: Statement, totalChanges: Int64, endsWriting: Bool)] = []
@@ -55,32 +55,7 @@ package final class Mirror: ConnectionObserver {
 
   // MARK: Starting and stopping
 
-  /// Begins to mirror the main database of `connection`, or waits until it has content.
-  ///
-  /// Throws `.unsuitable` where it cannot be mirrored: in memory, temporary, or read-only.
-  package func attach(to connection: Connection) throws {
-    guard let path = connection.fileName(), !path.isEmpty else {
-      throw MirrorError(.unsuitable, "an in-memory database is not mirrored")
-    }
-    guard connection.isReadOnly() == false else {
-      throw MirrorError(.unsuitable, "\(path) was opened read-only and is not mirrored")
-    }
-    watched.connection = connection
-    connection.observer = self
-    if try pageCount(connection) == 0 {
-      isWaitingForContent = true
-    } else {
-      try start(wasEmpty: false)
-    }
-  }
-
-  private func pageCount(_ connection: Connection) throws -> Int64 {
-    isInternal = true
-    defer { isInternal = false }
-    guard case .integer(let count) = try connection.value("PRAGMA main.page_count") else { return 0 }
-    return count
-  }
-
+  /// Throws `SQLiteError` where another process has the database to itself, and `MirrorError` for all else.
   func start(wasEmpty: Bool, claim: File? = nil) throws {
     guard let connection, let path = connection.fileName() else { return }
     isInternal = true
@@ -119,7 +94,7 @@ package final class Mirror: ConnectionObserver {
       let guardian = try Guard(path, vfs: nil)
       try guardian.renew()
       // Everything after this place is captured commit by commit.
-      let tail = try LogTail(File(path + "-wal", .read))
+      let tail = try LogTail(File(path + "-wal", .read), of: guardian.file)
       _ = try tail?.scan(bytes: .max, limit: nil, all: true)
       let engine = try Engine(
         settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position,
@@ -130,7 +105,7 @@ package final class Mirror: ConnectionObserver {
       noteOtherSchemas(connection)
       armHook()
       engine.start()
-    } catch let error as SQLiteError {
+    } catch let error as SQLiteError where !error.isBusy {
       throw MirrorError(.database, "mirror \(path): \(error.message)")
     } catch let error as FilesError {
       throw MirrorError(.database, "mirror \(path): \(error)")

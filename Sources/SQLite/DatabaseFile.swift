@@ -35,6 +35,9 @@ package final class DatabaseFile: @unchecked Sendable {
     if let failure { throw failure }
   }
 
+  /// What the index of the database's log tells; absent once closed.
+  package func logIndex() -> Connection.LogIndex { lock.withLock { _ in connection?.logIndex() ?? .absent } }
+
   /// Ends all reading; waits for a read under way.
   package func close() { lock.withLock { _ in connection = nil } }
 }

@@ -7,6 +7,7 @@ import SQLite
 import Synchronization
 import TestSupport
 import Testing
+import WALFormat
 
 /// Commits in `sync`, one soon after the other, and of several connections at once.
 @Suite struct SyncTests {
@@ -35,6 +36,38 @@ import Testing
     try fixture.close()
     #expect(try rows(fixture.restore(.wal)) == .integer(200))
     #expect(try content(fixture.restore(.sql)) == content(fixture.path))
+  }
+
+  /// A process that is killed after it wrote a commit to the log and before it said so in the log's index leaves frames that
+  /// check, and that the next commit overwrites.
+  @Test(arguments: [Durability.async, .sync])
+  func takesNoCommitOfAProcessKilledBeforeItsEnd(_ durability: Durability) throws {
+    let fixture = try MirrorFixture()
+    fixture.settings.durability = durability
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a)")
+    for number in 1...3 { try fixture.run("INSERT INTO t VALUES(\(number))") }
+    try fixture.flush()
+    let log = try File(fixture.path + "-wal", .readWrite)
+    let bytes = try log.readAll()
+    let header = try #require(WALHeader(Array(bytes[..<WALHeader.size])))
+    var scanner = CommitScanner(header: header)
+    let frames = Array(bytes[WALHeader.size...])
+    let last = try #require(scanner.scan(frames, count: frames.count).commits.last)
+    var dead = Array(frames.suffix(header.frameSize))
+    var sums = last.end.checksum
+    dead[dead.count - 1] ^= 1
+    try #require(last.frames.last).write(at: 0, in: &dead, of: header, continuing: &sums)
+    try log.write(dead, at: Int(header.offset(ofFrame: last.end.frame + 1)))
+    // Longer than commits of other processes may stay unseen.
+    _ = DispatchSemaphore(value: 0).wait(timeout: .now() + 0.6)
+    #expect(fixture.mirror?.status().captured == 4)
+    for number in 4...6 { try fixture.run("INSERT INTO t VALUES(\(number))") }
+    try fixture.flush()
+    #expect(fixture.mirror?.status().mirrored == 7)
+    #expect(try rows(fixture.restore(.wal)) == .integer(6))
+    try fixture.close()
+    #expect(try fixture.bytes(fixture.restore(.wal)) == fixture.bytes(fixture.path))
   }
 
   /// Three connections that stand by, each on a thread of its own, and the one whose mirror captures for all.
