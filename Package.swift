@@ -132,7 +132,7 @@ let package = Package(
       path: "Tests/TestSupport", swiftSettings: strict),
     tests("BytesTests", ["Bytes"]),
     tests("FilesTests", ["Files", "Compression", "Digest"]),
-    tests("SQLiteTests", ["SQLite"]),
+    tests("SQLiteTests", ["SQLite", "CSQLite", "CSQLiteFiles"]),
     tests("LineReaderTests", ["LineReader"]),
     tests("WALFormatTests", ["WALFormat", "Bytes", "SQLite", "Files"]),
     tests("ReplicaFormatTests", ["ReplicaFormat", "WALFormat", "Bytes", "Compression"]),

@@ -4,7 +4,7 @@ internal import Glibc
 ///
 /// Appending copies and nothing else: no `String`, no allocation once the buffer has reached its working size.
 /// Not thread-safe.
-package final class ByteBuffer {
+public final class ByteBuffer {
   // No access to these overlaps another: they are never lent out, and a buffer has one thread. Checking that
   // at run time costs more than the work itself where a call appends a few bytes.
   @exclusivity(unchecked) @usableFromInline var used = 0
@@ -18,14 +18,14 @@ package final class ByteBuffer {
   }
 
   /// Number of bytes.
-  @inlinable @inline(__always) package var count: Int { used }
+  @inlinable @inline(__always) public var count: Int { used }
 
   deinit { base.deallocate() }
 
-  @inlinable package var isEmpty: Bool { used == 0 }
+  @inlinable public var isEmpty: Bool { used == 0 }
 
   /// The byte at an index below `count`.
-  package subscript(index: Int) -> UInt8 {
+  public subscript(index: Int) -> UInt8 {
     @inlinable @inline(__always) get {
       precondition(index >= 0 && index < count)
       return base[index]
@@ -36,7 +36,7 @@ package final class ByteBuffer {
     }
   }
 
-  @inlinable package func removeAll() { used = 0 }
+  @inlinable public func removeAll() { used = 0 }
 
   /// Keeps the first `newCount` bytes.
   package func truncate(to newCount: Int) {
@@ -52,7 +52,7 @@ package final class ByteBuffer {
   }
 
   /// Makes room for so many more bytes.
-  @inlinable @inline(__always) package func reserve(_ more: Int) {
+  @inlinable @inline(__always) public func reserve(_ more: Int) {
     if used + more > capacity { grow(more) }
   }
 
@@ -65,13 +65,13 @@ package final class ByteBuffer {
     base = bigger
   }
 
-  @inlinable @inline(__always) package func append(_ byte: UInt8) {
+  @inlinable @inline(__always) public func append(_ byte: UInt8) {
     if used == capacity { grow(1) }
     base[used] = byte
     used += 1
   }
 
-  @inlinable @inline(__always) package func append(_ text: StaticString) {
+  @inlinable @inline(__always) public func append(_ text: StaticString) {
     append(UnsafeRawPointer(text.utf8Start), text.utf8CodeUnitCount)
   }
 
@@ -83,7 +83,7 @@ package final class ByteBuffer {
     }
   }
 
-  @inlinable @inline(__always) package func append(_ bytes: [UInt8]) {
+  @inlinable @inline(__always) public func append(_ bytes: [UInt8]) {
     bytes.withUnsafeBytes { bytes in
       if let start = bytes.baseAddress { append(start, bytes.count) }
     }
@@ -104,14 +104,14 @@ package final class ByteBuffer {
     append(UnsafeRawPointer(other.base + range.lowerBound), range.count)
   }
 
-  @inlinable @inline(__always) package func append(_ bytes: UnsafeRawPointer, _ n: Int) {
+  @inlinable @inline(__always) public func append(_ bytes: UnsafeRawPointer, _ n: Int) {
     guard n > 0 else { return }
     reserve(n)
     UnsafeMutableRawPointer(base + used).copyMemory(from: bytes, byteCount: n)
     used += n
   }
 
-  @inlinable package func append(repeating byte: UInt8, count n: Int) {
+  @inlinable public func append(repeating byte: UInt8, count n: Int) {
     guard n > 0 else { return }
     reserve(n)
     (base + used).update(repeating: byte, count: n)
@@ -120,21 +120,24 @@ package final class ByteBuffer {
 
   /// Appends a number in decimal.
   package func append(decimal value: Int64) {
-    // The digits are made from the last to the first, well behind where they go.
-    reserve(40)
-    if value < 0 { append(UInt8(ascii: "-")) }
-    let end = base + used + 39
-    var at = end
+    if value >= 0 && value < 10 { return append(UInt8(truncatingIfNeeded: 0x30 + value)) }
+    reserve(20)
     var rest = value.magnitude
-    while rest >= 10 {
+    if value < 0 { append(UInt8(ascii: "-")) }
+    var digits = 1
+    var bound: UInt64 = 10
+    while rest >= bound {
+      digits += 1
+      bound &*= 10
+    }
+    let start = base + used
+    var at = digits
+    while at > 0 {
       at -= 1
-      at.pointee = UInt8(truncatingIfNeeded: 0x30 + rest % 10)
+      start[at] = UInt8(truncatingIfNeeded: 0x30 + rest % 10)
       rest /= 10
     }
-    at -= 1
-    at.pointee = UInt8(truncatingIfNeeded: 0x30 + rest)
-    memcpy(base + used, at, end - at)
-    used += end - at
+    used += digits
   }
 
   /// A copy of the bytes.

@@ -29,6 +29,13 @@ package enum Clock {
     return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
   }
 
+  /// Nanoseconds from some moment in the past, never set back.
+  package static var monotonicNanoseconds: Int64 {
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return Int64(now.tv_sec) &* 1_000_000_000 &+ Int64(now.tv_nsec)
+  }
+
   /// Waits so many microseconds, or until a signal.
   ///
   /// The corresponding C function is `usleep`.

@@ -28,7 +28,7 @@ final class Engine: Sendable {
   private let lastFileCheck = Mutex(0.0)
   let state: Mutex<EngineState>
   private let notices: Notices
-  let news = News()
+  let news: News
   let turn = Mutex(UploadTurn())
   /// Held while the record beside the database is written.
   let recordLock = Mutex(())
@@ -50,9 +50,10 @@ final class Engine: Sendable {
 
   init(
     settings: MirrorSettings, store: any ObjectStore, path: String, wasEmpty: Bool, from: WALPosition?,
-    guardian: sending Guard, claim: File
+    guardian: sending Guard, claim: File, news: News
   ) throws {
     self.settings = settings
+    self.news = news
     state = Mutex(EngineState(news))
     notices = Notices(news)
     self.store = MeteredStore(store)

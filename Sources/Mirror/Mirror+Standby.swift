@@ -104,7 +104,7 @@ extension Mirror {
   func armStandbyHook() {
     connection?.setWALHook { [unowned self] schema, frames in
       guard schema == "main" else { return }
-      standbyFrames = frames
+      (standbyFrames, standbySettled) = (frames, -1)
       if frames >= 1000 { _ = try? connection?.checkpoint(.passive) }
     }
   }

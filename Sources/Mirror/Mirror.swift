@@ -2,7 +2,7 @@ import Bytes
 import Files
 package import ObjectStore
 import ReplicaFormat
-package import SQLite
+internal import SQLite
 import Synchronization
 
 /// Mirrors the main database of a connection to a store, on the thread that uses the connection.
@@ -27,22 +27,25 @@ package final class Mirror: ConnectionObserver {
   /// Whether something was committed while suspended.
   var hasChangedSuspended = false
   let log = StatementLog()
+  /// Whether the engine may have something to tell.
+  private let news = News()
   /// Of the connection, when the settings were read.
   var settingsVersion = 0
   /// Statements under way that may commit.
-  private var writing = 0
+  var writing = 0
   var isInternal = false
   var isWaitingForContent = false
   /// The statement whose end the commit hook has already dealt with.
-  private var committed: ObjectIdentifier?
-  private var current: [(statement: Statement, totalChanges: Int64, endsWriting: Bool)] = []
+  var committed: ObjectIdentifier?
+  var current: [Running] = []
+
   /// Frames in the log after the last commit announced, after the last one dealt with, and when it was last tried to
   /// checkpoint.
   var lastAnnounced = 0
-  private var lastSettled = 0
+  var lastSettled = 0
   var lastCheckpoint = 0
   var hasWarnedOfLog = false
-  private var notices: [String] = []
+  var notices: [String] = []
   /// Errors that a statement met because it could not be mirrored in time.
   var failures: [String] = []
 
@@ -98,7 +101,7 @@ package final class Mirror: ConnectionObserver {
       _ = try tail?.scan(bytes: .max, limit: nil, all: true)
       let engine = try Engine(
         settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position,
-        guardian: guardian, claim: claim)
+        guardian: guardian, claim: claim, news: news)
       self.engine = engine
       try log.install(on: connection)
       noteSettings(connection)
@@ -139,7 +142,7 @@ package final class Mirror: ConnectionObserver {
   /// Lets go of the database.
   ///
   /// Where not everything is in the store the log is left for the next start.
-  private func detach(isFlushed: Bool) {
+  func detach(isFlushed: Bool) {
     isWaitingForContent = false
     standby = nil
     suspension = nil
@@ -155,6 +158,10 @@ package final class Mirror: ConnectionObserver {
   func release(isFlushed: Bool) {
     guard let engine else { return }
     self.engine = nil
+    // Nobody waits for the end of what is under way.
+    current = []
+    committed = nil
+    writing = 0
     if let connection {
       if isFlushed { settle(engine, connection) } else { connection.disableCheckpointOnClose() }
       connection.setAutomaticCheckpoint(frames: 1000)
@@ -196,9 +203,12 @@ package final class Mirror: ConnectionObserver {
 
   func tell(_ notice: String) { notices.append(notice) }
 
+  /// Whether there may be notices or failures: asked after every line.
+  package var mayHaveNews: Bool { news.isWaiting || !notices.isEmpty || !failures.isEmpty }
+
   /// What is to be told at the next prompt, once.
   package func takeNotices() -> [String] {
-    if let engine, engine.news.wasRaised { notices += engine.takeNotices() }
+    if news.wasRaised, let engine { notices += engine.takeNotices() }
     guard !notices.isEmpty else { return [] }
     defer { notices.removeAll() }
     return notices
@@ -226,147 +236,5 @@ package final class Mirror: ConnectionObserver {
       status.lastError = "\(standby.holderText) mirrors it"
     }
     return status
-  }
-
-  // MARK: The connection
-
-  func armHook() {
-    connection?.setWALHook { [unowned self] schema, frames in
-      if schema == "main" { self.didCommit(frames: frames) }
-    }
-  }
-
-  /// The statement under way has committed; the log now holds so many frames.
-  private func didCommit(frames: Int) {
-    guard let engine, !isInternal, let connection else { return }
-    defer { connection.noteOwnCommit() }
-    let endsWriting = current.last?.endsWriting == true
-    if let (statement, changesBefore, _) = current.last, !statement.isReadOnly {
-      log.add(statement, changes: connection.totalChanges - changesBefore, error: nil)
-      committed = ObjectIdentifier(statement)
-    }
-    // A transaction of which nothing is left is one too.
-    guard !log.isEmpty || endsWriting else {
-      // Not by a statement: a backup into the database, which SQLite tells of at the end of some later statement. Without
-      // an announcement it becomes a barrier.
-      lastAnnounced = frames
-      return engine.captureSignal.raise()
-    }
-    announce(engine, frames: frames)
-  }
-
-  func announce(_ engine: Engine, frames: Int) {
-    lastAnnounced = frames
-    engine.announcements.announce(
-      Announcements.Announcement(frame: frames, time: Clock.wallMicroseconds, group: log.commit()))
-    if settings.durability == .async { engine.captureSignal.raise() }
-  }
-
-  package func statementWillBegin(_ statement: Statement) {
-    guard !isInternal, let connection else { return }
-    let mayCommit = !statement.isReadOnly || !connection.isInAutocommit
-    if engine != nil { suspendIfNeeded(statement, connection) }
-    if isWaitingForContent, connection.isInAutocommit, startsContent(statement) {
-      do {
-        try start(wasEmpty: true)
-      } catch {
-        isWaitingForContent = false
-        notices.append("mirror off: \(error)")
-      }
-    }
-    if standby != nil, connection.isInAutocommit, !statement.isReadOnly { takeOverIfPossible() }
-    guard let engine else { return }
-    if current.isEmpty {
-      if connection.settingsVersion != settingsVersion || log.endsSetting && connection.isInAutocommit {
-        noteSettings(connection)
-      }
-      log.begin()
-      connection.outsideReach.latest = nil
-      connection.forgetDrawnRow()
-    }
-    // A `COMMIT` and its like only read.
-    let endsWriting =
-      statement.isReadOnly && !connection.isInAutocommit && connection.transactionState("main") == 2
-    current.append((statement, connection.totalChanges, endsWriting))
-    if mayCommit {
-      if writing == 0, connection.isInAutocommit { checkpointIfDue(engine, connection) }
-      writing += 1
-      engine.announcements.setWriting(true)
-    }
-  }
-
-  /// Whether a statement may give an empty database content; settings of the new file must come before.
-  private func startsContent(_ statement: Statement) -> Bool {
-    switch SQLKeyword(statement.sql) {
-    case .begin, .savepoint: true
-    case .pragma: false
-    default: !statement.isReadOnly
-    }
-  }
-
-  package func statementDidEnd(_ statement: Statement, code: ResultCode) {
-    if !isInternal {
-      if let standby { didEndStandingBy(standby, statement) }
-      if suspension != nil { didEndSuspended(statement) }
-    }
-    guard !isInternal, let engine, let connection,
-      let at = current.lastIndex(where: { $0.statement === statement })
-    else {
-      return
-    }
-    let changesBefore = current.remove(at: at).totalChanges
-    if committed == ObjectIdentifier(statement) {
-      committed = nil
-    } else if !statement.isReadOnly, !isBegin(statement) {
-      let changes = connection.totalChanges - changesBefore
-      log.add(statement, changes: changes, error: code == .done || code == .ok ? nil : code)
-      if connection.isInAutocommit {
-        if changes != 0, !log.isEmpty { announceUnnoticed(engine) }
-        log.discard()
-      }
-    } else if !connection.isInAutocommit {
-      if connection.totalChanges != changesBefore {
-        log.refuse("a statement that only reads has changed rows")
-      }
-      if SQLKeyword.isControl(statement.firstLetter) { log.noteControl(SQLKeyword(statement.sql), code) }
-    } else {
-      // The transaction was rolled back.
-      log.discard()
-    }
-    switch statement.firstLetter {
-    case UInt8(ascii: "P"): didRunPragma(connection, statement)
-    case UInt8(ascii: "V"): noteSettings(connection)
-    case UInt8(ascii: "C"), UInt8(ascii: "D"), UInt8(ascii: "A"): noteOtherSchemas(connection)
-    case 0:
-      if case .pragma = SQLKeyword(statement.sql) { didRunPragma(connection, statement) }
-      noteOtherSchemas(connection)
-    default: break
-    }
-    finishWriting(engine, connection)
-  }
-
-  /// `BEGIN IMMEDIATE` and `BEGIN EXCLUSIVE` count as writing (https://www.sqlite.org/c3ref/stmt_readonly.html).
-  private func isBegin(_ statement: Statement) -> Bool {
-    let letter = statement.firstLetter
-    return (letter == UInt8(ascii: "B") || letter == 0) && SQLKeyword(statement.sql) == .begin
-  }
-
-  package func contentDidChange(_ connection: Connection, by what: String) {
-    // Not through a statement: the log shows it, and the statement log gets a barrier.
-    engine?.captureSignal.raise()
-  }
-
-  package func connectionWillClose(_ connection: Connection) { detach(isFlushed: false) }
-
-  private func finishWriting(_ engine: Engine, _ connection: Connection) {
-    guard writing > 0 else { return }
-    writing = current.filter { !$0.statement.isReadOnly || !connection.isInAutocommit }.count
-    guard writing == 0 else { return }
-    engine.announcements.setWriting(false)
-    guard connection.isInAutocommit, lastSettled != lastAnnounced else { return }
-    lastSettled = lastAnnounced
-    if settings.durability == .sync { waitForCommit(engine) } else { engine.captureSignal.raise() }
-    checkpointUnderLoad(engine, connection)
-    warnOfLongLog(engine)
   }
 }

@@ -27,6 +27,9 @@ final class News: Sendable {
 
   func raise() { isRaised.store(true, ordering: .releasing) }
 
+  /// Whether it was raised and nobody has asked yet.
+  var isWaiting: Bool { isRaised.load(ordering: .acquiring) }
+
   /// Whether it was raised since it was last asked.
   var wasRaised: Bool {
     guard isRaised.load(ordering: .acquiring) else { return false }

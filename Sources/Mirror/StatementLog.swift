@@ -8,10 +8,9 @@ import SQLite
 /// Statements that were rolled back are forgotten, those that only read are never noted. One that failed inside a
 /// transaction that went on is kept with its error: with `OR FAIL` it may have changed rows.
 final class StatementLog {
-  private var group = StatementGroup()
+  private let draft = StatementDraft()
   private var savepoints: [Savepoint] = []
   private let buffer = ByteBuffer()
-  private let line = ByteBuffer()
   private let packer = StatementPacker()
   /// Bytes of text that wait as they are; more is compressed.
   private static let partBytes = 1 << 20
@@ -28,7 +27,8 @@ final class StatementLog {
   var peculiarity: String?
   /// Whether the session gave LIKE another function by `PRAGMA case_sensitive_like`.
   var hasSetLike = false
-  private var start: Double = 0
+  /// Nanoseconds of the monotonic clock.
+  private var start: Int64 = 0
 
   /// What a savepoint would return to.
   private struct Savepoint {
@@ -37,7 +37,7 @@ final class StatementLog {
     let settingsVersion: Int
   }
 
-  var isEmpty: Bool { group.count == 0 && group.barrier == nil }
+  var isEmpty: Bool { draft.count == 0 && draft.barrier == nil }
 
   /// Objects of the session that hide others or act by themselves, and attached databases.
   var others = OtherSchemas()
@@ -60,7 +60,7 @@ final class StatementLog {
     StatementZone.begin()
     random.begin()
     counters?.begin()
-    start = Clock.monotonicSeconds
+    start = Clock.monotonicNanoseconds
   }
 
   // MARK: Statements
@@ -92,15 +92,13 @@ final class StatementLog {
 
   /// Appends what stands in `buffer`.
   private func note(_ statement: Statement, changes: Int64, error: ResultCode?) {
-    if group.count == 0 {
-      group.settings = settings
-      group.isExplicit = !statement.connection.isInAutocommit
+    if draft.count == 0 {
+      draft.begin(settings: settings, isExplicit: !statement.connection.isInAutocommit)
     }
-    let took = StatementLog.rounded((Clock.monotonicSeconds - start) * 1e6)
+    let took = StatementLog.rounded((Clock.monotonicNanoseconds - start) / 1000)
     let told = hasAsked ? self.told() : nil
-    group.append(
-      buffer, changes: changes, error: error?.primary.rawValue, told: told, took: took, with: line)
-    if let part = group.closePart(of: Self.partBytes) { packer.pack(part) }
+    draft.append(buffer, changes: changes, error: error?.primary.rawValue, told: told, took: took)
+    if let part = draft.closePart(of: Self.partBytes) { packer.pack(part) }
   }
 
   /// Whether the statement asked for anything that it would not find in the database.
@@ -130,11 +128,11 @@ final class StatementLog {
   }
 
   /// Two digits are enough to find what is slow.
-  private static func rounded(_ microseconds: Double) -> Int64 {
-    var unit: Int64 = 1
-    let whole = Int64(max(microseconds, 0))
-    while whole / unit >= 100 { unit *= 10 }
-    return whole / unit * unit
+  private static func rounded(_ microseconds: Int64) -> Int64 {
+    if microseconds < 100 { return max(microseconds, 0) }
+    var unit: Int64 = 10
+    while microseconds / unit >= 100 { unit *= 10 }
+    return microseconds / unit * unit
   }
 
   /// Why a statement cannot be replayed; nil where it can.
@@ -149,7 +147,7 @@ final class StatementLog {
     if let table = connection.drawnRow {
       return "a row number of table \(table) may have been drawn at random"
     }
-    if group.count == 0, connection.othersUsedLargestRow() {
+    if draft.count == 0, connection.othersUsedLargestRow() {
       return "another connection has used a table's largest row number"
     }
     if reach.isMainOnly, connection.outsideReach.latest == nil, others.trigger == nil { return nil }
@@ -168,7 +166,7 @@ final class StatementLog {
   }
 
   /// The open transaction becomes a barrier.
-  func refuse(_ reason: String) { if group.barrier == nil { group.barrier = reason } }
+  func refuse(_ reason: String) { draft.refuse(reason) }
 
   // MARK: Settings
 
@@ -178,7 +176,7 @@ final class StatementLog {
     settings = new
     endsSetting = new.contains("defer_foreign_keys=1")
     settingsVersion += 1
-    if group.count > 0 { refuse("settings were changed within the transaction") }
+    if draft.count > 0 { refuse("settings were changed within the transaction") }
   }
 
   /// A statement within the transaction has changed the settings.
@@ -187,7 +185,7 @@ final class StatementLog {
     buffer.removeAll()
     guard statement.appendExpandedSQL(to: buffer) else { return change(settings: new) }
     note(statement, changes: 0, error: nil)
-    group.leavesSettings = true
+    draft.leaveSettings()
     settings = new
     endsSetting = new.contains("defer_foreign_keys=1")
     settingsVersion += 1
@@ -200,7 +198,7 @@ final class StatementLog {
     guard code == .done else { return noteFailedControl(keyword, code) }
     switch keyword {
     case .savepoint(let name):
-      savepoints.append(Savepoint(name: name, mark: group.mark, settingsVersion: settingsVersion))
+      savepoints.append(Savepoint(name: name, mark: draft.mark, settingsVersion: settingsVersion))
     case .release(let name):
       if let at = savepoints.lastIndex(where: { $0.name == name }) {
         savepoints.removeLast(savepoints.count - at)
@@ -208,7 +206,7 @@ final class StatementLog {
     case .rollbackTo(let name):
       guard let at = savepoints.lastIndex(where: { $0.name == name }) else { return }
       savepoints.removeLast(savepoints.count - at - 1)
-      group.rewind(to: savepoints[at].mark)
+      draft.rewind(to: savepoints[at].mark)
       // What a PRAGMA set stays as it is.
       if savepoints[at].settingsVersion != settingsVersion {
         refuse("settings were changed since a savepoint that was rolled back")
@@ -230,14 +228,13 @@ final class StatementLog {
 
   /// Hands over the statements of a transaction that committed.
   func commit() -> StatementGroup {
-    let done = group
-    discard()
-    return done
+    if !savepoints.isEmpty { savepoints = [] }
+    return draft.finish()
   }
 
   /// Forgets the statements of a transaction that was rolled back.
   func discard() {
-    group = StatementGroup()
+    draft.discard()
     if !savepoints.isEmpty { savepoints = [] }
   }
 }

@@ -5,8 +5,8 @@ package import WALFormat
 /// Statements of one transaction as they go into a batch.
 package struct StatementGroup: Sendable {
   /// Each statement as `StatementGroup.append` writes it.
-  package private(set) var text = StatementText()
-  package private(set) var count = 0
+  package internal(set) var text = StatementText()
+  package internal(set) var count = 0
   /// `PRAGMA` statements that give a replay the settings the statements ran under.
   package var settings: String = ""
   /// Why this transaction cannot be replayed; nil where it can.
@@ -28,36 +28,38 @@ package struct StatementGroup: Sendable {
   ) {
     count += 1
     line.removeAll()
-    line.append("-- statement bytes=" as StaticString)
-    line.append(decimal: Int64(sql.count))
-    line.append(" changes=" as StaticString)
-    line.append(decimal: changes)
-    if let error {
-      line.append(" error=" as StaticString)
-      line.append(decimal: Int64(error))
-    }
-    if let told { told.append(to: line) }
-    if let took {
-      line.append(" took=" as StaticString)
-      line.append(decimal: took)
-    }
-    line.append(UInt8(ascii: "\n"))
-    text.append(line)
-    text.append(sql)
-    line.removeAll()
-    // A statement may end in a comment, which a semicolon on the same line would become part of.
-    if sql.isEmpty || sql[sql.count - 1] != UInt8(ascii: ";") { line.append("\n;" as StaticString) }
-    line.append(UInt8(ascii: "\n"))
+    Self.append(sql, changes: changes, error: error, told: told, took: took, to: line)
     text.append(line)
   }
 
-  /// Closes a part of the text where it is long enough.
-  package mutating func closePart(of size: Int) -> StatementText.Part? { text.closePart(of: size) }
+  /// Appends a statement as it stands in the text.
+  static func append(
+    _ sql: ByteBuffer, changes: Int64, error: Int32?, told: StatementTold?, took: Int64?, to text: ByteBuffer
+  ) {
+    text.append("-- statement bytes=" as StaticString)
+    text.append(decimal: Int64(sql.count))
+    text.append(" changes=" as StaticString)
+    text.append(decimal: changes)
+    if let error {
+      text.append(" error=" as StaticString)
+      text.append(decimal: Int64(error))
+    }
+    if let told { told.append(to: text) }
+    if let took {
+      text.append(" took=" as StaticString)
+      text.append(decimal: took)
+    }
+    text.append(UInt8(ascii: "\n"))
+    text.append(sql)
+    // A statement may end in a comment, which a semicolon on the same line would become part of.
+    if sql.isEmpty || sql[sql.count - 1] != UInt8(ascii: ";") { text.append("\n;" as StaticString) }
+    text.append(UInt8(ascii: "\n"))
+  }
 
   /// A place to return to when a savepoint is rolled back.
   package struct Mark: Sendable {
-    fileprivate let bytes: Int
-    fileprivate let count: Int
+    let bytes: Int
+    let count: Int
   }
   package var mark: Mark { Mark(bytes: text.count, count: count) }
 

@@ -19,16 +19,19 @@ package struct StatementText: Sendable {
 
   mutating func append(_ bytes: ByteBuffer) { open.append(bytes) }
 
-  /// Closes a part once it has `size` bytes, for `Part.compress` to be called by somebody who has time.
-  package mutating func closePart(of size: Int) -> Part? {
-    guard open.count >= size else { return nil }
-    let part = Part(open)
+  /// Appends text as a part, for `Part.compress` to be called by somebody who has time.
+  mutating func appendPart(_ bytes: ByteBuffer) -> Part {
+    precondition(open.isEmpty, "parts come before what is open")
+    let part = Part(bytes.bytes)
     parts.append(part)
-    partBytes += open.count
-    open = []
-    // The next will be as long.
-    open.reserveCapacity(size + size / 16)
+    partBytes += bytes.count
     return part
+  }
+
+  /// Takes out what is not in a part.
+  mutating func takeOpen() -> [UInt8] {
+    defer { open = [] }
+    return open
   }
 
   /// Keeps the first `count` bytes.

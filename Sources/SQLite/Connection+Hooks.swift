@@ -109,6 +109,18 @@ extension Connection {
       sqlite3_set_authorizer(handle, nil, nil)
       return
     }
+    if hooks.authorizer == nil, let reach = hooks.reach {
+      sqlite3_set_authorizer(
+        handle,
+        { context, action, first, second, database, _ in
+          guard let context else { return SQLITE_OK }
+          Unmanaged<ReachWatch>.fromOpaque(context)._withUnsafeGuaranteedRef {
+            $0.note(action, first, second, database)
+          }
+          return SQLITE_OK
+        }, Unmanaged.passUnretained(reach).toOpaque())
+      return
+    }
     sqlite3_set_authorizer(
       handle,
       { context, action, first, second, database, trigger in

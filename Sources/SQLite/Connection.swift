@@ -21,7 +21,7 @@ package final class Connection {
     }
   }
   private unowned(unsafe) var known: (any ConnectionObserver)?
-  var hooks = Hooks()
+  let hooks = Hooks()
   /// What of its functions and virtual tables reached beyond the database.
   package let outsideReach = OutsideReach()
   /// Goes up whenever something other than a statement changes what statements do.

@@ -24,10 +24,34 @@ package struct WatchedConnection {
 
   package init() {}
 
+  // Asked for every statement: to look at `known` would be to retain it.
+  package private(set) var isSet = false
+
   package var connection: Connection? {
     get { known }
-    set { known = newValue }
+    set {
+      known = newValue
+      isSet = newValue != nil
+    }
   }
+}
+
+/// A statement that an observer was told the beginning of, not owned.
+///
+/// The observer must let go of it in `statementDidEnd`, which every statement calls before it goes.
+package struct WatchedStatement {
+  private unowned(unsafe) let known: Statement
+  package let isReadOnly: Bool
+  private let identity: ObjectIdentifier
+
+  package init(_ statement: __shared Statement, isReadOnly: Bool) {
+    known = statement
+    identity = ObjectIdentifier(statement)
+    self.isReadOnly = isReadOnly
+  }
+
+  package var statement: Statement { known }
+  package func isOf(_ statement: Statement) -> Bool { identity == ObjectIdentifier(statement) }
 }
 
 /// Lets another thread stop the statement that a connection is running.

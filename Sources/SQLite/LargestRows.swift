@@ -47,10 +47,14 @@ extension Connection {
       }, Unmanaged.passUnretained(rows).toOpaque())
   }
 
-  /// The table of which a row number may have been drawn at random since `forgetDrawnRow`; nil for none.
+  /// The table of which a row number may have been drawn at random since `forgetWhatWasDone`; nil for none.
   package var drawnRow: String? { hooks.largestRows?.drawn }
 
-  package func forgetDrawnRow() { hooks.largestRows?.drawn = nil }
+  /// Forgets what the statements before did: rows drawn and what reached outside.
+  package func forgetWhatWasDone() {
+    if hooks.largestRows?.drawn != nil { hooks.largestRows?.drawn = nil }
+    if outsideReach.latest != nil { outsideReach.latest = nil }
+  }
 
   /// At the first change of a transaction: whether other connections have made it possible since the last one.
   ///
@@ -77,9 +81,12 @@ extension Connection {
   private func findLargestRows() -> Bool {
     guard let largest = hooks.largestRows else { return false }
     // Nobody else is to hear of it.
-    let (observer, reach, authorizer) = (observer, hooks.reach, hooks.authorizer)
-    (self.observer, hooks.reach, hooks.authorizer) = (nil, nil, nil)
-    defer { (self.observer, hooks.reach, hooks.authorizer) = (observer, reach, authorizer) }
+    let (observer, authorizer, noted) = (observer, hooks.authorizer, hooks.reach?.noted)
+    (self.observer, hooks.authorizer) = (nil, nil)
+    defer {
+      (self.observer, hooks.authorizer) = (observer, authorizer)
+      if let noted { hooks.reach?.noted = noted }
+    }
     var hasFound = false
     let tables =
       (try? rows(

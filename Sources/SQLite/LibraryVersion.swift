@@ -22,6 +22,9 @@ package enum LibraryOptions {
     return true
   }
 
+  /// Has SQLite keep small blocks of memory in lists of its own, which is faster than the general allocator.
+  package static func useSmallBlocks() { csqlite_use_small_blocks() }
+
   /// Sets the default and greatest size of memory maps.
   ///
   /// The option is `SQLITE_CONFIG_MMAP_SIZE`.

@@ -5,6 +5,9 @@ package struct ResultCode: RawRepresentable, Hashable, Sendable {
   package let rawValue: Int32
   package init(rawValue: Int32) { self.rawValue = rawValue }
 
+  /// Whether it says that a statement ran to its end, or was reset before.
+  package var isSuccess: Bool { rawValue == SQLITE_DONE || rawValue == SQLITE_OK }
+
   package static let ok = ResultCode(rawValue: SQLITE_OK)
   package static let error = ResultCode(rawValue: SQLITE_ERROR)
   package static let abort = ResultCode(rawValue: SQLITE_ABORT)

@@ -23,8 +23,11 @@ package final class Statement {
   ///
   /// A statement that SQLite compiled anew while it ran counts with all that was compiled meanwhile.
   package var reach: StatementReach {
-    guard sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_REPREPARE, 0) > 0 else { return compiledReach }
-    return compiledReach.union(connection.presentReach)
+    let present = connection.presentReach
+    guard !present.isEmpty, sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_REPREPARE, 0) > 0 else {
+      return compiledReach
+    }
+    return compiledReach.union(present)
   }
 
   /// Steps of the virtual machine in its last run.

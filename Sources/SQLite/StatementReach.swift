@@ -27,6 +27,11 @@ package struct StatementReach: OptionSet, Sendable {
 
 /// Notes the reach of the statements that a connection compiles.
 final class ReachWatch {
+  /// What was noted so far.
+  var noted: (StatementReach, String) {
+    get { (reach, name) }
+    set { (reach, name) = newValue }
+  }
   /// Functions that any connection has and that follow from their arguments.
   private let known: Set<String>
   private let foreignTables: Set<String>
@@ -78,7 +83,9 @@ final class ReachWatch {
     }
   }
 
-  private func isMain(_ name: Word) -> Bool { strcmp(name, "main") == 0 }
+  private func isMain(_ name: Word) -> Bool {
+    name[0] == CChar(bitPattern: UInt8(ascii: "m")) && strcmp(name, "main") == 0
+  }
 
   private func noteTable(_ table: Word) {
     // All of them begin with one of these letters: most tables are told apart by it.

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import CSQLiteFiles
 internal import Glibc
 internal import Synchronization
 
@@ -7,22 +8,14 @@ internal import Synchronization
 /// SQLite lets its tests take the place of `localtime_r` (SQLITE_TESTCTRL_LOCALTIME_FAULT with 2); that place only
 /// notes that somebody asked. Each thread has a mark of its own.
 package enum StatementZone {
-  private static let key: pthread_key_t = {
-    var key = pthread_key_t()
-    pthread_key_create(&key, nil)
-    return key
-  }()
-
   private static let isWatching = Atomic(false)
-  private static let fault = Atomic(false)
-
   /// Whether SQLite was told to fail where local time is asked for.
-  package static var isFailing: Bool { fault.load(ordering: .relaxed) }
+  package static var isFailing: Bool { csqlite_is_zone_failing() }
 
   /// Lets local time fail, or work again; what is installed is put back.
   static func setFault(_ value: Int32) -> Int32 {
     let code = csqlite_test_int(SQLITE_TESTCTRL_LOCALTIME_FAULT, value)
-    fault.store(value != 0, ordering: .relaxed)
+    csqlite_set_zone_failing(value != 0)
     if value == 0, isWatching.load(ordering: .relaxed) { install() }
     return code
   }
@@ -31,22 +24,19 @@ package enum StatementZone {
   package static func install() {
     isWatching.store(true, ordering: .relaxed)
     guard !isFailing else { return }
-    _ = key
     csqlite_test_localtime { time, result in
       guard let time, let result else { return 1 }
-      pthread_setspecific(StatementZone.key, UnsafeRawPointer(bitPattern: 1))
+      csqlite_surroundings().pointee.asked_zone = true
       let seconds = time.assumingMemoryBound(to: time_t.self)
       return localtime_r(seconds, result.assumingMemoryBound(to: tm.self)) == nil ? 1 : 0
     }
   }
 
   /// A statement begins on this thread.
-  package static func begin() {
-    if wasAsked { pthread_setspecific(key, nil) }
-  }
+  package static func begin() { csqlite_surroundings().pointee.asked_zone = false }
 
   /// Whether the statement asked.
-  package static var wasAsked: Bool { pthread_getspecific(key) != nil }
+  package static var wasAsked: Bool { csqlite_surroundings().pointee.asked_zone }
 
   /// The zone of this process, as the variable TZ writes it; nil where it has no name.
   package static var present: String? {

@@ -59,7 +59,11 @@ package final class Session {
   }
 
   /// Tells observers that an input group is done; returns how many errors they reported.
-  func inputDidComplete() -> Int { observers.reduce(0) { $0 + $1.inputDidComplete(in: self) } }
+  func inputDidComplete() -> Int {
+    var count = 0
+    for index in observers.indices { count += observers[index].inputDidComplete(in: self) }
+    return count
+  }
 
   /// Ends observers, output and database; returns what observers had to complain about.
   package func end() -> [String] {

@@ -16,6 +16,7 @@ enum Wiring {
       session.errors.print("sqlite3-cloud-s3: Error: /proc is not mounted: the arguments cannot be read")
       return 1
     }
+    LibraryOptions.useSmallBlocks()
     ErrorLog.install()
     connectInterrupts(session)
     let mirror = MirrorSession(encryption: Environment.encryption) { try Environment.makeStore($0) }

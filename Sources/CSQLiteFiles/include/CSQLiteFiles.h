@@ -1,5 +1,32 @@
 #pragma once
 
+#include <stdbool.h>
+
+#pragma clang assume_nonnull begin
+
+/// What the statement that runs on a thread is told of time and asks of its surroundings. In C because Swift has no
+/// variables of a thread.
+struct csqlite_surroundings {
+  /// Milliseconds of the Julian day that it is told; 0 for none yet.
+  long long time;
+  /// Whether it is told one time from beginning to end.
+  bool keeps_one_time;
+  /// Whether it asked for local time.
+  bool asked_zone;
+};
+
+extern _Thread_local struct csqlite_surroundings csqlite_surroundings_here;
+
+/// Whether SQLite was told to fail where local time is asked for.
+extern bool csqlite_zone_fails;
+static inline bool csqlite_is_zone_failing(void) { return __atomic_load_n(&csqlite_zone_fails, __ATOMIC_RELAXED); }
+static inline void csqlite_set_zone_failing(bool fails) {
+  __atomic_store_n(&csqlite_zone_fails, fails, __ATOMIC_RELAXED);
+}
+
+/// Those of the calling thread.
+static inline struct csqlite_surroundings *csqlite_surroundings(void) { return &csqlite_surroundings_here; }
+
 /// Registers the file system `apndvfs`: databases at the end of another file. Safe to call again.
 int csqlite_register_appended_files(void);
 
@@ -13,7 +40,16 @@ int csqlite_holds_archive(const char *path);
 long long csqlite_file_length(const char *path);
 
 /// Reads a whole file into memory of sqlite3_malloc64; NULL where it is empty or cannot be read.
-void *csqlite_read_file(const char *path, long long *count);
+void *_Nullable csqlite_read_file(const char *path, long long *count);
 
 /// Writes a line to standard error for each allocation from now on; the library must not be in use yet.
 int csqlite_trace_memory(void);
+
+/// An allocator for SQLite that keeps small blocks of memory in lists of its own; NULL where there is none.
+struct sqlite3_mem_methods;
+const struct sqlite3_mem_methods *_Nullable csqlite_small_blocks(void);
+
+/// Has SQLite keep small blocks of memory in lists of its own; the library must not be in use yet.
+int csqlite_use_small_blocks(void);
+
+#pragma clang assume_nonnull end

@@ -286,7 +286,7 @@ package final class MirrorSession: SessionObserver {
 
   package func inputDidComplete(in session: Session) -> Int {
     if hasNotedMetrics { noteMetrics(session) }
-    guard let mirror else { return 0 }
+    guard let mirror, mirror.mayHaveNews else { return 0 }
     for notice in mirror.takeNotices() { session.errors.print(notice) }
     let failures = mirror.takeFailures()
     for failure in failures { session.errors.print("Error: \(failure)") }
