@@ -7,4 +7,5 @@ cat <<'TEXT'
 Try: CREATE TABLE t(a); INSERT INTO t VALUES('kept');  then  .mirror  and .exit
 Then lose it: rm demo.db*; make run  and type  .restore wal  SELECT * FROM t;
 TEXT
-exec .build/release/sqlite3-cloud-s3 -mirror "file://$PWD/demo-mirror" demo.db
+# 1 only says that something typed was wrong, which make would call an error of its own.
+.build/release/sqlite3-cloud-s3 -mirror "file://$PWD/demo-mirror" demo.db || [ $? -eq 1 ]

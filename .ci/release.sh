@@ -21,7 +21,10 @@ link libzstd.a libzstd.a
 link liblz4.a liblz4.a
 link libnettle.a libnettle.a
 
+# Without frame pointers, which SwiftPM asks for: functions that SQLite calls for each row are hardly longer than setting one up.
+#
 # At a fixed address: moving it would mean writing to 27000 pointers of Swift's library before the first line runs. The
 # libraries, stack and heap are still at random addresses.
-exec swift build -c release --product sqlite3-cloud-s3 --static-swift-stdlib -Xlinker "-L$archives" \
+exec swift build -c release --product sqlite3-cloud-s3 --static-swift-stdlib --omit-frame-pointers \
+  -Xlinker "-L$archives" \
   -Xswiftc -Xclang-linker -Xswiftc -no-pie

@@ -122,7 +122,7 @@ private final class CompletionCursor: VirtualTableCursor {
       parts.append(
         phase == .tables
           ? "SELECT name FROM \(table)"
-          : "SELECT pti.name FROM \(table) AS sm JOIN pragma_table_xinfo(sm.name,\(SQLText.literal(schema))) AS pti"
+          : "SELECT pti.name FROM \(table) AS sm JOIN pragma_table_info(sm.name,\(SQLText.literal(schema))) AS pti"
             + " WHERE sm.type='table'")
     }
     return connection.prepare(parts.joined(separator: " UNION "))

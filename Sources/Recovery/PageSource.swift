@@ -120,8 +120,22 @@ package final class PageSource {
   }
 
   /// How texts are stored: 1 UTF-8, 2 UTF-16 little endian, 3 big endian.
-  package var encoding: Int {
+  ///
+  /// What the header says, unless the schema on the first page is plainly written in another way.
+  package private(set) lazy var encoding: Int = {
     let value = Int(header.bigEndian(UInt32.self, at: 56))
-    return (1...3).contains(value) ? value : 1
-  }
+    let declared = (1...3).contains(value) ? value : 1
+    let schema = (page(1) ?? []).dropFirst(100)
+    let word = Array("CREATE ".utf8)
+    let forms = [word, word.flatMap { [$0, 0] }, word.flatMap { [0, $0] }]
+    func isSeen(_ encoding: Int, after isBefore: (UInt8) -> Bool = { _ in true }) -> Bool {
+      let form = forms[encoding - 1]
+      return schema.indices.contains { isBefore(schema[$0]) && schema[($0 + 1)...].starts(with: form) }
+    }
+    if isSeen(declared) { return declared }
+    if isSeen(1) { return 1 }
+    // From its second byte on, big endian reads as little endian.
+    if isSeen(2, after: { $0 != 0 }) { return 2 }
+    return isSeen(3) ? 3 : declared
+  }()
 }

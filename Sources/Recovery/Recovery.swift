@@ -44,12 +44,14 @@ package final class Recovery {
     writeTables()
     let isLast: (TableLayout) -> Bool = { $0.name.lowercased() == "sqlite_sequence" }
     for table in tables where !isLast(table) { writeRows(of: table) }
+    // Before it is asked what each index holds.
+    let rest = schema.filter { !$0.isTable && !$0.isUniqueIndex && (try? model.execute($0.sql)) != nil }
     writeLostAndFound()
     for table in tables where isLast(table) {
       write("DELETE FROM sqlite_sequence;")
       writeRows(of: table)
     }
-    writeRest()
+    for row in rest { write(row.sql + ";") }
     write("PRAGMA writable_schema = off;")
     write("COMMIT;")
   }
@@ -106,12 +108,6 @@ package final class Recovery {
 
   private func order(_ table: TableLayout) -> Int {
     schema.firstIndex { $0.isTable && $0.name == table.name } ?? 0
-  }
-
-  private func writeRest() {
-    for row in schema where !row.isTable && !row.isUniqueIndex {
-      if (try? model.execute(row.sql)) != nil { write(row.sql + ";") }
-    }
   }
 
   // MARK: Rows
@@ -208,7 +204,7 @@ package final class Recovery {
     used.formUnion(reader.pages(below: 1).filter { reader.page($0)?.isOfTable == true })
     for table in tables { used.formUnion(pages(of: table)) }
     for index in schema where index.type == "index" && index.root > 0 {
-      used.formUnion(reader.pages(below: index.root).filter { reader.page($0)?.isOfTable == false })
+      used.formUnion(reader.pages(below: index.root).filter { isPage($0, of: index) })
     }
     if options.ignoresFreelist { used.formUnion(reader.source.freePages) }
     let count = reader.source.pageCount
@@ -241,6 +237,19 @@ package final class Recovery {
         print(line)
       }
     }
+  }
+
+  /// Whether a page is of this index, and not one of a table without row ids that got below its root.
+  private func isPage(_ number: Int, of index: SchemaRow) -> Bool {
+    guard reader.page(number)?.isOfTable == false else { return false }
+    let fields = ((try? model.rows("PRAGMA index_xinfo(\(SQLText.literal(index.name)))")) ?? []).count
+    guard fields > 0 else { return true }
+    var (isEmpty, fits) = (true, false)
+    reader.eachRow(of: number) { _, values in
+      isEmpty = false
+      if values.count == fields { fits = true }
+    }
+    return isEmpty || fits
   }
 
   /// The page that stands above all others above this one.

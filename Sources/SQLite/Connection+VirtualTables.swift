@@ -288,42 +288,36 @@ private func giveRowID(
 
 // MARK: Integer runs
 
+// Inlined into what C calls, which would else jump to them. SQLite calls none of these without a cursor.
+
+@inline(__always)
+private func run(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> UnsafeMutablePointer<IntegerRun> {
+  record(cursor.unsafelyUnwrapped).pointer(to: \.run).unsafelyUnwrapped
+}
+
+@inline(__always)
 private func advanceRun(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
-  guard let cursor else { return SQLITE_ERROR }
-  let record = record(cursor)
-  if record.pointee.run.left == 0 {
-    record.pointee.run.isAtEnd = true
-  } else {
-    record.pointee.run.left &-= 1
-    record.pointee.run.value &+= record.pointee.run.step
-  }
-  record.pointee.run.row &+= 1
+  run(cursor).pointee.advance()
   return SQLITE_OK
 }
 
+@inline(__always)
 private func runIsAtEnd(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
-  guard let cursor else { return 1 }
-  return record(cursor).pointee.run.isAtEnd ? 1 : 0
+  run(cursor).pointee.isAtEnd ? 1 : 0
 }
 
+@inline(__always)
 private func giveRunColumn(
   _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?, _ context: OpaquePointer?, _ column: Int32
 ) -> Int32 {
-  guard let cursor else { return SQLITE_ERROR }
-  let record = record(cursor)
-  switch column {
-  case 1: sqlite3_result_int64(context, record.pointee.run.constants.0)
-  case 2: sqlite3_result_int64(context, record.pointee.run.constants.1)
-  case 3: sqlite3_result_int64(context, record.pointee.run.constants.2)
-  default: sqlite3_result_int64(context, record.pointee.run.value)
-  }
+  let run = run(cursor)
+  sqlite3_result_int64(context, _fastPath(column == 0) ? run.pointee.value : run.pointee.constant(column))
   return SQLITE_OK
 }
 
 private func giveRunRow(
   _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?, _ rowID: UnsafeMutablePointer<sqlite3_int64>?
 ) -> Int32 {
-  guard let cursor, let rowID else { return SQLITE_ERROR }
-  rowID.pointee = record(cursor).pointee.run.row
+  rowID?.pointee = Int64(bitPattern: run(cursor).pointee.index &+ 1)
   return SQLITE_OK
 }

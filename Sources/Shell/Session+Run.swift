@@ -39,10 +39,10 @@ extension Session {
   private func run(_ type: any DotCommand.Type, _ words: inout Words) throws -> CommandOutcome {
     do {
       let command = try type.init(parsing: &words)
-      for warning in words.warnings { errors.print(warning) }
+      for warning in words.takeWarnings() { errors.print(warning) }
       try showingOutput { try command.run(in: self) }
     } catch let error as CommandError {
-      for warning in words.warnings { errors.print(warning) }
+      for warning in words.takeWarnings() { errors.print(warning) }
       switch error {
       case .usage: errors.print("Usage: \(type.spec.correction)")
       case .message(let text): errors.print(text)

@@ -121,4 +121,10 @@ package struct Words {
 
   /// Adds a line for stderr.
   package mutating func warn(_ text: String) { warnings.append(text) }
+
+  /// The warnings that nobody has taken yet.
+  mutating func takeWarnings() -> [String] {
+    defer { warnings = [] }
+    return warnings
+  }
 }

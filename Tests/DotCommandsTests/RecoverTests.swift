@@ -99,6 +99,34 @@ import Testing
     }
   }
 
+  @Test func aWrongEncodingInTheHeaderIsSeenThrough() throws {
+    for (encoding, wrong) in [("UTF-8", 2), ("UTF-16le", 3), ("UTF-16be", 1)] {
+      let folder = try database(
+        "PRAGMA encoding='\(encoding)'; CREATE TABLE t(a); INSERT INTO t VALUES('caf\u{e9}');")
+      try damage(folder) { bytes in bytes[59] = UInt8(wrong) }
+      let result = try run(["x.db", ".recover"], in: folder)
+      #expect(result.output.contains("PRAGMA encoding = '\(encoding)';"))
+      #expect(try rows(result.output, "SELECT a FROM t") == "caf\u{e9}\n")
+    }
+  }
+
+  @Test func rowsBelowTheRootOfAnIndexAreFound() throws {
+    let folder = try database(
+      "PRAGMA page_size=512; CREATE TABLE t(a); CREATE INDEX i ON t(a);"
+        + " CREATE TABLE w(k PRIMARY KEY,b,c) WITHOUT ROWID;"
+        + " INSERT INTO w SELECT value,printf('%.60c',value),3 FROM generate_series(1,200);")
+    let roots = try run(["x.db", "SELECT rootpage FROM sqlite_schema WHERE name IN('i','w')"], in: folder)
+      .output.split(separator: "\n").compactMap { Int($0) }
+    try #require(roots.count == 2)
+    try damage(folder) { bytes in
+      for offset in 0..<512 { bytes.swapAt((roots[0] - 1) * 512 + offset, (roots[1] - 1) * 512 + offset) }
+    }
+    let result = try run(["x.db", ".recover"], in: folder)
+    #expect(
+      try rows(result.output, "SELECT count(DISTINCT c0) FROM lost_and_found WHERE nfield=3") == "200\n")
+    #expect(result.output.contains("CREATE INDEX i ON t(a);"))
+  }
+
   @Test func whatTheLogHoldsIsSeen() throws {
     let folder = try TemporaryFolder()
     let script = """

@@ -1,5 +1,6 @@
 """Runs mutated scripts through a program; see run.sh."""
 
+import collections
 import concurrent.futures
 import os
 import pathlib
@@ -18,8 +19,8 @@ SECONDS = 10
 # What a full file or a closed pipe does to a program is no crash.
 HARMLESS = {-signal.SIGPIPE, -signal.SIGXFSZ}
 # Answers that are not the same twice: chance, times, counters of the process, the statements behind commands, and
-# programs that did not start and whose pipe breaks sooner or later.
-CHANCE = re.compile(rb"random|\.ti|\.st|\.tr|profile|temp_?filename|vers")
+# programs that did not start and whose pipe breaks sooner or later, samples that .expert takes.
+CHANCE = re.compile(rb"random|\.ti|\.st|\.tr|profile|temp_?filename|vers|\.exp[^\n]*-s")
 UNSTARTED = re.compile(rb"sh: \d+: ")
 MARKS = (b"AddressSanitizer", b"Fatal error", b"Illegal instruction")
 PIECES = [
@@ -101,11 +102,45 @@ def plain(text, folder):
     return re.sub(rb"vtab:[0-9A-F]+ *", b"vtab ", text)
 
 
-def differs(program, script, answer):
-    """Whether sqlite3 answers otherwise, where its answer can be told at all."""
+def without(pattern, answer):
+    """The answer without the lines that a pattern matches."""
+    code, output, errors = answer
+    return code, *(re.sub(rb"(?m)^(?:%s)[^\n]*\n?" % pattern, b"", text) for text in (output, errors))
+
+
+def listed(script, answer, other):
+    """The difference that Docs/Compatibility.md lists and that explains two answers; None where it has none.
+
+    What is said of lines explains only answers that are the same but for such lines.
+    """
+    code, output, errors = other
+    if re.search(rb"\.c(l|\b)", script) and b"out of memory on [SELECT name, sql" in errors:
+        if without(rb"Error: \(7\) out of memory on \[", other)[1:] == answer[1:]:
+            return "clone as the first command"
+    if b"unable to open database" in errors and re.search(rb"no such function: \w+_|not authorized", errors):
+        return "after an open that failed"
+    for name, command, lines in (
+            ("authorizer and our statements", rb"\.au", rb"authorizer: "),
+            ("progress and our statements", rb"\.prog", rb"Progress \d"),
+            ("version", rb"\.\s*v(e|\b)", rb"zlib version |gcc-"),
+            ("filectrl shows what is in memory", rb"\.fi[^\n]*(data_version|has_moved)", rb"-?\d+$"),
+            ("plans in a dump", rb"\.eq", rb"QUERY PLAN|[ |`]*--|addr  opcode|----|\d+ +[A-Z]\w+ ")):
+        if re.search(command, script) and without(lines, answer) == without(lines, other):
+            return name
+    return None
+
+
+def difference(program, script, answer):
+    """How sqlite3 answers otherwise, where its answer can be told at all; None where it does not."""
     if CHANCE.search(script) or UNSTARTED.search(answer[2]):
-        return False
-    return run("/usr/bin/sqlite3", script) != answer
+        return None
+    other = run("/usr/bin/sqlite3", script)
+    if other == answer:
+        return None
+    if other[0] is not None and other[0] < 0 and other[0] not in HARMLESS:
+        return "listed: sqlite3 crashes"
+    name = listed(script, answer, other)
+    return f"listed: {name}" if name else "difference"
 
 
 def try_seed(program, seed, scripts, lines):
@@ -118,9 +153,9 @@ def try_seed(program, seed, scripts, lines):
         complaint = "hang" if run("/usr/bin/sqlite3", script)[0] is not None else None
     elif (code < 0 and code not in HARMLESS) or any(mark in errors for mark in MARKS):
         complaint = f"crash, code {code}"
-    elif os.environ.get("COMPARE") and differs(program, script, (code, output, errors)):
-        complaint = "difference"
-    if complaint:
+    elif os.environ.get("COMPARE"):
+        complaint = difference(program, script, (code, output, errors))
+    if complaint and not complaint.startswith("listed"):
         FOUND.mkdir(exist_ok=True)
         (FOUND / f"{seed}.sql").write_bytes(script)
     return complaint
@@ -129,13 +164,17 @@ def try_seed(program, seed, scripts, lines):
 def main():
     program, first, runs = os.path.abspath(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     scripts, lines = load()
-    failures = 0
+    failures, known = 0, collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         seeds = range(first, first + runs)
         for seed, complaint in zip(seeds, pool.map(lambda seed: try_seed(program, seed, scripts, lines), seeds)):
-            if complaint:
+            if complaint and complaint.startswith("listed"):
+                known[complaint] += 1
+            elif complaint:
                 failures += 1
                 print(f"seed {seed}: {complaint}; again: {program} :memory: < {FOUND / f'{seed}.sql'}", flush=True)
+    for complaint, count in known.most_common():
+        print(f"{count} {complaint}")
     print(f"{runs} runs from seed {first}: {failures} failures")
     sys.exit(failures > 0)
 

@@ -6,6 +6,7 @@ table sqlite_dbpage, which Debian's library lacks, so a small extension gives it
 """
 import os
 import random
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -144,6 +145,10 @@ def recovered(command, folder, name):
                             marks.add(value)
             except sqlite3.Error:
                 pass
+            except UnicodeDecodeError:
+                # A damaged name of a column, which Python does not take.
+                dump = subprocess.run(['sqlite3', target, '.dump'], capture_output=True, timeout=120).stdout
+                marks.update(re.findall(rb"'(<row \d+>)'", dump))
     except sqlite3.Error:
         pass
     db.close()

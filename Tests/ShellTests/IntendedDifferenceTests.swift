@@ -50,6 +50,30 @@ import Testing
     #expect(ours.output.hasPrefix("SQLite 3."))
   }
 
+  @Test func expertLeavesNoFunctionsBehind() throws {
+    let functions = "select name,narg,flags from pragma_function_list order by 1,2,3;\n"
+    let script = """
+      create table t(a,b); insert into t values(1,2),(3,4); create temp table mine(x);
+      \(functions).print =====
+      .expert --sample 50
+      select * from t where b=2;
+      .expert --verbose
+      select * from t where a=2;
+      .print =====
+      \(functions)select name,type from sqlite_schema union all select name,type from sqlite_temp_schema;
+      select name from pragma_database_list;
+      select sample();
+      select rem(1,1);
+
+      """
+    let (sqlite3, ours) = try both(script)
+    let parts = ours.output.components(separatedBy: "=====\n")
+    #expect(parts.count == 3 && parts[2] == parts[0] + "t|table\nmine|table\nmain\ntemp\n")
+    #expect(ours.errors.contains("no such function: sample"))
+    #expect(ours.errors.contains("no such function: rem"))
+    #expect(sqlite3.output.contains("\nsample|0|"))
+  }
+
   @Test func aCloneOfVirtualTablesIsWhole() throws {
     let script = """
       create virtual table f using fts5(x);

@@ -13,6 +13,9 @@ struct ProgressCommand: DotCommand {
     ])
   private var steps: Int32 = 0
   private var progress = Settings.Progress()
+  // As in sqlite3 what comes before a wrong word holds, with the steps that were set before.
+  private var failure: CommandError?
+
   init(parsing words: inout Words) throws(CommandError) {
     while let word = words.optional() {
       guard word.hasPrefix("-") else {
@@ -24,14 +27,20 @@ struct ProgressCommand: DotCommand {
       case "reset": progress.resets = true
       case "once": progress.isOnce = true
       case "limit":
-        guard let limit = words.optional() else { throw .message("Error: missing argument on --limit") }
+        guard let limit = words.optional() else {
+          failure = .message("Error: missing argument on --limit")
+          return
+        }
         progress.limit = Int(Numbers.integer(limit))
-      default: throw .message("Error: unknown option: \"\(word)\"")
+      default:
+        failure = .message("Error: unknown option: \"\(word)\"")
+        return
       }
     }
   }
   func run(in session: Session) throws {
     session.settings.progress = progress
+    if let failure { throw failure }
     try session.connection.setProgressHandler(every: steps) { [weak session] in
       guard let session else { return false }
       return Self.isEnough(session)

@@ -40,7 +40,8 @@ struct SelftestCommand: DotCommand {
         session.errors.print("SELFTEST initialization failure: \(error.message)")
       }
     }
-    let hasTable = try makesTable || !connection.rows(Self.existence).isEmpty
+    // A schema that cannot be read has no such table.
+    let hasTable = makesTable || (try? connection.rows(Self.existence))?.isEmpty == false
     var tests = hasTable ? try read(connection, "SELECT tno,op,cmd,ans FROM selftest ORDER BY tno") : []
     if tests.isEmpty { tests = try read(connection, Self.defaults) }
     try run(tests, session, connection)
@@ -54,18 +55,16 @@ struct SelftestCommand: DotCommand {
   /// The tests that say what they expect.
   private func read(_ connection: Connection, _ query: String) throws(CommandError) -> [Test] {
     var tests: [Test] = []
-    do throws(SQLiteError) {
-      let statement = try connection.prepare(query)
-      while try statement.step() {
-        guard let answer = statement.text(at: 3) else { continue }
-        tests.append(
-          Test(
-            number: Int32(truncatingIfNeeded: statement.integer(at: 0)),
-            operation: statement.text(at: 1) ?? "",
-            command: statement.text(at: 2) ?? "", answer: answer))
-      }
-    } catch {
+    guard let statement = try? connection.prepare(query) else {
       throw .message("Error querying the selftest table")
+    }
+    while (try? statement.step()) == true {
+      guard let answer = statement.text(at: 3) else { continue }
+      tests.append(
+        Test(
+          number: Int32(truncatingIfNeeded: statement.integer(at: 0)),
+          operation: statement.text(at: 1) ?? "",
+          command: statement.text(at: 2) ?? "", answer: answer))
     }
     return tests
   }
@@ -89,8 +88,8 @@ struct SelftestCommand: DotCommand {
         hasFailed = failure != nil || found != test.answer
         if hasFailed { errors += 1 }
         if let failure {
-          let code = failure.code.primary.rawValue
-          output.print("\(test.number): error-code-\(code): \(failure.message)")
+          // The code is 1 for every error, as in sqlite3.
+          output.print("\(test.number): error-code-1: \(failure.message)")
         } else if hasFailed {
           output.print("\(test.number): Expected: [\(test.answer)]\n\(test.number):      Got: [\(found)]")
         }

@@ -41,7 +41,8 @@ struct SelftestTable {
         "SELECT coalesce((SELECT (max(tno)+100)/10 FROM selftest),10)")
     else { return }
     for test in tests {
-      _ = try connection.rows("INSERT INTO selftest VALUES(?,?,?,?)", [.integer(number * 10)] + test)
+      _ = try connection.rows(
+        "INSERT INTO selftest(tno,op,cmd,ans) VALUES(?,?,?,?)", [.integer(number * 10)] + test)
       number += 1
     }
   }

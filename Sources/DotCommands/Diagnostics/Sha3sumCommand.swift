@@ -25,6 +25,8 @@ struct Sha3sumCommand: DotCommand {
       guard word.hasPrefix("-") else {
         guard pattern == nil else { throw .usage }
         pattern = word
+        // Whoever asks for system tables means the schema too.
+        if word.lowercased().hasPrefix("sqlite_") { withSchema = true }
         continue
       }
       switch word.dropFirst(word.hasPrefix("--") ? 2 : 1) {
@@ -47,7 +49,8 @@ struct Sha3sumCommand: DotCommand {
       for line in Self.spec.lines { session.output.print(line) }
       throw CommandError.silent
     }
-    let query = try query(session.connection)
+    // As in sqlite3, what cannot be read has no hash, and that is no error.
+    guard let query = try? query(session.connection) else { return }
     if showsQuery { return session.output.print(query) }
     // Without a table there is no query, and nothing to show.
     do { try session.run(sql: query) } catch is SQLFailure {}

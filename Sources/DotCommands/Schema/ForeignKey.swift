@@ -54,7 +54,7 @@ struct ForeignKey {
   }
 
   /// Whether SQLite finds the children of a row without reading all of them.
-  func hasIndex(_ connection: Connection) throws -> Bool {
+  func hasIndex(_ connection: Connection) throws(SQLiteError) -> Bool {
     let conditions = zip(columns, collations).map { "\(Identifier.quoted($0))=?\($1)" }
     let plan = try connection.rows(
       "EXPLAIN QUERY PLAN SELECT 1 FROM \(Identifier.quoted(child)) WHERE "

@@ -25,15 +25,14 @@ struct FullschemaCommand: DotCommand {
       "SELECT sql FROM (SELECT sql sql, type type, tbl_name tbl_name, name name, rowid x FROM sqlite_schema"
       + " UNION ALL SELECT sql, type, tbl_name, name, rowid FROM sqlite_temp_schema)"
       + " WHERE type!='meta' AND sql NOTNULL AND name NOT LIKE 'sqlite_%' ORDER BY x"
-    if let statement = try? connection.prepare(query) {
-      while (try? statement.step()) == true {
-        guard let sql = statement.textBytes(at: 0) else { continue }
-        output.write(indents ? SchemaLine.indented(sql) : SchemaLine.text(sql))
-      }
-    }
     var statistics: Statement?
     var isUnreadable = false
     do throws(SQLiteError) {
+      let statement = try connection.prepare(query)
+      while try statement.step() {
+        guard let sql = statement.textBytes(at: 0) else { continue }
+        output.write(indents ? SchemaLine.indented(sql) : SchemaLine.text(sql))
+      }
       statistics = try connection.prepare(
         "SELECT rowid FROM sqlite_schema WHERE name GLOB 'sqlite_stat[134]'")
     } catch {

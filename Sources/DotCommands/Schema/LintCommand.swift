@@ -34,18 +34,26 @@ struct LintCommand: DotCommand {
 
   func run(in session: Session) throws {
     let connection = try session.connection
-    // Not counted as an error, as in sqlite3.
+    // Neither is counted as an error, as in sqlite3.
     if let complaint { return session.errors.print(complaint) }
+    do throws(SQLiteError) {
+      try report(connection, session.output)
+    } catch {
+      session.errors.print(error.message)
+    }
+  }
+
+  private func report(_ connection: Connection, _ output: OutputState) throws(SQLiteError) {
     var lastParent: String?
     for key in try ForeignKey.all(connection, byParent: isByParent) {
       let isIndexed = try key.hasIndex(connection)
       if isIndexed && !isVerbose { continue }
       if isByParent, key.parent != lastParent {
-        session.output.print("-- Parent table \(key.parent)")
+        output.print("-- Parent table \(key.parent)")
         lastParent = key.parent
       }
       let indent = isByParent ? "    " : ""
-      session.output.print(indent + (isIndexed ? key.reassurance : key.proposal))
+      output.print(indent + (isIndexed ? key.reassurance : key.proposal))
     }
   }
 }

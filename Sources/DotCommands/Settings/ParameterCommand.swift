@@ -76,7 +76,9 @@ struct ParameterCommand: DotCommand {
       do throws(SQLiteError) {
         statement = try connection.prepare("\(head)\(Self.literal(value)));")
       } catch {
-        throw CommandError.message("Error: \(error.message)")
+        // Among the results, as in sqlite3.
+        session.output.print("Error: \(error.message)")
+        throw CommandError.silent
       }
     }
     _ = try? statement.run()

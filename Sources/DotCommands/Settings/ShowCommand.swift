@@ -23,7 +23,7 @@ struct ShowCommand: DotCommand {
       }
     show("echo", settings.echo ? "on" : "off", output)
     show("eqp", settings.queryPlan.name, output)
-    show("explain", settings.explain.rawValue, output)
+    show("explain", options.mode == .explain ? "on" : settings.explain == .automatic ? "auto" : "off", output)
     show("headers", options.headers ? "on" : "off", output)
     show("mode", mode, output)
     show("nullvalue", quoted(options.nullValue), output)
