@@ -59,6 +59,32 @@ static inline int csqlite_file_size(sqlite3 *db, const char *schema, sqlite3_int
   return file->pMethods->xFileSize(file, size);
 }
 
+/// Reads the head of the log's index through SQLite's own mapping of it: salts as in the log, and how many of its frames are
+/// committed. 1 where that worked, 0 where there is no index, -1 where somebody is at it or was killed at it.
+static inline int csqlite_log_index(sqlite3 *db, const char *schema, unsigned int salts[2], unsigned int *frames) {
+  sqlite3_file *file = NULL;
+  volatile void *map = NULL;
+  if (sqlite3_file_control(db, schema, SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || file == NULL) return 0;
+  if (file->pMethods == NULL || file->pMethods->iVersion < 2 || file->pMethods->xShmMap == NULL) return 0;
+  if (file->pMethods->xShmMap(file, 0, 32768, 0, &map) != SQLITE_OK || map == NULL) return 0;
+  for (int attempt = 0; attempt < 1000; attempt++) {
+    const volatile unsigned int *words = (const volatile unsigned int *)map;
+    unsigned int first[12];
+    int is_same = 1;
+    for (int i = 0; i < 12; i++) first[i] = words[i];
+    __sync_synchronize();
+    for (int i = 0; i < 12; i++) is_same &= first[i] == words[12 + i];
+    if (!is_same || !(((const unsigned char *)first)[12])) continue;
+    *frames = first[4];
+    for (int i = 0; i < 2; i++) {
+      const unsigned char *bytes = (const unsigned char *)(first + 8 + i);
+      salts[i] = (unsigned)bytes[0] << 24 | (unsigned)bytes[1] << 16 | (unsigned)bytes[2] << 8 | bytes[3];
+    }
+    return 1;
+  }
+  return -1;
+}
+
 /// Writes to a database file through SQLite's own handle.
 static inline int csqlite_file_write(sqlite3 *db, const char *schema, const void *from, int count, sqlite3_int64 offset) {
   sqlite3_file *file = NULL;

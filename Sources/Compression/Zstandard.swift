@@ -34,6 +34,29 @@ package enum Zstandard {
     return [UInt8](UnsafeRawBufferPointer(rebasing: scratch[..<written]))
   }
 
+  /// The same, into an array whose memory is used again: large memory that is freed and asked for anew piles up, or costs
+  /// the system time.
+  package static func compress(_ bytes: [UInt8], level: Int32, into frame: inout [UInt8]) {
+    frame.removeAll(keepingCapacity: true)
+    guard let context = ZSTD_createCCtx() else { preconditionFailure("out of memory") }
+    defer { ZSTD_freeCCtx(context) }
+    ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
+    ZSTD_CCtx_setPledgedSrcSize(context, UInt64(bytes.count))
+    let chunk = ZSTD_CStreamOutSize()
+    bytes.withUnsafeBytes { source in
+      var input = ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: 0)
+      withUnsafeTemporaryAllocation(byteCount: chunk, alignment: 16) { scratch in
+        var left = 1
+        while left != 0 {
+          var output = ZSTD_outBuffer(dst: scratch.baseAddress, size: chunk, pos: 0)
+          left = ZSTD_compressStream2(context, &output, &input, ZSTD_e_end)
+          precondition(ZSTD_isError(left) == 0, "zstd refused its own settings")
+          frame.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch[..<output.pos]))
+        }
+      }
+    }
+  }
+
   /// The first `most` bytes of content, or fewer where the bytes end or are damaged before.
   package static func decompressHead(_ bytes: [UInt8], most: Int) -> [UInt8] {
     guard let stream = ZSTD_createDStream() else { return [] }

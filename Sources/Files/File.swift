@@ -129,6 +129,13 @@ package final class File: Sendable {
     }
   }
 
+  /// Sets the times of the file to now, for those who watch it.
+  ///
+  /// The corresponding C function is `futimens`.
+  package func touch() throws(FilesError) {
+    guard futimens(descriptor, nil) == 0 else { throw FilesError(.current, verb: "touch", object: path) }
+  }
+
   /// Waits until everything written is on the device.
   ///
   /// The corresponding C function is `fsync`.

@@ -88,13 +88,13 @@ final class Capture {
   /// Goes over to the new epoch where the log was restarted, having made sure that nothing was missed.
   private func followEpoch() throws {
     guard let tail else {
-      guard let first = try LogTail(logFile) else { return }
+      guard let first = try LogTail(logFile, of: guardian.file) else { return }
       guard encoder.state.pages == 0 || first.header.pageSize == encoder.state.pageSize else {
         throw MirrorError(.hole, "the page size of the database changed")
       }
       return begin(first)
     }
-    guard try !tail.isCurrent(), let next = try LogTail(logFile) else { return }
+    guard try !tail.isCurrent(), let next = try LogTail(logFile, of: guardian.file) else { return }
     guard sealedFrame == framesTaken, next.header.salt.first == tail.header.salt.first &+ 1,
       next.header.pageSize == encoder.state.pageSize
     else { throw MirrorError(.hole, "the log was restarted before all of it had been read") }

@@ -94,28 +94,42 @@ extension Engine {
     @Sendable func attempt(_ work: () throws -> Void) {
       do { try work() } catch { failure.withLock { $0 = error } }
     }
-    try snapshot.forEachRun(pages: max(settings.partBytes / snapshot.pageSize, 1)) { first, bytes in
-      guard !isStopped, failure.withLock({ $0 == nil }) else { return }
-      for number in 0..<bytes.count / snapshot.pageSize {
-        checksum ^= PageHash.of(
-          first + UInt32(number), bytes, at: number * snapshot.pageSize, pageSize: snapshot.pageSize)
+    // Reading one takes a tenth of the time of compressing it.
+    let buffers = BufferPool(count: 2)
+    let frames = BufferPool(count: 5)
+    for run in snapshot.runs(pages: max(settings.partBytes / snapshot.pageSize, 1)) {
+      guard !isStopped, failure.withLock({ $0 == nil }) else { break }
+      let buffer = buffers.take()
+      try buffer.bytes.withLock { bytes in
+        try snapshot.read(run.first, count: run.count, into: &bytes)
+        for number in 0..<run.count {
+          checksum ^= PageHash.of(
+            run.first + UInt32(number), bytes, at: number * snapshot.pageSize, pageSize: snapshot.pageSize)
+        }
       }
       compressions.run(in: group) {
         attempt {
-          let digest = naming.digest(sha256: sha256(bytes))
-          let count = bytes.count
+          let digest = buffer.bytes.withLock { naming.digest(sha256: sha256($0)) }
           @Sendable func note(_ size: Int) {
             let part = BaseManifest.Part(
-              firstPage: first, pageCount: UInt32(count / snapshot.pageSize), digest: digest,
-              compressedSize: size)
+              firstPage: run.first, pageCount: UInt32(run.count), digest: digest, compressedSize: size)
             parts.withLock { $0.append(part) }
-            self.state.withLock { $0.baseBytesSent += count }
+            self.state.withLock { $0.baseBytesSent += run.count * snapshot.pageSize }
           }
-          if let size = known[digest] { return note(size) }
-          let object = Outgoing.Object(
-            name: ReplicaLayout.part(digest), bytes: Zstandard.compress(bytes, level: 1))
+          if let size = known[digest] {
+            buffers.giveBack(buffer)
+            return note(size)
+          }
+          let frame = frames.take()
+          buffer.bytes.withLock { bytes in
+            frame.bytes.withLock { Zstandard.compress(bytes, level: 1, into: &$0) }
+          }
+          buffers.giveBack(buffer)
           uploads.run(in: group) {
+            defer { frames.giveBack(frame) }
             attempt {
+              let bytes = frame.bytes.withLock { $0 }
+              let object = Outgoing.Object(name: ReplicaLayout.part(digest), bytes: bytes)
               if try self.upload(object, unlessPresent: false) { note(object.bytes.count) }
             }
           }
@@ -209,6 +223,7 @@ extension Engine {
         capture.encoder.closeSlice()
         capture.pins += 1
         let encoder = capture.encoder
+        upkeep.withLock { $0.slices.keepApart(after: encoder.transaction) }
         return Present(
           snapshot: capture.snapshot(), generation: encoder.generation, transaction: encoder.transaction,
           time: encoder.timeOfPresent(), state: encoder.state)

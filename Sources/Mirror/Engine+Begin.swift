@@ -41,7 +41,7 @@ extension Engine {
       // At first the guard stands where the log ended when the session began; later it is moved to the end.
       if reason != nil { try site.guardian.renew() }
       let logFile = try File(path + "-wal", .read)
-      let tail = try LogTail(logFile)
+      let tail = try LogTail(logFile, of: site.guardian.file)
       var commits = try tail?.scan(bytes: .max, limit: nil, all: true) ?? []
       let end = try self.end(of: tail, isFirst: reason == nil)
       let later = commits.filter { $0.end.frame > end }
@@ -89,8 +89,11 @@ extension Engine {
       $0.uploadedPosition = start.position
       $0.didReachStore()
       $0.fileStamp = stamp
+      // Without a commit in the log the file alone was found to hold the state.
+      $0.restingTransaction = start.taken.isEmpty ? start.transaction : nil
       $0.wakeWaiters()
     }
+    if start.reason == nil, start.taken.isEmpty { saveRecord() }
     let goesOn = start.reason == nil ? found.tip : nil
     beginUpkeep(
       goesOn?.contents, base: goesOn?.base ?? start.transaction, bytesSinceBase: start.bytesSinceBase)

@@ -28,7 +28,7 @@ extension Engine {
   ) throws -> Bool {
     do {
       return try copyLogUnlessBusy(of: capture, copy)
-    } catch let error as SQLiteError where [.busy, .locked].contains(error.code.primary) {
+    } catch let error as SQLiteError where error.isBusy {
       // Another process checkpoints: there will be another occasion.
       return false
     }

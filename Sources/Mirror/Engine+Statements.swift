@@ -8,13 +8,13 @@ extension Engine {
   /// Statement batches that wait to be uploaded, in order.
   struct WaitingBatches {
     var batches: [Outgoing.Object] = []
-    var isSending = false
-    /// When the last upload began; monotonic seconds.
+    /// When the last upload began, and when the next is due; monotonic seconds.
     var lastStart = -Double.infinity
+    var due = Double.infinity
+
+    fileprivate var byteCount: Int { batches.reduce(0) { $0 + $1.bytes.count } }
   }
 
-  /// Seconds at least from the beginning of one upload of statements to the next: nobody waits for them as for slices.
-  private static let batchInterval = 0.02
   /// Batches that wait are joined up to so many bytes.
   private static let joinedBytes = 256 << 10
 
@@ -24,27 +24,41 @@ extension Engine {
   /// Has a batch uploaded, after those that wait already and together with them where they are small.
   func uploadLater(_ batch: Outgoing.Object) {
     state.withLock { $0.batches += 1 }
-    let start: Double? = waitingBatches.withLock {
-      $0.batches.append(batch)
-      guard !$0.isSending else { return nil }
-      $0.isSending = true
-      return $0.lastStart + Self.batchInterval
-    }
-    if let start { sendBatches(at: start) }
+    waitingBatches.withLock { $0.batches.append(batch) }
+    scheduleBatches()
   }
 
-  private func sendBatches(at start: Double) {
-    running.enter()
-    let wait = state.withLock { $0.isFlushing > 0 } ? 0 : max(start - Clock.monotonicSeconds, 0)
-    statementQueue.asyncAfter(deadline: .now() + wait) {
-      self.sendNextBatches()
-      let next: Double? = self.waitingBatches.withLock {
-        $0.isSending = !$0.batches.isEmpty && !self.isStopped
-        return $0.isSending ? $0.lastStart + Self.batchInterval : nil
-      }
-      if let next { self.sendBatches(at: next) }
-      self.running.leave()
+  /// Has the batches that wait sent when that is due: the first after quiet and those that somebody waits for at once, what
+  /// fills an object as often as slices are sent.
+  func scheduleBatches() {
+    let isAwaited = state.withLock { $0.isFlushingAll > 0 }
+    let due: Double? = waitingBatches.withLock {
+      guard !$0.batches.isEmpty else { return nil }
+      let isMuch = $0.byteCount >= Self.joinedBytes
+      let pause = isMuch ? min(settings.syncInterval, settings.statementInterval) : settings.statementInterval
+      let due = isAwaited ? -.infinity : $0.lastStart + pause
+      guard due < $0.due else { return nil }
+      $0.due = due
+      return due
     }
+    guard let due else { return }
+    statementQueue.asyncAfter(deadline: .now() + max(due - Clock.monotonicSeconds, 0)) { [weak self] in
+      self?.sendBatches(due: due)
+    }
+  }
+
+  private func sendBatches(due: Double) {
+    running.enter()
+    defer { running.leave() }
+    let isDue = waitingBatches.withLock { waiting in
+      // It may have been sent meanwhile, for somebody who waited.
+      guard waiting.due == due else { return false }
+      waiting.due = .infinity
+      return !waiting.batches.isEmpty
+    }
+    guard isDue, !isStopped else { return }
+    sendNextBatches()
+    scheduleBatches()
   }
 
   private func sendNextBatches() {

@@ -5,53 +5,119 @@ import ReplicaFormat
 import Synchronization
 
 extension Engine {
-  /// Uploads slices in order, one at a time; commits that come meanwhile travel together in the next.
-  func uploadLoop() {
+  /// What the uploading of slices needs to know from one to the next; whoever has it uploads.
+  struct UploadTurn {
+    /// When the last slice and the last record were begun; monotonic seconds.
     var lastStart = -Double.infinity
     var lastRecord = -Double.infinity
     var isRecordDue = false
+    /// Commits in the last slice, and those that came while it was on its way.
+    var company = 0
+    /// A slice that could not be stored at the first attempt.
+    var held: Outgoing?
+  }
+
+  /// Uploads slices in order, one at a time; commits that come meanwhile travel together in the next.
+  func uploadLoop() {
     while !isStopped {
-      let now = Clock.monotonicSeconds
-      let isUrgent = settings.durability == .sync || state.withLock { $0.isFlushing > 0 }
-      let wait = isUrgent ? 0 : lastStart + settings.syncInterval - now
-      guard let outgoing = nextOutgoing(mayClose: wait <= 0) else {
-        // Nothing waits, or only an open slice that is not due yet.
-        var pause: Double? = wait > 0 && hasOpenSlice ? wait : nil
-        if isRecordDue {
-          let left = lastRecord + 1 - now
-          if left <= 0 {
-            lastRecord = now
-            isRecordDue = false
-            saveRecord()
-          } else {
-            pause = min(pause ?? left, left)
-          }
-        }
-        uploadSignal.wait(seconds: pause)
-        continue
-      }
-      if !outgoing.isPartial { lastStart = now }
-      let isNear = isStoreNear
       do {
-        if !isNear, let batch = outgoing.statements { uploadLater(batch) }
-        guard try upload(outgoing.slice, unlessPresent: true) else { return }
-        if state.withLock({ $0.generation == outgoing.generation }) { noteUploaded(slice: outgoing) }
+        let pause = try turn.withLock { turn in try uploadNext(&turn) }
+        if let pause { uploadSignal.wait(seconds: pause == .infinity ? nil : pause) }
       } catch let error as MirrorError {
         return fail(error)
       } catch {
         return fail(MirrorError(.store, "\(error)"))
       }
-      guard !outgoing.isPartial else { continue }
-      // Beside the slice it would only be in its way.
-      if isNear, let batch = outgoing.statements { uploadLater(batch) }
-      acknowledge(outgoing)
-      // Written at most once a second.
-      isRecordDue = now - lastRecord < 1
-      if !isRecordDue {
-        lastRecord = now
-        saveRecord()
-      }
     }
+  }
+
+  /// Uploads the next slice, or returns how many seconds there is nothing to upload, infinitely many until the signal.
+  private func uploadNext(_ turn: inout UploadTurn) throws -> Double? {
+    let now = Clock.monotonicSeconds
+    let isUrgent =
+      settings.durability == .sync || state.withLock { $0.isFlushing > 0 || $0.recordWanted > now }
+    let wait = isUrgent ? 0 : turn.lastStart + settings.syncInterval - now
+    if turn.held == nil { awaitCompany(turn.company) }
+    guard let outgoing = turn.held ?? nextOutgoing(mayClose: wait <= 0) else {
+      // Nothing waits, or only an open slice that is not due yet.
+      var pause = wait > 0 && hasOpenSlice ? wait : Double.infinity
+      if turn.isRecordDue {
+        let left = turn.lastRecord + 1 - now
+        if left <= 0 { saveRecord(&turn, now) } else { pause = min(pause, left) }
+      }
+      return pause
+    }
+    turn.held = outgoing
+    let isNear = isStoreNear
+    if !isNear, let batch = outgoing.statements { uploadLater(batch) }
+    guard try upload(outgoing.slice, unlessPresent: true) else { return 0 }
+    didStore(outgoing, &turn, isNear: isNear, now)
+    return nil
+  }
+
+  /// Where several processes wait for their commits, lets those whose last ones went together have the next ones in one
+  /// slice too, for less than half as long as an upload takes.
+  private func awaitCompany(_ company: Int) {
+    let began = Clock.monotonicSeconds
+    let end = state.withLock { $0.recordWanted > began ? began + min($0.lastPutSeconds * 0.4, 0.005) : began }
+    while !isStopped, state.withLock({ $0.captured > $0.uploaded && $0.captured - $0.uploaded < company }) {
+      let left = end - Clock.monotonicSeconds
+      guard left > 0 else { return }
+      uploadSignal.wait(seconds: left)
+    }
+  }
+
+  /// Uploads what is captured on the calling thread, which waits for it, sparing the way over another thread.
+  ///
+  /// False where that thread is at it, or where something is amiss, which it then deals with.
+  func uploadAtOnce(upTo last: UInt64) -> Bool {
+    turn.withLockIfAvailable { turn in
+      while true {
+        let mayGoOn = state.withLock {
+          $0.phase == .running && $0.hasBase && $0.failingSince == nil && !$0.isStopped
+        }
+        guard mayGoOn, turn.company < 2, turn.held == nil, isStoreNear else { return false }
+        if state.withLock({ $0.uploaded >= last }) { return true }
+        guard let outgoing = nextOutgoing(mayClose: true), let key = try? ObjectKey(outgoing.slice.name)
+        else {
+          return false
+        }
+        turn.held = outgoing
+        let now = Clock.monotonicSeconds
+        do {
+          try lease.ensure()
+          try put(key, outgoing.slice.bytes, unlessPresent: true)
+        } catch {
+          // The thread that uploads tries again, and finds out for itself.
+          return false
+        }
+        didStore(outgoing, &turn, isNear: true, now)
+      }
+    } ?? false
+  }
+
+  /// A slice is in the store.
+  private func didStore(_ outgoing: Outgoing, _ turn: inout UploadTurn, isNear: Bool, _ begun: Double) {
+    turn.held = nil
+    if state.withLock({ $0.generation == outgoing.generation }) { noteUploaded(slice: outgoing) }
+    guard !outgoing.isPartial else { return }
+    turn.lastStart = begun
+    // Beside the slice it would only be in its way.
+    if isNear, let batch = outgoing.statements { uploadLater(batch) }
+    acknowledge(outgoing)
+    turn.company =
+      outgoing.transactions.count
+      + state.withLock { $0.captured > $0.uploaded ? Int($0.captured - $0.uploaded) : 0 }
+    // Written at most once a second, unless another process waits for it.
+    let isWanted = state.withLock { $0.recordWanted > begun }
+    turn.isRecordDue = true
+    if isWanted || begun - turn.lastRecord >= 1 { saveRecord(&turn, begun) }
+  }
+
+  private func saveRecord(_ turn: inout UploadTurn, _ now: Double) {
+    turn.lastRecord = now
+    turn.isRecordDue = false
+    saveRecord()
   }
 
   var hasOpenSlice: Bool { capture.withLock { $0.capture?.encoder.hasOpenSlice ?? false } }
@@ -61,8 +127,9 @@ extension Engine {
     return capture.withLock { site in
       guard let encoder = site.capture?.encoder, mayClose || !encoder.outbox.isEmpty else { return nil }
       encoder.acknowledged = state.withLock { $0.mirrored }
+      let wasFull = encoder.isFull
       let next = encoder.takeOutgoing()
-      if next != nil { captureSignal.raise() }
+      if wasFull { captureSignal.raise() }
       return next
     }
   }
@@ -93,13 +160,7 @@ extension Engine {
       do {
         try lease.ensure()
         guard !isStopped else { return false }
-        let start = Clock.monotonicSeconds
-        try store.put(key, object.bytes, unlessPresent && lease.honoursConditions ? .ifAbsent : .always)
-        let seconds = Clock.monotonicSeconds - start
-        state.withLock {
-          $0.didReachStore()
-          $0.lastPutSeconds = seconds
-        }
+        try put(key, object.bytes, unlessPresent: unlessPresent)
         return true
       } catch let error as ObjectStoreError {
         if error.code == .preconditionFailed, let present = try? store.get(key).bytes {
@@ -113,6 +174,16 @@ extension Engine {
       }
     }
     return false
+  }
+
+  private func put(_ key: ObjectKey, _ bytes: [UInt8], unlessPresent: Bool) throws {
+    let start = Clock.monotonicSeconds
+    try store.put(key, bytes, unlessPresent && lease.honoursConditions ? .ifAbsent : .always)
+    let seconds = Clock.monotonicSeconds - start
+    state.withLock {
+      $0.didReachStore()
+      $0.lastPutSeconds = seconds
+    }
   }
 
   /// An object is there already: whether it is as good as this one.
@@ -149,14 +220,19 @@ extension Engine {
 
   /// Notes beside the database how far the replica is.
   func saveRecord() {
+    recordLock.withLock { _ in
+      if let record = presentRecord { writeRecord(record) }
+    }
+  }
+
+  private var presentRecord: PositionRecord? {
     let bytes = upkeep.withLock { $0.bytesSinceBase }
-    let record: PositionRecord? = state.withLock {
+    return state.withLock {
       guard $0.hasBase, let generation = $0.generation, let database = $0.uploadedState else { return nil }
       return PositionRecord(
         url: store.url, generation: generation, transaction: $0.uploaded, state: database,
         position: $0.uploadedPosition, isAtRest: $0.restingTransaction == $0.uploaded,
         bytesSinceBase: bytes, file: $0.fileStamp)
     }
-    if let record { writeRecord(record) }
   }
 }

@@ -8,7 +8,13 @@ extension Engine {
   ///
   /// Throws after `seconds`, when interrupted, or at once where trying again will not help.
   func flush(seconds: Double, all: Bool, isInterrupted: (() -> Bool)? = nil) throws {
+    if !all, settings.durability == .sync, flushAtOnce() { return }
     let deadline = Clock.monotonicSeconds + seconds
+    if all {
+      state.withLock { $0.isFlushingAll += 1 }
+      scheduleBatches()
+    }
+    defer { if all { state.withLock { $0.isFlushingAll -= 1 } } }
     try wait(until: deadline, seconds, isInterrupted) { $0.phase == .running }
     while true {
       // Where the outbox is full there is more to capture each time something is uploaded.
@@ -25,6 +31,37 @@ extension Engine {
           && (!all || $0.batches == 0)
       }
       if state.withLock({ $0.generation == generation }) { return }
+    }
+  }
+
+  /// The same on the calling thread alone, for one commit soon after the other; false where that cannot be.
+  ///
+  /// Nothing ends a request under way: so a commit after a while, as of a person, who may want to interrupt it, is
+  /// waited for.
+  private func flushAtOnce() -> Bool {
+    let began = Clock.monotonicSeconds
+    defer { state.withLock { $0.lastAwaited = Clock.monotonicSeconds } }
+    guard state.withLock({ began - $0.lastAwaited < Self.burst && $0.phase == .running && $0.hasBase }),
+      (try? captureOnce(bytes: 64 << 20, tellsUploader: false)) == false
+    else { return false }
+    let (last, generation) = state.withLock { ($0.captured, $0.generation) }
+    return uploadAtOnce(upTo: last) && state.withLock { $0.generation == generation }
+  }
+
+  /// Seconds between two commits that belong together.
+  private static let burst = 0.05
+
+  /// Answers processes that stand by and wait for commits of theirs.
+  func demandLoop(_ demand: FileWatch) {
+    while !isStopped {
+      guard demand.wait(seconds: nil), !isStopped else { continue }
+      state.withLock { $0.recordWanted = Clock.monotonicSeconds + 1 }
+      do {
+        while try captureOnce(bytes: 64 << 20), capture.withLock({ $0.capture?.encoder.isFull == false }) {}
+      } catch {
+        captureSignal.raise()
+      }
+      if state.withLock({ $0.uploaded == $0.captured }) { saveRecord() } else { uploadSignal.raise() }
     }
   }
 

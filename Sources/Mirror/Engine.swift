@@ -29,10 +29,16 @@ final class Engine: Sendable {
   let state: Mutex<EngineState>
   private let notices: Notices
   let news: News
+  let turn = Mutex(UploadTurn())
+  /// Held while the record beside the database is written.
+  let recordLock = Mutex(())
+  /// Tells that a process which stands by waits for its commits.
+  private let demand: FileWatch?
   let captureSignal = Signal()
   let uploadSignal = Signal()
   private let captureQueue = DispatchQueue(label: "mirror.capture")
   private let uploadQueue = DispatchQueue(label: "mirror.upload")
+  private let demandQueue = DispatchQueue(label: "mirror.demand")
   let statementQueue = DispatchQueue(label: "mirror.statements")
   let waitingBatches = Mutex(WaitingBatches())
   let baseQueue = DispatchQueue(label: "mirror.base")
@@ -55,6 +61,7 @@ final class Engine: Sendable {
     self.wasEmpty = wasEmpty
     self.from = from
     self.claim = Mutex(claim)
+    demand = FileWatch(Self.recordPath(path), .times)
     fileInode = Mutex(try FileInfo.of(path)?.inode)
     capture = CaptureLock(guardian)
     lease = try Lease(self.store, database: path, settings: settings, notices: notices)
@@ -63,6 +70,7 @@ final class Engine: Sendable {
   func start() {
     captureQueue.async(group: running) { self.captureLoop() }
     uploadQueue.async(group: running) { self.uploadLoop() }
+    if let demand { demandQueue.async(group: running) { self.demandLoop(demand) } }
   }
 
   var isStopped: Bool { state.withLock { $0.isStopped } }
@@ -84,6 +92,7 @@ final class Engine: Sendable {
       $0.wakeWaiters()
     }
     capture.close()
+    demand?.cancel()
     captureSignal.raise()
     uploadSignal.raise()
     // What is on its way ends first, where that does not take long; then another process may have the database.
@@ -114,7 +123,7 @@ final class Engine: Sendable {
         attempt += 1
         pauseBeforeRetry(attempt)
       } catch let error as SQLiteError
-        where [.busy, .locked].contains(error.code.primary) && capture.withLock({ $0.capture == nil })
+        where error.isBusy && capture.withLock({ $0.capture == nil })
       {
         // Another process has the database to itself for a moment.
         attempt += 1
@@ -172,7 +181,7 @@ final class Engine: Sendable {
   }
 
   /// Takes what the log holds; returns whether there is more.
-  func captureOnce(bytes: Int) throws -> Bool {
+  func captureOnce(bytes: Int, tellsUploader: Bool = true) throws -> Bool {
     let taken: (more: Bool, changed: Bool)? = try capture.withLock { site in
       guard let capture = site.capture else { return nil }
       let before = capture.encoder.transaction
@@ -180,7 +189,7 @@ final class Engine: Sendable {
       note(capture)
       return (more, capture.encoder.transaction != before || capture.encoder.isFull)
     }
-    if taken?.changed == true { uploadSignal.raise() }
+    if taken?.changed == true, tellsUploader { uploadSignal.raise() }
     return taken?.more ?? false
   }
 
@@ -257,6 +266,7 @@ final class Engine: Sendable {
       $0.wakeWaiters()
     }
     capture.close()
+    demand?.cancel()
     captureSignal.raise()
     uploadSignal.raise()
   }

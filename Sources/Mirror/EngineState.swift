@@ -30,6 +30,12 @@ struct EngineState {
   /// Time of the oldest commit captured but not uploaded, microseconds since 1970.
   var oldest: Int64?
   var isFlushing = 0
+  /// Those of them that wait for statements too.
+  var isFlushingAll = 0
+  /// When somebody waited last for a commit; monotonic seconds.
+  var lastAwaited = -Double.infinity
+  /// Until when another process waits for the record beside the database; monotonic seconds.
+  var recordWanted = -Double.infinity
   var isStopped = false
   var lastError: MirrorError?
   /// When calls of the store began to fail (monotonic seconds), and whether that was told.

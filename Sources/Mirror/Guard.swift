@@ -8,7 +8,8 @@ internal import SQLite
 /// (https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files).
 final class Guard {
   private let connections: [Connection]
-  private var active = 0
+  /// The first to hold something is the first one, whose file and index of the log are read.
+  private var active = 1
   private var isHeld = false
   /// Reads the database file.
   let file: DatabaseFile

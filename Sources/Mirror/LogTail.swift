@@ -1,5 +1,6 @@
 import Bytes
 import Files
+import SQLite
 import WALFormat
 
 /// Follows one epoch of a database's log file.
@@ -9,14 +10,21 @@ final class LogTail {
   let file: File
   let header: WALHeader
   private var scanner: CommitScanner
-  private static let chunk = 1 << 20
+  /// Tells what of the log is committed.
+  private let database: DatabaseFile?
+  /// Bytes read at once: twice as many as were new the last time.
+  ///
+  /// A log that was restarted holds old frames after the new ones.
+  private static let chunks = 1 << 15...1 << 20
+  private var chunk = 1 << 20
   /// The frames read last, which are likely to be asked for next.
   private var last = FrameChunk(bytes: [], first: 0, count: 0, frameSize: 1)
 
   /// Nil where the log is absent, empty, or has no valid header yet.
-  init?(_ file: File) throws(FilesError) {
+  init?(_ file: File, of database: DatabaseFile?) throws(FilesError) {
     guard let header = WALHeader(try file.read(at: 0, count: WALHeader.size)) else { return nil }
     self.file = file
+    self.database = database
     self.header = header
     scanner = CommitScanner(header: header)
   }
@@ -31,23 +39,27 @@ final class LogTail {
 
   /// The next commits after those found before, reading about `bytes` bytes at most.
   ///
-  /// With `limit`, none that ends after that frame. Empty at the end of the log.
-  func scan(bytes: Int, limit: Int?, all: Bool = false) throws(FilesError) -> [LogCommit] {
+  /// With `limit`, none that ends after that frame. Empty at the end of the log. Frames that check are no commit before the index
+  /// of the log says so: their writer may have been killed, and then the next one overwrites them.
+  func scan(bytes: Int, limit: Int?, all: Bool = false) throws -> [LogCommit] {
     var found: [LogCommit] = []
+    let limit = try committed().map { min($0, limit ?? .max) } ?? limit
     var left = bytes
     if limit == nil, try !hasNext() { return [] }
     while left > 0 {
       let from = scanner.position.frame
-      var frames = max(Self.chunk / header.frameSize, 1)
+      var frames = max(chunk / header.frameSize, 1)
       if let limit { frames = min(frames, limit - from) }
       guard frames > 0 else { break }
-      let chunk = try file.read(at: Int(header.offset(ofFrame: from + 1)), count: frames * header.frameSize)
-      guard chunk.count >= header.frameSize else { break }
-      let (commits, ended) = scanner.scan(chunk, count: chunk.count)
+      let bytes = try file.read(at: Int(header.offset(ofFrame: from + 1)), count: frames * header.frameSize)
+      guard bytes.count >= header.frameSize else { break }
+      let (commits, ended) = scanner.scan(bytes, count: bytes.count)
       last = FrameChunk(
-        bytes: chunk, first: from + 1, count: chunk.count / header.frameSize, frameSize: header.frameSize)
+        bytes: bytes, first: from + 1, count: bytes.count / header.frameSize, frameSize: header.frameSize)
       found += commits
-      left -= chunk.count
+      let new = (scanner.position.frame - from) * header.frameSize
+      chunk = min(max(2 * new, Self.chunks.lowerBound), Self.chunks.upperBound)
+      left -= bytes.count
       if ended {
         // What followed the last commit may be overwritten by another transaction: read it anew next time.
         scanner.rewindToCommit()
@@ -64,6 +76,21 @@ final class LogTail {
     let offset = Int(header.offset(ofFrame: scanner.position.frame + 1))
     let bytes = try file.read(at: offset, count: WALFrame.headerSize)
     return bytes.count == WALFrame.headerSize && WALSalt(ofFrame: bytes) == header.salt
+  }
+
+  /// Frames of this epoch that are committed; nil where that is not told.
+  private func committed() throws -> Int? {
+    for _ in 0..<100 {
+      switch database?.logIndex() {
+      case .holds(let salts, let frames):
+        let salt = WALSalt(first: salts.0, second: salts.1)
+        // In the index of the next epoch nothing tells of this one, all of which was captured.
+        return salt == header.salt ? frames : nil
+      case .absent, nil: return nil
+      case .busy: Clock.sleep(microseconds: 1000)
+      }
+    }
+    throw MirrorError(.hole, "the index of the log is damaged")
   }
 
   /// So many frames from frame `first` on; throws where the log is shorter.

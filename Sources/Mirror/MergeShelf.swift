@@ -1,6 +1,6 @@
 /// Objects that follow one another in a replica, and which of them should become one.
 ///
-/// Eight neighbours of the same size class become one object, so their number grows with the logarithm of the history
+/// Sixteen neighbours of the same size class become one object, so their number grows with the logarithm of the history
 /// and each byte is sent again a few times only. Objects past the largest class stay as they are, unless there are too
 /// many.
 struct MergeShelf {
@@ -15,7 +15,7 @@ struct MergeShelf {
   }
 
   /// Neighbours that become one.
-  static let fanOut = 8
+  static let fanOut = 16
   /// Number of objects past which large ones are merged too.
   static let crowd = 48
   /// Bytes of the largest class, and of the largest object that is merged where there are too many.
@@ -27,6 +27,8 @@ struct MergeShelf {
 
   private(set) var items: [Item] = []
   private var kept = 0
+  /// Transactions that bases stand at, or will: no merged object may hold both one of them and the next.
+  private var boundaries: Set<UInt64> = []
 
   init(_ items: [Item] = []) { self.items = items }
 
@@ -38,9 +40,13 @@ struct MergeShelf {
     items.append(item)
   }
 
+  /// A base is on its way that stands at this transaction.
+  mutating func keepApart(after transaction: UInt64) { boundaries.insert(transaction) }
+
   /// Forgets what a base has made needless.
   mutating func drop(through transaction: UInt64) {
     items.removeAll { $0.transactions.upperBound <= transaction }
+    boundaries = boundaries.filter { $0 > transaction }
     kept = items.reduce(0) { $0 + ($1.bytes?.count ?? 0) }
   }
 
@@ -104,9 +110,10 @@ struct MergeShelf {
     return items[first...]
   }
 
-  /// Whether an object begins where the one before ends.
+  /// Whether an object begins where the one before ends, and no base stands between them.
   private func joins(_ index: Int) -> Bool {
-    items[index - 1].transactions.upperBound + 1 == items[index].transactions.lowerBound
+    let end = items[index - 1].transactions.upperBound
+    return end + 1 == items[index].transactions.lowerBound && !boundaries.contains(end)
   }
 
   /// The beginning of a run, so that the merged object is not too large.

@@ -18,7 +18,7 @@ extension Mirror {
 
   /// Ends of the commits after the last announced one, while the engine has not begun to read the log.
   private func commitsSinceLastAnnounced(_ engine: Engine) throws -> [Int] {
-    guard let tail = try LogTail(File(engine.path + "-wal", .read)) else { return [] }
+    guard let tail = try LogTail(File(engine.path + "-wal", .read), of: nil) else { return [] }
     let start = engine.from?.salt == tail.header.salt ? engine.from?.frame ?? 0 : 0
     return try tail.scan(bytes: .max, limit: nil, all: true).map(\.end.frame)
       .filter { $0 > max(start, lastAnnounced) }

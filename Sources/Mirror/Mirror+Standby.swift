@@ -11,12 +11,19 @@ struct Standby {
   let claim: File
   /// Process that has it, where the system tells.
   let holder: Int?
+  /// Tells that the holder has written the record.
+  let watch: FileWatch?
 
   /// Locks the record of a database; nil with the standby where another process has.
   static func claim(_ path: String) throws -> (claim: File?, standby: Standby?) {
     let file = try File(Engine.recordPath(path), .create)
     if try file.tryLock() { return (file, nil) }
-    return (nil, Standby(claim: file, holder: ProcessIdentity.holder(ofLockOn: try file.info())))
+    return (
+      nil,
+      Standby(
+        claim: file, holder: ProcessIdentity.holder(ofLockOn: try file.info()),
+        watch: FileWatch(file.path, .content))
+    )
   }
 
   var holderText: String { holder.map { "process \($0)" } ?? "another process" }
@@ -41,6 +48,9 @@ extension Mirror {
     do {
       try start(wasEmpty: false, claim: standby.claim)
       tell("mirror: \(standby.holderText) has ended, and this one mirrors")
+    } catch let error as SQLiteError where error.isBusy {
+      // The claim stays; there will be another occasion.
+      self.standby = standby
     } catch {
       tell("mirror off: \(error)")
     }
@@ -52,7 +62,14 @@ extension Mirror {
     guard let path = connection?.fileName(), let log = try? File(path + "-wal", .read),
       let header = try? WALHeader(log.read(at: 0, count: WALHeader.size))
     else { return }
-    while !standby.holds(frame: frames, of: header.salt) {
+    var asked = -Double.infinity
+    while true {
+      // The holder then looks at the log at once, and writes the record as soon as it can.
+      if Clock.monotonicSeconds - asked > 0.25 {
+        asked = Clock.monotonicSeconds
+        try? standby.claim.touch()
+      }
+      if standby.holds(frame: frames, of: header.salt) { return }
       takeOverIfPossible()
       if let engine {
         return try engine.flush(seconds: settings.flushTimeout, all: false, isInterrupted: isInterrupted)
@@ -63,7 +80,7 @@ extension Mirror {
           "\(standby.holderText), which mirrors \(path), does not have it in \(store.url) after "
             + "\(Int(settings.flushTimeout)) s")
       }
-      Clock.sleep(seconds: 0.005)
+      if let watch = standby.watch { _ = watch.wait(seconds: 0.05) } else { Clock.sleep(seconds: 0.005) }
     }
   }
 
@@ -87,7 +104,7 @@ extension Mirror {
   func armStandbyHook() {
     connection?.setWALHook { [unowned self] schema, frames in
       guard schema == "main" else { return }
-      standbyFrames = frames
+      (standbyFrames, standbySettled) = (frames, -1)
       if frames >= 1000 { _ = try? connection?.checkpoint(.passive) }
     }
   }

@@ -43,9 +43,11 @@ extension Mirror {
 
   func announce(_ engine: Engine, frames: Int) {
     lastAnnounced = frames
+    // In a log that was restarted it may end where the last one did.
+    lastSettled = -1
     engine.announcements.announce(
       Announcements.Announcement(frame: frames, time: Clock.wallMicroseconds, group: log.commit()))
-    engine.captureSignal.raise()
+    if settings.durability == .async { engine.captureSignal.raise() }
   }
 
   package func statementWillBegin(_ statement: Statement) {
@@ -166,8 +168,7 @@ extension Mirror {
     engine.announcements.setWriting(false)
     guard !isInternal, connection.isInAutocommit, lastSettled != lastAnnounced else { return }
     lastSettled = lastAnnounced
-    engine.captureSignal.raise()
-    if settings.durability == .sync { waitForCommit(engine) }
+    if settings.durability == .sync { waitForCommit(engine) } else { engine.captureSignal.raise() }
     checkpointUnderLoad(engine, connection)
     warnOfLongLog(engine)
   }

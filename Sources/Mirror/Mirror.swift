@@ -2,7 +2,7 @@ import Bytes
 import Files
 package import ObjectStore
 import ReplicaFormat
-package import SQLite
+internal import SQLite
 import Synchronization
 
 /// Mirrors the main database of a connection to a store, on the thread that uses the connection.
@@ -58,32 +58,7 @@ package final class Mirror: ConnectionObserver {
 
   // MARK: Starting and stopping
 
-  /// Begins to mirror the main database of `connection`, or waits until it has content.
-  ///
-  /// Throws `.unsuitable` where it cannot be mirrored: in memory, temporary, or read-only.
-  package func attach(to connection: Connection) throws {
-    guard let path = connection.fileName(), !path.isEmpty else {
-      throw MirrorError(.unsuitable, "an in-memory database is not mirrored")
-    }
-    guard connection.isReadOnly() == false else {
-      throw MirrorError(.unsuitable, "\(path) was opened read-only and is not mirrored")
-    }
-    watched.connection = connection
-    connection.observer = self
-    if try pageCount(connection) == 0 {
-      isWaitingForContent = true
-    } else {
-      try start(wasEmpty: false)
-    }
-  }
-
-  private func pageCount(_ connection: Connection) throws -> Int64 {
-    isInternal = true
-    defer { isInternal = false }
-    guard case .integer(let count) = try connection.value("PRAGMA main.page_count") else { return 0 }
-    return count
-  }
-
+  /// Throws `SQLiteError` where another process has the database to itself, and `MirrorError` for all else.
   func start(wasEmpty: Bool, claim: File? = nil) throws {
     guard let connection, let path = connection.fileName() else { return }
     isInternal = true
@@ -122,7 +97,7 @@ package final class Mirror: ConnectionObserver {
       let guardian = try Guard(path, vfs: nil)
       try guardian.renew()
       // Everything after this place is captured commit by commit.
-      let tail = try LogTail(File(path + "-wal", .read))
+      let tail = try LogTail(File(path + "-wal", .read), of: guardian.file)
       _ = try tail?.scan(bytes: .max, limit: nil, all: true)
       let engine = try Engine(
         settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position,
@@ -133,7 +108,7 @@ package final class Mirror: ConnectionObserver {
       noteOtherSchemas(connection)
       armHook()
       engine.start()
-    } catch let error as SQLiteError {
+    } catch let error as SQLiteError where !error.isBusy {
       throw MirrorError(.database, "mirror \(path): \(error.message)")
     } catch let error as FilesError {
       throw MirrorError(.database, "mirror \(path): \(error)")

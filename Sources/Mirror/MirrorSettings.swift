@@ -13,6 +13,9 @@ package struct MirrorSettings: Sendable {
   package var durability = Durability.async
   /// Least seconds between two slices under steady load; the first commit after quiet does not wait.
   package var syncInterval = 1.0
+  /// Least seconds between two batches of statements under steady load: an object costs as much as a slice, and nobody's
+  /// commit waits for it.
+  package var statementInterval: Double { durability == .sync ? 0.05 : max(10 * syncInterval, 0.05) }
   /// Seconds that the end of the program, or a commit in `sync`, waits for the store.
   package var flushTimeout = 30.0
   /// Frames after which the log is checkpointed once all of it is in the store.

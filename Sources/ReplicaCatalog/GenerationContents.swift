@@ -81,6 +81,29 @@ package struct GenerationContents: Sendable {
     bases.last.map { chain(after: $0).end }
   }
 
+  /// The last transaction that unbroken slices reach from any base.
+  package var reach: UInt64 { bases.map { chain(after: $0).end }.max() ?? 0 }
+
+  /// Whether slices do not lead from a base to `reach`, while one object holds transactions before and after it.
+  package func isBridged(_ base: UInt64, to reach: UInt64) -> Bool {
+    slices.contains { $0.transactions.contains(base) && $0.transactions.contains(base + 1) }
+      && chain(after: base).end < reach
+  }
+
+  /// Whether names of objects were passed over that seemed to be held by larger ones.
+  package var isBrief = false
+
+  /// Whether what is known fits together: then what was passed over is not needed.
+  package var isConsistent: Bool {
+    let batches = longestStatements
+    return !bases.contains { !chain(after: $0).beyond.isEmpty }
+      && zip(batches, batches.dropFirst()).allSatisfy { $1.lowerBound <= $0.upperBound + 1 }
+  }
+
+  /// The last transaction of all slices, or batches, that are known.
+  var lastSlice: UInt64 { slices.map(\.transactions.upperBound).max() ?? 0 }
+  var lastBatch: UInt64 { statements.map(\.upperBound).max() ?? 0 }
+
   /// Batches in order, without those that a longer one replaces.
   package var longestStatements: [ClosedRange<UInt64>] {
     var kept: [ClosedRange<UInt64>] = []

@@ -32,6 +32,9 @@ package enum ReplicaLayout {
     statements(generation) + Hex.fixed(range.lowerBound) + "-" + Hex.fixed(range.upperBound) + ".sql.zst"
   }
 
+  /// What sorts after the names of all slices and batches that begin with this transaction or one before it.
+  package static func afterTransaction(_ transaction: UInt64) -> String { Hex.fixed(transaction) + "~" }
+
   /// Part of a base, named by the SHA-256 of the pages it holds.
   package static func part(_ digest: String) -> String { pages + digest + ".zst" }
 

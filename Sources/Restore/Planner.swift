@@ -14,7 +14,7 @@ struct Planner {
   ///
   /// Throws `.hole`, or an error that names the object, where something between is missing.
   func plan() throws -> RestorePlan {
-    var index = try source.retry { _ in try ReplicaIndex(catalog) }
+    var index = try source.retry { _ in try ReplicaIndex(brief: catalog) }
     guard !index.generations.isEmpty else {
       throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
     }
@@ -103,8 +103,11 @@ struct Planner {
 
   private func plan(_ contents: GenerationContents, _ index: inout ReplicaIndex) throws -> RestorePlan {
     var base: BaseManifest?
+    let reach = contents.reach
     for transaction in contents.bases.reversed() {
       if let wanted = target.transaction, transaction > wanted { continue }
+      // Slices on both sides of it have become one object, as early versions did: what an older base reaches is whole.
+      if contents.isBridged(transaction, to: reach) { continue }
       let manifest = try manifest(contents.generation, transaction)
       if let wanted = target.time, manifest.time > wanted { continue }
       base = manifest

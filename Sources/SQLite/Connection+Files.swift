@@ -29,6 +29,35 @@ extension Connection {
     }
   }
 
+  /// What the log's index tells (https://www.sqlite.org/walformat.html#the_wal_index_file_format).
+  package enum LogIndex: Equatable, Sendable {
+    /// There is none, as outside of WAL mode.
+    case absent
+    /// Somebody changes it, or was killed at that.
+    case busy
+    /// The log's salts, and how many of its frames are committed.
+    case holds(salts: (UInt32, UInt32), frames: Int)
+
+    package static func == (one: LogIndex, other: LogIndex) -> Bool {
+      switch (one, other) {
+      case (.absent, .absent), (.busy, .busy): true
+      case (.holds(let salts, let frames), .holds(let others, let count)): salts == others && frames == count
+      default: false
+      }
+    }
+  }
+
+  /// Frames behind those that the index tells may be whole and yet no commit: their writer was killed before its last step,
+  /// and the next one overwrites them.
+  package func logIndex(_ schema: String = "main") -> LogIndex {
+    var salts: (UInt32, UInt32) = (0, 0)
+    var frames: UInt32 = 0
+    let code = withUnsafeMutableBytes(of: &salts) {
+      csqlite_log_index(handle, schema, $0.baseAddress?.assumingMemoryBound(to: UInt32.self), &frames)
+    }
+    return code == 0 ? .absent : code < 0 ? .busy : .holds(salts: salts, frames: Int(frames))
+  }
+
   /// Length in bytes of the file of a schema.
   package func fileSize(_ schema: String = "main") throws(SQLiteError) -> Int64 {
     var size: Int64 = 0

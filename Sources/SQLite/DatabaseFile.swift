@@ -14,18 +14,29 @@ package final class DatabaseFile: @unchecked Sendable {
   ///
   /// Throws `.misuse` once closed.
   package func read(at offset: Int64, count: Int) throws(SQLiteError) -> [UInt8] {
-    let result: Result<[UInt8], SQLiteError> = lock.withLock { _ in
-      guard let connection else {
-        return .failure(SQLiteError(code: .misuse, message: "the database was closed"))
-      }
+    var bytes = [UInt8](repeating: 0, count: count)
+    try read(into: &bytes, at: offset)
+    return bytes
+  }
+
+  /// Fills `bytes` from `offset`, with zeros past the file's end.
+  ///
+  /// Throws `.misuse` once closed.
+  package func read(into bytes: inout [UInt8], at offset: Int64) throws(SQLiteError) {
+    let failure: SQLiteError? = lock.withLock { _ in
+      guard let connection else { return SQLiteError(code: .misuse, message: "the database was closed") }
       do throws(SQLiteError) {
-        return .success(try connection.readFile("main", at: offset, count: count))
+        try connection.readFile("main", at: offset, into: &bytes, count: bytes.count)
+        return nil
       } catch {
-        return .failure(error)
+        return error
       }
     }
-    return try result.get()
+    if let failure { throw failure }
   }
+
+  /// What the index of the database's log tells; absent once closed.
+  package func logIndex() -> Connection.LogIndex { lock.withLock { _ in connection?.logIndex() ?? .absent } }
 
   /// Ends all reading; waits for a read under way.
   package func close() { lock.withLock { _ in connection = nil } }

@@ -15,5 +15,8 @@ package struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
     self.offset = offset
   }
 
+  /// Whether another connection was in the way.
+  package var isBusy: Bool { code.primary == .busy || code.primary == .locked }
+
   package var description: String { message }
 }

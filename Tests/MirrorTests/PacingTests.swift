@@ -2,6 +2,8 @@ import Dispatch
 import Files
 import Mirror
 import ObjectStore
+import ReplicaCatalog
+import Restore
 import SQLite
 import TestSupport
 import Testing
@@ -41,6 +43,40 @@ import Testing
     let took = Clock.monotonicSeconds - start
     #expect(store.calls(.put) - before <= 2 * (Int(took / 0.5) + 1))
     #expect(store.calls(.put) - before >= 2)
+    try fixture.close()
+  }
+
+  @Test func uploadsStatementsLessOftenThanSlices() throws {
+    let store = FaultyStore(MemoryStore())
+    let fixture = try MirrorFixture(store)
+    fixture.settings.syncInterval = 0.1
+    fixture.settings.mergesObjects = false
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a)")
+    try fixture.flush()
+    wait(1)
+    func counts() throws -> (slices: Int, batches: Int) {
+      let catalog = ReplicaCatalog(store)
+      let contents = try catalog.contents(of: try #require(catalog.generations().last))
+      return (contents.slices.count, contents.statements.count)
+    }
+    let before = try counts()
+    let start = Clock.monotonicSeconds
+    while Clock.monotonicSeconds - start < 1.5 {
+      try fixture.run("INSERT INTO t VALUES(1)")
+      wait(0.02)
+    }
+    let after = try counts()
+    let took = Clock.monotonicSeconds - start
+    // The first at once, then one a second.
+    #expect(after.slices - before.slices > 4)
+    #expect(after.batches - before.batches <= 1 + Int(took))
+    #expect(after.batches > before.batches)
+    // Who waits for everything does not wait for that.
+    let flushed = Clock.monotonicSeconds
+    try fixture.flush()
+    #expect(Clock.monotonicSeconds - flushed < 0.5)
+    #expect(try content(fixture.restore(.sql)) == content(fixture.path))
     try fixture.close()
   }
 

@@ -179,4 +179,40 @@ import Testing
     _ = try restore().run(.wal, to: output)
     #expect(try fixture.bytes(output) == fixture.bytes(fixture.path))
   }
+
+  /// A database that was copied and never changed since is known at the next start without reading it.
+  @Test func knowsADatabaseThatOnlyHasABase() throws {
+    let fixture = try MirrorFixture()
+    let plain = try Connection(fixture.path)
+    try plain.execute("PRAGMA journal_mode=WAL; CREATE TABLE t(a); INSERT INTO t VALUES(1)")
+    plain.close()
+    func record() throws -> PositionRecord {
+      let name = fixture.path + "-s3pos"
+      return try PositionRecord(fixture.bytes(name), object: name)
+    }
+    func expectKnown() throws {
+      let found = try #require(try FileInfo.of(fixture.path))
+      let stamp = PositionRecord.FileStamp(
+        size: found.size, modifiedNs: found.modifiedNs, inode: found.inode)
+      #expect(try record().isAtRest && record().file == stamp)
+    }
+    try fixture.open()
+    try fixture.close()
+    try expectKnown()
+    // Once it was read, because the record was lost, it is known again.
+    try File(fixture.path + "-s3pos", .readWrite).truncate(to: 0)
+    try fixture.open()
+    try fixture.close()
+    try expectKnown()
+    // Not so while a commit is in the log only.
+    try fixture.open()
+    try fixture.run("INSERT INTO t VALUES(2)")
+    try fixture.flush()
+    fixture.abandon()
+    #expect(try !record().isAtRest || record().transaction < 2)
+    try fixture.open()
+    try fixture.close()
+    #expect(try fixture.bytes(fixture.restore(.wal)) == fixture.bytes(fixture.path))
+    #expect(try ReplicaCatalog(fixture.store).generations().count == 1)
+  }
 }

@@ -1,0 +1,53 @@
+import Glibc
+
+/// Tells of changes that this process or another makes to a file, without looking again and again.
+///
+/// The corresponding C function is `inotify_add_watch`. It follows the file that had the name when it began, whatever becomes of
+/// the name. It tells nothing of other hosts on a network's file system.
+package final class FileWatch: Sendable {
+  /// What to tell of.
+  package enum Change: Sendable {
+    /// Bytes were written, or the file was cut.
+    case content
+    /// `File.touch` was called.
+    case times
+  }
+
+  private let descriptor: Int32
+  /// Ends of a pipe.
+  private let ended: Int32
+  private let ending: Int32
+
+  /// Nil where the file is not there or the system has no watch left.
+  package init?(_ path: String, _ change: Change) {
+    descriptor = inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK))
+    var pipe: [Int32] = [-1, -1]
+    let isOpen = Glibc.pipe(&pipe) == 0
+    (ended, ending) = (pipe[0], pipe[1])
+    // For programs that are started.
+    for end in pipe where isOpen { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    let mask = change == .content ? IN_MODIFY : IN_ATTRIB
+    guard descriptor >= 0, isOpen, inotify_add_watch(descriptor, path, UInt32(mask)) >= 0 else {
+      return nil
+    }
+  }
+
+  deinit {
+    for open in [descriptor, ended, ending] where open >= 0 { _ = close(open) }
+  }
+
+  /// Waits for a change after those told before, at most so many seconds, without end where nil; false where there
+  /// was none.
+  package func wait(seconds: Double?) -> Bool {
+    var polled = [descriptor, ended].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+    let limit = seconds.map { Int32(min(max($0, 0), 3600) * 1000) } ?? -1
+    guard poll(&polled, nfds_t(polled.count), limit) > 0, polled[0].revents != 0 else { return false }
+    // An event without a name has 16 bytes.
+    var events = [UInt8](repeating: 0, count: 4096)
+    while read(descriptor, &events, events.count) > 0 {}
+    return true
+  }
+
+  /// Ends a wait, now or the next, and all after it.
+  package func cancel() { _ = write(ending, [0], 1) }
+}
