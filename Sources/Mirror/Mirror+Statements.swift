@@ -63,6 +63,8 @@ extension Mirror {
         try start(wasEmpty: true)
       } catch {
         isWaitingForContent = false
+        suspension = "\(error)"
+        hasChangedSuspended = false
         notices.append("mirror off: \(error)")
       }
     }

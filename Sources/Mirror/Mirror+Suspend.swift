@@ -46,6 +46,7 @@ extension Mirror {
       do {
         try start(wasEmpty: false)
       } catch {
+        suspension = "\(error)"
         tell("mirror off: \(error)")
       }
       return
@@ -61,7 +62,8 @@ extension Mirror {
     guard case .text(let mode) = try? connection.value("PRAGMA main.journal_mode") else {
       return "the journal mode of \(path) is not known"
     }
-    if mode != "wal" { return "\(path) is not mirrored while its journal mode is \(mode)" }
+    // A database that was never mirrored has it changed when that begins.
+    if hasBegun, mode != "wal" { return "\(path) is not mirrored while its journal mode is \(mode)" }
     if (try? connection.value("PRAGMA main.locking_mode")) == .text("exclusive") {
       return "\(path) is not mirrored while its locking mode is exclusive"
     }

@@ -19,6 +19,8 @@ package final class Mirror: ConnectionObserver {
   private(set) var engine: Engine?
   /// Why a database that was mirrored is not for the time being; nil where it is.
   var suspension: String?
+  /// Whether the database was mirrored since this was attached.
+  private(set) var hasBegun = false
   /// Set while another process mirrors the database.
   var standby: Standby?
   /// Frames in the log after the last commit made while standing by.
@@ -103,6 +105,7 @@ package final class Mirror: ConnectionObserver {
         settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position,
         guardian: guardian, claim: claim, news: news)
       self.engine = engine
+      hasBegun = true
       try log.install(on: connection)
       noteSettings(connection)
       noteOtherSchemas(connection)

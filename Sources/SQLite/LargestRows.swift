@@ -110,7 +110,7 @@ extension Connection {
   /// Another number after each commit of this connection, and after one of others that this one has seen.
   ///
   /// The corresponding C function is `sqlite3_file_control` with `SQLITE_FCNTL_DATA_VERSION`.
-  private var dataVersion: UInt32 {
+  package var dataVersion: UInt32 {
     var version: UInt32 = 0
     sqlite3_file_control(handle, "main", SQLITE_FCNTL_DATA_VERSION, &version)
     return version

@@ -33,6 +33,7 @@ package final class MirrorSession: SessionObserver {
   private var chosen: [String: ReplicaURL?] = [:]
   private var told: Set<String> = []
   private var complaints: [String] = []
+  private var unmirrored: UnmirroredCommits?
   /// Whether Ctrl-C was typed.
   package var isInterrupted: (@Sendable () -> Bool)?
   /// Seconds without anything from the store after which a restore is given up.
@@ -137,6 +138,7 @@ package final class MirrorSession: SessionObserver {
     try mirror.attach(to: connection)
     self.mirror = mirror
     self.connection = connection
+    unmirrored = nil
     mirror.isInterrupted = isInterrupted
   }
 
@@ -165,6 +167,7 @@ package final class MirrorSession: SessionObserver {
   /// Ends the mirror because somebody asked for it: the database is not mirrored when it is opened again.
   func turnOff() throws {
     if let path = connection?.fileName() { chosen.updateValue(nil, forKey: path) }
+    unmirrored = nil
     try stop()
   }
 
@@ -235,7 +238,7 @@ package final class MirrorSession: SessionObserver {
     }
     guard !isCheckOnly, let url = url(for: connection, in: session) else { return }
     if let configurationError {
-      complain("mirror off: \(configurationError)", session)
+      refuse(configurationError, connection, session)
       return
     }
     guard mirror == nil else {
@@ -247,8 +250,16 @@ package final class MirrorSession: SessionObserver {
     } catch let error as MirrorError where error.code == .unsuitable {
       tell(error.message, session)
     } catch {
-      complain("mirror off: \(error)", session)
+      refuse("\(error)", connection, session)
     }
+  }
+
+  /// The mirror of a connection cannot begin.
+  private func refuse(_ reason: String, _ connection: Connection, _ session: Session) {
+    complain("mirror off: \(reason)", session)
+    // A database in memory would not be mirrored anyway.
+    guard settings.durability == .sync, connection.fileName()?.isEmpty == false else { return }
+    unmirrored = UnmirroredCommits(connection, because: reason)
   }
 
   private func mayBeMirrored(_ connection: Connection) -> Bool {
@@ -276,6 +287,7 @@ package final class MirrorSession: SessionObserver {
   }
 
   package func connectionWillClose(_ connection: Connection, in session: Session) {
+    if unmirrored?.connection === connection { unmirrored = nil }
     guard connection === self.connection else { return }
     do {
       try stop()
@@ -286,6 +298,10 @@ package final class MirrorSession: SessionObserver {
 
   package func inputDidComplete(in session: Session) -> Int {
     if hasNotedMetrics { noteMetrics(session) }
+    if let failure = unmirrored?.take() {
+      session.errors.print("Error: \(failure)")
+      return 1
+    }
     guard let mirror, mirror.mayHaveNews else { return 0 }
     for notice in mirror.takeNotices() { session.errors.print(notice) }
     let failures = mirror.takeFailures()
