@@ -163,17 +163,33 @@ extension Engine {
         try put(key, object.bytes, unlessPresent: unlessPresent)
         return true
       } catch let error as ObjectStoreError {
-        if error.code == .preconditionFailed, let present = try? store.get(key).bytes {
-          guard try settle(present, for: object, key, isMerged: isMerged) else { continue }
-          state.withLock { $0.didReachStore() }
-          return true
+        if error.code == .preconditionFailed, let answer = look(for: key) {
+          switch answer {
+          case .success(let present):
+            guard try settle(present, for: object, key, isMerged: isMerged) else { continue }
+            state.withLock { $0.didReachStore() }
+            return true
+          case .failure(let error): report(error)
+          }
+        } else {
+          report(error)
         }
-        report(error)
         attempt += 1
         pauseBeforeRetry(attempt)
       }
     }
     return false
+  }
+
+  /// What stands in the way of an object; nil where it is gone again.
+  ///
+  /// That it cannot be read now says nothing of the object.
+  private func look(for key: ObjectKey) -> Result<[UInt8], ObjectStoreError>? {
+    do throws(ObjectStoreError) {
+      return .success(try store.get(key).bytes)
+    } catch {
+      return error.code == .notFound ? nil : .failure(error)
+    }
   }
 
   private func put(_ key: ObjectKey, _ bytes: [UInt8], unlessPresent: Bool) throws {

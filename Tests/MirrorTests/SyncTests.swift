@@ -24,9 +24,13 @@ import WALFormat
     fixture.settings.checkpointFrames = 40
     try fixture.open()
     try fixture.run("CREATE TABLE t(a)")
-    // An answer that is lost and a refusal in the middle of it.
+    // An answer that is lost, with the next look at what is there refused too, and a refusal in the middle of it.
     for number in 1...200 {
       if number % 50 == 20 { store.plan(.loseAnswer, for: .put, at: store.calls(.put) + 1) }
+      if (101...108).contains(number) {
+        store.plan(.loseAnswer, for: .put, at: store.calls(.put) + 1)
+        store.plan(.refuse(.unreachable), for: .get, at: store.calls(.get) + 1)
+      }
       if number % 50 == 40 { store.plan(.refuse(.unreachable), for: .put, at: store.calls(.put) + 1) }
       try fixture.run("INSERT INTO t VALUES(\(number))")
       #expect(fixture.mirror?.status().mirrored == UInt64(number) + 1)
