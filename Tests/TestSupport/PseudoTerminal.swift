@@ -79,6 +79,9 @@ package final class PseudoTerminal {
   package func exitCode(seconds: Double = 10) -> Int32? {
     let end = Date().addingTimeInterval(seconds)
     while process.isRunning && Date() < end { _ = read(until: Date().addingTimeInterval(0.02)) }
-    return process.isRunning ? nil : process.terminationStatus
+    guard !process.isRunning else { return nil }
+    // Its last words may have come between the last look and its end.
+    while read(until: Date().addingTimeInterval(0.02)) {}
+    return process.terminationStatus
   }
 }
