@@ -94,7 +94,7 @@ import Testing
     try fixture.store.put(ObjectKey(ReplicaLayout.slice(generation, slice)), [1, 2, 3], .always)
     try fixture.open()
     var notices: [String] = []
-    try Poll.until(seconds: 90) {
+    try Poll.until(seconds: 240) {
       try? fixture.run("INSERT INTO t VALUES(5)")
       try? fixture.flush()
       notices += fixture.mirror?.takeNotices() ?? []
