@@ -60,7 +60,8 @@ static inline int csqlite_file_size(sqlite3 *db, const char *schema, sqlite3_int
 }
 
 /// Reads the head of the log's index through SQLite's own mapping of it: salts as in the log, and how many of its frames are
-/// committed. 1 where that worked, 0 where there is no index, -1 where somebody is at it or was killed at it.
+/// committed. 1 where that worked, 0 where there is no index, -1 where somebody is at it or was killed at it. Swift has no
+/// volatile reads of memory that other processes write.
 static inline int csqlite_log_index(sqlite3 *db, const char *schema, unsigned int salts[2], unsigned int *frames) {
   sqlite3_file *file = NULL;
   volatile void *map = NULL;

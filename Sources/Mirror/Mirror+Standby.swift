@@ -52,7 +52,7 @@ extension Mirror {
       // The claim stays; there will be another occasion.
       self.standby = standby
     } catch {
-      tell("mirror off: \(error)")
+      refuse(error)
     }
   }
 

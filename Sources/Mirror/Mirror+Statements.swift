@@ -63,9 +63,7 @@ extension Mirror {
         try start(wasEmpty: true)
       } catch {
         isWaitingForContent = false
-        suspension = "\(error)"
-        hasChangedSuspended = false
-        notices.append("mirror off: \(error)")
+        refuse(error)
       }
     }
     if standby != nil, connection.isInAutocommit, !isReadOnly { takeOverIfPossible() }

@@ -27,6 +27,13 @@ extension Mirror {
     hasChangedSuspended = false
   }
 
+  /// The mirror cannot begin: in `sync` what is committed from now on has failed.
+  func refuse(_ error: any Error) {
+    suspension = "\(error)"
+    hasChangedSuspended = false
+    tell("mirror off: \(error)")
+  }
+
   /// A statement has ended while the mirror is suspended: goes on where that is possible again.
   func didEndSuspended(_ statement: Statement) {
     guard let connection else { return }
@@ -46,8 +53,7 @@ extension Mirror {
       do {
         try start(wasEmpty: false)
       } catch {
-        suspension = "\(error)"
-        tell("mirror off: \(error)")
+        refuse(error)
       }
       return
     }

@@ -13,32 +13,46 @@ package struct ReplicaIndex: Sendable {
 
   package init(_ catalog: ReplicaCatalog) throws(ObjectStoreError) {
     self.catalog = catalog
-    var after: String?
-    while true {
-      let page = try catalog.store.list(prefix: ReplicaLayout.generations, after: after, limit: 1000)
-      for object in page.objects {
-        guard let generation = ReplicaLayout.generation(of: object.key.name) else { continue }
-        whole[generation, default: GenerationContents(generation: generation)].add(object)
-      }
-      generations = whole.keys.sorted()
-      guard page.isTruncated, let last = page.objects.last?.key.name else { break }
-      guard let cut = ReplicaLayout.generation(of: last) else {
-        after = last
-        continue
-      }
+    var partial: Set<GenerationID> = []
+    try list { _, last in
+      guard let cut = ReplicaLayout.generation(of: last) else { return last }
       partial.insert(cut)
-      after = ReplicaLayout.end(of: cut)
+      return ReplicaLayout.end(of: cut)
     }
     for generation in partial { whole[generation] = nil }
   }
-
-  private var partial: Set<GenerationID> = []
 
   /// For a restore: passes over most slices and batches that a larger one holds too.
   ///
   /// So a long run of small objects that were merged a moment ago takes a few listings.
   package init(brief catalog: ReplicaCatalog) throws(ObjectStoreError) {
     self.catalog = catalog
+    try list { whole, last in
+      guard let generation = ReplicaLayout.generation(of: last), let known = whole[generation],
+        let next = Self.afterKnown(known, last), next > last
+      else { return last }
+      whole[generation]?.isBrief = true
+      return next
+    }
+    // Where an object begins before the end of a larger one and ends after it, it was passed over.
+    for (generation, contents) in whole where contents.isBrief && !contents.isConsistent {
+      whole[generation] = nil
+    }
+  }
+
+  /// The name before which everything of the folder of `last` is known; nil where it is another folder.
+  private static func afterKnown(_ contents: GenerationContents, _ last: String) -> String? {
+    let slices = ReplicaLayout.slices(contents.generation)
+    let batches = ReplicaLayout.statements(contents.generation)
+    if last.hasPrefix(slices) { return slices + ReplicaLayout.afterTransaction(contents.lastSlice) }
+    if last.hasPrefix(batches) { return batches + ReplicaLayout.afterTransaction(contents.lastBatch) }
+    return nil
+  }
+
+  /// Lists page by page; `next` tells after which name to go on, given the last one of a page.
+  private mutating func list(
+    _ next: (inout [GenerationID: GenerationContents], _ last: String) -> String
+  ) throws(ObjectStoreError) {
     var after: String?
     while true {
       let page = try catalog.store.list(prefix: ReplicaLayout.generations, after: after, limit: 1000)
@@ -47,30 +61,9 @@ package struct ReplicaIndex: Sendable {
         whole[generation, default: GenerationContents(generation: generation)].add(object)
       }
       guard page.isTruncated, let last = page.objects.last?.key.name else { break }
-      after = last
-      guard let generation = ReplicaLayout.generation(of: last), let known = whole[generation] else {
-        continue
-      }
-      let slices = ReplicaLayout.slices(generation)
-      let batches = ReplicaLayout.statements(generation)
-      let next: String? =
-        if last.hasPrefix(slices) {
-          slices + ReplicaLayout.afterTransaction(known.lastSlice)
-        } else if last.hasPrefix(batches) {
-          batches + ReplicaLayout.afterTransaction(known.lastBatch)
-        } else {
-          nil
-        }
-      if let next, next > last {
-        after = next
-        whole[generation]?.isBrief = true
-      }
+      after = next(&whole, last)
     }
     generations = whole.keys.sorted()
-    // Where an object begins before the end of a larger one and ends after it, it was passed over.
-    for (generation, contents) in whole where contents.isBrief && !contents.isConsistent {
-      whole[generation] = nil
-    }
   }
 
   /// Everything that a generation holds.

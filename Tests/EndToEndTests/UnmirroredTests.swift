@@ -40,6 +40,24 @@ import Testing
     #expect(result.output == "7\n" && !result.errors.contains("committed locally"), "\(result)")
   }
 
+  /// What others commit is none of the session's.
+  @Test func whatOthersCommitIsNotCounted() throws {
+    let folder = try TemporaryFolder()
+    let input = """
+      CREATE TABLE t(a);
+      SELECT count(*) FROM t;
+      .system '\(Oracle.program)' live.db 'INSERT INTO t VALUES(1)'
+      SELECT count(*) FROM t;
+      INSERT INTO t VALUES(2);
+
+      """
+    let result = try ShellHarness.run(
+      ShellHarness.program, ["live.db"], input: Data(input.utf8), in: folder,
+      environment: ["HOME": folder.path, "S3_BUCKET": "x", "S3_DURABILITY": "sync"])
+    #expect(result.output == "0\n1\n")
+    #expect(result.errors.components(separatedBy: "committed locally, not mirrored: ").count == 3, "\(result)")
+  }
+
   /// The mirror begins with the first table, and finds that it cannot.
   @Test func aMirrorThatCannotBeginLaterIsNoneEither() throws {
     let folder = try TemporaryFolder()
