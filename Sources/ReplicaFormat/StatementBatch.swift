@@ -28,13 +28,15 @@ package struct StatementGroup: Sendable {
   ) {
     count += 1
     line.removeAll()
-    Self.append(sql, changes: changes, error: error, told: told, took: took, to: line)
+    let fields = ByteBuffer(capacity: 64)
+    told?.append(to: fields)
+    Self.append(sql, changes: changes, error: error, told: fields, took: took, to: line)
     text.append(line)
   }
 
   /// Appends a statement as it stands in the text.
   static func append(
-    _ sql: ByteBuffer, changes: Int64, error: Int32?, told: StatementTold?, took: Int64?, to text: ByteBuffer
+    _ sql: ByteBuffer, changes: Int64, error: Int32?, told: ByteBuffer, took: Int64?, to text: ByteBuffer
   ) {
     text.append("-- statement bytes=" as StaticString)
     text.append(decimal: Int64(sql.count))
@@ -44,7 +46,7 @@ package struct StatementGroup: Sendable {
       text.append(" error=" as StaticString)
       text.append(decimal: Int64(error))
     }
-    if let told { told.append(to: text) }
+    if !told.isEmpty { text.append(told) }
     if let took {
       text.append(" took=" as StaticString)
       text.append(decimal: took)

@@ -34,8 +34,8 @@ package final class StatementDraft {
   /// The statements change settings.
   package func leaveSettings() { group.leavesSettings = true }
 
-  /// Adds a statement as `StatementGroup.append` does.
-  package func append(_ sql: ByteBuffer, changes: Int64, error: Int32?, told: StatementTold?, took: Int64?) {
+  /// Adds a statement as `StatementGroup.append` does; `told` holds what `StatementTold.append` wrote.
+  package func append(_ sql: ByteBuffer, changes: Int64, error: Int32?, told: ByteBuffer, took: Int64?) {
     isTouched = true
     group.count += 1
     StatementGroup.append(sql, changes: changes, error: error, told: told, took: took, to: open)
