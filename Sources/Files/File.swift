@@ -160,6 +160,22 @@ package final class File: Sendable {
     guard errno == EWOULDBLOCK else { throw FilesError(.current, verb: "lock", object: path) }
     return false
   }
+
+  /// Takes, or with `false` lets go of, a second advisory lock on this open file, which has nothing to do with the first; false
+  /// where another open file has it.
+  ///
+  /// The corresponding C function is `fcntl` with `F_OFD_SETLK`.
+  package func tryTurn(_ isTaken: Bool = true) -> Bool {
+    var range = flock()
+    range.l_type = Int16(isTaken ? F_WRLCK : F_UNLCK)
+    range.l_whence = Int16(SEEK_SET)
+    range.l_start = 1 << 40
+    range.l_len = 1
+    return retrying { fcntl(descriptor, Self.setLockOfOpenFile, &range) } == 0
+  }
+
+  /// `F_OFD_SETLK`, which Swift does not import; the same on all of Linux (linux/fcntl.h).
+  private static let setLockOfOpenFile: Int32 = 37
 }
 
 /// Repeats a system call that a signal interrupted.

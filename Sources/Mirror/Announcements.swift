@@ -1,5 +1,6 @@
 import Files
 import ReplicaFormat
+import SQLite
 import Synchronization
 
 /// What the session's connection says of its own commits, before the log is read.
@@ -17,6 +18,7 @@ final class Announcements: Sendable {
   private struct State {
     var waiting: [Announcement] = []
     var head = 0
+    var waits: LockWaits?
   }
 
   private let state = Mutex(State())
@@ -31,6 +33,17 @@ final class Announcements: Sendable {
   /// A statement that may commit begins or has ended: between the two, a commit may stand in the log before it is
   /// announced.
   func setWriting(_ isWriting: Bool) { self.isWriting.store(isWriting, ordering: .sequentiallyConsistent) }
+
+  /// The thread whose statements are announced from now on.
+  func follow(_ waits: LockWaits) { state.withLock { $0.waits = waits } }
+
+  /// What a look at the log tells, where the session's thread waited for a lock all the while: then nothing in it is the
+  /// session's that is not announced. Nil where it did not.
+  func whileWaiting<Result>(_ look: () throws -> Result) rethrows -> Result? {
+    guard let waits = state.withLock({ $0.waits }), let wait = waits.present else { return nil }
+    let result = try look()
+    return waits.isPresent(wait) ? result : nil
+  }
 
   /// Whether anything was announced since this was asked last.
   func takeActivity() -> Bool { hasAnnounced.exchange(false, ordering: .relaxed) }

@@ -69,7 +69,11 @@ final class Capture {
         while scannedHead < scanned.count {
           let commit = scanned[scannedHead]
           // A commit of the session that is not announced yet must not be taken for somebody else's.
-          if let limit = announcements.readLimit, commit.end.frame > limit { return false }
+          if let limit = announcements.readLimit, commit.end.frame > limit,
+            try commit.end.frame > framesOfOthers(tail)
+          {
+            return false
+          }
           guard left > 0, try encoder.encode(commit, from: tail, budget: &left) else { return true }
           scannedHead += 1
         }
@@ -79,10 +83,17 @@ final class Capture {
       guard left > 0 else { return true }
       try followEpoch()
       guard let tail else { return false }
-      scanned = try tail.scan(
-        bytes: max(left, 1 << 20), limit: announcements.limit(after: tail.position.frame))
+      var limit = announcements.limit(after: tail.position.frame)
+      if let announced = limit { limit = try max(announced, framesOfOthers(tail)) }
+      scanned = try tail.scan(bytes: max(left, 1 << 20), limit: limit)
       if scanned.isEmpty { return false }
     }
+  }
+
+  /// Frames of the log that can be taken although the session's statement is writing: it waits for the lock that
+  /// another process has, and nobody's commits need wait with it. 0 where it does not wait.
+  private func framesOfOthers(_ tail: LogTail) throws -> Int {
+    try announcements.whileWaiting { try tail.committed() ?? 0 } ?? 0
   }
 
   /// Goes over to the new epoch where the log was restarted, having made sure that nothing was missed.

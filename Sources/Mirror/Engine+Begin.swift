@@ -196,6 +196,7 @@ extension Engine {
     let bytes = record.bytes
     // Torn or old it is only ignored at the next start, so it is neither synced nor renamed.
     try? file.write(bytes, at: 0)
-    try? file.truncate(to: bytes.count)
+    // Whoever watches it is woken by that too.
+    if (try? file.size()) != bytes.count { try? file.truncate(to: bytes.count) }
   }
 }

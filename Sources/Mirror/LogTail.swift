@@ -79,7 +79,7 @@ final class LogTail {
   }
 
   /// Frames of this epoch that are committed; nil where that is not told.
-  private func committed() throws -> Int? {
+  func committed() throws -> Int? {
     for _ in 0..<100 {
       switch database?.logIndex() {
       case .holds(let salts, let frames):

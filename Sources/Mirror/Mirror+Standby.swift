@@ -84,6 +84,13 @@ extension Mirror {
     }
   }
 
+  /// A statement that writes begins in `sync`: where other processes wait for their commits too, it waits for its turn.
+  func takeTurn(_ connection: Connection) {
+    guard standby != nil || engine?.hasCompany == true else { return }
+    if turn == nil, let path = connection.fileName() { turn = WriteTurn(path) }
+    turn?.take()
+  }
+
   /// A statement has ended while another process mirrors.
   func didEndStandingBy(_ standby: Standby, _ statement: Statement) {
     if statement.firstLetter == UInt8(ascii: "P") || statement.firstLetter == 0 { armStandbyHook() }
@@ -105,6 +112,7 @@ extension Mirror {
     connection?.setWALHook { [unowned self] schema, frames in
       guard schema == "main" else { return }
       (standbyFrames, standbySettled) = (frames, -1)
+      turn?.give()
       if frames >= 1000 { _ = try? connection?.checkpoint(.passive) }
     }
   }

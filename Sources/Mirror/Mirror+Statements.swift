@@ -24,6 +24,7 @@ extension Mirror {
   /// The statement under way has committed; the log now holds so many frames.
   private func didCommit(frames: Int) {
     guard let engine, !isInternal, let connection else { return }
+    turn?.give()
     defer { connection.noteOwnCommit() }
     let endsWriting = current?.endsWriting == true
     if let running = current, !running.watched.isReadOnly {
@@ -67,6 +68,7 @@ extension Mirror {
       }
     }
     if standby != nil, connection.isInAutocommit, !isReadOnly { takeOverIfPossible() }
+    if settings.durability == .sync, !isReadOnly, connection.isInAutocommit { takeTurn(connection) }
     guard engine != nil else { return }
     let isInAutocommit = connection.isInAutocommit
     if let current {
@@ -98,6 +100,7 @@ extension Mirror {
 
   package func statementDidEnd(_ statement: Statement, code: ResultCode) {
     if !isInternal {
+      turn?.give()
       if let standby { didEndStandingBy(standby, statement) }
       if suspension != nil { didEndSuspended(statement) }
     }
@@ -163,6 +166,11 @@ extension Mirror {
     guard let engine else { return }
     if writing == 0, let connection { checkpointIfDue(engine, connection) }
     writing += 1
+    let waits = LockWaits.ofThread
+    if waits !== lockWaits {
+      lockWaits = waits
+      engine.announcements.follow(waits)
+    }
     engine.announcements.setWriting(true)
   }
 

@@ -35,6 +35,10 @@ package final class Mirror: ConnectionObserver {
   var settingsVersion = 0
   /// Statements under way that may commit.
   var writing = 0
+  /// Made when it is first asked for.
+  var turn: WriteTurn?
+  /// Of the thread that the engine knows to write.
+  var lockWaits: LockWaits?
   var isInternal = false
   var isWaitingForContent = false
   /// The statement whose end the commit hook has already dealt with.
@@ -107,6 +111,7 @@ package final class Mirror: ConnectionObserver {
         settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position,
         guardian: guardian, claim: claim, news: news)
       self.engine = engine
+      lockWaits = nil
       hasBegun = true
       try log.install(on: connection)
       noteSettings(connection)
@@ -151,6 +156,7 @@ package final class Mirror: ConnectionObserver {
     isWaitingForContent = false
     standby = nil
     suspension = nil
+    turn = nil
     release(isFlushed: isFlushed)
     if let connection {
       connection.setAutomaticCheckpoint(frames: 1000)

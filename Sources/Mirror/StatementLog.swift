@@ -45,6 +45,7 @@ final class StatementLog {
   /// Puts what statements are told under control.
   func install(on connection: Connection) throws(SQLiteError) {
     StatementTime.install()
+    LockWaits.install()
     StatementZone.install()
     try random.install(on: connection)
     let counters = StatementCounters(connection)

@@ -29,6 +29,24 @@ import Testing
     #expect(throws: FilesError(.exists, verb: "create", object: path)) { try File(path, .createNew) }
   }
 
+  @Test func givesATurnToOneOpenFileAtATime() throws {
+    let path = folder.path + "/turns"
+    let first = try File(path, .create)
+    var second: File? = try File(path, .create)
+    #expect(try first.tryLock())
+    // The other lock is another matter.
+    #expect(second?.tryTurn() == true)
+    #expect(second?.tryTurn() == true)
+    #expect(!first.tryTurn())
+    #expect(second?.tryTurn(false) == true)
+    #expect(first.tryTurn())
+    #expect(second?.tryTurn() == false)
+    #expect(first.tryTurn(false))
+    #expect(second?.tryTurn() == true)
+    second = nil
+    #expect(first.tryTurn())
+  }
+
   @Test func replacesAFileWhole() throws {
     let path = folder.path + "/target"
     try AtomicFile.write([1], to: path)

@@ -113,4 +113,74 @@ import WALFormat
     #expect(try rows(fixture.restore(.wal)) == .integer(80))
     try fixture.close()
   }
+
+  /// While the session's own statement waits for SQLite's lock, what others have committed goes on its way.
+  @Test func takesCommitsOfOthersWhileTheSessionWaitsForALock() throws {
+    let fixture = try MirrorFixture()
+    try fixture.open().setBusyTimeout(milliseconds: 20_000)
+    try fixture.run("CREATE TABLE t(a)")
+    try fixture.flush()
+    let (path, store) = (fixture.path, fixture.store)
+    let outcome = Mutex("")
+    let (hasLock, group) = (DispatchSemaphore(value: 0), DispatchGroup())
+    DispatchQueue.global().async(group: group) {
+      do {
+        let other = try Connection(path)
+        other.setBusyTimeout(milliseconds: 20_000)
+        try other.execute("BEGIN IMMEDIATE; INSERT INTO t VALUES('by another')")
+        hasLock.signal()
+        // By then the session sleeps a tenth of a second at a time.
+        _ = DispatchSemaphore(value: 0).wait(timeout: .now() + 0.6)
+        let before = try slices(store)
+        try other.execute("COMMIT; BEGIN IMMEDIATE")
+        defer { try? other.execute("COMMIT") }
+        try Poll.until(seconds: 5) { (try? slices(store)) != before }
+      } catch {
+        outcome.withLock { $0 = "\(error)" }
+      }
+    }
+    hasLock.wait()
+    try fixture.run("INSERT INTO t VALUES('by the session')")
+    group.wait()
+    #expect(outcome.withLock { $0 } == "")
+    try fixture.flush()
+    #expect(try rows(fixture.restore(.wal)) == .integer(2))
+    #expect(try content(fixture.restore(.sql)) == content(fixture.path))
+    try fixture.close()
+  }
+
+  /// Turns only spare waiting: who keeps one for itself holds up nobody for long.
+  @Test func writesAlthoughAnotherKeepsTheTurn() throws {
+    let fixture = try MirrorFixture()
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a)")
+    try fixture.flush()
+    let keeper = try File(fixture.path + "-s3pos", .readWrite)
+    #expect(keeper.tryTurn())
+    var settings = fixture.settings
+    settings.durability = .sync
+    let other = try Connection(fixture.path)
+    let standby = Mirror(store: fixture.store, settings: settings)
+    try standby.attach(to: other)
+    let start = Clock.monotonicSeconds
+    for number in 0..<5 { try other.execute("INSERT INTO t VALUES(\(number))") }
+    #expect(Clock.monotonicSeconds - start > 0.02)
+    #expect(Clock.monotonicSeconds - start < 5)
+    #expect(keeper.tryTurn(false))
+    try other.execute("BEGIN IMMEDIATE; INSERT INTO t VALUES(5)")
+    // Given back with the end of each statement, also where the transaction goes on.
+    #expect(keeper.tryTurn())
+    #expect(keeper.tryTurn(false))
+    try other.execute("COMMIT")
+    #expect(standby.takeFailures() == [])
+    try standby.stop()
+    other.close()
+    try fixture.close()
+    #expect(try rows(fixture.restore(.wal)) == .integer(6))
+  }
+}
+
+/// Number of slices in a store.
+private func slices(_ store: any ObjectStore) throws -> Int {
+  try store.list(prefix: "generations/", after: nil, limit: 1000).objects.count { $0.key.name.contains("/wal/") }
 }

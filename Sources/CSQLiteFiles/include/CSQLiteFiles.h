@@ -14,6 +14,8 @@ struct csqlite_surroundings {
   bool keeps_one_time;
   /// Whether it asked for local time.
   bool asked_zone;
+  /// What counts the thread's waits for locks; null where nothing does.
+  void *_Nullable waits;
 };
 
 extern _Thread_local struct csqlite_surroundings csqlite_surroundings_here;

@@ -1,0 +1,42 @@
+import Files
+
+/// Has the sessions that wait for their commits in `sync`, of several processes on one database, write one after the other.
+///
+/// Who finds SQLite's lock taken sleeps a millisecond, then two, five, ten (https://www.sqlite.org/c3ref/busy_timeout.html):
+/// longer than a commit takes, and than it takes to store it. This only spares those sleeps: who does not get the turn
+/// in time writes all the same, as SQLite allows.
+struct WriteTurn {
+  private let file: File
+  private var isTaken = false
+
+  /// Nil where the record beside the database cannot be opened.
+  init?(_ path: String) {
+    guard let file = try? File(Engine.recordPath(path), .create) else { return nil }
+    self.file = file
+  }
+
+  /// Waits for the turn, at most for some milliseconds.
+  mutating func take() {
+    guard !isTaken else { return }
+    var pause = UInt32(20)
+    var left = Self.patience
+    while !file.tryTurn() {
+      guard left > 0 else { return }
+      Clock.sleep(microseconds: pause)
+      left -= Int(pause) + Self.oversleep
+      pause = min(pause + 10, 200)
+    }
+    isTaken = true
+  }
+
+  /// Gives the turn to whoever asks next.
+  mutating func give() {
+    guard isTaken else { return }
+    isTaken = false
+    _ = file.tryTurn(false)
+  }
+
+  /// Microseconds to wait at most, and those that a sleep takes longer than asked for.
+  private static let patience = 10_000
+  private static let oversleep = 60
+}
