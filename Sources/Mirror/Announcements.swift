@@ -37,8 +37,9 @@ final class Announcements: Sendable {
   /// The thread whose statements are announced from now on.
   func follow(_ waits: LockWaits) { state.withLock { $0.waits = waits } }
 
-  /// What a look at the log tells, where the session's thread waited for a lock all the while: then nothing in it is the
-  /// session's that is not announced. Nil where it did not.
+  /// What a look at the log tells, where the session's thread waited for a lock all the while; nil where it did not.
+  ///
+  /// Then nothing in the log is the session's that is not announced.
   func whileWaiting<Result>(_ look: () throws -> Result) rethrows -> Result? {
     guard let waits = state.withLock({ $0.waits }), let wait = waits.present else { return nil }
     let result = try look()

@@ -90,8 +90,9 @@ final class Capture {
     }
   }
 
-  /// Frames of the log that can be taken although the session's statement is writing: it waits for the lock that
-  /// another process has, and nobody's commits need wait with it. 0 where it does not wait.
+  /// Frames of the log that can be taken although the session's statement is writing; 0 for none.
+  ///
+  /// It waits for the lock that another process has, and nobody's commits need wait with it.
   private func framesOfOthers(_ tail: LogTail) throws -> Int {
     try announcements.whileWaiting { try tail.committed() ?? 0 } ?? 0
   }

@@ -182,5 +182,6 @@ import WALFormat
 
 /// Number of slices in a store.
 private func slices(_ store: any ObjectStore) throws -> Int {
-  try store.list(prefix: "generations/", after: nil, limit: 1000).objects.count { $0.key.name.contains("/wal/") }
+  try store.list(prefix: "generations/", after: nil, limit: 1000).objects
+    .count { $0.key.name.contains("/wal/") }
 }
