@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 // libcurl's ABI, which never changes these numbers (https://curl.se/libcurl/abi.html); declared here so that no
 // particular flavour of libcurl's development files is needed.
@@ -15,15 +16,15 @@ enum {
   CURLE_OK = 0, CURLE_COULDNT_RESOLVE_PROXY = 5, CURLE_COULDNT_RESOLVE_HOST = 6, CURLE_COULDNT_CONNECT = 7,
   CURLE_PARTIAL_FILE = 18, CURLE_OPERATION_TIMEDOUT = 28, CURLE_ABORTED_BY_CALLBACK = 42, CURLE_PEER_FAILED_VERIFICATION = 60,
   CURLE_SSL_CACERT_BADFILE = 77, CURLE_SSL_ISSUER_ERROR = 83,
-  CURLOPT_LOW_SPEED_LIMIT = 19, CURLOPT_LOW_SPEED_TIME = 20, CURLOPT_NOBODY = 44, CURLOPT_UPLOAD = 46, CURLOPT_POST = 47,
+  CURLOPT_LOW_SPEED_LIMIT = 19, CURLOPT_LOW_SPEED_TIME = 20, CURLOPT_NOPROGRESS = 43, CURLOPT_NOBODY = 44, CURLOPT_UPLOAD = 46, CURLOPT_POST = 47,
   CURLOPT_FOLLOWLOCATION = 52, CURLOPT_SSL_VERIFYPEER = 64, CURLOPT_MAXREDIRS = 68, CURLOPT_CONNECTTIMEOUT = 78,
   CURLOPT_SSL_VERIFYHOST = 81, CURLOPT_HTTP_VERSION = 84, CURLOPT_PROTOCOLS = 181, CURLOPT_REDIR_PROTOCOLS = 182,
   CURLOPT_TCP_KEEPALIVE = 213,
   CURLOPT_WRITEDATA = 10001, CURLOPT_URL = 10002, CURLOPT_READDATA = 10009, CURLOPT_ERRORBUFFER = 10010, CURLOPT_POSTFIELDS = 10015,
   CURLOPT_HTTPHEADER = 10023, CURLOPT_HEADERDATA = 10029, CURLOPT_CUSTOMREQUEST = 10036, CURLOPT_CAINFO = 10065,
-  CURLOPT_SEEKDATA = 10168,
+  CURLOPT_XFERINFODATA = 10057, CURLOPT_SEEKDATA = 10168,
   CURLOPT_WRITEFUNCTION = 20011, CURLOPT_READFUNCTION = 20012, CURLOPT_HEADERFUNCTION = 20079,
-  CURLOPT_SEEKFUNCTION = 20167,
+  CURLOPT_SEEKFUNCTION = 20167, CURLOPT_XFERINFOFUNCTION = 20219,
   CURLOPT_INFILESIZE_LARGE = 30115, CURLOPT_POSTFIELDSIZE_LARGE = 30120,
   CURLINFO_RESPONSE_CODE = 0x200002, CURLINFO_FILETIME = 0x20000e,
   CURL_HTTP_VERSION_1_1 = 2, CURLPROTO_HTTP = 1, CURLPROTO_HTTPS = 2,
@@ -181,6 +182,19 @@ static size_t on_write(char *bytes, size_t size, size_t count, void *data) {
   return call->write(bytes, size, count, call->write_data);
 }
 
+static double seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+// libcurl asks at least once a second.
+static int on_progress(void *data, int64_t to_come, int64_t came, int64_t to_go, int64_t went) {
+  (void)to_come, (void)came, (void)to_go, (void)went;
+  cs3_call *call = data;
+  return seconds() - call->begun > 1 && call->callbacks->is_given_up(call->callbacks->context);
+}
+
 static int is_dropped(const cs3_call *call, const char *line) {
   if (!strncasecmp(line, "authorization:", 14) || !strncasecmp(line, "x-amz-", 6)) return 1;
   return call->is_upload && (!strncasecmp(line, "content-length:", 15) || !strncasecmp(line, "transfer-encoding:", 18));
@@ -231,6 +245,12 @@ static int perform(cs3_call *call, void *handle, cs3_additions *additions) {
   SET(CURLOPT_HEADERDATA, call);
   SET(CURLOPT_WRITEFUNCTION, on_write);
   SET(CURLOPT_WRITEDATA, call);
+  if (call->target->is_watched) {
+    call->begun = seconds();
+    SET(CURLOPT_NOPROGRESS, 0L);
+    SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+    SET(CURLOPT_XFERINFODATA, call);
+  }
   if (goes_at_once) {
     // A second packet has the server wait for it: a twentieth of a small PUT's time.
     SET(CURLOPT_UPLOAD, 0L);
@@ -259,6 +279,7 @@ static int perform(cs3_call *call, void *handle, cs3_additions *additions) {
   // The handle outlives this frame in libs3's pool.
   real_setopt(handle, CURLOPT_ERRORBUFFER, NULL);
   real_setopt(handle, CURLOPT_HTTPHEADER, call->headers);
+  if (call->target->is_watched) real_setopt(handle, CURLOPT_NOPROGRESS, 1L);
   if (goes_at_once) {
     real_setopt(handle, CURLOPT_POSTFIELDS, NULL);
     real_setopt(handle, CURLOPT_CUSTOMREQUEST, call->custom_method);

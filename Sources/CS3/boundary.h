@@ -11,6 +11,7 @@ typedef struct cs3_call {
   int wants_body;  // the answer's body is for libs3: an object or a listing
   int is_probe;    // nothing is to be sent
   int setopt_calls, perform_calls;
+  double begun;    // when libcurl took it over, monotonic seconds
 
   // What libs3 told libcurl.
   void *handle;

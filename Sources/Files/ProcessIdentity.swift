@@ -5,6 +5,11 @@ package enum ProcessIdentity {
   /// Number of this process.
   package static var current: Int { Int(getpid()) }
 
+  /// Tells the calling thread from others that live.
+  ///
+  /// The corresponding C function is `pthread_self`.
+  package static var thread: UInt { UInt(pthread_self()) }
+
   /// Name of the host.
   ///
   /// The corresponding C function is `gethostname`.

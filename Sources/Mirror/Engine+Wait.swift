@@ -36,8 +36,8 @@ extension Engine {
 
   /// The same on the calling thread alone, for one commit soon after the other; false where that cannot be.
   ///
-  /// Nothing ends a request under way: so a commit after a while, as of a person, who may want to interrupt it, is
-  /// waited for.
+  /// A request under way is given up a second or two after an interrupt, by the store: so a commit after a while, as of a
+  /// person, is waited for.
   private func flushAtOnce() -> Bool {
     let began = Clock.monotonicSeconds
     defer { state.withLock { $0.lastAwaited = Clock.monotonicSeconds } }

@@ -12,6 +12,7 @@ final class S3Call {
   private let payloadHash: String
   /// Headers besides those libs3 composes and the signature's own.
   private let extraHeaders: [Header]
+  private let isGivenUp: (@Sendable () -> Bool)?
 
   private(set) var headers: [String: String] = [:]
   private(set) var received: [UInt8] = []
@@ -19,7 +20,11 @@ final class S3Call {
   private(set) var entries: [(key: String, etag: String, size: Int, modified: Int64)] = []
   private(set) var outcome = cs3_outcome()
 
-  init(settings: S3Settings, resourcePrefix: String, payload: [UInt8]?, extraHeaders: [Header]) {
+  init(
+    settings: S3Settings, resourcePrefix: String, payload: [UInt8]?, extraHeaders: [Header],
+    isGivenUp: (@Sendable () -> Bool)?
+  ) {
+    self.isGivenUp = isGivenUp
     self.settings = settings
     self.resourcePrefix = resourcePrefix
     self.extraHeaders = extraHeaders
@@ -37,6 +42,7 @@ final class S3Call {
         return S3Call.from(context).sign(request.pointee, additions) ? 0 : 1
       },
       header: { context, line, count in S3Call.from(context).addHeader(S3Call.text(line, count)) },
+      is_given_up: { context in S3Call.from(context).isGivenUp?() == true ? 1 : 0 },
       receive: { context, bytes, count in
         S3Call.from(context).received += UnsafeRawBufferPointer(start: bytes, count: count)
         return 0

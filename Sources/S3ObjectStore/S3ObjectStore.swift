@@ -14,6 +14,7 @@ package final class S3ObjectStore: ObjectStore {
   /// Empty, or ends with a slash.
   let root: String
   let isVirtual: Bool
+  private let isGivenUp: (@Sendable () -> Bool)?
   private let requests = Atomic(0)
   private let sent = Atomic(0)
   /// `Int.min` where no answer told a time.
@@ -31,8 +32,12 @@ package final class S3ObjectStore: ObjectStore {
 
   /// Names the place; no request is made.
   ///
-  /// `prefix` may be empty or follow the grammar of `ObjectKey`; slashes at its ends do not count.
-  package init(settings: S3Settings, bucket: String, prefix: String) throws(ObjectStoreError) {
+  /// `prefix` may be empty or follow the grammar of `ObjectKey`; slashes at its ends do not count. `isGivenUp` is asked, on the
+  /// thread of a call that has waited for a second, whether to wait on; a call that is given up may have been done or not.
+  package init(
+    settings: S3Settings, bucket: String, prefix: String, isGivenUp: (@Sendable () -> Bool)? = nil
+  ) throws(ObjectStoreError) {
+    self.isGivenUp = isGivenUp
     guard Self.isBucketName(bucket) else {
       throw ObjectStoreError(
         .configuration, verb: "configure", object: "bucket \(bucket)",
@@ -195,7 +200,7 @@ extension S3ObjectStore {
   ) -> S3Call {
     let call = S3Call(
       settings: settings, resourcePrefix: resourcePrefix ?? (isVirtual ? "/\(bucket)" : ""), payload: payload,
-      extraHeaders: extraHeaders)
+      extraHeaders: extraHeaders, isGivenUp: isGivenUp)
     requests.add(1, ordering: .relaxed)
     withTarget { target in
       call.run { callbacks, outcome in body(target, callbacks, outcome) }
@@ -213,7 +218,8 @@ extension S3ObjectStore {
           var target = cs3_target(
             host: host, bucket: bucket, is_secure: settings.endpoint.isSecure ? 1 : 0,
             is_virtual: isVirtual ? 1 : 0,
-            ca_file: file, connect_timeout_seconds: settings.connectTimeout,
+            ca_file: file, is_watched: isGivenUp == nil ? 0 : 1,
+            connect_timeout_seconds: settings.connectTimeout,
             idle_timeout_seconds: settings.transferTimeout)
           body(&target)
         }

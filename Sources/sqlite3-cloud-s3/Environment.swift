@@ -1,6 +1,7 @@
 internal import DirectoryObjectStore
 internal import DotCommands
 internal import Files
+internal import LineReader
 internal import Mirror
 internal import ObjectStore
 internal import S3ObjectStore
@@ -35,7 +36,11 @@ enum Environment {
       let environment = read()
       let home = environment["HOME"] ?? ProcessEnvironment.homeDirectory
       let settings = try S3Settings(environment: environment, home: home)
-      return try S3ObjectStore(settings: settings, bucket: bucket, prefix: prefix)
+      let thread = ProcessIdentity.thread
+      // What waits on the session's own thread ends with Ctrl-C; what others have on its way goes on.
+      return try S3ObjectStore(settings: settings, bucket: bucket, prefix: prefix) {
+        InterruptSignal.wasRaised && ProcessIdentity.thread == thread
+      }
     }
   }
 

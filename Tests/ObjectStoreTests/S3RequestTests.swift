@@ -97,6 +97,20 @@ import Testing
     #expect(Date().timeIntervalSince(begin) < 10)
   }
 
+  @Test func givesUpACallThatNobodyWaitsForAnyMore() throws {
+    let server = try ScriptedServer { _ in .silence }
+    var settings = Self.settings(server.host)
+    settings.transferTimeout = 60
+    let begin = Date()
+    let store = try S3ObjectStore(settings: settings, bucket: "bucket", prefix: "p") {
+      Date().timeIntervalSince(begin) > 0.3
+    }
+    let error = thrown { try store.put(try key("a"), [1], .always) }
+    // The store may have it or not, as where an answer was lost.
+    #expect(error?.isTransient == true)
+    #expect(Date().timeIntervalSince(begin) < 10)
+  }
+
   @Test func saysWhenNobodyListens() throws {
     let host = "127.0.0.1:\(Ports.closed())"
     let store = try Self.store(host)

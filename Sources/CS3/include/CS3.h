@@ -25,6 +25,8 @@ typedef struct cs3_callbacks {
   int (*sign)(void *context, const cs3_request *request, cs3_additions *additions);
   // One line of the answer's head, the status line too.
   void (*header)(void *context, const char *line, size_t count);
+  // Whether to give the request up, asked after its first second, where `is_watched`.
+  int (*is_given_up)(void *context);
   // Bytes of an object; the transfer is given up where it returns anything but 0.
   int (*receive)(void *context, const char *bytes, size_t count);
   // Bytes of the body of an answer that is an error.
@@ -40,6 +42,7 @@ typedef struct cs3_target {
   int is_secure;        // https
   int is_virtual;       // the bucket is part of the host name
   const char *ca_file;  // null: the system's
+  int is_watched;       // the request may be given up
   long connect_timeout_seconds;
   long idle_timeout_seconds;  // a transfer that all but stands still for so long is given up
 } cs3_target;
