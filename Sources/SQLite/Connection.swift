@@ -110,6 +110,7 @@ package final class Connection {
         let code = sqlite3_prepare_v3(
           handle, base + start, Int32(bytes.count - start), flags, &compiled, &tail)
         if let tail { next = tail - base }
+        keepToHeapLimit(base + start)
         return code
       }
     }

@@ -98,7 +98,11 @@ package final class Statement {
 
   /// First letter of the text in upper case; 0 where it begins with something else, such as a comment.
   package var firstLetter: UInt8 {
-    guard var text = sqlite3_sql(handle) else { return 0 }
+    sqlite3_sql(handle).map(Self.firstLetter) ?? 0
+  }
+
+  static func firstLetter(_ text: UnsafePointer<CChar>) -> UInt8 {
+    var text = text
     while text.pointee == 0x20 || (text.pointee >= 9 && text.pointee <= 13) { text += 1 }
     let letter = UInt8(bitPattern: text.pointee) & 0xdf
     return letter >= UInt8(ascii: "A") && letter <= UInt8(ascii: "Z") ? letter : 0
