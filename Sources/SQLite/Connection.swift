@@ -27,9 +27,9 @@ package final class Connection {
   /// Goes up whenever something other than a statement changes what statements do.
   package internal(set) var settingsVersion = 0
   /// Why nothing that runs from now on could be repeated by another connection; nil where it could.
-  package internal(set) var peculiarity: String?
+  package internal(set) var peculiarity: String? { didSet { settingsVersion &+= 1 } }
   /// Whether limits were set, which make statements fail that would not elsewhere.
-  package internal(set) var hasOwnLimits = false
+  package internal(set) var hasOwnLimits = false { didSet { settingsVersion &+= 1 } }
   private var isClosed = false
 
   /// How a database is opened (https://www.sqlite.org/c3ref/c_open_autoproxy.html).
