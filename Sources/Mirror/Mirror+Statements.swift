@@ -71,9 +71,10 @@ extension Mirror {
     if settings.durability == .sync, !isReadOnly, connection.isInAutocommit { takeTurn(connection) }
     guard engine != nil else { return }
     let isInAutocommit = connection.isInAutocommit
+    takesPlainStatements = false
     if let current {
       outer.append(current)
-    } else {
+    } else if !isRunningPlainly {
       if connection.settingsVersion != settingsVersion || log.endsSetting && isInAutocommit {
         noteSettings(connection)
       }
@@ -137,6 +138,32 @@ extension Mirror {
       noteOtherSchemas(connection)
     default: break
     }
+    takesPlainStatements = !isInAutocommit && current == nil && log.takesPlainStatements(of: connection)
+  }
+
+  // MARK: Plain statements
+
+  package func willRunPlainly(_ statement: Statement) -> Bool {
+    guard takesPlainStatements, !isRunningPlainly, !isInternal, engine != nil,
+      statement.connection.settingsVersion == settingsVersion, !statement.connection.isInAutocommit
+    else { return false }
+    log.begin()
+    isRunningPlainly = true
+    return true
+  }
+
+  package func didRunPlainly(_ statement: Statement, changes: Int64) -> Bool {
+    let isNoted = current == nil && log.addPlain(statement, changes: changes)
+    if isNoted { isRunningPlainly = false }
+    return isNoted
+  }
+
+  package func statementDidBegin(_ statement: Statement, totalChanges: Int64) {
+    isRunningPlainly = false
+    if let current { outer.append(current) }
+    current = Running(
+      watched: WatchedStatement(statement, isReadOnly: false), totalChanges: totalChanges, endsWriting: false,
+      mayCommit: false, firstLetter: statement.firstLetter)
   }
 
   /// Takes a statement off those that are under way; nil where it was not there.

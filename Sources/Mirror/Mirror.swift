@@ -44,6 +44,9 @@ package final class Mirror: ConnectionObserver {
   /// The statement whose end the commit hook has already dealt with.
   var committed: ObjectIdentifier?
   var current: Running?
+  /// Whether the next plain statement may be noted without further questions; and whether one runs that is.
+  var takesPlainStatements = false
+  var isRunningPlainly = false
   /// Statements within which it runs.
   var outer: [Running] = []
 

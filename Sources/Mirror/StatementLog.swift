@@ -82,6 +82,23 @@ final class StatementLog {
     write(statement, reach, changes: changes, error: nil)
   }
 
+  /// Whether nothing but itself decides how a plain statement of the open transaction is noted.
+  func takesPlainStatements(of connection: Connection) -> Bool {
+    draft.count > 0 && others.trigger == nil && peculiarity == nil && connection.peculiarity == nil
+      && !(connection.hasOwnLimits && others.hasVirtualTables) && !endsSetting
+      && connection.outsideReach.latest == nil && !connection.hasDrawnRow
+  }
+
+  /// Notes a plain statement of a transaction that holds others; false where more is to be asked.
+  func addPlain(_ statement: Statement, changes: Int64) -> Bool {
+    guard !hasAsked, !StatementZone.isFailing else { return false }
+    let took = StatementLog.rounded(duration.microseconds())
+    let count = statement.sqlLength
+    draft.append(bytes: count, changes: changes, took: took) { text in statement.appendSQL(count, to: text) }
+    if let part = draft.closePart(of: Self.partBytes) { packer.pack(part) }
+    return true
+  }
+
   private func write(_ statement: Statement, _ reach: StatementReach, changes: Int64, error: ResultCode?) {
     buffer.removeAll()
     guard statement.appendExpandedSQL(to: buffer) else {

@@ -41,6 +41,16 @@ package final class StatementDraft {
     StatementGroup.append(sql, changes: changes, error: error, told: told, took: took, to: open)
   }
 
+  /// Adds a statement of so many bytes that did not fail and was told nothing; `write` appends them.
+  package func append(bytes count: Int, changes: Int64, took: Int64, _ write: (ByteBuffer) -> Void) {
+    isTouched = true
+    group.count += 1
+    StatementGroup.appendHead(bytes: count, changes: changes, to: open)
+    StatementGroup.endHead(took: took, to: open)
+    write(open)
+    StatementGroup.end(open, of: count)
+  }
+
   /// Closes a part of the text where it has `size` bytes, for `Part.compress` to be called by somebody who has time.
   package func closePart(of size: Int) -> StatementText.Part? {
     guard open.count >= size else { return nil }

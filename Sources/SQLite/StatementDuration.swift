@@ -8,7 +8,7 @@ package struct StatementDuration {
   /// A moment on both: the counter, and nanoseconds of the monotonic clock.
   private var anchor: (ticks: UInt64, nanoseconds: Int64)
   /// Between the last two such moments.
-  private var nanosecondsPerTick = 0.0
+  private var microsecondsPerTick = 0.0
   /// So many ticks, some milliseconds, the clock is not asked again.
   private static let ticksBetweenLooks: Int64 = 1 << 24
 
@@ -30,16 +30,16 @@ package struct StatementDuration {
   package mutating func microseconds() -> Int64 {
     let now = csqlite_ticks()
     let sinceAnchor = Int64(bitPattern: now &- anchor.ticks)
-    if nanosecondsPerTick == 0 || sinceAnchor > Self.ticksBetweenLooks || sinceAnchor < 0 { look(now) }
+    if microsecondsPerTick == 0 || sinceAnchor > Self.ticksBetweenLooks || sinceAnchor < 0 { look(now) }
     let ticks = Int64(bitPattern: now &- start)
     // A processor whose counter was set back, as when a virtual machine moves, is believed no more than this.
-    return ticks > 0 ? Int64(Double(ticks) * nanosecondsPerTick / 1000) : 0
+    return ticks > 0 ? Int64(Double(ticks) * microsecondsPerTick) : 0
   }
 
   private mutating func look(_ now: UInt64) {
     let nanoseconds = Self.nanoseconds
     let ticks = Int64(bitPattern: now &- anchor.ticks)
-    if ticks > 0 { nanosecondsPerTick = Double(nanoseconds - anchor.nanoseconds) / Double(ticks) }
+    if ticks > 0 { microsecondsPerTick = Double(nanoseconds - anchor.nanoseconds) / Double(ticks) / 1000 }
     anchor = (now, nanoseconds)
   }
 }

@@ -68,7 +68,20 @@ int csqlite_trace_memory(void);
 struct sqlite3_mem_methods;
 const struct sqlite3_mem_methods *_Nullable csqlite_small_blocks(void);
 
-/// Has SQLite keep small blocks of memory in lists of its own; the library must not be in use yet.
+/// Has SQLite keep small blocks of memory in lists of its own, and count none of it; the library must not be in use yet.
+/// The calling thread is to be the one that uses SQLite most.
 int csqlite_use_small_blocks(void);
+
+/// What SQLite has of memory: bytes, blocks, the most there ever were of both, and the most that was asked for at once.
+struct csqlite_memory { long long used, most_used, number, most_number, largest; };
+
+/// False where SQLite counts itself. Of what other threads take at the same time it may miss some.
+bool csqlite_count_memory(struct csqlite_memory *memory);
+
+/// The calling thread counts what it takes without atomic instructions from now on; no other may at the same time.
+void csqlite_count_here(void);
+
+/// Has SQLite fail from now on where it would have more memory than `PRAGMA hard_heap_limit` allows.
+void csqlite_keep_to_heap_limit(void);
 
 #pragma clang assume_nonnull end
