@@ -151,7 +151,7 @@ let package = Package(
       "MirrorTests",
       [
         "Mirror", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat",
-        "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption",
+        "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption", "Compression",
       ], exclude: ["Version1"]),
     tests("EndToEndTests", ["ObjectStore", "ReplicaFormat"]),
   ]
