@@ -135,6 +135,8 @@ struct BaseWriter {
           if !source.isStopped { try file?.write(pages[..<count], at: at + start) }
         }
       }
+      // Or all of it would wait for the end.
+      file?.beginWriting(at: at, count: size)
     } catch let error as CompressionError {
       throw FormatError(name, error.cause)
     }
