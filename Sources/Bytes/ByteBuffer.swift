@@ -122,6 +122,13 @@ public final class ByteBuffer {
   package func append(decimal value: Int64) {
     if value >= 0 && value < 10 { return append(UInt8(truncatingIfNeeded: 0x30 + value)) }
     reserve(20)
+    if value >= 0 && value < 100 {
+      let tens = value / 10
+      base[used] = UInt8(truncatingIfNeeded: 0x30 + tens)
+      base[used + 1] = UInt8(truncatingIfNeeded: 0x30 + value - tens * 10)
+      used += 2
+      return
+    }
     var rest = value.magnitude
     if value < 0 { append(UInt8(ascii: "-")) }
     var digits = 1

@@ -25,8 +25,8 @@ extension Mirror {
   private func didCommit(frames: Int) {
     guard let engine, !isInternal, let connection else { return }
     defer { connection.noteOwnCommit() }
-    let endsWriting = current.last?.endsWriting == true
-    if let running = current.last, !running.watched.isReadOnly {
+    let endsWriting = current?.endsWriting == true
+    if let running = current, !running.watched.isReadOnly {
       let statement = running.watched.statement
       log.add(statement, changes: connection.totalChanges - running.totalChanges, error: nil)
       committed = ObjectIdentifier(statement)
@@ -69,7 +69,10 @@ extension Mirror {
     if standby != nil, connection.isInAutocommit, !isReadOnly { takeOverIfPossible() }
     guard engine != nil else { return }
     let isInAutocommit = connection.isInAutocommit
-    if current.isEmpty {
+    takesPlainStatements = false
+    if let current {
+      outer.append(current)
+    } else if !isRunningPlainly {
       if connection.settingsVersion != settingsVersion || log.endsSetting && isInAutocommit {
         noteSettings(connection)
       }
@@ -79,10 +82,9 @@ extension Mirror {
     // A `COMMIT` and its like only read. What writes within a transaction cannot commit it.
     let mayCommit = isReadOnly != isInAutocommit
     let endsWriting = isReadOnly && !isInAutocommit && connection.transactionState("main") == 2
-    current.append(
-      Running(
-        watched: WatchedStatement(statement, isReadOnly: isReadOnly), totalChanges: connection.totalChanges,
-        endsWriting: endsWriting, mayCommit: mayCommit, firstLetter: firstLetter))
+    current = Running(
+      watched: WatchedStatement(statement, isReadOnly: isReadOnly), totalChanges: connection.totalChanges,
+      endsWriting: endsWriting, mayCommit: mayCommit, firstLetter: firstLetter)
     if mayCommit { beginWriting(isInAutocommit ? connection : nil) }
   }
 
@@ -133,13 +135,42 @@ extension Mirror {
       noteOtherSchemas(connection)
     default: break
     }
+    takesPlainStatements = !isInAutocommit && current == nil && log.takesPlainStatements(of: connection)
+  }
+
+  // MARK: Plain statements
+
+  package func willRunPlainly(_ statement: Statement) -> Bool {
+    guard takesPlainStatements, !isRunningPlainly, !isInternal, engine != nil,
+      statement.connection.settingsVersion == settingsVersion, !statement.connection.isInAutocommit
+    else { return false }
+    log.begin()
+    isRunningPlainly = true
+    return true
+  }
+
+  package func didRunPlainly(_ statement: Statement, changes: Int64) -> Bool {
+    let isNoted = current == nil && log.addPlain(statement, changes: changes)
+    if isNoted { isRunningPlainly = false }
+    return isNoted
+  }
+
+  package func statementDidBegin(_ statement: Statement, totalChanges: Int64) {
+    isRunningPlainly = false
+    if let current { outer.append(current) }
+    current = Running(
+      watched: WatchedStatement(statement, isReadOnly: false), totalChanges: totalChanges, endsWriting: false,
+      mayCommit: false, firstLetter: statement.firstLetter)
   }
 
   /// Takes a statement off those that are under way; nil where it was not there.
   private func takeRunning(_ statement: Statement) -> Running? {
-    if let last = current.last, last.watched.isOf(statement) { return current.popLast() }
-    guard let at = current.lastIndex(where: { $0.watched.isOf(statement) }) else { return nil }
-    return current.remove(at: at)
+    if let running = current, running.watched.isOf(statement) {
+      current = outer.popLast()
+      return running
+    }
+    guard let at = outer.lastIndex(where: { $0.watched.isOf(statement) }) else { return nil }
+    return outer.remove(at: at)
   }
 
   /// `BEGIN IMMEDIATE` and `BEGIN EXCLUSIVE` count as writing (https://www.sqlite.org/c3ref/stmt_readonly.html).

@@ -39,7 +39,12 @@ package final class Mirror: ConnectionObserver {
   var isWaitingForContent = false
   /// The statement whose end the commit hook has already dealt with.
   var committed: ObjectIdentifier?
-  var current: [Running] = []
+  var current: Running?
+  /// Whether the next plain statement may be noted without further questions; and whether one runs that is.
+  var takesPlainStatements = false
+  var isRunningPlainly = false
+  /// Statements within which it runs.
+  var outer: [Running] = []
 
   /// Frames in the log after the last commit announced, after the last one dealt with, and when it was last tried to
   /// checkpoint.
@@ -162,7 +167,8 @@ package final class Mirror: ConnectionObserver {
     guard let engine else { return }
     self.engine = nil
     // Nobody waits for the end of what is under way.
-    current = []
+    current = nil
+    outer = []
     committed = nil
     writing = 0
     if let connection {

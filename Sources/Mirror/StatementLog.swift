@@ -1,5 +1,4 @@
 import Bytes
-import Files
 import ReplicaFormat
 import SQLite
 
@@ -27,8 +26,9 @@ final class StatementLog {
   var peculiarity: String?
   /// Whether the session gave LIKE another function by `PRAGMA case_sensitive_like`.
   var hasSetLike = false
-  /// Nanoseconds of the monotonic clock.
-  private var start: Int64 = 0
+  private var duration = StatementDuration()
+  /// What a statement was told, as text.
+  private let told = ByteBuffer()
 
   /// What a savepoint would return to.
   private struct Savepoint {
@@ -60,7 +60,7 @@ final class StatementLog {
     StatementZone.begin()
     random.begin()
     counters?.begin()
-    start = Clock.monotonicNanoseconds
+    duration.begin()
   }
 
   // MARK: Statements
@@ -81,6 +81,23 @@ final class StatementLog {
     write(statement, reach, changes: changes, error: nil)
   }
 
+  /// Whether nothing but itself decides how a plain statement of the open transaction is noted.
+  func takesPlainStatements(of connection: Connection) -> Bool {
+    draft.count > 0 && others.trigger == nil && peculiarity == nil && connection.peculiarity == nil
+      && !(connection.hasOwnLimits && others.hasVirtualTables) && !endsSetting
+      && connection.outsideReach.latest == nil && !connection.hasDrawnRow
+  }
+
+  /// Notes a plain statement of a transaction that holds others; false where more is to be asked.
+  func addPlain(_ statement: Statement, changes: Int64) -> Bool {
+    guard !hasAsked, !StatementZone.isFailing else { return false }
+    let took = StatementLog.rounded(duration.microseconds())
+    let count = statement.sqlLength
+    draft.append(bytes: count, changes: changes, took: took) { text in statement.appendSQL(count, to: text) }
+    if let part = draft.closePart(of: Self.partBytes) { packer.pack(part) }
+    return true
+  }
+
   private func write(_ statement: Statement, _ reach: StatementReach, changes: Int64, error: ResultCode?) {
     buffer.removeAll()
     guard statement.appendExpandedSQL(to: buffer) else {
@@ -95,8 +112,9 @@ final class StatementLog {
     if draft.count == 0 {
       draft.begin(settings: settings, isExplicit: !statement.connection.isInAutocommit)
     }
-    let took = StatementLog.rounded((Clock.monotonicNanoseconds - start) / 1000)
-    let told = hasAsked ? self.told() : nil
+    let took = StatementLog.rounded(duration.microseconds())
+    told.removeAll()
+    if hasAsked { noteTold() }
     draft.append(buffer, changes: changes, error: error?.primary.rawValue, told: told, took: took)
     if let part = draft.closePart(of: Self.partBytes) { packer.pack(part) }
   }
@@ -107,8 +125,8 @@ final class StatementLog {
       || counters?.wasAsked == true
   }
 
-  /// What the statement was told of it.
-  private func told() -> StatementTold {
+  /// Notes what the statement was told of it.
+  private func noteTold() {
     var told = StatementTold()
     told.now = StatementTime.recorded
     told.seed = random.seed
@@ -124,7 +142,7 @@ final class StatementLog {
       told.changes = counters.record.changes.map { StatementTold.Run($0.value, $0.count) }
       if counters.isOverfull { refuse("a statement asked changes() too often") }
     }
-    return told
+    told.append(to: self.told)
   }
 
   /// Two digits are enough to find what is slow.
@@ -144,7 +162,7 @@ final class StatementLog {
     if connection.hasOwnLimits, others.hasVirtualTables {
       return "limits were set, which virtual tables may meet"
     }
-    if let table = connection.drawnRow {
+    if connection.hasDrawnRow, let table = connection.drawnRow {
       return "a row number of table \(table) may have been drawn at random"
     }
     if draft.count == 0, connection.othersUsedLargestRow() {

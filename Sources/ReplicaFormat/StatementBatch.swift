@@ -28,31 +28,48 @@ package struct StatementGroup: Sendable {
   ) {
     count += 1
     line.removeAll()
-    Self.append(sql, changes: changes, error: error, told: told, took: took, to: line)
+    let fields = ByteBuffer(capacity: 64)
+    told?.append(to: fields)
+    Self.append(sql, changes: changes, error: error, told: fields, took: took, to: line)
     text.append(line)
   }
 
   /// Appends a statement as it stands in the text.
   static func append(
-    _ sql: ByteBuffer, changes: Int64, error: Int32?, told: StatementTold?, took: Int64?, to text: ByteBuffer
+    _ sql: ByteBuffer, changes: Int64, error: Int32?, told: ByteBuffer, took: Int64?, to text: ByteBuffer
   ) {
-    text.append("-- statement bytes=" as StaticString)
-    text.append(decimal: Int64(sql.count))
-    text.append(" changes=" as StaticString)
-    text.append(decimal: changes)
+    appendHead(bytes: sql.count, changes: changes, to: text)
     if let error {
       text.append(" error=" as StaticString)
       text.append(decimal: Int64(error))
     }
-    if let told { told.append(to: text) }
+    if !told.isEmpty { text.append(told) }
+    endHead(took: took, to: text)
+    text.append(sql)
+    end(text, of: sql.count)
+  }
+
+  /// The line before a statement begins.
+  static func appendHead(bytes count: Int, changes: Int64, to text: ByteBuffer) {
+    text.append("-- statement bytes=" as StaticString)
+    text.append(decimal: Int64(count))
+    text.append(" changes=" as StaticString)
+    text.append(decimal: changes)
+  }
+
+  /// The line before a statement ends.
+  static func endHead(took: Int64?, to text: ByteBuffer) {
     if let took {
       text.append(" took=" as StaticString)
       text.append(decimal: took)
     }
     text.append(UInt8(ascii: "\n"))
-    text.append(sql)
+  }
+
+  /// After a statement of so many bytes, which end the text.
+  static func end(_ text: ByteBuffer, of count: Int) {
     // A statement may end in a comment, which a semicolon on the same line would become part of.
-    if sql.isEmpty || sql[sql.count - 1] != UInt8(ascii: ";") { text.append("\n;" as StaticString) }
+    if count == 0 || text[text.count - 1] != UInt8(ascii: ";") { text.append("\n;" as StaticString) }
     text.append(UInt8(ascii: "\n"))
   }
 

@@ -34,11 +34,21 @@ package final class StatementDraft {
   /// The statements change settings.
   package func leaveSettings() { group.leavesSettings = true }
 
-  /// Adds a statement as `StatementGroup.append` does.
-  package func append(_ sql: ByteBuffer, changes: Int64, error: Int32?, told: StatementTold?, took: Int64?) {
+  /// Adds a statement as `StatementGroup.append` does; `told` holds what `StatementTold.append` wrote.
+  package func append(_ sql: ByteBuffer, changes: Int64, error: Int32?, told: ByteBuffer, took: Int64?) {
     isTouched = true
     group.count += 1
     StatementGroup.append(sql, changes: changes, error: error, told: told, took: took, to: open)
+  }
+
+  /// Adds a statement of so many bytes that did not fail and was told nothing; `write` appends them.
+  package func append(bytes count: Int, changes: Int64, took: Int64, _ write: (ByteBuffer) -> Void) {
+    isTouched = true
+    group.count += 1
+    StatementGroup.appendHead(bytes: count, changes: changes, to: open)
+    StatementGroup.endHead(took: took, to: open)
+    write(open)
+    StatementGroup.end(open, of: count)
   }
 
   /// Closes a part of the text where it has `size` bytes, for `Part.compress` to be called by somebody who has time.

@@ -1,4 +1,4 @@
-internal import Bytes
+package import Bytes
 
 /// What a statement was told of things that are not in the database; what it did not ask is nil or empty.
 package struct StatementTold: Sendable, Equatable {
@@ -31,7 +31,8 @@ package struct StatementTold: Sendable, Equatable {
     zone.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
   }
 
-  func append(to text: ByteBuffer) {
+  /// Appends it as fields of the line before a statement.
+  package func append(to text: ByteBuffer) {
     func field(_ name: StaticString, _ value: Int64) {
       text.append(name)
       text.append(decimal: value)

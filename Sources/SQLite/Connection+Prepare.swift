@@ -1,5 +1,6 @@
 package import Bytes
 internal import CSQLite
+internal import CSQLiteFiles
 
 extension Connection {
   /// Compiles the first statement of a buffer at or after byte `start`, without copying the text.
@@ -18,9 +19,20 @@ extension Connection {
       var tail: UnsafePointer<CChar>?
       let code = sqlite3_prepare_v2(handle, base + start, -1, &compiled, &tail)
       if let tail { next = tail - base }
+      keepToHeapLimit(base + start)
       return code
     }
     guard code == SQLITE_OK else { throw error(ResultCode(rawValue: code)) }
     return (compiled.map { Statement($0, of: self) }, next)
+  }
+
+  /// Has the allocator know of a limit that a statement may have set, which `PRAGMA hard_heap_limit` does while it is compiled
+  /// (https://www.sqlite.org/pragma.html#pragma_hard_heap_limit).
+  func keepToHeapLimit(_ text: UnsafePointer<CChar>) {
+    switch Statement.firstLetter(text) {
+    // A letter that PRAGMA or EXPLAIN begins with, or a comment.
+    case UInt8(ascii: "P"), UInt8(ascii: "E"), 0: csqlite_keep_to_heap_limit()
+    default: return
+    }
   }
 }

@@ -27,9 +27,9 @@ package final class Connection {
   /// Goes up whenever something other than a statement changes what statements do.
   package internal(set) var settingsVersion = 0
   /// Why nothing that runs from now on could be repeated by another connection; nil where it could.
-  package internal(set) var peculiarity: String?
+  package internal(set) var peculiarity: String? { didSet { settingsVersion &+= 1 } }
   /// Whether limits were set, which make statements fail that would not elsewhere.
-  package internal(set) var hasOwnLimits = false
+  package internal(set) var hasOwnLimits = false { didSet { settingsVersion &+= 1 } }
   private var isClosed = false
 
   /// How a database is opened (https://www.sqlite.org/c3ref/c_open_autoproxy.html).
@@ -110,6 +110,7 @@ package final class Connection {
         let code = sqlite3_prepare_v3(
           handle, base + start, Int32(bytes.count - start), flags, &compiled, &tail)
         if let tail { next = tail - base }
+        keepToHeapLimit(base + start)
         return code
       }
     }

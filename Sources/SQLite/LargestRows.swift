@@ -50,6 +50,9 @@ extension Connection {
   /// The table of which a row number may have been drawn at random since `forgetWhatWasDone`; nil for none.
   package var drawnRow: String? { hooks.largestRows?.drawn }
 
+  /// Whether there is one.
+  package var hasDrawnRow: Bool { hooks.largestRows?.drawn != nil }
+
   /// Forgets what the statements before did: rows drawn and what reached outside.
   package func forgetWhatWasDone() {
     if hooks.largestRows?.drawn != nil { hooks.largestRows?.drawn = nil }

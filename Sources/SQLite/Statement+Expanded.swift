@@ -3,6 +3,14 @@ internal import CSQLite
 internal import Glibc
 
 extension Statement {
+  /// Bytes of the text.
+  package var sqlLength: Int { sqlite3_sql(handle).map(strlen) ?? 0 }
+
+  /// Appends the first bytes of the text as they are.
+  package func appendSQL(_ count: Int, to buffer: ByteBuffer) {
+    if let text = sqlite3_sql(handle) { buffer.append(UnsafeRawPointer(text), count) }
+  }
+
   /// Appends the text with its parameters replaced by their values, so that SQL reads the very same back.
   ///
   /// False where SQLite could not make it (out of memory, or longer than its length limit). Text that was bound without

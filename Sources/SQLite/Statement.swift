@@ -13,9 +13,12 @@ package final class Statement {
     self.connection = connection
     columnCount = Int(sqlite3_column_count(handle))
     compiledReach = connection.presentReach
+    isPlain = compiledReach.isMainOnly && columnCount == 0 && Self.isPlain(handle)
   }
 
   private let compiledReach: StatementReach
+  /// Whether it changes rows of the main database, has no parameters and gives none back.
+  private let isPlain: Bool
   /// What its parameters are, where they were bound as values.
   @exclusivity(unchecked) private(set) var values: [Value] = []
 
@@ -49,11 +52,30 @@ package final class Statement {
     if !isRunning {
       isRunning = true
       if let observer = connection.observer {
+        if isPlain, observer.willRunPlainly(self) { return try stepPlainly(observer) }
         observer.statementWillBegin(self)
         connection.beginReach()
       }
     }
+    return try didStep(sqlite3_step(handle))
+  }
+
+  /// The one step of a plain statement.
+  private func stepPlainly(_ observer: any ConnectionObserver) throws(SQLiteError) -> Bool {
+    let before = connection.totalChanges
+    connection.beginReach()
     let code = sqlite3_step(handle)
+    if code == SQLITE_DONE, !connection.hasReachedFurther,
+      observer.didRunPlainly(self, changes: connection.totalChanges - before)
+    {
+      isRunning = false
+      return false
+    }
+    observer.statementDidBegin(self, totalChanges: before)
+    return try didStep(code)
+  }
+
+  private func didStep(_ code: Int32) throws(SQLiteError) -> Bool {
     if code == SQLITE_ROW {
       columnCount = Int(sqlite3_column_count(handle))
       return true
@@ -98,10 +120,25 @@ package final class Statement {
 
   /// First letter of the text in upper case; 0 where it begins with something else, such as a comment.
   package var firstLetter: UInt8 {
-    guard var text = sqlite3_sql(handle) else { return 0 }
+    sqlite3_sql(handle).map(Self.firstLetter) ?? 0
+  }
+
+  static func firstLetter(_ text: UnsafePointer<CChar>) -> UInt8 {
+    var text = text
     while text.pointee == 0x20 || (text.pointee >= 9 && text.pointee <= 13) { text += 1 }
     let letter = UInt8(bitPattern: text.pointee) & 0xdf
     return letter >= UInt8(ascii: "A") && letter <= UInt8(ascii: "Z") ? letter : 0
+  }
+
+  /// Whether it is an `INSERT`, `UPDATE` or `DELETE` without parameters, by the word it begins with.
+  private static func isPlain(_ handle: OpaquePointer) -> Bool {
+    guard let text = sqlite3_sql(handle), sqlite3_bind_parameter_count(handle) == 0 else { return false }
+    switch firstLetter(text) {
+    case UInt8(ascii: "I"), UInt8(ascii: "U"): return true
+    // Not `DROP` and `DETACH`.
+    case UInt8(ascii: "D"): return strncasecmp(text, "DEL", 3) == 0
+    default: return false
+    }
   }
 
   /// 0 for an ordinary statement, 1 for EXPLAIN, 2 for EXPLAIN QUERY PLAN.

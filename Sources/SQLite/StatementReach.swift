@@ -150,6 +150,12 @@ extension Connection {
   /// Forgets what was compiled so far.
   func beginReach() { hooks.reach?.reach = [] }
 
+  /// Whether anything since `beginReach`, or since `forgetWhatWasDone`, is more than one statement's changes of rows: something
+  /// else was compiled, a function reached outside, or a row number may have been drawn at random.
+  var hasReachedFurther: Bool {
+    hooks.reach?.reach.isEmpty != true || outsideReach.latest != nil || hasDrawnRow
+  }
+
   /// What was compiled since `beginReach`.
   var presentReach: StatementReach { hooks.reach?.reach ?? [] }
 }

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import CSQLiteFiles
 
 /// A counter of the library, a connection or a statement.
 package struct Statistic: Sendable {
@@ -11,13 +12,26 @@ package enum LibraryStatistic: Sendable {
   case memoryUsed, allocations, pageCacheUsed, pageCacheOverflow, largestAllocation,
     largestPageCacheAllocation
 
-  /// Reads the counter and sets its high mark back if asked.
+  /// Reads the counter, SQLite's or that of the program's own allocator.
   ///
   /// The corresponding C function is `sqlite3_status64`.
-  package func read(reset: Bool) -> Statistic {
+  package func read() -> Statistic {
+    if let count = ownCount { return count }
     var (current, highest): (sqlite3_int64, sqlite3_int64) = (-1, -1)
-    sqlite3_status64(operation, &current, &highest, reset ? 1 : 0)
+    sqlite3_status64(operation, &current, &highest, 0)
     return Statistic(current: current, highest: highest)
+  }
+
+  /// As the allocator counted; nil where SQLite does.
+  private var ownCount: Statistic? {
+    var memory = csqlite_memory()
+    guard csqlite_count_memory(&memory) else { return nil }
+    return switch self {
+    case .memoryUsed: Statistic(current: memory.used, highest: memory.most_used)
+    case .allocations: Statistic(current: memory.number, highest: memory.most_number)
+    case .largestAllocation: Statistic(current: 0, highest: memory.largest)
+    case .pageCacheUsed, .pageCacheOverflow, .largestPageCacheAllocation: nil
+    }
   }
 
   private var operation: Int32 {

@@ -9,15 +9,15 @@ extension Session {
       if let statement { output.print("VM-steps: \(statement.read(.steps, reset: false))") }
       return
     }
-    show("Memory Used", of: LibraryStatistic.memoryUsed.read(reset: false), isBytes: true)
-    show("Number of Outstanding Allocations", of: LibraryStatistic.allocations.read(reset: false))
+    show("Memory Used", of: LibraryStatistic.memoryUsed.read(), isBytes: true)
+    show("Number of Outstanding Allocations", of: LibraryStatistic.allocations.read())
     show(
-      "Number of Pcache Overflow Bytes", of: LibraryStatistic.pageCacheOverflow.read(reset: false),
+      "Number of Pcache Overflow Bytes", of: LibraryStatistic.pageCacheOverflow.read(),
       isBytes: true)
-    line("Largest Allocation", "\(LibraryStatistic.largestAllocation.read(reset: false).highest) bytes")
+    line("Largest Allocation", "\(LibraryStatistic.largestAllocation.read().highest) bytes")
     line(
       "Largest Pcache Allocation",
-      "\(LibraryStatistic.largestPageCacheAllocation.read(reset: false).highest) bytes")
+      "\(LibraryStatistic.largestPageCacheAllocation.read().highest) bytes")
     if let connection = database.openConnection { printConnection(connection) }
     if let statement { printStatement(statement) }
     printProcess()

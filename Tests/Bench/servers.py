@@ -28,8 +28,12 @@ class Seaweed:
         with open(config, "w") as file:
             json.dump({"identities": [{"name": "b", "credentials": credentials, "actions": actions}]}, file)
         master, volume, filer, self.port = (free_port() for _ in range(4))
+        self.sockets = [
+            f"/tmp/seaweedfs-{kind}-{name}.sock"
+            for kind, port in zip(("master", "volume", "filer", "s3"), (master, volume, filer, self.port))
+            for name in (port, f"grpc-{port + 10000}")]
         self.process = subprocess.Popen(
-            [program, "server", f"-dir={self.folder.name}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+            [program, f"-logdir={self.folder.name}", "server", f"-dir={self.folder.name}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
              f"-master.port={master}", f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-s3",
              f"-s3.port={self.port}", f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.port.lance=0"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -48,6 +52,9 @@ class Seaweed:
         self.process.kill()
         self.process.wait()
         self.folder.cleanup()
+        for path in self.sockets:
+            if os.path.exists(path):
+                os.unlink(path)
 
 
 def signed(port, method, path, body=b"", connection=None):

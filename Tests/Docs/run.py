@@ -33,7 +33,7 @@ def start_server():
     with open(f"{folder}/s3.json", "w") as file:
         json.dump({"identities": [identity]}, file)
     ports = free_ports(4)
-    arguments = [f"{venv}/bin/weed", "server", f"-dir={folder}/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+    arguments = [f"{venv}/bin/weed", f"-logdir={folder}", "server", f"-dir={folder}/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
                  f"-master.port={ports[0]}", f"-volume.port={ports[1]}", "-filer", f"-filer.port={ports[2]}", "-s3",
                  f"-s3.port={ports[3]}", f"-s3.config={folder}/s3.json", "-master.volumeSizeLimitMB=64",
                  "-volume.max=50", "-s3.port.iceberg=0", "-s3.port.lance=0"]

@@ -120,6 +120,53 @@ import Testing
       """),
   ]
 
+  /// What stands between statements that are noted in one go.
+  static let plain: [Case] = [
+    Case(
+      "plain statements",
+      """
+      CREATE TABLE t(a INTEGER PRIMARY KEY, b, c DEFAULT (random())); CREATE TABLE l(x); BEGIN; INSERT INTO t VALUES(1,1,1);
+      INSERT INTO t(b) VALUES(2); INSERT INTO t VALUES(3,CURRENT_TIMESTAMP,datetime('now','localtime'));
+      INSERT INTO l VALUES(last_insert_rowid()+total_changes());
+      INSERT INTO l SELECT lower(hex(sha3_query('SELECT count(*) FROM t'))); INSERT INTO t VALUES(1,1,1);
+      INSERT OR FAIL INTO t VALUES(5,5,5),(1,1,1),(6,6,6); SAVEPOINT s; INSERT INTO l VALUES('in savepoint'); ROLLBACK TO s;
+      INSERT INTO l VALUES('after') -- a comment
+      ; UPDATE t SET b=b||'x' WHERE a<3; DELETE FROM t WHERE a=5; COMMIT;
+      """),
+    Case(
+      "a temporary trigger within a transaction", barrier: "temporary",
+      """
+      CREATE TABLE t(a); CREATE TABLE l(x); BEGIN; INSERT INTO t VALUES(1); INSERT INTO t VALUES(2);
+      CREATE TEMP TRIGGER r AFTER INSERT ON t BEGIN INSERT INTO l VALUES(new.a); END;
+      INSERT INTO t VALUES(3); INSERT INTO t VALUES(4); DROP TRIGGER r; COMMIT;
+      """),
+    Case(
+      "a row number drawn within a transaction", barrier: "row number",
+      """
+      CREATE TABLE t(a INTEGER PRIMARY KEY, b); BEGIN; INSERT INTO t(b) VALUES(1); INSERT INTO t(b) VALUES(2);
+      INSERT INTO t VALUES(9223372036854775807,3); INSERT INTO t(b) VALUES(4); COMMIT;
+      """),
+    Case(
+      "optimizations switched within a transaction", barrier: "optimizations",
+      """
+      CREATE TABLE t(a); BEGIN; INSERT INTO t VALUES(1); INSERT INTO t VALUES(2);
+      .testctrl optimizations 65535
+      INSERT INTO t VALUES(3); COMMIT;
+      """),
+    Case(
+      "a file read within a transaction", barrier: "readfile",
+      """
+      CREATE TABLE t(a); BEGIN; INSERT INTO t VALUES(1); INSERT INTO t VALUES(2);
+      INSERT INTO t SELECT length(readfile('/proc/self/comm')) > 0; INSERT INTO t VALUES(3); COMMIT;
+      """),
+    Case(
+      "rolled back by a plain statement",
+      """
+      CREATE TABLE t(a UNIQUE); BEGIN; INSERT INTO t VALUES(1); INSERT INTO t VALUES(2); INSERT OR ROLLBACK INTO t VALUES(1);
+      INSERT INTO t VALUES(3); BEGIN; INSERT INTO t VALUES(4); DELETE FROM t WHERE a=3; COMMIT;
+      """),
+  ]
+
   static let transactions: [Case] = [
     Case(
       "savepoints",
@@ -232,7 +279,7 @@ import Testing
       """),
   ]
 
-  @Test(arguments: session + transactions) func givesWhatTheScriptLeft(_ test: Case) throws {
+  @Test(arguments: session + plain + transactions) func givesWhatTheScriptLeft(_ test: Case) throws {
     let place = try Workplace(.directory)
     _ = try place.shell(test.script + "\n", environment: ["TZ": "America/St_Johns"])
     // A second session, so that the replay goes over the seam.

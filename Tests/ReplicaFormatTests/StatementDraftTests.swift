@@ -36,7 +36,7 @@ import Testing
     for round in 0..<2 {
       for number in 0..<60 {
         if round == 0, number == mark { places = (draft.mark, group.mark) }
-        draft.append(Self.sql(number), changes: Int64(number), error: nil, told: nil, took: 5)
+        draft.append(Self.sql(number), changes: Int64(number), error: nil, told: ByteBuffer(), took: 5)
         group.append(Self.sql(number), changes: Int64(number), error: nil, took: 5)
         if let part = draft.closePart(of: partBytes), number % 2 == 0 { part.compress() }
       }
@@ -55,7 +55,7 @@ import Testing
   @Test func forgetsEverythingAtOnce() {
     let draft = StatementDraft()
     draft.begin(settings: "PRAGMA foreign_keys=1;", isExplicit: true)
-    draft.append(Self.sql(1), changes: 1, error: nil, told: nil, took: nil)
+    draft.append(Self.sql(1), changes: 1, error: nil, told: ByteBuffer(), took: nil)
     draft.refuse("first")
     draft.refuse("second")
     draft.leaveSettings()

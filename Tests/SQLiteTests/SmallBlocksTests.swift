@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// The allocator that the program gives SQLite.
-@Suite struct SmallBlocksTests {
+@Suite(.serialized) struct SmallBlocksTests {
   /// A table of C functions that never changes.
   private struct Allocator: @unchecked Sendable {
     let methods: sqlite3_mem_methods
@@ -133,5 +133,36 @@ import Testing
     }
     // 40000 were asked for.
     #expect(seen.withLock { $0.count } < 6000)
+  }
+
+  /// What one thread counts without atomic instructions and the others with them adds up.
+  @Test func countsWhatIsThere() throws {
+    let allocator = try Allocator()
+    let blocks = Blocks()
+    var before = csqlite_memory()
+    _ = csqlite_count_memory(&before)
+    let (isReady, group) = (DispatchSemaphore(value: 0), DispatchGroup())
+    for number in 0..<3 {
+      group.enter()
+      Thread {
+        if number == 0 {
+          csqlite_count_here()
+          isReady.signal()
+        }
+        Self.round(allocator, blocks, UInt64(number + 100))
+        group.leave()
+      }.start()
+      if number == 0 { isReady.wait() }
+    }
+    group.wait()
+    let there = blocks.all.withLock { $0.compactMap { $0 } }
+    var memory = csqlite_memory()
+    #expect(csqlite_count_memory(&memory))
+    let bytes = there.reduce(0) { $0 + ($1.count + 7) / 8 * 8 }
+    #expect(memory.used - before.used == bytes && memory.number - before.number == there.count)
+    #expect(memory.largest > 19000 && memory.most_used >= memory.used && memory.most_number >= memory.number)
+    for block in there { allocator.free(block.address) }
+    _ = csqlite_count_memory(&memory)
+    #expect(memory.used == before.used && memory.number == before.number)
   }
 }

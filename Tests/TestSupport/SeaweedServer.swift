@@ -33,7 +33,8 @@ package final class SeaweedServer: Sendable {
       try configuration.write(toFile: "\(folder)/s3.json", atomically: true, encoding: .utf8)
       try FileManager.default.createDirectory(atPath: "\(folder)/data", withIntermediateDirectories: true)
       return [
-        Servers.program("weed"), "server", "-dir=\(folder)/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+        Servers.program("weed"), "-logdir=\(folder)", "server", "-dir=\(folder)/data", "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
         "-master.port=\(ports[0])", "-volume.port=\(ports[1])", "-filer", "-filer.port=\(ports[2])", "-s3",
         "-s3.port=\(ports[3])", "-s3.config=\(folder)/s3.json", "-master.volumeSizeLimitMB=256",
         "-volume.max=100",

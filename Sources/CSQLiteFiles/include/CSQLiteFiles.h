@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <time.h>
 
 #pragma clang assume_nonnull begin
 
@@ -27,6 +28,22 @@ static inline void csqlite_set_zone_failing(bool fails) {
 /// Those of the calling thread.
 static inline struct csqlite_surroundings *csqlite_surroundings(void) { return &csqlite_surroundings_here; }
 
+/// A count that goes up evenly, on all processors alike, and costs less to read than the clock: the processor's own where
+/// it has one that programs may read, else nanoseconds of the monotonic clock. In C because Swift has no such instruction.
+static inline unsigned long long csqlite_ticks(void) {
+#if defined(__x86_64__)
+  return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+  unsigned long long ticks;
+  __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+  return ticks;
+#else
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (unsigned long long)now.tv_sec * 1000000000ull + (unsigned long long)now.tv_nsec;
+#endif
+}
+
 /// Registers the file system `apndvfs`: databases at the end of another file. Safe to call again.
 int csqlite_register_appended_files(void);
 
@@ -49,7 +66,20 @@ int csqlite_trace_memory(void);
 struct sqlite3_mem_methods;
 const struct sqlite3_mem_methods *_Nullable csqlite_small_blocks(void);
 
-/// Has SQLite keep small blocks of memory in lists of its own; the library must not be in use yet.
+/// Has SQLite keep small blocks of memory in lists of its own, and count none of it; the library must not be in use yet.
+/// The calling thread is to be the one that uses SQLite most.
 int csqlite_use_small_blocks(void);
+
+/// What SQLite has of memory: bytes, blocks, the most there ever were of both, and the most that was asked for at once.
+struct csqlite_memory { long long used, most_used, number, most_number, largest; };
+
+/// False where SQLite counts itself. Of what other threads take at the same time it may miss some.
+bool csqlite_count_memory(struct csqlite_memory *memory);
+
+/// The calling thread counts what it takes without atomic instructions from now on; no other may at the same time.
+void csqlite_count_here(void);
+
+/// Has SQLite fail from now on where it would have more memory than `PRAGMA hard_heap_limit` allows.
+void csqlite_keep_to_heap_limit(void);
 
 #pragma clang assume_nonnull end
