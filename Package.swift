@@ -68,12 +68,13 @@ let package = Package(
     .systemLibrary(name: "CNettle", providers: [.apt(["nettle-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
+    .systemLibrary(name: "CFiles"),
     .target(name: "CSQLiteFiles", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(name: "CS3", linkerSettings: [.linkedLibrary("dl")] + exportsCurlBoundary),
 
     // 1: one outside thing each, or pure values
     unsafeTarget("Bytes", ["CXXHash"]),
-    unsafeTarget("Files", ["Bytes"]),
+    unsafeTarget("Files", ["CFiles", "Bytes"]),
     unsafeTarget("Compression", ["Bytes", "CZstd", "CLZ4"]),
     unsafeTarget("Digest", ["CNettle"]),
     unsafeTarget("SQLite", ["CSQLite", "CSQLiteFiles", "Bytes"]),
@@ -151,7 +152,7 @@ let package = Package(
       "MirrorTests",
       [
         "Mirror", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat",
-        "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption",
+        "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption", "Compression",
       ], exclude: ["Version1"]),
     tests("EndToEndTests", ["ObjectStore", "ReplicaFormat"]),
   ]

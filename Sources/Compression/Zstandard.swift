@@ -42,6 +42,9 @@ package enum Zstandard {
     defer { ZSTD_freeCCtx(context) }
     ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
     ZSTD_CCtx_setPledgedSrcSize(context, UInt64(bytes.count))
+    // ZSTD_c_stableInBuffer: the array stays where it is, so that the library need not copy it piece by piece and look for
+    // matches in two places. A library without it does that.
+    _ = ZSTD_CCtx_setParameter(context, ZSTD_c_experimentalParam9, 1)
     let chunk = ZSTD_CStreamOutSize()
     bytes.withUnsafeBytes { source in
       var input = ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: 0)

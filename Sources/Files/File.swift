@@ -1,3 +1,4 @@
+internal import CFiles
 import Glibc
 
 /// An open file, read and written at offsets; closed when the last reference goes.
@@ -141,6 +142,14 @@ package final class File: Sendable {
   /// The corresponding C function is `fsync`.
   package func sync() throws(FilesError) {
     guard retrying({ fsync(descriptor) }) == 0 else { throw FilesError(.current, verb: "sync", object: path) }
+  }
+
+  /// Has the system begin to bring a range of what was written to the device; waits for nothing and promises nothing.
+  ///
+  /// The corresponding C function is `sync_file_range`.
+  package func beginWriting(at offset: Int, count: Int) {
+    _ = cfiles_sync_file_range(
+      descriptor, Int64(offset), Int64(count), UInt32(cfiles_begin_writing))
   }
 
   /// Waits for the advisory lock on this open file; it goes when the file is closed.

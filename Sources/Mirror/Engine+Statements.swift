@@ -42,8 +42,9 @@ extension Engine {
       return due
     }
     guard let due else { return }
-    statementQueue.asyncAfter(deadline: .now() + max(due - Clock.monotonicSeconds, 0)) { [weak self] in
-      self?.sendBatches(due: due)
+    // Not weak: an engine that a weak reference knows is slow to retain, which every commit does some ten times. It is soon over.
+    statementQueue.asyncAfter(deadline: .now() + max(due - Clock.monotonicSeconds, 0)) {
+      self.sendBatches(due: due)
     }
   }
 

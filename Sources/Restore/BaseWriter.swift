@@ -9,27 +9,51 @@ import Synchronization
 
 /// Fetches the parts of a base, several at once, and writes each where it belongs.
 struct BaseWriter {
-  let source: ObjectSource
-  let manifest: BaseManifest
-  /// Nil to check the parts only.
-  let file: File?
-  /// Parts that were found right before, with the combined hashes of their pages; they count where no file is written.
-  var known: [BaseManifest.Part: Hash128] = [:]
+  private let source: ObjectSource
+  private let manifest: BaseManifest
+  private let file: File?
+  private let known: [BaseManifest.Part: Hash128]
+
+  /// Without a `file` the parts are only checked; those `known` were found right before, with the combined hashes of
+  /// their pages, and then count.
+  init(
+    source: ObjectSource, manifest: BaseManifest, file: File?, known: [BaseManifest.Part: Hash128] = [:]
+  ) {
+    self.source = source
+    self.manifest = manifest
+    self.file = file
+    self.known = known
+  }
 
   /// Most bytes of compressed parts in memory at once.
   private static let window = 64 << 20
   /// Bytes of pages that are decompressed at a time, a multiple of every page size.
   private static let piece = 256 << 10
+  /// Parts that are decompressed at a time: the system lets one thread at a time write to a file, and those that wait for
+  /// it take processor time.
+  private let buffers = BufferPool(count: 3)
+
+  private var name: String {
+    ReplicaLayout.base(manifest.generation, transaction: manifest.transaction)
+  }
 
   /// Throws what is wrong with the first part that is; a part that the file holds already is not fetched.
+  ///
+  /// The checksum of the database proves all pages at once, for a fraction of what the SHA-256 of the parts costs: they
+  /// are asked only where it does not come out, to tell which part it is, and that one is fetched once more.
   func write() throws {
-    if let error = try check(stopAtFirst: true).faults.first { throw error }
+    guard let first = try check(stopAtFirst: true, names: false).faults.first else { return }
+    guard first.object == name else { throw first }
+    if let error = try check(stopAtFirst: true, isAgain: true).faults.first { throw error }
   }
 
   /// What is wrong with each part, and the hashes of those that are right.
   ///
-  /// Where all are, the pages are proven to be those of the database whose checksum the manifest tells.
-  func check(stopAtFirst: Bool) throws -> (faults: [FormatError], known: [BaseManifest.Part: Hash128]) {
+  /// Where all are, the pages are proven to be those of the database whose checksum the manifest tells. With `names`
+  /// each part that comes is also held against the hash that it is named by.
+  func check(
+    stopAtFirst: Bool, names: Bool = true, isAgain: Bool = false
+  ) throws -> (faults: [FormatError], known: [BaseManifest.Part: Hash128]) {
     let pageSize = manifest.state.pageSize
     let found = Mutex<[any Error]>([])
     let sums = Mutex<[BaseManifest.Part: Hash128]>([:])
@@ -44,7 +68,7 @@ struct BaseWriter {
       guard !stopAtFirst || found.withLock({ $0.isEmpty }), !source.isStopped else { break }
       pool.run(in: group) {
         do {
-          let sum = try self.take(part, kept: kept)
+          let sum = try self.take(part, kept: kept, names: names, isAgain: isAgain)
           sums.withLock { $0[part] = sum }
         } catch {
           found.withLock { $0.append(error) }
@@ -62,14 +86,13 @@ struct BaseWriter {
     guard faults.isEmpty, right.values.reduce(Hash128.zero, ^) != manifest.state.checksum else {
       return (faults, right)
     }
-    let name = ReplicaLayout.base(manifest.generation, transaction: manifest.transaction)
     return ([FormatError(name, "the checksum of the database does not match its pages")], right)
   }
 
   /// Brings one part into the file, and returns the combined hashes of its pages.
   ///
   /// `kept` is the length of the file as an earlier run left it.
-  private func take(_ part: BaseManifest.Part, kept: Int) throws -> Hash128 {
+  private func take(_ part: BaseManifest.Part, kept: Int, names: Bool, isAgain: Bool) throws -> Hash128 {
     if file == nil, let sum = known[part] {
       source.noteKept(part.compressedSize)
       return sum
@@ -79,37 +102,45 @@ struct BaseWriter {
     if let file, kept >= at + size {
       var found = PartHash(part, pageSize: manifest.state.pageSize)
       for start in stride(from: 0, to: size, by: Self.piece) {
-        found.add(try file.read(at: at + start, count: min(Self.piece, size - start)))
+        let pages = try file.read(at: at + start, count: min(Self.piece, size - start))
+        found.add(pages, count: pages.count)
       }
       if manifest.naming.digest(sha256: found.digest()) == part.digest {
-        source.noteKept(part.compressedSize)
+        if !isAgain { source.noteKept(part.compressedSize) }
         return found.checksum
       }
     }
     let name = ReplicaLayout.part(part.digest)
-    return try source.read(name) { try unpack($0, part, to: at, size: size, name) }
+    return try source.read(name) { try unpack($0, part, to: at, size: size, name, isNamed: names) }
   }
 
   /// Writes the pages as they are decompressed; where they turn out wrong, the file is of no use.
   private func unpack(
-    _ bytes: [UInt8], _ part: BaseManifest.Part, to at: Int, size: Int, _ name: String
+    _ bytes: [UInt8], _ part: BaseManifest.Part, to at: Int, size: Int, _ name: String, isNamed: Bool
   ) throws -> Hash128 {
     guard bytes.count == part.compressedSize else {
       throw FormatError(name, "it has \(bytes.count) bytes, the base's manifest says \(part.compressedSize)")
     }
-    var found = PartHash(part, pageSize: manifest.state.pageSize)
+    var found = PartHash(part, pageSize: manifest.state.pageSize, isNamed: isNamed)
+    let buffer = buffers.take()
+    defer { buffers.giveBack(buffer) }
     do {
       let reader = try ZstandardReader(bytes, 0..<bytes.count)
-      for start in stride(from: 0, to: size, by: Self.piece) {
-        var pages = [UInt8](repeating: 0, count: min(Self.piece, size - start))
-        try reader.read(into: &pages, at: 0, count: pages.count)
-        found.add(pages)
-        if !source.isStopped { try file?.write(pages, at: at + start) }
+      try buffer.bytes.withLock { pages in
+        if pages.isEmpty { pages = [UInt8](repeating: 0, count: Self.piece) }
+        for start in stride(from: 0, to: size, by: Self.piece) {
+          let count = min(Self.piece, size - start)
+          try reader.read(into: &pages, at: 0, count: count)
+          found.add(pages, count: count)
+          if !source.isStopped { try file?.write(pages[..<count], at: at + start) }
+        }
       }
+      // Or all of it would wait for the end.
+      file?.beginWriting(at: at, count: size)
     } catch let error as CompressionError {
       throw FormatError(name, error.cause)
     }
-    guard manifest.naming.digest(sha256: found.digest()) == part.digest else {
+    guard !isNamed || manifest.naming.digest(sha256: found.digest()) == part.digest else {
       throw FormatError(name, "its content is damaged")
     }
     return found.checksum
@@ -121,17 +152,20 @@ private struct PartHash {
   private var sha = SHA256()
   private var page: UInt32
   private let pageSize: Int
+  private let isNamed: Bool
   private(set) var checksum = Hash128.zero
 
-  init(_ part: BaseManifest.Part, pageSize: Int) {
+  /// Without `isNamed` only for the checksum.
+  init(_ part: BaseManifest.Part, pageSize: Int, isNamed: Bool = true) {
     page = part.firstPage
     self.pageSize = pageSize
+    self.isNamed = isNamed
   }
 
-  /// Takes in whole pages.
-  mutating func add(_ pages: [UInt8]) {
-    sha.update(pages)
-    for at in stride(from: 0, to: pages.count - pageSize + 1, by: pageSize) {
+  /// Takes in the first bytes of an array, which are whole pages.
+  mutating func add(_ pages: [UInt8], count: Int) {
+    if isNamed { sha.update(pages[..<count]) }
+    for at in stride(from: 0, to: count - pageSize + 1, by: pageSize) {
       checksum ^= PageHash.of(page, pages, at: at, pageSize: pageSize)
       page += 1
     }

@@ -20,15 +20,16 @@ final class S3Call {
   private(set) var entries: [(key: String, etag: String, size: Int, modified: Int64)] = []
   private(set) var outcome = cs3_outcome()
 
+  /// `digest` is the SHA-256 of the body; nil where there is none.
   init(
-    settings: S3Settings, resourcePrefix: String, payload: [UInt8]?, extraHeaders: [Header],
+    settings: S3Settings, resourcePrefix: String, digest: [UInt8]?, extraHeaders: [Header],
     isGivenUp: (@Sendable () -> Bool)?
   ) {
     self.isGivenUp = isGivenUp
     self.settings = settings
     self.resourcePrefix = resourcePrefix
     self.extraHeaders = extraHeaders
-    payloadHash = payload.map { hex(sha256($0)) } ?? Self.emptyHash
+    payloadHash = digest.map { hex($0) } ?? Self.emptyHash
   }
 
   private static let emptyHash = hex(sha256([]))

@@ -16,7 +16,8 @@ package final class S3ObjectStore: ObjectStore {
   let isVirtual: Bool
   private let isGivenUp: (@Sendable () -> Bool)?
   private let requests = Atomic(0)
-  private let sent = Atomic(0)
+  let sent = Atomic(0)
+  let checking = Mutex(BodyCheck.unknown)
   /// `Int.min` where no answer told a time.
   private let ahead = Atomic(Int.min)
 
@@ -60,35 +61,6 @@ package final class S3ObjectStore: ObjectStore {
     // A certificate for *.s3.amazonaws.com does not cover a bucket with a dot in its name.
     let fitsHost = !bucket.utf8.contains(UInt8(ascii: ".")) || !settings.endpoint.isSecure
     isVirtual = settings.addressing.map { $0 == .virtual } ?? (settings.endpoint.isAmazon && fitsHost)
-  }
-
-  @discardableResult
-  package func put(
-    _ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition
-  ) throws(ObjectStoreError) -> ETag {
-    // SeaweedFS keeps an empty object where a client dies between the headers and the body; this it checks.
-    var headers = [Header(name: "Content-MD5", value: base64(md5(bytes)))]
-    switch condition {
-    case .always: break
-    case .ifAbsent: headers.append(Header(name: "If-None-Match", value: "*"))
-    case .ifMatch(let tag): headers.append(Header(name: "If-Match", value: "\"\(tag.value)\""))
-    }
-    if let storageClass = settings.storageClass {
-      headers.append(Header(name: "x-amz-storage-class", value: storageClass))
-    }
-    sent.add(bytes.count, ordering: .relaxed)
-    let call = call(payload: bytes, extraHeaders: headers) { target, callbacks, outcome in
-      cs3_put(target, root + key.name, bytes, bytes.count, callbacks, outcome)
-    }
-    if let failure = failure(of: call, verb: "put", object: key.name) {
-      // Amazon's answer to If-Match where there is no object at all.
-      if case .ifMatch = condition, failure.code == .notFound {
-        throw ObjectStoreError(
-          .preconditionFailed, verb: "put", object: key.name, cause: "the object is gone")
-      }
-      throw failure
-    }
-    return ETag(unquoted(call.headers["etag"] ?? ""))
   }
 
   package func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {
@@ -178,7 +150,7 @@ package final class S3ObjectStore: ObjectStore {
       ? "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>"
         + "\(settings.region)</LocationConstraint></CreateBucketConfiguration>" : ""
     let bytes = Array(body.utf8)
-    let call = call(payload: bytes, resourcePrefix: "") { target, callbacks, outcome in
+    let call = call(payload: sha256(bytes), resourcePrefix: "") { target, callbacks, outcome in
       cs3_create_bucket(target, bytes, bytes.count, callbacks, outcome)
     }
     if let failure = failure(of: call, verb: "create bucket", object: bucket) {
@@ -191,15 +163,16 @@ package final class S3ObjectStore: ObjectStore {
 // MARK: - One call
 
 extension S3ObjectStore {
-  private typealias Body = (
+  typealias Body = (
     UnsafePointer<cs3_target>, UnsafePointer<cs3_callbacks>, UnsafeMutablePointer<cs3_outcome>
   ) -> Void
 
-  private func call(
-    payload: [UInt8]? = nil, extraHeaders: [Header] = [], resourcePrefix: String? = nil, _ body: Body
+  /// `digest` is the SHA-256 of the body that is sent, if there is one.
+  func call(
+    payload digest: [UInt8]? = nil, extraHeaders: [Header] = [], resourcePrefix: String? = nil, _ body: Body
   ) -> S3Call {
     let call = S3Call(
-      settings: settings, resourcePrefix: resourcePrefix ?? (isVirtual ? "/\(bucket)" : ""), payload: payload,
+      settings: settings, resourcePrefix: resourcePrefix ?? (isVirtual ? "/\(bucket)" : ""), digest: digest,
       extraHeaders: extraHeaders, isGivenUp: isGivenUp)
     requests.add(1, ordering: .relaxed)
     withTarget { target in
@@ -227,7 +200,7 @@ extension S3ObjectStore {
     }
   }
 
-  private func failure(of call: S3Call, verb: String, object: String) -> ObjectStoreError? {
+  func failure(of call: S3Call, verb: String, object: String) -> ObjectStoreError? {
     S3Failure(call: call, settings: settings, bucket: bucket).error(verb: verb, object: object)
   }
 

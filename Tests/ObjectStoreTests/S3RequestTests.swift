@@ -53,6 +53,33 @@ import Testing
     #expect(second["if-match"] == "\"old\"" && second["content-length"] == "0")
   }
 
+  @Test func sendsLongBodiesWithTheirSHA256WhereTheStoreChecksIt() throws {
+    let bytes = [UInt8](repeating: 7, count: 1 << 20)
+    let checksum = "UbEuuDhzK3hrTUXGYKl03fOGCuCQhP0pP6bl30ZYGmw="
+    let knowing = try ScriptedServer { _ in
+      ScriptedServer.reply("200 OK", headers: ["ETag: \"tag\"", "x-amz-checksum-sha256: \(checksum)"])
+    }
+    var store = try Self.store(knowing.host)
+    #expect(try store.put(try key("a"), bytes, .always) == ETag("tag"))
+    _ = try store.put(try key("a"), bytes, .ifAbsent)
+    _ = try store.put(try key("a"), [1], .always)
+    let sent = knowing.requests.map { headers($0) }
+    #expect(sent.map { $0["x-amz-checksum-sha256"] } == [checksum, nil, nil])
+    #expect(sent[0]["authorization"]?.contains(";x-amz-checksum-sha256;") == true)
+    #expect(sent.map { $0["content-md5"] == nil } == [true, false, false])
+    // Others ignore it, or refuse what they do not know: then nothing would check the body.
+    for answer in ["200 OK", "400 Bad Request", "501 Not Implemented"] {
+      let ignorant = try ScriptedServer { request in
+        let isKnown = !request.lowercased().contains("x-amz-checksum-sha256")
+        return ScriptedServer.reply(isKnown ? "200 OK" : answer, headers: ["ETag: \"tag\""])
+      }
+      store = try Self.store(ignorant.host)
+      for _ in 1...2 { #expect(try store.put(try key("a"), bytes, .always) == ETag("tag")) }
+      let sent = ignorant.requests.map { headers($0) }
+      #expect(sent.map { $0["content-md5"] == nil } == [true, false, false], "\(answer)")
+    }
+  }
+
   @Test func signsItsHeadersWithVersion2() throws {
     let server = try ScriptedServer { _ in ScriptedServer.reply("200 OK") }
     _ = try Self.store(server.host, signature: .v2).put(try key("a"), [1], .always)
