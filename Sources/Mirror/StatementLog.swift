@@ -71,7 +71,11 @@ final class StatementLog {
     guard statement.explainLevel == 0 else { return }
     let reach = statement.reach
     // What concerns the session alone is not in the main database.
-    if !reach.isMainOnly, reach.contains(.writesOther), !reach.contains(.writesMain) { return }
+    if !reach.isMainOnly, reach.contains(.writesOther), !reach.contains(.writesMain) {
+      // Virtual tables write what they keep where a statement begins to write, whatever it writes.
+      if draft.count > 0, others.hasVirtualTables { refuse("virtual tables wrote between two statements") }
+      return
+    }
     if let error {
       if StatementFailure.changedNothing(statement, changes, error) { return }
       guard StatementFailure.comesFromSurroundings(error, statement.connection) else {

@@ -82,7 +82,13 @@ extension Connection {
   ///
   /// The corresponding C function is `sqlite3_progress_handler`.
   package func setProgressHandler(every steps: Int32, _ body: (() -> Bool)?) {
-    hooks.progress = body
+    hooks.progress = body.map { body in
+      { [unowned self] in
+        guard body() else { return false }
+        if self.isReadingSchema { self.noteInterruptedSchema() }
+        return true
+      }
+    }
     guard body != nil else {
       sqlite3_progress_handler(handle, 0, nil, nil)
       return

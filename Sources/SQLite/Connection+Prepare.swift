@@ -22,8 +22,30 @@ extension Connection {
       keepToHeapLimit(base + start)
       return code
     }
-    guard code == SQLITE_OK else { throw error(ResultCode(rawValue: code)) }
+    guard code == SQLITE_OK else { throw didNotCompile(code) }
     return (compiled.map { Statement($0, of: self) }, next)
+  }
+
+  func didNotCompile(_ code: Int32) -> SQLiteError {
+    if code == SQLITE_INTERRUPT { noteInterruptedSchema() }
+    return error(ResultCode(rawValue: code))
+  }
+
+  /// Whether SQLite runs a statement of its own over the schema: those alone have no text.
+  var isReadingSchema: Bool {
+    var next = sqlite3_next_stmt(handle, nil)
+    while let statement = next {
+      if sqlite3_stmt_busy(statement) != 0, sqlite3_sql(statement) == nil { return true }
+      next = sqlite3_next_stmt(handle, statement)
+    }
+    return false
+  }
+
+  /// Where SQLite 3.40 is interrupted while it reads the schema, it goes on with the part that it has read: triggers and
+  /// indexes may be missing, which no other connection misses.
+  func noteInterruptedSchema() {
+    guard hooks.reach != nil, peculiarity == nil else { return }
+    peculiarity = "SQLite may have read only part of the schema when it was interrupted"
   }
 
   /// Has the allocator know of a limit that a statement may have set, which `PRAGMA hard_heap_limit` does while it is compiled

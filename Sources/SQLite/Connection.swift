@@ -114,7 +114,7 @@ package final class Connection {
         return code
       }
     }
-    guard code == SQLITE_OK else { throw error(ResultCode(rawValue: code)) }
+    guard code == SQLITE_OK else { throw didNotCompile(code) }
     return (compiled.map { Statement($0, of: self) }, next)
   }
 

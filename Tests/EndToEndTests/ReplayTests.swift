@@ -160,6 +160,14 @@ import Testing
       INSERT INTO t SELECT length(readfile('/proc/self/comm')) > 0; INSERT INTO t VALUES(3); COMMIT;
       """),
     Case(
+      "virtual tables that write at a statement of the session's own", barrier: "virtual tables wrote",
+      """
+      CREATE TABLE w(i INTEGER PRIMARY KEY, x); CREATE VIRTUAL TABLE g USING fts4(x); BEGIN;
+      INSERT INTO g VALUES('two 10 three');
+      .parameter set $t xy
+      INSERT INTO w(x) VALUES('z23') RETURNING i, x; COMMIT;
+      """),
+    Case(
       "rolled back by a plain statement",
       """
       CREATE TABLE t(a UNIQUE); BEGIN; INSERT INTO t VALUES(1); INSERT INTO t VALUES(2); INSERT OR ROLLBACK INTO t VALUES(1);
@@ -302,5 +310,33 @@ import Testing
     }
     let again = try place.shell(".dump\n", ["-mirror", "off", "-readonly"], database: "r.db").output
     #expect(again == live && live.contains("afterwards"))
+  }
+
+  /// Interrupted while it reads the schema, SQLite goes on without the trigger: so does the session, but no replay.
+  @Test func namesABarrierWhereTheSchemaWasReadInPart() throws {
+    let place = try Workplace(.directory)
+    _ = try place.shell(
+      """
+      CREATE TABLE t(id INTEGER PRIMARY KEY, a, b UNIQUE, c DEFAULT CURRENT_TIMESTAMP, d DEFAULT (random()), e AS (a||'x'));
+      CREATE TABLE u(k TEXT PRIMARY KEY, v REAL, n INT) WITHOUT ROWID;
+      CREATE TABLE log(at DEFAULT (strftime('%Y-%m-%d %H:%M:%f','now')), what, n);
+      CREATE TRIGGER t_ai AFTER INSERT ON t BEGIN INSERT INTO log(what,n) VALUES('t'||new.id, last_insert_rowid()); END;
+
+      """)
+    _ = try place.shell(
+      """
+      .progress 20 --limit 2 --quiet --reset
+      INSERT INTO u VALUES(hex(:t),:r,?2) ON CONFLICT DO NOTHING;
+      .parameter set @i 7
+      INSERT INTO t DEFAULT VALUES;
+
+      """)
+    let left = try place.shell(
+      "SELECT (SELECT count(*) FROM t), (SELECT count(*) FROM log);\n", ["-readonly"])
+    #expect(left.output == "1|0\n", "the test is of no use any more")
+    let restored = try place.shell(
+      ".restore sql --verify --output r.db --from \(place.replica.url)\n", ["-mirror", "off"],
+      database: "x.db")
+    #expect(restored.code == 0 && restored.errors.contains("only part of the schema"), "\(restored)")
   }
 }
