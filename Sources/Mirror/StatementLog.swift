@@ -72,8 +72,11 @@ final class StatementLog {
     let reach = statement.reach
     // What concerns the session alone is not in the main database.
     if !reach.isMainOnly, reach.contains(.writesOther), !reach.contains(.writesMain) {
-      // Virtual tables write what they keep where a statement begins to write, whatever it writes.
-      if draft.count > 0, others.hasVirtualTables { refuse("virtual tables wrote between two statements") }
+      // Virtual tables write what they keep where a statement begins to write, whatever it writes: rows that it has not
+      // changed itself (https://www.sqlite.org/c3ref/changes.html).
+      if draft.count > 0, others.hasVirtualTables, changes != 0, changes != ownChanges(statement) {
+        refuse("virtual tables wrote between two statements")
+      }
       return
     }
     if let error {
@@ -84,6 +87,14 @@ final class StatementLog {
       return refuse("a statement failed (\(error.meaning)) after it may have changed something")
     }
     write(statement, reach, changes: changes, error: nil)
+  }
+
+  /// Rows that a statement changed itself; none where that is not told, as for `CREATE`.
+  private func ownChanges(_ statement: Statement) -> Int64 {
+    switch statement.firstLetter {
+    case UInt8(ascii: "I"), UInt8(ascii: "U"), UInt8(ascii: "R"): statement.connection.changes
+    default: 0
+    }
   }
 
   /// Whether nothing but itself decides how a plain statement of the open transaction is noted.
