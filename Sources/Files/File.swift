@@ -170,6 +170,11 @@ package final class File: Sendable {
     return false
   }
 
+  /// Lets go of the advisory lock, also where a program that is being started has the file for a moment.
+  ///
+  /// The corresponding C function is `flock`.
+  package func unlock() { _ = retrying { flock(descriptor, LOCK_UN) } }
+
   /// Takes, or with `false` lets go of, a second advisory lock on this open file, which has nothing to do with the first; false
   /// where another open file has it.
   ///

@@ -97,7 +97,10 @@ final class Engine: Sendable {
     uploadSignal.raise()
     // What is on its way ends first, where that does not take long; then another process may have the database.
     _ = running.wait(timeout: .now() + 1)
-    claim.withLock { $0 = nil }
+    claim.withLock {
+      $0?.unlock()
+      $0 = nil
+    }
   }
 
   // MARK: The capturing thread
