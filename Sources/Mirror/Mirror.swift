@@ -175,6 +175,7 @@ package final class Mirror: ConnectionObserver {
     // Nobody waits for the end of what is under way.
     current = nil
     outer = []
+    takesPlainStatements = false
     committed = nil
     writing = 0
     if let connection {

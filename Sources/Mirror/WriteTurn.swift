@@ -18,12 +18,12 @@ struct WriteTurn {
   /// Waits for the turn, at most for some milliseconds.
   mutating func take() {
     guard !isTaken else { return }
+    let end = Clock.monotonicSeconds + Self.patience
     var pause = UInt32(20)
-    var left = Self.patience
+    // There is no lock of open files to wait for with an end; a commit takes some hundred microseconds.
     while !file.tryTurn() {
-      guard left > 0 else { return }
+      guard Clock.monotonicSeconds < end else { return }
       Clock.sleep(microseconds: pause)
-      left -= Int(pause) + Self.oversleep
       pause = min(pause + 10, 200)
     }
     isTaken = true
@@ -36,7 +36,6 @@ struct WriteTurn {
     _ = file.tryTurn(false)
   }
 
-  /// Microseconds to wait at most, and those that a sleep takes longer than asked for.
-  private static let patience = 10_000
-  private static let oversleep = 60
+  /// Seconds to wait at most.
+  private static let patience = 0.01
 }

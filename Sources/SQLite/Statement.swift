@@ -123,10 +123,15 @@ package final class Statement {
     sqlite3_sql(handle).map(Self.firstLetter) ?? 0
   }
 
-  static func firstLetter(_ text: UnsafePointer<CChar>) -> UInt8 {
+  /// Where the text begins behind spaces.
+  private static func start(_ text: UnsafePointer<CChar>) -> UnsafePointer<CChar> {
     var text = text
     while text.pointee == 0x20 || (text.pointee >= 9 && text.pointee <= 13) { text += 1 }
-    let letter = UInt8(bitPattern: text.pointee) & 0xdf
+    return text
+  }
+
+  static func firstLetter(_ text: UnsafePointer<CChar>) -> UInt8 {
+    let letter = UInt8(bitPattern: start(text).pointee) & 0xdf
     return letter >= UInt8(ascii: "A") && letter <= UInt8(ascii: "Z") ? letter : 0
   }
 
@@ -136,7 +141,7 @@ package final class Statement {
     switch firstLetter(text) {
     case UInt8(ascii: "I"), UInt8(ascii: "U"): return true
     // Not `DROP` and `DETACH`.
-    case UInt8(ascii: "D"): return strncasecmp(text, "DEL", 3) == 0
+    case UInt8(ascii: "D"): return strncasecmp(start(text), "DEL", 3) == 0
     default: return false
     }
   }

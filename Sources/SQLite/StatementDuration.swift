@@ -13,15 +13,22 @@ package struct StatementDuration {
   private static let ticksBetweenLooks: Int64 = 1 << 24
 
   package init() {
-    start = csqlite_ticks()
-    anchor = (start, Self.nanoseconds)
+    anchor = Self.moment()
+    start = anchor.ticks
   }
 
-  private static var nanoseconds: Int64 {
+  /// Now on both clocks, read without a pause between them, which would be taken for one clock's going faster.
+  private static func moment() -> (ticks: UInt64, nanoseconds: Int64) {
     var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return Int64(now.tv_sec) &* 1_000_000_000 &+ Int64(now.tv_nsec)
+    var before: UInt64 = 0
+    for _ in 0..<5 {
+      before = csqlite_ticks()
+      clock_gettime(CLOCK_MONOTONIC, &now)
+      if csqlite_ticks() &- before < Self.ticksWithoutPause { break }
+    }
+    return (before, Int64(now.tv_sec) &* 1_000_000_000 &+ Int64(now.tv_nsec))
   }
+  private static let ticksWithoutPause: UInt64 = 1 << 15
 
   /// A statement begins.
   package mutating func begin() { start = csqlite_ticks() }
@@ -30,16 +37,18 @@ package struct StatementDuration {
   package mutating func microseconds() -> Int64 {
     let now = csqlite_ticks()
     let sinceAnchor = Int64(bitPattern: now &- anchor.ticks)
-    if microsecondsPerTick == 0 || sinceAnchor > Self.ticksBetweenLooks || sinceAnchor < 0 { look(now) }
+    if microsecondsPerTick == 0 || sinceAnchor > Self.ticksBetweenLooks || sinceAnchor < 0 { look() }
+    // The counter was set back where a virtual machine has moved, perhaps.
     let ticks = Int64(bitPattern: now &- start)
-    // A processor whose counter was set back, as when a virtual machine moves, is believed no more than this.
     return ticks > 0 ? Int64(Double(ticks) * microsecondsPerTick) : 0
   }
 
-  private mutating func look(_ now: UInt64) {
-    let nanoseconds = Self.nanoseconds
-    let ticks = Int64(bitPattern: now &- anchor.ticks)
-    if ticks > 0 { microsecondsPerTick = Double(nanoseconds - anchor.nanoseconds) / Double(ticks) / 1000 }
-    anchor = (now, nanoseconds)
+  private mutating func look() {
+    let now = Self.moment()
+    let ticks = Int64(bitPattern: now.ticks &- anchor.ticks)
+    if ticks > 0 {
+      microsecondsPerTick = Double(now.nanoseconds - anchor.nanoseconds) / Double(ticks) / 1000
+    }
+    anchor = now
   }
 }

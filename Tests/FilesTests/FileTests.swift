@@ -29,6 +29,18 @@ import Testing
     #expect(throws: FilesError(.exists, verb: "create", object: path)) { try File(path, .createNew) }
   }
 
+  /// Not only when it is closed: a program that is being started has it too, until it runs.
+  @Test func letsGoOfALockWhileAnotherHasTheFileToo() throws {
+    let path = folder.path + "/held"
+    let first = try File(path, .create)
+    let second = try File(path, .create)
+    #expect(try first.tryLock())
+    #expect(try !second.tryLock())
+    first.unlock()
+    #expect(try second.tryLock())
+    #expect(try !first.tryLock())
+  }
+
   @Test func givesATurnToOneOpenFileAtATime() throws {
     let path = folder.path + "/turns"
     let first = try File(path, .create)
