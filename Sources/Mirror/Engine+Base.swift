@@ -51,7 +51,7 @@ extension Engine {
         return true
       }
       guard isPresent else { return false }
-      noteBase(at: transaction)
+      noteBase(at: transaction, of: generation)
       if record != nil {
         defer {
           state.withLock {

@@ -96,7 +96,8 @@ extension Engine {
     if start.reason == nil, start.taken.isEmpty { saveRecord() }
     let goesOn = start.reason == nil ? found.tip : nil
     beginUpkeep(
-      goesOn?.contents, base: goesOn?.base ?? start.transaction, bytesSinceBase: start.bytesSinceBase)
+      goesOn?.contents, of: start.generation, base: goesOn?.base ?? start.transaction,
+      bytesSinceBase: start.bytesSinceBase)
     guard let reason = start.reason else { return }
     if [Continuation.keyChanged, Continuation.encryptionBegan].contains(reason) {
       state.withLock { $0.notices.append("mirror: \(reason); starting a new generation") }

@@ -42,7 +42,12 @@ extension Engine {
       guard let batch = builder.seal(), batch.transactions == gap else { continue }
       let object = Outgoing.Object(
         name: ReplicaLayout.statements(generation, batch.transactions), bytes: batch.bytes)
-      _ = try upload(object, unlessPresent: true, isMerged: true)
+      guard try upload(object, unlessPresent: true, isMerged: true) else { return }
+      upkeep.withLock {
+        $0.batches.insert(
+          MergeShelf.Item(transactions: gap, name: object.name, size: object.bytes.count, isWhole: false))
+        $0.index.puts += 1
+      }
     }
   }
 }

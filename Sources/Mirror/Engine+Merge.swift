@@ -19,6 +19,20 @@ struct Upkeep {
   var isMakingBase = false
   /// Transactions of which no statements are in the replica.
   var gaps: [ClosedRange<UInt64>] = []
+  /// The generation, and the base that counts in it; nil before there is one.
+  var generation: GenerationID?
+  var base: UInt64?
+  /// A base that was done before this was told of its generation.
+  var earlyBase: (generation: GenerationID, transaction: UInt64)?
+  var index = IndexState()
+
+  /// Of a base that counts, what lies before it need not be merged any more.
+  mutating func count(base transaction: UInt64) {
+    slices.drop(through: transaction)
+    batches.drop(through: transaction)
+    base = max(base ?? 0, transaction)
+    index.isBaseNew = true
+  }
 }
 
 extension Engine {
@@ -34,6 +48,7 @@ extension Engine {
           transactions: range, name: outgoing.slice.name, size: outgoing.slice.bytes.count,
           bytes: outgoing.slice.bytes, isWhole: !outgoing.isPart))
       $0.bytesSinceBase += outgoing.logBytes
+      $0.index.notePut()
     }
     startUpkeep()
   }
@@ -46,6 +61,7 @@ extension Engine {
       $0.batches.append(
         MergeShelf.Item(
           transactions: range, name: batch.name, size: batch.bytes.count, bytes: batch.bytes))
+      $0.index.notePut()
     }
     startUpkeep()
   }
@@ -57,7 +73,7 @@ extension Engine {
       upkeep.isRunning =
         settings.mergesObjects && (upkeep.slices.run() != nil || upkeep.batches.run() != nil)
         || !upkeep.gaps.isEmpty || isBaseDue(upkeep) || isPruneDue
-        || upkeep.replaced.first.map { $0.due <= Clock.bootSeconds } ?? false
+        || settings.mergesObjects && upkeep.isIndexDue || upkeep.nextRemoval(at: Clock.bootSeconds) != nil
       return upkeep.isRunning
     }
     guard isDue else { return }
@@ -65,14 +81,24 @@ extension Engine {
   }
 
   private func doUpkeep() {
-    defer { upkeep.withLock { $0.isRunning = false } }
+    let knewOfBase = upkeep.withLock { $0.index.isBaseNew }
+    defer {
+      let isNew = upkeep.withLock {
+        $0.isRunning = false
+        return $0.index.isBaseNew && !knewOfBase
+      }
+      // It came while this was under way, and perhaps nothing will be stored for long.
+      if isNew { startUpkeep() }
+    }
     do {
       if upkeep.withLock({ isBaseDue($0) }) { beginBaseInBackground() }
       try fillGaps()
       var isFirst = true
       while !isStopped, isFirst || !upkeep.withLock({ $0.isEnding }) {
         isFirst = false
-        guard settings.mergesObjects, try mergeSlices() || mergeBatches() else { break }
+        guard settings.mergesObjects else { break }
+        try writeIndexIfDue()
+        guard try mergeSlices() || mergeBatches() else { break }
       }
       try removeReplaced()
       try pruneIfDue()
@@ -89,26 +115,58 @@ extension Engine {
   }
 
   private func mergeSlices() throws -> Bool {
-    guard let run = upkeep.withLock({ $0.slices.run().map(Array.init) }), let first = run.first,
-      let last = run.last, let generation = ReplicaLayout.generation(of: first.name)
+    guard let run = upkeep.withLock({ $0.slices.run().map(Array.init) }) else { return false }
+    return try mergeSlices(run) { try upload($0, unlessPresent: true, isMerged: true) }
+  }
+
+  private func mergeBatches() throws -> Bool {
+    guard let run = upkeep.withLock({ $0.batches.run().map(Array.init) }) else { return false }
+    return try mergeBatches(run)
+  }
+
+  /// Makes one object of neighbours; `store` puts it there, or says that it could not.
+  private func mergeSlices(
+    _ run: [MergeShelf.Item], _ store: (Outgoing.Object) throws -> Bool
+  ) throws -> Bool {
+    guard let first = run.first, let last = run.last,
+      let generation = ReplicaLayout.generation(of: first.name)
     else { return false }
     let merged = try SliceMerge.merge(
       try contents(of: run), acknowledged: max(state.withLock { $0.mirrored }, last.transactions.upperBound),
       created: Clock.wallMicroseconds)
     let object = Outgoing.Object(name: ReplicaLayout.slice(generation, merged.name), bytes: merged.bytes)
-    guard try upload(object, unlessPresent: true, isMerged: true) else { return false }
+    guard try store(object) else { return false }
     return replace(run, first.transactions.lowerBound...last.transactions.upperBound, object, \.slices)
   }
 
-  private func mergeBatches() throws -> Bool {
-    guard let run = upkeep.withLock({ $0.batches.run().map(Array.init) }), let first = run.first,
-      let last = run.last, let generation = ReplicaLayout.generation(of: first.name),
+  private func mergeBatches(_ run: [MergeShelf.Item]) throws -> Bool {
+    guard let first = run.first, let last = run.last,
+      let generation = ReplicaLayout.generation(of: first.name),
       let merged = try StatementMerge.merge(try contents(of: run), generation: generation)
     else { return false }
     let object = Outgoing.Object(
       name: ReplicaLayout.statements(generation, merged.transactions), bytes: merged.bytes)
     guard try upload(object, unlessPresent: true, isMerged: true) else { return false }
     return replace(run, first.transactions.lowerBound...last.transactions.upperBound, object, \.batches)
+  }
+
+  /// Makes one object of the few at the end, before an index names them; returns the last transactions of slices and batches
+  /// that are merged as far as they should be, or nil where the mirror was stopped.
+  func mergeTails() throws -> (slices: UInt64, batches: UInt64)? {
+    let least = 4
+    let (slices, lastSlice) = upkeep.withLock {
+      ($0.slices.tail(least: least).map(Array.init), $0.slices.items.last?.transactions.upperBound ?? .max)
+    }
+    if let slices {
+      guard try mergeSlices(slices, { try upload($0, unlessPresent: true, isMerged: true) }) else {
+        return nil
+      }
+    }
+    let (batches, lastBatch) = upkeep.withLock {
+      ($0.batches.tail(least: least).map(Array.init), $0.batches.items.last?.transactions.upperBound ?? .max)
+    }
+    if let batches { guard try mergeBatches(batches) else { return nil } }
+    return (lastSlice, lastBatch)
   }
 
   private func replace(
@@ -122,6 +180,7 @@ extension Engine {
         with: MergeShelf.Item(
           transactions: transactions, name: object.name, size: object.bytes.count, bytes: object.bytes))
       $0.replaced += run.map { ($0.name, due) }
+      $0.index.notePut()
     }
     return true
   }
@@ -145,16 +204,19 @@ extension Engine {
   }
 
   private func removeReplaced() throws {
-    let now = Clock.bootSeconds
     while !isStopped, !upkeep.withLock({ $0.isEnding }),
-      let name = upkeep.withLock({ upkeep -> String? in
-        guard let first = upkeep.replaced.first, first.due <= now else { return nil }
-        upkeep.replaced.removeFirst()
-        return first.name
-      })
+      let next = upkeep.withLock({ $0.nextRemoval(at: Clock.bootSeconds) })
     {
-      try lease.ensure()
-      try store.delete(ObjectKey(name))
+      switch next {
+      case .learnIndex: try learnIndex()
+      case .writeIndex: guard try writeIndex() else { return }
+      case .remove(let name):
+        try lease.ensure()
+        try store.delete(ObjectKey(name))
+        upkeep.withLock { upkeep in
+          if upkeep.replaced.first?.name == name { upkeep.replaced.removeFirst() }
+        }
+      }
     }
   }
 
@@ -162,6 +224,29 @@ extension Engine {
   func endUpkeep(seconds: Double) {
     upkeep.withLock { $0.isEnding = true }
     let end = Clock.monotonicSeconds + seconds
+    awaitUpkeep(until: end)
+    // After many small slices the last of them become one, of bytes that are at hand, by one request.
+    guard settings.mergesObjects, state.withLock({ $0.phase == .running && $0.failingSince == nil }),
+      let run = upkeep.withLock({ upkeep -> [MergeShelf.Item]? in
+        guard !upkeep.isRunning, upkeep.index.putsOfSession >= IndexState.interval / 2,
+          let run = upkeep.slices.tail(least: 8, kept: true)
+        else { return nil }
+        upkeep.isRunning = true
+        return Array(run)
+      })
+    else { return }
+    upkeepQueue.async(group: running) {
+      defer { self.upkeep.withLock { $0.isRunning = false } }
+      _ = try? self.mergeSlices(run) { object in
+        try self.lease.ensure()
+        try self.put(ObjectKey(object.name), object.bytes, unlessPresent: true)
+        return true
+      }
+    }
+    awaitUpkeep(until: min(end, Clock.monotonicSeconds + 2))
+  }
+
+  private func awaitUpkeep(until end: Double) {
     while upkeep.withLock({ $0.isRunning || $0.isMakingBase }), !isStopped, Clock.monotonicSeconds < end {
       Clock.sleep(seconds: 0.002)
     }
@@ -194,10 +279,12 @@ extension Engine {
   }
 
   /// Takes over what a generation that goes on holds already.
-  func beginUpkeep(_ contents: GenerationContents?, base: UInt64, bytesSinceBase: Int?) {
-    var fresh = Upkeep()
+  func beginUpkeep(
+    _ contents: GenerationContents?, of generation: GenerationID, base: UInt64, bytesSinceBase: Int?
+  ) {
+    var fresh = Upkeep(generation: generation)
     if let contents {
-      let generation = contents.generation
+      fresh.base = base
       let chain = contents.chain(after: base)
       let inChain = Set(chain.slices)
       var compressed = 0
@@ -210,11 +297,11 @@ extension Engine {
             isWhole: slice.parts == 1))
       }
       let batches = contents.longestStatements.filter { $0.upperBound <= chain.end }
-      for range in batches where range.lowerBound > base && range.upperBound <= chain.end {
+      for range in batches where range.upperBound > base {
         fresh.batches.append(
           MergeShelf.Item(
             transactions: range, name: ReplicaLayout.statements(generation, range),
-            size: contents.statementSizes[range] ?? 0))
+            size: contents.statementSizes[range] ?? 0, isWhole: range.lowerBound > base))
       }
       // The log behind it is not known on another machine.
       fresh.bytesSinceBase = bytesSinceBase ?? 4 * compressed
@@ -233,20 +320,27 @@ extension Engine {
       let age = Double(Clock.wallMicroseconds) / 1e6 - Double(contents.newestChange)
       // Nobody can have begun to read before the last change, which was long ago.
       if age > Self.grace { for index in fresh.replaced.indices { fresh.replaced[index].due = 0 } }
+      fresh.index = IndexState(
+        presence: .unknown,
+        puts: fresh.slices.items.count + fresh.batches.items.count + fresh.replaced.count)
     }
     upkeep.withLock { old in
+      // A base may have been asked for, and be done, since the generation was found.
+      fresh.slices.keepApart(as: old.slices)
+      if let early = old.earlyBase, early.generation == generation { fresh.count(base: early.transaction) }
       fresh.isRunning = old.isRunning
       fresh.isMakingBase = old.isMakingBase
       old = fresh
     }
-    if !fresh.gaps.isEmpty { startUpkeep() }
+    if !fresh.gaps.isEmpty || fresh.index.isBaseNew { startUpkeep() }
   }
 
-  /// A base counts: what lies before it need not be merged any more.
-  func noteBase(at transaction: UInt64) {
+  /// A base counts.
+  func noteBase(at transaction: UInt64, of generation: GenerationID) {
     upkeep.withLock {
-      $0.slices.drop(through: transaction)
-      $0.batches.drop(through: transaction)
+      guard $0.generation == generation else { return $0.earlyBase = (generation, transaction) }
+      $0.count(base: transaction)
     }
+    startUpkeep()
   }
 }

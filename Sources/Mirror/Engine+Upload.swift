@@ -192,7 +192,8 @@ extension Engine {
     }
   }
 
-  private func put(_ key: ObjectKey, _ bytes: [UInt8], unlessPresent: Bool) throws {
+  /// One attempt.
+  func put(_ key: ObjectKey, _ bytes: [UInt8], unlessPresent: Bool) throws {
     let start = Clock.monotonicSeconds
     try store.put(key, bytes, unlessPresent && lease.honoursConditions ? .ifAbsent : .always)
     let seconds = Clock.monotonicSeconds - start

@@ -1,8 +1,8 @@
 /// Objects that follow one another in a replica, and which of them should become one.
 ///
-/// Sixteen neighbours of the same size class become one object, so their number grows with the logarithm of the history
-/// and each byte is sent again a few times only. Objects past the largest class stay as they are, unless there are too
-/// many.
+/// Sixteen neighbours of the same size class become one object, with those before that are not much larger than all that
+/// follows them. So their number grows with the logarithm of the history, and each byte is sent again a few times only.
+/// Objects past the largest class stay as they are, unless there are too many.
 struct MergeShelf {
   struct Item {
     let transactions: ClosedRange<UInt64>
@@ -24,11 +24,16 @@ struct MergeShelf {
   /// Bytes of content kept, so that it need not be fetched again.
   private static let keptBytes = 2 << 20
   private static let mergedBytes = 8 << 20
+  /// Objects that become one at once, and how many times larger than all after it one may be that is taken along.
+  private static let mostAtOnce = 64
+  private static let reach = 2
 
   private(set) var items: [Item] = []
   private var kept = 0
   /// Transactions that bases stand at, or will: no merged object may hold both one of them and the next.
   private var boundaries: Set<UInt64> = []
+  /// The last transaction that the replica's index names: what is listed after it begins after it too.
+  var fence: UInt64?
 
   init(_ items: [Item] = []) { self.items = items }
 
@@ -40,8 +45,18 @@ struct MergeShelf {
     items.append(item)
   }
 
+  /// Puts an object, whose content is not kept, where its transactions belong.
+  mutating func insert(_ item: Item) {
+    let first = item.transactions.lowerBound
+    let index = items.firstIndex { $0.transactions.lowerBound > first } ?? items.count
+    items.insert(item, at: index)
+  }
+
   /// A base is on its way that stands at this transaction.
   mutating func keepApart(after transaction: UInt64) { boundaries.insert(transaction) }
+
+  /// What was kept apart on another shelf is on this one too.
+  mutating func keepApart(as other: MergeShelf) { boundaries.formUnion(other.boundaries) }
 
   /// Forgets what a base has made needless.
   mutating func drop(through transaction: UInt64) {
@@ -68,10 +83,10 @@ struct MergeShelf {
     var limit = 1024
     while limit <= Self.largeSize {
       let run = balanced(lastRun { $0.size < limit })
-      if run.count >= Self.fanOut { return bounded(run) }
+      if run.count >= Self.fanOut { return bounded(extended(run)) }
       limit *= 8
     }
-    guard items.count > Self.crowd else { return nil }
+    guard items.lazy.filter(isSmall).count > Self.crowd else { return nil }
     var best = items[0..<0]
     var at = 0
     while at < items.count {
@@ -86,6 +101,37 @@ struct MergeShelf {
       at = end
     }
     return best.count > 1 ? best : nil
+  }
+
+  /// The objects at the end, to become one although they are few: from the first on that is not much larger than all after
+  /// it; nil where they are fewer than `least`.
+  ///
+  /// With `kept` only those whose content need not be fetched.
+  func tail(least: Int, kept: Bool = false) -> ArraySlice<Item>? {
+    var first = items.count
+    var at = items.count
+    var bytes = 0
+    while at > 0, items.count - at < Self.mostAtOnce, at == items.count || joins(at), isSmall(items[at - 1]),
+      !kept || items[at - 1].bytes != nil, bytes + items[at - 1].size <= Self.mergedBytes
+    {
+      at -= 1
+      if items[at].size <= Self.reach * bytes { first = at }
+      bytes += items[at].size
+    }
+    return items.count - first >= least ? items[first...] : nil
+  }
+
+  /// With the objects before that are not much larger than all that follows.
+  private func extended(_ run: ArraySlice<Item>) -> ArraySlice<Item> {
+    var first = run.startIndex
+    var bytes = run.reduce(0) { $0 + $1.size }
+    while first > 0, run.endIndex - first < Self.mostAtOnce, joins(first), isSmall(items[first - 1]) {
+      let size = items[first - 1].size
+      guard size <= Self.reach * bytes, bytes + size <= Self.mergedBytes else { break }
+      bytes += size
+      first -= 1
+    }
+    return items[first..<run.endIndex]
   }
 
   /// Without the objects at the beginning that are larger than all after them together: those would be sent again for little.
@@ -113,14 +159,16 @@ struct MergeShelf {
   /// Whether an object begins where the one before ends, and no base stands between them.
   private func joins(_ index: Int) -> Bool {
     let end = items[index - 1].transactions.upperBound
-    return end + 1 == items[index].transactions.lowerBound && !boundaries.contains(end)
+    return end + 1 == items[index].transactions.lowerBound && !boundaries.contains(end) && end != fence
   }
 
   /// The beginning of a run, so that the merged object is not too large.
   private func bounded(_ run: ArraySlice<Item>) -> ArraySlice<Item> {
     var bytes = 0
     var end = run.startIndex
-    while end < run.endIndex, end - run.startIndex < 64, bytes + run[end].size <= Self.mergedBytes {
+    while end < run.endIndex, end - run.startIndex < Self.mostAtOnce,
+      bytes + run[end].size <= Self.mergedBytes
+    {
       bytes += run[end].size
       end += 1
     }

@@ -20,6 +20,17 @@ package struct GenerationContents: Sendable {
 
   package init(generation: GenerationID) { self.generation = generation }
 
+  /// What an index tells, to which what was stored after it is added.
+  package init(_ index: IndexRecord) {
+    generation = index.generation
+    bases = index.bases.sorted()
+    slices = index.slices.map(\.name)
+    statements = index.batches.map(\.transactions)
+    sliceSizes = Dictionary(index.slices.map { ($0.name, $0.size) }) { first, _ in first }
+    statementSizes = Dictionary(index.batches.map { ($0.transactions, $0.size) }) { first, _ in first }
+    isBrief = true
+  }
+
   package mutating func add(_ object: ObjectInfo) {
     let key = object.key.name
     byteCount += object.size

@@ -27,17 +27,37 @@ package struct ReplicaIndex: Sendable {
   /// So a long run of small objects that were merged a moment ago takes a few listings.
   package init(brief catalog: ReplicaCatalog) throws(ObjectStoreError) {
     self.catalog = catalog
-    try list { whole, last in
-      guard let generation = ReplicaLayout.generation(of: last), let known = whole[generation],
-        let next = Self.afterKnown(known, last), next > last
-      else { return last }
-      whole[generation]?.isBrief = true
-      return next
-    }
+    try list(Self.passOver)
     // Where an object begins before the end of a larger one and ends after it, it was passed over.
     for (generation, contents) in whole where contents.isBrief && !contents.isConsistent {
       whole[generation] = nil
     }
+  }
+
+  /// The newest generation from what an index names, and what was stored after it: two listings, whatever is there.
+  ///
+  /// Nil where that does not fit together, and listings have to tell.
+  package init?(_ catalog: ReplicaCatalog, following record: IndexRecord) throws(ObjectStoreError) {
+    self.catalog = catalog
+    let generation = record.generation
+    whole[generation] = GenerationContents(record)
+    // Where no batch is named, nothing is known of any.
+    try list(
+      after: ReplicaLayout.statements(generation)
+        + (record.batches.map(\.transactions.upperBound).max().map(ReplicaLayout.afterTransaction) ?? ""),
+      Self.passOver)
+    guard !whole.values.contains(where: { $0.isBrief && !$0.isConsistent }), let newest = generations.last,
+      whole[newest]?.bases.isEmpty == false
+    else { return nil }
+  }
+
+  /// Where to go on listing so that names of objects are passed over which a larger one holds.
+  private static func passOver(_ whole: inout [GenerationID: GenerationContents], _ last: String) -> String {
+    guard let generation = ReplicaLayout.generation(of: last), let known = whole[generation],
+      let next = afterKnown(known, last), next > last
+    else { return last }
+    whole[generation]?.isBrief = true
+    return next
   }
 
   /// The name before which everything of the folder of `last` is known; nil where it is another folder.
@@ -49,11 +69,11 @@ package struct ReplicaIndex: Sendable {
     return nil
   }
 
-  /// Lists page by page; `next` tells after which name to go on, given the last one of a page.
+  /// Lists page by page, from a name on; `next` tells after which name to go on, given the last one of a page.
   private mutating func list(
-    _ next: (inout [GenerationID: GenerationContents], _ last: String) -> String
+    after start: String? = nil, _ next: (inout [GenerationID: GenerationContents], _ last: String) -> String
   ) throws(ObjectStoreError) {
-    var after: String?
+    var after = start
     while true {
       let page = try catalog.store.list(prefix: ReplicaLayout.generations, after: after, limit: 1000)
       for object in page.objects {

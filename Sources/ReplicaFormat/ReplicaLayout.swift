@@ -9,6 +9,8 @@ package enum ReplicaLayout {
   package static let pages = "pages/"
   /// Who may write.
   package static let lease = "lease.txt"
+  /// Names of what counts in the newest generation, for restores.
+  package static let index = "index.txt"
 
   package static func folder(_ generation: GenerationID) -> String { "\(generations)\(generation)/" }
   package static func record(_ generation: GenerationID) -> String { folder(generation) + "generation.txt" }

@@ -90,6 +90,35 @@ final class GenerationCheck {
     }
   }
 
+  /// Looks at the names that spare restores listings: they prove nothing, and cost no data where they are wrong.
+  func checkIndex() throws {
+    let name = ReplicaLayout.index
+    let bytes: [UInt8]
+    do {
+      bytes = try source.retry { _ in
+        try catalog.store.get(ObjectKey(name), range: nil).bytes
+      }
+    } catch let error as ObjectStoreError where !error.isTransient {
+      if error.code != .notFound {
+        note(name, "\(error.cause): nothing is lost, restores list what there is")
+      }
+      return
+    }
+    do throws(FormatError) {
+      let index = try IndexRecord(bytes)
+      guard index.generation == generation else { return }
+      let gone =
+        index.slices.filter { contents.sliceSizes[$0.name] == nil }.count
+        + index.batches.filter { contents.statementSizes[$0.transactions] == nil }.count
+        + index.bases.filter { !contents.bases.contains($0) }.count
+      if gone > 0 {
+        findings.notices.append("\(name) names \(gone) objects that are gone: restores list what there is")
+      }
+    } catch {
+      note(name, "\(error.cause): nothing is lost, restores list what there is")
+    }
+  }
+
   /// Runs `body`, and notes what is wrong with an object instead of throwing it.
   @discardableResult
   func noting<Value>(_ object: String, _ body: () throws -> Value) throws -> Value? {

@@ -8,13 +8,42 @@ struct Planner {
   let target: RestoreTarget
   /// Whether the plan may do without the slice that holds the end: statements bring back what it tells.
   var toleratesLostEnd = false
+  /// Whether the replica's index may spare listings: it can name what is gone by the time that it is fetched.
+  var usesIndex = true
   private var catalog: ReplicaCatalog { source.catalog }
 
   /// Plans a restore.
   ///
   /// Throws `.hole`, or an error that names the object, where something between is missing.
   func plan() throws -> RestorePlan {
+    if usesIndex, target == RestoreTarget(), let plan = try planFromIndex() { return plan }
     var index = try source.retry { _ in try ReplicaIndex(brief: catalog) }
+    return try plan(&index)
+  }
+
+  /// Plans with the replica's index; nil where there is none, or listings have to tell.
+  private func planFromIndex() throws -> RestorePlan? {
+    do {
+      let bytes = try source.retry { _ in try catalog.read(ReplicaLayout.index) }
+      let record = try IndexRecord(bytes)
+      guard var index = try source.retry({ _ in try ReplicaIndex(catalog, following: record) }) else {
+        return nil
+      }
+      var strict = self
+      strict.toleratesLostEnd = false
+      let plan = try strict.plan(&index)
+      // What has to be told is told of what is there.
+      return plan.notices.isEmpty ? plan : nil
+    } catch let error as RestoreError where error.code == .interrupted {
+      throw error
+    } catch let error as ObjectStoreError where error.isTransient {
+      throw error
+    } catch {
+      return nil
+    }
+  }
+
+  private func plan(_ index: inout ReplicaIndex) throws -> RestorePlan {
     guard !index.generations.isEmpty else {
       throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
     }

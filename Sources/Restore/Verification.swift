@@ -73,6 +73,7 @@ package struct Verification {
         live: generation == newest ? live : nil, freeBytes: freeBytes)
       check.precedingLast = highest
       try check.run()
+      if generation == newest { try check.checkIndex() }
       check.findings.objects = source.read.objects - before.objects
       check.findings.bytes = source.read.bytes - before.bytes
       report(check.findings)

@@ -72,7 +72,7 @@ package struct Follower {
     }
     let restore = restore
     try restore.check(output)
-    let plan = try Planner(source: objects, target: RestoreTarget()).plan()
+    let plan = try Planner(source: objects, target: RestoreTarget(), usesIndex: false).plan()
     for notice in plan.notices { tell(.notice(notice)) }
     try slots.clear()
     try make(plan, objects, restore) { try slots.write($0) }
@@ -216,7 +216,7 @@ package struct Follower {
 
   /// Builds the newest state beside the copy, and brings the pages in which they differ into it.
   private func rebuild(_ copy: FollowedCopy, _ objects: ObjectSource) throws {
-    let plan = try Planner(source: objects, target: RestoreTarget()).plan()
+    let plan = try Planner(source: objects, target: RestoreTarget(), usesIndex: false).plan()
     let point = copy.record.point
     // The newer generation is not there yet, or the slice that is missing is on its way.
     if plan.generation == point.generation && plan.transaction <= point.transaction { return }
