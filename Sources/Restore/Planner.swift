@@ -8,6 +8,8 @@ struct Planner {
   let target: RestoreTarget
   /// Whether the plan may do without the slice that holds the end: statements bring back what it tells.
   var toleratesLostEnd = false
+  /// Objects that were listed, but were not there when they were read, and were listed again since.
+  var gone: Set<String> = []
   private var catalog: ReplicaCatalog { source.catalog }
 
   /// Plans a restore.
@@ -145,7 +147,9 @@ struct Planner {
   ) throws -> ChainEnd.Moment {
     do {
       return try end.moment(of: transaction)
-    } catch let error as FormatError where toleratesLostEnd {
+    } catch let error as FormatError
+      where toleratesLostEnd && (!error.isMissing || gone.contains(error.object))
+    {
       notices.append("the log is damaged at its end (\(error)); statements do not need it")
       return ChainEnd.Moment(transaction: transaction, time: end.base.time, state: end.base.state)
     }
