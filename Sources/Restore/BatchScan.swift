@@ -30,6 +30,7 @@ struct BatchScan {
     var reach = ranges.map(\.lowerBound)
     for (batch, item) in zip(batches, items) {
       guard let (_, result) = try fetcher.next() else { break }
+      if check.isReplaced(result) { continue }
       let isWhole: Void? = try check.noting(item.name) {
         try scan(result.get(), item.name, ranges, &scans)
       }
