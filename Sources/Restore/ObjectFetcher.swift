@@ -85,12 +85,6 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
     return value
   }
 
-  /// Bytes of the object that was taken last and of all after it.
-  var bytesFromLast: Int {
-    let taken = progress.withLock { $0.taken }
-    return items.dropFirst(max(taken - 1, 0)).reduce(0) { $0 + $1.size }
-  }
-
   /// The next object with its name; nil after the last.
   func take() throws -> (name: String, value: Value)? {
     guard let (name, result) = try next() else { return nil }

@@ -58,6 +58,11 @@ package final class ObjectSource: Sendable {
     }
   }
 
+  /// So many bytes are left to read, whatever was expected before.
+  func expectLeft(_ bytes: Int) {
+    state.withLock { $0.expected = $0.bytes + $0.kept - $0.before + bytes }
+  }
+
   /// So many of them were there already.
   func noteKept(_ bytes: Int) { state.withLock { $0.kept += bytes } }
 

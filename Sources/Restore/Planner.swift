@@ -10,6 +10,8 @@ struct Planner {
   var toleratesLostEnd = false
   /// Objects that were listed, but were not there when they were read, and were listed again since.
   var gone: Set<String> = []
+  /// A base to stay with as long as it leads there.
+  var base: UInt64?
   private var catalog: ReplicaCatalog { source.catalog }
 
   /// Plans a restore.
@@ -106,7 +108,7 @@ struct Planner {
   private func plan(_ contents: GenerationContents, _ index: inout ReplicaIndex) throws -> RestorePlan {
     var base: BaseManifest?
     let reach = contents.reach
-    for transaction in contents.bases.reversed() {
+    for transaction in candidates(contents) {
       if let wanted = target.transaction, transaction > wanted { continue }
       // Slices on both sides of it have become one object, as early versions did: what an older base reaches is whole.
       if contents.isBridged(transaction, to: reach) { continue }
@@ -140,6 +142,13 @@ struct Planner {
     return RestorePlan(
       contents: contents, manifest: base, slices: slices, transaction: moment.transaction, time: moment.time,
       state: moment.state, notices: notices)
+  }
+
+  private func candidates(_ contents: GenerationContents) -> [UInt64] {
+    guard let base, let wanted = target.transaction, contents.bases.contains(base),
+      contents.chain(after: base).end >= wanted
+    else { return contents.bases.reversed() }
+    return [base] + contents.bases.reversed()
   }
 
   private func moment(

@@ -28,16 +28,18 @@ final class Replanning {
     self.source = source
     self.target = target
     self.toleratesLostEnd = toleratesLostEnd
-    plan = try Self.plan(source, target, toleratesLostEnd, &gone)
+    plan = try Self.plan(source, target, toleratesLostEnd, &gone, base: nil)
   }
 
   /// Plans until nothing that it takes to plan is gone.
   private static func plan(
-    _ source: ObjectSource, _ target: RestoreTarget, _ toleratesLostEnd: Bool, _ gone: inout Set<String>
+    _ source: ObjectSource, _ target: RestoreTarget, _ toleratesLostEnd: Bool, _ gone: inout Set<String>,
+    base: UInt64?
   ) throws -> RestorePlan {
     while true {
       // Of all that is listed only the present counts once something was gone.
-      let planner = Planner(source: source, target: target, toleratesLostEnd: toleratesLostEnd, gone: gone)
+      let planner = Planner(
+        source: source, target: target, toleratesLostEnd: toleratesLostEnd, gone: gone, base: base)
       do {
         return try planner.plan()
       } catch let error as FormatError where error.isMissing {
@@ -52,8 +54,8 @@ final class Replanning {
     guard gone.count < most, gone.insert(error.object).inserted else { throw error }
   }
 
-  private func plan(for target: RestoreTarget) throws -> RestorePlan {
-    try Self.plan(source, target, toleratesLostEnd, &gone)
+  private func plan(for target: RestoreTarget, base: UInt64? = nil) throws -> RestorePlan {
+    try Self.plan(source, target, toleratesLostEnd, &gone, base: base)
   }
 
   /// Plans what leads to the same moment without an object; throws the error where nothing does.
@@ -73,7 +75,8 @@ final class Replanning {
     same.generation = plan.generation
     same.transaction = plan.transaction
     do {
-      var new = try plan(for: same)
+      // Of another base that came meanwhile nothing would be there.
+      var new = try plan(for: same, base: plan.manifest.transaction)
       new.notices = plan.notices
       return new
     } catch let reason as RestoreError where reason.tellsOfReplica {

@@ -27,9 +27,8 @@ struct WALRestore {
         bytes = try result.get()
       } catch let error as FormatError where error.isMissing && applier.isBetweenTransactions {
         guard let replanning else { throw error }
-        let left = fetcher.bytesFromLast
         let items = try replanning.replan(without: error, after: applier.transaction, upTo: last)
-        source.expect(items.reduce(0) { $0 + $1.size } - left)
+        source.expectLeft(items.reduce(0) { $0 + $1.size })
         fetcher = self.fetcher(items)
         continue
       }
