@@ -50,6 +50,7 @@ struct BatchScan {
       }
     }
     for (index, range) in ranges.enumerated() where reach[index] < range.upperBound {
+      if index == ranges.count - 1 { try check.relist(forStatementsOf: reach[index] + 1...range.upperBound) }
       missing(reach[index] + 1...range.upperBound, check)
       scans[index].isComplete = false
     }

@@ -21,13 +21,12 @@ extension GenerationCheck {
     // History that was removed leaves no gap behind.
     check.precedingLast = isSame ? precedingLast : nil
     check.parts = parts
-    check.listsLeft = listsLeft
     return check
   }
 
   /// Throws `ListedAnew` where an object that is gone is not needed any more; returns where it is lost.
   ///
-  /// After some lists it is believed to be lost: whoever deletes objects by hand deletes many.
+  /// After some lists for lost ones it is believed to be lost too: whoever deletes objects by hand deletes many.
   func relist(without object: String) throws {
     guard listsLeft > 0 else { return }
     listsLeft -= 1
@@ -41,6 +40,15 @@ extension GenerationCheck {
     if try present.objectCount == 0 ? hasSuccessor : isReplaced(object, in: present) {
       throw ListedAnew(contents: present)
     }
+  }
+
+  /// Throws `ListedAnew` where the last statements have come meanwhile: a batch follows the slice that it belongs to.
+  func relist(forStatementsOf transactions: ClosedRange<UInt64>) throws {
+    guard isNewest, listsLeft > 0 else { return }
+    listsLeft -= 1
+    let present = try list()
+    guard present.statementsReach(backFrom: transactions.upperBound) < transactions.lowerBound else { return }
+    throw ListedAnew(contents: present)
   }
 
   private func list() throws -> GenerationContents {

@@ -72,11 +72,19 @@ package struct Verification {
         source: source, contents: contents, work: work.path, isNewest: generation == newest,
         live: generation == newest ? live : nil, freeBytes: freeBytes)
       check.precedingLast = highest
+      var beginnings = 1
       while true {
         do {
           try check.run()
           break
         } catch let anew as GenerationCheck.ListedAnew {
+          guard beginnings <= Replanning.most else {
+            throw RestoreError(
+              .busy,
+              "verify \(catalog.store.url): objects are replaced faster than they can be read; try again later"
+            )
+          }
+          beginnings += 1
           check = try check.again(with: anew.contents)
         }
       }

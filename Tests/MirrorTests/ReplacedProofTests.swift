@@ -55,6 +55,15 @@ import Testing
     #expect(store.listsSince == 0)
   }
 
+  /// A slice is listed before the batch that follows it is there.
+  @Test(arguments: [true, false]) func aProofWhileTheLastBatchArrives(_ arrives: Bool) throws {
+    let last = try ObjectKey(ReplicaLayout.statements(rig.generation, rig.last...rig.last))
+    let before = try rig.copy { try $0.delete(last) }
+    let after = try rig.copy { arrives ? () : try $0.delete(last) }
+    let faults = try verify(TurningStore(before, into: after) { $0.contains("/sql/") }).faults
+    #expect(faults.isEmpty == arrives, "\(faults)")
+  }
+
   @Test(arguments: ["/wal/", "/sql/", "/base/", "pages/"]) func aProofOfWhatIsRemoved(_ part: String) throws {
     let before = try rig.copy { _ in }
     let after = try rig.goOnAndPrune()
