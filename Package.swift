@@ -69,11 +69,12 @@ let package = Package(
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CXXHash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(name: "CFiles"),
+    .target(name: "CKernels"),
     .target(name: "CSQLiteFiles", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(name: "CS3", linkerSettings: [.linkedLibrary("dl")] + exportsCurlBoundary),
 
     // 1: one outside thing each, or pure values
-    unsafeTarget("Bytes", ["CXXHash"]),
+    unsafeTarget("Bytes", ["CXXHash", "CKernels"]),
     unsafeTarget("Files", ["CFiles", "Bytes"]),
     unsafeTarget("Compression", ["Bytes", "CZstd", "CLZ4"]),
     unsafeTarget("Digest", ["CNettle"]),

@@ -1,4 +1,4 @@
-internal import CXXHash
+internal import CKernels
 
 /// 128-bit hash value that combines by exclusive or.
 package struct Hash128: Hashable, Sendable, CustomStringConvertible {
@@ -19,7 +19,7 @@ package struct Hash128: Hashable, Sendable, CustomStringConvertible {
     var (high, low): (UInt64, UInt64) = (0, 0)
     bytes.withUnsafeBytes { bytes in
       let start = bytes.baseAddress.map { $0 + range.lowerBound }
-      cxxhash_128(start, range.count, seed, &high, &low)
+      ckernels_hash128(start, range.count, seed, &high, &low)
     }
     self.init(high: high, low: low)
   }

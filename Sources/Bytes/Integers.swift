@@ -40,13 +40,16 @@ extension Array where Element == UInt8 {
 
   /// Appends a number in decimal.
   package mutating func append(decimal value: UInt64) {
-    let start = count
     var rest = value
-    repeat {
-      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
-      rest /= 10
-    } while rest > 0
-    self[start...].reverse()
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+      var at = digits.count
+      repeat {
+        at -= 1
+        digits[at] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+        rest /= 10
+      } while rest > 0
+      append(contentsOf: UnsafeBufferPointer(rebasing: digits[at...]))
+    }
   }
 
   package mutating func append(_ text: StaticString) {
@@ -55,11 +58,13 @@ extension Array where Element == UInt8 {
 
   /// Appends a number in hexadecimal, all digits, lower case.
   @inlinable package mutating func append(hexadecimal value: some FixedWidthInteger & UnsignedInteger) {
-    var shift = type(of: value).bitWidth
-    while shift > 0 {
-      shift -= 4
-      let digit = UInt8(truncatingIfNeeded: value >> shift) & 15
-      append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
+    let width = type(of: value).bitWidth / 4
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: width) { digits in
+      for at in 0..<width {
+        let digit = UInt8(truncatingIfNeeded: value >> ((width - 1 - at) * 4)) & 15
+        digits[at] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit
+      }
+      append(contentsOf: UnsafeBufferPointer(digits))
     }
   }
 

@@ -1,3 +1,4 @@
+internal import CKernels
 internal import Glibc
 
 /// Loops over many bytes, in one place because speed needs pointers.
@@ -69,23 +70,15 @@ package enum Kernels {
     precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count && range.count % 8 == 0)
     var (first, second) = start
     bytes.withUnsafeBytes { bytes in
+      let start = bytes.baseAddress.map { $0 + range.lowerBound }
+      guard bigEndian else { return ckernels_wal_sums(start, range.count, &first, &second) }
       var at = range.lowerBound
-      if bigEndian {
-        while at < range.upperBound {
-          let a = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
-          let b = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: at + 4, as: UInt32.self))
-          first = first &+ a &+ second
-          second = second &+ b &+ first
-          at += 8
-        }
-      } else {
-        while at < range.upperBound {
-          let a = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
-          let b = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: at + 4, as: UInt32.self))
-          first = first &+ a &+ second
-          second = second &+ b &+ first
-          at += 8
-        }
+      while at < range.upperBound {
+        let a = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+        let b = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: at + 4, as: UInt32.self))
+        first = first &+ a &+ second
+        second = second &+ b &+ first
+        at += 8
       }
     }
     return (first, second)

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import CKernels
 
 /// How a page differs from an image of it before: bytes that are replaced, and bytes that moved.
 ///
@@ -74,29 +74,8 @@ package enum PageDifference {
 
     /// Where the images differ next, from `start` on; `count` where they do not.
     @inline(__always) private func difference(from start: Int, distance: Int, end: Int) -> Int {
-      var at = start
-      let source = old + distance
       // Most of a page is as it was.
-      while at + 256 <= end, memcmp(new + at, source + at, 256) == 0 { at += 256 }
-      while at + 32 <= end {
-        let a = word(new, at) ^ word(source, at)
-        let b = word(new, at + 8) ^ word(source, at + 8)
-        let c = word(new, at + 16) ^ word(source, at + 16)
-        let d = word(new, at + 24) ^ word(source, at + 24)
-        if (a | b) | (c | d) != 0 {
-          if a != 0 { return at + a.littleEndian.trailingZeroBitCount / 8 }
-          if b != 0 { return at + 8 + b.littleEndian.trailingZeroBitCount / 8 }
-          if c != 0 { return at + 16 + c.littleEndian.trailingZeroBitCount / 8 }
-          return at + 24 + d.littleEndian.trailingZeroBitCount / 8
-        }
-        at += 32
-      }
-      while at < end,
-        new.load(fromByteOffset: at, as: UInt8.self) == source.load(fromByteOffset: at, as: UInt8.self)
-      {
-        at += 1
-      }
-      return at
+      start < end ? start + ckernels_mismatch(new + start, old + (start + distance), end - start) : start
     }
 
     /// At which distance the bytes from `at` on stood before; 0 where they stood nowhere near.

@@ -3,13 +3,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/// XXH3-128: the header renames its functions by macro when inlined, which Swift does not import.
-static inline void cxxhash_128(const void *bytes, size_t count, uint64_t seed, uint64_t *high, uint64_t *low) {
-  XXH128_hash_t hash = XXH3_128bits_withSeed(bytes, count, seed);
-  *high = hash.high64;
-  *low = hash.low64;
-}
-
 /// XXH3-128 of bytes given piece by piece. The state must lie at an address that 64 divides, which only the header's own
 /// allocation sees to.
 static inline void *cxxhash_stream(void) {

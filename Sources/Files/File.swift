@@ -64,10 +64,13 @@ package final class File: Sendable {
     return bytes
   }
 
-  /// Fills `buffer` from `offset` and returns how many bytes were there; fewer than it holds only where the file ends.
-  package func read(into buffer: inout [UInt8], at offset: Int) throws(FilesError) -> Int {
+  /// Fills `buffer`, or `count` bytes of it, from `offset` and returns how many bytes were there; fewer only where the file
+  /// ends.
+  package func read(into buffer: inout [UInt8], at offset: Int, count: Int = .max) throws(FilesError) -> Int {
     var filled = 0
-    let failure = buffer.withUnsafeMutableBytes { fill($0, from: offset, counting: &filled) }
+    let failure = buffer.withUnsafeMutableBytes {
+      fill(UnsafeMutableRawBufferPointer(rebasing: $0.prefix(count)), from: offset, counting: &filled)
+    }
     if let failure { throw FilesError(failure, verb: "read", object: path) }
     return filled
   }

@@ -1,5 +1,5 @@
+import Dispatch
 import SQLite
-import Synchronization
 
 /// What reads the log and keeps it from being restarted, for one thread at a time.
 ///
@@ -14,17 +14,22 @@ final class CaptureLock: @unchecked Sendable {
   }
 
   private let site: Site
-  private let lock = Mutex(())
+  /// Who waits sleeps: the session has it for a whole checkpoint, and a `Mutex` would keep a core busy meanwhile.
+  private let lock = DispatchSemaphore(value: 1)
 
   init(_ guardian: sending Guard) { site = Site(guardian) }
 
   func withLock<Result>(_ body: (Site) throws -> Result) rethrows -> Result {
-    try lock.withLock { _ in try body(site) }
+    lock.wait()
+    defer { lock.signal() }
+    return try body(site)
   }
 
   /// Nil where another thread has the lock.
   func withLockIfAvailable<Result>(_ body: (Site) throws -> Result) rethrows -> Result? {
-    try lock.withLockIfAvailable { _ in try body(site) }
+    guard lock.wait(timeout: .now()) == .success else { return nil }
+    defer { lock.signal() }
+    return try body(site)
   }
 
   /// Lets go of the log; nothing is captured any more.

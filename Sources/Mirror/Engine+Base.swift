@@ -15,26 +15,31 @@ extension Engine {
     _ snapshot: Snapshot, _ generation: GenerationID, record: Outgoing.Object? = nil, transaction: UInt64,
     time: Int64, state database: DatabaseState
   ) -> Bool {
-    defer {
+    var isPinned = true
+    func letGo() {
+      guard isPinned else { return }
+      isPinned = false
       capture.withLock { site in
         if let capture = site.capture, capture.encoder.generation == generation { capture.pins -= 1 }
       }
     }
+    defer { letGo() }
     return parts.withLock { _ in
       storeBase(
-        snapshot, generation, record: record, transaction: transaction, time: time, state: database)
+        snapshot, generation, record: record, transaction: transaction, time: time, state: database,
+        whenRead: letGo)
     }
   }
 
   private func storeBase(
     _ snapshot: Snapshot, _ generation: GenerationID, record: Outgoing.Object?, transaction: UInt64,
-    time: Int64, state database: DatabaseState
+    time: Int64, state database: DatabaseState, whenRead: () -> Void
   ) -> Bool {
     do {
       state.withLock { ($0.baseBytes, $0.baseBytesSent) = (Int(database.pages) * database.pageSize, 0) }
       defer { state.withLock { ($0.baseBytes, $0.baseBytesSent) = (0, 0) } }
       if let record { guard try upload(record, unlessPresent: true) else { return false } }
-      let parts = try uploadParts(of: snapshot, proving: database)
+      let parts = try uploadParts(of: snapshot, proving: database, whenRead: whenRead)
       guard let parts else { return false }
       let manifest = BaseManifest(
         generation: generation, transaction: transaction, time: time, state: database,
@@ -78,12 +83,14 @@ extension Engine {
 
   /// Reads runs of pages one after the other, compresses two and uploads up to four at once; nil where the mirror was stopped.
   ///
-  /// Throws where the pages read are not those of the database that the base is to hold.
+  /// Calls `whenRead` once all is read: until then the log grows, after it the store may take its time. Throws where the pages
+  /// read are not those of the database that the base is to hold.
   private func uploadParts(
-    of snapshot: Snapshot, proving database: DatabaseState
+    of snapshot: Snapshot, proving database: DatabaseState, whenRead: () -> Void
   ) throws -> [BaseManifest.Part]? {
     var checksum = Hash128.zero
-    let known = try knownParts()
+    // Listed when the first part has been read: until all of them are, the log grows.
+    let known = Mutex<[String: Int]?>(nil)
     let naming = naming
     // What waits for the store is compressed already: so little memory is needed.
     let compressions = TransferPool("mirror.base.compress", threads: 2)
@@ -116,7 +123,12 @@ extension Engine {
             parts.withLock { $0.append(part) }
             self.state.withLock { $0.baseBytesSent += run.count * snapshot.pageSize }
           }
-          if let size = known[digest] {
+          let knownSize = known.withLock { known in
+            let parts = known ?? self.knownParts()
+            known = parts
+            return parts[digest]
+          }
+          if let size = knownSize {
             buffers.giveBack(buffer)
             return note(size)
           }
@@ -136,6 +148,7 @@ extension Engine {
         }
       }
     }
+    whenRead()
     group.wait()
     if let error = failure.withLock({ $0 }) { throw error }
     guard !isStopped else { return nil }
@@ -146,7 +159,7 @@ extension Engine {
   }
 
   /// Parts in the replica with their sizes: they need not be sent again, not even those of a base that was cut off.
-  private func knownParts() throws -> [String: Int] {
+  private func knownParts() -> [String: Int] {
     guard let parts = try? store.listAll(prefix: ReplicaLayout.pages) else { return [:] }
     let encryption = store.encryption
     return Dictionary(

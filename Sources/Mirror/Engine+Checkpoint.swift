@@ -8,18 +8,18 @@ import WALFormat
 extension Engine {
   /// Checkpoints on the session's own connection, between its statements, once all of the log is captured.
   ///
-  /// Returns whether the log may now start from its beginning. Does nothing while another thread has the log or
-  /// somebody reads a snapshot.
+  /// Returns whether the log may now start from its beginning; nil where another thread has the log, or somebody reads a
+  /// snapshot, and nothing was done.
   ///
   /// SQLite up to 3.51.2 may lose commits when a second connection checkpoints beside a writer
   /// (https://www.sqlite.org/wal.html#walresetbug): hence only here.
-  func checkpoint(_ connection: Connection) throws -> Bool {
-    let done: Bool? = try capture.withLockIfAvailable { site in
-      guard let capture = site.capture, capture.pins == 0 else { return false }
+  func checkpoint(_ connection: Connection) throws -> Bool? {
+    let done: Bool?? = try capture.withLockIfAvailable { site in
+      guard let capture = site.capture, capture.pins == 0 else { return nil }
       return try copyLog(of: capture) { () throws(SQLiteError) in try connection.checkpoint(.passive) }
     }
     uploadSignal.raise()
-    return done ?? false
+    return done ?? nil
   }
 
   /// Copies the log into the database file with `copy`, and moves the guard before and after.
@@ -68,7 +68,7 @@ extension Engine {
     let mayCopy = state.withLock {
       $0.hasBase
         && ($0.uploaded == $0.captured
-          || $0.framesCaptured * $0.pageSize > min(max($0.databaseBytes / 4, 4 << 20), settings.logLimit))
+          || $0.framesCaptured * $0.pageSize > min(max($0.databaseBytes / 4, 8 << 20), settings.logLimit))
     }
     guard mayCopy else { return }
     try capture.withLock { site in

@@ -14,9 +14,10 @@ final class LogTail {
   private let database: DatabaseFile?
   /// Bytes read at once: twice as many as were new the last time.
   ///
-  /// A log that was restarted holds old frames after the new ones.
-  private static let chunks = 1 << 15...1 << 20
-  private var chunk = 1 << 20
+  /// A log that was restarted holds old frames after the new ones. No more than what stays in the processor's cache until it has been
+  /// encoded.
+  private static let chunks = 1 << 15...1 << 18
+  private var chunk = 1 << 18
   /// The frames read last, which are likely to be asked for next.
   private var last = FrameChunk(bytes: [], first: 0, count: 0, frameSize: 1)
 
@@ -51,15 +52,13 @@ final class LogTail {
       var frames = max(chunk / header.frameSize, 1)
       if let limit { frames = min(frames, limit - from) }
       guard frames > 0 else { break }
-      let bytes = try file.read(at: Int(header.offset(ofFrame: from + 1)), count: frames * header.frameSize)
-      guard bytes.count >= header.frameSize else { break }
-      let (commits, ended) = scanner.scan(bytes, count: bytes.count)
-      last = FrameChunk(
-        bytes: bytes, first: from + 1, count: bytes.count / header.frameSize, frameSize: header.frameSize)
+      let read = try read(from + 1, frames)
+      guard read >= header.frameSize else { break }
+      let (commits, ended) = scanner.scan(last.bytes, count: read)
       found += commits
       let new = (scanner.position.frame - from) * header.frameSize
       chunk = min(max(2 * new, Self.chunks.lowerBound), Self.chunks.upperBound)
-      left -= bytes.count
+      left -= read
       if ended {
         // What followed the last commit may be overwritten by another transaction: read it anew next time.
         scanner.rewindToCommit()
@@ -68,6 +67,17 @@ final class LogTail {
       if !all, !found.isEmpty { break }
     }
     return found
+  }
+
+  /// Reads so many frames from frame `first` on into the memory of those read last; returns how many bytes there were.
+  private func read(_ first: Int, _ count: Int) throws(FilesError) -> Int {
+    var bytes: [UInt8] = []
+    swap(&bytes, &last.bytes)
+    let needed = count * header.frameSize
+    if bytes.count < needed { bytes = [UInt8](repeating: 0, count: max(needed, Self.chunks.upperBound)) }
+    let read = try file.read(into: &bytes, at: Int(header.offset(ofFrame: first)), count: needed)
+    last = FrameChunk(bytes: bytes, first: first, count: read / header.frameSize, frameSize: header.frameSize)
+    return read
   }
 
   /// Whether the next frame may be there: a log that was restarted holds frames of before, which are much to read.

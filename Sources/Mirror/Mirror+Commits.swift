@@ -70,7 +70,7 @@ extension Mirror {
     }
     let mayStart = engine.state.withLock {
       $0.phase == .running && $0.hasBase && lastAnnounced - $0.framesCaptured < 2 * settings.checkpointFrames
-        && lastAnnounced * $0.pageSize > min(max($0.databaseBytes / 4, 4 << 20), settings.logLimit)
+        && lastAnnounced * $0.pageSize > min(max($0.databaseBytes / 4, 8 << 20), settings.logLimit)
     }
     guard mayStart else { return }
     checkpoint(engine, connection)
@@ -81,7 +81,10 @@ extension Mirror {
     isInternal = true
     defer { isInternal = false }
     do {
-      _ = try engine.checkpoint(connection)
+      if try engine.checkpoint(connection) == nil {
+        // Who has the log lets go of it soon.
+        lastCheckpoint -= settings.checkpointFrames - settings.checkpointFrames / 16
+      }
     } catch {
       engine.captureSignal.raise()
     }

@@ -119,7 +119,9 @@ struct PageImages {
       round += 1
     }
     if arenaEnd + pageSize > arena.count {
-      let more = min(max(arena.count, 16 * pageSize), Self.arenaBytes - arena.count)
+      // Address space at once, memory as it is used: to grow, it would be copied.
+      if arena.isEmpty { arena.reserveCapacity(Self.arenaBytes) }
+      let more = min(max(16 * pageSize, 1 << 16), Self.arenaBytes - arena.count)
       arena += [UInt8](repeating: 0, count: max(more, pageSize))
     }
     entries[slot].image = arenaEnd
@@ -130,7 +132,8 @@ struct PageImages {
 
 /// Consecutive frames as they stand in the log.
 struct FrameChunk {
-  let bytes: [UInt8]
+  /// At least those of the frames.
+  var bytes: [UInt8]
   let first: Int
   let count: Int
   let frameSize: Int

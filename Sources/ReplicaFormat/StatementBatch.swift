@@ -210,6 +210,7 @@ private struct StatementPieces: Sendable {
     var hash = Hash128Stream()
     var frames: [UInt8] = []
     var text = head
+    text.reserveCapacity(head.count + (closed.isEmpty ? open.count : 0) + 64)
     for piece in closed {
       switch piece {
       case .text(let bytes): text += bytes

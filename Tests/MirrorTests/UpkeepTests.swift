@@ -162,6 +162,32 @@ import Testing
     #expect(try ReplicaCatalog(store).generations().count == 1)
   }
 
+  /// A base that was read keeps the log from nothing, however long the store takes.
+  @Test func theLogStaysShortWhileABaseIsOnItsWay() throws {
+    let store = FaultyStore(MemoryStore())
+    let fixture = try MirrorFixture(store)
+    fixture.settings.checkpointFrames = 10
+    fixture.settings.logLimit = 64 << 10
+    fixture.settings.baseBytes = 64 << 10
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a INTEGER PRIMARY KEY, b)")
+    try fixture.flush()
+    store.latency = 1.5
+    for number in 1...20 { try fixture.run("INSERT INTO t VALUES(-\(number), hex(randomblob(200)))") }
+    try Poll.until { fixture.mirror?.status().baseBytes ?? 0 > 0 }
+    for number in 1...300 {
+      try fixture.run("INSERT INTO t VALUES(\(number), hex(randomblob(200)))")
+      _ = DispatchSemaphore(value: 0).wait(timeout: .now() + 0.002)
+    }
+    #expect(fixture.mirror?.status().baseBytes ?? 0 > 0)
+    let length = try #require(try FileInfo.of(fixture.path + "-wal")).size
+    #expect(length < 700 << 10, "\(length)")
+    store.latency = 0
+    try fixture.close()
+    try expectEqual(fixture)
+    #expect(try contents(fixture).bases.count > 1)
+  }
+
   @Test func prunesWhatNoRestoreWithinTheTimeNeeds() throws {
     let fixture = try MirrorFixture()
     try fixture.open()
