@@ -67,7 +67,7 @@ extension ObjectStore {
       return try get(ObjectKey(name), range: range)
     } catch {
       switch error.code {
-      case .notFound: throw FormatError(name, "it is missing from \(url)")
+      case .notFound: throw FormatError(name, "it is missing from \(url)", isMissing: true)
       case .forged: throw FormatError(name, error.cause)
       default: throw error
       }

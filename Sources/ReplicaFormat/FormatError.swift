@@ -4,10 +4,13 @@
 package struct FormatError: Error, Hashable, Sendable, CustomStringConvertible {
   package let object: String
   package let cause: String
+  /// Whether there is no such object, or none any more: then nothing is damaged, and a listing tells what took its place.
+  package let isMissing: Bool
 
-  package init(_ object: String, _ cause: String) {
+  package init(_ object: String, _ cause: String, isMissing: Bool = false) {
     self.object = object
     self.cause = cause
+    self.isMissing = isMissing
   }
 
   package var description: String { "read \(object): \(cause)" }

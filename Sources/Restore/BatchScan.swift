@@ -30,6 +30,7 @@ struct BatchScan {
     var reach = ranges.map(\.lowerBound)
     for (batch, item) in zip(batches, items) {
       guard let (_, result) = try fetcher.next() else { break }
+      if check.isReplaced(result) { continue }
       let isWhole: Void? = try check.noting(item.name) {
         try scan(result.get(), item.name, ranges, &scans)
       }
@@ -49,6 +50,7 @@ struct BatchScan {
       }
     }
     for (index, range) in ranges.enumerated() where reach[index] < range.upperBound {
+      if index == ranges.count - 1 { try check.relist(forStatementsOf: reach[index] + 1...range.upperBound) }
       missing(reach[index] + 1...range.upperBound, check)
       scans[index].isComplete = false
     }

@@ -18,6 +18,10 @@ final class GenerationCheck {
   var findings: Verification.Findings
   /// Parts of bases that are known to be right, with the combined hashes of their pages.
   var parts: [BaseManifest.Part: Hash128] = [:]
+  /// Of the bases, by their transactions.
+  private(set) var manifests: [UInt64: BaseManifest] = [:]
+  /// How often it may be listed again for objects that are gone.
+  var listsLeft = Replanning.most
 
   var catalog: ReplicaCatalog { source.catalog }
   var generation: GenerationID { contents.generation }
@@ -37,6 +41,10 @@ final class GenerationCheck {
   }
 
   func run() throws {
+    guard contents.objectCount > 0 else {
+      findings.notices.append("generation \(generation) was removed meanwhile: it had become too old")
+      return
+    }
     let record = ReplicaLayout.record(generation)
     try noting(record) {
       let found = try source.read(record) { try GenerationRecord($0, object: record) }
@@ -55,7 +63,6 @@ final class GenerationCheck {
     } else if !contents.bases.isEmpty {
       findings.notices.append("\(complete) is missing: a lost base would not be told from an unfinished one")
     }
-    var manifests: [UInt64: BaseManifest] = [:]
     for transaction in contents.bases {
       let name = ReplicaLayout.base(generation, transaction: transaction)
       manifests[transaction] = try noting(name) {
@@ -125,11 +132,17 @@ final class GenerationCheck {
     do {
       return try body()
     } catch let error as FormatError {
-      note(error.object, error.cause)
+      try note(error)
     } catch let error as RestoreError where error.code != .interrupted && error.code != .space {
       note(object, error.message)
     }
     return nil
+  }
+
+  /// Notes what is wrong with an object, unless it is gone and not needed any more.
+  func note(_ error: FormatError) throws {
+    if error.isMissing { try relist(without: error.object) }
+    note(error.object, error.cause)
   }
 
   func note(_ object: String, _ cause: String) {
@@ -196,7 +209,10 @@ final class GenerationCheck {
       let slice = try SliceReader(bytes, object: object)
       if let name = SliceName(key: object) { try slice.header.require(generation, name, object: object) }
     }
-    while let (name, result) = try fetcher.next() { try noting(name) { _ = try result.get() } }
+    while let (name, result) = try fetcher.next() {
+      if isReplaced(result) { continue }
+      try noting(name) { _ = try result.get() }
+    }
   }
 
   /// Looks for signs that something lay after the end.

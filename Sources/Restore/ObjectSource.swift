@@ -23,6 +23,8 @@ package final class ObjectSource: Sendable {
     /// Bytes that were there from an earlier run, and all that there are to read.
     var kept = 0
     var expected = 0
+    /// Bytes that had come, or were there, when the last plan was made from the start.
+    var before = 0
   }
   private let state = Mutex(State())
 
@@ -42,11 +44,24 @@ package final class ObjectSource: Sendable {
 
   /// Bytes that have come so far or were there already, and all that there are.
   package var progress: (done: Int, total: Int?) {
-    state.withLock { ($0.bytes + $0.kept, $0.expected > 0 ? $0.expected : nil) }
+    state.withLock { ($0.bytes + $0.kept - $0.before, $0.expected > 0 ? $0.expected : nil) }
   }
 
   /// So many bytes more are going to be read.
   func expect(_ bytes: Int) { state.withLock { $0.expected += bytes } }
+
+  /// All begins once more, with what is there already: so many bytes are there to read.
+  func expectAnew(_ bytes: Int) {
+    state.withLock {
+      $0.before = $0.bytes + $0.kept
+      $0.expected = bytes
+    }
+  }
+
+  /// So many bytes are left to read, whatever was expected before.
+  func expectLeft(_ bytes: Int) {
+    state.withLock { $0.expected = $0.bytes + $0.kept - $0.before + bytes }
+  }
 
   /// So many of them were there already.
   func noteKept(_ bytes: Int) { state.withLock { $0.kept += bytes } }
@@ -120,7 +135,8 @@ package final class ObjectSource: Sendable {
     }
   }
 
-  private func pause(_ seconds: Double) throws {
+  /// Waits; throws `.interrupted` after Ctrl-C.
+  func pause(_ seconds: Double) throws {
     let end = Clock.monotonicSeconds + seconds
     while true {
       try checkInterrupt()

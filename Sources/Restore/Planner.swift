@@ -10,13 +10,19 @@ struct Planner {
   var toleratesLostEnd = false
   /// Whether the replica's index may spare listings: it can name what is gone by the time that it is fetched.
   var usesIndex = true
+  /// Objects that were listed, but were not there when they were read, and were listed again since.
+  var gone: Set<String> = []
+  /// A base to stay with as long as it leads there.
+  var base: UInt64?
   private var catalog: ReplicaCatalog { source.catalog }
 
   /// Plans a restore.
   ///
   /// Throws `.hole`, or an error that names the object, where something between is missing.
   func plan() throws -> RestorePlan {
-    if usesIndex, target == RestoreTarget(), let plan = try planFromIndex() { return plan }
+    if usesIndex, gone.isEmpty, base == nil, target == RestoreTarget(), let plan = try planFromIndex() {
+      return plan
+    }
     var index = try source.retry { _ in try ReplicaIndex(brief: catalog) }
     return try plan(&index)
   }
@@ -133,7 +139,7 @@ struct Planner {
   private func plan(_ contents: GenerationContents, _ index: inout ReplicaIndex) throws -> RestorePlan {
     var base: BaseManifest?
     let reach = contents.reach
-    for transaction in contents.bases.reversed() {
+    for transaction in candidates(contents) {
       if let wanted = target.transaction, transaction > wanted { continue }
       // Slices on both sides of it have become one object, as early versions did: what an older base reaches is whole.
       if contents.isBridged(transaction, to: reach) { continue }
@@ -169,12 +175,21 @@ struct Planner {
       state: moment.state, notices: notices)
   }
 
+  private func candidates(_ contents: GenerationContents) -> [UInt64] {
+    guard let base, let wanted = target.transaction, contents.bases.contains(base),
+      contents.chain(after: base).end >= wanted
+    else { return contents.bases.reversed() }
+    return [base] + contents.bases.reversed()
+  }
+
   private func moment(
     of transaction: UInt64, _ end: ChainEnd, _ notices: inout [String]
   ) throws -> ChainEnd.Moment {
     do {
       return try end.moment(of: transaction)
-    } catch let error as FormatError where toleratesLostEnd {
+    } catch let error as FormatError
+      where toleratesLostEnd && (!error.isMissing || gone.contains(error.object))
+    {
       notices.append("the log is damaged at its end (\(error)); statements do not need it")
       return ChainEnd.Moment(transaction: transaction, time: end.base.time, state: end.base.state)
     }

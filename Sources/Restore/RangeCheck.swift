@@ -20,11 +20,11 @@ struct RangeCheck {
         state: base.state, notices: [])
       let file = try File(check.work + "/wal", .create)
       let writer = BaseWriter(source: check.source, manifest: base, file: file)
-      try check.requireRoom(
-        Int(base.state.pages) * base.state.pageSize * (batches.isComplete ? 2 : 1) + (1 << 20))
+      let needed = Int(base.state.pages) * base.state.pageSize * (batches.isComplete ? 2 : 1)
+      try check.requireRoom(max(needed - file.size(), 0) + (1 << 20))
       let parts = try writer.check(stopAtFirst: false)
       check.parts.merge(parts.known) { $1 }
-      for fault in parts.faults { check.note(fault.object, fault.cause) }
+      for fault in parts.faults { try check.note(fault) }
       try apply(plan, file, isWhole: parts.faults.isEmpty, check)
     } else {
       try checkSingly(chain.slices, check)
@@ -40,7 +40,7 @@ struct RangeCheck {
       let writer = BaseWriter(source: check.source, manifest: manifest, file: nil, known: check.parts)
       let parts = try writer.check(stopAtFirst: false)
       check.parts.merge(parts.known) { $1 }
-      for fault in parts.faults { check.note(fault.object, fault.cause) }
+      for fault in parts.faults { try check.note(fault) }
     }
   }
 

@@ -52,36 +52,41 @@ package struct Restore {
     /// What was compared; nil where nothing was.
     package internal(set) var proof: String?
     package internal(set) var notices: [String]
+
+    /// All that is fetched.
+    var bytes: Int { baseBytes + sliceBytes + batchBytes }
   }
 
   /// What would be done; reads listings, manifests and the slice that holds the end.
   package func plan(_ source: Source, to output: String) throws -> Report {
+    try report(planning(for: source).plan, source, to: output)
+  }
+
+  private func planning(for source: Source) throws -> Replanning {
     let objects = ObjectSource(catalog, patience: patience, isInterrupted: isInterrupted)
-    let plan = try Planner(source: objects, target: target, toleratesLostEnd: source == .sql && !verifies)
-      .plan()
-    return try report(plan, source, to: output)
+    return try Replanning(source: objects, target: target, toleratesLostEnd: source == .sql && !verifies)
   }
 
   /// Restores into `output`, which must be absent, empty or without tables unless `force`.
   package func run(_ source: Source, to output: String) throws -> Report {
     try check(output)
-    let objects = ObjectSource(catalog, patience: patience, isInterrupted: isInterrupted)
+    let planning = try planning(for: source)
+    let objects = planning.source
     defer { objects.stop() }
-    let plan = try Planner(source: objects, target: target, toleratesLostEnd: source == .sql && !verifies)
-      .plan()
-    var report = try report(plan, source, to: output)
-    guard report.free >= report.needed else {
-      throw RestoreError(
-        .space,
-        "restore \(output): \(report.needed) bytes are needed in \(Folder.parent(of: output)), \(report.free) are free"
-      )
-    }
-    objects.expect(report.baseBytes + report.sliceBytes + report.batchBytes)
+    var report = try report(planning.plan, source, to: output)
+    try requireRoom(report, output)
+    objects.expect(report.bytes)
     watch? { objects.progress }
-    let folder = try RestoreFolder(for: output, of: plan, from: catalog.store.url)
+    let folder = try RestoreFolder(for: output, of: planning.plan, from: catalog.store.url)
     do {
-      let build = RestoreBuild(source: objects, plan: plan, folder: folder)
-      let built = try build.run(source, verifies: verifies)
+      let built = try planning.building(in: folder) { plan in
+        try RestoreBuild(plan: plan, replanning: planning, folder: folder).run(source, verifies: verifies)
+      } again: { plan in
+        let again = try self.report(plan, source, to: output)
+        try requireRoom(again, output)
+        objects.expectAnew(again.bytes)
+      }
+      if planning.hasChanged { report = try self.report(planning.plan, source, to: output) }
       report.statements = built.statements
       report.proof = built.proof
       report.time = built.time
@@ -93,6 +98,15 @@ package struct Restore {
       throw keepingWork(of: folder, after: error, output)
     }
     return report
+  }
+
+  private func requireRoom(_ report: Report, _ output: String) throws {
+    guard report.free >= report.needed else {
+      throw RestoreError(
+        .space,
+        "restore \(output): \(report.needed) bytes are needed in \(Folder.parent(of: output)), \(report.free) are free"
+      )
+    }
   }
 
   /// What can go on later stays; what is wrong would be wrong again.

@@ -3,8 +3,8 @@ import ReplicaFormat
 
 /// Builds the database of a restore in its folder, and where asked a second one in the other way to compare it with.
 struct RestoreBuild {
-  let source: ObjectSource
   let plan: RestorePlan
+  let replanning: Replanning
   let folder: RestoreFolder
 
   struct Built {
@@ -16,8 +16,9 @@ struct RestoreBuild {
     var notices: [String] = []
   }
 
+  private var source: ObjectSource { replanning.source }
   private var wal: WALRestore {
-    WALRestore(source: source, plan: plan, spool: folder.spool)
+    WALRestore(source: source, plan: plan, replanning: replanning, spool: folder.spool)
   }
   private var sql: StatementRestore { StatementRestore(source: source, plan: plan, spool: folder.spool) }
 

@@ -17,8 +17,11 @@ final class RestoreFolder {
   let spool: String
 
   convenience init(for output: String, of plan: RestorePlan, from url: String) throws {
-    try self.init(
-      for: output, identity: "\(url)\n\(plan.generation)\n\(plan.manifest.transaction)\n")
+    try self.init(for: output, identity: Self.identity(plan, url))
+  }
+
+  private static func identity(_ plan: RestorePlan, _ url: String) -> String {
+    "\(url)\n\(plan.generation)\n\(plan.manifest.transaction)\n"
   }
 
   /// `identity` says what is restored; what an earlier run left of something else is removed.
@@ -37,11 +40,22 @@ final class RestoreFolder {
       for name in try Folder.names(in: path) where name != "lock" { try Folder.remove("\(path)/\(name)") }
       try AtomicFile.write(identity, to: note)
     }
+    try Self.removeRest(path)
+    try Folder.create(spool)
+    database = try File(path + "/database", .create)
+  }
+
+  /// Begins again with another plan; what was fetched and written stays, to be checked before it is used.
+  func turn(to plan: RestorePlan, from url: String) throws {
+    try Self.removeRest(path)
+    try AtomicFile.write(Array(Self.identity(plan, url).utf8), to: path + "/plan")
+  }
+
+  /// Removes what an earlier build left beside the database and the objects.
+  private static func removeRest(_ path: String) throws {
     for name in try Folder.names(in: path) where name.hasPrefix("database-") || name.hasPrefix("second") {
       try Folder.remove("\(path)/\(name)")
     }
-    try Folder.create(spool)
-    database = try File(path + "/database", .create)
   }
 
   /// Bytes that it holds already.

@@ -33,9 +33,26 @@ package struct RestorePlan: Sendable {
 
   /// Names and lengths of the objects of the slices that lead to a transaction.
   func items(upTo last: UInt64) -> [FetchItem] {
-    slices.filter { $0.transactions.lowerBound <= last }.map {
-      FetchItem(name: ReplicaLayout.slice(generation, $0), size: contents.sliceSizes[$0] ?? 0)
+    items(slices.filter { $0.transactions.lowerBound <= last })
+  }
+
+  func items(_ slices: [SliceName]) -> [FetchItem] {
+    slices.map { FetchItem(name: path(of: $0), size: contents.sliceSizes[$0] ?? 0) }
+  }
+
+  func path(of slice: SliceName) -> String { ReplicaLayout.slice(generation, slice) }
+
+  /// Whether an object is among those that lead to the moment, or among the statements that do.
+  func needs(_ object: String) -> Bool {
+    if let name = SliceName(key: object) {
+      return slices.contains(name) && object == ReplicaLayout.slice(generation, name)
     }
+    if let batch = ReplicaLayout.statementRange(of: object) {
+      return contents.longestStatements.contains(batch) && batch.upperBound > manifest.transaction
+        && object == ReplicaLayout.statements(generation, batch)
+    }
+    return object == ReplicaLayout.base(generation, transaction: manifest.transaction)
+      || manifest.parts.contains { object == ReplicaLayout.part($0.digest) }
   }
 
   /// Parts of the base, each object once.

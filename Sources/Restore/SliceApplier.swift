@@ -23,6 +23,8 @@ final class SliceApplier {
   private var frames = 0
   /// Where the last slice ended in the log; nil after a base.
   private var position: WALPosition?
+  /// Whether no transaction is there in part.
+  private(set) var isBetweenTransactions = true
   /// Pages that slices wrote, and the combined hashes of their images in the base.
   private var touched: Set<UInt32> = []
   private var replaced = Hash128.zero
@@ -96,6 +98,7 @@ final class SliceApplier {
       throw FormatError(object, "frames follow its last commit")
     }
     position = slice.endPosition
+    isBetweenTransactions = slice.header.part == slice.header.parts
     return true
   }
 

@@ -68,16 +68,32 @@ package struct Verification {
     for generation in index.generations where isForAll || generation == newest {
       let contents = try source.retry { _ in try index.contents(of: generation) }
       let before = source.read
-      let check = GenerationCheck(
+      var check = GenerationCheck(
         source: source, contents: contents, work: work.path, isNewest: generation == newest,
         live: generation == newest ? live : nil, freeBytes: freeBytes)
       check.precedingLast = highest
-      try check.run()
+      var beginnings = 1
+      while true {
+        do {
+          try check.run()
+          break
+        } catch let anew as GenerationCheck.ListedAnew {
+          guard beginnings <= Replanning.most else {
+            throw RestoreError(
+              .busy,
+              "verify \(catalog.store.url): objects are replaced faster than they can be read; try again later"
+            )
+          }
+          beginnings += 1
+          check = try check.again(with: anew.contents)
+        }
+      }
       if generation == newest { try check.checkIndex() }
       check.findings.objects = source.read.objects - before.objects
       check.findings.bytes = source.read.bytes - before.bytes
       report(check.findings)
-      highest = max(highest ?? 0, contents.lastNumber)
+      // What was removed meanwhile leaves no gap behind.
+      highest = check.contents.objectCount == 0 ? nil : max(highest ?? 0, check.contents.lastNumber)
     }
   }
 }

@@ -5,6 +5,8 @@ import ReplicaFormat
 struct WALRestore {
   let source: ObjectSource
   let plan: RestorePlan
+  /// Tells what took the place of slices that are gone; nil where that is the end of it.
+  var replanning: Replanning?
   /// Folder in which slices are kept for another run; nil to keep none.
   var spool: String?
 
@@ -18,13 +20,18 @@ struct WALRestore {
     try BaseWriter(source: source, manifest: plan.manifest, file: file).write()
     let applier = SliceApplier(base: plan.manifest, file: file)
     if let copy, copy.transaction == applier.transaction { try applier.copy(to: copy.file) }
-    let generation = plan.generation
-    let fetcher = ObjectFetcher(source, plan.items(upTo: last), spool: spool) { object, bytes in
-      let slice = try SliceReader(bytes, object: object)
-      if let name = SliceName(key: object) { try slice.header.require(generation, name, object: object) }
-      return bytes
-    }
-    while let (name, bytes) = try fetcher.take() {
+    var fetcher = self.fetcher(plan.items(upTo: last))
+    while let (name, result) = try fetcher.next() {
+      let bytes: [UInt8]
+      do {
+        bytes = try result.get()
+      } catch let error as FormatError where error.isMissing && applier.isBetweenTransactions {
+        guard let replanning else { throw error }
+        let items = try replanning.replan(without: error, after: applier.transaction, upTo: last)
+        source.expectLeft(items.reduce(0) { $0 + $1.size })
+        fetcher = self.fetcher(items)
+        continue
+      }
       let slice = try SliceReader(bytes, object: name)
       try applier.begin(slice, object: name)
       if let copy, applier.transaction < copy.transaction {
@@ -39,5 +46,14 @@ struct WALRestore {
         .hole, "restore transaction \(last): the slices end with transaction \(applier.transaction)")
     }
     return try applier.finish()
+  }
+
+  private func fetcher(_ items: [FetchItem]) -> ObjectFetcher<[UInt8]> {
+    let generation = plan.generation
+    return ObjectFetcher(source, items, spool: spool) { object, bytes in
+      let slice = try SliceReader(bytes, object: object)
+      if let name = SliceName(key: object) { try slice.header.require(generation, name, object: object) }
+      return bytes
+    }
   }
 }

@@ -18,10 +18,10 @@ def free_port():
 
 
 class Seaweed:
-    """A server of its own in a temporary folder; ends with `close`."""
+    """A server of its own in a temporary folder, below `place` where that is given; ends with `close`."""
 
-    def __init__(self, program):
-        self.folder = tempfile.TemporaryDirectory()
+    def __init__(self, program, place=None):
+        self.folder = tempfile.TemporaryDirectory(dir=place)
         config = os.path.join(self.folder.name, "s3.json")
         credentials = [{"accessKey": KEY, "secretKey": SECRET}]
         actions = ["Admin", "Read", "Write", "List", "Tagging"]

@@ -72,10 +72,12 @@ package struct Follower {
     }
     let restore = restore
     try restore.check(output)
-    let plan = try Planner(source: objects, target: RestoreTarget(), usesIndex: false).plan()
-    for notice in plan.notices { tell(.notice(notice)) }
+    let planning = try Replanning(source: objects, target: RestoreTarget())
+    let notices = planning.plan.notices
+    for notice in notices { tell(.notice(notice)) }
     try slots.clear()
-    try make(plan, objects, restore) { try slots.write($0) }
+    try make(planning, restore) { try slots.write($0) }
+    for notice in planning.plan.notices where !notices.contains(notice) { tell(.notice(notice)) }
     guard let copy = try FollowedCopy(output, slots, check: {}) else {
       throw RestoreError(.database, "follow \(output): its record cannot be read")
     }
@@ -87,10 +89,10 @@ package struct Follower {
   ///
   /// A function of its own: the new file must be closed before SQLite opens it, or SQLite's locks would go with it.
   private func make(
-    _ plan: RestorePlan, _ objects: ObjectSource, _ restore: Restore, note: (FollowRecord) throws -> Void
+    _ planning: Replanning, _ restore: Restore, note: (FollowRecord) throws -> Void
   ) throws {
-    let folder = try RestoreFolder(for: output, of: plan, from: catalog.store.url)
-    let point = try build(plan, objects, folder)
+    let folder = try RestoreFolder(for: output, of: planning.plan, from: catalog.store.url)
+    let point = try build(planning, folder)
     var first = try folder.database.read(at: 0, count: point.state.pageSize)
     let record = FollowRecord(
       url: catalog.store.url, point: point, header: Array(first[..<CopyHeader.size]), counter: 1,
@@ -101,12 +103,14 @@ package struct Follower {
     try restore.replace(output, with: folder.database, from: folder)
   }
 
-  private func build(_ plan: RestorePlan, _ objects: ObjectSource, _ folder: RestoreFolder) throws
-    -> ChainPoint
-  {
-    guard plan.state.pages > 0 else { throw RestoreError(.nothing, "follow: the mirrored database is empty") }
-    return try WALRestore(source: objects, plan: plan, spool: folder.spool)
-      .build(in: folder.database, upTo: plan.transaction).point
+  private func build(_ planning: Replanning, _ folder: RestoreFolder) throws -> ChainPoint {
+    try planning.building(in: folder) { plan in
+      guard plan.state.pages > 0 else {
+        throw RestoreError(.nothing, "follow: the mirrored database is empty")
+      }
+      return try WALRestore(source: planning.source, plan: plan, replanning: planning, spool: folder.spool)
+        .build(in: folder.database, upTo: plan.transaction).point
+    }
   }
 
   // MARK: Keeping up
@@ -114,6 +118,7 @@ package struct Follower {
   private func keepUp(_ copy: FollowedCopy) throws {
     var wait = pause.lowerBound
     var failures = 0
+    var gone: Set<String> = []
     var isAway = false
     while true {
       let objects = source()
@@ -122,7 +127,7 @@ package struct Follower {
         let before = copy.record.point
         try advance(copy, objects)
         if isAway { tell(.notice("\(catalog.store.url) answers again")) }
-        (failures, isAway) = (0, false)
+        (failures, isAway, gone) = (0, false, [])
         let hasMoved = copy.record.point != before
         if hasMoved { tell(.advanced(copy.record.point)) }
         wait = hasMoved ? pause.lowerBound : min(wait * 1.5, pause.upperBound)
@@ -135,7 +140,9 @@ package struct Follower {
         failures += 1
         if failures == 3 { throw error }
       } catch let error as FormatError {
-        failures += 1
+        // What took the place of an object that was there a moment ago is listed by the next look.
+        let isNew = error.isMissing && gone.count < Replanning.most && gone.insert(error.object).inserted
+        if !isNew { failures += 1 }
         if failures == 3 { throw error }
       }
       try rest(wait, objects)
@@ -216,13 +223,14 @@ package struct Follower {
 
   /// Builds the newest state beside the copy, and brings the pages in which they differ into it.
   private func rebuild(_ copy: FollowedCopy, _ objects: ObjectSource) throws {
-    let plan = try Planner(source: objects, target: RestoreTarget(), usesIndex: false).plan()
+    let planning = try Replanning(source: objects, target: RestoreTarget())
+    let plan = planning.plan
     let point = copy.record.point
     // The newer generation is not there yet, or the slice that is missing is on its way.
     if plan.generation == point.generation && plan.transaction <= point.transaction { return }
     if plan.generation < point.generation { return }
     let folder = try RestoreFolder(for: output, of: plan, from: catalog.store.url)
-    let newPoint = try build(plan, objects, folder)
+    let newPoint = try build(planning, folder)
     let (old, new) = (point.state, newPoint.state)
     var changed: [UInt32] = []
     for page in stride(from: 1, through: new.pages, by: 1) {

@@ -1,0 +1,146 @@
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+
+/// The plan of a restore, made anew where an object that was listed turns out to be gone.
+///
+/// While somebody reads, the writer deletes what merged objects have replaced, and what is older than its retention. What
+/// leads to the moment then has other names, which a listing tells.
+final class Replanning {
+  /// Thrown where the work has to begin again with another plan.
+  struct PlannedAnew: Error {}
+
+  let source: ObjectSource
+  private let target: RestoreTarget
+  private let toleratesLostEnd: Bool
+  private var gone: Set<String> = []
+  private(set) var plan: RestorePlan
+  /// Whether that is not the first any more.
+  private(set) var hasChanged = false
+
+  /// Objects that may turn out to be gone, each for the first time, before it is given up.
+  static let most = 16
+  /// Seconds before it is listed again: listings may lag behind.
+  static let pause = 0.5
+
+  /// Plans.
+  init(source: ObjectSource, target: RestoreTarget, toleratesLostEnd: Bool = false) throws {
+    self.source = source
+    self.target = target
+    self.toleratesLostEnd = toleratesLostEnd
+    plan = try Self.plan(source, target, toleratesLostEnd, &gone, base: nil)
+  }
+
+  /// Plans until nothing that it takes to plan is gone.
+  private static func plan(
+    _ source: ObjectSource, _ target: RestoreTarget, _ toleratesLostEnd: Bool, _ gone: inout Set<String>,
+    base: UInt64?
+  ) throws -> RestorePlan {
+    while true {
+      // Of all that is listed only the present counts once something was gone.
+      let planner = Planner(
+        source: source, target: target, toleratesLostEnd: toleratesLostEnd, gone: gone, base: base)
+      do {
+        return try planner.plan()
+      } catch let error as FormatError where error.isMissing {
+        try note(error, &gone)
+        try source.pause(pause)
+      }
+    }
+  }
+
+  /// Throws the error where the object was found gone before, or too many were.
+  private static func note(_ error: FormatError, _ gone: inout Set<String>) throws(FormatError) {
+    guard gone.count < most, gone.insert(error.object).inserted else { throw error }
+  }
+
+  private func plan(for target: RestoreTarget, base: UInt64? = nil) throws -> RestorePlan {
+    try Self.plan(source, target, toleratesLostEnd, &gone, base: base)
+  }
+
+  /// Plans what leads to the same moment without an object; throws the error where nothing does.
+  ///
+  /// Where the newest state was wanted and its history was removed meanwhile, a later moment takes its place.
+  func replan(without error: FormatError) throws {
+    try Self.note(error, &gone)
+    try source.pause(Self.pause)
+    let new = try sameMoment(without: error)
+    guard !new.needs(error.object) else { throw error }
+    plan = new
+    hasChanged = true
+  }
+
+  private func sameMoment(without error: FormatError) throws -> RestorePlan {
+    var same = RestoreTarget()
+    same.generation = plan.generation
+    same.transaction = plan.transaction
+    do {
+      // Of another base that came meanwhile nothing would be there.
+      var new = try plan(for: same, base: plan.manifest.transaction)
+      new.notices = plan.notices
+      return new
+    } catch let reason as RestoreError where reason.tellsOfReplica {
+      guard target.transaction == nil, target.time == nil,
+        var later = try laterMoment()
+      else { throw FormatError(error.object, "\(error.cause); \(reason)", isMissing: true) }
+      later.notices.append(
+        "transaction \(plan.transaction) of generation \(plan.generation) was to be restored, but its history has been "
+          + "removed meanwhile: this is the newest state")
+      return later
+    }
+  }
+
+  /// The newest moment, where it is later than the one planned.
+  private func laterMoment() throws -> RestorePlan? {
+    do {
+      let later = try plan(for: target)
+      return (later.generation, later.transaction) > (plan.generation, plan.transaction) ? later : nil
+    } catch let reason as RestoreError where reason.tellsOfReplica {
+      return nil
+    }
+  }
+
+  /// What is to be read after a transaction that was reached with the plan before, without an object that is gone.
+  ///
+  /// Throws `PlannedAnew` where nothing leads on from there.
+  func replan(
+    without error: FormatError, after transaction: UInt64, upTo last: UInt64
+  ) throws -> [FetchItem] {
+    let old = plan
+    try replan(without: error)
+    guard plan.generation == old.generation, plan.manifest.transaction == old.manifest.transaction,
+      plan.transaction == old.transaction
+    else { throw PlannedAnew() }
+    let chain = plan.contents.chain(after: transaction)
+    let next = chain.slices.filter { $0.transactions.lowerBound <= last }
+    guard chain.end >= last, !next.contains(where: { plan.path(of: $0) == error.object }) else {
+      throw PlannedAnew()
+    }
+    return plan.items(next)
+  }
+
+  /// Runs `body`, and runs it again with another plan where an object that it read is gone.
+  ///
+  /// What it has written into the folder is used again. `again` is told of each plan but the first.
+  func building<Built>(
+    in folder: RestoreFolder, _ body: (RestorePlan) throws -> Built,
+    again: (RestorePlan) throws -> Void = { _ in }
+  ) throws -> Built {
+    while true {
+      do {
+        return try body(plan)
+      } catch is PlannedAnew {
+        // It is there already.
+      } catch let error as FormatError where error.isMissing {
+        try replan(without: error)
+      }
+      try folder.turn(to: plan, from: source.catalog.store.url)
+      try again(plan)
+    }
+  }
+}
+
+extension RestoreError {
+  /// Whether it says that a moment is not in the replica.
+  fileprivate var tellsOfReplica: Bool { code == .range || code == .hole || code == .nothing }
+}

@@ -1,0 +1,70 @@
+import Files
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+import Restore
+import Synchronization
+import TestSupport
+import Testing
+
+/// Copies that follow a replica in which objects are replaced after they were listed.
+@Suite struct FollowReplacedTests {
+  private let rig: ReplacingRig
+
+  init() throws { rig = try ReplacingRig() }
+
+  private var output: String { rig.folder.path + "/copy.db" }
+
+  /// Follows until the copy holds a transaction.
+  private func follow(_ store: any ObjectStore, to last: UInt64) throws -> UInt64? {
+    let isDone = Mutex(false)
+    var follower = Follower(ReplicaCatalog(store), output: output)
+    follower.pause = 0.01...0.02
+    follower.isInterrupted = { isDone.withLock { $0 } }
+    follower.tell = { event in
+      switch event {
+      case .built(let point), .advanced(let point):
+        if point.transaction >= last { isDone.withLock { $0 = true } }
+      case .notice: break
+      }
+    }
+    return try follower.run()?.transaction
+  }
+
+  private func slice(_ first: UInt64, _ last: UInt64) -> String {
+    ReplicaLayout.slice(rig.generation, SliceName(rig.base + first...rig.base + last))
+  }
+
+  @Test func beginsWithWhatTookTheirPlace() throws {
+    let after = try rig.copy { try rig.merge(rig.base + 4...rig.base + 9, in: $0) }
+    let store = TurningStore(rig.store, into: after) { [slice = slice(6, 6)] in $0 == slice }
+    #expect(try follow(store, to: rig.last) == rig.last)
+    #expect(store.hasTurned)
+    #expect(try content(output) == rig.rows)
+  }
+
+  /// More often than a damaged object is tried.
+  @Test func goesOnWithWhatTookTheirPlaceAgainAndAgain() throws {
+    let start = try rig.copy { store in
+      for number in 4...12 as ClosedRange<UInt64> { try store.delete(ObjectKey(slice(number, number))) }
+    }
+    #expect(try follow(start, to: rig.base + 3) == rig.base + 3)
+    var store: any ObjectStore = try rig.copy { try rig.merge(rig.base + 4...rig.last, in: $0) }
+    for last in (4...11 as ClosedRange<UInt64>).reversed() {
+      let before = try rig.copy { last > 4 ? try rig.merge(rig.base + 4...rig.base + last, in: $0) : () }
+      store = TurningStore(before, into: store) { [slice = slice(4, last)] in $0 == slice }
+    }
+    #expect(try follow(store, to: rig.last) == rig.last)
+    #expect(try content(output) == rig.rows)
+  }
+
+  @Test func endsWhereOneIsLost() throws {
+    let start = try rig.copy { store in
+      for number in 4...12 as ClosedRange<UInt64> { try store.delete(ObjectKey(slice(number, number))) }
+    }
+    #expect(try follow(start, to: rig.base + 3) == rig.base + 3)
+    let store = LaggingStore(rig.store, without: slice(6, 6))
+    let error = try #require(throws: FormatError.self) { try follow(store, to: rig.last) }
+    #expect(error.object == slice(6, 6))
+  }
+}
