@@ -51,6 +51,16 @@ extension GenerationCheck {
     throw ListedAnew(contents: present)
   }
 
+  /// Throws `ListedAnew` where the slice after a transaction is listed now: a listing that is made while objects come may show
+  /// a later one without it.
+  func relist(forSliceAfter transaction: UInt64) throws {
+    guard isNewest, listsLeft > 0 else { return }
+    listsLeft -= 1
+    let present = try list()
+    guard present.slices.contains(where: { $0.transactions.contains(transaction + 1) }) else { return }
+    throw ListedAnew(contents: present)
+  }
+
   private func list() throws -> GenerationContents {
     try source.pause(Replanning.pause)
     return try source.retry { _ in try catalog.contents(of: generation) }

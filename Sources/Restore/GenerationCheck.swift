@@ -228,6 +228,7 @@ final class GenerationCheck {
       for name in beyond {
         let header = try? source.retry { _ in try catalog.sliceHeader(generation, name) }
         guard let header, header.acknowledged > end else { continue }
+        try relist(forSliceAfter: end)
         note(
           "\(ReplicaLayout.slices(generation))\(Hex16.text(end + 1))-",
           "the slice that begins with transaction \(end + 1) is missing; \(name) comes after it")

@@ -36,6 +36,7 @@ final class Replanning {
     _ source: ObjectSource, _ target: RestoreTarget, _ toleratesLostEnd: Bool, _ gone: inout Set<String>,
     base: UInt64?
   ) throws -> RestorePlan {
+    var hasHole = false
     while true {
       // Of all that is listed only the present counts once something was gone.
       let planner = Planner(
@@ -44,6 +45,10 @@ final class Replanning {
         return try planner.plan()
       } catch let error as FormatError where error.isMissing {
         try note(error, &gone)
+        try source.pause(pause)
+      } catch let error as RestoreError where error.code == .hole && !hasHole {
+        // A listing may show what came last and miss what came a moment before.
+        hasHole = true
         try source.pause(pause)
       }
     }

@@ -64,6 +64,16 @@ import Testing
     #expect(faults.isEmpty == arrives, "\(faults)")
   }
 
+  /// A slice is listed and the one before it is not, which came a moment before.
+  @Test(arguments: [true, false]) func aProofWhileSlicesArrive(_ arrives: Bool) throws {
+    let missed = try ObjectKey(ReplicaLayout.slice(rig.generation, SliceName(rig.base + 6...rig.base + 6)))
+    let before = try rig.copy { try $0.delete(missed) }
+    let after = try rig.copy { arrives ? () : try $0.delete(missed) }
+    let next = ReplicaLayout.slice(rig.generation, SliceName(rig.base + 7...rig.base + 7))
+    let faults = try verify(TurningStore(before, into: after) { $0 == next }).faults
+    #expect(faults.isEmpty == arrives, "\(faults)")
+  }
+
   @Test(arguments: ["/wal/", "/sql/", "/base/", "pages/"]) func aProofOfWhatIsRemoved(_ part: String) throws {
     let before = try rig.copy { _ in }
     let after = try rig.goOnAndPrune()

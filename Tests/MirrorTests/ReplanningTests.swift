@@ -75,6 +75,14 @@ import Testing
     #expect(report.proof != nil || !verifies)
   }
 
+  /// A listing that was made while objects came, and shows the later of two.
+  @Test func aHoleThatOnlyTheListingHas() throws {
+    let missed = try ObjectKey(ReplicaLayout.slice(rig.generation, SliceName(rig.base + 6...rig.base + 6)))
+    let before = try rig.copy { try $0.delete(missed) }
+    let store = TurningStore(before, into: rig.store) { $0.contains("/wal/") }
+    try expectWhole(store, .wal)
+  }
+
   @Test(arguments: [Restore.Source.wal, .sql]) func theSliceThatHoldsTheEnd(_ source: Restore.Source) throws {
     let slice = ReplicaLayout.slice(rig.generation, SliceName(rig.last...rig.last))
     let after = try rig.copy { try rig.merge(rig.base + 1...rig.last, in: $0) }
