@@ -15,6 +15,8 @@ extension Engine {
     _ snapshot: Snapshot, _ generation: GenerationID, record: Outgoing.Object? = nil, transaction: UInt64,
     time: Int64, state database: DatabaseState
   ) -> Bool {
+    // On the base's own queue: sessions that write go first.
+    ThreadPriority.lower()
     var isPinned = true
     func letGo() {
       guard isPinned else { return }
@@ -93,12 +95,13 @@ extension Engine {
     let known = Mutex<[String: Int]?>(nil)
     let naming = naming
     // What waits for the store is compressed already: so little memory is needed.
-    let compressions = TransferPool("mirror.base.compress", threads: 2)
-    let uploads = TransferPool("mirror.base", threads: 4)
+    let compressions = TransferPool("mirror.base.compress", threads: 2, isBackground: true)
+    let uploads = TransferPool("mirror.base", threads: 4, isBackground: true)
     let group = DispatchGroup()
     let parts = Mutex<[BaseManifest.Part]>([])
     let failure = Mutex<(any Error)?>(nil)
     @Sendable func attempt(_ work: () throws -> Void) {
+      ThreadPriority.lower()
       do { try work() } catch { failure.withLock { $0 = error } }
     }
     // Reading one takes a tenth of the time of compressing it.

@@ -41,7 +41,7 @@ final class Engine: Sendable {
   private let demandQueue = DispatchQueue(label: "mirror.demand")
   let statementQueue = DispatchQueue(label: "mirror.statements")
   let waitingBatches = Mutex(WaitingBatches())
-  let baseQueue = DispatchQueue(label: "mirror.base")
+  let baseQueue = DispatchQueue(label: "mirror.base", qos: .background)
   let upkeepQueue = DispatchQueue(label: "mirror.upkeep")
   let upkeep = Mutex(Upkeep())
   /// Held from the listing of parts to the manifest that names them, and while parts are deleted.

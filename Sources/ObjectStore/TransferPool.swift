@@ -10,8 +10,11 @@ package final class TransferPool: Sendable {
   private let free: Mutex<[Int]>
   private let slots: DispatchSemaphore
 
-  package init(_ label: String, threads: Int) {
-    queues = (0..<threads).map { DispatchQueue(label: "\(label).\($0)") }
+  /// Those of a background pool are shared with no other: whoever runs on them may change them.
+  package init(_ label: String, threads: Int, isBackground: Bool = false) {
+    queues = (0..<threads).map {
+      DispatchQueue(label: "\(label).\($0)", qos: isBackground ? .background : .unspecified)
+    }
     free = Mutex(Array(0..<threads))
     slots = DispatchSemaphore(value: threads)
   }
