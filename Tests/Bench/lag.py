@@ -81,7 +81,11 @@ def ours(binary, weed, delay, rate, interval, durability):
         status = writer.say(".mirror status --json")
         first = int(re.search(r'"committed_transaction": ?(\d+)', status)[1]) + 1
         time.sleep(1.2)
-        start, end = writer.run(rate, SECONDS[rate])
+        # In `sync` each commit waits for the store: no more of them than there is time for.
+        seconds = SECONDS[rate]
+        if durability == "sync" and delay:
+            seconds = min(seconds, seconds / delay / rate)
+        start, end = writer.run(rate, seconds)
         time.sleep(0.3 + 4 * delay)
         writer.say(".mirror sync\nSELECT 1;")
         puts = sum(1 for put in proxy.puts if start <= put.time <= end) / (end - start)
@@ -110,7 +114,7 @@ def theirs(program, weed, delay, rate, interval):
     raw = raw_puts(proxy.port, 30, rest(rate))
     with tempfile.TemporaryDirectory() as folder:
         writer = Writer(["sqlite3", "-batch", "a.db"], folder, plain())
-        writer.say("PRAGMA journal_mode=WAL;")
+        writer.say(".timeout 5000\nPRAGMA journal_mode=WAL;")
         writer.say("PRAGMA synchronous=NORMAL;CREATE TABLE t(a);PRAGMA wal_autocheckpoint=0;")
         peer = Litestream(program, f"{folder}/a.db", proxy.port, secrets.token_hex(4), interval)
         end = time.time() + 20
