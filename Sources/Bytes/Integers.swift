@@ -70,6 +70,7 @@ extension Array where Element == UInt8 {
 
   /// Appends all bytes of a buffer.
   package mutating func append(_ buffer: ByteBuffer) {
-    buffer.withUnsafeBytes { append(contentsOf: $0) }
+    // An array without memory would grow first.
+    if capacity == 0 { self = buffer.bytes } else { buffer.withUnsafeBytes { append(contentsOf: $0) } }
   }
 }

@@ -12,16 +12,25 @@ final class Announcements: Sendable {
     let frame: Int
     /// Microseconds since 1970.
     let time: Int64
-    let group: StatementGroup
+    fileprivate(set) var group: StatementGroup
   }
 
   private struct State {
     var waiting: [Announcement] = []
-    var head = 0
     var waits: LockWaits?
   }
 
+  /// Those that come before the ones that wait, of which the first so many are taken.
+  private struct Fetched {
+    var announcements: [Announcement] = []
+    var head = 0
+
+    var lastFrame: Int? { head < announcements.count ? announcements.last?.frame : nil }
+  }
+
+  /// The session's thread adds to it, and hardly ever finds it locked: others hold it for a moment only.
   private let state = Mutex(State())
+  private let fetched = Mutex(Fetched())
   private let isWriting = Atomic(false)
   private let hasAnnounced = Atomic(false)
 
@@ -51,16 +60,18 @@ final class Announcements: Sendable {
 
   /// Last frame that may be read now; nil for no limit.
   var readLimit: Int? {
-    state.withLock {
+    let before = fetched.withLock { $0.lastFrame }
+    return state.withLock {
       guard isWriting.load(ordering: .sequentiallyConsistent) else { return nil }
-      return $0.head < $0.waiting.count ? $0.waiting.last?.frame ?? 0 : 0
+      return $0.waiting.last?.frame ?? before ?? 0
     }
   }
 
   /// Last frame to read after `frame`: as `readLimit`, or as far as was announced, so that nothing is read in vain.
   func limit(after frame: Int) -> Int? {
-    state.withLock {
-      let last = $0.head < $0.waiting.count ? $0.waiting.last?.frame : nil
+    let before = fetched.withLock { $0.lastFrame }
+    return state.withLock {
+      let last = $0.waiting.last?.frame ?? before
       if isWriting.load(ordering: .sequentiallyConsistent) { return last ?? 0 }
       return last.flatMap { $0 > frame ? $0 : nil }
     }
@@ -68,14 +79,18 @@ final class Announcements: Sendable {
 
   /// The announcement of the commit that ends at `frame`; nil for a commit of somebody else.
   func take(frame: Int) -> Announcement? {
-    state.withLock { state in
-      guard state.head < state.waiting.count, state.waiting[state.head].frame == frame else { return nil }
-      let found = state.waiting[state.head]
-      state.head += 1
-      if state.head == state.waiting.count || state.head > 1024 {
-        state.waiting.removeFirst(state.head)
-        state.head = 0
+    fetched.withLock { fetched in
+      if fetched.head == fetched.announcements.count {
+        fetched.announcements.removeAll(keepingCapacity: true)
+        fetched.head = 0
+        state.withLock { swap(&$0.waiting, &fetched.announcements) }
       }
+      let head = fetched.head
+      guard head < fetched.announcements.count, fetched.announcements[head].frame == frame else { return nil }
+      fetched.head += 1
+      let found = fetched.announcements[head]
+      // What it says may be long, and others of the same list wait longer.
+      fetched.announcements[head].group = StatementGroup()
       return found
     }
   }

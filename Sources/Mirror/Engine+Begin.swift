@@ -35,69 +35,26 @@ extension Engine {
     let found = try Continuation.tip(of: ReplicaCatalog(store))
     // The state that the base holds is that of the beginning, whenever the store answered.
     let time = max(reason == nil ? began : Clock.wallMicroseconds, found.tip?.time ?? 0)
-    let began: (start: Start, snapshot: Snapshot, stamp: PositionRecord.FileStamp?)? = try capture.withLock {
-      site in
-      guard !site.isClosed else { return nil }
-      // At first the guard stands where the log ended when the session began; later it is moved to the end.
-      if reason != nil { try site.guardian.renew() }
-      let logFile = try File(path + "-wal", .read)
-      let tail = try LogTail(logFile, of: site.guardian.file)
-      var commits = try tail?.scan(bytes: .max, limit: nil, all: true) ?? []
-      let end = try self.end(of: tail, isFirst: reason == nil)
-      let later = commits.filter { $0.end.frame > end }
-      commits.removeAll { $0.end.frame > end }
-      let size = try site.guardian.size()
-      let snapshot = { (count: Int) -> Snapshot in
-        Snapshot(
-          file: site.guardian.file, log: logFile, header: tail?.header,
-          frames: PageImages(commits[..<count]).frames, pageSize: size.pageSize,
-          pages: count > 0 ? commits[count - 1].databaseSize : size.pages)
-      }
-      let stamp = try settledStamp()
-      let start = try self.start(
-        found, after: finding, forced: reason, log: commits, later: later, pageSize: size.pageSize,
-        snapshot: snapshot)
-      for commit in start.taken { _ = announcements.take(frame: commit.end.frame) }
-      let encoder = LogEncoder(
-        generation: start.generation, transaction: start.transaction, state: start.state,
-        time: time, position: start.position, images: PageImages(start.taken),
-        database: site.guardian.file,
-        announcements: announcements, settings: settings, session: lease.writer)
-      let capture = Capture(
-        encoder: encoder, guardian: site.guardian, announcements: announcements, logFile: logFile, tail: tail,
-        following: start.following)
-      // The guard was moved to this very place, so the log may be restarted here.
-      capture.seal()
-      capture.guardFrame = end == .max ? capture.framesTaken : end
-      if start.reason != nil { capture.pins += 1 }
-      if let last = start.following.last(where: { $0.end.frame <= end }) {
-        capture.unguarded = Capture.Unguarded(end: last.end.frame) { try self.fileStamp() == stamp }
-      }
-      site.capture = capture
-      return (start, snapshot(start.taken.count), stamp)
+    let ready: Ready? = try capture.withLock { site in
+      site.isClosed ? nil : try prepare(site, found, after: finding, newGenerationBecause: reason, time: time)
     }
-    guard let (start, snapshot, stamp) = began else { return }
+    guard let ready else { return }
+    let start = ready.start
+    // Before anything is stored: statements get the names that these have.
     if start.reason == nil, let tip = found.tip { try removeUnfinished(tip) }
-    state.withLock {
-      $0.phase = .running
-      $0.generation = start.generation
-      $0.baseTransaction = start.reason == nil ? found.tip?.base ?? 0 : start.transaction
-      $0.hasBase = start.reason == nil
-      $0.captured = start.transaction
-      $0.uploaded = start.transaction
-      $0.uploadedState = start.state
-      $0.uploadedPosition = start.position
-      $0.didReachStore()
-      $0.fileStamp = stamp
-      // Without a commit in the log the file alone was found to hold the state.
-      $0.restingTransaction = start.taken.isEmpty ? start.transaction : nil
-      $0.wakeWaiters()
-    }
-    if start.reason == nil, start.taken.isEmpty { saveRecord() }
+    // Slices are taken from what is there, and what becomes of them is noted: so all of it is there at once.
     let goesOn = start.reason == nil ? found.tip : nil
-    beginUpkeep(
-      goesOn?.contents, of: start.generation, base: goesOn?.base ?? start.transaction,
-      bytesSinceBase: start.bytesSinceBase)
+    let isOpen = capture.withLock { site in
+      guard !site.isClosed else { return false }
+      publish(ready, base: goesOn?.base)
+      beginUpkeep(
+        goesOn?.contents, of: start.generation, base: goesOn?.base ?? start.transaction,
+        bytesSinceBase: start.bytesSinceBase)
+      site.capture = ready.capture
+      return true
+    }
+    guard isOpen else { return }
+    if start.reason == nil, start.taken.isEmpty { saveRecord() }
     guard let reason = start.reason else { return }
     if [Continuation.keyChanged, Continuation.encryptionBegan].contains(reason) {
       state.withLock { $0.notices.append("mirror: \(reason); starting a new generation") }
@@ -106,10 +63,82 @@ extension Engine {
       generation: start.generation, time: time, reason: reason, predecessor: found.newest,
       writer: "process \(ProcessIdentity.current) on \(settings.host), \(path)")
     let object = Outgoing.Object(name: ReplicaLayout.record(start.generation), bytes: record.bytes)
+    let snapshot = ready.snapshot
     baseQueue.async(group: running) {
       self.uploadBase(
         snapshot, start.generation, record: object, transaction: start.transaction, time: time,
         state: start.state)
+    }
+  }
+
+  /// A capture that may begin, and what it begins with.
+  private struct Ready {
+    let start: Start
+    let capture: Capture
+    let snapshot: Snapshot
+    let stamp: PositionRecord.FileStamp?
+  }
+
+  /// Looks where the log leads on from what was found in the store.
+  private func prepare(
+    _ site: CaptureLock.Site, _ found: (tip: Continuation.Tip?, newest: GenerationID?, last: UInt64),
+    after finding: Lease.Finding, newGenerationBecause reason: String?, time: Int64
+  ) throws -> Ready {
+    // At first the guard stands where the log ended when the session began; later it is moved to the end.
+    if reason != nil { try site.guardian.renew() }
+    let logFile = try File(path + "-wal", .read)
+    let tail = try LogTail(logFile, of: site.guardian.file)
+    var commits = try tail?.scan(bytes: .max, limit: nil, all: true) ?? []
+    let end = try self.end(of: tail, isFirst: reason == nil)
+    let later = commits.filter { $0.end.frame > end }
+    commits.removeAll { $0.end.frame > end }
+    let size = try site.guardian.size()
+    let snapshot = { (count: Int) -> Snapshot in
+      Snapshot(
+        file: site.guardian.file, log: logFile, header: tail?.header,
+        frames: PageImages(commits[..<count]).frames, pageSize: size.pageSize,
+        pages: count > 0 ? commits[count - 1].databaseSize : size.pages)
+    }
+    let stamp = try settledStamp()
+    let start = try self.start(
+      found, after: finding, forced: reason, log: commits, later: later, pageSize: size.pageSize,
+      snapshot: snapshot)
+    for commit in start.taken { _ = announcements.take(frame: commit.end.frame) }
+    let encoder = LogEncoder(
+      generation: start.generation, transaction: start.transaction, state: start.state,
+      time: time, position: start.position, images: PageImages(start.taken),
+      database: site.guardian.file,
+      announcements: announcements, settings: settings, session: lease.writer)
+    let capture = Capture(
+      encoder: encoder, guardian: site.guardian, announcements: announcements, logFile: logFile, tail: tail,
+      following: start.following)
+    // The guard was moved to this very place, so the log may be restarted here.
+    capture.seal()
+    capture.guardFrame = end == .max ? capture.framesTaken : end
+    if start.reason != nil { capture.pins += 1 }
+    if let last = start.following.last(where: { $0.end.frame <= end }) {
+      capture.unguarded = Capture.Unguarded(end: last.end.frame) { try self.fileStamp() == stamp }
+    }
+    return Ready(start: start, capture: capture, snapshot: snapshot(start.taken.count), stamp: stamp)
+  }
+
+  /// Tells what is captured from now on, and where it goes on from; `base` is that of a generation that goes on.
+  private func publish(_ ready: Ready, base: UInt64?) {
+    let start = ready.start
+    state.withLock {
+      $0.phase = .running
+      $0.generation = start.generation
+      $0.baseTransaction = start.reason == nil ? base ?? 0 : start.transaction
+      $0.hasBase = start.reason == nil
+      $0.captured = start.transaction
+      $0.uploaded = start.transaction
+      $0.uploadedState = start.state
+      $0.uploadedPosition = start.position
+      $0.didReachStore()
+      $0.fileStamp = ready.stamp
+      // Without a commit in the log the file alone was found to hold the state.
+      $0.restingTransaction = start.taken.isEmpty ? start.transaction : nil
+      $0.wakeWaiters()
     }
   }
 

@@ -22,8 +22,6 @@ struct Upkeep {
   /// The generation, and the base that counts in it; nil before there is one.
   var generation: GenerationID?
   var base: UInt64?
-  /// A base that was done before this was told of its generation.
-  var earlyBase: (generation: GenerationID, transaction: UInt64)?
   var index = IndexState()
 
   /// Of a base that counts, what lies before it need not be merged any more.
@@ -325,21 +323,17 @@ extension Engine {
         puts: fresh.slices.items.count + fresh.batches.items.count + fresh.replaced.count)
     }
     upkeep.withLock { old in
-      // A base may have been asked for, and be done, since the generation was found.
-      fresh.slices.keepApart(as: old.slices)
-      if let early = old.earlyBase, early.generation == generation { fresh.count(base: early.transaction) }
       fresh.isRunning = old.isRunning
       fresh.isMakingBase = old.isMakingBase
       old = fresh
     }
-    if !fresh.gaps.isEmpty || fresh.index.isBaseNew { startUpkeep() }
+    if !fresh.gaps.isEmpty { startUpkeep() }
   }
 
   /// A base counts.
   func noteBase(at transaction: UInt64, of generation: GenerationID) {
     upkeep.withLock {
-      guard $0.generation == generation else { return $0.earlyBase = (generation, transaction) }
-      $0.count(base: transaction)
+      if $0.generation == generation { $0.count(base: transaction) }
     }
     startUpkeep()
   }

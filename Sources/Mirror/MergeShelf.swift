@@ -55,9 +55,6 @@ struct MergeShelf {
   /// A base is on its way that stands at this transaction.
   mutating func keepApart(after transaction: UInt64) { boundaries.insert(transaction) }
 
-  /// What was kept apart on another shelf is on this one too.
-  mutating func keepApart(as other: MergeShelf) { boundaries.formUnion(other.boundaries) }
-
   /// Forgets what a base has made needless.
   mutating func drop(through transaction: UInt64) {
     items.removeAll { $0.transactions.upperBound <= transaction }

@@ -75,9 +75,12 @@ package final class StatementDraft {
 
   /// Hands over the statements and begins anew.
   package func finish() -> StatementGroup {
-    if !open.isEmpty { group.text.append(open) }
-    defer { discard() }
-    return group
+    var done = StatementGroup()
+    swap(&done, &group)
+    if !open.isEmpty { done.text.append(open) }
+    open.removeAll()
+    isTouched = false
+    return done
   }
 
   /// Forgets all.

@@ -43,7 +43,9 @@ struct BatchScan {
         }
         // A batch that is damaged is told of by its name; what is missing altogether, by its numbers.
         if batch.lowerBound > reach[index] + 1 {
-          missing(reach[index] + 1...batch.lowerBound - 1, check)
+          let gap = reach[index] + 1...batch.lowerBound - 1
+          if index == ranges.count - 1 { try check.relist(forStatementsOf: gap) }
+          missing(gap, check)
           scans[index].isComplete = false
         }
         reach[index] = max(reach[index], batch.upperBound)

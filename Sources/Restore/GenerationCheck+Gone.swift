@@ -42,7 +42,8 @@ extension GenerationCheck {
     }
   }
 
-  /// Throws `ListedAnew` where the last statements have come meanwhile: a batch follows the slice that it belongs to.
+  /// Throws `ListedAnew` where statements have come meanwhile: a batch follows the slice that it belongs to, and a session
+  /// that goes on fills the gap that one which was killed left.
   func relist(forStatementsOf transactions: ClosedRange<UInt64>) throws {
     guard isNewest, listsLeft > 0 else { return }
     listsLeft -= 1

@@ -55,9 +55,11 @@ import Testing
     #expect(store.listsSince == 0)
   }
 
-  /// A slice is listed before the batch that follows it is there.
-  @Test(arguments: [true, false]) func aProofWhileTheLastBatchArrives(_ arrives: Bool) throws {
-    let last = try ObjectKey(ReplicaLayout.statements(rig.generation, rig.last...rig.last))
+  /// A slice is listed before the batch that follows it is there, or before the gap that a killed session left is filled.
+  @Test(arguments: [true, false], [0, 4] as [UInt64])
+  func aProofWhileABatchArrives(_ arrives: Bool, fromTheEnd: UInt64) throws {
+    let number = rig.last - fromTheEnd
+    let last = try ObjectKey(ReplicaLayout.statements(rig.generation, number...number))
     let before = try rig.copy { try $0.delete(last) }
     let after = try rig.copy { arrives ? () : try $0.delete(last) }
     let faults = try verify(TurningStore(before, into: after) { $0.contains("/sql/") }).faults
