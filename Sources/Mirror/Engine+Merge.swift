@@ -17,6 +17,8 @@ struct Upkeep {
   /// Bytes of log in the replica since the last base, and whether a base is on its way.
   var bytesSinceBase = 0
   var isMakingBase = false
+  /// When the next base may begin; monotonic seconds.
+  var nextBase = -Double.infinity
   /// Transactions of which no statements are in the replica.
   var gaps: [ClosedRange<UInt64>] = []
   /// The generation, and the base that counts in it; nil before there is one.
@@ -252,8 +254,14 @@ extension Engine {
 
   // MARK: Bases
 
+  /// For how many times as long as the last base took none is made: a log that grows without a pause wants one after the
+  /// other, which are most of what the mirror does then.
+  private static let restBetweenBases = 3.0
+
   private func isBaseDue(_ upkeep: Upkeep) -> Bool {
-    guard !upkeep.isMakingBase, upkeep.bytesSinceBase > settings.baseBytes else { return false }
+    guard !upkeep.isMakingBase, upkeep.bytesSinceBase > settings.baseBytes,
+      Clock.monotonicSeconds >= upkeep.nextBase
+    else { return false }
     return state.withLock { $0.hasBase && upkeep.bytesSinceBase > $0.databaseBytes }
   }
 
@@ -266,10 +274,13 @@ extension Engine {
       upkeep.isMakingBase = true
       return upkeep.bytesSinceBase
     }
+    let start = Clock.monotonicSeconds
     baseQueue.async(group: running) {
       let isDone = self.uploadBase(of: present)
       self.upkeep.withLock {
         $0.isMakingBase = false
+        let end = Clock.monotonicSeconds
+        $0.nextBase = end + Self.restBetweenBases * (end - start)
         guard isDone else { return }
         $0.bytesSinceBase -= before
       }

@@ -188,6 +188,33 @@ import Testing
     #expect(try contents(fixture).bases.count > 1)
   }
 
+  @Test func basesTakeAQuarterOfTheTimeAtMost() throws {
+    let store = FaultyStore(MemoryStore())
+    let fixture = try MirrorFixture(store)
+    fixture.settings.baseBytes = 64 << 10
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a)")
+    try fixture.flush()
+    func fill(until isDone: () -> Bool) throws {
+      try Poll.until(seconds: 60) {
+        try? fixture.run("INSERT INTO t VALUES(hex(randomblob(2000)))")
+        return isDone()
+      }
+    }
+    func bases() -> Int { (try? contents(fixture).bases.count) ?? 0 }
+    store.latency = 0.2
+    try fill { fixture.mirror?.status().baseBytes ?? 0 > 0 }
+    try fill { fixture.mirror?.status().baseBytes == 0 }
+    store.latency = 0
+    // It took its part, its manifest and a listing.
+    let end = Clock.monotonicSeconds + 1.2
+    try fill { Clock.monotonicSeconds > end }
+    #expect(bases() == 2)
+    try fill { bases() > 2 }
+    try fixture.close()
+    try expectEqual(fixture)
+  }
+
   @Test func prunesWhatNoRestoreWithinTheTimeNeeds() throws {
     let fixture = try MirrorFixture()
     try fixture.open()
