@@ -15,8 +15,6 @@ extension Engine {
     _ snapshot: Snapshot, _ generation: GenerationID, record: Outgoing.Object? = nil, transaction: UInt64,
     time: Int64, state database: DatabaseState
   ) -> Bool {
-    // On the base's own queue: sessions that write go first.
-    ThreadPriority.lower()
     var isPinned = true
     func letGo() {
       guard isPinned else { return }
@@ -101,7 +99,6 @@ extension Engine {
     let parts = Mutex<[BaseManifest.Part]>([])
     let failure = Mutex<(any Error)?>(nil)
     @Sendable func attempt(_ work: () throws -> Void) {
-      ThreadPriority.lower()
       do { try work() } catch { failure.withLock { $0 = error } }
     }
     // Reading one takes a tenth of the time of compressing it.

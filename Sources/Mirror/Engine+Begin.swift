@@ -42,14 +42,15 @@ extension Engine {
     let start = ready.start
     // Before anything is stored: statements get the names that these have.
     if start.reason == nil, let tip = found.tip { try removeUnfinished(tip) }
-    // Slices are taken from what is there, and what becomes of them is noted: so all of it is there at once.
     let goesOn = start.reason == nil ? found.tip : nil
+    let upkeep = Self.upkeep(
+      of: start.generation, goesOn?.contents, base: goesOn?.base ?? start.transaction,
+      bytesSinceBase: start.bytesSinceBase)
+    // Slices are taken from what is there, and what becomes of them is noted: so all of it is there at once.
     let isOpen = capture.withLock { site in
       guard !site.isClosed else { return false }
       publish(ready, base: goesOn?.base)
-      beginUpkeep(
-        goesOn?.contents, of: start.generation, base: goesOn?.base ?? start.transaction,
-        bytesSinceBase: start.bytesSinceBase)
+      beginUpkeep(upkeep)
       site.capture = ready.capture
       return true
     }

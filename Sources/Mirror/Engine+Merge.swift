@@ -287,10 +287,10 @@ extension Engine {
     }
   }
 
-  /// Takes over what a generation that goes on holds already.
-  func beginUpkeep(
-    _ contents: GenerationContents?, of generation: GenerationID, base: UInt64, bytesSinceBase: Int?
-  ) {
+  /// What there is to keep up of a generation, with what one that goes on holds already.
+  static func upkeep(
+    of generation: GenerationID, _ contents: GenerationContents?, base: UInt64, bytesSinceBase: Int?
+  ) -> Upkeep {
     var fresh = Upkeep(generation: generation)
     if let contents {
       fresh.base = base
@@ -314,8 +314,8 @@ extension Engine {
       }
       // The log behind it is not known on another machine.
       fresh.bytesSinceBase = bytesSinceBase ?? 4 * compressed
-      fresh.gaps = Self.gaps(in: batches, from: base, to: chain.end)
-      let due = Clock.bootSeconds + Self.grace
+      fresh.gaps = gaps(in: batches, from: base, to: chain.end)
+      let due = Clock.bootSeconds + grace
       let kept = Set(batches)
       for slice in contents.slices
       where !inChain.contains(slice) && slice.transactions.upperBound <= chain.end {
@@ -328,12 +328,18 @@ extension Engine {
       }
       let age = Double(Clock.wallMicroseconds) / 1e6 - Double(contents.newestChange)
       // Nobody can have begun to read before the last change, which was long ago.
-      if age > Self.grace { for index in fresh.replaced.indices { fresh.replaced[index].due = 0 } }
+      if age > grace { for index in fresh.replaced.indices { fresh.replaced[index].due = 0 } }
       fresh.index = IndexState(
         presence: .unknown,
         puts: fresh.slices.items.count + fresh.batches.items.count + fresh.replaced.count)
     }
+    return fresh
+  }
+
+  /// Goes over to another generation, or to the first.
+  func beginUpkeep(_ fresh: Upkeep) {
     upkeep.withLock { old in
+      var fresh = fresh
       fresh.isRunning = old.isRunning
       fresh.isMakingBase = old.isMakingBase
       old = fresh

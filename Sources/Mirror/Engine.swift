@@ -41,6 +41,7 @@ final class Engine: Sendable {
   private let demandQueue = DispatchQueue(label: "mirror.demand")
   let statementQueue = DispatchQueue(label: "mirror.statements")
   let waitingBatches = Mutex(WaitingBatches())
+  /// Its threads give way, as those of a background pool do: sessions that write go first.
   let baseQueue = DispatchQueue(label: "mirror.base", qos: .background)
   let upkeepQueue = DispatchQueue(label: "mirror.upkeep")
   let upkeep = Mutex(Upkeep())

@@ -10,7 +10,7 @@ package final class TransferPool: Sendable {
   private let free: Mutex<[Int]>
   private let slots: DispatchSemaphore
 
-  /// Those of a background pool are shared with no other: whoever runs on them may change them.
+  /// Those of a background pool give way to all others: Dispatch lowers their priority, in Linux since Swift 6.1.
   package init(_ label: String, threads: Int, isBackground: Bool = false) {
     queues = (0..<threads).map {
       DispatchQueue(label: "\(label).\($0)", qos: isBackground ? .background : .unspecified)

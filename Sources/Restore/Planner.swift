@@ -8,8 +8,6 @@ struct Planner {
   let target: RestoreTarget
   /// Whether the plan may do without the slice that holds the end: statements bring back what it tells.
   var toleratesLostEnd = false
-  /// Whether the replica's index may spare listings: it can name what is gone by the time that it is fetched.
-  var usesIndex = true
   /// Objects that were listed, but were not there when they were read, and were listed again since.
   var gone: Set<String> = []
   /// A base to stay with as long as it leads there.
@@ -20,7 +18,7 @@ struct Planner {
   ///
   /// Throws `.hole`, or an error that names the object, where something between is missing.
   func plan() throws -> RestorePlan {
-    if usesIndex, gone.isEmpty, base == nil, target == RestoreTarget(), let plan = try planFromIndex() {
+    if gone.isEmpty, base == nil, target == RestoreTarget(), let plan = try planFromIndex() {
       return plan
     }
     var index = try source.retry { _ in try ReplicaIndex(brief: catalog) }

@@ -92,10 +92,9 @@ extension BaseBoundaryTests {
 }
 
 /// Keeps parts of bases waiting while it is shut.
-private final class GatedStore: ObjectStore {
-  private let base = MemoryStore()
+private final class GatedStore: ForwardingStore {
+  let base: any ObjectStore = MemoryStore()
   private let gate = FaultyStore(MemoryStore())
-  var url: String { base.url }
   var isShut: Bool {
     get { gate.isDown }
     set { gate.isDown = newValue }
@@ -112,12 +111,4 @@ private final class GatedStore: ObjectStore {
     }
     return try base.put(key, bytes, condition)
   }
-  func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {
-    try base.get(key, range: range)
-  }
-  func head(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectInfo? { try base.head(key) }
-  func list(prefix: String, after: String?, limit: Int) throws(ObjectStoreError) -> ObjectListing {
-    try base.list(prefix: prefix, after: after, limit: limit)
-  }
-  func delete(_ key: ObjectKey) throws(ObjectStoreError) { try base.delete(key) }
 }

@@ -25,6 +25,14 @@ import Testing
     return try catalog.contents(of: #require(catalog.generations().last))
   }
 
+  /// So many commits, each in a slice of its own.
+  private func insert(_ count: Int) throws {
+    for number in 0..<count {
+      try fixture.run("INSERT INTO t VALUES(\(number))")
+      try fixture.flush()
+    }
+  }
+
   private func expectProven() throws {
     for source in [Restore.Source.wal, .sql] {
       #expect(try content(fixture.restore(source)) == content(fixture.path))
@@ -53,18 +61,12 @@ import Testing
   @Test func leavesNothingOutOfWhatIsMerged() throws {
     fixture.settings.mergesObjects = false
     try fixture.open()
-    for number in 0..<800 {
-      try fixture.run("INSERT INTO t VALUES(\(number))")
-      try fixture.flush()
-    }
+    try insert(800)
     try fixture.close()
     let first = try #require(contents().slices.map(\.transactions.upperBound).max()) + 1
     fixture.settings.mergesObjects = true
     try fixture.open()
-    for number in 0..<40 {
-      try fixture.run("INSERT INTO t VALUES(\(number))")
-      try fixture.flush()
-    }
+    try insert(40)
     try fixture.close()
     let chain = try contents().chain(after: 0)
     #expect(!chain.slices.contains { $0.transactions == first...first }, "\(chain.slices)")

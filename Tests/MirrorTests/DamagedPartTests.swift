@@ -5,6 +5,7 @@ import ReplicaCatalog
 import ReplicaFormat
 import Restore
 import Synchronization
+import TestSupport
 import Testing
 
 /// Parts of a base that are whole frames of the right length, but with other pages: only hashes can tell.
@@ -62,8 +63,8 @@ import Testing
 }
 
 /// A store that answers some gets with other bytes.
-private final class AlteringStore: ObjectStore {
-  private let base: any ObjectStore
+private final class AlteringStore: ForwardingStore {
+  let base: any ObjectStore
   private let state = Mutex<(name: String, bytes: [UInt8], left: Int)>(("", [], 0))
 
   init(_ base: any ObjectStore) { self.base = base }
@@ -73,8 +74,6 @@ private final class AlteringStore: ObjectStore {
   /// How often it will still.
   var left: Int { state.withLock { $0.left } }
 
-  var url: String { base.url }
-
   func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {
     let content = try base.get(key, range: range)
     return state.withLock { state in
@@ -83,14 +82,4 @@ private final class AlteringStore: ObjectStore {
       return ObjectContent(bytes: state.bytes, etag: content.etag)
     }
   }
-
-  @discardableResult
-  func put(_ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition) throws(ObjectStoreError) -> ETag {
-    try base.put(key, bytes, condition)
-  }
-  func head(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectInfo? { try base.head(key) }
-  func list(prefix: String, after: String?, limit: Int) throws(ObjectStoreError) -> ObjectListing {
-    try base.list(prefix: prefix, after: after, limit: limit)
-  }
-  func delete(_ key: ObjectKey) throws(ObjectStoreError) { try base.delete(key) }
 }

@@ -185,19 +185,10 @@ import Testing
 }
 
 /// Takes every put whatever its condition, as some stores do.
-private final class CarelessStore: ObjectStore {
-  private let base = MemoryStore()
-  var url: String { base.url }
+private final class CarelessStore: ForwardingStore {
+  let base: any ObjectStore = MemoryStore()
 
   func put(_ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition) throws(ObjectStoreError) -> ETag {
     try base.put(key, bytes, .always)
   }
-  func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {
-    try base.get(key, range: range)
-  }
-  func head(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectInfo? { try base.head(key) }
-  func list(prefix: String, after: String?, limit: Int) throws(ObjectStoreError) -> ObjectListing {
-    try base.list(prefix: prefix, after: after, limit: limit)
-  }
-  func delete(_ key: ObjectKey) throws(ObjectStoreError) { try base.delete(key) }
 }

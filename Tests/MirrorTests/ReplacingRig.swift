@@ -95,15 +95,13 @@ final class ReplacingRig {
 }
 
 /// Lists an object that is not there.
-final class LaggingStore: ObjectStore {
-  private let base: any ObjectStore
+final class LaggingStore: ForwardingStore {
+  let base: any ObjectStore
   private let lost: String
   init(_ base: any ObjectStore, without lost: String) {
     self.base = base
     self.lost = lost
   }
-
-  var url: String { base.url }
 
   func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {
     guard key.name != lost else {
@@ -111,14 +109,4 @@ final class LaggingStore: ObjectStore {
     }
     return try base.get(key, range: range)
   }
-
-  @discardableResult
-  func put(_ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition) throws(ObjectStoreError) -> ETag {
-    try base.put(key, bytes, condition)
-  }
-  func head(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectInfo? { try base.head(key) }
-  func list(prefix: String, after: String?, limit: Int) throws(ObjectStoreError) -> ObjectListing {
-    try base.list(prefix: prefix, after: after, limit: limit)
-  }
-  func delete(_ key: ObjectKey) throws(ObjectStoreError) { try base.delete(key) }
 }
