@@ -1,5 +1,6 @@
 #pragma once
 
+#include <malloc.h>
 /// sync_file_range of Linux, which glibc's headers show only to those who ask for its extensions, as Swift does not. The
 /// name is another one, lest both be seen.
 extern int cfiles_sync_file_range(int descriptor, long long offset, long long count, unsigned flags)
@@ -7,3 +8,9 @@ extern int cfiles_sync_file_range(int descriptor, long long offset, long long co
 
 /// SYNC_FILE_RANGE_WRITE.
 enum { cfiles_begin_writing = 2 };
+
+/// Bytes from which a freed block of memory goes back to the system at once. Swift's Glibc module lacks <malloc.h>.
+static inline void cfiles_return_large_blocks(int bytes) {
+  mallopt(M_MMAP_THRESHOLD, bytes);
+  mallopt(M_TRIM_THRESHOLD, bytes);
+}

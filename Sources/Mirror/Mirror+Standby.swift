@@ -22,7 +22,7 @@ struct Standby {
       nil,
       Standby(
         claim: file, holder: ProcessIdentity.holder(ofLockOn: try file.info()),
-        watch: FileWatch(file.path, .content))
+        watch: FileWatch([file.path], .content))
     )
   }
 

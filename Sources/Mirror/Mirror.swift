@@ -63,6 +63,7 @@ package final class Mirror: ConnectionObserver {
   package init(store: any ObjectStore, settings: MirrorSettings) {
     self.store = store
     self.settings = settings
+    LargeBlocks.returnToSystem()
   }
 
   deinit { watched.connection?.observer = nil }
