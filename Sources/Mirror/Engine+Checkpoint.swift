@@ -99,7 +99,8 @@ extension Engine {
   var isLogLong: Bool { state.withLock { $0.framesCaptured * $0.pageSize > settings.logLimit / 8 * 5 } }
 
   func status() -> MirrorStatus {
-    let end = capture.withLockIfAvailable { site in site.isClosed ? nil : try? LogEnd.of(site.guardian.file) } ?? nil
+    let end =
+      capture.withLockIfAvailable { site in site.isClosed ? nil : try? LogEnd.of(site.guardian.file) } ?? nil
     return state.withLock { state in
       var status = MirrorStatus()
       status.phase = state.phase

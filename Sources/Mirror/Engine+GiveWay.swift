@@ -30,7 +30,8 @@ extension Engine {
       try follow(end, capture)
       let quiet = now - capture.quiet.since
       let delay = capture.quiet.isOwn ? Self.ownDelay : Self.delay
-      if !end.isCopied, isAllStored, quiet >= delay, !capture.quiet.hasCopied, announcements.readLimit == nil {
+      if !end.isCopied, isAllStored, quiet >= delay, !capture.quiet.hasCopied, announcements.readLimit == nil
+      {
         capture.quiet.hasCopied = true
         try copyQuietLog(capture)
       }
@@ -69,7 +70,9 @@ extension Engine {
 
   /// Looks for commits of processes that nothing tells of, as on file systems of other hosts; seconds.
   private static let longPause = 0.2
-  /// Between two looks while a checkpoint may wait for the guard. SQLite's busy handler looks again after 1, 2, 5, 10, 15, 20, 25 ms.
+  /// Between two looks while a checkpoint may wait for the guard.
+  ///
+  /// SQLite's busy handler looks again after 1, 2, 5, 10, 15, 20, 25 ms.
   private static let shortPause = 0.003
   /// How long to look so often after a change.
   private static let attention = 0.7

@@ -36,7 +36,9 @@ final class Engine: Sendable {
   private let demand: FileWatch?
   /// Tells that somebody wrote to the log or copied it.
   private let logChanges: FileWatch?
-  /// When somebody did so last; monotonic seconds. What was written is committed a moment later.
+  /// When somebody did so last; monotonic seconds.
+  ///
+  /// What was written is committed a moment later.
   let logWritten = Mutex(-Double.infinity)
   let captureSignal = Signal()
   let uploadSignal = Signal()

@@ -41,7 +41,9 @@ final class LogTail {
   /// What one look at the log found.
   struct Scan {
     var commits: [LogCommit] = []
-    /// Whether no commit follows these, up to the limit. If it is false and there are no commits, the look ended within a commit:
+    /// Whether no commit follows these, up to the limit.
+    ///
+    /// If it is false and there are no commits, the look ended within a commit:
     /// the next one goes on there.
     var isAtEnd = true
   }

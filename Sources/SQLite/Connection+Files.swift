@@ -55,7 +55,8 @@ extension Connection {
     var frames: UInt32 = 0
     var copied: UInt32 = 0
     let code = withUnsafeMutableBytes(of: &salts) {
-      csqlite_log_index(handle, schema, $0.baseAddress?.assumingMemoryBound(to: UInt32.self), &frames, &copied)
+      csqlite_log_index(
+        handle, schema, $0.baseAddress?.assumingMemoryBound(to: UInt32.self), &frames, &copied)
     }
     return code == 0
       ? .absent : code < 0 ? .busy : .holds(salts: salts, frames: Int(frames), copied: Int(copied))
