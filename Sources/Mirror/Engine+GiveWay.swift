@@ -45,8 +45,8 @@ extension Engine {
     do {
       _ = try capture.renewGuard()
       noteCopied(capture)
-    } catch let error as SQLiteError where error.isBusy {
-      // Another process changes the log: the next look shows how.
+    } catch is SQLiteError {
+      // Another process changes the log, or the files are gone: the guard stays where it is, and the next look shows why.
     }
   }
 

@@ -254,7 +254,9 @@ extension Engine {
       return PositionRecord(
         url: store.url, generation: generation, transaction: $0.uploaded, state: database,
         position: $0.uploadedPosition, isAtRest: $0.restingTransaction == $0.uploaded,
-        bytesSinceBase: bytes, file: $0.fileStamp)
+        bytesSinceBase: bytes, file: $0.fileStamp, keyID: store.encryption?.keyID,
+        writer: PositionRecord.Writer(
+          process: ProcessIdentity.current, durability: settings.durability.rawValue))
     }
   }
 }

@@ -76,6 +76,21 @@ final class Engine: Sendable {
     lease = try Lease(self.store, database: path, settings: settings, notices: notices)
   }
 
+  /// Holds the log of a database, and knows where it ends: everything after that place is captured commit by commit.
+  ///
+  /// Throws `.unsuitable` if the database is not in WAL mode.
+  static func begin(
+    _ path: String, claim: File, store: any ObjectStore, settings: MirrorSettings, wasEmpty: Bool, news: News
+  ) throws -> Engine {
+    let guardian = try Guard(path, vfs: nil)
+    try guardian.renew()
+    let tail = try LogTail(File(path + "-wal", .read), of: guardian.file)
+    _ = try tail?.scan(bytes: .max, limit: nil, all: true)
+    return try Engine(
+      settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position,
+      guardian: guardian, claim: claim, news: news)
+  }
+
   func start() {
     captureQueue.async(group: running) { self.captureLoop() }
     uploadQueue.async(group: running) { self.uploadLoop() }
