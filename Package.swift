@@ -79,7 +79,7 @@ let package = Package(
     unsafeTarget("Compression", ["Bytes", "CZstd", "CLZ4"]),
     unsafeTarget("Digest", ["CNettle"]),
     unsafeTarget("SQLite", ["CSQLite", "CSQLiteFiles", "Bytes"]),
-    unsafeTarget("LineReader", ["CReadline"]),
+    unsafeTarget("LineReader", ["CReadline", "Files"]),
     safeTarget("WALFormat", ["Bytes"]),
     safeTarget("ObjectStore", []),
 
