@@ -6,6 +6,7 @@ import ReplicaCatalog
 import ReplicaFormat
 import Restore
 import SQLite
+import TestSupport
 import Testing
 
 /// Replicas whose objects are encrypted before they leave.
@@ -128,7 +129,7 @@ import Testing
       restored.close()
     }
     try expectEqual(store(2), path)
-    let error = #expect(throws: ObjectStoreError.self) { try expectEqual(store(1), path) }
+    let error = thrown(ObjectStoreError.self) { try expectEqual(store(1), path) }
     #expect(error?.code == .sealed)
   }
 
@@ -141,7 +142,7 @@ import Testing
     let other = EncryptedStore(
       base, keys: KeyRing(keys: try keys.map { try Self.key($0) }, origin: "KEYS"),
       open: [ReplicaLayout.lease])
-    let error = #expect(throws: MirrorError.self) { try run(other, path, ["INSERT INTO t VALUES(1)"]) }
+    let error = thrown(MirrorError.self) { try run(other, path, ["INSERT INTO t VALUES(1)"]) }
     #expect("\(error as Any)".contains("it is encrypted with key \(try Self.key(1).id)"), "\(error as Any)")
     #expect(try objects.map(\.name) == before)
     // The statement is in the database, and in the mirror once the key is there again.
