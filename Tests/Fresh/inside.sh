@@ -56,7 +56,8 @@ esac
 
 step "$test"
 at "$test" >"$root/test.log" 2>&1 && code=0 || code=$?
-"${0%/*}/judge.sh" "$root" "$code"
+installed=$(clean sqlite3 -version | cut -d ' ' -f 1)
+sh "${0%/*}/judge.sh" "$root/test.log" "$code" "$installed"
 
 step "the README's round trip"
 at 'Tests/Docs/run.sh .build/release/sqlite3-cloud-s3'

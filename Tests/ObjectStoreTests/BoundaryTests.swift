@@ -37,8 +37,13 @@ import Testing
     """.write(toFile: folder.path + "/main.c", atomically: true, encoding: .utf8)
     let program = folder.path + "/program"
     let files = ["\(folder.path)/main.c", "\(sources)/boundary.c", "\(sources)/libs3.c"]
+    // Swift brings a compiler where there is no other.
+    let compiler =
+      "$(command -v cc || command -v clang || echo \"$(dirname \"$(realpath \"$(command -v swiftc)\")\")/clang\")"
     try output(
-      "/usr/bin/env", ["cc", "-I", "\(sources)/include", "-o", program] + files + options + ["-ldl"])
+      "/bin/sh",
+      ["-c", "exec \"\(compiler)\" \"$@\"", "sh", "-I", "\(sources)/include", "-o", program] + files
+        + options + ["-ldl"])
     return try output(program, [host])
   }
 
