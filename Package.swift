@@ -138,7 +138,9 @@ let package = Package(
     tests("SQLiteTests", ["SQLite", "CSQLite", "CSQLiteFiles"]),
     tests("LineReaderTests", ["LineReader"]),
     tests("WALFormatTests", ["WALFormat", "Bytes", "SQLite", "Files"]),
-    tests("ReplicaFormatTests", ["ReplicaFormat", "WALFormat", "Bytes", "Compression"]),
+    tests(
+      "ReplicaFormatTests",
+      ["ReplicaFormat", "WALFormat", "Bytes", "Compression", "Digest", "Encryption", "SQLite"]),
     tests("InterchangeTests", ["Interchange", "Bytes", "Compression"]),
     tests(
       "ObjectStoreTests",

@@ -93,7 +93,8 @@ fi
 give_source "$source" "$root/root/sqlite3-cloud-s3"
 
 swift=
-if [ -n "$wants_host_swift" ] || ! apart chroot "$root" sh -c 'apt-get update -qq && apt-cache show swiftlang' >"$log" 2>&1; then
+if [ -n "$wants_host_swift" ] || ! apart chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+  sh -c 'apt-get update -qq && apt-cache show swiftlang' >"$log" 2>&1; then
   swift=$(host_swift)
   [ -n "$swift" ] || {
     echo "use Swift: $suite offers none, and there is none on this machine outside of /usr" >&2
