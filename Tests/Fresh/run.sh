@@ -74,6 +74,9 @@ exec 3</dev/null
 
 mkdir -p "$root"
 chmod 755 "$root"
+# One at a time in a root that is kept.
+exec 4>"$root/lock"
+flock 4
 began=$(date +%s)
 passed() { echo "──── $* after $(($(date +%s) - began)) s"; }
 
