@@ -39,7 +39,7 @@ give_host_settings() {
   for file in /usr/local/share/ca-certificates/*.crt; do
     [ ! -f "$file" ] || install -D -m 644 "$file" "$1$file"
   done
-  chroot "$1" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin update-ca-certificates >/dev/null
+  chroot "$1" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin update-ca-certificates >/dev/null 2>&1
   if [ -f "${PIP_CERT:-}" ] && [ ! -f "$1$PIP_CERT" ]; then install -D -m 644 "$PIP_CERT" "$1$PIP_CERT"; fi
 }
 
