@@ -7,3 +7,10 @@ extern int cfiles_sync_file_range(int descriptor, long long offset, long long co
 
 /// SYNC_FILE_RANGE_WRITE.
 enum { cfiles_begin_writing = 2 };
+
+/// renameat2 of Linux, in the same way.
+extern int cfiles_rename(int from_folder, const char *from, int to_folder, const char *to, unsigned flags)
+    __asm__("renameat2");
+
+/// RENAME_NOREPLACE.
+enum { cfiles_rename_no_replace = 1 };

@@ -16,7 +16,7 @@ struct Standby {
 
   /// Locks the record of a database; nil with the standby where another process has.
   static func claim(_ path: String) throws -> (claim: File?, standby: Standby?) {
-    let file = try File(Engine.recordPath(path), .create)
+    let file = try File(side: Engine.recordPath(path), of: path)
     if try file.tryLock() { return (file, nil) }
     return (
       nil,

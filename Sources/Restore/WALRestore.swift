@@ -8,7 +8,7 @@ struct WALRestore {
   /// Tells what took the place of slices that are gone; nil where that is the end of it.
   var replanning: Replanning?
   /// Folder in which slices are kept for another run; nil to keep none.
-  var spool: String?
+  var spool: PrivateFolder?
 
   /// Writes the database after transaction `last` into a file, and proves that it is what was mirrored.
   ///

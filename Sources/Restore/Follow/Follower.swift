@@ -12,7 +12,7 @@ package import ReplicaFormat
 /// and goes into the copy in the same way.
 package struct Follower {
   package let catalog: ReplicaCatalog
-  package let output: String
+  package private(set) var output: String
   /// Make the copy anew where something else is there.
   package var force = false
   package var patience = 60.0
@@ -37,6 +37,12 @@ package struct Follower {
 
   /// Follows until it is interrupted; returns what the copy holds then.
   package func run() throws -> ChainPoint? {
+    var resolved = self
+    resolved.output = try Folder.followingLinks(output)
+    return try resolved.follow()
+  }
+
+  private func follow() throws -> ChainPoint? {
     if !FileInfo.exists(output + FollowSlots.suffix) { try restore.check(output) }
     let slots = try FollowSlots(for: output, url: catalog.store.url)
     var copy: FollowedCopy?
@@ -72,6 +78,7 @@ package struct Follower {
     }
     let restore = restore
     try restore.check(output)
+    try restore.checkUnused(output)
     let planning = try Replanning(source: objects, target: RestoreTarget())
     let notices = planning.plan.notices
     for notice in notices { tell(.notice(notice)) }
@@ -92,6 +99,7 @@ package struct Follower {
     _ planning: Replanning, _ restore: Restore, note: (FollowRecord) throws -> Void
   ) throws {
     let folder = try RestoreFolder(for: output, of: planning.plan, from: catalog.store.url)
+    try folder.adoptOwner()
     let point = try build(planning, folder)
     var first = try folder.database.read(at: 0, count: point.state.pageSize)
     let record = FollowRecord(
@@ -202,7 +210,9 @@ package struct Follower {
       if let name = SliceName(key: object) { try slice.header.require(generation, name, object: object) }
       return bytes
     }
-    let overlay = PageOverlay(pageSize: copy.record.point.state.pageSize, scratch: output + "-s3scratch") {
+    let overlay = PageOverlay(
+      pageSize: copy.record.point.state.pageSize, scratchFolder: Folder.parent(of: output)
+    ) {
       try copy.image($0)
     }
     let applier = SliceApplier(from: copy.record.point, pages: overlay)
