@@ -31,6 +31,8 @@ final class ChainRun {
     self.manifests = manifests
     self.check = check
     applier = SliceApplier(base: plan.manifest, file: file)
+    let (source, generation) = (check.source, plan.generation)
+    applier.sizeAfter = { try source.pages(after: $0, of: generation) }
     cursor = BatchCursor(check.source, batches, spool: check.objects)
   }
 

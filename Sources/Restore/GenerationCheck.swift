@@ -243,12 +243,13 @@ final class GenerationCheck {
         ReplicaLayout.slices(generation),
         "it ends with transaction \(end), but transaction \(live.transaction) was mirrored")
     }
-    let further = contents.statements.map(\.upperBound).max() ?? 0
-    guard further > end, contents.chain(after: ranges.last?.lowerBound ?? 0).beyond.isEmpty else { return }
-    let cause =
-      "statements up to transaction \(further) are there, but the log ends with \(end): its upload was never finished, "
-      + "or a slice was lost"
-    if isNewest { note(ReplicaLayout.slices(generation), cause) } else { findings.notices.append(cause) }
+    guard contents.chain(after: ranges.last?.lowerBound ?? 0).beyond.isEmpty else { return }
+    let witnesses = Witnesses(source: source, contents: contents, end: end, isNewest: isNewest)
+    if let cause = witnesses.statements {
+      if isNewest { note(ReplicaLayout.slices(generation), cause) } else { findings.notices.append(cause) }
+    } else if isNewest, let cause = try witnesses.objects().first {
+      note(ReplicaLayout.slices(generation), cause)
+    }
   }
 }
 

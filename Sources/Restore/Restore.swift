@@ -65,7 +65,8 @@ package struct Restore {
 
   private func planning(for source: Source) throws -> Replanning {
     let objects = ObjectSource(catalog, patience: patience, isInterrupted: isInterrupted)
-    return try Replanning(source: objects, target: target, toleratesLostEnd: source == .sql && !verifies)
+    return try Replanning(
+      source: objects, target: target, end: verifies ? .refused : source == .sql ? .tolerated : .noted)
   }
 
   /// Restores into `output`, which must be absent, empty or without tables unless `force`.

@@ -20,7 +20,7 @@ struct RestoreCommand: DotCommand {
   }
   func run(in session: Session) throws {
     let target = try session.connection
-    let source = try open()
+    let source = try open(for: target)
     switch try Backup.copy(source, "main", to: target, schema, patience: 3) {
     case .done: break
     case .busy: throw CommandError.message("Error: source database is busy")
@@ -31,7 +31,7 @@ struct RestoreCommand: DotCommand {
   ///
   /// sqlite3 makes a file that is missing and takes an empty one as a database without tables: a mistyped name then
   /// empties the database.
-  private func open() throws -> Connection {
+  private func open(for target: Connection) throws -> Connection {
     let source: Connection
     do throws(SQLiteError) {
       source = try Connection(file, [.readWrite, .uri])
@@ -41,7 +41,9 @@ struct RestoreCommand: DotCommand {
       }
       throw refusal("there is no such file")
     }
-    guard (try? source.value("PRAGMA page_count")) != .integer(0) else { throw refusal("it is empty") }
+    guard target.fileName(of: schema) == nil || (try? source.value("PRAGMA page_count")) != .integer(0) else {
+      throw refusal("it is empty")
+    }
     return source
   }
 
