@@ -34,7 +34,7 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
   private let arrival = DispatchSemaphore(value: 0)
 
   init(
-    _ source: ObjectSource, _ items: [FetchItem], spool: PrivateFolder? = nil, window: Int = 48 << 20,
+    _ source: ObjectSource, _ items: [FetchItem], spool: PrivateFolder? = nil, window: Int = 32 << 20,
     parse: @escaping @Sendable (_ name: String, _ bytes: [UInt8]) throws -> Value
   ) {
     self.source = source
