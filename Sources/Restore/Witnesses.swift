@@ -23,7 +23,8 @@ struct Witnesses {
   /// What batches say.
   var statements: String? {
     guard let further = contents.statements.map(\.upperBound).max(), further > end else { return nil }
-    return "statements up to transaction \(further) are in the replica, but the log ends with \(end): its upload was "
+    return
+      "statements up to transaction \(further) are in the replica, but the log ends with \(end): its upload was "
       + "never finished, or a slice was lost"
   }
 
@@ -32,7 +33,8 @@ struct Witnesses {
       record.generation == contents.generation,
       let further = (record.slices.map(\.name.transactions.upperBound) + record.bases).max(), further > end
     else { return nil }
-    return "\(ReplicaLayout.index) names transactions up to \(further), but the log ends with \(end): a slice was lost"
+    return
+      "\(ReplicaLayout.index) names transactions up to \(further), but the log ends with \(end): a slice was lost"
   }
 
   private func lease() throws -> String? {

@@ -41,7 +41,10 @@ import Testing
   static let uses: [(journal: String, statements: String)] = [
     ("wal", "SELECT * FROM mine;"), ("delete", "SELECT * FROM mine;"),
     ("delete", "BEGIN; SELECT * FROM mine;"),
-    ("delete", "PRAGMA cache_size=1; BEGIN; INSERT INTO mine SELECT randomblob(9000) FROM generate_series(1,50);"),
+    (
+      "delete",
+      "PRAGMA cache_size=1; BEGIN; INSERT INTO mine SELECT randomblob(9000) FROM generate_series(1,50);"
+    ),
     ("delete", "PRAGMA locking_mode=EXCLUSIVE; INSERT INTO mine VALUES(1);"),
     ("wal", "PRAGMA locking_mode=EXCLUSIVE; INSERT INTO mine VALUES(1);"),
   ]
@@ -65,7 +68,9 @@ import Testing
     #expect(try other.contents().keys.sorted() == names)
     user.kill()
     // What was not committed is taken back by the journal, which is still there.
-    #expect(try sqlite3("PRAGMA integrity_check; SELECT name FROM sqlite_master", other.path("old.db")) == "ok\nmine\n")
+    #expect(
+      try sqlite3("PRAGMA integrity_check; SELECT name FROM sqlite_master", other.path("old.db"))
+        == "ok\nmine\n")
     #expect(try restore(output).code == 0)
     #expect(try sqlite3("SELECT * FROM t", other.path(output)) == "precious\n")
   }
@@ -162,7 +167,8 @@ import Testing
   @Test func knowsTheOpenDatabaseByALink() throws {
     try #require(symlink("live.db", work.folder.path("link.db")) == 0)
     let result = try work.shell(
-      "INSERT INTO t VALUES('more');\n.mirror sync\n.restore wal --output link.db --force\nSELECT * FROM t;\n")
+      "INSERT INTO t VALUES('more');\n.mirror sync\n.restore wal --output link.db --force\nSELECT * FROM t;\n"
+    )
     #expect(result.code == 0, "\(result)")
     #expect(result.output.hasSuffix("precious\nmore\n"), "\(result)")
     try #require(link(work.folder.path("live.db"), work.folder.path("hard.db")) == 0)

@@ -161,7 +161,10 @@ import WALFormat
     if witness == .none {
       #expect(try restore.run(.wal, to: output).proof != nil)
     } else {
-      #expect(code { _ = try restore.run(.wal, to: output); return "" } == .hole)
+      #expect(
+        code {
+          _ = try restore.run(.wal, to: output); return ""
+        } == .hole)
       #expect(try FileInfo.of(output) == before)
     }
     var faults: [Verification.Fault] = []
@@ -193,7 +196,8 @@ import WALFormat
 private enum NamedFileLink {
   struct Failed: Error {}
   static func make(to target: String, at path: String) throws {
-    guard NamedFile.write(.link(to: Array(target.utf8)), to: Array(path.utf8), mode: nil, modified: nil) else {
+    guard NamedFile.write(.link(to: Array(target.utf8)), to: Array(path.utf8), mode: nil, modified: nil)
+    else {
       throw Failed()
     }
   }
