@@ -1,5 +1,7 @@
 #pragma once
 
+#include <malloc.h>
+
 /// sync_file_range of Linux, which glibc's headers show only to those who ask for its extensions, as Swift does not. The
 /// name is another one, lest both be seen.
 extern int cfiles_sync_file_range(int descriptor, long long offset, long long count, unsigned flags)
@@ -14,3 +16,9 @@ extern int cfiles_rename(int from_folder, const char *from, int to_folder, const
 
 /// RENAME_NOREPLACE.
 enum { cfiles_rename_no_replace = 1 };
+
+/// Bytes from which a freed block of memory goes back to the system at once. Swift's Glibc module lacks <malloc.h>.
+static inline void cfiles_return_large_blocks(int bytes) {
+  mallopt(M_MMAP_THRESHOLD, bytes);
+  mallopt(M_TRIM_THRESHOLD, bytes);
+}

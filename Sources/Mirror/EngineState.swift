@@ -22,6 +22,8 @@ struct EngineState {
   var restingTransaction: UInt64?
   /// Statement batches on their way, and the record that follows a base.
   var batches = 0
+  /// Objects of slices stored, parts of a transaction too: goes up each time the outbox has room again.
+  var sent = 0
   /// How long the last upload took.
   var lastPutSeconds = 1.0
   var framesCaptured = 0

@@ -60,7 +60,8 @@ import Testing
     let before = try fixture.restore(.wal)
     for suffix in ["", "-wal", "-shm"] { try Folder.remove(fixture.path + suffix) }
     try Poll.until { fixture.mirror?.isOn == false }
-    #expect(fixture.mirror?.takeNotices().contains { $0.contains("was removed") } == true)
+    let notices = fixture.mirror?.takeNotices()
+    #expect(notices?.contains { $0.contains("was removed") } == true, "\(notices ?? [])")
     fixture.abandon()
     #expect(try content(before).count == 2)
   }
