@@ -222,7 +222,7 @@ extension Engine {
   ///
   /// Failing to is no harm but a slower start.
   func writeRecord(_ record: PositionRecord) {
-    guard let file = try? File(Self.recordPath(path), .create) else { return }
+    guard let file = try? File(side: Self.recordPath(path), of: path) else { return }
     let bytes = record.bytes
     // Torn or old it is only ignored at the next start, so it is neither synced nor renamed.
     try? file.write(bytes, at: 0)

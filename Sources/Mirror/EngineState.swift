@@ -60,6 +60,12 @@ struct EngineState {
   /// Last transaction that a restore would reach.
   var mirrored: UInt64 { hasBase ? uploaded : 0 }
 
+  /// The same with its generation; nil before the first base is in the store.
+  var storedEnd: LeaseRecord.End? {
+    guard hasBase, let generation else { return nil }
+    return LeaseRecord.End(generation: generation, transaction: uploaded)
+  }
+
   /// A call of the store has succeeded.
   mutating func didReachStore() {
     lastError = nil

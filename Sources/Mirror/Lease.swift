@@ -190,6 +190,7 @@ final class Lease: Sendable {
       record = LeaseRecord(
         epoch: (before?.epoch ?? 0) + 1, holder: holder, since: now, honoursConditions: honoursConditions,
         pruned: before?.pruned ?? now)
+      record.last = before?.last
     }
     if !honoursConditions { try checkHolder(before) }
     var stored = try put(record, etag)
@@ -275,10 +276,10 @@ final class Lease: Sendable {
     return loss
   }
 
-  /// Lets others have it at once.
+  /// Lets others have it at once, and keeps how far the replica reaches, so that a lost end is noticed.
   ///
   /// Failing to is no harm but a wait for the next.
-  func release() {
+  func release(after last: LeaseRecord.End?) {
     request.withLock { _ in
       let (record, etag) = state.withLock { state in
         defer { state.isHeld = false }
@@ -286,6 +287,7 @@ final class Lease: Sendable {
       }
       guard var record, let etag else { return }
       record.isReleased = true
+      record.last = last ?? record.last
       record.renewed = Clock.wallMicroseconds
       _ = try? store.put(key, record.bytes, honoursConditions ? .ifMatch(etag) : .always)
     }

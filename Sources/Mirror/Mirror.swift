@@ -181,7 +181,7 @@ package final class Mirror: ConnectionObserver {
     }
     notices += engine.takeNotices()
     engine.stop()
-    if isFlushed { engine.lease.release() }
+    if isFlushed { engine.lease.release(after: engine.state.withLock { $0.storedEnd }) }
   }
 
   /// Copies the log into the database file and notes that the file holds exactly what the replica does.

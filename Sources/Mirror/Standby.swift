@@ -33,7 +33,7 @@ final class Standby: Sendable {
 
   /// Locks the record of a database; nil if another process has.
   static func claim(_ path: String) throws(FilesError) -> (file: File, isTaken: Bool) {
-    let file = try File(Engine.recordPath(path), .create)
+    let file = try File(side: Engine.recordPath(path), of: path)
     return (file, try file.tryLock())
   }
 

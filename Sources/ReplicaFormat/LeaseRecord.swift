@@ -41,6 +41,19 @@ package struct LeaseRecord: Hashable, Sendable {
   /// When history was last pruned, microseconds since 1970; 0 for never.
   package var pruned: Int64
 
+  /// What a holder that ended in order had last put into the replica; nil where none has said so.
+  package var last: End?
+
+  /// A transaction of a generation.
+  package struct End: Hashable, Sendable {
+    package let generation: GenerationID
+    package let transaction: UInt64
+    package init(generation: GenerationID, transaction: UInt64) {
+      self.generation = generation
+      self.transaction = transaction
+    }
+  }
+
   package init(
     epoch: UInt64, holder: Holder, since: Int64, honoursConditions: Bool, pruned: Int64
   ) {
@@ -66,6 +79,7 @@ package struct LeaseRecord: Hashable, Sendable {
     record.add("renewed", renewed)
     record.add("conditions", honoursConditions ? "honoured" : "ignored")
     if pruned != 0 { record.add("pruned", pruned) }
+    if let last { record.add("last", "\(last.generation) \(last.transaction)") }
     if isReleased { record.add("released", "yes") }
     return record.bytes
   }
@@ -87,5 +101,9 @@ package struct LeaseRecord: Hashable, Sendable {
     honoursConditions = try reader.text("conditions") == "honoured"
     pruned = record.first("pruned").flatMap { Int64($0) } ?? 0
     isReleased = record.first("released") == "yes"
+    let end = record.first("last")?.split(separator: " ") ?? []
+    if end.count == 2, let generation = GenerationID(String(end[0])), let transaction = UInt64(end[1]) {
+      last = End(generation: generation, transaction: transaction)
+    }
   }
 }

@@ -22,7 +22,7 @@ struct BatchScan {
     let items = batches.map {
       FetchItem(name: ReplicaLayout.statements(generation, $0), size: sizes[$0] ?? 0)
     }
-    let fetcher = ObjectFetcher(check.source, items, spool: check.work + "/objects", window: 6 << 20) {
+    let fetcher = ObjectFetcher(check.source, items, spool: check.objects, window: 6 << 20) {
       object, bytes in
       try StatementScript(bytes, object: object).required(generation, object: object)
     }
@@ -92,12 +92,12 @@ struct BatchScan {
 /// Transactions of batches one after the other, for comparison with the commits of the log.
 struct BatchCursor {
   private let source: ObjectSource
-  private let spool: String
+  private let spool: PrivateFolder?
   private var items: ArraySlice<FetchItem>
   private var script: (name: String, script: StatementScript)?
   private var waiting: StatementScript.Transaction?
 
-  init(_ source: ObjectSource, _ scan: BatchScan, spool: String) {
+  init(_ source: ObjectSource, _ scan: BatchScan, spool: PrivateFolder?) {
     self.source = source
     self.spool = spool
     items = scan.items[...]
@@ -112,7 +112,8 @@ struct BatchCursor {
       waiting = try script?.script.nextTransaction()
       if waiting != nil { continue }
       guard let item = items.popFirst() else { return nil }
-      let kept = try File(spool + "/" + ObjectKey.escaped(item.name), .read).readAll()
+      guard let spool else { return nil }
+      let kept = try spool.file(ObjectKey.escaped(item.name), .read).readAll()
       script = (item.name, try StatementScript(kept, object: item.name))
     }
   }

@@ -8,6 +8,8 @@ struct Planner {
   let target: RestoreTarget
   /// Whether the plan may do without the slice that holds the end: statements bring back what it tells.
   var toleratesLostEnd = false
+  /// Whether it is an error, and no notice, that something reaches further than the log.
+  var refusesLostEnd = false
   /// Objects that were listed, but were not there when they were read, and were listed again since.
   var gone: Set<String> = []
   /// A base to stay with as long as it leads there.
@@ -165,7 +167,7 @@ struct Planner {
       if let time = target.time, time > moment.time {
         notices.append("nothing later than transaction \(chain.end) is in generation \(contents.generation)")
       }
-      noteUnloggedStatements(contents, chain, &notices)
+      try noteWitnesses(contents, chain, &notices)
     }
     let slices = chain.slices.filter { $0.transactions.lowerBound <= moment.transaction }
     return RestorePlan(
@@ -211,14 +213,17 @@ struct Planner {
       "the upload of transactions after \(chain.end) was never finished; they are left out")
   }
 
-  private func noteUnloggedStatements(
+  /// Says what reaches further than the log; throws it where that must not be.
+  private func noteWitnesses(
     _ contents: GenerationContents, _ chain: SliceChain, _ notices: inout [String]
-  ) {
-    guard let further = contents.statements.map(\.upperBound).max(), further > chain.end, chain.beyond.isEmpty
-    else { return }
-    notices.append(
-      "statements up to transaction \(further) are in the replica, but the log ends with \(chain.end): its upload was "
-        + "never finished, or a slice was lost")
+  ) throws {
+    guard chain.beyond.isEmpty else { return }
+    let witnesses = Witnesses(
+      source: source, contents: contents, end: chain.end,
+      isNewest: target.generation == nil && target.time == nil)
+    let found = try witnesses.testimonies()
+    guard refusesLostEnd, !found.isEmpty else { return notices += found }
+    throw RestoreError(.hole, "restore \(catalog.store.url): \(found.joined(separator: "; "))")
   }
 
   /// Says what can be restored instead.

@@ -69,7 +69,7 @@ package struct Verification {
       let contents = try source.retry { _ in try index.contents(of: generation) }
       let before = source.read
       var check = GenerationCheck(
-        source: source, contents: contents, work: work.path, isNewest: generation == newest,
+        source: source, contents: contents, work: work.folder, isNewest: generation == newest,
         live: generation == newest ? live : nil, freeBytes: freeBytes)
       check.precedingLast = highest
       var beginnings = 1

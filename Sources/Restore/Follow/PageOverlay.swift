@@ -5,7 +5,8 @@ import Files
 final class PageOverlay: PageStore {
   let pageSize: Int
   private let base: (UInt32) throws -> [UInt8]
-  private let scratchPath: String
+  /// Where the scratch file is made.
+  private let folder: String
   private let limit: Int
   private var slots: [UInt32: Int] = [:]
   private var arena: [UInt8] = []
@@ -13,11 +14,13 @@ final class PageOverlay: PageStore {
   private var spilled: [UInt32: Int] = [:]
 
   /// Lies over what `base` gives for a page, and keeps up to `limit` bytes in memory.
-  init(pageSize: Int, scratch: String, limit: Int = 32 << 20, base: @escaping (UInt32) throws -> [UInt8]) {
+  init(
+    pageSize: Int, scratchFolder: String, limit: Int = 32 << 20, base: @escaping (UInt32) throws -> [UInt8]
+  ) {
     self.pageSize = pageSize
     self.base = base
     self.limit = limit
-    scratchPath = scratch
+    folder = scratchFolder
   }
 
   /// Pages that have a newer image, in order.
@@ -52,9 +55,8 @@ final class PageOverlay: PageStore {
     if let scratch {
       file = scratch
     } else {
-      file = try File(scratchPath, .create)
       // It goes with the program, however that ends.
-      try Folder.remove(scratchPath)
+      file = try File(unnamedIn: folder)
       scratch = file
     }
     for (page, slot) in slots {
