@@ -9,6 +9,8 @@ package struct FileInfo: Hashable, Sendable {
   package let inode: UInt64
   package let device: UInt64
   package let isFolder: Bool
+  /// Neither a folder nor a link, a pipe, a device.
+  package let isRegular: Bool
   /// Whether users that are neither the owner nor of the group may read it.
   package let isReadableByOthers: Bool
 
@@ -19,14 +21,15 @@ package struct FileInfo: Hashable, Sendable {
     device = UInt64(status.st_dev)
     isReadableByOthers = status.st_mode & S_IROTH != 0
     isFolder = status.st_mode & S_IFMT == S_IFDIR
+    isRegular = status.st_mode & S_IFMT == S_IFREG
   }
 
   /// Asks for the file at `path`; nil where there is none.
   ///
-  /// The corresponding C function is `stat`.
-  package static func of(_ path: String) throws(FilesError) -> FileInfo? {
+  /// The corresponding C function is `stat`, or `lstat`.
+  package static func of(_ path: String, followingLinks: Bool = true) throws(FilesError) -> FileInfo? {
     var status = stat()
-    if stat(path, &status) == 0 { return FileInfo(status) }
+    if (followingLinks ? stat(path, &status) : lstat(path, &status)) == 0 { return FileInfo(status) }
     let failure = Errno.current
     if failure == .noEntry || failure == .notDirectory { return nil }
     throw FilesError(failure, verb: "examine", object: path)

@@ -215,7 +215,7 @@ final class Lease: Sendable {
     } catch {
       if error.code == .configuration, condition != .always {
         // The store has no conditional puts at all.
-        setIgnored()
+        setIgnored(because: error.cause)
         return try store.put(key, bytes, .always)
       }
       guard error.code == .preconditionFailed else { throw error }
@@ -248,11 +248,11 @@ final class Lease: Sendable {
     }
   }
 
-  private func setIgnored() {
+  private func setIgnored(because cause: String? = nil) {
     guard conditions.exchange(false, ordering: .relaxed) else { return }
     notices.add(
-      "mirror: \(store.url) does not keep to conditional writes: a second writer would be noticed within "
-        + "\(Int(validity)) s, not prevented")
+      "mirror: \(store.url) does not keep to conditional writes\(cause.map { " (\($0))" } ?? ""): a second writer "
+        + "would be noticed within \(Int(validity)) s, not prevented")
   }
 
   private func checkHolder(_ before: LeaseRecord?) throws {
