@@ -146,6 +146,18 @@ package struct DirectoryObjectStore: ObjectStore {
   }
 }
 
+extension DirectoryObjectStore {
+  /// The file system's time, by a file that is made for it; nil before there is a directory.
+  package func time() throws(ObjectStoreError) -> Int64? {
+    do {
+      guard try FileInfo.of(root)?.isFolder == true else { return nil }
+      return try AtomicFile(for: root + "/%time").file.info().modifiedNs / 1000
+    } catch {
+      throw failure(error, "examine", root)
+    }
+  }
+}
+
 /// What a listing found beyond the page it gave.
 private final class UnfinishedListing: Sendable {
   struct State: Sendable {

@@ -38,7 +38,7 @@ final class DurableFolders: Sendable {
       let above = Folder.parent(of: next)
       do {
         try Folder.sync(above)
-      } catch where next == root && error.errno == .accessDenied {
+      } catch  where next == root && error.errno == .accessDenied {
         // The directory was given to us in a folder that we may not read.
       }
       if let inode { state.withLock { $0.known[next] = inode } }

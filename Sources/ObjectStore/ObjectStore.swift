@@ -34,10 +34,17 @@ package protocol ObjectStore: Sendable {
 
   /// Removes an object; removing one that is not there succeeds.
   func delete(_ key: ObjectKey) throws(ObjectStoreError)
+
+  /// Microseconds since 1970 by the clock that `ObjectInfo.modified` is told by; nil if the store has not told its time yet.
+  ///
+  /// Makes no request over a network.
+  func time() throws(ObjectStoreError) -> Int64?
 }
 
 extension ObjectStore {
   package var encryption: StoreEncryption? { nil }
+
+  package func time() throws(ObjectStoreError) -> Int64? { nil }
 
   package func get(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectContent { try get(key, range: nil) }
 

@@ -40,6 +40,8 @@ package struct LeaseRecord: Hashable, Sendable {
   package var honoursConditions: Bool
   /// When history was last pruned, microseconds since 1970; 0 for never.
   package var pruned: Int64
+  /// The generation that its holder writes; nil in records of versions that did not say.
+  package var generation: GenerationID?
 
   package init(
     epoch: UInt64, holder: Holder, since: Int64, honoursConditions: Bool, pruned: Int64
@@ -66,6 +68,7 @@ package struct LeaseRecord: Hashable, Sendable {
     record.add("renewed", renewed)
     record.add("conditions", honoursConditions ? "honoured" : "ignored")
     if pruned != 0 { record.add("pruned", pruned) }
+    if let generation { record.add("generation", generation) }
     if isReleased { record.add("released", "yes") }
     return record.bytes
   }
@@ -86,6 +89,7 @@ package struct LeaseRecord: Hashable, Sendable {
     renewed = try reader.value("renewed") { Int64($0) }
     honoursConditions = try reader.text("conditions") == "honoured"
     pruned = record.first("pruned").flatMap { Int64($0) } ?? 0
+    generation = record.first("generation").flatMap { GenerationID($0) }
     isReleased = record.first("released") == "yes"
   }
 }

@@ -20,17 +20,29 @@ package final class S3ObjectStore: ObjectStore {
   private let requests = Atomic(0)
   let sent = Atomic(0)
   let checking = Mutex(BodyCheck.unknown)
-  /// `Int.min` where no answer told a time.
-  private let ahead = Atomic(Int.min)
+  /// What the last answer with a time told.
+  private let told = Mutex<TimeTold?>(nil)
+
+  private struct TimeTold {
+    /// The store's seconds since 1970, and how many the clock here was ahead.
+    let seconds: Int
+    let ahead: Int
+    /// `Timestamp.sinceBoot` at that moment.
+    let moment: Double
+  }
 
   /// Requests made since the beginning, failed ones too.
   package var requestsMade: Int { requests.load(ordering: .relaxed) }
   /// Bytes of objects uploaded since the beginning, failed uploads too.
   package var bytesSent: Int { sent.load(ordering: .relaxed) }
 
-  package var clockAhead: Int? {
-    let seconds = ahead.load(ordering: .relaxed)
-    return seconds == .min ? nil : seconds
+  package var clockAhead: Int? { told.withLock { $0?.ahead } }
+
+  /// The time of the last answer's `Date`, and what has passed since.
+  package func time() throws(ObjectStoreError) -> Int64? {
+    told.withLock { $0 }.map {
+      Int64($0.seconds) * 1_000_000 + Int64(max(Timestamp.sinceBoot - $0.moment, 0) * 1e6)
+    }
   }
 
   /// Names the place; no request is made.
@@ -170,7 +182,8 @@ extension S3ObjectStore {
       call.run { callbacks, outcome in body(target, callbacks, outcome) }
     }
     if let date = call.headers["date"], let theirs = Timestamp.seconds(http: date) {
-      ahead.store(Timestamp.now() - theirs, ordering: .relaxed)
+      let now = TimeTold(seconds: theirs, ahead: Timestamp.now() - theirs, moment: Timestamp.sinceBoot)
+      told.withLock { $0 = now }
     }
     return call
   }

@@ -5,7 +5,7 @@ import Testing
 /// What the program makes of a file system that fails, by a library that stands between it and the system.
 @Suite struct SystemCallTests {
   /// Logs and fails calls: `SHIM_LOG` names the log, `SHIM_FOLDER` the folder whose first `SHIM_TIMES` syncs fail,
-  /// `SHIM_LINK` says that there are no hard links.
+  /// `SHIM_LINK` says that there are no hard links, `SHIM_DAYS` how many days the clock is ahead, but not for files.
   private static let shim = """
     #define _GNU_SOURCE
     #include <dlfcn.h>
@@ -15,6 +15,7 @@ import Testing
     #include <stdlib.h>
     #include <string.h>
     #include <sys/stat.h>
+    #include <time.h>
     #include <unistd.h>
     static int failed;
     static void note(const char *what, const char *path, int result) {
@@ -47,6 +48,14 @@ import Testing
       int result = real(from, to), error = errno;
       note("name", to, result);
       return errno = error, result;
+    }
+    int clock_gettime(clockid_t clock, struct timespec *now) {
+      int (*real)(clockid_t, struct timespec *) =
+        (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+      const char *days = getenv("SHIM_DAYS");
+      int result = real(clock, now);
+      if (!result && clock == CLOCK_REALTIME && days) now->tv_sec += atol(days) * 86400;
+      return result;
     }
     int mkdir(const char *path, mode_t mode) {
       int (*real)(const char *, mode_t) = (int (*)(const char *, mode_t))dlsym(RTLD_NEXT, "mkdir");
@@ -116,6 +125,29 @@ import Testing
       ])
     // Without them nothing can be created safely, so the lease is kept as in a store without conditions.
     #expect(result.code == 0)
-    #expect(result.errors.contains("(the file system of FOLDER/replica has no hard links"), "\(result.errors)")
+    #expect(
+      result.errors.contains("(the file system of FOLDER/replica has no hard links"), "\(result.errors)")
+  }
+
+  @Test func keepsHistoryThatOnlyASessionsClockMakesOld() throws {
+    func shell(_ script: String, days: Int) throws {
+      let result = try ShellHarness.run(
+        ShellHarness.program, ["-bail", "-mirror", "file://\(folder.path)/replica", "live.db"],
+        input: Data(script.utf8), in: folder,
+        environment: ["LD_PRELOAD": library, "SHIM_DAYS": "\(days)", "HOME": folder.path])
+      try #require(result.code == 0, "\(result)")
+    }
+    try shell(
+      "CREATE TABLE t(a);\nINSERT INTO t VALUES(1);\n.mirror snapshot\nINSERT INTO t VALUES(2);\n.mirror snapshot\n",
+      days: 0)
+    try shell(
+      "INSERT INTO t VALUES(3);\n.mirror sync\n.mirror prune --keep 30d\n", days: 60)
+    try shell("INSERT INTO t VALUES(4);\n.mirror sync\n", days: 62)
+    let restored = try ShellHarness.run(
+      ShellHarness.program, ["-bail", ":memory:"],
+      input: Data(".restore wal --from file://\(folder.path)/replica --to-txn 2 --output old.db\n".utf8),
+      in: folder)
+    #expect(restored.code == 0, "\(restored.errors)")
+    #expect(try sqlite3("SELECT group_concat(a) FROM t", folder.path("old.db")) == "1\n")
   }
 }
