@@ -7,3 +7,9 @@ extern int cfiles_sync_file_range(int descriptor, long long offset, long long co
 
 /// SYNC_FILE_RANGE_WRITE.
 enum { cfiles_begin_writing = 2 };
+
+/// prctl of Linux, which Swift cannot call since it takes any number of arguments.
+extern int cfiles_prctl(int option, unsigned long argument) __asm__("prctl");
+
+/// PR_SET_DUMPABLE.
+enum { cfiles_set_dumpable = 4 };

@@ -50,7 +50,7 @@ struct S3Failure {
     if !answer.code.isEmpty { return (.serverError, "\(host) failed (\(said(answer)))") }
     return (
       .serverError,
-      "\(host) answered with status \(call.outcome.http_status), but not as a store does; "
+      "\(place) answered with status \(call.outcome.http_status), but not as a store does; "
         + "is there a portal or a proxy in between?"
     )
   }
@@ -71,12 +71,18 @@ struct S3Failure {
 
   private var host: String { settings.endpoint.host }
 
+  /// Where a request goes, in messages of requests that did not get there.
+  private var place: String { settings.proxy.map { "\(host) through the proxy \($0.description)" } ?? host }
+
   private func withoutAnswer(_ code: Int32) -> Verdict {
+    if let proxy = settings.proxy, cs3_is_proxy_not_found(code) != 0 {
+      return (.hostNotFound, "the proxy \(proxy.description) was not found; check \(proxy.variable)")
+    }
     if cs3_is_host_not_found(code) != 0 {
       return (.hostNotFound, "host \(host) was not found; check S3_HOSTNAME and the network")
     }
-    if cs3_is_connection_refused(code) != 0 { return (.unreachable, "could not connect to \(host)") }
-    if cs3_is_timeout(code) != 0 { return (.timeout, "\(host) did not answer in time") }
+    if cs3_is_connection_refused(code) != 0 { return (.unreachable, "could not connect to \(place)") }
+    if cs3_is_timeout(code) != 0 { return (.timeout, "\(place) did not answer in time") }
     if cs3_is_certificate_refused(code) != 0 {
       let advice =
         settings.caBundle == nil
@@ -84,12 +90,12 @@ struct S3Failure {
         : "S3_CA_BUNDLE is \(settings.caBundle ?? "")"
       return (
         .certificateNotTrusted,
-        "the certificate of \(host) is not trusted (\(printable(call.reason))); \(advice)"
+        "the certificate of \(place) is not trusted (\(printable(call.reason))); \(advice)"
       )
     }
     return (
       cs3_is_cut_short(code) != 0 ? .damaged : .unreachable,
-      "no whole answer from \(host) (\(printable(call.reason)))"
+      "no whole answer from \(place) (\(printable(call.reason)))"
     )
   }
 
