@@ -124,7 +124,7 @@ let package = Package(
     .executableTarget(
       name: "sqlite3-cloud-s3",
       dependencies: [
-        "Shell", "DotCommands", "Mirror", "Restore", "ObjectStore", "S3ObjectStore",
+        "Shell", "DotCommands", "Mirror", "Restore", "ObjectStore", "S3ObjectStore", "ReplicaFormat",
         "DirectoryObjectStore", "LineReader", "SQLite", "Files", "Bytes",
       ],
       swiftSettings: safe, linkerSettings: exportsNothing + exportsCurlBoundary),

@@ -30,7 +30,11 @@ enum Wiring {
     launch.makeTerminal = { session in
       let made = Terminal(session)
       // What looks like a URL with credentials in it is not for a file.
-      made.keepInHistory { !$0.contains(UInt8(ascii: "@")) || $0.firstRange(of: Array("://".utf8)) == nil }
+      made.keepInHistory { line in
+        guard line.firstRange(of: Array("://".utf8)) != nil else { return true }
+        return !String(decoding: line, as: UTF8.self).split(whereSeparator: \.isWhitespace)
+          .contains { $0.contains("://") && ReplicaURL.mayHoldSecret(String($0)) }
+      }
       terminal = made
       return made
     }
