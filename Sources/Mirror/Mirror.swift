@@ -137,9 +137,11 @@ package final class Mirror: ConnectionObserver {
       return
     }
     do {
+      let deadline = Clock.monotonicSeconds + settings.flushTimeout
       try flush(seconds: settings.flushTimeout)
-      engine?.endUpkeep(seconds: min(settings.flushTimeout, 5))
-      detach(isFlushed: true)
+      engine?.endUpkeep(seconds: min(deadline - Clock.monotonicSeconds, 5))
+      // What is stored already is so whether the lease can be released or not.
+      RequestDeadline.enforce(max(deadline, Clock.monotonicSeconds + 1)) { detach(isFlushed: true) }
     } catch {
       let status = status()
       detach(isFlushed: false)
