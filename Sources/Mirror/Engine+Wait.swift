@@ -73,7 +73,8 @@ extension Engine {
       let end = try? logEnd(),
       case .taken(let last, let generation) = try? capture(through: end, tellsUploader: false)
     else { return false }
-    return RequestDeadline.enforce(deadline) { uploadAtOnce(upTo: last) } && state.withLock { $0.generation == generation }
+    return RequestDeadline.enforce(deadline) { uploadAtOnce(upTo: last) }
+      && state.withLock { $0.generation == generation }
   }
 
   /// Seconds between two commits that belong together.

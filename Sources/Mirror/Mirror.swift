@@ -202,6 +202,14 @@ package final class Mirror: ConnectionObserver {
     if let standby { try waitForHolder(standby, seconds: seconds) }
   }
 
+  /// Number of the last transaction in SQLite's log now; nil if it is not stored yet, or another process mirrors and has not
+  /// said.
+  package func lastTransaction() -> UInt64? {
+    if let engine { return engine.status().captured }
+    guard let standby, let connection, let end = try? LogEnd.of(DatabaseFile(connection)) else { return nil }
+    return standby.transaction(at: end)
+  }
+
   /// Writes a new base now and waits for it.
   package func snapshot() throws {
     guard let engine else {
