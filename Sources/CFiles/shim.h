@@ -22,3 +22,9 @@ static inline void cfiles_return_large_blocks(int bytes) {
   mallopt(M_MMAP_THRESHOLD, bytes);
   mallopt(M_TRIM_THRESHOLD, bytes);
 }
+
+/// prctl of Linux, which Swift cannot call since it takes any number of arguments.
+extern int cfiles_prctl(int option, unsigned long argument) __asm__("prctl");
+
+/// PR_SET_DUMPABLE.
+enum { cfiles_set_dumpable = 4 };

@@ -16,10 +16,10 @@ enum {
   CURLE_OK = 0, CURLE_COULDNT_RESOLVE_PROXY = 5, CURLE_COULDNT_RESOLVE_HOST = 6, CURLE_COULDNT_CONNECT = 7,
   CURLE_PARTIAL_FILE = 18, CURLE_OPERATION_TIMEDOUT = 28, CURLE_ABORTED_BY_CALLBACK = 42, CURLE_PEER_FAILED_VERIFICATION = 60,
   CURLE_SSL_CACERT_BADFILE = 77, CURLE_SSL_ISSUER_ERROR = 83,
-  CURLOPT_LOW_SPEED_LIMIT = 19, CURLOPT_LOW_SPEED_TIME = 20, CURLOPT_NOPROGRESS = 43, CURLOPT_NOBODY = 44, CURLOPT_UPLOAD = 46, CURLOPT_POST = 47,
+  CURLOPT_LOW_SPEED_LIMIT = 19, CURLOPT_LOW_SPEED_TIME = 20, CURLOPT_SSLVERSION = 32, CURLOPT_NOPROGRESS = 43, CURLOPT_NOBODY = 44, CURLOPT_UPLOAD = 46, CURLOPT_POST = 47,
   CURLOPT_FOLLOWLOCATION = 52, CURLOPT_SSL_VERIFYPEER = 64, CURLOPT_MAXREDIRS = 68, CURLOPT_CONNECTTIMEOUT = 78,
   CURLOPT_SSL_VERIFYHOST = 81, CURLOPT_HTTP_VERSION = 84, CURLOPT_PROTOCOLS = 181, CURLOPT_REDIR_PROTOCOLS = 182,
-  CURLOPT_TCP_KEEPALIVE = 213,
+  CURLOPT_TIMEOUT_MS = 155, CURLOPT_TCP_KEEPALIVE = 213,
   CURLOPT_WRITEDATA = 10001, CURLOPT_URL = 10002, CURLOPT_READDATA = 10009, CURLOPT_ERRORBUFFER = 10010, CURLOPT_POSTFIELDS = 10015,
   CURLOPT_HTTPHEADER = 10023, CURLOPT_HEADERDATA = 10029, CURLOPT_CUSTOMREQUEST = 10036, CURLOPT_CAINFO = 10065,
   CURLOPT_XFERINFODATA = 10057, CURLOPT_SEEKDATA = 10168,
@@ -27,7 +27,7 @@ enum {
   CURLOPT_SEEKFUNCTION = 20167, CURLOPT_XFERINFOFUNCTION = 20219,
   CURLOPT_INFILESIZE_LARGE = 30115, CURLOPT_POSTFIELDSIZE_LARGE = 30120,
   CURLINFO_RESPONSE_CODE = 0x200002, CURLINFO_FILETIME = 0x20000e,
-  CURL_HTTP_VERSION_1_1 = 2, CURLPROTO_HTTP = 1, CURLPROTO_HTTPS = 2,
+  CURL_HTTP_VERSION_1_1 = 2, CURL_SSLVERSION_TLSv1_2 = 6, CURLPROTO_HTTP = 1, CURLPROTO_HTTPS = 2,
 };
 #define CURL_READFUNC_ABORT 0x10000000
 
@@ -47,6 +47,14 @@ static _Thread_local cs3_call *current;
 #define MAX_HEADERS 48
 // libcurl sends a POST's body in the same packet as its headers where it is smaller.
 #define MAX_BODY_WITH_HEADERS (64 << 10)
+// An answer's head, all interim answers included. Amazon allows 8 KB.
+#define MAX_HEAD (64 << 10)
+// Interim answers such as "100 Continue", and the last one.
+#define MAX_HEADS 16
+// Errors are short documents; more is not read.
+#define MAX_ERROR_BODY (64 << 10)
+// Bytes a second, on average, that a body may not fall below once the idle time-out is over.
+#define MIN_BODY_RATE 1024.0
 struct cs3_additions {
   struct curl_slist lines[MAX_HEADERS];
   int count, is_full;
@@ -135,10 +143,26 @@ int curl_easy_setopt(void *handle, int option, ...) {
   return real_setopt(handle, option, value);
 }
 
+static double seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static size_t on_header(char *bytes, size_t size, size_t count, void *data) {
   cs3_call *call = data;
-  call->callbacks->header(call->callbacks->context, bytes, size * count);
-  return size * count;
+  size_t length = size * count;
+  call->head_bytes += length;
+  if (call->head_bytes > MAX_HEAD) return 0;
+  if (length >= 5 && !memcmp(bytes, "HTTP/", 5)) {
+    if (++call->head_count > MAX_HEADS) return 0;
+    call->head_begun = seconds();
+    call->is_head_whole = 0;
+  } else if (length <= 2) {
+    call->is_head_whole = 1;
+  }
+  call->callbacks->header(call->callbacks->context, bytes, length);
+  return length;
 }
 
 // The upload is read from memory here, not by libs3, so that libcurl can rewind when a kept connection is gone.
@@ -158,17 +182,36 @@ static int on_seek(void *data, int64_t offset, int origin) {
   return 0;
 }
 
+// The body of an error, or one that is not asked for: ends the transfer where it does not end itself.
+static size_t on_unwanted(cs3_call *call, const char *bytes, size_t length) {
+  uint64_t before = call->body_bytes - length;
+  call->is_unwanted = 1;
+  if (before < MAX_ERROR_BODY) {
+    size_t room = (size_t)(MAX_ERROR_BODY - before);
+    call->callbacks->failure(call->callbacks->context, bytes, length < room ? length : room);
+  }
+  if (call->body_bytes < MAX_ERROR_BODY) return length;
+  call->is_cut = 1;
+  return 0;
+}
+
 // Error answers are kept from libs3, whose parser trusts the number of elements in them.
 static size_t on_write(char *bytes, size_t size, size_t count, void *data) {
   cs3_call *call = data;
   size_t length = size * count;
   long status = 0;
+  if (!call->body_begun) call->body_begun = seconds();
+  call->body_bytes += length;
   real_getinfo(call->handle, CURLINFO_RESPONSE_CODE, &status);
-  if (status < 200 || status > 299) {
-    call->callbacks->failure(call->callbacks->context, bytes, length);
-    return length;
+  if (status < 200 || status > 299) return on_unwanted(call, bytes, length);
+  if (!call->wants_body) {
+    call->outcome->unexpected_count = call->body_bytes;
+    return on_unwanted(call, bytes, length);
   }
-  if (!call->wants_body) return length;
+  if (call->body_bytes > call->target->body_limit) {
+    call->outcome->is_too_large = 1;
+    return 0;
+  }
   if (length >= sizeof call->tail) {
     memcpy(call->tail, bytes + length - sizeof call->tail, sizeof call->tail);
     call->tail_count = sizeof call->tail;
@@ -182,17 +225,30 @@ static size_t on_write(char *bytes, size_t size, size_t count, void *data) {
   return call->write(bytes, size, count, call->write_data);
 }
 
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+// Whether an answer that comes byte by byte, so that no idle time-out ends it, has taken too long.
+static int is_stalled(const cs3_call *call, double now) {
+  double limit = (double)call->target->idle_timeout_seconds;
+  if (call->head_begun && !call->is_head_whole) return now - call->head_begun > limit;
+  if (call->is_unwanted) return now - call->body_begun > limit;
+  return call->body_begun && now - call->body_begun > limit + (double)call->body_bytes / MIN_BODY_RATE;
 }
 
 // libcurl asks at least once a second.
 static int on_progress(void *data, int64_t to_come, int64_t came, int64_t to_go, int64_t went) {
   (void)to_come, (void)came, (void)to_go, (void)went;
   cs3_call *call = data;
-  return seconds() - call->begun > 1 && call->callbacks->is_given_up(call->callbacks->context);
+  double now = seconds();
+  if (is_stalled(call, now)) return call->is_stalled = 1;
+  return call->target->is_watched && now - call->begun > 1 &&
+         call->callbacks->is_given_up(call->callbacks->context);
+}
+
+// Milliseconds until the deadline, 0 without one; negative once it is over.
+static long milliseconds_left(const cs3_call *call) {
+  if (call->target->deadline <= 0) return 0;
+  double left = (call->target->deadline - seconds()) * 1000;
+  if (left < 1) return -1;
+  return left > 1e9 ? 1000000000 : (long)left + 1;
 }
 
 static int is_dropped(const cs3_call *call, const char *line) {
@@ -221,6 +277,11 @@ static int perform(cs3_call *call, void *handle, cs3_additions *additions) {
   int goes_at_once = call->is_upload && call->body_count > 0 && call->body_count < MAX_BODY_WITH_HEADERS;
   if (goes_at_once && !has_type) cs3_add_header(additions, "Content-Type:");
   if (additions->is_full) return CURLE_ABORTED_BY_CALLBACK;
+  long timeout = milliseconds_left(call);
+  if (timeout < 0) {
+    snprintf(call->outcome->text, sizeof call->outcome->text, "its time was over before it began");
+    return CURLE_OPERATION_TIMEDOUT;
+  }
 
   call->handle = handle;
   char reason[256] = "";
@@ -231,6 +292,8 @@ static int perform(cs3_call *call, void *handle, cs3_additions *additions) {
   SET(CURLOPT_ERRORBUFFER, reason);
   SET(CURLOPT_SSL_VERIFYPEER, 1L);
   SET(CURLOPT_SSL_VERIFYHOST, 2L);
+  SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  SET(CURLOPT_TIMEOUT_MS, timeout);
   if (call->target->ca_file) SET(CURLOPT_CAINFO, call->target->ca_file);
   SET(CURLOPT_FOLLOWLOCATION, 0L);
   SET(CURLOPT_MAXREDIRS, 0L);
@@ -245,12 +308,10 @@ static int perform(cs3_call *call, void *handle, cs3_additions *additions) {
   SET(CURLOPT_HEADERDATA, call);
   SET(CURLOPT_WRITEFUNCTION, on_write);
   SET(CURLOPT_WRITEDATA, call);
-  if (call->target->is_watched) {
-    call->begun = seconds();
-    SET(CURLOPT_NOPROGRESS, 0L);
-    SET(CURLOPT_XFERINFOFUNCTION, on_progress);
-    SET(CURLOPT_XFERINFODATA, call);
-  }
+  call->begun = seconds();
+  SET(CURLOPT_NOPROGRESS, 0L);
+  SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+  SET(CURLOPT_XFERINFODATA, call);
   if (goes_at_once) {
     // A second packet has the server wait for it: a twentieth of a small PUT's time.
     SET(CURLOPT_UPLOAD, 0L);
@@ -275,11 +336,19 @@ static int perform(cs3_call *call, void *handle, cs3_additions *additions) {
     real_getinfo(handle, CURLINFO_FILETIME, &time);
     call->outcome->http_status = status;
     call->outcome->modified = time;
+    if (call->is_stalled) {
+      code = CURLE_OPERATION_TIMEDOUT;
+      snprintf(reason, sizeof reason, "the answer came too slowly");
+    }
+    // What was read of an error says enough.
+    if ((call->is_cut || call->is_stalled) && call->is_head_whole && (status < 200 || status > 299)) code = CURLE_OK;
+    // And of a body that should not be there.
+    if (call->is_cut && call->outcome->unexpected_count) code = CURLE_OK;
   }
   // The handle outlives this frame in libs3's pool.
   real_setopt(handle, CURLOPT_ERRORBUFFER, NULL);
   real_setopt(handle, CURLOPT_HTTPHEADER, call->headers);
-  if (call->target->is_watched) real_setopt(handle, CURLOPT_NOPROGRESS, 1L);
+  real_setopt(handle, CURLOPT_NOPROGRESS, 1L);
   if (goes_at_once) {
     real_setopt(handle, CURLOPT_POSTFIELDS, NULL);
     real_setopt(handle, CURLOPT_CUSTOMREQUEST, call->custom_method);
@@ -312,6 +381,7 @@ const char *cs3_outcome_text(const cs3_outcome *outcome) { return outcome->text;
 int cs3_is_host_not_found(int code) {
   return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY;
 }
+int cs3_is_proxy_not_found(int code) { return code == CURLE_COULDNT_RESOLVE_PROXY; }
 int cs3_is_connection_refused(int code) { return code == CURLE_COULDNT_CONNECT; }
 int cs3_is_timeout(int code) { return code == CURLE_OPERATION_TIMEDOUT; }
 int cs3_is_cut_short(int code) { return code == CURLE_PARTIAL_FILE; }

@@ -12,6 +12,13 @@ typedef struct cs3_call {
   int is_probe;    // nothing is to be sent
   int setopt_calls, perform_calls;
   double begun;    // when libcurl took it over, monotonic seconds
+  double head_begun, body_begun;  // when the answer's head and its body began; 0: not yet
+  int is_head_whole, head_count;  // whether all of the head has come, and how many heads came
+  size_t head_bytes;
+  uint64_t body_bytes;
+  int is_unwanted; // the body is an error's, or should not be there
+  int is_cut;      // the rest of an error's body is not wanted
+  int is_stalled;  // the answer comes too slowly
 
   // What libs3 told libcurl.
   void *handle;

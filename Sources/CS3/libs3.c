@@ -5,6 +5,7 @@
 #include <libs3.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // The structures of libs3's versions differ, so only the version of the header may be opened. Version 4 names a
@@ -160,6 +161,13 @@ static int begin(cs3_call *call, const cs3_target *target, const cs3_callbacks *
   if (cs3_load(&why)) {
     outcome->is_refused = 1;
     snprintf(outcome->text, sizeof outcome->text, "%s", why);
+    return 1;
+  }
+  const char *log = getenv("SSLKEYLOGFILE");
+  if (target->is_secure && log && *log) {
+    outcome->is_refused = 1;
+    snprintf(outcome->text, sizeof outcome->text,
+             "SSLKEYLOGFILE is set, so the TLS library would write the keys of each connection to a file; unset it");
     return 1;
   }
   cs3_begin(call);

@@ -6,15 +6,26 @@ import Synchronization
 ///
 /// The directory is made by the first put. A key that begins with another key and a slash cannot be kept beside it.
 /// Names that no key can have (they hold a `%`) are ours: files being written, and the lock that makes a condition
-/// and its put one step. A tag is told from the file's change time, size and inode.
+/// and its put one step. A tag is told from the file's change time, size and inode. Only regular files are objects: links are
+/// not followed, and pipes and devices not opened.
+///
+/// An object counts once its file and every folder on the way to it are synced. One that is found already there is synced
+/// before a put is refused because of it, since the put that made it may have failed to.
 package struct DirectoryObjectStore: ObjectStore {
   let root: String
+  private let sizeLimit: @Sendable (ObjectKey) -> Int
   private let unfinished = UnfinishedListing()
+  private let folders = DurableFolders()
 
   package var url: String { "file://\(root)" }
 
   /// Names the directory, which need not exist; `path` begins with a slash.
-  package init(path: String) throws(ObjectStoreError) {
+  ///
+  /// Objects that are read whole may have as many bytes as `sizeLimit` says.
+  package init(
+    path: String, sizeLimit: @escaping @Sendable (ObjectKey) -> Int = { _ in ObjectInfo.largest }
+  ) throws(ObjectStoreError) {
+    self.sizeLimit = sizeLimit
     guard path.hasPrefix("/") else {
       throw ObjectStoreError(
         .configuration, verb: "configure", object: "directory \(path)",
@@ -43,12 +54,12 @@ package struct DirectoryObjectStore: ObjectStore {
       try new.file.sync()
       let etag = Self.etag(try new.file.info())
       if condition == .ifAbsent {
-        guard try new.commitIfAbsent() else { throw refusal(key) }
+        guard try new.commitIfAbsent() else { throw try refusal(key) }
         return etag
       }
-      let lock = try lock()
+      let lock = try lock(for: key)
       if case .ifMatch(let wanted) = condition {
-        guard let info = try FileInfo.of(path(key)), Self.etag(info) == wanted else { throw refusal(key) }
+        guard let info = try info(key), Self.etag(info) == wanted else { throw try refusal(key) }
       }
       try new.commit()
       withExtendedLifetime(lock) {}
@@ -60,9 +71,15 @@ package struct DirectoryObjectStore: ObjectStore {
 
   package func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {
     do {
-      let file = try File(path(key), .read)
+      let file = try File(path(key), .readUntrusted)
       let info = try file.info()
       guard !info.isFolder else { throw FilesError(.noEntry, verb: "get", object: key.name) }
+      guard info.isRegular else { throw notAFile(key) }
+      guard range != nil || info.size <= sizeLimit(key) else {
+        throw ObjectStoreError(
+          .damaged, verb: "get", object: key.name,
+          cause: "its \(info.size) bytes are more than such an object can have")
+      }
       let part = (range ?? 0..<info.size).clamped(to: 0..<info.size)
       let bytes = try file.read(at: part.lowerBound, count: part.count)
       guard bytes.count == part.count else {
@@ -77,7 +94,8 @@ package struct DirectoryObjectStore: ObjectStore {
 
   package func head(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectInfo? {
     do {
-      guard let info = try FileInfo.of(path(key)), !info.isFolder else { return nil }
+      guard let info = try info(key), !info.isFolder else { return nil }
+      guard info.isRegular else { throw notAFile(key) }
       return Self.info(key, info)
     } catch {
       throw failure(error, "head", key.name)
@@ -101,7 +119,7 @@ package struct DirectoryObjectStore: ObjectStore {
           }
           return ObjectListing(objects: objects, isTruncated: true)
         }
-        guard let info = try FileInfo.of(path(key)), !info.isFolder else { continue }
+        guard let info = try info(key), info.isRegular else { continue }
         objects.append(Self.info(key, info))
       }
       return ObjectListing(objects: objects, isTruncated: false)
@@ -112,8 +130,8 @@ package struct DirectoryObjectStore: ObjectStore {
 
   package func delete(_ key: ObjectKey) throws(ObjectStoreError) {
     do {
-      guard try FileInfo.of(path(key))?.isFolder == false else { return }
-      let lock = try lock()
+      guard try info(key)?.isFolder == false else { return }
+      let lock = try lock(for: key)
       try Folder.remove(path(key))
       // Folders that hold nothing any more go, too.
       var folder = Folder.parent(of: path(key))
@@ -124,6 +142,18 @@ package struct DirectoryObjectStore: ObjectStore {
       withExtendedLifetime(lock) {}
     } catch {
       throw failure(error, "delete", key.name)
+    }
+  }
+}
+
+extension DirectoryObjectStore {
+  /// The file system's time, by a file that is made for it; nil before there is a directory.
+  package func time() throws(ObjectStoreError) -> Int64? {
+    do {
+      guard try FileInfo.of(root)?.isFolder == true else { return nil }
+      return try AtomicFile(for: root + "/%time").file.info().modifiedNs / 1000
+    } catch {
+      throw failure(error, "examine", root)
     }
   }
 }
@@ -141,10 +171,15 @@ private final class UnfinishedListing: Sendable {
 extension DirectoryObjectStore {
   private func path(_ key: ObjectKey) -> String { "\(root)/\(key.name)" }
 
+  private func info(_ key: ObjectKey) throws(FilesError) -> FileInfo? {
+    try FileInfo.of(path(key), followingLinks: false)
+  }
+
   private func temporary(for key: ObjectKey) throws(FilesError) -> AtomicFile {
+    removeLeftovers()
     var attempts = 0
     while true {
-      try Folder.create(Folder.parent(of: path(key)))
+      try folders.make(Folder.parent(of: path(key)), below: root)
       do {
         return try AtomicFile(for: path(key))
       } catch {
@@ -155,11 +190,42 @@ extension DirectoryObjectStore {
     }
   }
 
+  /// Removes files that killed processes were writing, once, when the first object is put.
+  private func removeLeftovers() {
+    guard folders.isFirst, let files = try? Folder.filesRecursively(in: root) else { return }
+    for file in files where AtomicFile.isTemporary(file) { AtomicFile.removeLeftover(root + "/" + file) }
+  }
+
   /// Waits for the store's lock, which other processes keep to as well; it goes with the file.
-  private func lock() throws(FilesError) -> File {
+  private func lock(for key: ObjectKey) throws -> File {
     let file = try File(root + "/%lock", .create)
-    try file.lock()
+    guard let deadline = RequestDeadline.current else {
+      try file.lock()
+      return file
+    }
+    while try !file.tryLock() {
+      guard Clock.monotonicSeconds < deadline else {
+        throw ObjectStoreError(
+          .timeout, verb: "put", object: key.name, cause: "another process has the lock \(root)/%lock")
+      }
+      Clock.sleep(seconds: 0.005)
+    }
     return file
+  }
+
+  /// The refusal of a put because of an object that is there, which is safe by then: who is refused may find that it is
+  /// the very object.
+  private func refusal(_ key: ObjectKey) throws -> ObjectStoreError {
+    if let file = try? File(path(key), .readUntrusted) { try file.sync() }
+    try folders.sync(Folder.parent(of: path(key)), below: root)
+    return ObjectStoreError(
+      .preconditionFailed, verb: "put", object: key.name, cause: "the object is not as the condition wants it"
+    )
+  }
+
+  private func notAFile(_ key: ObjectKey) -> ObjectStoreError {
+    ObjectStoreError(
+      .io, verb: "get", object: key.name, cause: "\(path(key)) is not a regular file, which objects are")
   }
 
   private func keys(beginningWith prefix: String) throws(FilesError) -> [ObjectKey] {
@@ -186,12 +252,6 @@ extension DirectoryObjectStore {
         .joined(separator: "-"))
   }
 
-  private func refusal(_ key: ObjectKey) -> ObjectStoreError {
-    ObjectStoreError(
-      .preconditionFailed, verb: "put", object: key.name, cause: "the object is not as the condition wants it"
-    )
-  }
-
   private func failure(_ error: any Error, _ verb: String, _ object: String) -> ObjectStoreError {
     if let error = error as? ObjectStoreError { return error }
     guard let error = error as? FilesError else {
@@ -199,6 +259,13 @@ extension DirectoryObjectStore {
     }
     let (code, cause): (ObjectStoreError.Code, String) =
       switch error.errno {
+      case _ where error.verb == "link":
+        (
+          .configuration,
+          "the file system of \(root) has no hard links, which it takes to create objects safely: "
+            + "use a directory on another one"
+        )
+      case .loop: (.io, "\(error.object) is a symbolic link, which objects are not")
       case .noEntry: (.notFound, "no such object")
       case .noSpace, .quota: (.noSpace, "no space left for \(error.object)")
       case .accessDenied, .notPermitted, .readOnly:

@@ -170,6 +170,8 @@ package final class EncryptedStore: DetailedStore {
 
   package func delete(_ key: ObjectKey) throws(ObjectStoreError) { try store.delete(key) }
 
+  package func time() throws(ObjectStoreError) -> Int64? { try store.time() }
+
   // MARK: How it is reached
 
   package var details: [StoreDetail] {

@@ -4,7 +4,8 @@ import Synchronization
 /// A file written beside its target under a temporary name, which takes the target's name when it is complete.
 ///
 /// After `commit` the target survives a crash of the host: the file and its folder are synced. Dropped without a
-/// commit, the temporary file is removed; a crash leaves it behind. Its name holds a `%`.
+/// commit, the temporary file is removed; a kill leaves it behind, for `removeLeftover`. Its name holds a `%`, and it is locked
+/// while its process lives.
 package final class AtomicFile: Sendable {
   package let target: String
   /// The temporary file, to be written.
@@ -32,14 +33,18 @@ package final class AtomicFile: Sendable {
 
   /// Gives the file its name unless something has it already; false then.
   ///
-  /// Of several callers at once exactly one gets true.
+  /// Of several callers at once exactly one gets true. If its folder cannot be synced the file has its name, but this throws:
+  /// whoever finds it then must sync the folder before it counts.
   ///
-  /// The corresponding C function is `link`.
+  /// Throws an error of the verb `link` if the file system has no hard links. The corresponding C function is `link`.
   package func commitIfAbsent() throws(FilesError) -> Bool {
     try file.sync()
     let failure = link(file.path, target) == 0 ? nil : Errno.current
     if failure == .exists { return false }
-    if let failure { throw FilesError(failure, verb: "create", object: target) }
+    if let failure {
+      let isUnknown = [.notPermitted, .notSupported, .notImplemented, .tooManyLinks].contains(failure)
+      throw FilesError(failure, verb: isUnknown ? "link" : "create", object: target)
+    }
     _ = unlink(file.path)
     isDone.store(true, ordering: .relaxed)
     try Folder.sync(Folder.parent(of: target))
@@ -85,12 +90,36 @@ package final class AtomicFile: Sendable {
       decoding: target.utf8.split(separator: UInt8(ascii: "/")).last?.prefix(180) ?? [], as: UTF8.self)
     while true {
       let number = counter.add(1, ordering: .relaxed).newValue
-      let path = "\(folder)/\(name).%tmp-\(getpid())-\(number)"
+      let path = "\(folder)/\(name)\(mark)\(getpid())-\(number)"
       do {
-        return try File(path, .createNew, permissions: permissions)
+        let file = try File(path, .createNew, permissions: permissions)
+        // Who looks for leftovers may have been faster.
+        if isOwn(file) { return file }
       } catch {
         guard error.errno == .exists else { throw error }
       }
     }
+  }
+
+  private static let mark = ".%tmp-"
+
+  /// Locks a new temporary file for as long as it is open; false if it was taken for a leftover meanwhile.
+  private static func isOwn(_ file: File) -> Bool {
+    // A file system without locks has none for those who look for leftovers either.
+    guard let isLocked = try? file.tryLock() else { return true }
+    guard isLocked, let own = try? file.info() else { return false }
+    return (try? FileInfo.of(file.path, followingLinks: false))?.inode == own.inode
+  }
+
+  /// Whether a file of this name is a temporary one.
+  package static func isTemporary(_ name: String) -> Bool { name.contains(mark) }
+
+  /// Removes a temporary file whose process is gone; leaves it alone where that cannot be told.
+  package static func removeLeftover(_ path: String) {
+    guard isTemporary(path), let file = try? File(path, .readUntrusted), (try? file.tryLock()) == true,
+      let found = try? file.info(), found.isRegular,
+      (try? FileInfo.of(path, followingLinks: false))?.inode == found.inode
+    else { return }
+    _ = unlink(path)
   }
 }

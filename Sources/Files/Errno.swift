@@ -16,8 +16,10 @@ package struct Errno: RawRepresentable, Hashable, Sendable, CustomStringConverti
   package static let isDirectory = Errno(rawValue: EISDIR)
   package static let notEmpty = Errno(rawValue: ENOTEMPTY)
   package static let invalid = Errno(rawValue: EINVAL)
-  package static let loop = Errno(rawValue: ELOOP)
+  package static let notSupported = Errno(rawValue: EOPNOTSUPP)
   package static let notImplemented = Errno(rawValue: ENOSYS)
+  package static let tooManyLinks = Errno(rawValue: EMLINK)
+  package static let loop = Errno(rawValue: ELOOP)
   package static let crossesDevices = Errno(rawValue: EXDEV)
 
   static var current: Errno { Errno(rawValue: errno) }

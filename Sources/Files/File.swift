@@ -10,6 +10,9 @@ package final class File: Sendable {
   package enum Mode: Sendable {
     /// For reading; it must exist.
     case read
+    /// For reading what somebody else may have put there: a symbolic link at the end of the path is not followed, and a
+    /// pipe without a writer is not waited for.
+    case readUntrusted
     /// For reading and writing; it must exist.
     case readWrite
     /// For reading and writing; made where it does not exist.
@@ -20,6 +23,7 @@ package final class File: Sendable {
     var flags: Int32 {
       switch self {
       case .read: O_RDONLY
+      case .readUntrusted: O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
       case .readWrite: O_RDWR
       case .create: O_RDWR | O_CREAT
       case .createNew: O_RDWR | O_CREAT | O_EXCL

@@ -35,10 +35,10 @@ package struct FileInfo: Hashable, Sendable {
 
   /// Asks for the file at `path`; nil where there is none.
   ///
-  /// The corresponding C function is `stat`.
-  package static func of(_ path: String) throws(FilesError) -> FileInfo? {
+  /// The corresponding C function is `stat`, or `lstat`.
+  package static func of(_ path: String, followingLinks: Bool = true) throws(FilesError) -> FileInfo? {
     var status = stat()
-    if stat(path, &status) == 0 { return FileInfo(status) }
+    if (followingLinks ? stat(path, &status) : lstat(path, &status)) == 0 { return FileInfo(status) }
     let failure = Errno.current
     if failure == .noEntry || failure == .notDirectory { return nil }
     throw FilesError(failure, verb: "examine", object: path)

@@ -8,14 +8,13 @@ package enum Folder {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  /// Makes a folder and those above it, where they do not exist, for nobody but their owner.
+  /// Makes a folder and those above it, if they do not exist, for nobody but their owner.
+  ///
+  /// What it made is on the device when it returns.
   ///
   /// The corresponding C function is `mkdir`.
   package static func create(_ path: String) throws(FilesError) {
-    if mkdir(path, 0o700) == 0 {
-      try? sync(parent(of: path))
-      return
-    }
+    if mkdir(path, 0o700) == 0 { return try settle(path) }
     let failure = Errno.current
     switch failure {
     case .exists:
@@ -24,12 +23,20 @@ package enum Folder {
       }
     case .noEntry where parent(of: path) != path:
       try create(parent(of: path))
-      guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-        throw FilesError(.current, verb: "create folder", object: path)
-      }
-      try? sync(parent(of: path))
+      if mkdir(path, 0o700) == 0 { return try settle(path) }
+      guard errno == EEXIST else { throw FilesError(.current, verb: "create folder", object: path) }
     default:
       throw FilesError(failure, verb: "create folder", object: path)
+    }
+  }
+
+  /// Brings the name of a new folder to the device, or removes the folder again.
+  private static func settle(_ path: String) throws(FilesError) {
+    do {
+      try sync(parent(of: path))
+    } catch {
+      _ = rmdir(path)
+      throw error
     }
   }
 
@@ -38,7 +45,8 @@ package enum Folder {
     try entries(in: path).map(\.name).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
-  /// Paths, relative to `path`, of all files in it and in the folders below, in byte order of the whole path.
+  /// Paths, relative to `path`, of all files in it and in the folders below, in byte order of the whole path; links are
+  /// not followed.
   package static func filesRecursively(in path: String) throws(FilesError) -> [String] {
     var files: [String] = []
     var pending = [""]
@@ -54,7 +62,9 @@ package enum Folder {
       for (name, known) in held {
         let relative = folder + name
         var isFolder = known
-        if isFolder == nil { isFolder = try FileInfo.of(path + "/" + relative)?.isFolder }
+        if isFolder == nil {
+          isFolder = try FileInfo.of(path + "/" + relative, followingLinks: false)?.isFolder
+        }
         guard let isFolder else { continue }
         if isFolder { pending.append(relative + "/") } else { files.append(relative) }
       }

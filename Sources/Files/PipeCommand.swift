@@ -31,12 +31,5 @@ package final class PipeCommand {
     return Int(pclose(file))
   }
 
-  /// What the command writes to its standard output until it ends, at most `limit` bytes.
-  package func readAll(limit: Int) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: limit)
-    let count = fread(&bytes, 1, limit, file)
-    return Array(bytes[..<count])
-  }
-
   deinit { finish() }
 }

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import CFiles
 internal import Glibc
 
 /// What surrounds the running program: terminal, environment, directory, clock.
@@ -25,6 +26,11 @@ package enum ProcessEnvironment {
     guard let entry = getpwuid(getuid()), let directory = entry.pointee.pw_dir else { return nil }
     return String(cString: directory)
   }
+
+  /// Keeps the memory of the process out of core dumps, and from other processes of the same user: it holds keys.
+  ///
+  /// Programs that are started from here are dumped as they would be. The corresponding C function is `prctl`.
+  package static func keepMemoryPrivate() { _ = cfiles_prctl(Int32(cfiles_set_dumpable), 0) }
 
   /// Changes the working directory; false where that fails.
   package static func changeDirectory(_ path: String) -> Bool { path.withPreservedCString { chdir($0) } == 0 }

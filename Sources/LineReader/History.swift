@@ -106,7 +106,8 @@ final class History {
       var line = Array(UnsafeRawBufferPointer(start: buffer, count: count))
       if line.last == 10 { line.removeLast() }
       if line.last == Self.goesOn {
-        entry += line.dropLast() + [10]
+        entry += line.dropLast()
+        entry.append(10)
         continue
       }
       entry += line

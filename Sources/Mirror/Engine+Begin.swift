@@ -33,6 +33,7 @@ extension Engine {
     let finding = try lease.look(isStopped: { isStopped }, pause: Clock.sleep(seconds:))
     guard !isStopped else { return }
     let found = try Continuation.tip(of: ReplicaCatalog(store))
+    try checkListing(found.newest)
     // The state that the base holds is that of the beginning, whenever the store answered.
     let time = max(reason == nil ? began : Clock.wallMicroseconds, found.tip?.time ?? 0)
     let ready: Ready? = try capture.withLock { site in
@@ -40,6 +41,7 @@ extension Engine {
     }
     guard let ready else { return }
     let start = ready.start
+    lease.note(start.generation)
     // Before anything is stored: statements get the names that these have.
     if start.reason == nil, let tip = found.tip { try removeUnfinished(tip) }
     let goesOn = start.reason == nil ? found.tip : nil
@@ -69,6 +71,31 @@ extension Engine {
       self.uploadBase(
         snapshot, start.generation, record: object, transaction: start.transaction, time: time,
         state: start.state)
+    }
+  }
+
+  /// Throws if the store's listing lacks a generation that is there, as the lease or the record beside the database say: a new
+  /// one with the same number would compete with it.
+  private func checkListing(_ newest: GenerationID?) throws {
+    let known = [lease.generation, savedRecord.flatMap { $0.url == store.url ? $0.generation : nil }]
+    for generation in known.compactMap({ $0 }) where newest.map({ $0 < generation }) ?? true {
+      do throws(ObjectStoreError) {
+        _ = try store.get(ObjectKey(ReplicaLayout.record(generation)))
+      } catch {
+        // Its writer ended before there was anything in it, or it was deleted.
+        guard error.code == .notFound else { throw error }
+        continue
+      }
+      throw ObjectStoreError(
+        .damaged, verb: "list", object: store.url,
+        cause: "the listing lacks generation \(generation), which is there")
+    }
+  }
+
+  /// The record beside the database.
+  private var savedRecord: PositionRecord? {
+    (try? File(Self.recordPath(path), .read).readAll()).flatMap {
+      try? PositionRecord($0, object: Self.recordPath(path))
     }
   }
 
@@ -168,9 +195,7 @@ extension Engine {
     later: [LogCommit], pageSize: Int, snapshot: (Int) throws -> Snapshot
   ) throws -> Start {
     let continuation = Continuation(
-      record: (try? File(Self.recordPath(path), .read).readAll()).flatMap {
-        try? PositionRecord($0, object: Self.recordPath(path))
-      }, stamp: try fileStamp(), url: store.url, keyID: store.encryption?.keyID)
+      record: savedRecord, stamp: try fileStamp(), url: store.url, keyID: store.encryption?.keyID)
     let decision =
       if let forced {
         Continuation.Decision.begin(reason: forced)

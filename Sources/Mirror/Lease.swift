@@ -27,6 +27,10 @@ final class Lease: Sendable {
   static let clockError = 300.0
 
   private struct State {
+    /// `Clock.bootSeconds` from which on it is worth a look whether history is old.
+    var pruningLook = -Double.infinity
+    /// The generation that this session writes.
+    var generation: GenerationID?
     var record: LeaseRecord?
     var etag: ETag?
     var isHeld = false
@@ -46,6 +50,7 @@ final class Lease: Sendable {
   private let request = Mutex(())
   private let conditions = Atomic(true)
   private let notices: Notices
+  private let began = Clock.bootSeconds
 
   init(_ store: any ObjectStore, database: String, settings: MirrorSettings, notices: Notices) throws {
     validity = settings.leaseSeconds
@@ -72,6 +77,21 @@ final class Lease: Sendable {
   /// When history was last pruned, microseconds since 1970.
   var pruned: Int64 { state.withLock { $0.record?.pruned ?? 0 } }
 
+  /// Seconds since this session began.
+  var age: Double { Clock.bootSeconds - began }
+
+  var mayLookForPruning: Bool { state.withLock { Clock.bootSeconds >= $0.pruningLook } }
+
+  func lookForPruning(in seconds: Double) {
+    state.withLock { $0.pruningLook = Clock.bootSeconds + seconds }
+  }
+
+  /// The generation that the writer before had begun or gone on with, as the lease says.
+  var generation: GenerationID? { state.withLock { $0.record?.generation } }
+
+  /// Says in the lease, from the next renewal on, which generation is written.
+  func note(_ generation: GenerationID) { state.withLock { $0.generation = generation } }
+
   /// Keeps that history was pruned now, from the next renewal on.
   func notePruned(_ time: Int64) { state.withLock { $0.record?.pruned = time } }
 
@@ -83,7 +103,7 @@ final class Lease: Sendable {
   func look(isStopped: () -> Bool, pause: (Double) -> Void) throws -> Finding {
     guard !state.withLock({ $0.isHeld }) else { return .free }
     guard let found = try read() else {
-      state.withLock { $0 = State() }
+      state.withLock { ($0.record, $0.etag, $0.isHeld, $0.loss) = (nil, nil, false, nil) }
       return .free
     }
     state.withLock {
@@ -189,9 +209,10 @@ final class Lease: Sendable {
     } else {
       record = LeaseRecord(
         epoch: (before?.epoch ?? 0) + 1, holder: holder, since: now, honoursConditions: honoursConditions,
-        pruned: before?.pruned ?? now)
+        pruned: try before?.pruned ?? store.time() ?? now)
       record.last = before?.last
     }
+    record.generation = state.withLock { $0.generation } ?? before?.generation
     if !honoursConditions { try checkHolder(before) }
     var stored = try put(record, etag)
     if before == nil, honoursConditions {
@@ -216,7 +237,7 @@ final class Lease: Sendable {
     } catch {
       if error.code == .configuration, condition != .always {
         // The store has no conditional puts at all.
-        setIgnored()
+        setIgnored(because: error.cause)
         return try store.put(key, bytes, .always)
       }
       guard error.code == .preconditionFailed else { throw error }
@@ -228,8 +249,12 @@ final class Lease: Sendable {
       }
       // An answer was lost: it is this very record, or the renewal before it.
       if present.bytes == bytes { return present.etag }
-      let other = try? LeaseRecord(present.bytes, object: key.name)
-      if let other, other.holder == record.holder, other.epoch == record.epoch {
+      guard let other = try? LeaseRecord(present.bytes, object: key.name) else {
+        // Nobody's: what the store says of it is not the lease of another writer.
+        throw ObjectStoreError(
+          .damaged, verb: "get", object: key.name, cause: "what \(store.url) sent is not a lease")
+      }
+      if other.holder == record.holder, other.epoch == record.epoch {
         return try store.put(key, bytes, .ifMatch(present.etag))
       }
       throw lost(to: other)
@@ -249,11 +274,11 @@ final class Lease: Sendable {
     }
   }
 
-  private func setIgnored() {
+  private func setIgnored(because cause: String? = nil) {
     guard conditions.exchange(false, ordering: .relaxed) else { return }
     notices.add(
-      "mirror: \(store.url) does not keep to conditional writes: a second writer would be noticed within "
-        + "\(Int(validity)) s, not prevented")
+      "mirror: \(store.url) does not keep to conditional writes\(cause.map { " (\($0))" } ?? ""): a second writer "
+        + "would be noticed within \(Int(validity)) s, not prevented")
   }
 
   private func checkHolder(_ before: LeaseRecord?) throws {
@@ -264,11 +289,10 @@ final class Lease: Sendable {
     }
   }
 
-  private func lost(to other: LeaseRecord?) -> MirrorError {
-    let who = other.map { "\(describe($0.holder)) mirrors to it since \(ISOTime.text($0.since))" }
+  private func lost(to other: LeaseRecord) -> MirrorError {
+    let who = "\(describe(other.holder)) mirrors to it since \(ISOTime.text(other.since))"
     let loss = MirrorError(
-      .conflict,
-      "the lease of \(store.url) is lost: \(who ?? "another writer has it"); not mirroring any more")
+      .conflict, "the lease of \(store.url) is lost: \(who); not mirroring any more")
     state.withLock {
       $0.isHeld = false
       $0.loss = loss

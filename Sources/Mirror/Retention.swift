@@ -5,7 +5,8 @@ package import ReplicaFormat
 
 /// Which objects of a replica nobody needs who restores a moment after `cutoff`.
 ///
-/// The newest state that can be restored is never among them, nor anything a base needs that is kept.
+/// The newest state that can be restored is never among them, nor anything a base needs that is kept. Age is that of an object
+/// in the store, by the store's clock: what the clocks of those say who wrote it has no part in it.
 package struct Retention: Sendable {
   /// Objects in the order to delete them: what makes others count goes first.
   package private(set) var objects: [ObjectInfo] = []
@@ -14,6 +15,9 @@ package struct Retention: Sendable {
   /// What stands in the way, to be told.
   package private(set) var notices: [String] = []
 
+  /// Seconds since 1970 when the newest object was stored that had been there for `quiet` seconds.
+  private(set) var lastStored: Int64?
+
   package var byteCount: Int { objects.reduce(0) { $0 + $1.size } }
 
   /// Seconds that a part may be in the store before a base names it.
@@ -21,30 +25,40 @@ package struct Retention: Sendable {
 
   /// Plans from listings and manifests; deletes nothing.
   ///
-  /// `cutoff` and `now` are microseconds since 1970.
-  package init(_ catalog: ReplicaCatalog, cutoff: Int64, now: Int64) throws {
+  /// `cutoff` and `now` are microseconds since 1970 by the store's clock.
+  package init(_ catalog: ReplicaCatalog, cutoff: Int64, now: Int64, quiet: Double = 0) throws {
+    let cutoff = cutoff / 1_000_000
+    let witnessed = Double(now) / 1e6 - quiet
+    func note(_ objects: [ObjectInfo]) {
+      let old = objects.lazy.map(\.modified).filter { Double($0) <= witnessed }
+      lastStored = [lastStored, old.max()].compactMap { $0 }.max()
+    }
     var kept: [(generation: GenerationID, manifests: [BaseManifest])] = []
     let parts = try catalog.store.listAll(prefix: ReplicaLayout.pages)
     let present = Set(parts.map(\.key.name))
+    note(parts)
     // From the newest back: `next` is when the first state that is surely restorable later begins.
     var next: Int64?
     for generation in try catalog.generations().reversed() {
       let listed = try catalog.store.listAll(prefix: ReplicaLayout.folder(generation))
       var contents = GenerationContents(generation: generation)
       for object in listed { contents.add(object) }
-      if let next, next < cutoff {
+      note(listed)
+      if let next, next <= cutoff {
         objects += Self.inOrder(listed, generation)
         generations.append(generation)
         bases += contents.bases.count
         continue
       }
       let manifests = try contents.bases.map { try catalog.manifest(generation, transaction: $0) }
-      let first = try dropOldBases(manifests, contents, listed, present: present, cutoff: cutoff)
+      let stored = Self.times(of: manifests, listed)
+      let first = try dropOldBases(
+        manifests, stored, contents, listed, present: present, cutoff: cutoff)
       kept.append((generation, Array(manifests[first...])))
       if let base = manifests.indices.contains(first) ? manifests[first] : nil,
         isWhole(base, present)
       {
-        next = base.time
+        next = stored[first]
       }
     }
     let needed = Set(kept.flatMap { $0.manifests.flatMap { $0.parts.map { ReplicaLayout.part($0.digest) } } })
@@ -53,13 +67,22 @@ package struct Retention: Sendable {
     }
   }
 
+  /// Seconds since 1970 when each manifest was stored; what is not known is as if it were now.
+  private static func times(of manifests: [BaseManifest], _ listed: [ObjectInfo]) -> [Int64] {
+    let times = Dictionary(listed.map { ($0.key.name, $0.modified) }) { first, _ in first }
+    return manifests.map {
+      let time = times[ReplicaLayout.base($0.generation, transaction: $0.transaction)] ?? -1
+      return time < 0 ? .max : time
+    }
+  }
+
   /// Finds the bases of a generation that a later one has made needless; returns the first to keep.
   private mutating func dropOldBases(
-    _ manifests: [BaseManifest], _ contents: GenerationContents, _ listed: [ObjectInfo], present: Set<String>,
-    cutoff: Int64
+    _ manifests: [BaseManifest], _ stored: [Int64], _ contents: GenerationContents, _ listed: [ObjectInfo],
+    present: Set<String>, cutoff: Int64
   ) throws -> Int {
     // What lies before the first base is left of a deletion that was cut short.
-    let keep = manifests.indices.last { manifests[$0].time < cutoff } ?? 0
+    let keep = manifests.indices.last { stored[$0] <= cutoff } ?? 0
     guard manifests.indices.contains(keep) else { return 0 }
     guard isWhole(manifests[keep], present) else {
       notices.append(
@@ -81,6 +104,14 @@ package struct Retention: Sendable {
         return false
       }, generation)
     return keep
+  }
+
+  /// Plans nothing, for a reason.
+  mutating func giveUp(_ reason: String) {
+    objects = []
+    generations = []
+    bases = 0
+    notices.append(reason)
   }
 
   private func isWhole(_ manifest: BaseManifest, _ present: Set<String>) -> Bool {

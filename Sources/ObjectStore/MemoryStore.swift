@@ -67,6 +67,8 @@ package final class MemoryStore: ObjectStore {
     return ObjectListing(objects: Array(all.prefix(limit)), isTruncated: all.count > limit)
   }
 
+  package func time() throws(ObjectStoreError) -> Int64? { now() * 1_000_000 }
+
   package func delete(_ key: ObjectKey) throws(ObjectStoreError) {
     state.withLock { _ = $0.objects.removeValue(forKey: key) }
   }

@@ -48,4 +48,6 @@ package final class MeteredStore: ObjectStore {
     count()
     try store.delete(key)
   }
+
+  package func time() throws(ObjectStoreError) -> Int64? { try store.time() }
 }

@@ -34,10 +34,17 @@ package protocol ObjectStore: Sendable {
 
   /// Removes an object; removing one that is not there succeeds.
   func delete(_ key: ObjectKey) throws(ObjectStoreError)
+
+  /// Microseconds since 1970 by the clock that `ObjectInfo.modified` is told by; nil if the store has not told its time yet.
+  ///
+  /// Makes no request over a network.
+  func time() throws(ObjectStoreError) -> Int64?
 }
 
 extension ObjectStore {
   package var encryption: StoreEncryption? { nil }
+
+  package func time() throws(ObjectStoreError) -> Int64? { nil }
 
   package func get(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectContent { try get(key, range: nil) }
 
@@ -86,14 +93,18 @@ package struct ObjectContent: Sendable {
 /// What a listing or a head tells of an object.
 package struct ObjectInfo: Hashable, Sendable {
   package let key: ObjectKey
-  /// Length in bytes.
+  /// Length in bytes, `largest` at most: sums of sizes that a store makes up stay numbers.
   package let size: Int
   package let etag: ETag
   /// Seconds since 1970, by the store's clock.
   package let modified: Int64
+
+  /// Bytes that one put can store (https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html).
+  package static let largest = 5 << 30
+
   package init(key: ObjectKey, size: Int, etag: ETag, modified: Int64) {
     self.key = key
-    self.size = size
+    self.size = min(max(size, 0), Self.largest)
     self.etag = etag
     self.modified = modified
   }

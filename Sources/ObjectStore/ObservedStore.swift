@@ -72,6 +72,8 @@ package final class ObservedStore: ObjectStore {
     try note("delete") { () throws(ObjectStoreError) in try store.delete(key) }
   }
 
+  package func time() throws(ObjectStoreError) -> Int64? { try store.time() }
+
   private func note<Value>(
     _ verb: String, _ body: () throws(ObjectStoreError) -> Value
   ) throws(ObjectStoreError) -> Value {

@@ -40,6 +40,8 @@ package struct LeaseRecord: Hashable, Sendable {
   package var honoursConditions: Bool
   /// When history was last pruned, microseconds since 1970; 0 for never.
   package var pruned: Int64
+  /// The generation that its holder writes; nil in records of versions that did not say.
+  package var generation: GenerationID?
 
   /// What a holder that ended in order had last put into the replica; nil where none has said so.
   package var last: End?
@@ -80,6 +82,7 @@ package struct LeaseRecord: Hashable, Sendable {
     record.add("conditions", honoursConditions ? "honoured" : "ignored")
     if pruned != 0 { record.add("pruned", pruned) }
     if let last { record.add("last", "\(last.generation) \(last.transaction)") }
+    if let generation { record.add("generation", generation) }
     if isReleased { record.add("released", "yes") }
     return record.bytes
   }
@@ -100,6 +103,7 @@ package struct LeaseRecord: Hashable, Sendable {
     renewed = try reader.value("renewed") { Int64($0) }
     honoursConditions = try reader.text("conditions") == "honoured"
     pruned = record.first("pruned").flatMap { Int64($0) } ?? 0
+    generation = record.first("generation").flatMap { GenerationID($0) }
     isReleased = record.first("released") == "yes"
     let end = record.first("last")?.split(separator: " ") ?? []
     if end.count == 2, let generation = GenerationID(String(end[0])), let transaction = UInt64(end[1]) {

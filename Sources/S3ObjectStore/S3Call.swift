@@ -49,9 +49,7 @@ final class S3Call {
         return 0
       },
       failure: { context, bytes, count in
-        let call = S3Call.from(context)
-        let room = max(0, 64 * 1024 - call.failureBody.count)
-        call.failureBody += UnsafeRawBufferPointer(start: bytes, count: min(count, room))
+        S3Call.from(context).failureBody += UnsafeRawBufferPointer(start: bytes, count: count)
       },
       entry: { context, key, etag, size, modified in
         guard let key, let etag else { return }
@@ -84,7 +82,8 @@ final class S3Call {
     let name = line[..<colon].lowercased()
     headers[name] = value.lastIndex { !$0.isWhitespace }.map { String(value[...$0]) } ?? ""
     if name == "content-length", let length = headers[name].flatMap({ Int($0) }), received.isEmpty {
-      received.reserveCapacity(min(length, 1 << 26))
+      // What is announced need not come.
+      received.reserveCapacity(min(max(length, 0), 1 << 25))
     }
   }
 

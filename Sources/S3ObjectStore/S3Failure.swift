@@ -21,6 +21,12 @@ struct S3Answer {
     region = element("Region")
     endpoint = element("Endpoint")
   }
+
+  /// Whether these bytes are the document that S3 sends as an error, with whatever status.
+  static func isError(_ bytes: [UInt8]) -> Bool {
+    let text = String(decoding: bytes.prefix(1024), as: UTF8.self).drop(while: \.isWhitespace)
+    return (text.hasPrefix("<?xml") || text.hasPrefix("<Error")) && text.firstRange(ofText: "<Error") != nil
+  }
 }
 
 /// Turns the end of a call into a sentence that a person can act on.
@@ -35,11 +41,28 @@ struct S3Failure {
     return ObjectStoreError(code, verb: verb, object: object, cause: cause)
   }
 
-  private typealias Verdict = (ObjectStoreError.Code, String)
+  /// The error of an answer that claims success and is none: S3 sends errors with status 200, a portal its page.
+  var notAnAnswer: Verdict {
+    let body = call.failureBody.isEmpty ? Array(call.received.prefix(64 << 10)) : call.failureBody
+    let answer = S3Answer(body)
+    // Only what may pass: that an object is not there, or is another, is not said with a status of success.
+    if let known = byCode(answer), [.slowDown, .serverError, .timeout].contains(known.0) { return known }
+    if !answer.code.isEmpty { return (.serverError, "\(host) failed (\(said(answer)))") }
+    return (
+      .serverError,
+      "\(place) answered with status \(call.outcome.http_status), but not as a store does; "
+        + "is there a portal or a proxy in between?"
+    )
+  }
+
+  typealias Verdict = (ObjectStoreError.Code, String)
 
   private func verdict() -> Verdict? {
     let outcome = call.outcome
     if outcome.is_refused != 0 { return (.configuration, call.reason) }
+    if outcome.is_too_large != 0 {
+      return (.damaged, "what \(host) sends goes on beyond what such an object or listing can hold")
+    }
     if outcome.curl_code != 0 { return withoutAnswer(outcome.curl_code) }
     if (200...299).contains(outcome.http_status) { return nil }
     let answer = S3Answer(call.failureBody)
@@ -48,12 +71,18 @@ struct S3Failure {
 
   private var host: String { settings.endpoint.host }
 
+  /// Where a request goes, in messages of requests that did not get there.
+  private var place: String { settings.proxy.map { "\(host) through the proxy \($0.description)" } ?? host }
+
   private func withoutAnswer(_ code: Int32) -> Verdict {
+    if let proxy = settings.proxy, cs3_is_proxy_not_found(code) != 0 {
+      return (.hostNotFound, "the proxy \(proxy.description) was not found; check \(proxy.variable)")
+    }
     if cs3_is_host_not_found(code) != 0 {
       return (.hostNotFound, "host \(host) was not found; check S3_HOSTNAME and the network")
     }
-    if cs3_is_connection_refused(code) != 0 { return (.unreachable, "could not connect to \(host)") }
-    if cs3_is_timeout(code) != 0 { return (.timeout, "\(host) did not answer in time") }
+    if cs3_is_connection_refused(code) != 0 { return (.unreachable, "could not connect to \(place)") }
+    if cs3_is_timeout(code) != 0 { return (.timeout, "\(place) did not answer in time") }
     if cs3_is_certificate_refused(code) != 0 {
       let advice =
         settings.caBundle == nil
@@ -61,12 +90,12 @@ struct S3Failure {
         : "S3_CA_BUNDLE is \(settings.caBundle ?? "")"
       return (
         .certificateNotTrusted,
-        "the certificate of \(host) is not trusted (\(printable(call.reason))); \(advice)"
+        "the certificate of \(place) is not trusted (\(printable(call.reason))); \(advice)"
       )
     }
     return (
       cs3_is_cut_short(code) != 0 ? .damaged : .unreachable,
-      "no whole answer from \(host) (\(printable(call.reason)))"
+      "no whole answer from \(place) (\(printable(call.reason)))"
     )
   }
 

@@ -16,7 +16,8 @@ extension S3ObjectStore: DetailedStore {
       StoreDetail("signature", settings.signature.rawValue),
       StoreDetail(
         "storage class", settings.storageClass.map { "\($0) (S3_STORAGE_CLASS)" } ?? "the bucket's own"),
-    ] + (settings.caBundle.map { [StoreDetail("CA bundle", $0)] } ?? [])
+    ] + (settings.proxy.map { [StoreDetail("proxy", $0.description)] } ?? [])
+      + (settings.caBundle.map { [StoreDetail("CA bundle", $0)] } ?? [])
   }
 
   package func permission(for operation: String) -> String {

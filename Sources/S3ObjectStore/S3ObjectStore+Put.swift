@@ -47,7 +47,33 @@ extension S3ObjectStore {
       }
       throw failure
     }
-    return ETag(unquoted(call.headers["etag"] ?? ""))
+    return try tag(of: call, key, bytes, condition)
+  }
+
+  /// The tag of what was stored, if the answer to a put says that it was: status 200, a tag, no body, and the bytes' own
+  /// MD5 if the tag is one.
+  ///
+  /// Anything else is not from the store (a portal's page), or not about these bytes.
+  private func tag(
+    of call: S3Call, _ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition
+  ) throws(ObjectStoreError) -> ETag {
+    let tag = unquoted(call.headers["etag"] ?? "")
+    guard call.outcome.http_status == 200, !tag.isEmpty, call.outcome.unexpected_count == 0 else {
+      throw notAnAnswer(call, "put", key)
+    }
+    guard TagProof(tag, headers: call.headers, of: bytes) == .isOther else { return ETag(tag) }
+    // It has stored other bytes, which must not stand in the way of the right ones.
+    if condition == .ifAbsent { return try put(key, bytes, .ifMatch(ETag(tag))) }
+    throw ObjectStoreError(
+      .damaged, verb: "put", object: key.name,
+      cause: "the tag of what \(settings.endpoint.host) stored is not the MD5 of what was sent")
+  }
+
+  /// An answer with a status of success that does not say what the request asked.
+  func notAnAnswer(_ call: S3Call, _ verb: String, _ key: ObjectKey) -> ObjectStoreError {
+    let failure = S3Failure(call: call, settings: settings, bucket: bucket)
+    let (code, cause) = failure.notAnAnswer
+    return ObjectStoreError(code, verb: verb, object: key.name, cause: cause)
   }
 
   /// Stores an object with its SHA-256; nil where the store does not check that.
@@ -60,8 +86,12 @@ extension S3ObjectStore {
     let call = send(key, bytes, digest, [checksum])
     let failure = failure(of: call, verb: "put", object: key.name)
     if failure == nil, call.headers[checksum.name] == checksum.value {
+      let tag = unquoted(call.headers["etag"] ?? "")
+      guard call.outcome.http_status == 200, !tag.isEmpty, call.outcome.unexpected_count == 0 else {
+        throw notAnAnswer(call, "put", key)
+      }
       checking.withLock { $0 = .knowsSHA256 }
-      return ETag(unquoted(call.headers["etag"] ?? ""))
+      return ETag(tag)
     }
     let status = call.outcome.http_status
     // Some refuse headers that they do not know, or hang up.

@@ -6,7 +6,8 @@ import Synchronization
 /// Objects in an S3 bucket, below a prefix, over libs3's blocking calls.
 ///
 /// Calls may be made from several threads at once and never from Swift's cooperative pool. Nothing is tried twice
-/// here. Nothing is sent where libs3 cannot be held to our signature and certificate checks.
+/// here. Nothing is sent where libs3 cannot be held to our signature and certificate checks. A request ends at the calling
+/// thread's `RequestDeadline`, with an error's body of 64 KB, and with a body that is larger than it may be.
 package final class S3ObjectStore: ObjectStore {
   package let url: String
   package let bucket: String
@@ -15,30 +16,47 @@ package final class S3ObjectStore: ObjectStore {
   let root: String
   let isVirtual: Bool
   private let isGivenUp: (@Sendable () -> Bool)?
+  let sizeLimit: @Sendable (ObjectKey) -> Int
   private let requests = Atomic(0)
   let sent = Atomic(0)
   let checking = Mutex(BodyCheck.unknown)
-  /// `Int.min` where no answer told a time.
-  private let ahead = Atomic(Int.min)
+  /// What the last answer with a time told.
+  private let told = Mutex<TimeTold?>(nil)
+
+  private struct TimeTold {
+    /// The store's seconds since 1970, and how many the clock here was ahead.
+    let seconds: Int
+    let ahead: Int
+    /// `Timestamp.sinceBoot` at that moment.
+    let moment: Double
+  }
 
   /// Requests made since the beginning, failed ones too.
   package var requestsMade: Int { requests.load(ordering: .relaxed) }
   /// Bytes of objects uploaded since the beginning, failed uploads too.
   package var bytesSent: Int { sent.load(ordering: .relaxed) }
 
-  package var clockAhead: Int? {
-    let seconds = ahead.load(ordering: .relaxed)
-    return seconds == .min ? nil : seconds
+  package var clockAhead: Int? { told.withLock { $0?.ahead } }
+
+  /// The time of the last answer's `Date`, and what has passed since.
+  package func time() throws(ObjectStoreError) -> Int64? {
+    told.withLock { $0 }.map {
+      Int64($0.seconds) * 1_000_000 + Int64(max(Timestamp.sinceBoot - $0.moment, 0) * 1e6)
+    }
   }
 
   /// Names the place; no request is made.
   ///
   /// `prefix` may be empty or follow the grammar of `ObjectKey`; slashes at its ends do not count. `isGivenUp` is asked, on the
   /// thread of a call that has waited for a second, whether to wait on; a call that is given up may have been done or not.
+  /// Objects that are read whole may have as many bytes as `sizeLimit` says.
   package init(
-    settings: S3Settings, bucket: String, prefix: String, isGivenUp: (@Sendable () -> Bool)? = nil
+    settings: S3Settings, bucket: String, prefix: String,
+    isGivenUp: (@Sendable () -> Bool)? = nil,
+    sizeLimit: @escaping @Sendable (ObjectKey) -> Int = { _ in ObjectInfo.largest }
   ) throws(ObjectStoreError) {
     self.isGivenUp = isGivenUp
+    self.sizeLimit = sizeLimit
     guard Self.isBucketName(bucket) else {
       throw ObjectStoreError(
         .configuration, verb: "configure", object: "bucket \(bucket)",
@@ -63,61 +81,24 @@ package final class S3ObjectStore: ObjectStore {
     isVirtual = settings.addressing.map { $0 == .virtual } ?? (settings.endpoint.isAmazon && fitsHost)
   }
 
-  package func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {
-    if let range, range.isEmpty { return try nothing(of: key) }
-    let call = call { target, callbacks, outcome in
-      cs3_get(
-        target, root + key.name, UInt64(range?.lowerBound ?? 0), UInt64(range?.count ?? 0), callbacks, outcome
-      )
-    }
-    if call.outcome.http_status == 416, range != nil { return try nothing(of: key) }
-    if let failure = failure(of: call, verb: "get", object: key.name) { throw failure }
-    let etag = ETag(unquoted(call.headers["etag"] ?? ""))
-    guard let range else { return ObjectContent(bytes: call.received, etag: etag) }
-    // Status 206 tells a part from the whole, except with rclone; the header does everywhere.
-    guard let part = call.headers["content-range"] else {
-      let part = range.clamped(to: 0..<call.received.count)
-      return ObjectContent(bytes: Array(call.received[part]), etag: etag)
-    }
-    guard part.hasPrefix("bytes \(range.lowerBound)-"), call.received.count <= range.count else {
-      throw ObjectStoreError(
-        .damaged, verb: "get", object: key.name, cause: "another part of the object came back")
-    }
-    return ObjectContent(bytes: call.received, etag: etag)
-  }
-
-  /// The answer for a range that holds nothing, which S3 would refuse.
-  private func nothing(of key: ObjectKey) throws(ObjectStoreError) -> ObjectContent {
-    guard let info = try head(key) else {
-      throw ObjectStoreError(.notFound, verb: "get", object: key.name, cause: "no such object")
-    }
-    return ObjectContent(bytes: [], etag: info.etag)
-  }
-
-  package func head(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectInfo? {
-    let call = call { target, callbacks, outcome in cs3_head(target, root + key.name, callbacks, outcome) }
-    if let failure = failure(of: call, verb: "head", object: key.name) {
-      if failure.code == .notFound { return nil }
-      throw failure
-    }
-    guard let size = call.headers["content-length"].flatMap({ Int($0) }) else {
-      throw ObjectStoreError(.damaged, verb: "head", object: key.name, cause: "the store told no size")
-    }
-    return ObjectInfo(
-      key: key, size: size, etag: ETag(unquoted(call.headers["etag"] ?? "")), modified: call.outcome.modified)
-  }
-
   package func list(prefix: String, after: String?, limit: Int) throws(ObjectStoreError) -> ObjectListing {
     let shown = "\(url)/\(prefix)"
     guard Self.isListable(prefix), Self.isListable(after ?? "") else {
       throw ObjectStoreError(.invalidKey, verb: "list", object: shown, cause: "no object's key begins so")
     }
     let limit = min(max(limit, 1), 1000)
-    let call = call { target, callbacks, outcome in
+    if after != nil, isGivenUp?() == true {
+      throw ObjectStoreError(.unreachable, verb: "list", object: shown, cause: "interrupted")
+    }
+    let call = call(bodyLimit: Self.longestPage) { target, callbacks, outcome in
       cs3_list(
         target, root + prefix, after.map { root + $0 }, Int32(limit), callbacks, outcome)
     }
     if let failure = failure(of: call, verb: "list", object: shown) { throw failure }
+    guard call.entries.count <= Self.mostEntries else {
+      throw ObjectStoreError(
+        .damaged, verb: "list", object: shown, cause: "a page of the listing has more than 1000 objects")
+    }
     guard call.outcome.libs3_status == 0, call.outcome.is_whole != 0 else {
       throw ObjectStoreError(
         .damaged, verb: "list", object: shown, cause: "the store's answer is not a whole listing")
@@ -129,10 +110,24 @@ package final class S3ObjectStore: ObjectStore {
       objects.append(ObjectInfo(key: key, size: entry.size, etag: ETag(entry.etag), modified: entry.modified))
     }
     let isTruncated = call.outcome.is_truncated != 0 || call.entries.count >= limit
+    if let after, !Self.goesOn(call.entries.map(\.key), after: root + after, isTruncated: isTruncated) {
+      throw ObjectStoreError(
+        .damaged, verb: "list", object: shown,
+        cause: "the listing does not go on: the store sent the same names again")
+    }
     if isTruncated, objects.isEmpty, let last = call.entries.last?.key, last.hasPrefix(root) {
       return try list(prefix: prefix, after: String(last.dropFirst(root.count)), limit: limit)
     }
     return ObjectListing(objects: objects, isTruncated: isTruncated && !objects.isEmpty)
+  }
+
+  /// Whether a page brings what the one before did not: else a listing would never end.
+  ///
+  /// Only the last name decides where more pages follow, since SeaweedFS sorts folder by folder.
+  private static func goesOn(_ keys: [String], after: String, isTruncated: Bool) -> Bool {
+    func isLater(_ key: String) -> Bool { after.utf8.lexicographicallyPrecedes(key.utf8) }
+    guard let last = keys.last else { return true }
+    return isTruncated ? isLater(last) : keys.contains(where: isLater)
   }
 
   package func delete(_ key: ObjectKey) throws(ObjectStoreError) {
@@ -140,6 +135,7 @@ package final class S3ObjectStore: ObjectStore {
     if let failure = failure(of: call, verb: "delete", object: key.name), failure.code != .notFound {
       throw failure
     }
+    guard call.outcome.unexpected_count == 0 else { throw notAnAnswer(call, "delete", key) }
   }
 
   /// Makes the bucket; one that is ours already is left as it is.
@@ -167,24 +163,33 @@ extension S3ObjectStore {
     UnsafePointer<cs3_target>, UnsafePointer<cs3_callbacks>, UnsafeMutablePointer<cs3_outcome>
   ) -> Void
 
+  /// Bytes of a page of 1,000 names of 1,024 bytes, each of which may be written as a reference of six characters, and of
+  /// what else is said of each.
+  static let longestPage = 8 << 20
+  /// Entries of a page that are read; no store sends more than 1,000.
+  static let mostEntries = 1000
+
   /// `digest` is the SHA-256 of the body that is sent, if there is one.
   func call(
-    payload digest: [UInt8]? = nil, extraHeaders: [Header] = [], resourcePrefix: String? = nil, _ body: Body
+    payload digest: [UInt8]? = nil, extraHeaders: [Header] = [], resourcePrefix: String? = nil,
+    bodyLimit: Int = 0, _ body: Body
   ) -> S3Call {
     let call = S3Call(
       settings: settings, resourcePrefix: resourcePrefix ?? (isVirtual ? "/\(bucket)" : ""), digest: digest,
       extraHeaders: extraHeaders, isGivenUp: isGivenUp)
     requests.add(1, ordering: .relaxed)
-    withTarget { target in
+    withTarget(bodyLimit: bodyLimit) { target in
       call.run { callbacks, outcome in body(target, callbacks, outcome) }
     }
     if let date = call.headers["date"], let theirs = Timestamp.seconds(http: date) {
-      ahead.store(Timestamp.now() - theirs, ordering: .relaxed)
+      let now = TimeTold(seconds: theirs, ahead: Timestamp.now() - theirs, moment: Timestamp.sinceBoot)
+      told.withLock { $0 = now }
     }
     return call
   }
 
-  private func withTarget(_ body: (UnsafePointer<cs3_target>) -> Void) {
+  private func withTarget(bodyLimit: Int, _ body: (UnsafePointer<cs3_target>) -> Void) {
+    let deadline = RequestDeadline.current
     settings.endpoint.host.withCString { host in
       bucket.withCString { bucket in
         withOptionalCString(settings.caBundle) { file in
@@ -193,7 +198,9 @@ extension S3ObjectStore {
             is_virtual: isVirtual ? 1 : 0,
             ca_file: file, is_watched: isGivenUp == nil ? 0 : 1,
             connect_timeout_seconds: settings.connectTimeout,
-            idle_timeout_seconds: settings.transferTimeout)
+            idle_timeout_seconds: settings.transferTimeout,
+            // A deadline of 0 would be none.
+            deadline: deadline.map { max($0, .leastNonzeroMagnitude) } ?? 0, body_limit: UInt64(bodyLimit))
           body(&target)
         }
       }

@@ -29,6 +29,8 @@ package struct S3Settings: Sendable {
   package var connectTimeout: Int
   /// Seconds after which a transfer that stands still is given up.
   package var transferTimeout: Int
+  /// What libcurl goes through on its way to the endpoint; nil where it goes there itself.
+  package var proxy: Proxy?
   /// Where keys, endpoint and region were found.
   package var origins = SettingsOrigins()
 
@@ -70,6 +72,7 @@ package struct S3Settings: Sendable {
     caBundle = try reader.caBundle()
     connectTimeout = try reader.seconds("S3_CONNECT_TIMEOUT") ?? 10
     transferTimeout = try reader.seconds("S3_TRANSFER_TIMEOUT") ?? 30
+    proxy = Proxy(environment, for: endpoint)
   }
 }
 

@@ -22,7 +22,7 @@ enum Timestamp {
     let words = text.split { $0 == " " || $0 == ":" }
     guard words.count == 8, let month = months.firstIndex(of: String(words[2])) else { return nil }
     let numbers = [1, 3, 4, 5, 6].map { Int32(words[$0]) ?? -1 }
-    guard numbers.allSatisfy({ $0 >= 0 }) else { return nil }
+    guard numbers.allSatisfy({ $0 >= 0 }), numbers[1] <= 9999, numbers[0] <= 31 else { return nil }
     var time = tm()
     time.tm_mday = numbers[0]
     time.tm_mon = Int32(month)
@@ -34,6 +34,13 @@ enum Timestamp {
   }
 
   static func now() -> Int { time(nil) }
+
+  /// Seconds since the system started, which no setting of the clock changes.
+  static var sinceBoot: Double {
+    var now = timespec()
+    clock_gettime(CLOCK_BOOTTIME, &now)
+    return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
+  }
 
   private static let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
   private static let months = [

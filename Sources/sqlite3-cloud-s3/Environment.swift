@@ -4,6 +4,7 @@ internal import Files
 internal import LineReader
 internal import Mirror
 internal import ObjectStore
+internal import ReplicaFormat
 internal import S3ObjectStore
 internal import Shell
 
@@ -19,7 +20,8 @@ enum Environment {
     "S3_BUCKET", "S3_PREFIX", "S3_URI_STYLE", "S3_SIGNATURE", "S3_STORAGE_CLASS", "S3_CA_BUNDLE",
     "AWS_CA_BUNDLE",
     "S3_DURABILITY", "S3_SYNC_INTERVAL", "S3_WAL_LIMIT", "S3_FLUSH_TIMEOUT", "S3_CONNECT_TIMEOUT",
-    "S3_TRANSFER_TIMEOUT", "S3_RETENTION", "S3_METRICS_FILE", "HOME",
+    "S3_TRANSFER_TIMEOUT", "S3_RETENTION", "S3_METRICS_FILE", "HOME", "http_proxy", "https_proxy",
+    "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
   ]
 
   private static func read() -> [String: String] {
@@ -31,16 +33,19 @@ enum Environment {
   /// A store for a URL, with what the environment says of S3.
   static func makeStore(_ url: ReplicaURL) throws -> any ObjectStore {
     switch url {
-    case .file(let path): return try DirectoryObjectStore(path: path)
+    case .file(let path):
+      return try DirectoryObjectStore(path: path, sizeLimit: { ReplicaLayout.largestObject($0.name) })
     case .s3(let bucket, let prefix):
       let environment = read()
       let home = environment["HOME"] ?? ProcessEnvironment.homeDirectory
       let settings = try S3Settings(environment: environment, home: home)
+      ProcessEnvironment.keepMemoryPrivate()
       let thread = ProcessIdentity.thread
       // What waits on the session's own thread ends with Ctrl-C; what others have on its way goes on.
-      return try S3ObjectStore(settings: settings, bucket: bucket, prefix: prefix) {
-        InterruptSignal.wasRaised && ProcessIdentity.thread == thread
-      }
+      return try S3ObjectStore(
+        settings: settings, bucket: bucket, prefix: prefix,
+        isGivenUp: { InterruptSignal.wasRaised && ProcessIdentity.thread == thread },
+        sizeLimit: { ReplicaLayout.largestObject($0.name) })
     }
   }
 

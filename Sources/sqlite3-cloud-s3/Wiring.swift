@@ -1,6 +1,7 @@
 internal import DotCommands
 internal import Files
 internal import LineReader
+internal import Mirror
 internal import SQLite
 internal import Shell
 
@@ -22,18 +23,29 @@ enum Wiring {
     let mirror = MirrorSession(encryption: Environment.encryption) { try Environment.makeStore($0) }
     Environment.configure(mirror)
     session.add(mirror)
+    Termination.setGrace(seconds: mirror.settings.flushTimeout + 10)
     mirror.isInterrupted = { InterruptSignal.wasRaised }
     let launch = Launch(session: session, extraOptions: Environment.options(mirror))
     var terminal: Terminal?
     launch.makeTerminal = { session in
       let made = Terminal(session)
       // What looks like a URL with credentials in it is not for a file.
-      made.keepInHistory { !$0.contains(UInt8(ascii: "@")) || $0.firstRange(of: Array("://".utf8)) == nil }
+      made.keepInHistory { line in
+        guard line.firstRange(of: Array("://".utf8)) != nil else { return true }
+        return !String(decoding: line, as: UTF8.self).split(whereSeparator: \.isWhitespace)
+          .contains { $0.contains("://") && ReplicaURL.mayHoldSecret(String($0)) }
+      }
       terminal = made
       return made
     }
+    session.input.willEnd = {
+      // Ctrl-C that ended what ran does not end the flush; the next one does.
+      InterruptSignal.reset()
+      terminal?.saveHistory()
+    }
     let code = launch.run(Array(arguments.dropFirst()))
     terminal?.saveHistory()
+    Termination.finish()
     if session.output.isCutOff { ProcessEnvironment.dieOfBrokenPipe() }
     return code
   }
@@ -44,6 +56,8 @@ enum Wiring {
     session.database.currentDidChange = { InterruptTarget.set($0) }
     session.input.wasInterrupted = { InterruptSignal.wasRaised }
     session.input.forgetInterrupt = { InterruptSignal.reset() }
+    session.input.isEnding = { Termination.isRequested }
     InterruptSignal.install { InterruptTarget.interrupt() }
+    Termination.install { InterruptSignal.stopWork() }
   }
 }

@@ -1,6 +1,8 @@
+import Encryption
 import Files
 import DotCommands
 import ReplicaFormat
+import TestSupport
 import Testing
 
 @Suite struct ISOTimeTests {
@@ -35,6 +37,15 @@ import Testing
 }
 
 @Suite struct ReplicaURLTests {
+  @Test(arguments: [
+    "s3://user:hunter22@bucket/p", "s3://bucket/p?secret=hunter22", "s3://bucket?X-Amz-Signature=hunter22",
+    "https://user:hunter22@host/bucket", "file:///dir?key=hunter22", "s3://?a=hunter22",
+  ]) func refusesSecretsAndDoesNotRepeatThem(url: String) {
+    let error = #expect(throws: ReplicaURLError.self) { try ReplicaURL(url) }
+    #expect(error?.description.contains("hunter22") == false)
+    #expect(error?.description.contains("credentials do not belong") == true)
+  }
+
   @Test func readsBothKinds() throws {
     #expect(try ReplicaURL("s3://bucket/a/b/") == .s3(bucket: "bucket", prefix: "a/b"))
     #expect(try ReplicaURL("file:///var/replica") == .file("/var/replica"))
@@ -51,7 +62,30 @@ import Testing
     "", "nonsense", "s3://", "file://relative", "http://host/bucket", "s3://key:secret@bucket/p",
   ])
   func refuses(_ text: String) {
-    let error = #expect(throws: ReplicaURLError.self) { try ReplicaURL(text) }
+    let error = thrown(ReplicaURLError.self) { try ReplicaURL(text) }
     #expect(error?.description.contains("secret@") != true)
+  }
+}
+
+@Suite struct KeyCommandTests {
+  private func keys(_ command: String) throws -> Int {
+    try EncryptionSettings(file: nil, command: command, mode: nil, commandTimeout: 0.5).keys().keys.count
+  }
+
+  @Test func readsWhatACommandWrites() throws {
+    #expect(try keys("head -c 32 /dev/zero | od -An -v -tx1 | tr -d ' \\n'") == 1)
+  }
+
+  @Test(arguments: ["sleep 100", "trap '' TERM; sleep 100 & wait", "exec >&-; sleep 100", "yes", "cat"])
+  func waitsForNoCommandThatHangs(command: String) {
+    let begin = Clock.monotonicSeconds
+    #expect(throws: (any Error).self) { try keys(command) }
+    #expect(Clock.monotonicSeconds - begin < 10)
+  }
+
+  @Test func saysThatACommandHangs() throws {
+    let error = #expect(throws: (any Error).self) { try keys("sleep 100") }
+    #expect(
+      "\(try #require(error))".contains("S3_ENCRYPTION_KEY_COMMAND failed: it did not end within 0 seconds"))
   }
 }

@@ -36,7 +36,7 @@ import Testing
     try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
     try fixture.run("PRAGMA journal_mode=TRUNCATE; INSERT INTO t VALUES(2)")
     #expect(fixture.mirror?.takeFailures().count == 1)
-    let error = #expect(throws: MirrorError.self) { try fixture.close() }
+    let error = thrown(MirrorError.self) { try fixture.close() }
     #expect(error?.message.contains("journal mode is truncate") == true)
   }
 

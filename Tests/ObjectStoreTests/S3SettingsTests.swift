@@ -145,4 +145,27 @@ import Testing
       bundle?.description
         == "configure S3_CA_BUNDLE: /no/such.pem cannot be read; name a file of PEM certificates")
   }
+
+  @Test(
+    arguments: [
+      (["https_proxy": "http://user:hunter22@proxy:3128/"], "proxy:3128 (https_proxy)"),
+      (["HTTPS_PROXY": "proxy"], "proxy (HTTPS_PROXY)"), (["ALL_PROXY": "socks5://p:1"], "p:1 (ALL_PROXY)"),
+      (["http_proxy": "http://proxy:3128"], nil), (["https_proxy": "p", "no_proxy": "*"], nil),
+      (["https_proxy": "p", "no_proxy": "a.org, .example.com"], nil),
+      (["https_proxy": "p", "NO_PROXY": "ample.com"], "p (https_proxy)"), (["https_proxy": ""], nil),
+    ] as [([String: String], String?)])
+  func namesTheProxy(variables: [String: String], proxy: String?) throws {
+    let found = try settings(variables.merging(["S3_HOSTNAME": "s3.example.com:9000"]) { $1 })
+    #expect(found.proxy.map { "\($0.host) (\($0.variable))" } == proxy)
+  }
+
+  @Test func namesTheProxyInErrors() throws {
+    let host = "127.0.0.1:\(Ports.closed())"
+    var found = try settings(["S3_HOSTNAME": "http://\(host)", "http_proxy": "http://u:hunter22@\(host)"])
+    found.connectTimeout = 2
+    let error = thrown {
+      try S3ObjectStore(settings: found, bucket: "bucket", prefix: "p").get(try key("a"))
+    }
+    #expect(error?.cause == "could not connect to \(host) through the proxy \(host) (http_proxy)")
+  }
 }

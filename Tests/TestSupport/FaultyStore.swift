@@ -117,6 +117,8 @@ package final class FaultyStore: ObjectStore {
     try end(fault, "delete", key.name)
   }
 
+  package func time() throws(ObjectStoreError) -> Int64? { try base.time() }
+
   private func begin(_ kind: Kind, _ verb: String, _ object: String) throws(ObjectStoreError) -> Fault? {
     let (fault, isDown, latency) = state.withLock { state in
       let number = (state.calls[kind] ?? 0) + 1

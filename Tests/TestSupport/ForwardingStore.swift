@@ -26,4 +26,6 @@ extension ForwardingStore {
   }
 
   package func delete(_ key: ObjectKey) throws(ObjectStoreError) { try base.delete(key) }
+
+  package func time() throws(ObjectStoreError) -> Int64? { try base.time() }
 }

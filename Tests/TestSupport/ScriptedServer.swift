@@ -10,6 +10,8 @@ package final class ScriptedServer: Sendable {
     case reply(String)
     /// Says nothing and keeps the connection open.
     case silence
+    /// Sends the beginning, then the same piece again and again, so many milliseconds apart, until the client hangs up.
+    case drip(String, piece: String, milliseconds: UInt32)
   }
 
   package let host: String
@@ -74,6 +76,12 @@ package final class ScriptedServer: Sendable {
       _ = send(connection, text, text.utf8.count, Int32(MSG_NOSIGNAL))
     case .silence:
       _ = recv(connection, &buffer, buffer.count, 0)
+    case .drip(let beginning, let piece, let milliseconds):
+      var text = beginning
+      while send(connection, text, text.utf8.count, Int32(MSG_NOSIGNAL)) > 0 {
+        text = piece
+        if milliseconds > 0 { usleep(milliseconds * 1000) }
+      }
     }
   }
 }

@@ -29,7 +29,7 @@ typedef struct cs3_callbacks {
   int (*is_given_up)(void *context);
   // Bytes of an object; the transfer is given up where it returns anything but 0.
   int (*receive)(void *context, const char *bytes, size_t count);
-  // Bytes of the body of an answer that is an error.
+  // Bytes of the body of an answer that is an error, or of one that should have no body; 64 KB of it at most.
   void (*failure)(void *context, const char *bytes, size_t count);
   // One object of a listing.
   void (*entry)(void *context, const char *key, const char *etag, uint64_t size, int64_t modified);
@@ -45,6 +45,8 @@ typedef struct cs3_target {
   int is_watched;       // the request may be given up
   long connect_timeout_seconds;
   long idle_timeout_seconds;  // a transfer that all but stands still for so long is given up
+  double deadline;      // seconds of CLOCK_MONOTONIC at which the request ends in any case; 0: none
+  uint64_t body_limit;  // bytes of an object or a listing beyond which the transfer is given up
 } cs3_target;
 
 // How a call ended. The truth is curl's: libs3 2.0 reports some failed uploads as done.
@@ -56,6 +58,8 @@ typedef struct cs3_outcome {
   int64_t modified;  // -1: not told
   int is_truncated;  // of a listing
   int is_whole;      // of a listing: its closing tag arrived
+  int is_too_large;  // the body went on beyond `body_limit`
+  uint64_t unexpected_count;  // bytes of a body that a success should not have, such as that of a put
   char text[512];
 } cs3_outcome;
 
@@ -69,6 +73,7 @@ int cs3_is_host_not_found(int curl_code);
 int cs3_is_connection_refused(int curl_code);
 int cs3_is_timeout(int curl_code);
 int cs3_is_cut_short(int curl_code);
+int cs3_is_proxy_not_found(int curl_code);
 int cs3_is_certificate_refused(int curl_code);
 
 void cs3_add_header(cs3_additions *additions, const char *line);

@@ -7,6 +7,8 @@ package final class EncryptionSettings: Sendable {
   private let file: String?
   private let command: String?
   private let mode: String?
+  /// Seconds that the command may take; somebody may have to type a passphrase.
+  private let commandTimeout: Double
   private let state = Mutex(State())
 
   private struct State {
@@ -20,7 +22,8 @@ package final class EncryptionSettings: Sendable {
   private static let limit = 1 << 16
 
   /// Takes the values of `S3_ENCRYPTION_KEY_FILE`, `S3_ENCRYPTION_KEY_COMMAND` and `S3_ENCRYPTION`; an empty one is none.
-  package init(file: String?, command: String?, mode: String?) {
+  package init(file: String?, command: String?, mode: String?, commandTimeout: Double = 30) {
+    self.commandTimeout = commandTimeout
     func given(_ text: String?) -> String? { text.flatMap { $0.isEmpty ? nil : $0 } }
     self.file = given(file)
     self.command = given(command)
@@ -37,6 +40,7 @@ package final class EncryptionSettings: Sendable {
     if let failure = known.failure, Clock.monotonicSeconds < failure.at + Self.pause { throw failure.error }
     do throws(KeyRingError) {
       let ring = try load()
+      if !ring.keys.isEmpty { ProcessEnvironment.keepMemoryPrivate() }
       state.withLock { $0.ring = ring }
       return ring
     } catch {
@@ -94,15 +98,16 @@ package final class EncryptionSettings: Sendable {
   private func run(_ command: String) throws(KeyRingError) -> KeyRing {
     let origin = "S3_ENCRYPTION_KEY_COMMAND"
     // What is typed, or a script on standard input, is not for it.
-    guard let pipe = PipeCommand("exec </dev/null\n" + command, .fromCommand) else {
-      throw KeyRingError("\(origin) cannot be started")
+    switch CommandOutput.of(command, limit: Self.limit, seconds: commandTimeout) {
+    case .notStarted(let reason): throw KeyRingError("\(origin) cannot be started: \(reason)")
+    case .late:
+      throw KeyRingError("\(origin) failed: it did not end within \(Int(commandTimeout)) seconds")
+    case .ended(let status, let bytes):
+      guard status == 0 else {
+        let code = status >> 8 & 0xff
+        throw KeyRingError("\(origin) failed" + (code > 0 ? ": it exited with \(code)" : ""))
+      }
+      return try KeyRing(reading: bytes, origin: origin)
     }
-    let bytes = pipe.readAll(limit: Self.limit)
-    let status = pipe.finish()
-    guard status == 0 else {
-      let code = status >> 8 & 0xff
-      throw KeyRingError("\(origin) failed" + (code > 0 ? ": it exited with \(code)" : ""))
-    }
-    return try KeyRing(reading: bytes, origin: origin)
   }
 }

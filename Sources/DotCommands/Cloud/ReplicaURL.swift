@@ -9,7 +9,7 @@ package enum ReplicaURL: Equatable, Sendable {
   ///
   /// The error says what is wrong and what a right one looks like.
   package init(_ text: String) throws(ReplicaURLError) {
-    guard !text.contains("@") else {
+    guard !Self.mayHoldSecret(text) else {
       throw ReplicaURLError(
         "credentials do not belong in a mirror's URL: set S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY instead")
     }
@@ -24,6 +24,13 @@ package enum ReplicaURL: Equatable, Sendable {
     } else {
       throw ReplicaURLError("not the URL of a mirror: \(text): use s3://bucket/prefix or file:///directory")
     }
+  }
+
+  /// Whether what is or holds a URL may hold a secret: `user:secret@` or `?secret=`.
+  package static func mayHoldSecret(_ text: String) -> Bool {
+    if text.contains("@") { return true }
+    guard let query = text.firstIndex(of: "?") else { return false }
+    return text[query...].contains("=")
   }
 
   /// The same place with a database's name as prefix where it has none.
