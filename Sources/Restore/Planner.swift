@@ -16,22 +16,43 @@ struct Planner {
   var base: UInt64?
   private var catalog: ReplicaCatalog { source.catalog }
 
+  /// What the replica's index names, once it was read.
+  private var names = Witnesses.Names.unread
+
+  init(
+    source: ObjectSource, target: RestoreTarget, toleratesLostEnd: Bool = false,
+    refusesLostEnd: Bool = false, gone: Set<String> = [], base: UInt64? = nil
+  ) {
+    self.source = source
+    self.target = target
+    self.toleratesLostEnd = toleratesLostEnd
+    self.refusesLostEnd = refusesLostEnd
+    self.gone = gone
+    self.base = base
+  }
+
   /// Plans a restore.
   ///
   /// Throws `.hole`, or an error that names the object, where something between is missing.
   func plan() throws -> RestorePlan {
-    if gone.isEmpty, base == nil, target == RestoreTarget(), let plan = try planFromIndex() {
-      return plan
+    var planner = self
+    if gone.isEmpty, base == nil, target == RestoreTarget() {
+      let record = try readIndex()
+      planner.names = .read(record)
+      if let record, let plan = try planner.plan(following: record) { return plan }
     }
     var index = try source.retry { _ in try ReplicaIndex(brief: catalog) }
-    return try plan(&index)
+    return try planner.plan(&index)
   }
 
-  /// Plans with the replica's index; nil where there is none, or listings have to tell.
-  private func planFromIndex() throws -> RestorePlan? {
-    do {
-      let bytes = try source.retry { _ in try catalog.read(ReplicaLayout.index) }
-      let record = try IndexRecord(bytes)
+  /// Nil where there is none that is whole.
+  private func readIndex() throws -> IndexRecord? {
+    try Self.orNil { try IndexRecord(source.retry { _ in try catalog.read(ReplicaLayout.index) }) }
+  }
+
+  /// Plans with the replica's index; nil where listings have to tell.
+  private func plan(following record: IndexRecord) throws -> RestorePlan? {
+    try Self.orNil {
       guard var index = try source.retry({ _ in try ReplicaIndex(catalog, following: record) }) else {
         return nil
       }
@@ -40,6 +61,13 @@ struct Planner {
       let plan = try strict.plan(&index)
       // What has to be told is told of what is there.
       return plan.notices.isEmpty ? plan : nil
+    }
+  }
+
+  /// Nil instead of an error that is neither an interruption nor a failure of the store.
+  private static func orNil<Value>(_ body: () throws -> Value?) throws -> Value? {
+    do {
+      return try body()
     } catch let error as RestoreError where error.code == .interrupted {
       throw error
     } catch let error as ObjectStoreError where error.isTransient {
@@ -220,7 +248,7 @@ struct Planner {
     guard chain.beyond.isEmpty else { return }
     let witnesses = Witnesses(
       source: source, contents: contents, end: chain.end,
-      isNewest: target.generation == nil && target.time == nil)
+      isNewest: target.generation == nil && target.time == nil, names: names)
     let found = try witnesses.testimonies()
     guard refusesLostEnd, !found.isEmpty else { return notices += found }
     throw RestoreError(.hole, "restore \(catalog.store.url): \(found.joined(separator: "; "))")

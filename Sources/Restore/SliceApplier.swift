@@ -26,7 +26,7 @@ final class SliceApplier {
   /// Whether no transaction is there in part.
   private(set) var isBetweenTransactions = true
   /// Pages that slices wrote, and the combined hashes of their images in the base.
-  private var touched: Set<UInt32> = []
+  private var touched = PageSet()
   private var replaced = Hash128.zero
   /// Pages past any size told so far that a frame may write: a transaction may have been larger on its way.
   private static let slack: UInt32 = 1 << 20
@@ -123,7 +123,7 @@ final class SliceApplier {
     guard bound.overflow || page <= bound.partialValue else {
       throw FormatError(object, "page \(page) is out of bounds")
     }
-    let isNew = touched.insert(page).inserted && page <= base.state.pages
+    let isNew = touched.insert(page) && page <= base.state.pages
     let needsBase = slice.nextNeedsBase
     let frame: [UInt8]
     if needsBase || isNew {
@@ -145,7 +145,7 @@ final class SliceApplier {
     func take(_ page: UInt32) throws {
       checksum ^= try pages.withImage(page) { PageHash.of(page, $0, at: $1, pageSize: size) }
     }
-    for page in touched where page <= state.pages { try take(page) }
+    for page in touched.sorted where page <= state.pages { try take(page) }
     if state.pages < base.state.pages {
       for page in state.pages + 1...base.state.pages where !touched.contains(page) { try take(page) }
     }

@@ -13,6 +13,14 @@ struct Witnesses {
   let end: UInt64
   /// Whether no later generation is looked at.
   let isNewest: Bool
+  /// What the replica's index names.
+  var names = Names.unread
+
+  enum Names: Sendable {
+    case unread
+    /// Nil where there is no index that is whole.
+    case read(IndexRecord?)
+  }
 
   /// What each witness that reaches further says.
   func testimonies() throws -> [String] { try ([statements] + objects()).compactMap { $0 } }
@@ -29,8 +37,12 @@ struct Witnesses {
   }
 
   private func index() throws -> String? {
-    guard let record = try read(ReplicaLayout.index, { try IndexRecord($0) }),
-      record.generation == contents.generation,
+    let found: IndexRecord? =
+      switch names {
+      case .unread: try read(ReplicaLayout.index) { try IndexRecord($0) }
+      case .read(let record): record
+      }
+    guard let record = found, record.generation == contents.generation,
       let further = (record.slices.map(\.name.transactions.upperBound) + record.bases).max(), further > end
     else { return nil }
     return

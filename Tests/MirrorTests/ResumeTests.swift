@@ -118,14 +118,13 @@ import Testing
     plain.close()
     try fixture.open()
     try fixture.close()
-    // An index, which there is not; the manifest, then the one part of five megabytes: whole, and then one piece after the
-    // other.
+    // An index, which there is not; the manifest, the lease, then the one part of five megabytes: whole, and then one piece
+    // after the other.
     let before = store.calls(.get)
-    for nth in [3, 5, 7] { store.plan(.refuse(.damaged), for: .get, at: before + nth) }
+    for nth in [4, 6, 8] { store.plan(.refuse(.damaged), for: .get, at: before + nth) }
     #expect(try fixture.bytes(fixture.restore(.wal)) == fixture.bytes(fixture.path))
     let gets = store.calls(.get) - before
-    // Index and lease are asked once more how far the log reached.
-    #expect(gets == 1 + 1 + 1 + 5 + 2 + 2)
+    #expect(gets == 1 + 1 + 1 + 1 + 5 + 2)
   }
 
   @Test func triesAgainWhatCameDamaged() throws {
@@ -145,8 +144,8 @@ import Testing
     #expect(
       error?.message.contains("\(report.needed) bytes are needed in \(fixture.folder.path), 1048576 are free")
         == true)
-    // An index, which there is not, the manifest and the slice that holds the end, and index and lease as witnesses, twice.
-    #expect(store.calls(.get) - before == 10)
+    // An index, which there is not, the manifest, the slice that holds the end and the lease, twice.
+    #expect(store.calls(.get) - before == 8)
     #expect(try Folder.names(in: fixture.folder.path) == ["a.db", "a.db-s3pos"])
     restore.freeBytes = { _ in report.needed }
     _ = try restore.run(.wal, to: output)

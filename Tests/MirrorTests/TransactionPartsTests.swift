@@ -219,3 +219,21 @@ private struct CountingStore: ForwardingStore {
     return try base.get(key, range: range)
   }
 }
+
+/// Sets of page numbers.
+@Suite struct PageSetTests {
+  @Test func holdsWhatWasAdded() {
+    var random = Seeded()
+    let about: Comment = "seed \(random.seed)"
+    var expected: Set<UInt32> = []
+    var pages = PageSet()
+    for _ in 0..<5000 {
+      let page = Bool.random(using: &random) ? UInt32.random(in: 0...900, using: &random) : random.next()
+      #expect(pages.insert(page) == expected.insert(page).inserted, about)
+    }
+    #expect(pages.count == expected.count, about)
+    #expect(pages.sorted == expected.sorted(), about)
+    #expect((0...1000).allSatisfy { pages.contains($0) == expected.contains($0) }, about)
+    #expect(PageSet().sorted.isEmpty)
+  }
+}

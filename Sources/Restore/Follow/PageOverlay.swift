@@ -11,7 +11,8 @@ final class PageOverlay: PageStore {
   private var slots: [UInt32: Int] = [:]
   private var arena: [UInt8] = []
   private var scratch: File?
-  private var spilled: [UInt32: Int] = [:]
+  /// Pages of the scratch file, which has them where the database does.
+  private var spilled = PageSet()
 
   /// Lies over what `base` gives for a page, and keeps up to `limit` bytes in memory.
   init(
@@ -24,7 +25,11 @@ final class PageOverlay: PageStore {
   }
 
   /// Pages that have a newer image, in order.
-  var pages: [UInt32] { (Array(slots.keys) + spilled.keys.filter { slots[$0] == nil }).sorted() }
+  var pages: [UInt32] {
+    var all = spilled
+    for page in slots.keys { _ = all.insert(page) }
+    return all.sorted
+  }
 
   /// Bytes of newer images.
   var byteCount: Int { (slots.count + spilled.count) * pageSize }
@@ -33,7 +38,9 @@ final class PageOverlay: PageStore {
     -> Result
   {
     if let slot = slots[page] { return try body(arena, slot) }
-    if let at = spilled[page], let scratch { return try body(scratch.read(at: at, count: pageSize), 0) }
+    if spilled.contains(page), let scratch {
+      return try body(scratch.read(at: place(of: page), count: pageSize), 0)
+    }
     return try body(base(page), 0)
   }
 
@@ -50,6 +57,8 @@ final class PageOverlay: PageStore {
   /// The database below must not change: nothing is written.
   func flush(pages: UInt32) throws {}
 
+  private func place(of page: UInt32) -> Int { Int(page - 1) * pageSize }
+
   private func spill() throws {
     let file: File
     if let scratch {
@@ -59,10 +68,9 @@ final class PageOverlay: PageStore {
       file = try File(unnamedIn: folder)
       scratch = file
     }
-    for (page, slot) in slots {
-      let at = spilled[page] ?? spilled.count * pageSize
-      try file.write(arena[slot..<slot + pageSize], at: at)
-      spilled[page] = at
+    for (page, slot) in slots.sorted(by: { $0.key < $1.key }) {
+      try file.write(arena[slot..<slot + pageSize], at: place(of: page))
+      _ = spilled.insert(page)
     }
     slots.removeAll(keepingCapacity: true)
     arena.removeAll(keepingCapacity: true)
