@@ -158,6 +158,6 @@ let package = Package(
         "Mirror", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat",
         "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption", "Compression",
       ], exclude: ["Version1"]),
-    tests("EndToEndTests", ["ObjectStore", "ReplicaFormat"]),
+    tests("EndToEndTests", ["ObjectStore", "ReplicaFormat", "Bytes", "Compression", "WALFormat"]),
   ]
 )

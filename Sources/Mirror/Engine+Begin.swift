@@ -222,8 +222,14 @@ extension Engine {
         default:
           finding.isFree ? "asked for" : "the writer before was on another host and did not end in order"
         }
+      guard let next = GenerationID(after: found.newest) else {
+        throw MirrorError(
+          .refused,
+          "\(store.url) holds generation \(found.newest?.description ?? ""), after which no number is left: mirror to another place"
+        )
+      }
       return Start(
-        generation: GenerationID(after: found.newest), transaction: found.newest == nil ? 0 : found.last + 1,
+        generation: next, transaction: found.newest == nil ? 0 : found.last + 1,
         state: try snapshot(log.count).state(), position: log.last?.end, taken: log, following: later,
         reason: reason)
     }

@@ -30,7 +30,8 @@ package final class Statement {
     guard !present.isEmpty, sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_REPREPARE, 0) > 0 else {
       return compiledReach
     }
-    return compiledReach.union(present)
+    // Virtual tables write to their own tables while it runs.
+    return compiledReach.union(present.subtracting(.shadowTable))
   }
 
   /// Steps of the virtual machine in its last run.
