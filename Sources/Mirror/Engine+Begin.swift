@@ -80,7 +80,7 @@ extension Engine {
     let known = [lease.generation, savedRecord.flatMap { $0.url == store.url ? $0.generation : nil }]
     for generation in known.compactMap({ $0 }) where newest.map({ $0 < generation }) ?? true {
       do throws(ObjectStoreError) {
-        _ = try store.get(ObjectKey(ReplicaLayout.record(generation)))
+        _ = try store.whole(ObjectKey(ReplicaLayout.record(generation)))
       } catch {
         // Its writer ended before there was anything in it, or it was deleted.
         guard error.code == .notFound else { throw error }

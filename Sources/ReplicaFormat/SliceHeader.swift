@@ -81,7 +81,7 @@ package struct SliceHeader: Hashable, Sendable {
   }
 
   /// Most frames of a section: an object of them has some megabytes, and one frame takes a byte at least.
-  private static let mostFrames = 16 << 20
+  private static let mostFrames = 8 << 20
 
   init(
     generation: GenerationID, transactions: ClosedRange<UInt64>, part: Int, parts: Int, walHeader: WALHeader,

@@ -164,6 +164,12 @@ final class StatementReplay {
 
   private func give(_ zone: String, _ transaction: UInt64, _ number: Int) throws {
     if variable == nil { variable = .some(StatementZone.variable) }
+    guard StatementTold.canHold(zone: zone) else {
+      throw RestoreError(
+        .diverged,
+        "replay transaction \(transaction), statement \(number): \"\(zone.prefix(80))\" names no time zone; "
+          + "use .restore wal")
+    }
     // As long as it is the same, nobody else need be disturbed.
     if zone != StatementZone.present, !StatementZone.give(zone) {
       throw RestoreError(
