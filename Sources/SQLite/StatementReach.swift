@@ -58,7 +58,8 @@ final class ReachWatch {
     case SQLITE_PRAGMA:
       let pragma = (first.map { String(cString: $0) } ?? "").lowercased()
       if !ReplayRules.pragmas.contains(pragma), !ReplayRules.passedOver.contains(pragma) {
-        found(.foreignFunction, "PRAGMA \(pragma)")
+        // A table that is a PRAGMA asks for it while it is read.
+        found(.foreignFunction, name == "pragma_\(pragma)" ? name : "PRAGMA \(pragma)")
       }
     case SQLITE_FUNCTION:
       guard let second else { return }
