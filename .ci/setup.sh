@@ -120,7 +120,7 @@ if command -v swiftc >/dev/null && command -v dpkg >/dev/null && ! dpkg -S "$(re
   # shellcheck disable=SC2046
   need $(library_packages "$(dirname "$(realpath "$(command -v swiftc)")")")
   # shellcheck disable=SC2046
-  need $(cxx_package) $(linker_package)
+  need $(linker_package)
 fi
 
 version=$(swift_version)
@@ -137,6 +137,12 @@ if [ -z "$version" ] && command -v apt-cache >/dev/null; then
 fi
 [ -n "$version" ] || no_swift "There is no Swift here."
 [ "${version%%.*}" -ge 6 ] || no_swift "The Swift found here is $version, which is too old."
+
+# apt's Swift 6.0 does not bring it either.
+if command -v dpkg >/dev/null; then
+  # shellcheck disable=SC2046
+  need $(cxx_package)
+fi
 
 if [ "$purpose" = test ]; then
   "$root/Tests/Servers/setup-venv.sh"

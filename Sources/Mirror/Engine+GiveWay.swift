@@ -43,8 +43,8 @@ extension Engine {
   private func follow(_ end: LogEnd, _ capture: Capture) throws {
     guard capture.guardian.place != (end.isCopied ? .file : .log(frames: end.frame)) else { return }
     do {
-      _ = try capture.renewGuard()
-      noteCopied(capture)
+      // A commit that came meanwhile is in the log alone.
+      if try capture.renewGuard() { noteCopied(capture) }
     } catch is SQLiteError {
       // Another process changes the log, or the files are gone: the guard stays where it is, and the next look shows why.
     }

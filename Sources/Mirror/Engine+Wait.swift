@@ -10,8 +10,8 @@ extension Engine {
   ///
   /// Throws after `seconds`, when interrupted, or at once where trying again will not help.
   func flush(seconds: Double, all: Bool, isInterrupted: (() -> Bool)? = nil) throws {
-    if !all, settings.durability == .sync, flushAtOnce() { return }
     let deadline = Clock.monotonicSeconds + seconds
+    if !all, settings.durability == .sync, flushAtOnce(until: deadline) { return }
     if all {
       state.withLock { $0.isFlushingAll += 1 }
       scheduleBatches()
@@ -66,14 +66,15 @@ extension Engine {
   ///
   /// A request under way is given up a second or two after an interrupt, by the store: so a commit after a while, as of a
   /// person, is waited for.
-  private func flushAtOnce() -> Bool {
+  private func flushAtOnce(until deadline: Double) -> Bool {
     let began = Clock.monotonicSeconds
     defer { state.withLock { $0.lastAwaited = Clock.monotonicSeconds } }
     guard state.withLock({ began - $0.lastAwaited < Self.burst && $0.phase == .running && $0.hasBase }),
       let end = try? logEnd(),
       case .taken(let last, let generation) = try? capture(through: end, tellsUploader: false)
     else { return false }
-    return uploadAtOnce(upTo: last) && state.withLock { $0.generation == generation }
+    return RequestDeadline.enforce(deadline) { uploadAtOnce(upTo: last) }
+      && state.withLock { $0.generation == generation }
   }
 
   /// Seconds between two commits that belong together.

@@ -137,9 +137,11 @@ package final class Mirror: ConnectionObserver {
       return
     }
     do {
+      let deadline = Clock.monotonicSeconds + settings.flushTimeout
       try flush(seconds: settings.flushTimeout)
-      engine?.endUpkeep(seconds: min(settings.flushTimeout, 5))
-      detach(isFlushed: true)
+      engine?.endUpkeep(seconds: min(deadline - Clock.monotonicSeconds, 5))
+      // What is stored already is so whether the lease can be released or not.
+      RequestDeadline.enforce(max(deadline, Clock.monotonicSeconds + 1)) { detach(isFlushed: true) }
     } catch {
       let status = status()
       detach(isFlushed: false)
@@ -198,6 +200,14 @@ package final class Mirror: ConnectionObserver {
     takeOverIfPossible()
     if let engine { return try engine.flush(seconds: seconds, all: true, isInterrupted: isInterrupted) }
     if let standby { try waitForHolder(standby, seconds: seconds) }
+  }
+
+  /// Number of the last transaction in SQLite's log now; nil if it is not stored yet, or another process mirrors and has not
+  /// said.
+  package func lastTransaction() -> UInt64? {
+    if let engine { return engine.status().captured }
+    guard let standby, let connection, let end = try? LogEnd.of(DatabaseFile(connection)) else { return nil }
+    return standby.transaction(at: end)
   }
 
   /// Writes a new base now and waits for it.

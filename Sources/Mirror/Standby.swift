@@ -151,6 +151,14 @@ final class Standby: Sendable {
     return position.salt == present?.salt && present?.salt != end.salt ? .stored : .notYet
   }
 
+  /// The transaction that the log ends with at `end`, if the holder has stored exactly that much.
+  func transaction(at end: LogEnd) -> UInt64? {
+    guard let record = record(), difference(of: record) == nil, case .stored = answer(for: end, present: end)
+    else { return nil }
+    guard end.frame > 0 else { return record.transaction }
+    return record.position?.frame == end.frame ? record.transaction : nil
+  }
+
   private func record() -> PositionRecord? {
     (try? claim.readAll()).flatMap { try? PositionRecord($0, object: claim.path) }
   }

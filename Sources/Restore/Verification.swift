@@ -25,9 +25,12 @@ package struct Verification {
   package struct Live: Sendable {
     package let transaction: UInt64
     package let content: DatabaseContent
-    package init(transaction: UInt64, content: DatabaseContent) {
+    /// Whether the statements up to that transaction are known to be stored.
+    package let hasStatements: Bool
+    package init(transaction: UInt64, content: DatabaseContent, hasStatements: Bool = true) {
       self.transaction = transaction
       self.content = content
+      self.hasStatements = hasStatements
     }
   }
 
