@@ -76,7 +76,9 @@ package final class HostileServer: Sendable {
     set { state.withLock { $0.objects = newValue } }
   }
 
-  /// Nil: all is answered honestly. `kept` says what of a put is stored, nothing where nil.
+  /// Has answers made by a trick; nil has all answered honestly.
+  ///
+  /// `kept` says what of a put is stored, nothing where nil.
   package func play(_ trick: Trick?, keeping kept: (@Sendable (Request) -> [UInt8]?)? = nil) {
     state.withLock { ($0.trick, $0.kept) = (trick, kept) }
   }
