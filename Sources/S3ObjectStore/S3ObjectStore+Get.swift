@@ -41,11 +41,28 @@ extension S3ObjectStore {
   /// Bytes up to which an object could be the text of an error.
   private static let longestError = 64 << 10
 
+  /// Bytes that are read whole without asking for the size first.
+  private static let unasked = 64 << 20
+
   package func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {
     if let range, range.isEmpty { return try nothing(of: key) }
+    do throws(ObjectStoreError) {
+      return try get(key, range, limit: min(sizeLimit(key), Self.unasked))
+    } catch {
+      // What is large is read as far as the store says that it goes.
+      guard range == nil, error.code == .damaged, sizeLimit(key) > Self.unasked, let info = try head(key),
+        info.size > Self.unasked, info.size <= sizeLimit(key)
+      else { throw error }
+      return try get(key, range, limit: info.size)
+    }
+  }
+
+  private func get(
+    _ key: ObjectKey, _ range: Range<Int>?, limit: Int
+  ) throws(ObjectStoreError) -> ObjectContent {
     let limit =
       range.map { $0.upperBound.addingReportingOverflow(Self.slack) }
-      .map { $0.overflow ? Int.max : $0.partialValue } ?? sizeLimit(key)
+      .map { $0.overflow ? Int.max : $0.partialValue } ?? limit
     let call = call(bodyLimit: limit) { target, callbacks, outcome in
       cs3_get(
         target, root + key.name, UInt64(range?.lowerBound ?? 0), UInt64(range?.count ?? 0), callbacks, outcome
