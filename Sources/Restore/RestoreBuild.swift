@@ -1,4 +1,5 @@
 import Files
+import ObjectStore
 import ReplicaFormat
 
 /// Builds the database of a restore in its folder, and where asked a second one in the other way to compare it with.
@@ -49,8 +50,16 @@ struct RestoreBuild {
     // Without statements to replay all comes from the log.
     guard start.transaction < plan.transaction else { return try one(.sql) }
     let second = try folder.second()
-    _ = try wal.build(
-      in: folder.database, upTo: plan.transaction, copying: (transaction: start.transaction, file: second))
+    do {
+      _ = try wal.build(
+        in: folder.database, upTo: plan.transaction, copying: (transaction: start.transaction, file: second))
+    } catch let error where Self.isLoss(error) {
+      // The two mirrors do not need each other.
+      var built = try one(.sql)
+      built.notices.append(
+        "not proven by the WAL, which cannot be restored to transaction \(plan.transaction): \(error)")
+      return built
+    }
     let replayed = try sql.replay(start, time: plan.manifest.time, in: second.path)
     var built = Built(file: second, time: replayed.time)
     built.statements = replayed.statements
@@ -65,6 +74,16 @@ struct RestoreBuild {
         difference)
     }
     return built
+  }
+
+  /// Whether an error says that something of the log is damaged or missing.
+  private static func isLoss(_ error: any Error) -> Bool {
+    switch error {
+    case is FormatError: true
+    case let error as RestoreError: error.code == .hole
+    case let error as ObjectStoreError: error.code == .forged || error.code == .notFound
+    default: false
+    }
   }
 
   private func note(_ start: StatementRestore.Start, in built: inout Built) {
