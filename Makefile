@@ -10,7 +10,7 @@ ZSH_COMPLETION = $(PREFIX)/share/zsh/vendor-completions/_$(PROGRAM)
 FISH_COMPLETION = $(PREFIX)/share/fish/vendor_completions.d/$(PROGRAM).fish
 
 .DEFAULT_GOAL := help
-.PHONY: help run build release test test-all lint format fuzz bench install uninstall deb generate clean check
+.PHONY: help run build release test test-all test-fresh lint format fuzz bench install uninstall deb generate clean check
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -33,6 +33,10 @@ test: ## Set everything up, build, and run the tests
 
 test-all: ## Run the tests with many more rounds of those that are random
 	SQLITE3_CLOUD_S3_TEST_ALL=1 $(MAKE) test
+
+test-fresh: ## Run the two commands that README.md begins with in clean roots of Debian 13 and 12
+	Tests/Fresh/run.sh trixie
+	Tests/Fresh/run.sh bookworm
 
 lint: ## Check form, file lengths and imports
 	@.ci/setup.sh build

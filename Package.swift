@@ -4,25 +4,26 @@ import PackageDescription
 // Settings every Swift target shares. The package is written for Swift 6.0 (what Debian 13 ships); what
 // only newer compilers know is switched on where it exists.
 let strict: [SwiftSetting] = {
-  var settings: [SwiftSetting] = [
+  let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as-errors"]),
     // Overlapping accesses that only a run can find are looked for in debug builds, and so in every test.
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
     .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
   ]
   #if compiler(>=6.1)
-    settings.append(.enableUpcomingFeature("MemberImportVisibility"))
+    return settings + [.enableUpcomingFeature("MemberImportVisibility")]
+  #else
+    return settings
   #endif
-  return settings
 }()
 
 // Only the targets built with `strict` alone may hold a pointer; all others are checked.
 let safe: [SwiftSetting] = {
-  var settings = strict
   #if compiler(>=6.2)
-    settings.append(.unsafeFlags(["-strict-memory-safety"]))
+    return strict + [.unsafeFlags(["-strict-memory-safety"])]
+  #else
+    return strict
   #endif
-  return settings
 }()
 
 // libs3's calls into libcurl must reach the two functions of CS3, so the executable exports them.
@@ -79,7 +80,7 @@ let package = Package(
     unsafeTarget("Compression", ["Bytes", "CZstd", "CLZ4"]),
     unsafeTarget("Digest", ["CNettle"]),
     unsafeTarget("SQLite", ["CSQLite", "CSQLiteFiles", "Bytes"]),
-    unsafeTarget("LineReader", ["CReadline"]),
+    unsafeTarget("LineReader", ["CReadline", "Files"]),
     safeTarget("WALFormat", ["Bytes"]),
     safeTarget("ObjectStore", []),
 
@@ -137,7 +138,9 @@ let package = Package(
     tests("SQLiteTests", ["SQLite", "CSQLite", "CSQLiteFiles"]),
     tests("LineReaderTests", ["LineReader"]),
     tests("WALFormatTests", ["WALFormat", "Bytes", "SQLite", "Files"]),
-    tests("ReplicaFormatTests", ["ReplicaFormat", "WALFormat", "Bytes", "Compression"]),
+    tests(
+      "ReplicaFormatTests",
+      ["ReplicaFormat", "WALFormat", "Bytes", "Compression", "Digest", "Encryption", "SQLite"]),
     tests("InterchangeTests", ["Interchange", "Bytes", "Compression"]),
     tests(
       "ObjectStoreTests",

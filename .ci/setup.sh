@@ -1,7 +1,7 @@
 #!/bin/sh
-# Sets up what the program is built from and, with "test", what its tests need.
+# Sets up what the program is built from and, with "test", what its tests need; with "fresh", what Tests/Fresh needs.
 #
-# Asks apt for nothing where all is there. Usage: .ci/setup.sh [build|test]
+# Asks apt for nothing where all is there. Usage: .ci/setup.sh [build|test|fresh]
 set -eu
 
 purpose=${1:-build}
@@ -10,6 +10,8 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 packages="libsqlite3-dev libs3-dev libreadline-dev libzstd-dev liblz4-dev libxxhash-dev nettle-dev zlib1g-dev pkg-config"
 if [ "$purpose" = test ]; then
   packages="$packages sqlite3 tmux python3-venv openssl zstd"
+elif [ "$purpose" = fresh ]; then
+  packages="debootstrap wget"
 fi
 
 say() { printf '%s\n' "$*" >&2; }
@@ -52,11 +54,10 @@ no_swift() {
   exit 1
 }
 
-if ! command -v dpkg-query >/dev/null; then
-  say "Not a Debian or Ubuntu system: these must be there by other means: $packages"
-else
+# Installs those that are not there.
+need() {
   missing=
-  for package in $packages; do
+  for package in "$@"; do
     is_installed "$package" || missing="$missing $package"
   done
   if [ -n "$missing" ]; then
@@ -64,6 +65,62 @@ else
     # shellcheck disable=SC2086
     install_packages $missing
   fi
+}
+
+# The packages of the shared libraries that a Swift from swift.org leaves to the system.
+library_packages() {
+  ldd "$1/swift-build" "$1/swift-test" "$1/clang" "$1/lld" 2>/dev/null | sed -n 's/^\t\(.*\) => not found/\1/p' |
+    sort -u | while read -r library; do
+    case $library in
+      libcurl.so.4) echo libcurl4 ;;
+      libxml2.so.2) echo libxml2 ;;
+      libsqlite3.so.0) echo libsqlite3-0 ;;
+      libedit.so.2) echo libedit2 ;;
+      libncurses.so.6) echo libncurses6 ;;
+      libuuid.so.1) echo libuuid1 ;;
+      libz3.so.4) echo libz3-4 ;;
+      *) say "Swift needs $library, which this system has not got." ;;
+    esac
+  done
+}
+
+# The C++ library that Swift links to: that of the newest GCC whose files are there, or of the system's where there is
+# none.
+cxx_package() {
+  resources=$(swiftc -print-target-info 2>/dev/null | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')
+  compiler=$resources/../../bin/clang
+  [ -x "$compiler" ] || return 0
+  [ ! -f "$("$compiler" -print-file-name=libstdc++.so)" ] || return 0
+  gcc=$("$compiler" -v 2>&1 | sed -n 's|^Selected GCC installation: .*/\([0-9]*\)$|\1|p')
+  if [ -z "$gcc" ]; then
+    update >&2
+    gcc=$(apt-cache depends gcc | sed -n 's/^ *Depends: gcc-\([0-9]*\)$/\1/p')
+  fi
+  [ -z "$gcc" ] || echo "libstdc++-$gcc-dev"
+}
+
+# The linker that it calls on x86_64; a package of its own since Debian 13.
+linker_package() {
+  if [ "$(uname -m)" != x86_64 ] || command -v ld.gold >/dev/null; then return 0; fi
+  update >&2
+  if apt-cache show binutils-gold 2>/dev/null | grep -q .; then echo binutils-gold; else echo binutils; fi
+}
+
+if ! command -v dpkg-query >/dev/null; then
+  say "Not a Debian or Ubuntu system: these must be there by other means: $packages"
+else
+  # shellcheck disable=SC2086
+  need $packages
+fi
+[ "$purpose" != fresh ] || exit 0
+
+# What a Swift that apt did not bring leaves to the system. Before it is asked for its version, which it cannot print
+# without its libraries.
+if command -v swiftc >/dev/null && command -v dpkg >/dev/null && ! dpkg -S "$(realpath "$(command -v swiftc)")" >/dev/null 2>&1; then
+  # shellcheck disable=SC2046
+  need $(library_packages "$(dirname "$(realpath "$(command -v swiftc)")")")
+  # shellcheck disable=SC2046
+  need $(linker_package)
 fi
 
 version=$(swift_version)
@@ -80,6 +137,12 @@ if [ -z "$version" ] && command -v apt-cache >/dev/null; then
 fi
 [ -n "$version" ] || no_swift "There is no Swift here."
 [ "${version%%.*}" -ge 6 ] || no_swift "The Swift found here is $version, which is too old."
+
+# apt's Swift 6.0 does not bring it either.
+if command -v dpkg >/dev/null; then
+  # shellcheck disable=SC2046
+  need $(cxx_package)
+fi
 
 if [ "$purpose" = test ]; then
   "$root/Tests/Servers/setup-venv.sh"

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <malloc.h>
+
 /// sync_file_range of Linux, which glibc's headers show only to those who ask for its extensions, as Swift does not. The
 /// name is another one, lest both be seen.
 extern int cfiles_sync_file_range(int descriptor, long long offset, long long count, unsigned flags)
@@ -7,6 +9,19 @@ extern int cfiles_sync_file_range(int descriptor, long long offset, long long co
 
 /// SYNC_FILE_RANGE_WRITE.
 enum { cfiles_begin_writing = 2 };
+
+/// renameat2 of Linux, in the same way.
+extern int cfiles_rename(int from_folder, const char *from, int to_folder, const char *to, unsigned flags)
+    __asm__("renameat2");
+
+/// RENAME_NOREPLACE.
+enum { cfiles_rename_no_replace = 1 };
+
+/// Bytes from which a freed block of memory goes back to the system at once. Swift's Glibc module lacks <malloc.h>.
+static inline void cfiles_return_large_blocks(int bytes) {
+  mallopt(M_MMAP_THRESHOLD, bytes);
+  mallopt(M_TRIM_THRESHOLD, bytes);
+}
 
 /// prctl of Linux, which Swift cannot call since it takes any number of arguments.
 extern int cfiles_prctl(int option, unsigned long argument) __asm__("prctl");

@@ -59,10 +59,11 @@ static inline int csqlite_file_size(sqlite3 *db, const char *schema, sqlite3_int
   return file->pMethods->xFileSize(file, size);
 }
 
-/// Reads the head of the log's index through SQLite's own mapping of it: salts as in the log, and how many of its frames are
-/// committed. 1 where that worked, 0 where there is no index, -1 where somebody is at it or was killed at it. Swift has no
-/// volatile reads of memory that other processes write.
-static inline int csqlite_log_index(sqlite3 *db, const char *schema, unsigned int salts[2], unsigned int *frames) {
+/// Reads the head of the log's index through SQLite's own mapping of it: the log's salts, how many of its frames are
+/// committed, and how many of those are copied into the database file. Returns 1 on success, 0 if there is no index, and -1
+/// if a process is changing it or was killed while it did. Swift has no volatile reads of memory that other processes write.
+static inline int csqlite_log_index(sqlite3 *db, const char *schema, unsigned int salts[2], unsigned int *frames,
+                                    unsigned int *copied) {
   sqlite3_file *file = NULL;
   volatile void *map = NULL;
   if (sqlite3_file_control(db, schema, SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || file == NULL) return 0;
@@ -76,6 +77,11 @@ static inline int csqlite_log_index(sqlite3 *db, const char *schema, unsigned in
     __sync_synchronize();
     for (int i = 0; i < 12; i++) is_same &= first[i] == words[12 + i];
     if (!is_same || !(((const unsigned char *)first)[12])) continue;
+    *copied = words[24];
+    __sync_synchronize();
+    // The two belong together only if nobody committed or restarted the log between the two reads.
+    for (int i = 0; i < 12; i++) is_same &= first[i] == words[i];
+    if (!is_same) continue;
     *frames = first[4];
     for (int i = 0; i < 2; i++) {
       const unsigned char *bytes = (const unsigned char *)(first + 8 + i);

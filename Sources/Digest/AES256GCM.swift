@@ -35,8 +35,9 @@ package struct AES256GCM {
     _ plain: [UInt8], _ range: Range<Int>, nonce: [UInt8], authenticating data: [UInt8],
     into sealed: inout [UInt8], at: Int
   ) {
-    precondition(
-      plain.indices.contains(range) && sealed.indices.contains(at..<at + range.count + Self.tagSize))
+    // `contains` of a whole range is a search, byte by byte, up to Swift 6.0.
+    precondition(range.lowerBound >= 0 && range.upperBound <= plain.count)
+    precondition(at >= 0 && at + range.count + Self.tagSize <= sealed.count)
     begin(nonce: nonce, authenticating: data)
     plain.withUnsafeBufferPointer { source in
       sealed.withUnsafeMutableBufferPointer { target in
@@ -56,7 +57,7 @@ package struct AES256GCM {
   ) -> Bool {
     let count = range.count - Self.tagSize
     guard count >= 0 else { return false }
-    precondition(sealed.indices.contains(range) && plain.count - at >= count)
+    precondition(range.lowerBound >= 0 && range.upperBound <= sealed.count && plain.count - at >= count)
     begin(nonce: nonce, authenticating: data)
     sealed.withUnsafeBufferPointer { source in
       plain.withUnsafeMutableBufferPointer { target in

@@ -76,8 +76,8 @@ enum SchemaFunctions {
     while statement.step() { names.append(quotedIfNeeded(statement.value(1).cText ?? [])) }
     guard !names.isEmpty else { return nil }
     let prefix = schema.map { schemaName($0) + [UInt8(ascii: ".")] } ?? []
-    return prefix + quotedIfNeeded(table) + Array("(".utf8) + names.joined(separator: Array(",".utf8))
-      + Array(")".utf8)
+    let columns = Array(names.joined(separator: Array(",".utf8)))
+    return prefix + quotedIfNeeded(table) + Array("(".utf8) + columns + Array(")".utf8)
   }
 
   // MARK: Line ends

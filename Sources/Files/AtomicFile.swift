@@ -12,7 +12,7 @@ package final class AtomicFile: Sendable {
   package let file: File
   private let isDone = Atomic(false)
 
-  package init(for target: String, permissions: UInt32 = 0o666) throws(FilesError) {
+  package init(for target: String, permissions: UInt32 = 0o600) throws(FilesError) {
     self.target = target
     file = try Self.openTemporary(beside: target, permissions: permissions)
   }
@@ -54,6 +54,23 @@ package final class AtomicFile: Sendable {
   /// Writes a whole file so that its name shows either the old content or all of the new.
   package static func write(_ bytes: some Collection<UInt8>, to target: String) throws(FilesError) {
     let new = try AtomicFile(for: target)
+    try new.file.write(bytes, at: 0)
+    try new.commit()
+  }
+
+  /// Writes a whole file in the same way, for readers that are other users.
+  ///
+  /// It keeps the permissions, and made by root the owner, of the file that it replaces; a new one may be read by whoever may
+  /// read the file `model`.
+  package static func write(
+    _ bytes: some Collection<UInt8>, to target: String, readableAs model: String
+  ) throws(FilesError) {
+    let old = try FileInfo.of(target)
+    let new = try AtomicFile(for: target, permissions: 0o644 & (FileInfo.of(model)?.permissions ?? 0o644))
+    if let old, old.isRegular {
+      if geteuid() == 0 { try new.file.adoptOwner(of: old) }
+      _ = fchmod(new.file.descriptor, mode_t(old.permissions & 0o666))
+    }
     try new.file.write(bytes, at: 0)
     try new.commit()
   }

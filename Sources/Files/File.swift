@@ -29,21 +29,42 @@ package final class File: Sendable {
       case .createNew: O_RDWR | O_CREAT | O_EXCL
       }
     }
+
+    /// A file of ours is never made, or changed, where a link of somebody else leads.
+    var linkFlags: Int32 { self == .create ? O_NOFOLLOW : 0 }
   }
 
   package let path: String
-  private let descriptor: Int32
+  let descriptor: Int32
 
   /// Opens the file; a new one gets `permissions` less the process's mask.
   ///
-  /// The corresponding C function is `open`.
-  package init(_ path: String, _ mode: Mode, permissions: UInt32 = 0o666) throws(FilesError) {
-    let opened = retrying { open(path, mode.flags | O_CLOEXEC, mode_t(permissions)) }
+  /// A symbolic link is followed only if the file must exist. The corresponding C function is `open`.
+  package convenience init(_ path: String, _ mode: Mode, permissions: UInt32 = 0o600) throws(FilesError) {
+    try self.init(path, mode, in: AT_FDCWD, name: path, permissions: permissions)
+  }
+
+  /// Opens the file `name` of the folder that has a descriptor.
+  init(
+    _ path: String, _ mode: Mode, in folder: Int32, name: String, permissions: UInt32 = 0o600
+  ) throws(FilesError) {
+    let opened = retrying {
+      openat(folder, name, mode.flags | mode.linkFlags | O_CLOEXEC, mode_t(permissions))
+    }
     guard opened >= 0 else {
-      throw FilesError(.current, verb: mode.flags & O_CREAT == 0 ? "open" : "create", object: path)
+      let failure = Errno.current
+      throw FilesError(
+        failure, verb: mode.flags & O_CREAT == 0 ? "open" : "create", object: path,
+        cause: failure == .loop ? "it is a symbolic link" : nil)
     }
     self.path = path
     descriptor = opened
+  }
+
+  /// Takes over a descriptor.
+  init(_ path: String, descriptor: Int32) {
+    self.path = path
+    self.descriptor = descriptor
   }
 
   /// Opens the file of a name that may be any bytes; nil where that fails.
@@ -196,7 +217,7 @@ package final class File: Sendable {
   }
 
   /// `F_OFD_SETLK`, which Swift does not import; the same on all of Linux (linux/fcntl.h).
-  private static let setLockOfOpenFile: Int32 = 37
+  static let setLockOfOpenFile: Int32 = 37
 }
 
 /// Repeats a system call that a signal interrupted.

@@ -9,8 +9,13 @@ package struct FileInfo: Hashable, Sendable {
   package let inode: UInt64
   package let device: UInt64
   package let isFolder: Bool
-  /// Neither a folder nor a link, a pipe, a device.
   package let isRegular: Bool
+  /// Who may do what, without the kind of file.
+  package let permissions: UInt32
+  package let owner: UInt32
+  package let group: UInt32
+  /// How many names it has.
+  package let linkCount: Int
   /// Whether users that are neither the owner nor of the group may read it.
   package let isReadableByOthers: Bool
 
@@ -22,6 +27,10 @@ package struct FileInfo: Hashable, Sendable {
     isReadableByOthers = status.st_mode & S_IROTH != 0
     isFolder = status.st_mode & S_IFMT == S_IFDIR
     isRegular = status.st_mode & S_IFMT == S_IFREG
+    permissions = UInt32(status.st_mode) & 0o7777
+    owner = UInt32(status.st_uid)
+    group = UInt32(status.st_gid)
+    linkCount = Int(status.st_nlink)
   }
 
   /// Asks for the file at `path`; nil where there is none.
@@ -34,6 +43,9 @@ package struct FileInfo: Hashable, Sendable {
     if failure == .noEntry || failure == .notDirectory { return nil }
     throw FilesError(failure, verb: "examine", object: path)
   }
+
+  /// Whether it is the same file as another, whatever their names.
+  package func isSame(as other: FileInfo) -> Bool { inode == other.inode && device == other.device }
 
   /// Whether anything is at `path`; false also where the path may not be examined.
   package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

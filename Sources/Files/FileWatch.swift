@@ -1,9 +1,9 @@
 import Glibc
 
-/// Tells of changes that this process or another makes to a file, without looking again and again.
+/// Waits for changes that this process or another makes to files, without looking again and again.
 ///
-/// The corresponding C function is `inotify_add_watch`. It follows the file that had the name when it began, whatever becomes of
-/// the name. It tells nothing of other hosts on a network's file system.
+/// The corresponding C function is `inotify_add_watch`, which opens no file. It follows the files that had the names when it
+/// began, whatever becomes of the names. It reports nothing of other hosts on a network's file system.
 package final class FileWatch: Sendable {
   /// What to tell of.
   package enum Change: Sendable {
@@ -18,8 +18,8 @@ package final class FileWatch: Sendable {
   private let ended: Int32
   private let ending: Int32
 
-  /// Nil where the file is not there or the system has no watch left.
-  package init?(_ path: String, _ change: Change) {
+  /// Nil if a file is not there or the system has no watch left.
+  package init?(_ paths: [String], _ change: Change) {
     descriptor = inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK))
     var pipe: [Int32] = [-1, -1]
     let isOpen = Glibc.pipe(&pipe) == 0
@@ -27,9 +27,9 @@ package final class FileWatch: Sendable {
     // For programs that are started.
     for end in pipe where isOpen { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     let mask = change == .content ? IN_MODIFY : IN_ATTRIB
-    guard descriptor >= 0, isOpen, inotify_add_watch(descriptor, path, UInt32(mask)) >= 0 else {
-      return nil
-    }
+    guard descriptor >= 0, isOpen,
+      paths.allSatisfy({ inotify_add_watch(descriptor, $0, UInt32(mask)) >= 0 })
+    else { return nil }
   }
 
   deinit {

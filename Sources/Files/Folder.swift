@@ -8,11 +8,13 @@ package enum Folder {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  /// Makes a folder and those above it, where they do not exist; what it made is on the device when it returns.
+  /// Makes a folder and those above it, if they do not exist, for nobody but their owner.
+  ///
+  /// What it made is on the device when it returns.
   ///
   /// The corresponding C function is `mkdir`.
   package static func create(_ path: String) throws(FilesError) {
-    if mkdir(path, 0o777) == 0 { return try settle(path) }
+    if mkdir(path, 0o700) == 0 { return try settle(path) }
     let failure = Errno.current
     switch failure {
     case .exists:
@@ -21,7 +23,7 @@ package enum Folder {
       }
     case .noEntry where parent(of: path) != path:
       try create(parent(of: path))
-      if mkdir(path, 0o777) == 0 { return try settle(path) }
+      if mkdir(path, 0o700) == 0 { return try settle(path) }
       guard errno == EEXIST else { throw FilesError(.current, verb: "create folder", object: path) }
     default:
       throw FilesError(failure, verb: "create folder", object: path)
@@ -74,7 +76,26 @@ package enum Folder {
   ///
   /// The corresponding C function is `readdir`.
   private static func entries(in path: String) throws(FilesError) -> [(name: String, isFolder: Bool?)] {
-    guard let folder = opendir(path) else { throw FilesError(.current, verb: "list", object: path) }
+    try entries(of: opendir(path), path)
+  }
+
+  /// Names of what an open folder holds, unordered; its descriptor stays open.
+  static func names(in descriptor: Int32, _ path: String) throws(FilesError) -> [String] {
+    // One of its own: reading moves the place that a duplicate would share.
+    let own = retrying { openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    guard own >= 0 else { throw FilesError(.current, verb: "list", object: path) }
+    guard let folder = fdopendir(own) else {
+      close(own)
+      throw FilesError(.current, verb: "list", object: path)
+    }
+    return try entries(of: folder, path).map(\.name)
+  }
+
+  /// Reads a folder to its end and closes it.
+  private static func entries(
+    of opened: OpaquePointer?, _ path: String
+  ) throws(FilesError) -> [(name: String, isFolder: Bool?)] {
+    guard let folder = opened else { throw FilesError(.current, verb: "list", object: path) }
     defer { closedir(folder) }
     var entries: [(name: String, isFolder: Bool?)] = []
     while true {
@@ -105,19 +126,36 @@ package enum Folder {
   }
 
   /// Removes a file, or a folder with all it holds; removing what is not there succeeds.
+  ///
+  /// No link is followed, also where somebody puts one in the place of a folder meanwhile.
   package static func remove(_ path: String) throws(FilesError) {
+    try removeEntry(path, in: AT_FDCWD, path)
+  }
+
+  /// Removes what has a name in an open folder.
+  static func removeEntry(_ name: String, in parent: Int32, _ path: String) throws(FilesError) {
     var status = stat()
-    guard lstat(path, &status) == 0 else {
+    guard fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
       if errno == ENOENT || errno == ENOTDIR { return }
       throw FilesError(.current, verb: "remove", object: path)
     }
     let isFolder = status.st_mode & S_IFMT == S_IFDIR
-    if isFolder {
-      for name in try names(in: path) { try remove(path + "/" + name) }
-    }
-    guard (isFolder ? rmdir(path) : unlink(path)) == 0 || errno == ENOENT else {
+    if isFolder { try removeContent(of: name, in: parent, path) }
+    guard unlinkat(parent, name, isFolder ? AT_REMOVEDIR : 0) == 0 || errno == ENOENT else {
       throw FilesError(.current, verb: "remove", object: path)
     }
+  }
+
+  private static func removeContent(
+    of name: String, in parent: Int32, _ path: String
+  ) throws(FilesError) {
+    let folder = retrying { openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
+    guard folder >= 0 else {
+      if errno == ENOENT { return }
+      throw FilesError(.current, verb: "remove", object: path)
+    }
+    defer { close(folder) }
+    for held in try names(in: folder, path) { try removeEntry(held, in: folder, path + "/" + held) }
   }
 
   /// Gives a file another name in the same file system, replacing what had it.

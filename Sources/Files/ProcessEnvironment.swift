@@ -54,10 +54,21 @@ package enum ProcessEnvironment {
     return true
   }
 
-  /// Name of a file that does not exist yet, in the folder for temporary files.
+  /// Makes an empty file in the folder for temporary files, for its owner alone, and returns its name; where it cannot be
+  /// made, a name at which nothing is.
   package static func temporaryFile(suffix: String) -> String {
     let folder = variable("TMPDIR") ?? "/tmp"
-    return folder + "/temp" + String(UInt64.random(in: .min ... .max), radix: 16) + suffix
+    while true {
+      let path = folder + "/temp" + String(UInt64.random(in: .min ... .max), radix: 16) + suffix
+      let descriptor = path.withPreservedCString {
+        open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+      }
+      if descriptor >= 0 {
+        close(descriptor)
+        return path
+      }
+      if errno != EEXIST { return path }
+    }
   }
 
   /// Wall clock and processor time since some start, in seconds.

@@ -98,6 +98,10 @@ package final class StreamReader {
   func fill() -> Bool {
     guard !isAtEnd else { return false }
     while true {
+      guard Termination.waitForInput(descriptor) else {
+        isAtEnd = true
+        return false
+      }
       let count = read(descriptor, block, blockSize)
       if count < 0 && errno == EINTR { continue }
       guard count > 0 else {

@@ -73,6 +73,26 @@ final class History {
 
   // MARK: File
 
+  /// Opens the file to append to it; nil if it is not a file of this user, such as what somebody else's link leads to.
+  ///
+  /// A link of our own is followed, as to a file that is kept elsewhere, or to `/dev/null` so that nothing is kept.
+  private static func openOwn(_ file: String) -> Int32? {
+    let flags = O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC
+    var descriptor = open(file, flags | O_NOFOLLOW, 0o600)
+    var status = stat()
+    if descriptor < 0, errno == ELOOP, lstat(file, &status) == 0, status.st_uid == geteuid() {
+      descriptor = open(file, flags, 0o600)
+    }
+    guard descriptor >= 0 else { return nil }
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid(),
+      status.st_mode & 0o077 == 0 || fchmod(descriptor, 0o600) == 0
+    else {
+      close(descriptor)
+      return nil
+    }
+    return descriptor
+  }
+
   private func load(_ file: String) {
     guard let stream = fopen(file, "re") else { return }
     defer { fclose(stream) }
@@ -86,7 +106,8 @@ final class History {
       var line = Array(UnsafeRawBufferPointer(start: buffer, count: count))
       if line.last == 10 { line.removeLast() }
       if line.last == Self.goesOn {
-        entry += line.dropLast() + [10]
+        entry += line.dropLast()
+        entry.append(10)
         continue
       }
       entry += line
@@ -100,9 +121,7 @@ final class History {
   func save() {
     join()
     guard let file, newEntries > 0 else { return }
-    let descriptor = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { return }
-    fchmod(descriptor, 0o600)
+    guard let descriptor = Self.openOwn(file) else { return }
     var text: [UInt8] = []
     for index in stride(from: newEntries - 1, through: 0, by: -1) {
       guard let line = creadline_line_from_end(index) else { continue }

@@ -1,11 +1,12 @@
+internal import Files
 internal import Glibc
 internal import Synchronization
 
 /// Ctrl-C.
 ///
-/// The first stops what runs or clears the line; the third without a line between them ends the program.
+/// It stops what runs, or clears the line at the prompt. The third while one thing runs ends the program in order.
 package enum InterruptSignal {
-  /// Ctrl-C presses after which the program ends.
+  /// Presses while something runs after which the program ends.
   private static let patience = 2
   private static let count = Atomic<Int>(0)
   private static let raised = Atomic<Bool>(false)
@@ -25,7 +26,13 @@ package enum InterruptSignal {
 
   private static func arrive() {
     raised.store(true, ordering: .relaxed)
-    if count.wrappingAdd(1, ordering: .relaxed).newValue > patience { _exit(1) }
+    if count.wrappingAdd(1, ordering: .relaxed).newValue > patience { Termination.request(SIGINT) }
+    action?()
+  }
+
+  /// Stops what runs, as a press does; safe in a signal handler.
+  package static func stopWork() {
+    raised.store(true, ordering: .relaxed)
     action?()
   }
 
@@ -38,15 +45,10 @@ package enum InterruptSignal {
     count.store(0, ordering: .relaxed)
   }
 
-  /// A new line is asked for: what arrived before is forgotten, except presses at an empty prompt.
-  static func startLine() { raised.store(false, ordering: .relaxed) }
-
-  /// Whether it arrived while a line was being typed.
-  ///
-  /// A press that clears something starts the count again.
-  static func takeAtPrompt(hasText: Bool) -> Bool {
+  /// Whether it arrived while a line was being typed; at the prompt, presses do not add up.
+  static func takeAtPrompt() -> Bool {
     guard raised.load(ordering: .relaxed) else { return false }
-    if hasText { count.store(1, ordering: .relaxed) }
+    count.store(0, ordering: .relaxed)
     return true
   }
 }

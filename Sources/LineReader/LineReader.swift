@@ -1,4 +1,5 @@
 internal import CReadline
+internal import Files
 internal import Glibc
 
 /// Lines typed at a terminal, with editing, history and completion.
@@ -6,7 +7,12 @@ internal import Glibc
 /// There is one terminal, so there is one of these at a time, on the main thread.
 package final class LineReader {
   /// What came of asking for a line.
-  package enum Answer: Sendable { case line([UInt8]), interrupted, end }
+  package enum Answer: Sendable {
+    case line([UInt8])
+    /// Ctrl-C, and whether there was text that it cleared.
+    case interrupted(hadText: Bool)
+    case end
+  }
 
   /// Words that may stand where the word from byte `start` of the line is; nil for names of files.
   package typealias Completion = (_ word: String, _ line: String, _ start: Int) -> [String]?
@@ -18,6 +24,7 @@ package final class LineReader {
   private var colours: LineColours?
   private var candidates: [String] = []
   private var wasInterrupted = false
+  private var hadText = false
   /// Decides whether a line is kept in the history; all are where it is nil.
   package var keeps: (([UInt8]) -> Bool)?
 
@@ -56,7 +63,7 @@ package final class LineReader {
     }
     creadline_begin()
     painter?.begin()
-    InterruptSignal.startLine()
+    InterruptSignal.reset()
     // A new size of the window is met while waiting for a key and nowhere else, where `Painter` looks out for it.
     var (windowChange, before) = (sigset_t(), sigset_t())
     sigemptyset(&windowChange)
@@ -68,9 +75,13 @@ package final class LineReader {
       return .end
     }
     defer { free(text) }
+    if Termination.isRequested {
+      history.abandon()
+      return .end
+    }
     if wasInterrupted {
       history.abandon()
-      return .interrupted
+      return .interrupted(hadText: hadText)
     }
     let line = Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))
     if keeps?(line) == false {
@@ -109,8 +120,7 @@ package final class LineReader {
     // Signals come only while waiting, or one that came just before would be seen at the next key.
     var (blocked, before) = (sigset_t(), sigset_t())
     sigemptyset(&blocked)
-    sigaddset(&blocked, SIGINT)
-    sigaddset(&blocked, SIGWINCH)
+    for signal in [SIGINT, SIGWINCH, SIGTERM, SIGHUP] { sigaddset(&blocked, signal) }
     sigprocmask(SIG_BLOCK, &blocked, &before)
     defer { sigprocmask(SIG_SETMASK, &before, nil) }
     var waiting = before
@@ -123,8 +133,10 @@ package final class LineReader {
         if let painter = current?.painter { painter.checkSignals() } else { rl_check_signals() }
         sigprocmask(SIG_BLOCK, &blocked, nil)
       }
-      if InterruptSignal.takeAtPrompt(hasText: creadline_has_text() != 0) {
+      if Termination.isRequested { return EOF }
+      if InterruptSignal.takeAtPrompt() {
         current?.wasInterrupted = true
+        current?.hadText = creadline_has_text() != 0
         if creadline_is_at_rest() != 0 { creadline_abandon() }
         return 10
       }

@@ -21,6 +21,8 @@ final class Capture {
   var pins = 0
   /// Frames in the log when it was last tried to copy it for others.
   var copiedFrames = 0
+  /// Since when the log has not changed.
+  var quiet = Quiet()
 
   init(
     encoder: LogEncoder, guardian: Guard, announcements: Announcements, logFile: File, tail: LogTail?,
@@ -32,6 +34,17 @@ final class Capture {
     self.logFile = logFile
     self.tail = tail
     scanned = following
+  }
+
+  /// How long the log has been what it is.
+  struct Quiet {
+    var end: LogEnd?
+    /// Monotonic seconds.
+    var since = -Double.infinity
+    /// Whether the session made the last change.
+    var isOwn = false
+    /// Whether copying the log in this state was tried.
+    var hasCopied = false
   }
 
   /// Frames of the log that are taken.
@@ -47,22 +60,58 @@ final class Capture {
   }
   var unguarded: Unguarded?
 
+  /// Why `advance` stopped.
+  enum Stop {
+    /// Everything that the log held at that moment is taken.
+    case atEnd
+    /// So many bytes were read as were allowed, also within a commit: more follows.
+    case budget
+    /// The outbox is full: nothing more is taken until something of it was uploaded.
+    case full
+    /// What follows may be a commit of the session that is not announced yet.
+    case unannounced
+  }
+
   /// Takes commits from the log until it ends, `bytes` have been read, or enough waits in the outbox.
   ///
-  /// Returns whether it stopped before the end of the log. Throws `.hole` where the log was restarted before all
-  /// of it was read, or copied into the database file while images of pages were still read there.
-  func advance(bytes: Int) throws -> Bool {
+  /// Throws `.hole` if the log was restarted before all of it was read, or copied into the database file while
+  /// images of pages were still read there.
+  func advance(bytes: Int) throws -> Stop {
     guard let unguarded else { return try take(bytes: bytes) }
-    let more = try take(bytes: bytes)
+    let stop = try take(bytes: bytes)
     guard try unguarded.isFileIntact() else {
       encoder.discard()
       throw MirrorError(.hole, "the log was copied into the database before all of it had been read")
     }
     if framesTaken >= unguarded.end { self.unguarded = nil }
-    return more
+    return stop
   }
 
-  private func take(bytes: Int) throws -> Bool {
+  /// Takes all that the log holds and the session has announced; returns false if the outbox is full.
+  func takeAll() throws -> Bool {
+    while true {
+      switch try advance(bytes: 16 << 20) {
+      case .atEnd, .unannounced: return true
+      case .budget: continue
+      case .full: return false
+      }
+    }
+  }
+
+  /// Whether everything up to a place where the log ended once is taken.
+  ///
+  /// Throws `.hole` if that can never be.
+  func hasTaken(_ end: LogEnd) throws -> Bool {
+    // Where the log had no header when capturing began, the database file held everything.
+    guard let tail else { return try end.frame == 0 || LogEnd.of(guardian.file)?.salt != end.salt }
+    if tail.header.salt == end.salt { return framesTaken >= end.frame }
+    // Epochs follow one another and are followed with proof. If this one is the log's present one, the other came before.
+    if try LogEnd.of(guardian.file)?.salt == tail.header.salt { return true }
+    // A log that was restarted and holds nothing yet.
+    return end.frame == 0 && sealedFrame == framesTaken
+  }
+
+  private func take(bytes: Int) throws -> Stop {
     var left = bytes
     while true {
       if let tail {
@@ -72,21 +121,25 @@ final class Capture {
           if let limit = announcements.readLimit, commit.end.frame > limit,
             try commit.end.frame > framesOfOthers(tail)
           {
-            return false
+            return .unannounced
           }
-          guard left > 0, try encoder.encode(commit, from: tail, budget: &left) else { return true }
+          guard left > 0, try encoder.encode(commit, from: tail, budget: &left) else {
+            return encoder.isFull ? .full : .budget
+          }
           scannedHead += 1
         }
         scanned.removeAll(keepingCapacity: true)
         scannedHead = 0
       }
-      guard left > 0 else { return true }
+      guard left > 0 else { return encoder.isFull ? .full : .budget }
       try followEpoch()
-      guard let tail else { return false }
+      guard let tail else { return .atEnd }
       var limit = announcements.limit(after: tail.position.frame)
       if let announced = limit { limit = try max(announced, framesOfOthers(tail)) }
-      scanned = try tail.scan(bytes: max(left, 1 << 20), limit: limit)
-      if scanned.isEmpty { return false }
+      let scan = try tail.scan(bytes: max(left, 1 << 20), limit: limit)
+      scanned = scan.commits
+      if scanned.isEmpty, !scan.isAtEnd { return .budget }
+      if scanned.isEmpty { return limit == nil ? .atEnd : .unannounced }
     }
   }
 
@@ -106,10 +159,15 @@ final class Capture {
       }
       return begin(first)
     }
-    guard try !tail.isCurrent(), let next = try LogTail(logFile, of: guardian.file) else { return }
-    guard sealedFrame == framesTaken, next.header.salt.first == tail.header.salt.first &+ 1,
-      next.header.pageSize == encoder.state.pageSize
-    else { throw MirrorError(.hole, "the log was restarted before all of it had been read") }
+    guard try !tail.isCurrent() else { return }
+    let hole = MirrorError(.hole, "the log was restarted before all of it had been read")
+    guard sealedFrame == framesTaken else { throw hole }
+    // Cut by a checkpoint, and nothing was committed since.
+    guard let next = try LogTail(logFile, of: guardian.file) else { return }
+    // Several restarts may lie between, and salts prove nothing: SQLite draws new ones where a checkpoint has cut the log. But no
+    // epoch between held a frame. The guard stands on the database file, so no frame can be copied there, and only a log
+    // that is copied can be restarted.
+    guard next.header.pageSize == encoder.state.pageSize else { throw hole }
     begin(next)
   }
 
@@ -118,7 +176,6 @@ final class Capture {
     unguarded = nil
     encoder.beginEpoch(next.header)
     sealedFrame = nil
-    guardFrame = 0
   }
 
   /// Lets the log be restarted at the frames taken.
@@ -137,7 +194,7 @@ final class Capture {
     var hasAll = false
     do {
       // Between the two: the old guard still holds what was not taken, the new one what comes.
-      hasAll = try !advance(bytes: 8 << 20) && isAllTaken()
+      hasAll = try takeAll() && isAllTaken()
     } catch {
       try guardian.cancelNext()
       throw error
@@ -149,25 +206,25 @@ final class Capture {
     let isUnchanged = framesTaken == before
     if isUnchanged { sealedFrame = before }
     try guardian.endPrevious()
-    guardFrame = framesTaken
     return isUnchanged
   }
 
   /// Whether no commit stands in the log after those taken, an unannounced one of the session neither.
   private func isAllTaken() throws -> Bool {
-    if let tail, scannedHead == scanned.count { scanned += try tail.scan(bytes: .max, limit: nil) }
+    if let tail, scannedHead == scanned.count {
+      scanned += try tail.scan(bytes: .max, limit: nil).commits
+    }
     return scannedHead == scanned.count
   }
 
-  /// Frames in the log when the guard began to hold what it holds, or a few more; 0 in a log that was restarted since.
-  ///
-  /// With frames after it, the next guard holds a place in the log, and no writer can restart it meanwhile.
-  var guardFrame = 0
-
   /// Ends of the commits in the log that nobody has announced, while the session's connection is writing.
   func unannouncedCommits() throws -> [Int] {
-    while try advance(bytes: 64 << 20) { if encoder.isFull { return [] } }
-    if let tail { scanned += try tail.scan(bytes: .max, limit: nil, all: true) }
+    while true {
+      let stop = try advance(bytes: 64 << 20)
+      if stop == .full { return [] }
+      if stop != .budget { break }
+    }
+    if let tail { scanned += try tail.scan(bytes: .max, limit: nil, all: true).commits }
     return scanned[scannedHead...].map(\.end.frame)
   }
 

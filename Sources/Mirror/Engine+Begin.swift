@@ -116,7 +116,7 @@ extension Engine {
     if reason != nil { try site.guardian.renew() }
     let logFile = try File(path + "-wal", .read)
     let tail = try LogTail(logFile, of: site.guardian.file)
-    var commits = try tail?.scan(bytes: .max, limit: nil, all: true) ?? []
+    var commits = try tail?.scan(bytes: .max, limit: nil, all: true).commits ?? []
     let end = try self.end(of: tail, isFirst: reason == nil)
     let later = commits.filter { $0.end.frame > end }
     commits.removeAll { $0.end.frame > end }
@@ -142,7 +142,6 @@ extension Engine {
       following: start.following)
     // The guard was moved to this very place, so the log may be restarted here.
     capture.seal()
-    capture.guardFrame = end == .max ? capture.framesTaken : end
     if start.reason != nil { capture.pins += 1 }
     if let last = start.following.last(where: { $0.end.frame <= end }) {
       capture.unguarded = Capture.Unguarded(end: last.end.frame) { try self.fileStamp() == stamp }
@@ -248,7 +247,7 @@ extension Engine {
   ///
   /// Failing to is no harm but a slower start.
   func writeRecord(_ record: PositionRecord) {
-    guard let file = try? File(Self.recordPath(path), .create) else { return }
+    guard let file = try? File(side: Self.recordPath(path), of: path) else { return }
     let bytes = record.bytes
     // Torn or old it is only ignored at the next start, so it is neither synced nor renamed.
     try? file.write(bytes, at: 0)

@@ -23,7 +23,7 @@ extension Engine {
   }
 
   /// Copies the log into the database file with `copy`, and moves the guard before and after.
-  private func copyLog(
+  func copyLog(
     of capture: Capture, _ copy: () throws(SQLiteError) -> Connection.CheckpointResult
   ) throws -> Bool {
     do {
@@ -37,27 +37,35 @@ extension Engine {
   private func copyLogUnlessBusy(
     of capture: Capture, _ copy: () throws(SQLiteError) -> Connection.CheckpointResult
   ) throws -> Bool {
-    while try capture.advance(bytes: 16 << 20) { if capture.encoder.isFull { return false } }
+    guard try capture.takeAll() else { return false }
     note(capture)
-    // Without new frames another process may have copied all of it, and its next commit restarts the log: a checkpoint
-    // must not run beside that (https://www.sqlite.org/wal.html#walresetbug).
-    guard capture.framesTaken > capture.guardFrame else { return false }
     // The guard moves to the end of the log, so that all of it may be copied.
     guard try capture.renewGuard() else { return false }
+    // A guard that stands in the log keeps every writer from restarting it: a checkpoint must not run beside a restart
+    // (https://www.sqlite.org/wal.html#walresetbug). Where it stands on the file, all is copied already.
+    guard case .log = capture.guardian.place else {
+      noteCopied(capture)
+      return capture.guardian.place == .file
+    }
     let result = try copy()
     guard result.framesInLog == result.framesCheckpointed,
       result.framesInLog == capture.framesTaken || result.framesInLog <= 0
     else { return false }
     // Now it moves to where the log may be restarted, but nothing new be copied.
     guard try capture.renewGuard() else { return false }
-    let stamp = try fileStamp()
+    noteCopied(capture)
+    return true
+  }
+
+  /// Notes that the database file holds all that was taken, if the guard stands on it.
+  func noteCopied(_ capture: Capture) {
+    guard capture.guardian.place == .file, let stamp = try? fileStamp() else { return }
     let isAtRest = state.withLock {
       $0.fileStamp = stamp
       $0.restingTransaction = capture.encoder.transaction
       return $0.uploaded == capture.encoder.transaction && $0.uploadedState == capture.encoder.state
     }
     if isAtRest { saveRecord() }
-    return true
   }
 
   /// Copies a log that other connections have made long, while the session itself rests.
@@ -91,7 +99,9 @@ extension Engine {
   var isLogLong: Bool { state.withLock { $0.framesCaptured * $0.pageSize > settings.logLimit / 8 * 5 } }
 
   func status() -> MirrorStatus {
-    state.withLock { state in
+    let end =
+      capture.withLockIfAvailable { site in site.isClosed ? nil : try? LogEnd.of(site.guardian.file) } ?? nil
+    return state.withLock { state in
       var status = MirrorStatus()
       status.phase = state.phase
       status.generation = state.generation
@@ -102,7 +112,10 @@ extension Engine {
       status.bytesSent = store.bytesSent
       status.lastError = state.lastError?.message
       let lag = Int(state.captured - state.uploaded)
-      status.lagFrames = lag == 0 ? 0 : max(state.framesCaptured - (state.uploadedPosition?.frame ?? 0), lag)
+      let stored = state.uploadedPosition
+      let unread = end.map { $0.salt == stored?.salt ? $0.frame - (stored?.frame ?? 0) : $0.frame } ?? 0
+      status.lagFrames =
+        lag == 0 ? max(unread, 0) : max(state.framesCaptured - (stored?.frame ?? 0), lag, unread)
       status.lagBytes = status.lagFrames * state.pageSize
       status.baseBytes = state.baseBytes
       status.baseBytesSent = state.baseBytesSent

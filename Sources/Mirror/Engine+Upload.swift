@@ -100,6 +100,12 @@ extension Engine {
   private func didStore(_ outgoing: Outgoing, _ turn: inout UploadTurn, isNear: Bool, _ begun: Double) {
     turn.held = nil
     if state.withLock({ $0.generation == outgoing.generation }) { noteUploaded(slice: outgoing) }
+    defer {
+      state.withLock {
+        $0.sent += 1
+        $0.wakeWaiters()
+      }
+    }
     guard !outgoing.isPartial else { return }
     turn.lastStart = begun
     // Beside the slice it would only be in its way.
@@ -145,7 +151,6 @@ extension Engine {
       $0.uploadedState = outgoing.state
       $0.uploadedPosition = outgoing.position
       $0.oldest = open
-      $0.wakeWaiters()
     }
   }
 
@@ -249,7 +254,9 @@ extension Engine {
       return PositionRecord(
         url: store.url, generation: generation, transaction: $0.uploaded, state: database,
         position: $0.uploadedPosition, isAtRest: $0.restingTransaction == $0.uploaded,
-        bytesSinceBase: bytes, file: $0.fileStamp)
+        bytesSinceBase: bytes, file: $0.fileStamp, keyID: store.encryption?.keyID,
+        writer: PositionRecord.Writer(
+          process: ProcessIdentity.current, durability: settings.durability.rawValue))
     }
   }
 }

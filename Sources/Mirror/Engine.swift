@@ -34,11 +34,18 @@ final class Engine: Sendable {
   let recordLock = Mutex(())
   /// Tells that a process which stands by waits for its commits.
   private let demand: FileWatch?
+  /// Tells that somebody wrote to the log or copied it.
+  private let logChanges: FileWatch?
+  /// When somebody did so last; monotonic seconds.
+  ///
+  /// What was written is committed a moment later.
+  let logWritten = Mutex(-Double.infinity)
   let captureSignal = Signal()
   let uploadSignal = Signal()
   private let captureQueue = DispatchQueue(label: "mirror.capture")
   private let uploadQueue = DispatchQueue(label: "mirror.upload")
   private let demandQueue = DispatchQueue(label: "mirror.demand")
+  private let logQueue = DispatchQueue(label: "mirror.log")
   let statementQueue = DispatchQueue(label: "mirror.statements")
   let waitingBatches = Mutex(WaitingBatches())
   /// Its threads give way, as those of a background pool do: sessions that write go first.
@@ -62,16 +69,33 @@ final class Engine: Sendable {
     self.wasEmpty = wasEmpty
     self.from = from
     self.claim = Mutex(claim)
-    demand = FileWatch(Self.recordPath(path), .times)
+    demand = FileWatch([Self.recordPath(path)], .times)
+    logChanges = FileWatch([path + "-wal", path], .content)
     fileInode = Mutex(try FileInfo.of(path)?.inode)
     capture = CaptureLock(guardian)
     lease = try Lease(self.store, database: path, settings: settings, notices: notices)
+  }
+
+  /// Holds the log of a database, and knows where it ends: everything after that place is captured commit by commit.
+  ///
+  /// Throws `.unsuitable` if the database is not in WAL mode.
+  static func begin(
+    _ path: String, claim: File, store: any ObjectStore, settings: MirrorSettings, wasEmpty: Bool, news: News
+  ) throws -> Engine {
+    let guardian = try Guard(path, vfs: nil)
+    try guardian.renew()
+    let tail = try LogTail(File(path + "-wal", .read), of: guardian.file)
+    _ = try tail?.scan(bytes: .max, limit: nil, all: true)
+    return try Engine(
+      settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position,
+      guardian: guardian, claim: claim, news: news)
   }
 
   func start() {
     captureQueue.async(group: running) { self.captureLoop() }
     uploadQueue.async(group: running) { self.uploadLoop() }
     if let demand { demandQueue.async(group: running) { self.demandLoop(demand) } }
+    if let logChanges { logQueue.async(group: running) { self.logLoop(logChanges) } }
   }
 
   var isStopped: Bool { state.withLock { $0.isStopped } }
@@ -94,6 +118,7 @@ final class Engine: Sendable {
     }
     capture.close()
     demand?.cancel()
+    logChanges?.cancel()
     captureSignal.raise()
     uploadSignal.raise()
     // What is on its way ends first, where that does not take long; then another process may have the database.
@@ -148,22 +173,23 @@ final class Engine: Sendable {
         throw MirrorError(.hole, "the replica is damaged: \(damage)")
       }
       try checkFile()
-      let more = try captureOnce(bytes: 4 << 20)
-      guard !more else {
-        if capture.withLock({ $0.capture?.encoder.isFull ?? false }) {
-          uploadSignal.raise()
-          captureSignal.wait(seconds: 0.05)
-        }
+      switch try captureOnce(bytes: 4 << 20) {
+      case .budget: continue
+      case .full:
+        uploadSignal.raise()
+        captureSignal.wait(seconds: 0.05)
         continue
+      case .atEnd, .unannounced: break
       }
       // A session that writes makes its own checkpoints.
-      if !announcements.takeActivity() { try checkpointForOthers() }
+      let isSessionActive = announcements.takeActivity()
+      if !isSessionActive { try checkpointForOthers() }
+      let pause = try giveWay(isSessionActive: isSessionActive)
       // What waits for a slice that is not due yet need not be taken commit by commit.
       if settings.durability == .async, settings.syncInterval > 0.1, hasOpenSlice {
         captureSignal.rest(seconds: 0.005)
       }
-      // Commits of other processes do not wake us: look for them now and then.
-      captureSignal.wait(seconds: isLogLong ? 0.02 : 0.2)
+      captureSignal.wait(seconds: pause)
     }
   }
 
@@ -184,17 +210,18 @@ final class Engine: Sendable {
         + "is mirrored no more; open it again")
   }
 
-  /// Takes what the log holds; returns whether there is more.
-  func captureOnce(bytes: Int, tellsUploader: Bool = true) throws -> Bool {
-    let taken: (more: Bool, changed: Bool)? = try capture.withLock { site in
+  /// Takes what the log holds, reading about `bytes` bytes at most; returns why it stopped.
+  @discardableResult
+  func captureOnce(bytes: Int, tellsUploader: Bool = true) throws -> Capture.Stop {
+    let taken: (stop: Capture.Stop, changed: Bool)? = try capture.withLock { site in
       guard let capture = site.capture else { return nil }
       let before = capture.encoder.transaction
-      let more = try capture.advance(bytes: bytes)
+      let stop = try capture.advance(bytes: bytes)
       note(capture)
-      return (more, capture.encoder.transaction != before || capture.encoder.isFull)
+      return (stop, capture.encoder.transaction != before || capture.encoder.isFull)
     }
     if taken?.changed == true, tellsUploader { uploadSignal.raise() }
-    return taken?.more ?? false
+    return taken?.stop ?? .atEnd
   }
 
   /// Publishes how far the log is read.
@@ -271,6 +298,7 @@ final class Engine: Sendable {
     }
     capture.close()
     demand?.cancel()
+    logChanges?.cancel()
     captureSignal.raise()
     uploadSignal.raise()
   }

@@ -22,6 +22,8 @@ struct EngineState {
   var restingTransaction: UInt64?
   /// Statement batches on their way, and the record that follows a base.
   var batches = 0
+  /// Objects of slices stored, parts of a transaction too: goes up each time the outbox has room again.
+  var sent = 0
   /// How long the last upload took.
   var lastPutSeconds = 1.0
   var framesCaptured = 0
@@ -57,6 +59,12 @@ struct EngineState {
 
   /// Last transaction that a restore would reach.
   var mirrored: UInt64 { hasBase ? uploaded : 0 }
+
+  /// The same with its generation; nil before the first base is in the store.
+  var storedEnd: LeaseRecord.End? {
+    guard hasBase, let generation else { return nil }
+    return LeaseRecord.End(generation: generation, transaction: uploaded)
+  }
 
   /// A call of the store has succeeded.
   mutating func didReachStore() {

@@ -14,6 +14,19 @@ final class Guard {
   /// Reads the database file.
   let file: DatabaseFile
 
+  /// What a read transaction keeps others from (https://www.sqlite.org/walformat.html#wal_locks).
+  enum Place: Equatable {
+    /// It reads the database file alone (read lock 0): the log may be restarted, but no frame can be copied.
+    case file
+    /// It reads so many frames of the log: those may be copied, but the log cannot be restarted.
+    case log(frames: Int)
+    /// The log changed while the transaction began: either of the two.
+    case unknown
+  }
+  /// Where the guard stands.
+  private(set) var place = Place.unknown
+  private var nextPlace = Place.unknown
+
   /// Opens the connections; nothing is held yet.
   init(_ path: String, vfs: String?) throws(SQLiteError) {
     var connections: [Connection] = []
@@ -38,12 +51,25 @@ final class Guard {
   /// Begins to hold what is committed now, beside what is held already; `endPrevious` or `cancelNext`
   /// must follow.
   func beginNext() throws(SQLiteError) {
+    let before = file.logIndex()
     do throws(SQLiteError) {
       try connections[1 - active].execute("BEGIN; PRAGMA schema_version")
     } catch {
       try? connections[1 - active].execute("ROLLBACK")
       throw error
     }
+    nextPlace = Self.place(between: before, and: file.logIndex())
+  }
+
+  /// Where a transaction stands that began between two looks at the index.
+  ///
+  /// > a reader that finds all of the log copied uses read lock 0 and ignores the log
+  private static func place(between before: Connection.LogIndex, and after: Connection.LogIndex) -> Place {
+    guard case .holds(let salts, let frames, let copied) = before,
+      case .holds(let now, let count, let done) = after, salts == now, frames == count
+    else { return .unknown }
+    if done < frames { return .log(frames: frames) }
+    return copied == frames ? .file : .unknown
   }
 
   /// Lets go of what was held before `beginNext`.
@@ -51,6 +77,7 @@ final class Guard {
     if isHeld { try connections[active].execute("COMMIT") }
     active = 1 - active
     isHeld = true
+    place = nextPlace
   }
 
   /// Lets go of what `beginNext` holds, and goes on holding what was held before.

@@ -210,6 +210,7 @@ final class Lease: Sendable {
       record = LeaseRecord(
         epoch: (before?.epoch ?? 0) + 1, holder: holder, since: now, honoursConditions: honoursConditions,
         pruned: try before?.pruned ?? store.time() ?? now)
+      record.last = before?.last
     }
     record.generation = state.withLock { $0.generation } ?? before?.generation
     if !honoursConditions { try checkHolder(before) }
@@ -299,10 +300,10 @@ final class Lease: Sendable {
     return loss
   }
 
-  /// Lets others have it at once.
+  /// Lets others have it at once, and keeps how far the replica reaches, so that a lost end is noticed.
   ///
   /// Failing to is no harm but a wait for the next.
-  func release() {
+  func release(after last: LeaseRecord.End?) {
     request.withLock { _ in
       let (record, etag) = state.withLock { state in
         defer { state.isHeld = false }
@@ -310,6 +311,7 @@ final class Lease: Sendable {
       }
       guard var record, let etag else { return }
       record.isReleased = true
+      record.last = last ?? record.last
       record.renewed = Clock.wallMicroseconds
       _ = try? store.put(key, record.bytes, honoursConditions ? .ifMatch(etag) : .always)
     }

@@ -47,6 +47,8 @@ final class LogEncoder {
   /// A commit of which some frames are encoded.
   private struct PendingCommit {
     let parts: Int
+    /// The largest page number in it, or the size of the database after it if that is larger.
+    let largestPage: UInt32
     var part = 1
     var frames = 0
     /// The pages of the transaction.
@@ -122,7 +124,9 @@ final class LogEncoder {
     if pending == nil {
       let open = (builder?.compressedCount ?? 0) + sections.byteCount
       if open > settings.sliceBytes / 2 || total > perPart { sealOpenSlice() }
-      pending = PendingCommit(parts: max((total + perPart - 1) / perPart, 1))
+      pending = PendingCommit(
+        parts: max((total + perPart - 1) / perPart, 1),
+        largestPage: commit.frames.reduce(commit.databaseSize) { max($0, $1.page) })
     }
     while let done = pending?.frames, done < total {
       guard budget > 0, !isFull else { return false }
@@ -136,6 +140,7 @@ final class LogEncoder {
         builder = SliceBuilder(
           walHeader: header, generation: generation, firstTransaction: transaction + 1,
           start: WALPosition(salt: header.salt, frame: first - 1, checksum: sums), previous: state)
+        builder?.largestPage = pending?.largestPage
       }
       for index in 0..<count { try add(commit.frames[done + index], number: first + index, chunk, tail) }
       pending?.frames += count

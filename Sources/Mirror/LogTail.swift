@@ -38,24 +38,38 @@ final class LogTail {
     WALHeader(try file.read(at: 0, count: WALHeader.size))?.salt == header.salt
   }
 
+  /// What one look at the log found.
+  struct Scan {
+    var commits: [LogCommit] = []
+    /// Whether no commit follows these, up to the limit.
+    ///
+    /// If it is false and there are no commits, the look ended within a commit:
+    /// the next one goes on there.
+    var isAtEnd = true
+  }
+
   /// The next commits after those found before, reading about `bytes` bytes at most.
   ///
-  /// With `limit`, none that ends after that frame. Empty at the end of the log. Frames that check are no commit before the index
-  /// of the log says so: their writer may have been killed, and then the next one overwrites them.
-  func scan(bytes: Int, limit: Int?, all: Bool = false) throws -> [LogCommit] {
-    var found: [LogCommit] = []
+  /// With `limit`, none that ends after that frame. Frames that check are no commit before the index of the log says so: their
+  /// writer may have been killed, and then the next one overwrites them.
+  func scan(bytes: Int, limit: Int?, all: Bool = false) throws -> Scan {
+    var found = Scan()
     let limit = try committed().map { min($0, limit ?? .max) } ?? limit
     var left = bytes
-    if limit == nil, try !hasNext() { return [] }
-    while left > 0 {
+    if limit == nil, try !hasNext() { return found }
+    while true {
       let from = scanner.position.frame
       var frames = max(chunk / header.frameSize, 1)
       if let limit { frames = min(frames, limit - from) }
       guard frames > 0 else { break }
+      guard left > 0, all || found.commits.isEmpty else {
+        found.isAtEnd = false
+        break
+      }
       let read = try read(from + 1, frames)
       guard read >= header.frameSize else { break }
       let (commits, ended) = scanner.scan(last.bytes, count: read)
-      found += commits
+      found.commits += commits
       let new = (scanner.position.frame - from) * header.frameSize
       chunk = min(max(2 * new, Self.chunks.lowerBound), Self.chunks.upperBound)
       left -= read
@@ -64,7 +78,6 @@ final class LogTail {
         scanner.rewindToCommit()
         break
       }
-      if !all, !found.isEmpty { break }
     }
     return found
   }
@@ -88,19 +101,10 @@ final class LogTail {
     return bytes.count == WALFrame.headerSize && WALSalt(ofFrame: bytes) == header.salt
   }
 
-  /// Frames of this epoch that are committed; nil where that is not told.
+  /// Frames of this epoch that are committed; nil if the index does not hold this epoch.
   func committed() throws -> Int? {
-    for _ in 0..<100 {
-      switch database?.logIndex() {
-      case .holds(let salts, let frames):
-        let salt = WALSalt(first: salts.0, second: salts.1)
-        // In the index of the next epoch nothing tells of this one, all of which was captured.
-        return salt == header.salt ? frames : nil
-      case .absent, nil: return nil
-      case .busy: Clock.sleep(microseconds: 1000)
-      }
-    }
-    throw MirrorError(.hole, "the index of the log is damaged")
+    // The index of the next epoch says nothing about this one, all of which was captured.
+    try database.flatMap { try LogEnd.of($0) }.flatMap { $0.salt == header.salt ? $0.frame : nil }
   }
 
   /// So many frames from frame `first` on; throws where the log is shorter.

@@ -20,7 +20,7 @@ extension Mirror {
   private func commitsSinceLastAnnounced(_ engine: Engine) throws -> [Int] {
     guard let tail = try LogTail(File(engine.path + "-wal", .read), of: nil) else { return [] }
     let start = engine.from?.salt == tail.header.salt ? engine.from?.frame ?? 0 : 0
-    return try tail.scan(bytes: .max, limit: nil, all: true).map(\.end.frame)
+    return try tail.scan(bytes: .max, limit: nil, all: true).commits.map(\.end.frame)
       .filter { $0 > max(start, lastAnnounced) }
   }
 

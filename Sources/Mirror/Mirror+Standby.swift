@@ -1,86 +1,89 @@
 import Files
 import ObjectStore
-import ReplicaFormat
 import SQLite
-import WALFormat
-
-/// A database that another process mirrors already: that process captures what is written here, and this one takes
-/// over when it ends.
-struct Standby {
-  /// The record beside the database; whoever has it locked mirrors.
-  let claim: File
-  /// Process that has it, where the system tells.
-  let holder: Int?
-  /// Tells that the holder has written the record.
-  let watch: FileWatch?
-
-  /// Locks the record of a database; nil with the standby where another process has.
-  static func claim(_ path: String) throws -> (claim: File?, standby: Standby?) {
-    let file = try File(Engine.recordPath(path), .create)
-    if try file.tryLock() { return (file, nil) }
-    return (
-      nil,
-      Standby(
-        claim: file, holder: ProcessIdentity.holder(ofLockOn: try file.info()),
-        watch: FileWatch(file.path, .content))
-    )
-  }
-
-  var holderText: String { holder.map { "process \($0)" } ?? "another process" }
-
-  /// Whether the process that mirrors has everything up to a frame of the log in the store.
-  func holds(frame: Int, of salt: WALSalt) -> Bool {
-    guard let bytes = try? claim.readAll(), let record = try? PositionRecord(bytes, object: claim.path),
-      let position = record.position
-    else { return false }
-    if position.salt == salt { return position.frame >= frame }
-    // A later epoch begins with everything of the ones before.
-    let epochs = position.salt.first &- salt.first
-    return epochs > 0 && epochs < 1 << 16
-  }
-}
 
 extension Mirror {
+  /// Stands by because another process mirrors the database.
+  func standBy(_ path: String, claim: File) {
+    let standby = Standby(path, claim: claim, store: store, settings: settings, news: news)
+    self.standby = standby
+    notices.append("\(path) is mirrored by \(standby.holderText): what is written here is mirrored by that")
+    armStandbyHook()
+    standby.start()
+  }
+
   /// Begins to mirror where the process that did has ended.
+  ///
+  /// Call while no transaction is open: a log of statements begins between transactions.
   func takeOverIfPossible() {
-    guard let standby, (try? standby.claim.tryLock()) == true else { return }
+    guard let standby, let connection, connection.isInAutocommit else { return }
+    if let engine = standby.takeEngine() {
+      leaveStandby()
+      adopt(engine, connection)
+      return
+    }
+    guard let claim = standby.takeClaim() else { return }
     self.standby = nil
     do {
-      try start(wasEmpty: false, claim: standby.claim)
+      try start(wasEmpty: false, claim: claim)
+      _ = standby.end()
       tell("mirror: \(standby.holderText) has ended, and this one mirrors")
     } catch let error as SQLiteError where error.isBusy {
-      // The claim stays; there will be another occasion.
+      standby.giveBackClaim()
       self.standby = standby
     } catch {
+      _ = standby.end()
       refuse(error)
     }
   }
 
-  /// Waits until the process that mirrors has the commits made here in the store, or this one has taken over.
-  func waitForHolder(_ standby: Standby, frames: Int) throws {
-    let deadline = Clock.monotonicSeconds + settings.flushTimeout
-    guard let path = connection?.fileName(), let log = try? File(path + "-wal", .read),
-      let header = try? WALHeader(log.read(at: 0, count: WALHeader.size))
-    else { return }
+  /// Ends standing by; what was begun meanwhile is the session's now.
+  private func leaveStandby() {
+    guard let standby else { return }
+    notices += standby.notices.take()
+    _ = standby.end()
+    self.standby = nil
+  }
+
+  /// Ends standing by with the database: what was begun meanwhile ends with the session.
+  func endStandby() {
+    guard let standby else { return }
+    let engine = standby.end()
+    notices += standby.notices.take()
+    self.standby = nil
+    guard let engine else { return }
+    notices += engine.takeNotices()
+    engine.stop()
+  }
+
+  /// Waits until the process that mirrors has the log in the store as far as it goes now, or this one has taken over.
+  func waitForHolder(_ standby: Standby, seconds: Double) throws {
+    guard let connection else { return }
+    let deadline = Clock.monotonicSeconds + seconds
+    let file = DatabaseFile(connection)
+    guard let end = try LogEnd.of(file) else { return }
     var asked = -Double.infinity
     while true {
-      // The holder then looks at the log at once, and writes the record as soon as it can.
       if Clock.monotonicSeconds - asked > 0.25 {
         asked = Clock.monotonicSeconds
-        try? standby.claim.touch()
+        standby.ask()
       }
-      if standby.holds(frame: frames, of: header.salt) { return }
+      switch standby.answer(for: end, present: try LogEnd.of(file)) {
+      case .stored: return
+      case .elsewhere(let reason): throw MirrorError(.notMirrored, reason)
+      case .notYet: break
+      }
       takeOverIfPossible()
-      if let engine {
-        return try engine.flush(seconds: settings.flushTimeout, all: false, isInterrupted: isInterrupted)
-      }
-      guard isInterrupted?() != true, Clock.monotonicSeconds < deadline else {
+      if let engine { return try engine.flush(seconds: seconds, all: false, isInterrupted: isInterrupted) }
+      guard self.standby != nil else { throw MirrorError(.notMirrored, suspension ?? "the mirror is off") }
+      guard isInterrupted?() != true else { throw MirrorError(.timeout, "interrupted") }
+      guard Clock.monotonicSeconds < deadline else {
         throw MirrorError(
           .notMirrored,
-          "\(standby.holderText), which mirrors \(path), does not have it in \(store.url) after "
-            + "\(Int(settings.flushTimeout)) s")
+          "\(standby.holderText), which mirrors \(connection.fileName() ?? ""), does not have it in \(store.url) after "
+            + "\(Int(seconds)) s")
       }
-      if let watch = standby.watch { _ = watch.wait(seconds: 0.05) } else { Clock.sleep(seconds: 0.005) }
+      standby.waitForRecord()
     }
   }
 
@@ -98,7 +101,7 @@ extension Mirror {
     standbySettled = standbyFrames
     guard settings.durability == .sync else { return }
     do {
-      try waitForHolder(standby, frames: standbyFrames)
+      try waitForHolder(standby, seconds: settings.flushTimeout)
     } catch {
       failures.append("committed locally, not mirrored: \(error)")
     }

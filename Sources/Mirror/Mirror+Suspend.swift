@@ -12,6 +12,7 @@ extension Mirror {
     guard letter == UInt8(ascii: "P") || letter == 0 else { return }
     guard case .pragma = SQLKeyword(statement.sql) else { return }
     let text = statement.sql.lowercased()
+    if connection.isInAutocommit, text.contains("wal_checkpoint") { engine?.giveWay(to: connection) }
     guard connection.isInAutocommit, text.contains("=") || text.contains("(") else { return }
     let changesJournal = text.contains("journal_mode") && !text.contains("wal")
     guard changesJournal || text.contains("locking_mode") && text.contains("exclusive") else { return }

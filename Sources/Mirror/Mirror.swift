@@ -16,11 +16,11 @@ package final class Mirror: ConnectionObserver {
   package private(set) var settings: MirrorSettings
   var watched = WatchedConnection()
   var connection: Connection? { watched.connection }
-  private(set) var engine: Engine?
+  var engine: Engine?
   /// Why a database that was mirrored is not for the time being; nil where it is.
   var suspension: String?
   /// Whether the database was mirrored since this was attached.
-  private(set) var hasBegun = false
+  var hasBegun = false
   /// Set while another process mirrors the database.
   var standby: Standby?
   /// Frames in the log after the last commit made while standing by.
@@ -30,7 +30,7 @@ package final class Mirror: ConnectionObserver {
   var hasChangedSuspended = false
   let log = StatementLog()
   /// Whether the engine may have something to tell.
-  private let news = News()
+  let news = News()
   /// Of the connection, when the settings were read.
   var settingsVersion = 0
   /// Statements under way that may commit.
@@ -63,6 +63,7 @@ package final class Mirror: ConnectionObserver {
   package init(store: any ObjectStore, settings: MirrorSettings) {
     self.store = store
     self.settings = settings
+    LargeBlocks.returnToSystem()
   }
 
   deinit { watched.connection?.observer = nil }
@@ -79,14 +80,8 @@ package final class Mirror: ConnectionObserver {
       var claim = claim
       if claim == nil {
         let claimed = try Standby.claim(path)
-        claim = claimed.claim
-        if let standby = claimed.standby {
-          self.standby = standby
-          notices.append(
-            "\(path) is mirrored by \(standby.holderText): what is written here is mirrored by that")
-          armStandbyHook()
-          return
-        }
+        guard claimed.isTaken else { return standBy(path, claim: claimed.file) }
+        claim = claimed.file
       }
       guard let claim else { return }
       guard try connection.value("PRAGMA main.locking_mode") != .text("exclusive") else {
@@ -105,27 +100,30 @@ package final class Mirror: ConnectionObserver {
       }
       // A read begins the log, which the guard then keeps.
       _ = try connection.value("PRAGMA main.schema_version")
-      let guardian = try Guard(path, vfs: nil)
-      try guardian.renew()
-      // Everything after this place is captured commit by commit.
-      let tail = try LogTail(File(path + "-wal", .read), of: guardian.file)
-      _ = try tail?.scan(bytes: .max, limit: nil, all: true)
-      let engine = try Engine(
-        settings: settings, store: store, path: path, wasEmpty: wasEmpty, from: tail?.position,
-        guardian: guardian, claim: claim, news: news)
-      self.engine = engine
-      lockWaits = nil
-      hasBegun = true
-      try log.install(on: connection)
-      noteSettings(connection)
-      noteOtherSchemas(connection)
-      armHook()
+      let engine = try Engine.begin(
+        path, claim: claim, store: store, settings: settings, wasEmpty: wasEmpty, news: news)
+      adopt(engine, connection)
       engine.start()
     } catch let error as SQLiteError where !error.isBusy {
       throw MirrorError(.database, "mirror \(path): \(error.message)")
     } catch let error as FilesError {
       throw MirrorError(.database, "mirror \(path): \(error)")
     }
+  }
+
+  /// Has an engine mirror what the session does from now on.
+  func adopt(_ engine: Engine, _ connection: Connection) {
+    self.engine = engine
+    lockWaits = nil
+    hasBegun = true
+    do {
+      try log.install(on: connection)
+    } catch {
+      log.refuse("what statements ask of time and chance could not be recorded: \(error.message)")
+    }
+    noteSettings(connection)
+    noteOtherSchemas(connection)
+    armHook()
   }
 
   /// Stops mirroring once everything is in the store.
@@ -139,10 +137,11 @@ package final class Mirror: ConnectionObserver {
       return
     }
     do {
-      if let standby, standbyFrames > 0 { try waitForHolder(standby, frames: standbyFrames) }
+      let deadline = Clock.monotonicSeconds + settings.flushTimeout
       try flush(seconds: settings.flushTimeout)
-      engine?.endUpkeep(seconds: min(settings.flushTimeout, 5))
-      detach(isFlushed: true)
+      engine?.endUpkeep(seconds: min(deadline - Clock.monotonicSeconds, 5))
+      // What is stored already is so whether the lease can be released or not.
+      RequestDeadline.enforce(max(deadline, Clock.monotonicSeconds + 1)) { detach(isFlushed: true) }
     } catch {
       let status = status()
       detach(isFlushed: false)
@@ -157,7 +156,7 @@ package final class Mirror: ConnectionObserver {
   /// Where not everything is in the store the log is left for the next start.
   func detach(isFlushed: Bool) {
     isWaitingForContent = false
-    standby = nil
+    endStandby()
     suspension = nil
     turn = nil
     release(isFlushed: isFlushed)
@@ -184,7 +183,7 @@ package final class Mirror: ConnectionObserver {
     }
     notices += engine.takeNotices()
     engine.stop()
-    if isFlushed { engine.lease.release() }
+    if isFlushed { engine.lease.release(after: engine.state.withLock { $0.storedEnd }) }
   }
 
   /// Copies the log into the database file and notes that the file holds exactly what the replica does.
@@ -198,8 +197,17 @@ package final class Mirror: ConnectionObserver {
 
   /// Waits until everything committed is in the store.
   package func flush(seconds: Double) throws {
-    guard let engine else { return }
-    try engine.flush(seconds: seconds, all: true, isInterrupted: isInterrupted)
+    takeOverIfPossible()
+    if let engine { return try engine.flush(seconds: seconds, all: true, isInterrupted: isInterrupted) }
+    if let standby { try waitForHolder(standby, seconds: seconds) }
+  }
+
+  /// Number of the last transaction in SQLite's log now; nil if it is not stored yet, or another process mirrors and has not
+  /// said.
+  package func lastTransaction() -> UInt64? {
+    if let engine { return engine.status().captured }
+    guard let standby, let connection, let end = try? LogEnd.of(DatabaseFile(connection)) else { return nil }
+    return standby.transaction(at: end)
   }
 
   /// Writes a new base now and waits for it.
@@ -224,7 +232,11 @@ package final class Mirror: ConnectionObserver {
 
   /// What is to be told at the next prompt, once.
   package func takeNotices() -> [String] {
-    if news.wasRaised, let engine { notices += engine.takeNotices() }
+    if news.wasRaised {
+      takeOverIfPossible()
+      notices += engine?.takeNotices() ?? []
+      notices += standby?.notices.take() ?? []
+    }
     guard !notices.isEmpty else { return [] }
     defer { notices.removeAll() }
     return notices
@@ -238,6 +250,7 @@ package final class Mirror: ConnectionObserver {
   }
 
   package func status() -> MirrorStatus {
+    takeOverIfPossible()
     var status = engine?.status() ?? MirrorStatus()
     status.url = store.url
     status.durability = settings.durability
@@ -247,7 +260,7 @@ package final class Mirror: ConnectionObserver {
       status.phase = .off
       status.lastError = suspension
     }
-    if let standby {
+    if let standby, engine == nil {
       status.phase = .standby
       status.lastError = "\(standby.holderText) mirrors it"
     }

@@ -11,7 +11,7 @@ struct WriteTurn {
 
   /// Nil where the record beside the database cannot be opened.
   init?(_ path: String) {
-    guard let file = try? File(Engine.recordPath(path), .create) else { return nil }
+    guard let file = try? File(side: Engine.recordPath(path), of: path) else { return nil }
     self.file = file
   }
 

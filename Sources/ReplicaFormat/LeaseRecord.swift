@@ -43,6 +43,19 @@ package struct LeaseRecord: Hashable, Sendable {
   /// The generation that its holder writes; nil in records of versions that did not say.
   package var generation: GenerationID?
 
+  /// What a holder that ended in order had last put into the replica; nil where none has said so.
+  package var last: End?
+
+  /// A transaction of a generation.
+  package struct End: Hashable, Sendable {
+    package let generation: GenerationID
+    package let transaction: UInt64
+    package init(generation: GenerationID, transaction: UInt64) {
+      self.generation = generation
+      self.transaction = transaction
+    }
+  }
+
   package init(
     epoch: UInt64, holder: Holder, since: Int64, honoursConditions: Bool, pruned: Int64
   ) {
@@ -68,6 +81,7 @@ package struct LeaseRecord: Hashable, Sendable {
     record.add("renewed", renewed)
     record.add("conditions", honoursConditions ? "honoured" : "ignored")
     if pruned != 0 { record.add("pruned", pruned) }
+    if let last { record.add("last", "\(last.generation) \(last.transaction)") }
     if let generation { record.add("generation", generation) }
     if isReleased { record.add("released", "yes") }
     return record.bytes
@@ -91,5 +105,9 @@ package struct LeaseRecord: Hashable, Sendable {
     pruned = record.first("pruned").flatMap { Int64($0) } ?? 0
     generation = record.first("generation").flatMap { GenerationID($0) }
     isReleased = record.first("released") == "yes"
+    let end = record.first("last")?.split(separator: " ") ?? []
+    if end.count == 2, let generation = GenerationID(String(end[0])), let transaction = UInt64(end[1]) {
+      last = End(generation: generation, transaction: transaction)
+    }
   }
 }

@@ -31,11 +31,27 @@ package struct PositionRecord: Hashable, Sendable {
   package let bytesSinceBase: Int?
   /// Set where the database file holds exactly `transaction`.
   package let file: FileStamp?
+  /// Identifier of the key that the replica is encrypted with; nil if it is not encrypted.
+  package let keyID: String?
+  /// The process that wrote the record, and whether it mirrors in `sync` or `async`; nil if that is not known.
+  package let writer: Writer?
+
+  /// The process that mirrors a database.
+  package struct Writer: Hashable, Sendable {
+    package let process: Int
+    package let durability: String
+    package init(process: Int, durability: String) {
+      self.process = process
+      self.durability = durability
+    }
+  }
 
   package init(
     url: String, generation: GenerationID, transaction: UInt64, state: DatabaseState, position: WALPosition?,
-    isAtRest: Bool, bytesSinceBase: Int?, file: FileStamp?
+    isAtRest: Bool, bytesSinceBase: Int?, file: FileStamp?, keyID: String? = nil, writer: Writer? = nil
   ) {
+    self.keyID = keyID
+    self.writer = writer
     self.url = url
     self.generation = generation
     self.transaction = transaction
@@ -64,6 +80,8 @@ package struct PositionRecord: Hashable, Sendable {
     if isAtRest { record.add("rest", "yes") }
     if let bytesSinceBase { record.add("log", bytesSinceBase) }
     if let file { record.add("file", "\(file.size) \(file.modifiedNs) \(file.inode)") }
+    if let keyID { record.add("key", keyID) }
+    if let writer { record.add("writer", "\(writer.process) \(writer.durability)") }
     return record.bytes
   }
 
@@ -85,6 +103,12 @@ package struct PositionRecord: Hashable, Sendable {
         salt: salt, frame: frame, checksum: WALChecksum(first: sums.first, second: sums.second))
     }
     isAtRest = record.first("rest") == "yes"
+    keyID = record.first("key")
+    writer = record.first("writer").flatMap { line in
+      let fields = line.split(separator: " ")
+      guard fields.count == 2, let process = Int(fields[0]) else { return nil }
+      return Writer(process: process, durability: String(fields[1]))
+    }
     bytesSinceBase = record.first("log").flatMap { Int($0) }
     file = record.first("file").flatMap { line in
       let fields = line.split(separator: " ")

@@ -12,6 +12,8 @@ package final class SliceBuilder {
   package let firstFrame: Int
   package let start: WALChecksum
   package let previous: DatabaseState
+  /// Set where it is a part of a transaction, for the reader to know how large the database becomes.
+  package var largestPage: UInt32?
   package private(set) var commits: [SliceCommit] = []
   package private(set) var frameCount = 0
   private var lastPage: UInt32 = 0
@@ -165,11 +167,12 @@ package final class SliceBuilder {
     let hash = Hash128(streams, 0..<streams.count)
     streams.appendLittleEndian(hash.low)
     streams.appendLittleEndian(hash.high)
-    let header = SliceHeader(
+    var header = SliceHeader(
       generation: generation, transactions: transactions ?? firstTransaction...lastTransaction, part: part,
       parts: parts, walHeader: walHeader, firstFrame: firstFrame, frameCount: frameCount,
       commitCount: commits.count, start: start, end: end, previous: previous, acknowledged: 0,
       created: created, content: content)
+    if parts > 1 { header.largestPage = largestPage }
     return SealedSlice(header: header, streams: streams)
   }
 }

@@ -31,6 +31,7 @@ extension SliceHeader {
     out.append(signedVarint: created)
     for size in content.sizes { out.append(varint: UInt64(size)) }
     out.append(varint: UInt64(content.tablesLength))
+    if let largestPage { out.append(varint: UInt64(largestPage)) }
     var bytes = out.bytes
     precondition(bytes.count + Self.hashSize <= Self.most)
     bytes[9] = UInt8(bytes.count + Self.hashSize)
@@ -77,6 +78,7 @@ extension SliceHeader {
       acknowledged: first &- UInt64(bitPattern: behind), created: created,
       content: SliceContent(
         version: Self.version, sizes: sizes, compressed: bytes[11], tablesLength: Int(tables)))
+    if parts > 1 { largestPage = fields.varint(UInt32.self) }
     self.size = size
   }
 }

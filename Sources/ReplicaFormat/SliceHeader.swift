@@ -32,6 +32,9 @@ package struct SliceHeader: Hashable, Sendable {
   package var acknowledged: UInt64
   /// Microseconds since 1970.
   package var created: Int64
+  /// Of a part of a transaction: the largest page number of all its parts, or the size of the database after it if that is
+  /// larger; nil where earlier versions did not say so.
+  package var largestPage: UInt32?
   /// What follows the header.
   var content: SliceContent
   /// Bytes of the header as it was read.

@@ -69,6 +69,19 @@ package struct ChainEnd {
   }
 }
 
+extension ObjectSource {
+  /// Size of the database in pages after a transaction of several parts, which the last of them tells.
+  func pages(after part: SliceName, of generation: GenerationID) throws -> UInt32 {
+    let name = SliceName(part.transactions, part: part.parts, parts: part.parts)
+    let object = ReplicaLayout.slice(generation, name)
+    return try read(object) { bytes in
+      let slice = try SliceReader(bytes, object: object)
+      try slice.header.require(generation, name, object: object)
+      return slice.commits.last?.state.pages ?? 0
+    }
+  }
+}
+
 extension SliceHeader {
   /// Throws where the header is not that of the object that has this name.
   func require(_ generation: GenerationID, _ name: SliceName, object: String) throws {

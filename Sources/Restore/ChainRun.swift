@@ -31,7 +31,9 @@ final class ChainRun {
     self.manifests = manifests
     self.check = check
     applier = SliceApplier(base: plan.manifest, file: file)
-    cursor = BatchCursor(check.source, batches, spool: check.work + "/objects")
+    let (source, generation) = (check.source, plan.generation)
+    applier.sizeAfter = { try source.pages(after: $0, of: generation) }
+    cursor = BatchCursor(check.source, batches, spool: check.objects)
   }
 
   /// Takes the next slice; where the chain is broken already, only by itself.
@@ -55,7 +57,7 @@ final class ChainRun {
   func reach(_ transaction: UInt64) throws {
     guard transaction == applier.transaction else { return }
     if transaction == replayTransaction, copy == nil {
-      let second = try File(check.work + "/sql", .create)
+      let second = try check.work.file("sql", .create)
       try applier.copy(to: second)
       copy = second
     }
@@ -127,7 +129,7 @@ final class ChainRun {
     let ended = RestorePlan(
       contents: plan.contents, manifest: plan.manifest, slices: plan.slices, transaction: outcome.transaction,
       time: outcome.time, state: outcome.state, notices: [])
-    let replay = StatementRestore(source: check.source, plan: ended, spool: check.work + "/objects")
+    let replay = StatementRestore(source: check.source, plan: ended, spool: check.objects)
     var start = StatementRestore.Start(transaction: first)
     start.batches = batches.items.filter { item in
       (ReplicaLayout.statementRange(of: item.name)?.upperBound ?? 0) > first

@@ -13,8 +13,8 @@ extension GenerationCheck {
   /// The check of what is there now; what the one before built is used again where its base is the same.
   func again(with contents: GenerationContents) throws -> GenerationCheck {
     let isSame = contents.bases.min() == self.contents.bases.min()
-    if !isSame { try Folder.remove(work + "/wal") }
-    try Folder.remove(work + "/sql")
+    if !isSame { try work.remove("wal") }
+    try work.remove("sql")
     source.expectAnew(0)
     let check = GenerationCheck(
       source: source, contents: contents, work: work, isNewest: isNewest, live: live, freeBytes: freeBytes)

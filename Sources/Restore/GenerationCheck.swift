@@ -9,7 +9,9 @@ final class GenerationCheck {
   let source: ObjectSource
   let contents: GenerationContents
   /// Folder for the databases that are built.
-  let work: String
+  let work: PrivateFolder
+  /// Folder in it for batches that are read again.
+  private(set) var objects: PrivateFolder?
   let isNewest: Bool
   let live: Verification.Live?
   let freeBytes: @Sendable (_ folder: String) throws -> Int
@@ -27,7 +29,7 @@ final class GenerationCheck {
   var generation: GenerationID { contents.generation }
 
   init(
-    source: ObjectSource, contents: GenerationContents, work: String, isNewest: Bool,
+    source: ObjectSource, contents: GenerationContents, work: PrivateFolder, isNewest: Bool,
     live: Verification.Live?,
     freeBytes: @escaping @Sendable (_ folder: String) throws -> Int
   ) {
@@ -76,7 +78,7 @@ final class GenerationCheck {
     guard !contents.bases.isEmpty else { return try checkWithoutBase() }
     let ranges = contents.restorable
     try requireRoom(contents.statementSizes.values.reduce(1 << 20, +))
-    try Folder.create(work + "/objects")
+    objects = try work.folder("objects")
     let batches = try BatchScan.run(self, ranges)
     for (index, range) in ranges.enumerated() {
       let check = RangeCheck(
@@ -84,16 +86,16 @@ final class GenerationCheck {
         live: live.flatMap { range.contains($0.transaction) && index == ranges.count - 1 ? $0 : nil })
       try check.run(self)
     }
-    try Folder.remove(work + "/objects")
+    try work.remove("objects")
     try checkOtherSlices(ranges)
     try checkEnd(ranges)
   }
 
   /// Throws `.space` where the folder for the databases has no room for so many bytes more.
   func requireRoom(_ needed: Int) throws {
-    let free = try freeBytes(work)
+    let free = try freeBytes(work.path)
     guard free >= needed else {
-      throw RestoreError(.space, "verify: \(needed) bytes are needed in \(work), \(free) are free")
+      throw RestoreError(.space, "verify: \(needed) bytes are needed in \(work.path), \(free) are free")
     }
   }
 
@@ -241,12 +243,13 @@ final class GenerationCheck {
         ReplicaLayout.slices(generation),
         "it ends with transaction \(end), but transaction \(live.transaction) was mirrored")
     }
-    let further = contents.statements.map(\.upperBound).max() ?? 0
-    guard further > end, contents.chain(after: ranges.last?.lowerBound ?? 0).beyond.isEmpty else { return }
-    let cause =
-      "statements up to transaction \(further) are there, but the log ends with \(end): its upload was never finished, "
-      + "or a slice was lost"
-    if isNewest { note(ReplicaLayout.slices(generation), cause) } else { findings.notices.append(cause) }
+    guard contents.chain(after: ranges.last?.lowerBound ?? 0).beyond.isEmpty else { return }
+    let witnesses = Witnesses(source: source, contents: contents, end: end, isNewest: isNewest)
+    if let cause = witnesses.statements {
+      if isNewest { note(ReplicaLayout.slices(generation), cause) } else { findings.notices.append(cause) }
+    } else if isNewest, let cause = try witnesses.objects().first {
+      note(ReplicaLayout.slices(generation), cause)
+    }
   }
 }
 

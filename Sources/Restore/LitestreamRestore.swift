@@ -48,7 +48,9 @@ package struct LitestreamRestore {
 
   /// What would be done; reads listings, and of files only their headers.
   package func plan(to output: String) throws -> Report {
-    try plan(LitestreamReplica(store, patience: patience, isInterrupted: isInterrupted), to: output).report
+    let output = try Folder.followingLinks(output)
+    return try plan(LitestreamReplica(store, patience: patience, isInterrupted: isInterrupted), to: output)
+      .report
   }
 
   /// Throws `.exists` where `output` holds a database that must not be replaced.
@@ -56,7 +58,9 @@ package struct LitestreamRestore {
 
   /// Restores into `output`, which must be absent, empty or without tables unless `force`.
   package func run(to output: String) throws -> Report {
+    let output = try Folder.followingLinks(output)
     try check(output)
+    try replacement.checkUnused(output)
     let replica = LitestreamReplica(store, patience: patience, isInterrupted: isInterrupted)
     defer { replica.source.stop() }
     let plan = try plan(replica, to: output)
@@ -73,6 +77,7 @@ package struct LitestreamRestore {
     let folder = try RestoreFolder(
       for: output, identity: "litestream:\(store.url)\n\(report.files.joined(separator: "\n"))\n")
     do {
+      try folder.adoptOwner()
       try build(plan, replica, in: folder.database, done)
       if verifies {
         try DatabaseComparison.quickCheck(folder.database.path) { try replica.source.checkInterrupt() }

@@ -16,7 +16,7 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
   private let source: ObjectSource
   private let items: [FetchItem]
   /// Folder in which objects are kept for another run; nil to keep none.
-  private let spool: String?
+  private let spool: PrivateFolder?
   /// Throws where the bytes are not the object they should be.
   private let parse: @Sendable (_ name: String, _ bytes: [UInt8]) throws -> Value
   private let pool: TransferPool
@@ -34,7 +34,7 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
   private let arrival = DispatchSemaphore(value: 0)
 
   init(
-    _ source: ObjectSource, _ items: [FetchItem], spool: String? = nil, window: Int = 48 << 20,
+    _ source: ObjectSource, _ items: [FetchItem], spool: PrivateFolder? = nil, window: Int = 32 << 20,
     parse: @escaping @Sendable (_ name: String, _ bytes: [UInt8]) throws -> Value
   ) {
     self.source = source
@@ -68,17 +68,15 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
   }
 
   private func fetch(_ name: String) throws -> Value {
-    let kept = spool.map { $0 + "/" + ObjectKey.escaped(name) }
-    if let kept, FileInfo.exists(kept), let bytes = try? File(kept, .read).readAll(),
-      let value = try? parse(name, bytes)
-    {
+    let kept = ObjectKey.escaped(name)
+    if let bytes = try? spool?.file(kept, .read).readAll(), let value = try? parse(name, bytes) {
       source.noteKept(bytes.count)
       return value
     }
     let (value, bytes) = try source.read(name) { (try parse(name, $0), $0) }
     // Not synced: what a crash left of it is checked before it is used.
-    if let kept, !source.isStopped {
-      let file = try File(kept, .create)
+    if let spool, !source.isStopped {
+      let file = try spool.file(kept, .create)
       try file.write(bytes, at: 0)
       try file.truncate(to: bytes.count)
     }

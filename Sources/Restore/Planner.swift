@@ -8,28 +8,51 @@ struct Planner {
   let target: RestoreTarget
   /// Whether the plan may do without the slice that holds the end: statements bring back what it tells.
   var toleratesLostEnd = false
+  /// Whether it is an error, and no notice, that something reaches further than the log.
+  var refusesLostEnd = false
   /// Objects that were listed, but were not there when they were read, and were listed again since.
   var gone: Set<String> = []
   /// A base to stay with as long as it leads there.
   var base: UInt64?
   private var catalog: ReplicaCatalog { source.catalog }
 
+  /// What the replica's index names, once it was read.
+  private var names = Witnesses.Names.unread
+
+  init(
+    source: ObjectSource, target: RestoreTarget, toleratesLostEnd: Bool = false,
+    refusesLostEnd: Bool = false, gone: Set<String> = [], base: UInt64? = nil
+  ) {
+    self.source = source
+    self.target = target
+    self.toleratesLostEnd = toleratesLostEnd
+    self.refusesLostEnd = refusesLostEnd
+    self.gone = gone
+    self.base = base
+  }
+
   /// Plans a restore.
   ///
   /// Throws `.hole`, or an error that names the object, where something between is missing.
   func plan() throws -> RestorePlan {
-    if gone.isEmpty, base == nil, target == RestoreTarget(), let plan = try planFromIndex() {
-      return plan
+    var planner = self
+    if gone.isEmpty, base == nil, target == RestoreTarget() {
+      let record = try readIndex()
+      planner.names = .read(record)
+      if let record, let plan = try planner.plan(following: record) { return plan }
     }
     var index = try source.retry { _ in try ReplicaIndex(brief: catalog) }
-    return try plan(&index)
+    return try planner.plan(&index)
   }
 
-  /// Plans with the replica's index; nil where there is none, or listings have to tell.
-  private func planFromIndex() throws -> RestorePlan? {
-    do {
-      let bytes = try source.retry { _ in try catalog.read(ReplicaLayout.index) }
-      let record = try IndexRecord(bytes)
+  /// Nil where there is none that is whole.
+  private func readIndex() throws -> IndexRecord? {
+    try Self.orNil { try IndexRecord(source.retry { _ in try catalog.read(ReplicaLayout.index) }) }
+  }
+
+  /// Plans with the replica's index; nil where listings have to tell.
+  private func plan(following record: IndexRecord) throws -> RestorePlan? {
+    try Self.orNil {
       guard var index = try source.retry({ _ in try ReplicaIndex(catalog, following: record) }) else {
         return nil
       }
@@ -38,6 +61,13 @@ struct Planner {
       let plan = try strict.plan(&index)
       // What has to be told is told of what is there.
       return plan.notices.isEmpty ? plan : nil
+    }
+  }
+
+  /// Nil instead of an error that is neither an interruption nor a failure of the store.
+  private static func orNil<Value>(_ body: () throws -> Value?) throws -> Value? {
+    do {
+      return try body()
     } catch let error as RestoreError where error.code == .interrupted {
       throw error
     } catch let error as ObjectStoreError where error.isTransient {
@@ -165,7 +195,7 @@ struct Planner {
       if let time = target.time, time > moment.time {
         notices.append("nothing later than transaction \(chain.end) is in generation \(contents.generation)")
       }
-      noteUnloggedStatements(contents, chain, &notices)
+      try noteWitnesses(contents, chain, &notices)
     }
     let slices = chain.slices.filter { $0.transactions.lowerBound <= moment.transaction }
     return RestorePlan(
@@ -211,14 +241,17 @@ struct Planner {
       "the upload of transactions after \(chain.end) was never finished; they are left out")
   }
 
-  private func noteUnloggedStatements(
+  /// Says what reaches further than the log; throws it where that must not be.
+  private func noteWitnesses(
     _ contents: GenerationContents, _ chain: SliceChain, _ notices: inout [String]
-  ) {
-    guard let further = contents.statements.map(\.upperBound).max(), further > chain.end, chain.beyond.isEmpty
-    else { return }
-    notices.append(
-      "statements up to transaction \(further) are in the replica, but the log ends with \(chain.end): its upload was "
-        + "never finished, or a slice was lost")
+  ) throws {
+    guard chain.beyond.isEmpty else { return }
+    let witnesses = Witnesses(
+      source: source, contents: contents, end: chain.end,
+      isNewest: target.generation == nil && target.time == nil, names: names)
+    let found = try witnesses.testimonies()
+    guard refusesLostEnd, !found.isEmpty else { return notices += found }
+    throw RestoreError(.hole, "restore \(catalog.store.url): \(found.joined(separator: "; "))")
   }
 
   /// Says what can be restored instead.

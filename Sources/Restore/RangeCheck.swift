@@ -18,7 +18,7 @@ struct RangeCheck {
         contents: check.contents, manifest: base, slices: chain.slices, transaction: chain.end,
         time: base.time,
         state: base.state, notices: [])
-      let file = try File(check.work + "/wal", .create)
+      let file = try check.work.file("wal", .create)
       let writer = BaseWriter(source: check.source, manifest: base, file: file)
       let needed = Int(base.state.pages) * base.state.pageSize * (batches.isComplete ? 2 : 1)
       try check.requireRoom(max(needed - file.size(), 0) + (1 << 20))
@@ -29,7 +29,7 @@ struct RangeCheck {
     } else {
       try checkSingly(chain.slices, check)
     }
-    for suffix in ["/wal", "/sql"] { try Folder.remove(check.work + suffix) }
+    for name in ["wal", "sql"] { try check.work.remove(name) }
     try checkLaterBases(check)
   }
 

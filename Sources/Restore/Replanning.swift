@@ -12,7 +12,7 @@ final class Replanning {
 
   let source: ObjectSource
   private let target: RestoreTarget
-  private let toleratesLostEnd: Bool
+  private let end: End
   private var gone: Set<String> = []
   private(set) var plan: RestorePlan
   /// Whether that is not the first any more.
@@ -23,24 +23,34 @@ final class Replanning {
   /// Seconds before it is listed again: listings may lag behind.
   static let pause = 0.5
 
+  /// What is made of an end of the log that may have been lost.
+  enum End {
+    /// A notice.
+    case noted
+    /// The same, and the slice that holds the end may be damaged.
+    case tolerated
+    /// An error.
+    case refused
+  }
+
   /// Plans.
-  init(source: ObjectSource, target: RestoreTarget, toleratesLostEnd: Bool = false) throws {
+  init(source: ObjectSource, target: RestoreTarget, end: End = .noted) throws {
     self.source = source
     self.target = target
-    self.toleratesLostEnd = toleratesLostEnd
-    plan = try Self.plan(source, target, toleratesLostEnd, &gone, base: nil)
+    self.end = end
+    plan = try Self.plan(source, target, end, &gone, base: nil)
   }
 
   /// Plans until nothing that it takes to plan is gone.
   private static func plan(
-    _ source: ObjectSource, _ target: RestoreTarget, _ toleratesLostEnd: Bool, _ gone: inout Set<String>,
-    base: UInt64?
+    _ source: ObjectSource, _ target: RestoreTarget, _ end: End, _ gone: inout Set<String>, base: UInt64?
   ) throws -> RestorePlan {
     var hasHole = false
     while true {
       // Of all that is listed only the present counts once something was gone.
       let planner = Planner(
-        source: source, target: target, toleratesLostEnd: toleratesLostEnd, gone: gone, base: base)
+        source: source, target: target, toleratesLostEnd: end == .tolerated, refusesLostEnd: end == .refused,
+        gone: gone, base: base)
       do {
         return try planner.plan()
       } catch let error as FormatError where error.isMissing {
@@ -60,7 +70,7 @@ final class Replanning {
   }
 
   private func plan(for target: RestoreTarget, base: UInt64? = nil) throws -> RestorePlan {
-    try Self.plan(source, target, toleratesLostEnd, &gone, base: base)
+    try Self.plan(source, target, end, &gone, base: base)
   }
 
   /// Plans what leads to the same moment without an object; throws the error where nothing does.

@@ -59,17 +59,23 @@ package struct Restore {
 
   /// What would be done; reads listings, manifests and the slice that holds the end.
   package func plan(_ source: Source, to output: String) throws -> Report {
-    try report(planning(for: source).plan, source, to: output)
+    let output = try Folder.followingLinks(output)
+    return try report(planning(for: source).plan, source, to: output)
   }
 
   private func planning(for source: Source) throws -> Replanning {
     let objects = ObjectSource(catalog, patience: patience, isInterrupted: isInterrupted)
-    return try Replanning(source: objects, target: target, toleratesLostEnd: source == .sql && !verifies)
+    return try Replanning(
+      source: objects, target: target, end: verifies ? .refused : source == .sql ? .tolerated : .noted)
   }
 
   /// Restores into `output`, which must be absent, empty or without tables unless `force`.
+  ///
+  /// A link is followed, and stays. Throws `.busy` where somebody else uses the database.
   package func run(_ source: Source, to output: String) throws -> Report {
+    let output = try Folder.followingLinks(output)
     try check(output)
+    try checkUnused(output)
     let planning = try planning(for: source)
     let objects = planning.source
     defer { objects.stop() }
@@ -79,6 +85,7 @@ package struct Restore {
     watch? { objects.progress }
     let folder = try RestoreFolder(for: output, of: planning.plan, from: catalog.store.url)
     do {
+      try folder.adoptOwner()
       let built = try planning.building(in: folder) { plan in
         try RestoreBuild(plan: plan, replanning: planning, folder: folder).run(source, verifies: verifies)
       } again: { plan in
@@ -137,43 +144,5 @@ package struct Restore {
       batchBytes: batches.reduce(0) { $0 + $1.size }, size: size,
       needed: max(needed - RestoreFolder.size(for: output), 1 << 20),
       free: try freeBytes(Folder.parent(of: output)), notices: plan.notices)
-  }
-
-  /// Puts the new file in the old one's place.
-  ///
-  /// A log left behind by the old database would be played into the new one, so it goes first; until then its
-  /// content is in the old file, which is whole should the program end in between.
-  func replace(_ output: String, with file: File, from folder: RestoreFolder) throws {
-    try settle(output)
-    for suffix in ["-wal", "-shm", "-journal", "-s3pos"] { try Folder.remove(output + suffix) }
-    try folder.commit(file)
-  }
-
-  /// Brings what the log of the database that is about to be replaced holds into its file.
-  private func settle(_ output: String) throws {
-    guard FileInfo.exists(output), FileInfo.exists(output + "-wal") || FileInfo.exists(output + "-journal")
-    else { return }
-    // What is no database has nothing to keep.
-    guard let connection = try? Connection(output, .readWrite) else { return }
-    let isReadable = (try? connection.value("SELECT count(*) FROM sqlite_schema")) != nil
-    let checkpoint = try? connection.checkpoint(.truncate)
-    connection.close()
-    guard isReadable, checkpoint == nil || FileInfo.exists(output + "-wal") else { return }
-    // The last connection that closes removes the log.
-    throw RestoreError(.busy, "replace \(output): another process has it open")
-  }
-
-  /// Throws `.exists` where `output` holds a database that must not be replaced.
-  package func check(_ output: String) throws {
-    guard !force, let info = try FileInfo.of(output), info.size > 0 else { return }
-    // Without a log the file alone is the database, and looking at it need not leave one behind.
-    let connection =
-      FileInfo.exists(output + "-wal")
-      ? try? Connection(output, .readOnly) : try? DatabaseComparison.open(output)
-    let tables = try? connection?.value("SELECT count(*) FROM sqlite_schema")
-    guard tables == .integer(0) else {
-      throw RestoreError(
-        .exists, "\(output) is there and not empty: use --force to replace it, or --output for another file")
-    }
   }
 }

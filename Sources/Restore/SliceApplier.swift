@@ -26,10 +26,14 @@ final class SliceApplier {
   /// Whether no transaction is there in part.
   private(set) var isBetweenTransactions = true
   /// Pages that slices wrote, and the combined hashes of their images in the base.
-  private var touched: Set<UInt32> = []
+  private var touched = PageSet()
   private var replaced = Hash128.zero
   /// Pages past any size told so far that a frame may write: a transaction may have been larger on its way.
   private static let slack: UInt32 = 1 << 20
+  /// The largest page number that the slice under way tells of.
+  private var largestPage: UInt32 = 0
+  /// Finds the size of the database after a transaction of several parts, which those of earlier versions do not tell.
+  var sizeAfter: ((SliceName) throws -> UInt32)?
 
   /// Told of each commit applied, with the position in the log that it ends at.
   var commitDidApply:
@@ -76,6 +80,17 @@ final class SliceApplier {
     } else if position != nil, header.firstFrame != 1 {
       throw FormatError(object, "it does not begin with the first frame of its log")
     }
+    try noteLargestPage(header)
+  }
+
+  private func noteLargestPage(_ header: SliceHeader) throws {
+    if header.parts == 1 {
+      largestPage = 0
+    } else if let told = header.largestPage {
+      largestPage = told
+    } else if header.part == 1, let sizeAfter {
+      largestPage = try sizeAfter(header.name)
+    }
   }
 
   /// Applies the slice's commits up to a transaction; true where the slice is done.
@@ -104,11 +119,11 @@ final class SliceApplier {
 
   private func applyFrame(_ slice: SliceReader, _ object: String, size: UInt32) throws {
     guard let page = slice.nextPage else { return }
-    let bound = max(size, state.pages, base.state.pages).addingReportingOverflow(Self.slack)
+    let bound = max(size, largestPage, state.pages, base.state.pages).addingReportingOverflow(Self.slack)
     guard bound.overflow || page <= bound.partialValue else {
       throw FormatError(object, "page \(page) is out of bounds")
     }
-    let isNew = touched.insert(page).inserted && page <= base.state.pages
+    let isNew = touched.insert(page) && page <= base.state.pages
     let needsBase = slice.nextNeedsBase
     let frame: [UInt8]
     if needsBase || isNew {
@@ -130,7 +145,7 @@ final class SliceApplier {
     func take(_ page: UInt32) throws {
       checksum ^= try pages.withImage(page) { PageHash.of(page, $0, at: $1, pageSize: size) }
     }
-    for page in touched where page <= state.pages { try take(page) }
+    for page in touched.sorted where page <= state.pages { try take(page) }
     if state.pages < base.state.pages {
       for page in state.pages + 1...base.state.pages where !touched.contains(page) { try take(page) }
     }

@@ -8,7 +8,7 @@ struct StatementRestore {
   let source: ObjectSource
   let plan: RestorePlan
   /// Folder in which batches are kept, so that each is fetched once.
-  var spool: String?
+  var spool: PrivateFolder?
 
   /// Where a replay begins and what it needs.
   struct Start {

@@ -25,9 +25,12 @@ package struct Verification {
   package struct Live: Sendable {
     package let transaction: UInt64
     package let content: DatabaseContent
-    package init(transaction: UInt64, content: DatabaseContent) {
+    /// Whether the statements up to that transaction are known to be stored.
+    package let hasStatements: Bool
+    package init(transaction: UInt64, content: DatabaseContent, hasStatements: Bool = true) {
       self.transaction = transaction
       self.content = content
+      self.hasStatements = hasStatements
     }
   }
 
@@ -69,7 +72,7 @@ package struct Verification {
       let contents = try source.retry { _ in try index.contents(of: generation) }
       let before = source.read
       var check = GenerationCheck(
-        source: source, contents: contents, work: work.path, isNewest: generation == newest,
+        source: source, contents: contents, work: work.folder, isNewest: generation == newest,
         live: generation == newest ? live : nil, freeBytes: freeBytes)
       check.precedingLast = highest
       var beginnings = 1

@@ -8,7 +8,7 @@ struct WALRestore {
   /// Tells what took the place of slices that are gone; nil where that is the end of it.
   var replanning: Replanning?
   /// Folder in which slices are kept for another run; nil to keep none.
-  var spool: String?
+  var spool: PrivateFolder?
 
   /// Writes the database after transaction `last` into a file, and proves that it is what was mirrored.
   ///
@@ -19,6 +19,8 @@ struct WALRestore {
   ) throws -> SliceApplier.Outcome {
     try BaseWriter(source: source, manifest: plan.manifest, file: file).write()
     let applier = SliceApplier(base: plan.manifest, file: file)
+    let (source, generation) = (source, plan.generation)
+    applier.sizeAfter = { try source.pages(after: $0, of: generation) }
     if let copy, copy.transaction == applier.transaction { try applier.copy(to: copy.file) }
     var fetcher = self.fetcher(plan.items(upTo: last))
     while let (name, result) = try fetcher.next() {

@@ -2,24 +2,25 @@ import Files
 
 /// A folder for the time of a verification or an export.
 final class WorkFolder {
-  let path: String
+  let folder: PrivateFolder
   private let temporary: TemporaryFolder?
+  var path: String { folder.path }
 
   init() throws {
     let temporary = try TemporaryFolder()
     self.temporary = temporary
-    path = temporary.path
+    folder = try PrivateFolder(temporary.path)
   }
 
+  /// What an earlier run that was killed left in it is removed.
   init(beside database: String, for purpose: String) throws {
     temporary = nil
-    path = "\(database).\(purpose)"
-    try Folder.remove(path)
-    try Folder.create(path)
+    folder = try PrivateFolder("\(database).\(purpose)")
+    try folder.removeContent()
   }
 
   func remove() {
-    RestoreFolder.remove(path)
+    RestoreFolder.remove(folder)
     withExtendedLifetime(temporary) {}
   }
 }

@@ -35,13 +35,14 @@ extension Connection {
     case absent
     /// Somebody changes it, or was killed at that.
     case busy
-    /// The log's salts, and how many of its frames are committed.
-    case holds(salts: (UInt32, UInt32), frames: Int)
+    /// The log's salts, how many of its frames are committed, and how many of those the database file holds too.
+    case holds(salts: (UInt32, UInt32), frames: Int, copied: Int)
 
     package static func == (one: LogIndex, other: LogIndex) -> Bool {
       switch (one, other) {
       case (.absent, .absent), (.busy, .busy): true
-      case (.holds(let salts, let frames), .holds(let others, let count)): salts == others && frames == count
+      case (.holds(let salts, let frames, let copied), .holds(let others, let count, let done)):
+        salts == others && frames == count && copied == done
       default: false
       }
     }
@@ -52,10 +53,13 @@ extension Connection {
   package func logIndex(_ schema: String = "main") -> LogIndex {
     var salts: (UInt32, UInt32) = (0, 0)
     var frames: UInt32 = 0
+    var copied: UInt32 = 0
     let code = withUnsafeMutableBytes(of: &salts) {
-      csqlite_log_index(handle, schema, $0.baseAddress?.assumingMemoryBound(to: UInt32.self), &frames)
+      csqlite_log_index(
+        handle, schema, $0.baseAddress?.assumingMemoryBound(to: UInt32.self), &frames, &copied)
     }
-    return code == 0 ? .absent : code < 0 ? .busy : .holds(salts: salts, frames: Int(frames))
+    return code == 0
+      ? .absent : code < 0 ? .busy : .holds(salts: salts, frames: Int(frames), copied: Int(copied))
   }
 
   /// Length in bytes of the file of a schema.

@@ -18,6 +18,10 @@ package final class InputState {
 
   /// Whether Ctrl-C was pressed since the last call of `forgetInterrupt`.
   package var wasInterrupted: () -> Bool = { false }
+  /// Whether the program was asked to end: no more input is read, and nothing more is run.
+  package var isEnding: () -> Bool = { false }
+  /// Called when nothing more is run, before observers end.
+  package var willEnd: () -> Void = {}
   /// Forgets that Ctrl-C was pressed.
   package var forgetInterrupt: () -> Void = {}
 

@@ -39,6 +39,8 @@ package final class Launch {
       session.errors.print("Error: \(error)")
       code = 1
     }
+    if session.input.isEnding() && code == 0 { code = 1 }
+    session.input.willEnd()
     let complaints = session.end()
     if !complaints.isEmpty && session.isBatch && code == 0 { code = 1 }
     return code
@@ -168,7 +170,7 @@ package final class Launch {
   }
 
   private func run(commands: [String]) throws -> Int32 {
-    for command in commands {
+    for command in commands where !session.input.isEnding() {
       if command.hasPrefix(".") {
         let outcome = try session.runCommand(command.preservedBytes)
         let failures = session.inputDidComplete()

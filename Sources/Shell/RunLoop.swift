@@ -38,6 +38,7 @@ struct RunLoop {
     }
     while errorCount == 0 || !session.settings.bail || isTyped {
       session.output.flush()
+      if session.input.isEnding() { return errorCount }
       if session.output.isCutOff && !(isTyped && session.output.leavePipe()) { throw SessionExit(code: 1) }
       let start = startLine()
       let result = source.appendLine(to: group, isContinuation: start > 0)
@@ -60,6 +61,7 @@ struct RunLoop {
       session.input.lineNumber += 1
       guard try take(from: start) else { return errorCount }
     }
+    if session.input.isEnding() { return errorCount }
     if !group.isEmpty && (errorCount == 0 || !session.settings.bail || isTyped) { try runGroup() }
     return errorCount
   }

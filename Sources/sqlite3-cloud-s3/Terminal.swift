@@ -8,6 +8,7 @@ final class Terminal: TerminalInput {
   private let reader: LineReader
   private let input: InputState
   private let colours = TypedColours()
+  private let output: OutputState
 
   init(_ session: Session) {
     let file =
@@ -18,6 +19,7 @@ final class Terminal: TerminalInput {
       return Completions(session).candidates(word, in: line, from: start)
     }
     input = session.input
+    output = session.output
     if TypedColours.areShown { reader.use(colours.forReader(input)) }
   }
 
@@ -33,7 +35,9 @@ final class Terminal: TerminalInput {
       input.forgetInterrupt()
       buffer.append(line)
       return .line
-    case .interrupted: return .interrupted
+    case .interrupted(let hadText):
+      if !hadText, buffer.isEmpty { output.printToStandardOutput("Type .exit or press Ctrl-D to leave.") }
+      return .interrupted
     case .end: return .end
     }
   }

@@ -1,6 +1,7 @@
 internal import DotCommands
 internal import Files
 internal import LineReader
+internal import Mirror
 internal import SQLite
 internal import Shell
 
@@ -22,6 +23,7 @@ enum Wiring {
     let mirror = MirrorSession(encryption: Environment.encryption) { try Environment.makeStore($0) }
     Environment.configure(mirror)
     session.add(mirror)
+    Termination.setGrace(seconds: mirror.settings.flushTimeout + 10)
     mirror.isInterrupted = { InterruptSignal.wasRaised }
     let launch = Launch(session: session, extraOptions: Environment.options(mirror))
     var terminal: Terminal?
@@ -36,8 +38,14 @@ enum Wiring {
       terminal = made
       return made
     }
+    session.input.willEnd = {
+      // Ctrl-C that ended what ran does not end the flush; the next one does.
+      InterruptSignal.reset()
+      terminal?.saveHistory()
+    }
     let code = launch.run(Array(arguments.dropFirst()))
     terminal?.saveHistory()
+    Termination.finish()
     if session.output.isCutOff { ProcessEnvironment.dieOfBrokenPipe() }
     return code
   }
@@ -48,6 +56,8 @@ enum Wiring {
     session.database.currentDidChange = { InterruptTarget.set($0) }
     session.input.wasInterrupted = { InterruptSignal.wasRaised }
     session.input.forgetInterrupt = { InterruptSignal.reset() }
+    session.input.isEnding = { Termination.isRequested }
     InterruptSignal.install { InterruptTarget.interrupt() }
+    Termination.install { InterruptSignal.stopWork() }
   }
 }

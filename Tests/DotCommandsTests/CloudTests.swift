@@ -2,6 +2,7 @@ import Encryption
 import Files
 import DotCommands
 import ReplicaFormat
+import TestSupport
 import Testing
 
 @Suite struct ISOTimeTests {
@@ -61,7 +62,7 @@ import Testing
     "", "nonsense", "s3://", "file://relative", "http://host/bucket", "s3://key:secret@bucket/p",
   ])
   func refuses(_ text: String) {
-    let error = #expect(throws: ReplicaURLError.self) { try ReplicaURL(text) }
+    let error = thrown(ReplicaURLError.self) { try ReplicaURL(text) }
     #expect(error?.description.contains("secret@") != true)
   }
 }

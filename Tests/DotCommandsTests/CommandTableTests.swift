@@ -7,6 +7,7 @@ import Testing
 @Suite struct CommandTableTests {
   private static let table = CommandTable(AllCommands.commands, extras: AllCommands.extras)
   private static let specs = AllCommands.commands.map { $0.spec }
+  private static let shownNames = specs.filter { !$0.isHidden }.map { $0.name }
 
   @Test func namesAreUnique() {
     let names = (AllCommands.commands + AllCommands.extras).map { $0.spec.name }
@@ -30,7 +31,7 @@ import Testing
     }
   }
 
-  @Test(arguments: specs.filter { !$0.isHidden }.map { $0.name }) func hasGoldenCases(_ name: String) {
+  @Test(arguments: shownNames) func hasGoldenCases(_ name: String) {
     let folder = GoldenCase.folder.appendingPathComponent(name).path
     #expect(FileManager.default.fileExists(atPath: folder))
   }

@@ -15,7 +15,7 @@ import Testing
   }
 
   private func error(_ body: () throws -> some Any) -> ObjectStoreError? {
-    #expect(throws: ObjectStoreError.self) { _ = try body() }
+    thrown(ObjectStoreError.self) { _ = try body() }
   }
 
   @Test(arguments: SealedObjectTests.sizes) func readsAnyPart(_ size: Int) throws {

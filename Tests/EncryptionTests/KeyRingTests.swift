@@ -1,5 +1,6 @@
 import Digest
 import Encryption
+import TestSupport
 import Testing
 
 @Suite struct KeyRingTests {
@@ -36,7 +37,7 @@ import Testing
     ("\n0123456789abcdef", "line 2 of FILE is a key of 8 bytes, not 32: "),
     (String(repeating: "0", count: 66), "line 1 of FILE is a key of 33 bytes, not 32: "),
   ]) func refusesWhatIsNoKey(_ text: String, _ message: String) {
-    let error = #expect(throws: KeyRingError.self) { try ring(text) }
+    let error = thrown(KeyRingError.self) { try ring(text) }
     #expect(error?.description.hasPrefix(message) == true, "\(error as Any)")
     #expect(error?.description.contains("openssl rand -hex 32") == true)
     #expect(!"\(error as Any)".contains("horse"))

@@ -51,8 +51,9 @@ import Testing
       "CREATE TABLE t(a, b);\nINSERT INTO t VALUES(1, 'a word to find');\n.mirror sync\n.mirror status\n"
         + ".mirror status --json\n.mirror check\n")
     #expect(created.code == 0, "\(created.errors)")
-    let id = try #require(
-      created.output.firstMatch(of: try Regex("encryption: AES-256-GCM, key ([0-9a-f]{16})\n"))?[1].substring)
+    let line = try Regex("encryption: AES-256-GCM, key ([0-9a-f]{16})\n")
+    let found = created.output.firstMatch(of: line)?[1].substring
+    let id = try #require(found)
     #expect(created.output.contains("\"encryption_key\":\"\(id)\"}\n"))
     #expect(created.output.contains("AES-256-GCM, key \(id) from S3_ENCRYPTION_KEY_FILE"))
 

@@ -9,11 +9,14 @@ import Testing
     let script: String
     /// Words of the last barrier's reason; nil where everything is replayed.
     let barrier: String?
+    /// A line of the dump without which there is no barrier: whether it is committed differs between versions of SQLite.
+    let committed: String?
 
-    init(_ name: String, barrier: String? = nil, _ script: String) {
+    init(_ name: String, barrier: String? = nil, if committed: String? = nil, _ script: String) {
       self.name = name
       self.script = script
       self.barrier = barrier
+      self.committed = committed
     }
 
     var testDescription: String { name }
@@ -269,7 +272,7 @@ import Testing
       """),
     Case(
       "a statement that fails by a limit where virtual tables write what they keep",
-      barrier: "limits were set, which virtual tables may meet",
+      barrier: "limits were set, which virtual tables may meet", if: "two 16 three",
       """
       CREATE TABLE t(a, b UNIQUE); CREATE VIRTUAL TABLE g USING fts4(x);
       CREATE TRIGGER r AFTER INSERT ON t BEGIN INSERT INTO t SELECT 1, 2 WHERE 0; END;
@@ -303,7 +306,7 @@ import Testing
       "\(restored)")
     let reason = restored.errors.split(separator: "\n").first { $0.contains("come from the WAL") }.map(
       String.init)
-    if let barrier = test.barrier {
+    if let barrier = test.barrier, test.committed.map(live.contains) ?? true {
       #expect(reason?.contains(barrier) == true, "\(reason ?? "no barrier")")
     } else {
       #expect(reason == nil)

@@ -87,4 +87,13 @@ final class RunningShell {
     process.waitUntilExit()
     return process.terminationStatus
   }
+
+  /// Waits for it to end; the signal that ended it, or nil if none did.
+  func endedBySignal(seconds: Double = 30) -> Int32? {
+    let end = Date().addingTimeInterval(seconds)
+    while read(until: end) {}
+    guard Date() < end else { return nil }
+    process.waitUntilExit()
+    return process.terminationReason == .uncaughtSignal ? process.terminationStatus : nil
+  }
 }

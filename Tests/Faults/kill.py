@@ -1,12 +1,13 @@
 """Kills the shell again and again while it writes, and restores after each time.
 
-usage: kill.py PROGRAM --runs N --durability sync|async [--store file|s3] [--weed WEED] [--seed N]
+usage: kill.py PROGRAM --runs N --durability sync|async [--store file|s3] [--largest BYTES] [--weed WEED] [--seed N]
 
 In `sync` no commit that was acknowledged may be missing from a restore; in `async` a restore must be the state after some
 commit, and no later run may lose what an earlier one restored."""
 
 import os, random, shutil, sys, tempfile, time
 
+import workload
 from servers_here import Store, options
 from workload import Place, Writer, state
 
@@ -15,7 +16,8 @@ POINTS = ["/lease.txt", "generation.txt", "/pages/", "/base/", "/wal/", "/sql/"]
 
 
 def main():
-    chosen = options(__doc__, runs=20, durability="sync", store="file")
+    chosen = options(__doc__, runs=20, durability="sync", store="file", largest=0)
+    workload.largest = chosen.largest
     rng = random.Random(chosen.seed)
     print(f"seed {chosen.seed}, {chosen.runs} kills, {chosen.durability}, {chosen.store}", flush=True)
     roots, point, writers = [], [None, None], [None]
@@ -46,9 +48,11 @@ def main():
     lost = torn = named = continued = relocated = 0
     begun = time.time()
     for run in range(chosen.runs):
-        if run % 25 == 0:
+        if run % (5 if chosen.largest else 25) == 0:
             if place:
                 place.remove()
+            for root in roots:
+                shutil.rmtree(root, ignore_errors=True)
             place, floor = fresh(run), 0
         # Where the database is whole it goes on; sometimes it is lost as well, and restored first.
         if rng.random() < 0.2:
@@ -62,12 +66,12 @@ def main():
             named += 1
             time.sleep(rng.uniform(0, 0.1))
             point[:] = [rng.choice(POINTS), rng.choice(["before", "after"])]
-            end = time.time() + 1.5
+            end = time.time() + (5 if chosen.largest else 1.5)
             while writer.process.poll() is None and time.time() < end:
                 time.sleep(0.005)
             point[0] = None
         else:
-            time.sleep(rng.uniform(0.0, 0.5))
+            time.sleep(rng.uniform(0.0, 5 if chosen.largest else 0.5))
         writer.kill()
         writers[0] = None
         acknowledged = writer.acknowledged

@@ -3,8 +3,11 @@
 import hashlib, os, random, shutil, sqlite3, subprocess, tempfile, threading, time
 
 SCHEMA = ("CREATE TABLE t(n INTEGER PRIMARY KEY, x TEXT);CREATE INDEX tx ON t(x);"
-          "CREATE TABLE total(n INTEGER);INSERT INTO total VALUES(0);")
-SCHEMA_COMMITS = 4
+          "CREATE TABLE total(n INTEGER);INSERT INTO total VALUES(0);CREATE TABLE large(n INTEGER, x BLOB);")
+SCHEMA_COMMITS = 5
+
+# Bytes of the largest transaction; 0 for small ones only.
+largest = 0
 
 
 def text(n):
@@ -12,9 +15,22 @@ def text(n):
     return hashlib.sha256(str(n).encode()).hexdigest() * (1 + n % 5)
 
 
+def size(n):
+    """Bytes that commit `n` writes to `large`, each order of magnitude as likely; 0 for most."""
+    drawn = hashlib.sha256(f"size {n}".encode()).digest()
+    if not largest or drawn[0] % 16:
+        return 0
+    return int(100 * (largest / 100) ** (int.from_bytes(drawn[1:5], "big") / (1 << 32)))
+
+
 def commit(n):
-    """Commit `n` as a script; every seventh is a transaction that deletes as well."""
+    """Commit `n` as a script; every seventh is a transaction that deletes as well, some are large."""
     delete = f"DELETE FROM t WHERE n={n - 50};" if n % 7 == 0 else ""
+    bytes = size(n)
+    if bytes:
+        rows, row = max(bytes // 1000000, 1), min(bytes, 1000000)
+        delete += (f"DELETE FROM large;WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<{rows})"
+                   f"INSERT INTO large SELECT {n},randomblob({row}) FROM c;")
     return f"BEGIN IMMEDIATE;INSERT INTO t VALUES({n},'{text(n)}');UPDATE total SET n={n};{delete}COMMIT;\n"
 
 
@@ -24,6 +40,7 @@ def state(path):
     try:
         last = connection.execute("SELECT n FROM total").fetchone()[0]
         rows = connection.execute("SELECT n, x FROM t ORDER BY n").fetchall()
+        large = connection.execute("SELECT n, count(*), sum(length(x)) FROM large GROUP BY n").fetchall()
         if connection.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
             raise AssertionError(f"{path} is corrupt")
     finally:
@@ -32,6 +49,10 @@ def state(path):
     expected = [(n, text(n)) for n in range(1, last + 1) if n not in gone]
     if rows != expected:
         raise AssertionError(f"{path}: {len(rows)} rows are not the state after commit {last}")
+    n = next((n for n in range(last, 0, -1) if size(n)), 0)
+    bytes = size(n)
+    if large != ([(n, max(bytes // 1000000, 1), max(bytes // 1000000, 1) * min(bytes, 1000000))] if n else []):
+        raise AssertionError(f"{path}: {large} is not what commit {n} wrote")
     return last
 
 

@@ -6,8 +6,8 @@ import Testing
   @Test func tellsOfWhatItIsAskedForOnly() throws {
     let folder = try TemporaryFolder()
     let file = try File(folder.path + "/a", .create)
-    let content = try #require(FileWatch(file.path, .content))
-    let times = try #require(FileWatch(file.path, .times))
+    let content = try #require(FileWatch([file.path], .content))
+    let times = try #require(FileWatch([file.path], .times))
     #expect(!content.wait(seconds: 0) && !times.wait(seconds: 0))
     try file.touch()
     #expect(!content.wait(seconds: 0) && times.wait(seconds: 5))
@@ -21,7 +21,7 @@ import Testing
   @Test func endsAWait() throws {
     let folder = try TemporaryFolder()
     let file = try File(folder.path + "/a", .create)
-    let watch = try #require(FileWatch(file.path, .content))
+    let watch = try #require(FileWatch([file.path], .content))
     DispatchQueue.global().asyncAfter(deadline: .now() + 0.05) { watch.cancel() }
     #expect(!watch.wait(seconds: nil))
     #expect(!watch.wait(seconds: nil))
@@ -29,6 +29,6 @@ import Testing
 
   @Test func needsAFile() throws {
     let folder = try TemporaryFolder()
-    #expect(FileWatch(folder.path + "/none", .content) == nil)
+    #expect(FileWatch([folder.path + "/none"], .content) == nil)
   }
 }

@@ -57,7 +57,7 @@ import Testing
 
   @Test(arguments: [Restore.Source.wal, .sql]) func isNamed(_ source: Restore.Source) throws {
     store.alter(part, try altered(), times: .max)
-    let error = try #require(throws: FormatError.self) { try fixture.restore(source) }
+    let error = try requireThrown(FormatError.self) { try fixture.restore(source) }
     #expect(error.object == part)
   }
 }

@@ -6,6 +6,7 @@ import ReplicaCatalog
 import ReplicaFormat
 import Restore
 import SQLite
+import TestSupport
 import Testing
 
 /// Replicas whose objects are encrypted before they leave.
@@ -128,7 +129,7 @@ import Testing
       restored.close()
     }
     try expectEqual(store(2), path)
-    let error = #expect(throws: ObjectStoreError.self) { try expectEqual(store(1), path) }
+    let error = thrown(ObjectStoreError.self) { try expectEqual(store(1), path) }
     #expect(error?.code == .sealed)
   }
 
@@ -141,7 +142,7 @@ import Testing
     let other = EncryptedStore(
       base, keys: KeyRing(keys: try keys.map { try Self.key($0) }, origin: "KEYS"),
       open: [ReplicaLayout.lease])
-    let error = #expect(throws: MirrorError.self) { try run(other, path, ["INSERT INTO t VALUES(1)"]) }
+    let error = thrown(MirrorError.self) { try run(other, path, ["INSERT INTO t VALUES(1)"]) }
     #expect("\(error as Any)".contains("it is encrypted with key \(try Self.key(1).id)"), "\(error as Any)")
     #expect(try objects.map(\.name) == before)
     // The statement is in the database, and in the mirror once the key is there again.
@@ -177,13 +178,14 @@ import Testing
     try mirror.attach(to: connection)
     try connection.execute("INSERT INTO t VALUES(3)")
     try mirror.flush(seconds: 20)
-    #expect(mirror.status().keyID == (try Self.key(2).id))
+    let id = try Self.key(2).id
+    #expect(mirror.status().keyID == id)
     #expect(try mirror.prune(keeping: 0, dryRun: false).generations.count == 2)
     try mirror.stop()
     try expectEqual(store(2), path)
     #expect(try verify(store(2)) == [])
     for object in try objects where object.name.hasPrefix(ReplicaLayout.generations) {
-      #expect(SealedObject.Header(object.bytes)?.keyID == (try Self.key(2).id), "\(object.name)")
+      #expect(SealedObject.Header(object.bytes)?.keyID == id, "\(object.name)")
     }
   }
 }

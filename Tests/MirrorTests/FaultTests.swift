@@ -107,7 +107,7 @@ import Testing
     for suffix in ["", "-wal", "-shm", "-s3pos"] { try Folder.remove(fixture.path + suffix) }
     try fixture.open()
     try fixture.run("CREATE TABLE u(b)")
-    let error = #expect(throws: MirrorError.self) { try fixture.close() }
+    let error = thrown(MirrorError.self) { try fixture.close() }
     #expect(error?.code == .refused)
     #expect(try fixture.bytes(fixture.restore(.wal)) == kept)
   }
@@ -151,7 +151,7 @@ import Testing
     bytes[bytes.count / 2] ^= 1
     try store.put(damaged, bytes, .always)
     let source: Restore.Source = kind == "sql/" ? .sql : .wal
-    let error = #expect(throws: FormatError.self) { try fixture.restore(source) }
+    let error = thrown(FormatError.self) { try fixture.restore(source) }
     #expect(error?.object == damaged.name)
     #expect(try FileInfo.of(fixture.folder.path + "/restored.db") == nil)
     // And missing altogether.

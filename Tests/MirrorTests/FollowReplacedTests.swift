@@ -64,7 +64,7 @@ import Testing
     }
     #expect(try follow(start, to: rig.base + 3) == rig.base + 3)
     let store = LaggingStore(rig.store, without: slice(6, 6))
-    let error = try #require(throws: FormatError.self) { try follow(store, to: rig.last) }
+    let error = try requireThrown(FormatError.self) { try follow(store, to: rig.last) }
     #expect(error.object == slice(6, 6))
   }
 }

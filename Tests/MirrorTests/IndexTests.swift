@@ -160,7 +160,7 @@ import Testing
       done.report.notices.contains { $0.contains("statements up to transaction 12 are in the replica") })
     try store.put(key(12), last, .always)
     try store.delete(key(10))
-    let error = #expect(throws: RestoreError.self) { try restore(fixture, store) }
+    let error = thrown(RestoreError.self) { try restore(fixture, store) }
     #expect(error?.code == .hole && error?.message.contains("transaction 10 is missing") == true)
   }
 

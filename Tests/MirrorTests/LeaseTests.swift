@@ -41,7 +41,7 @@ import Testing
       try second.run("INSERT INTO t VALUES('second \(number)')")
     }
     try first.flush()
-    let error = #expect(throws: MirrorError.self) { try second.close() }
+    let error = thrown(MirrorError.self) { try second.close() }
     #expect(error?.code == .held)
     #expect(error?.message.contains("process \(ProcessIdentity.current)") == true)
     #expect(error?.message.contains(first.path) == true)
@@ -91,7 +91,7 @@ import Testing
     try Poll.until { (try? store.head(ObjectKey(ReplicaLayout.complete(newest)))) ?? nil != nil }
     let puts = store.calls(.put)
     try first.run("INSERT INTO t VALUES('too late')")
-    let error = #expect(throws: MirrorError.self) { try first.flush() }
+    let error = thrown(MirrorError.self) { try first.flush() }
     #expect(error?.code == .conflict)
     #expect(error?.message.contains("on two") == true, "\(error?.message ?? "")")
     // One put was tried: the renewal, which was refused.
@@ -115,7 +115,7 @@ import Testing
       try? first.run("INSERT INTO t VALUES(1)")
       return second.mirror?.isOn == false
     }
-    let error = #expect(throws: MirrorError.self) { try second.flush() }
+    let error = thrown(MirrorError.self) { try second.flush() }
     #expect(error?.code == .held)
     second.abandon()
     try first.close()
@@ -137,7 +137,7 @@ import Testing
     try second.run("INSERT INTO t VALUES('second')")
     try second.flush()
     try first.run("INSERT INTO t VALUES('too late')")
-    let error = #expect(throws: MirrorError.self) { try first.flush() }
+    let error = thrown(MirrorError.self) { try first.flush() }
     #expect(error?.code == .conflict)
     first.abandon()
     try second.close()

@@ -148,7 +148,7 @@ import Testing
   @Test func doesNotMirrorWhatCannotBe() throws {
     let memory = try Connection(":memory:")
     let mirror = Mirror(store: MemoryStore(), settings: MirrorSettings())
-    let error = #expect(throws: MirrorError.self) { try mirror.attach(to: memory) }
+    let error = thrown(MirrorError.self) { try mirror.attach(to: memory) }
     #expect(error?.code == .unsuitable)
   }
 }

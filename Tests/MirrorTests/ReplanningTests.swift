@@ -153,7 +153,7 @@ import Testing
       .upperBound
     restore = Restore(ReplicaCatalog(TurningStore(before, into: after) { $0.hasPrefix(ReplicaLayout.pages) }))
     restore.target.transaction = first
-    let error = try #require(throws: FormatError.self) {
+    let error = try requireThrown(FormatError.self) {
       try restore.run(source, to: rig.folder.path + "/other.db")
     }
     #expect(error.object.hasPrefix(ReplicaLayout.pages) && error.cause.contains("it is missing from"))
@@ -175,7 +175,7 @@ import Testing
       }
     }
     let store = TurningStore(rig.store, into: after) { $0 == name || source == .sql && $0.contains("/sql/") }
-    let error = try #require(throws: (any Error).self) {
+    let error = try requireThrown((any Error).self) {
       try Restore(ReplicaCatalog(store)).run(source, to: rig.folder.path + "/restored.db")
     }
     #expect("\(error)".contains("missing"), "\(error)")
@@ -202,7 +202,7 @@ import Testing
           $0 += 1; return $0 == 2
         }
     }
-    let error = try #require(throws: FormatError.self) {
+    let error = try requireThrown(FormatError.self) {
       try Restore(ReplicaCatalog(store)).run(.wal, to: rig.folder.path + "/restored.db")
     }
     #expect(error.object == name && error.isMissing)
@@ -211,7 +211,7 @@ import Testing
   @Test func aListingThatLagsBehindIsNotAskedForEver() throws {
     let name = ReplicaLayout.slice(rig.generation, SliceName(rig.base + 5...rig.base + 5))
     let store = TurningStore(rig.store, into: LaggingStore(rig.store, without: name)) { $0 == name }
-    let error = try #require(throws: FormatError.self) {
+    let error = try requireThrown(FormatError.self) {
       try Restore(ReplicaCatalog(store)).run(.wal, to: rig.folder.path + "/restored.db")
     }
     #expect(error.object == name)
@@ -244,7 +244,7 @@ import Testing
     let store = TurningStore(rig.store, into: after) { $0 == name }
     var restore = Restore(ReplicaCatalog(store))
     restore.isInterrupted = { store.hasTurned }
-    let error = try #require(throws: RestoreError.self) {
+    let error = try requireThrown(RestoreError.self) {
       try restore.run(.wal, to: rig.folder.path + "/restored.db")
     }
     #expect(error.code == .interrupted)

@@ -48,7 +48,7 @@ import Testing
     let first = store.calls(.get) + requests
     for nth in first..<first + 2000 { store.plan(.refuse(.unreachable), for: .get, at: nth) }
     defer { for nth in first..<first + 2000 { store.plan(.delay(seconds: 0), for: .get, at: nth) } }
-    return #expect(throws: ObjectStoreError.self) {
+    return thrown(ObjectStoreError.self) {
       try restore(patience: 0.2).run(source, to: output)
     }
   }
@@ -118,12 +118,13 @@ import Testing
     plain.close()
     try fixture.open()
     try fixture.close()
-    // An index, which there is not; the manifest, then the one part of five megabytes: whole, and then one piece after the
-    // other.
+    // An index, which there is not; the manifest, the lease, then the one part of five megabytes: whole, and then one piece
+    // after the other.
     let before = store.calls(.get)
-    for nth in [3, 5, 7] { store.plan(.refuse(.damaged), for: .get, at: before + nth) }
+    for nth in [4, 6, 8] { store.plan(.refuse(.damaged), for: .get, at: before + nth) }
     #expect(try fixture.bytes(fixture.restore(.wal)) == fixture.bytes(fixture.path))
-    #expect(store.calls(.get) - before == 1 + 1 + 1 + 5 + 2)
+    let gets = store.calls(.get) - before
+    #expect(gets == 1 + 1 + 1 + 1 + 5 + 2)
   }
 
   @Test func triesAgainWhatCameDamaged() throws {
@@ -137,14 +138,14 @@ import Testing
     var restore = restore()
     restore.freeBytes = { _ in 1 << 20 }
     let before = store.calls(.get)
-    let error = #expect(throws: RestoreError.self) { try restore.run(.wal, to: output) }
+    let error = thrown(RestoreError.self) { try restore.run(.wal, to: output) }
     #expect(error?.code == .space)
     let report = try restore.plan(.wal, to: output)
     #expect(
       error?.message.contains("\(report.needed) bytes are needed in \(fixture.folder.path), 1048576 are free")
         == true)
-    // An index, which there is not, the manifest and the slice that holds the end, twice.
-    #expect(store.calls(.get) - before == 6)
+    // An index, which there is not, the manifest, the slice that holds the end and the lease, twice.
+    #expect(store.calls(.get) - before == 8)
     #expect(try Folder.names(in: fixture.folder.path) == ["a.db", "a.db-s3pos"])
     restore.freeBytes = { _ in report.needed }
     _ = try restore.run(.wal, to: output)
@@ -162,7 +163,7 @@ import Testing
       var restore = restore()
       polls.store(0, ordering: .relaxed)
       restore.isInterrupted = { polls.add(1, ordering: .relaxed).newValue > limit }
-      let error = #expect(throws: RestoreError.self) { try restore.run(.sql, to: output) }
+      let error = thrown(RestoreError.self) { try restore.run(.sql, to: output) }
       #expect(error?.code == .interrupted)
       #expect(try fixture.bytes(output) == untouched)
     }
@@ -173,7 +174,7 @@ import Testing
   @Test func refusesToReplaceWhatAnotherHasOpen() throws {
     let open = try Connection(output)
     try open.execute("PRAGMA journal_mode=WAL; CREATE TABLE mine(x)")
-    let error = #expect(throws: RestoreError.self) { try restore().run(.wal, to: output) }
+    let error = thrown(RestoreError.self) { try restore().run(.wal, to: output) }
     #expect(error?.code == .busy)
     try open.execute("INSERT INTO mine VALUES('still there')")
     open.close()

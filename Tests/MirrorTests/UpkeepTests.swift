@@ -13,8 +13,12 @@ import Testing
 @Suite struct UpkeepTests {
   private func contents(_ fixture: MirrorFixture) throws -> GenerationContents {
     let catalog = ReplicaCatalog(fixture.store)
-    return try catalog.contents(of: try #require(catalog.generations().last))
+    // No requirement of the test: some ask until there is one.
+    guard let last = try catalog.generations().last else { throw NoGeneration() }
+    return try catalog.contents(of: last)
   }
+
+  private struct NoGeneration: Error {}
 
   private func expectEqual(_ fixture: MirrorFixture) throws {
     #expect(try fixture.bytes(fixture.restore(.wal)) == fixture.bytes(fixture.path))

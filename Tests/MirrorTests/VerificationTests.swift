@@ -97,7 +97,7 @@ import Testing
       var restore = Restore(ReplicaCatalog(store))
       restore.force = true
       restore.verifies = true
-      let error = #expect(throws: RestoreError.self) { try restore.run(source, to: output) }
+      let error = thrown(RestoreError.self) { try restore.run(source, to: output) }
       #expect(error?.code == .differs)
       #expect(try fixture.bytes(output) == untouched)
       restore.target.transaction = 5
@@ -128,7 +128,7 @@ import Testing
     let faults = try #require(try verify().first).faults
     #expect(Set(faults.map(\.object)) == [name])
     // A restore that begins with it does not believe it either.
-    let error = #expect(throws: FormatError.self) { try fixture.restore(.wal) }
+    let error = thrown(FormatError.self) { try fixture.restore(.wal) }
     #expect(error?.object == name)
   }
 
@@ -163,7 +163,7 @@ import Testing
     let second = try generation
     #expect(first != second)
     try store.delete(ObjectKey(ReplicaLayout.base(second, transaction: 8)))
-    let error = #expect(throws: FormatError.self) { try fixture.restore(.wal) }
+    let error = thrown(FormatError.self) { try fixture.restore(.wal) }
     #expect(error?.description.contains("\(second)/base") == true, "\(String(describing: error))")
     var target = RestoreTarget()
     target.generation = first
@@ -181,13 +181,13 @@ import Testing
     try fixture.close()
     var target = RestoreTarget()
     target.transaction = 8
-    let late = #expect(throws: RestoreError.self) { try fixture.restore(.wal, "r.db", target) }
+    let late = thrown(RestoreError.self) { try fixture.restore(.wal, "r.db", target) }
     #expect(
       late?.message.hasPrefix("transaction 8 cannot be restored: memory://store holds transactions 0 to 7")
         == true)
     target.transaction = nil
     target.time = 1_000_000
-    let early = #expect(throws: RestoreError.self) { try fixture.restore(.wal, "r.db", target) }
+    let early = thrown(RestoreError.self) { try fixture.restore(.wal, "r.db", target) }
     #expect(early?.code == .range)
     #expect(
       early?.message.hasPrefix("1970-01-01T00:00:01.000000Z cannot be restored: memory://store holds 20")

@@ -21,6 +21,7 @@ import Testing
     #include <stdio.h>
     static int sign(void *c, const cs3_request *r, cs3_additions *a) { return (void)c, (void)r, (void)a, 0; }
     static void part(void *c, const char *b, size_t n) { (void)c, (void)b, (void)n; }
+    static int no(void *c) { return (void)c, 0; }
     static int bytes(void *c, const char *b, size_t n) { return (void)c, (void)b, (void)n, 0; }
     static void entry(void *c, const char *k, const char *e, uint64_t s, int64_t m) {
       (void)c, (void)k, (void)e, (void)s, (void)m;
@@ -28,7 +29,8 @@ import Testing
     int main(int argc, char **argv) {
       (void)argc;
       cs3_target target = {.host = argv[1], .bucket = "bucket", .connect_timeout_seconds = 2, .idle_timeout_seconds = 2};
-      cs3_callbacks callbacks = {0, sign, part, bytes, part, entry};
+      cs3_callbacks callbacks = {
+        .sign = sign, .header = part, .is_given_up = no, .receive = bytes, .failure = part, .entry = entry};
       cs3_outcome outcome;
       cs3_put(&target, "key", (const uint8_t *)"body", 4, &callbacks, &outcome);
       printf("%d %ld %s", outcome.is_refused, outcome.http_status, cs3_outcome_text(&outcome));
@@ -37,8 +39,13 @@ import Testing
     """.write(toFile: folder.path + "/main.c", atomically: true, encoding: .utf8)
     let program = folder.path + "/program"
     let files = ["\(folder.path)/main.c", "\(sources)/boundary.c", "\(sources)/libs3.c"]
+    // Swift brings a compiler where there is no other.
+    let compiler =
+      "$(command -v cc || command -v clang || echo \"$(dirname \"$(realpath \"$(command -v swiftc)\")\")/clang\")"
     try output(
-      "/usr/bin/env", ["cc", "-I", "\(sources)/include", "-o", program] + files + options + ["-ldl"])
+      "/bin/sh",
+      ["-c", "exec \"\(compiler)\" \"$@\"", "sh", "-I", "\(sources)/include", "-o", program] + files
+        + options + ["-ldl"])
     return try output(program, [host])
   }
 

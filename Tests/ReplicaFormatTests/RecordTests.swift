@@ -108,4 +108,16 @@ import WALFormat
     }
     return (transactions, statements)
   }
+
+  @Test func readsTheLeaseThatItWrote() throws {
+    let holder = LeaseRecord.Holder(
+      writer: 0xabc, host: "a", boot: "", process: 7, processStart: 8, database: "/x y.db")
+    var record = LeaseRecord(epoch: 2, holder: holder, since: 5, honoursConditions: true, pruned: 4)
+    #expect(try LeaseRecord(record.bytes, object: "l") == record)
+    #expect(record.last == nil)
+    record.last = LeaseRecord.End(generation: generation, transaction: 12)
+    record.isReleased = true
+    #expect(try LeaseRecord(record.bytes, object: "l") == record)
+    #expect(String(decoding: record.bytes, as: UTF8.self).contains("\nlast 00000003-00000abc 12\n"))
+  }
 }

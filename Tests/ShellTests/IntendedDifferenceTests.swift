@@ -96,4 +96,16 @@ import Testing
       separatedBy: "=====\n")
     #expect(dumps.count == 2 && dumps[1] == dumps[0] + "ok\n")
   }
+
+  /// A mistyped `wal` is not an empty database to copy over this one.
+  @Test(arguments: ["wall", "empty", "main wall", "./empty"]) func restoresFromNoFileThatHoldsNothing(
+    _ words: String
+  ) throws {
+    let script =
+      "create table t(a); insert into t values(7);\n.restore \(words)\nselect a from t;\n.shell ls\n"
+    let (sqlite3, ours) = try both(script, files: ["empty": ""])
+    #expect(sqlite3.errors.contains("no such table: t"))
+    #expect(ours.code == 1 && ours.output == "7\nempty\n", "\(ours)")
+    #expect(ours.errors.contains(".restore wal or .restore sql"))
+  }
 }

@@ -84,18 +84,6 @@ import Testing
     #expect(terminal.exitCode() == 7)
   }
 
-  @Test func threeControlCsInARowLeave() throws {
-    let folder = try TemporaryFolder()
-    let terminal = try start([":memory:"], history: folder.path("history"))
-    #expect(terminal.expect("sqlite> "))
-    for _ in 1...2 {
-      terminal.type("\u{3}")
-      #expect(terminal.expect("sqlite> "))
-    }
-    terminal.type("\u{3}")
-    #expect(terminal.exitCode() == 1)
-  }
-
   @Test func historyIsPrivateAndHoldsNoLineTwiceInARow() throws {
     let folder = try TemporaryFolder()
     let terminal = try start([":memory:"], history: folder.path("history"))

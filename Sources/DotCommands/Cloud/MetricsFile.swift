@@ -71,7 +71,7 @@ final class MetricsFile: Sendable {
     let text = MetricsText(status, ledger.account, database: database).text
     guard text != written else { return }
     do {
-      try AtomicFile.write(Array(text.utf8), to: path)
+      try AtomicFile.write(Array(text.utf8), to: path, readableAs: database)
       state.withLock { $0.written = text }
     } catch {
       state.withLock { $0.complaint = $0.complaint ?? "metrics: \(error)" }

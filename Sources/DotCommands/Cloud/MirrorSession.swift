@@ -34,6 +34,8 @@ package final class MirrorSession: SessionObserver {
   private var told: Set<String> = []
   private var complaints: [String] = []
   private var unmirrored: UnmirroredCommits?
+  /// Whether the database is being closed to be replaced by what a replica holds.
+  var isReplacing = false
   /// Whether Ctrl-C was typed.
   package var isInterrupted: (@Sendable () -> Bool)?
   /// Seconds without anything from the store after which a restore is given up.
@@ -291,6 +293,8 @@ package final class MirrorSession: SessionObserver {
     guard connection === self.connection else { return }
     do {
       try stop()
+    } catch let error as MirrorError where error.code == .refused && isReplacing {
+      // Nothing of it was to be mirrored: it makes room for what the replica holds.
     } catch {
       complain(unfinished(error), session)
     }

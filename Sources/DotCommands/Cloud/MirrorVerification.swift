@@ -60,18 +60,20 @@ struct MirrorVerification {
     // Other processes may commit meanwhile: the moment read must be one whose number is known.
     for _ in 0..<10 {
       try mirror.flush(seconds: observer.settings.flushTimeout)
-      let before = mirror.status().captured
+      guard let before = mirror.lastTransaction() else { continue }
       let reader = try Connection(file, .readOnly)
       defer { reader.close() }
       try reader.execute("BEGIN")
       _ = try reader.value("SELECT count(*) FROM sqlite_schema")
       try mirror.flush(seconds: observer.settings.flushTimeout)
-      guard mirror.status().captured == before else { continue }
+      guard mirror.lastTransaction() == before else { continue }
       let isInterrupted = observer.isInterrupted
       let content = try DatabaseContent(of: reader) {
         if isInterrupted?() == true { throw CommandError.message("Error: interrupted") }
       }
-      return Verification.Live(transaction: before, content: content)
+      // Another process that mirrors sends statements when they are due.
+      return Verification.Live(
+        transaction: before, content: content, hasStatements: mirror.status().phase != .standby)
     }
     throw CommandError.message(
       "Error: \(file) is written to without pause: it cannot be compared; use .mirror verify --from URL")

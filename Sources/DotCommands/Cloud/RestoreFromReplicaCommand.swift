@@ -106,10 +106,10 @@ struct RestoreFromReplicaCommand: DotCommand {
     if let place = options.from.flatMap({ LitestreamURL.place(in: $0) }) {
       return try run(
         RestoreFromLitestream(session: session, observer: observer, place: place, options: options),
-        in: session, to: output, isOpen: output == path)
+        in: session, to: output, isOpen: isOpen(output, path))
     }
     if options.follow {
-      guard options.output != path else {
+      guard !isOpen(output, path) else {
         throw CommandError.message("Error: \(output) is open here: name another file with --output FILE")
       }
       var follower = Follower(
@@ -128,9 +128,9 @@ struct RestoreFromReplicaCommand: DotCommand {
     if options.dryRun {
       return RestoreReport(session).print(plan: try restore.plan(options.source, to: output), output)
     }
-    let isOpen = options.output == nil || options.output == path
+    let isOpen = isOpen(output, path)
     if isOpen, session.database.openConnection != nil { try restore.check(output) }
-    let report = try replacing(isOpen, in: session) {
+    let report = try replacing(isOpen ? output : nil, in: session, observer) {
       try session.progress.during("restore", when: session.isInteractive) { watch in
         restore.watch = watch
         return try restore.run(options.source, to: output)
@@ -146,7 +146,7 @@ struct RestoreFromReplicaCommand: DotCommand {
     var restore = try command.restore()
     if command.options.dryRun { return command.print(plan: try restore.plan(to: output), output) }
     if isOpen, session.database.openConnection != nil { try restore.check(output) }
-    let report = try replacing(isOpen, in: session) {
+    let report = try replacing(isOpen ? output : nil, in: session, command.observer) {
       try session.progress.during("restore", when: session.isInteractive) { watch in
         restore.watch = watch
         return try restore.run(to: output)
@@ -155,14 +155,54 @@ struct RestoreFromReplicaCommand: DotCommand {
     command.print(report, output)
   }
 
-  /// Restores; where the output is open here it is closed, replaced, and opened again whatever came of it.
+  /// Whether the output is the database that is open here, by whatever name.
+  private func isOpen(_ output: String, _ path: String?) -> Bool {
+    guard let path, output != path else { return path != nil }
+    return Folder.canonical(output).map { $0 == Folder.canonical(path) } ?? false
+  }
+
+  /// Restores into `open`, if that is the database which is open here: closed, replaced, and opened again whatever came
+  /// of it.
   private func replacing<Report>(
-    _ isOpen: Bool, in session: Session, _ restore: () throws -> Report
+    _ open: String?, in session: Session, _ observer: MirrorSession, _ restore: () throws -> Report
   ) throws -> Report {
-    guard isOpen, session.database.openConnection != nil else { return try restore() }
+    guard let open, let connection = session.database.openConnection else { return try restore() }
+    guard connection.isInAutocommit else {
+      throw CommandError.message(
+        "Error: restore \(open): a transaction is open: end it with COMMIT or ROLLBACK")
+    }
+    let losses = SessionLosses(connection)
+    observer.isReplacing = true
     session.database.close()
+    observer.isReplacing = false
     let report = Result { try restore() }
     try session.database.reopen()
+    losses.print(to: session)
     return try report.get()
+  }
+}
+
+/// What of a connection goes with it when it is closed.
+private struct SessionLosses {
+  private var attached: [String] = []
+  private var temporary: [String] = []
+
+  init(_ connection: Connection) {
+    for row in (try? connection.rows("PRAGMA database_list")) ?? [] {
+      guard case .text(let name) = row[1], name != "main", name != "temp" else { continue }
+      let file = if case .text(let file) = row[2], !file.isEmpty { " (\(file))" } else { "" }
+      attached.append(name + file)
+    }
+    let kinds = "'table', 'view', 'trigger'"
+    for row in (try? connection.rows("SELECT name FROM temp.sqlite_schema WHERE type IN (\(kinds))")) ?? [] {
+      if case .text(let name) = row[0] { temporary.append(name) }
+    }
+  }
+
+  func print(to session: Session) {
+    if !attached.isEmpty {
+      session.errors.print("-- detached: \(attached.joined(separator: ", ")): use ATTACH again")
+    }
+    if !temporary.isEmpty { session.errors.print("-- TEMP dropped: \(temporary.joined(separator: ", "))") }
   }
 }

@@ -1,3 +1,4 @@
+internal import Files
 internal import SQLite
 internal import Shell
 
@@ -19,16 +20,35 @@ struct RestoreCommand: DotCommand {
   }
   func run(in session: Session) throws {
     let target = try session.connection
-    let source: Connection
-    do throws(SQLiteError) {
-      source = try Connection(file, [.readWrite, .create, .uri])
-    } catch {
-      throw CommandError.message("Error: cannot open \"\(file)\"")
-    }
+    let source = try open(for: target)
     switch try Backup.copy(source, "main", to: target, schema, patience: 3) {
     case .done: break
     case .busy: throw CommandError.message("Error: source database is busy")
     case .failed: throw CommandError.message("Error: \(target.error(.error).message)")
     }
+  }
+  /// Opens the file to restore from.
+  ///
+  /// sqlite3 makes a file that is missing and takes an empty one as a database without tables: a mistyped name then
+  /// empties the database.
+  private func open(for target: Connection) throws -> Connection {
+    let source: Connection
+    do throws(SQLiteError) {
+      source = try Connection(file, [.readWrite, .uri])
+    } catch {
+      guard !FileInfo.exists(file), FileInfo.exists(Folder.parent(of: file)) else {
+        throw CommandError.message("Error: cannot open \"\(file)\"")
+      }
+      throw refusal("there is no such file")
+    }
+    guard target.fileName(of: schema) == nil || (try? source.value("PRAGMA page_count")) != .integer(0) else {
+      throw refusal("it is empty")
+    }
+    return source
+  }
+
+  private func refusal(_ cause: String) -> CommandError {
+    .message(
+      "Error: restore from \"\(file)\": \(cause); .restore wal or .restore sql restore from the mirror")
   }
 }

@@ -12,7 +12,8 @@ enum SchemaLine {
     guard afterCreate == UInt8(ascii: "'") || afterCreate == UInt8(ascii: "\"") else {
       return sql + ending(of: sql, end)
     }
-    return create + Array("IF NOT EXISTS ".utf8) + sql.dropFirst(create.count) + ending(of: sql, end)
+    let rest = Array(sql.dropFirst(create.count))
+    return create + Array("IF NOT EXISTS ".utf8) + rest + ending(of: sql, end)
   }
 
   /// What ends a statement, after what ends a comment that would swallow its semicolon.

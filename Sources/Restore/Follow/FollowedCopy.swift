@@ -119,7 +119,7 @@ final class FollowedCopy {
     saved.removeAll { $0 == lockPage }
     let connection = connection
     try RollbackJournal(pageSize: size, nonce: UInt32.random(in: 0 ... .max)).write(
-      to: path + "-journal", saved, pages: old.pages
+      beside: path, saved, pages: old.pages
     ) { try connection.readFile(at: Int64($0 - 1) * Int64(size), count: size) }
   }
 }
@@ -135,7 +135,7 @@ final class FollowSlots {
   /// Throws `.busy` where another process keeps the copy up to date.
   init(for output: String, url: String) throws {
     self.url = url
-    file = try File(output + Self.suffix, .create)
+    file = try File(side: output + Self.suffix, of: output)
     guard try file.tryLock() else {
       throw RestoreError(.busy, "follow \(output): another process keeps it up to date")
     }

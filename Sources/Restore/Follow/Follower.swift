@@ -12,13 +12,17 @@ package import ReplicaFormat
 /// and goes into the copy in the same way.
 package struct Follower {
   package let catalog: ReplicaCatalog
-  package let output: String
+  package private(set) var output: String
   /// Make the copy anew where something else is there.
   package var force = false
   package var patience = 60.0
   package var isInterrupted: (@Sendable () -> Bool)?
   /// Seconds between two looks: at least, and at most where nothing arrives.
   package var pause = 1.0...15.0
+  /// Bytes of changed pages that are gathered, and then those of the transaction under way, before they go into the copy.
+  package var chunk = 256 << 20
+  /// Bytes of slices from which on it is looked for a base that is shorter.
+  package var baseThreshold = 16 << 20
   /// Is told what a person should know.
   package var tell: (Event) -> Void = { _ in }
 
@@ -37,6 +41,12 @@ package struct Follower {
 
   /// Follows until it is interrupted; returns what the copy holds then.
   package func run() throws -> ChainPoint? {
+    var resolved = self
+    resolved.output = try Folder.followingLinks(output)
+    return try resolved.follow()
+  }
+
+  private func follow() throws -> ChainPoint? {
     if !FileInfo.exists(output + FollowSlots.suffix) { try restore.check(output) }
     let slots = try FollowSlots(for: output, url: catalog.store.url)
     var copy: FollowedCopy?
@@ -72,6 +82,7 @@ package struct Follower {
     }
     let restore = restore
     try restore.check(output)
+    try restore.checkUnused(output)
     let planning = try Replanning(source: objects, target: RestoreTarget())
     let notices = planning.plan.notices
     for notice in notices { tell(.notice(notice)) }
@@ -92,6 +103,7 @@ package struct Follower {
     _ planning: Replanning, _ restore: Restore, note: (FollowRecord) throws -> Void
   ) throws {
     let folder = try RestoreFolder(for: output, of: planning.plan, from: catalog.store.url)
+    try folder.adoptOwner()
     let point = try build(planning, folder)
     var first = try folder.database.read(at: 0, count: point.state.pageSize)
     let record = FollowRecord(
@@ -173,14 +185,43 @@ package struct Follower {
       let chain = contents.chain(after: point.transaction)
       guard chain.end > point.transaction else {
         if try chain.beyond.isEmpty && !hasNewerGeneration(than: generation, objects) { return }
-        try rebuild(copy, objects)
+        _ = try rebuild(copy, objects)
         return
       }
       let items = chain.slices.map {
         FetchItem(name: ReplicaLayout.slice(generation, $0), size: contents.sliceSizes[$0] ?? 0)
       }
+      if try hasShorterBase(contents, chain, after: point.transaction, objects) {
+        let done = try rebuild(copy, objects)
+        guard done, copy.record.point.transaction > point.transaction else { return }
+        continue
+      }
       guard try apply(items, of: generation, to: copy, objects) else { return }
     }
+  }
+
+  /// Whether the newest base and the slices after it are fewer bytes than the slices that continue the copy.
+  private func hasShorterBase(
+    _ contents: GenerationContents, _ chain: SliceChain, after transaction: UInt64, _ objects: ObjectSource
+  ) throws -> Bool {
+    func bytes(after transaction: UInt64) -> Int {
+      chain.slices.filter { $0.transactions.upperBound > transaction }
+        .reduce(0) { $0 + (contents.sliceSizes[$1] ?? 0) }
+    }
+    let all = bytes(after: transaction)
+    guard all >= baseThreshold else { return false }
+    let generation = contents.generation
+    let after = ReplicaLayout.base(generation, transaction: transaction)
+    let bases = try objects.retry { _ in
+      try catalog.store.listAll(prefix: ReplicaLayout.bases(generation), after: after)
+    }
+    guard let base = bases.compactMap({ ReplicaLayout.baseTransaction(of: $0.key.name) }).max(),
+      base > transaction, base <= chain.end
+    else { return false }
+    let manifest = try objects.read(ReplicaLayout.base(generation, transaction: base)) {
+      try catalog.manifest(generation, transaction: base, bytes: $0)
+    }
+    return manifest.parts.reduce(0) { $0 + $1.compressedSize } + bytes(after: base) < all
   }
 
   private func hasNewerGeneration(than generation: GenerationID, _ objects: ObjectSource) throws -> Bool {
@@ -189,9 +230,6 @@ package struct Follower {
         prefix: ReplicaLayout.generations, after: ReplicaLayout.end(of: generation), limit: 1)
     }.objects.isEmpty == false
   }
-
-  /// Bytes of changed pages that are gathered before they go into the copy.
-  private static let chunk = 256 << 20
 
   /// Applies slices; false where readers keep the copy to themselves: the next look tries again.
   private func apply(
@@ -202,11 +240,17 @@ package struct Follower {
       if let name = SliceName(key: object) { try slice.header.require(generation, name, object: object) }
       return bytes
     }
-    let overlay = PageOverlay(pageSize: copy.record.point.state.pageSize, scratch: output + "-s3scratch") {
+    let overlay = PageOverlay(
+      pageSize: copy.record.point.state.pageSize, scratchFolder: Folder.parent(of: output)
+    ) {
       try copy.image($0)
     }
     let applier = SliceApplier(from: copy.record.point, pages: overlay)
-    while overlay.byteCount < Self.chunk, let (name, bytes) = try fetcher.take() {
+    applier.sizeAfter = { try objects.pages(after: $0, of: generation) }
+    // What does not fit into memory goes to a scratch file, since a transaction may be of any size.
+    while overlay.byteCount < chunk || !applier.isBetweenTransactions,
+      let (name, bytes) = try fetcher.take()
+    {
       let slice = try SliceReader(bytes, object: name)
       try applier.begin(slice, object: name)
       _ = try applier.advance(slice, object: name, upTo: .max)
@@ -221,14 +265,14 @@ package struct Follower {
 
   // MARK: Another chain
 
-  /// Builds the newest state beside the copy, and brings the pages in which they differ into it.
-  private func rebuild(_ copy: FollowedCopy, _ objects: ObjectSource) throws {
+  /// Builds the newest state beside the copy, and brings the pages in which they differ into it; false where it did not.
+  private func rebuild(_ copy: FollowedCopy, _ objects: ObjectSource) throws -> Bool {
     let planning = try Replanning(source: objects, target: RestoreTarget())
     let plan = planning.plan
     let point = copy.record.point
     // The newer generation is not there yet, or the slice that is missing is on its way.
-    if plan.generation == point.generation && plan.transaction <= point.transaction { return }
-    if plan.generation < point.generation { return }
+    if plan.generation == point.generation && plan.transaction <= point.transaction { return false }
+    if plan.generation < point.generation { return false }
     let folder = try RestoreFolder(for: output, of: plan, from: catalog.store.url)
     let newPoint = try build(planning, folder)
     let (old, new) = (point.state, newPoint.state)
@@ -244,8 +288,9 @@ package struct Follower {
     let done = try copy.publish(newPoint, changed: changed) {
       try folder.database.read(at: Int($0 - 1) * new.pageSize, count: new.pageSize)
     }
-    guard done else { return }
+    guard done else { return false }
     folder.discard()
     tell(.built(newPoint))
+    return true
   }
 }

@@ -5,23 +5,31 @@ import Files
 final class PageOverlay: PageStore {
   let pageSize: Int
   private let base: (UInt32) throws -> [UInt8]
-  private let scratchPath: String
+  /// Where the scratch file is made.
+  private let folder: String
   private let limit: Int
   private var slots: [UInt32: Int] = [:]
   private var arena: [UInt8] = []
   private var scratch: File?
-  private var spilled: [UInt32: Int] = [:]
+  /// Pages of the scratch file, which has them where the database does.
+  private var spilled = PageSet()
 
   /// Lies over what `base` gives for a page, and keeps up to `limit` bytes in memory.
-  init(pageSize: Int, scratch: String, limit: Int = 32 << 20, base: @escaping (UInt32) throws -> [UInt8]) {
+  init(
+    pageSize: Int, scratchFolder: String, limit: Int = 32 << 20, base: @escaping (UInt32) throws -> [UInt8]
+  ) {
     self.pageSize = pageSize
     self.base = base
     self.limit = limit
-    scratchPath = scratch
+    folder = scratchFolder
   }
 
   /// Pages that have a newer image, in order.
-  var pages: [UInt32] { (Array(slots.keys) + spilled.keys.filter { slots[$0] == nil }).sorted() }
+  var pages: [UInt32] {
+    var all = spilled
+    for page in slots.keys { _ = all.insert(page) }
+    return all.sorted
+  }
 
   /// Bytes of newer images.
   var byteCount: Int { (slots.count + spilled.count) * pageSize }
@@ -30,7 +38,9 @@ final class PageOverlay: PageStore {
     -> Result
   {
     if let slot = slots[page] { return try body(arena, slot) }
-    if let at = spilled[page], let scratch { return try body(scratch.read(at: at, count: pageSize), 0) }
+    if spilled.contains(page), let scratch {
+      return try body(scratch.read(at: place(of: page), count: pageSize), 0)
+    }
     return try body(base(page), 0)
   }
 
@@ -47,20 +57,20 @@ final class PageOverlay: PageStore {
   /// The database below must not change: nothing is written.
   func flush(pages: UInt32) throws {}
 
+  private func place(of page: UInt32) -> Int { Int(page - 1) * pageSize }
+
   private func spill() throws {
     let file: File
     if let scratch {
       file = scratch
     } else {
-      file = try File(scratchPath, .create)
       // It goes with the program, however that ends.
-      try Folder.remove(scratchPath)
+      file = try File(unnamedIn: folder)
       scratch = file
     }
-    for (page, slot) in slots {
-      let at = spilled[page] ?? spilled.count * pageSize
-      try file.write(arena[slot..<slot + pageSize], at: at)
-      spilled[page] = at
+    for (page, slot) in slots.sorted(by: { $0.key < $1.key }) {
+      try file.write(arena[slot..<slot + pageSize], at: place(of: page))
+      _ = spilled.insert(page)
     }
     slots.removeAll(keepingCapacity: true)
     arena.removeAll(keepingCapacity: true)

@@ -44,9 +44,13 @@ struct RollbackJournal {
     return sum
   }
 
-  /// Writes a journal with the present images of pages, and waits until it is on the disk.
-  func write(to path: String, _ saved: [UInt32], pages: UInt32, image: (UInt32) throws -> [UInt8]) throws {
-    let file = try File(path, .create)
+  /// Writes the journal of a database with the present images of pages, and waits until it is on the disk.
+  ///
+  /// Whoever may read the database may read it, since whoever comes next has to put the old pages back.
+  func write(beside database: String, _ saved: [UInt32], pages: UInt32, image: (UInt32) throws -> [UInt8])
+    throws
+  {
+    let file = try File(side: database + "-journal", of: database, sharing: true)
     try file.truncate(to: 0)
     var buffer = header(records: saved.count, pages: pages)
     var at = 0
@@ -59,6 +63,6 @@ struct RollbackJournal {
     }
     try file.write(buffer, at: at)
     try file.sync()
-    try Folder.sync(Folder.parent(of: path))
+    try Folder.sync(Folder.parent(of: database))
   }
 }

@@ -1,0 +1,39 @@
+import Files
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+
+/// The session that writes to a replica now, as its lease says: what is missing at the end may still be on its way.
+struct ActiveWriter {
+  /// The process and its host.
+  let text: String
+
+  /// A lease that is older may be one of a session that was killed; seconds.
+  private static let freshness = 120.0
+
+  /// Nil if nobody writes: the last session ended in order, or was killed.
+  init?(_ source: ObjectSource) throws {
+    let name = ReplicaLayout.lease
+    let bytes: [UInt8]
+    do {
+      bytes = try source.retry { _ in try source.catalog.store.get(ObjectKey(name)).bytes }
+    } catch let error as ObjectStoreError where !error.isTransient {
+      return nil
+    }
+    guard let record = try? LeaseRecord(bytes, object: name), !record.isReleased else { return nil }
+    let holder = record.holder
+    guard Self.isAlive(holder) ?? Self.isFresh(record, source.catalog.store) else { return nil }
+    text = "process \(holder.process) on \(holder.host)"
+  }
+
+  /// Whether the process is there; nil if it is on another host.
+  private static func isAlive(_ holder: LeaseRecord.Holder) -> Bool? {
+    guard holder.host == ProcessIdentity.host, holder.boot == ProcessIdentity.boot else { return nil }
+    return ProcessIdentity.start(of: holder.process).map { $0 == holder.processStart } ?? false
+  }
+
+  private static func isFresh(_ record: LeaseRecord, _ store: any ObjectStore) -> Bool {
+    let now = (try? store.time()) ?? Clock.wallMicroseconds
+    return abs(Double(now - record.renewed) / 1e6) < freshness
+  }
+}

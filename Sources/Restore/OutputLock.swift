@@ -1,0 +1,127 @@
+import Files
+import SQLite
+
+/// The file that a restore is about to replace, with SQLite's exclusive lock on it for as long as this lives.
+///
+/// Who holds that lock knows that nobody reads or writes the database: a connection in WAL mode has a shared lock for as
+/// long as it is open, one in a rollback mode during each transaction, and one in `locking_mode=EXCLUSIVE` the exclusive
+/// one (https://www.sqlite.org/lockingv3.html). A connection that rests in a rollback mode has none; such a process is
+/// found by its open files, as far as the system shows them.
+final class OutputLock {
+  private enum Hold {
+    case nothing
+    case database(Connection)
+    /// A file that is no database, held by its own descriptor.
+    case other(File)
+  }
+
+  private let output: String
+  /// What the file is; nil where there is none.
+  let info: FileInfo?
+  private var hold = Hold.nothing
+
+  /// Milliseconds for which a reader that is nearly done is waited for.
+  private static let patience: Int32 = 500
+
+  /// Locks the file `output`, if there is one; throws `.busy` where anybody else uses it.
+  init(_ output: String) throws {
+    self.output = output
+    info = try FileInfo.of(output)
+    guard let info else { return }
+    guard info.isRegular else { throw RestoreError(.exists, "replace \(output): it is not a file") }
+    // Looked at before it is opened here: closing a descriptor of a file drops the locks that this process has on it.
+    guard !OpenFiles.isOpenHere(info) else {
+      throw RestoreError(.busy, "replace \(output): this session has it open")
+    }
+    hold = try lock()
+    if let user = OpenFiles.other(using: info) {
+      release()
+      throw RestoreError(
+        .busy,
+        "replace \(output): another process has it open (\(user.process), \(user.program)): close it there first"
+      )
+    }
+    try requireUnmoved()
+  }
+
+  deinit { release() }
+
+  private var busy: RestoreError {
+    RestoreError(.busy, "replace \(output): another process has it open: close it there first")
+  }
+
+  private func lock() throws -> Hold {
+    let log = try FileInfo.of(output + "-wal")
+    do throws(SQLiteError) {
+      let connection = try Connection(output, .readWrite)
+      connection.setBusyTimeout(milliseconds: Self.patience)
+      // What the log holds stays there until it is asked for.
+      connection.disableCheckpointOnClose(log != nil)
+      try connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+      // The first read takes a shared lock in a rollback mode, after playing back a journal that a crash left, and the
+      // exclusive one in WAL mode.
+      _ = try connection.value("SELECT count(*) FROM sqlite_schema")
+      guard connection.isReadOnly() != true else {
+        throw SQLiteError(code: .readOnly, message: "it may not be written")
+      }
+      try connection.execute("BEGIN EXCLUSIVE")
+      return .database(connection)
+    } catch {
+      switch error.code.primary {
+      case .busy, .locked: throw busy
+      case .notADatabase, .corrupt: return try lockOther()
+      default: throw RestoreError(.database, "replace \(output): \(error.message)")
+      }
+    }
+  }
+
+  private func lockOther() throws -> Hold {
+    let file = try File(output, .readWrite)
+    guard file.tryExcludeSQLite() else { throw busy }
+    return .other(file)
+  }
+
+  /// Whether the file may be replaced without being asked for: it holds no tables.
+  var isEmpty: Bool {
+    switch hold {
+    case .nothing: true
+    case .database(let connection):
+      (try? connection.value("SELECT count(*) FROM sqlite_schema")) == .integer(0)
+    case .other: info?.size == 0
+    }
+  }
+
+  /// Throws if the path leads to another file than the one that is locked.
+  func requireUnmoved() throws {
+    let now = try FileInfo.of(output)
+    let isSame = info.map { now?.isSame(as: $0) == true } ?? (now == nil)
+    guard isSame else {
+      throw RestoreError(.busy, "replace \(output): somebody put another file there meanwhile")
+    }
+  }
+
+  /// Brings what the log of the database holds into its file, which is then whole without the log.
+  func settle() throws {
+    guard case .database(let connection) = hold else { return }
+    do throws(SQLiteError) {
+      try connection.execute("COMMIT")
+      // The lock stays: exclusive locking mode gives none back.
+      let done = try connection.checkpoint(.truncate)
+      guard done.framesInLog <= 0 else { throw SQLiteError(code: .busy, message: "its log is in use") }
+      try connection.execute("BEGIN EXCLUSIVE")
+    } catch {
+      throw error.isBusy ? busy : RestoreError(.database, "replace \(output): \(error.message)")
+    }
+  }
+
+  /// From now on nothing of the old database is touched, also when it is let go.
+  func willReplace() {
+    guard case .database(let connection) = hold else { return }
+    connection.disableCheckpointOnClose()
+  }
+
+  func release() {
+    if case .database(let connection) = hold { connection.close() }
+    hold = .nothing
+  }
+}

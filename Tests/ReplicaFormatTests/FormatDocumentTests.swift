@@ -1,0 +1,174 @@
+import Bytes
+import Digest
+import Encryption
+import ReplicaFormat
+import SQLite
+import Testing
+
+/// `Docs/Format.md` is enough to read a replica: what it prints is what the program writes.
+@Suite struct FormatDocumentTests {
+  private let document: FormatDocument
+  private let object: [UInt8]
+
+  init() throws {
+    document = try FormatDocument()
+    object = document.slice.flatMap(\.bytes)
+  }
+
+  /// The page before transaction 3, as the document describes it.
+  private var before: [UInt8] {
+    let head: [UInt8] = [0x0d, 0, 0, 0, 1, 1, 0xf8, 0, 1, 0xf8]
+    let row: [UInt8] = [0x06, 0x01, 0x02, 0x15, 0x6c, 0x6f, 0x73, 0x74]
+    return head + [UInt8](repeating: 0, count: 504 - head.count) + row
+  }
+
+  @Test func everyLineOfTheSliceSaysWhatItsBytesAre() throws {
+    var at = 0
+    for field in document.slice {
+      #expect(field.offset == at, "\(field.name)")
+      at += field.bytes.count
+      #expect(try value(of: field) == field.value, "\(field.name)")
+    }
+    #expect(at == 132 && document.slice.count == 38)
+  }
+
+  private func value(of field: FormatDocument.Field) throws -> String {
+    let bytes = field.bytes
+    switch field.name {
+    case "magic", "stream 2, literals": return String(decoding: bytes, as: UTF8.self)
+    case "version", "length of the header": return "\(bytes[0])"
+    case "page size":
+      return "2 to the power of \(bytes[0] & 0x7f); words of the log's checksums "
+        + (bytes[0] & 0x80 == 0 ? "little-endian" : "big-endian")
+    case "compressed streams": return bytes[0] == 0 ? "none" : "\(bytes[0])"
+    case "salts": return ByHand.bigEndian(bytes[..<4]) + " " + ByHand.bigEndian(bytes[4...])
+    case "checksum before the first frame", "checksum after the last frame":
+      return ByHand.littleEndian(bytes[..<4]) + " " + ByHand.littleEndian(bytes[4...])
+    case "generation, random number", "hash of the header", "hash of the streams",
+      "checksum of the database before", "checksum of the database after":
+      return ByHand.littleEndian(bytes)
+    case "first transaction - last one in the store", "time when made", "change of the size",
+      "time - time when made":
+      return "\(ByHand.signedVarint(bytes))"
+    default: return "\(ByHand.varint(bytes))"
+    }
+  }
+
+  /// The seven steps of the document, with nothing of the program's but XXH3.
+  @Test func theSliceCanBeReadByHand() throws {
+    let header = try document.number("length of the header")
+    #expect(try document.value("hash of the header") == lowHalf(Hash128(object, 0..<header - 8)))
+    #expect(
+      try document.value("hash of the streams") == "\(Hash128(object, header..<object.count - 16))")
+
+    let frame = UInt64(try document.number("frame 1, kind and page"))
+    #expect(frame % 4 == 2 && ByHand.signed(frame / 4) == 2)
+    var page = before
+    let skipped = try document.number("bytes to leave")
+    let word = try document.number("w, bytes that differ * 2")
+    #expect(try document.number("operations of frame 1") == 1 && word % 2 == 0)
+    let literals = Array(try document.value("stream 2, literals").utf8)
+    page.replaceSubrange(skipped..<skipped + word / 2, with: literals)
+    #expect(String(decoding: page[508...], as: UTF8.self) == "kept")
+
+    #expect(
+      try document.number("time when made") + document.number("time - time when made")
+        == 1_796_004_879_108_862)
+    let size = try document.number("size of the database before") + document.number("change of the size")
+    let head: [UInt8] = [0, 0, 0, 2, 0, 0, 0, UInt8(size)]
+    let sums = ByHand.checksum((0x03b6_11f0, 0x103d_6694), head + page)
+    #expect(sums.0 == 0x797b_8708 && sums.1 == 0x8204_e2fb)
+    #expect(try document.value("checksum after the last frame") == "797b8708 8204e2fb")
+
+    let printed = try document.value("checksum of the database before")
+    let was = try #require(Hash128(printed))
+    let changed = Hash128(before, 0..<512, seed: 2) ^ Hash128(page, 0..<512, seed: 2)
+    #expect(try document.value("checksum of the database after") == "\(was ^ changed)")
+  }
+
+  private func lowHalf(_ hash: Hash128) -> String { String("\(hash)".suffix(16)) }
+
+  /// The program reads the same.
+  @Test func theProgramReadsTheSlice() throws {
+    let reader = try SliceReader(object, object: "slice")
+    #expect(reader.header.generation == GenerationID("00000001-d74e0323"))
+    #expect(reader.header.transactions == 3...3 && reader.header.acknowledged == 2)
+    #expect(reader.commits.map(\.time) == [1_796_004_879_108_862])
+    let frame = try reader.next(base: (before, 0))
+    #expect(String(decoding: frame.suffix(4), as: UTF8.self) == "kept")
+    #expect(reader.nextPage == nil)
+  }
+
+  // MARK: Test vectors
+
+  @Test func vectorsComeOut() throws {
+    #expect(document.vectors.count == 25)
+    for vector in document.vectors {
+      #expect(try result(of: vector) == vector.result, "\(vector.what) of \(vector.of)")
+    }
+  }
+
+  private let page = (0..<512).map { UInt8(truncatingIfNeeded: $0) }
+  private let key = (0..<32).map { UInt8($0) }
+  private let salt = (32..<64).map { UInt8($0) }
+
+  private func derived(_ info: String, _ salt: [UInt8] = []) -> [UInt8] {
+    hkdfSHA256(key: key, salt: salt, info: Array(info.utf8))
+  }
+
+  private func result(of vector: FormatDocument.Vector) throws -> String {
+    switch vector.what {
+    case "varint":
+      let out = ByteBuffer()
+      out.append(varint: try #require(UInt64(vector.of)))
+      return ByHand.spaced(out.bytes)
+    case "signed varint":
+      let out = ByteBuffer()
+      out.append(signedVarint: try #require(Int64(vector.of)))
+      return ByHand.spaced(out.bytes)
+    case "hash of a page":
+      return "\(PageHash.of(vector.of == "number 1" ? 1 : 2, page, at: 0, pageSize: 512))"
+    case "checksum of a database":
+      let hashes = [1, 2].map { PageHash.of($0, page, at: 0, pageSize: 512) }
+      return "\(hashes[0] ^ hashes[1])"
+    case "`end` of a record":
+      let generation = try #require(GenerationID("00000001-d74e0323"))
+      let text = String(
+        decoding: CompletionRecord(generation: generation, transaction: 0).bytes, as: UTF8.self)
+      return String(text.suffix(33).prefix(32))
+    default: return try secretResult(of: vector)
+    }
+  }
+
+  private func secretResult(of vector: FormatDocument.Vector) throws -> String {
+    let naming = PartNaming(secret: derived("sqlite3-cloud-s3 part names"))
+    switch vector.what {
+    case "identifier of a key": return try #require(EncryptionKey(key)).id
+    case "key of an object": return hex(derived("sqlite3-cloud-s3 object 1", salt))
+    case "SECRET": return hex(derived("sqlite3-cloud-s3 part names"))
+    case "DIGEST, no key": return PartNaming().digest(sha256: sha256(page))
+    case "DIGEST": return naming.digest(sha256: sha256(page))
+    case "chunk 0, with its tag":
+      let sealed = SealedObject.seal(
+        Array("kept".utf8), name: "generations/00000001-d74e0323/generation.txt",
+        key: try #require(EncryptionKey(key)), salt: salt)
+      return ByHand.spaced(sealed[SealedObject.Header.size...])
+    case "`random()` twice": return try drawn("SELECT random() || ' ' || random()")
+    case "`randomblob(10)`": return try drawn("SELECT lower(hex(randomblob(10)))")
+    default:
+      Issue.record("no such vector: \(vector.what)")
+      return ""
+    }
+  }
+
+  private func drawn(_ sql: String) throws -> String {
+    let connection = try Connection(":memory:")
+    defer { connection.close() }
+    let random = StatementRandom()
+    try random.install(on: connection)
+    random.begin(seed: 1)
+    let rows = try connection.rows(sql)
+    guard case .text(let text)? = rows.first?.first else { return "no text" }
+    return text
+  }
+}
