@@ -46,7 +46,15 @@ extension Mirror {
     // A DROP may be rolled back.
     others.hasVirtualTables =
       log.others.hasVirtualTables || (try? connection.value(virtual)) == .integer(1)
-    for row in (try? connection.rows("SELECT name, type FROM temp.sqlite_schema")) ?? [] {
+    var hasTemporary = false
+    // The pragma opens nothing, while a look at the TEMP schema makes a database that `.databases` shows.
+    for row in (try? connection.rows("PRAGMA database_list")) ?? [] {
+      guard case .integer(let number) = row[0], case .text(let name) = row[1] else { continue }
+      if number == 1 { hasTemporary = true }
+      if number > 1 { others.attached.append(name) }
+    }
+    let temporary = "SELECT name, type FROM temp.sqlite_schema"
+    for row in hasTemporary ? (try? connection.rows(temporary)) ?? [] : [] {
       guard case .text(let name) = row[0], case .text(let kind) = row[1] else { continue }
       // The shell's own table of parameters depends on nothing; who reads it is told by the authorizer.
       if kind == "trigger" {
@@ -54,9 +62,6 @@ extension Mirror {
       } else if name != "sqlite_parameters" {
         others.temporary.append(name)
       }
-    }
-    for row in (try? connection.rows("SELECT name FROM pragma_database_list WHERE seq > 1")) ?? [] {
-      if case .text(let name) = row[0] { others.attached.append(name) }
     }
     log.others = others
   }

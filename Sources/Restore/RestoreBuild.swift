@@ -22,8 +22,13 @@ struct RestoreBuild {
   }
   private var sql: StatementRestore { StatementRestore(source: source, plan: plan, spool: folder.spool) }
 
-  func run(_ kind: Restore.Source, verifies: Bool) throws -> Built {
+  func run(_ kind: Restore.Source, verifies: Bool, proves: Bool) throws -> Built {
     if verifies { return try both(kind) }
+    if kind == .sql, proves { return try proven() }
+    return try one(kind)
+  }
+
+  private func one(_ kind: Restore.Source) throws -> Built {
     var built = Built(file: folder.database, time: plan.time)
     switch kind {
     case .wal: _ = try wal.build(in: folder.database, upTo: plan.transaction)
@@ -34,6 +39,30 @@ struct RestoreBuild {
       built.statements = replayed.statements
       built.time = replayed.time
       note(start, in: &built)
+    }
+    return built
+  }
+
+  /// From statements, and equal to what the log gives.
+  private func proven() throws -> Built {
+    let start = try sql.findStart()
+    // Without statements to replay all comes from the log.
+    guard start.transaction < plan.transaction else { return try one(.sql) }
+    let second = try folder.second()
+    _ = try wal.build(
+      in: folder.database, upTo: plan.transaction, copying: (transaction: start.transaction, file: second))
+    let replayed = try sql.replay(start, time: plan.manifest.time, in: second.path)
+    var built = Built(file: second, time: replayed.time)
+    built.statements = replayed.statements
+    note(start, in: &built)
+    if try StatementProof.hasSamePages(folder.database, second) { return built }
+    let source = source
+    let difference = try DatabaseComparison.difference(
+      ("the WAL's", folder.database.path), ("the statements'", second.path)
+    ) { try source.checkInterrupt() }
+    if let difference {
+      throw try StatementProof(plan: plan, replanning: replanning, folder: folder, start: start).error(
+        difference)
     }
     return built
   }
