@@ -6,14 +6,13 @@ extension Mirror {
   /// Takes note of settings that change what later statements do, and puts the commit hook back.
   ///
   /// > PRAGMA wal_autocheckpoint: this pragma is a wrapper around sqlite3_wal_autocheckpoint(), which sets the hook.
-  func didRunPragma(_ connection: Connection, _ statement: Statement) {
-    let text = statement.sql.lowercased()
-    if text.contains("case_sensitive_like") { log.hasSetLike = true }
-    if text.contains("optimize"), !connection.isInAutocommit {
+  func didRunPragma(_ connection: Connection, _ statement: Statement, name: String, value: String?) {
+    if name == "case_sensitive_like" { log.hasSetLike = true }
+    if name == "optimize", !connection.isInAutocommit {
       log.refuse("what PRAGMA optimize does depends on what the session has read")
     }
     // Others must not be repeated: some would stay.
-    let isSetting = Self.settings.contains { text.contains($0) } || text.contains("case_sensitive_like")
+    let isSetting = Self.settings.contains(name) || name == "case_sensitive_like"
     noteSettings(connection, by: connection.isInAutocommit || !isSetting ? nil : statement)
     armHook()
   }

@@ -143,10 +143,7 @@ final class StatementReplay {
     text.append(sql)
     text.append(0)
     guard let statement = try connection.prepare(text, from: 0).statement else { return }
-    switch statement.firstLetter {
-    case UInt8(ascii: "I"), UInt8(ascii: "U"): break
-    default: shapes.removeAll()
-    }
+    if !statement.isPlainlyOfRows { shapes.removeAll() }
     try statement.run()
   }
 

@@ -35,6 +35,8 @@ final class ReachWatch {
   /// Functions that any connection has and that follow from their arguments.
   private let known: Set<String>
   private let foreignTables: Set<String>
+  /// What is controlled beside.
+  let control = ControlWatch()
   /// Of what was compiled since this was emptied.
   var reach: StatementReach = []
   /// The function or table that is foreign.
@@ -48,6 +50,7 @@ final class ReachWatch {
   typealias Word = UnsafePointer<CChar>
 
   func note(_ action: Int32, _ first: Word?, _ second: Word?, _ database: Word?) {
+    control.note(action, first, second, database)
     switch action {
     case SQLITE_SELECT, SQLITE_RECURSIVE, SQLITE_TRANSACTION, SQLITE_SAVEPOINT, SQLITE_PRAGMA, SQLITE_ATTACH,
       SQLITE_DETACH:
@@ -148,12 +151,16 @@ extension Connection {
   package var foreignName: String { hooks.reach?.name ?? "" }
 
   /// Forgets what was compiled so far.
-  func beginReach() { hooks.reach?.reach = [] }
+  func beginReach() {
+    guard let watch = hooks.reach else { return }
+    watch.reach = []
+    watch.control.begin()
+  }
 
   /// Whether anything since `beginReach`, or since `forgetWhatWasDone`, is more than one statement's changes of rows: something
   /// else was compiled, a function reached outside, or a row number may have been drawn at random.
   var hasReachedFurther: Bool {
-    hooks.reach?.reach.isEmpty != true || outsideReach.latest != nil || hasDrawnRow
+    hooks.reach?.reach.isEmpty != true || outsideReach.latest != nil || hasDrawnRow || hasInnerControl
   }
 
   /// What was compiled since `beginReach`.
