@@ -34,7 +34,8 @@ extension Connection {
   ///
   /// The corresponding C function is `sqlite3_create_window_function`.
   package func add(_ function: FunctionDefinition) throws(SQLiteError) {
-    if function.reachesOutside { outsideReach.names.insert(function.name.lowercased()) }
+    let name = function.name.lowercased()
+    if function.reachesOutside { outsideReach.names.insert(name) } else { hooks.reach?.known.insert(name) }
     let box = Unmanaged.passRetained(FunctionBox(function, outsideReach)).toOpaque()
     let flags = SQLITE_UTF8 | function.flags.rawValue
     let code: Int32

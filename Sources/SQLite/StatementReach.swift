@@ -33,8 +33,8 @@ final class ReachWatch {
     set { (reach, name) = newValue }
   }
   /// Functions that any connection has and that follow from their arguments.
-  private let known: Set<String>
-  private let foreignTables: Set<String>
+  var known: Set<String>
+  var foreignTables: Set<String>
   /// What is controlled beside.
   let control = ControlWatch()
   /// Of what was compiled since this was emptied.
@@ -132,9 +132,8 @@ private enum ConnectionReach {
 extension Connection {
   /// From now on `Statement.reach` tells what statements touch.
   ///
-  /// Functions that the connection has now count as known, except those that reach outside.
+  /// Functions that the connection has now count as known, except those that reach outside. Called again, it looks anew.
   package func watchReach() throws(SQLiteError) {
-    guard hooks.reach == nil else { return }
     var known: Set<String> = []
     for row in try rows("SELECT DISTINCT lower(name) FROM pragma_function_list") {
       if case .text(let name) = row[0] { known.insert(name) }
@@ -143,6 +142,10 @@ extension Connection {
     known.subtract(outsideReach.names)
     // Of these the parser makes calls by itself.
     known.formUnion(["raise", "count", "->", "->>", "regexp", "match"])
+    if let watch = hooks.reach {
+      watch.known = known
+      return
+    }
     hooks.reach = ReachWatch(known: known, foreignTables: ConnectionReach.tables.union(outsideReach.names))
     installAuthorizer()
   }
