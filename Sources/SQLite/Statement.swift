@@ -141,7 +141,9 @@ package final class Statement {
     return letter >= UInt8(ascii: "A") && letter <= UInt8(ascii: "Z") ? letter : 0
   }
 
-  /// Whether its text begins with `INSERT` or `UPDATE`: then it changes rows, and no schema. Others may do so too.
+  /// Whether its text begins with `INSERT` or `UPDATE`: then it changes rows and no schema.
+  ///
+  /// Others may do so too.
   package var isPlainlyOfRows: Bool {
     switch sqlite3_sql(handle).map(Self.firstLetter) {
     case UInt8(ascii: "I"), UInt8(ascii: "U"): true
