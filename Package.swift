@@ -133,6 +133,12 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["SQLite", "Files", "ObjectStore", "Digest"],
       path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "ParserTargets",
+      dependencies: [
+        "Bytes", "Compression", "Encryption", "Interchange", "ObjectStore", "ReplicaFormat", "WALFormat",
+      ],
+      path: "Tests/ParserTargets", swiftSettings: safe),
     tests("BytesTests", ["Bytes"]),
     tests("FilesTests", ["Files", "Compression", "Digest"]),
     tests("SQLiteTests", ["SQLite", "CSQLite", "CSQLiteFiles"]),
@@ -140,7 +146,10 @@ let package = Package(
     tests("WALFormatTests", ["WALFormat", "Bytes", "SQLite", "Files"]),
     tests(
       "ReplicaFormatTests",
-      ["ReplicaFormat", "WALFormat", "Bytes", "Compression", "Digest", "Encryption", "SQLite"]),
+      [
+        "ReplicaFormat", "WALFormat", "Bytes", "Compression", "Digest", "Encryption", "SQLite",
+        "ParserTargets",
+      ]),
     tests("InterchangeTests", ["Interchange", "Bytes", "Compression"]),
     tests(
       "ObjectStoreTests",
@@ -158,6 +167,15 @@ let package = Package(
         "Mirror", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat",
         "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption", "Compression",
       ], exclude: ["Version1"]),
-    tests("EndToEndTests", ["ObjectStore", "ReplicaFormat"]),
+    tests("EndToEndTests", ["ObjectStore", "ReplicaFormat", "Bytes", "Compression", "WALFormat"]),
   ]
 )
+
+// libFuzzer over the parsers of outside bytes; Tests/Fuzz/parsers.sh builds it.
+if let library = Context.environment["SQLITE3_CLOUD_S3_LIBFUZZER"] {
+  package.targets.append(
+    .executableTarget(
+      name: "parser-fuzzer", dependencies: ["ParserTargets"], path: "Tests/Fuzz/Parsers",
+      exclude: ["Corpus"], swiftSettings: strict,
+      linkerSettings: [.unsafeFlags(["-Xlinker", library]), .linkedLibrary("stdc++")]))
+}

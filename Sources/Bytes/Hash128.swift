@@ -35,8 +35,8 @@ package struct Hash128: Hashable, Sendable, CustomStringConvertible {
 
   /// Reads what `description` writes.
   package init?(_ text: String) {
-    guard text.utf8.count == 32, let high = UInt64(text.prefix(16), radix: 16),
-      let low = UInt64(text.suffix(16), radix: 16)
+    guard text.utf8.count == 32, let high: UInt64 = Hex.number(text.prefix(16)),
+      let low: UInt64 = Hex.number(text.suffix(16))
     else { return nil }
     self.init(high: high, low: low)
   }
@@ -44,6 +44,24 @@ package struct Hash128: Hashable, Sendable, CustomStringConvertible {
 
 /// Hexadecimal of fixed width, lower case.
 package enum Hex {
+  /// Reads what `fixed` writes, and nothing else: one number has one text.
+  package static func number<Number: FixedWidthInteger & UnsignedInteger>(
+    _ text: some StringProtocol, of _: Number.Type = Number.self
+  ) -> Number? {
+    guard text.utf8.count == MemoryLayout<Number>.size * 2 else { return nil }
+    var value: Number = 0
+    for byte in text.utf8 {
+      let digit: UInt8
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+      default: return nil
+      }
+      value = value << 4 | Number(digit)
+    }
+    return value
+  }
+
   package static func fixed<Number: FixedWidthInteger & UnsignedInteger>(_ value: Number) -> String {
     let digits = String(value, radix: 16)
     return String(repeating: "0", count: MemoryLayout<Number>.size * 2 - digits.count) + digits

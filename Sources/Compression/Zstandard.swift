@@ -4,6 +4,7 @@ internal import CZstd
 /// Why compressed bytes could not be read.
 package struct CompressionError: Error, Hashable, Sendable, CustomStringConvertible {
   package let cause: String
+  package init(cause: String) { self.cause = cause }
   package var description: String { "decompress: \(cause)" }
 }
 
@@ -62,7 +63,7 @@ package enum Zstandard {
 
   /// The first `most` bytes of content, or fewer where the bytes end or are damaged before.
   package static func decompressHead(_ bytes: [UInt8], most: Int) -> [UInt8] {
-    guard let stream = ZSTD_createDStream() else { return [] }
+    guard let stream = try? makeReader() else { return [] }
     defer { ZSTD_freeDStream(stream) }
     return [UInt8](unsafeUninitializedCapacity: most) { target, count in
       bytes.withUnsafeBytes { source in
@@ -85,7 +86,7 @@ package enum Zstandard {
     guard range.lowerBound >= 0, range.upperBound <= bytes.count else {
       throw CompressionError(cause: "range outside the object")
     }
-    guard let stream = ZSTD_createDStream() else { throw CompressionError(cause: "out of memory") }
+    let stream = try makeReader()
     defer { ZSTD_freeDStream(stream) }
     var content: [UInt8] = []
     let declared = bytes.withUnsafeBytes { source -> UInt64 in

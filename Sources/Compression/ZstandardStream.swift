@@ -63,10 +63,10 @@ package final class ZstandardReader {
 
   /// Reads the frame that stands in a range of an array.
   package init(_ bytes: [UInt8], _ range: Range<Int>) throws(CompressionError) {
-    guard range.lowerBound >= 0, range.upperBound <= bytes.count, let stream = ZSTD_createDStream() else {
+    guard range.lowerBound >= 0, range.upperBound <= bytes.count else {
       throw CompressionError(cause: "range outside the object")
     }
-    self.stream = stream
+    stream = try Zstandard.makeReader()
     self.bytes = bytes
     at = range.lowerBound
     end = range.upperBound
@@ -100,5 +100,67 @@ package final class ZstandardReader {
       }
     }
     if let failure { throw CompressionError(cause: failure) }
+  }
+}
+
+/// Reads zstd frames, one after the other, some bytes at a time; memory holds a window of a few megabytes.
+///
+/// Belongs to one thread at a time.
+package final class ZstandardText {
+  private let stream: OpaquePointer
+  private let bytes: [UInt8]
+  private var at = 0
+  /// What the library still waits for; 0 at the end of a frame.
+  private var pending = 1
+  private static let piece = 128 << 10
+
+  package init(_ bytes: [UInt8]) throws(CompressionError) {
+    stream = try Zstandard.makeReader()
+    self.bytes = bytes
+  }
+
+  deinit { ZSTD_freeDStream(stream) }
+
+  /// Appends the next bytes of content to an array; false at the end.
+  ///
+  /// Throws where a frame is damaged or ends too early.
+  package func read(into target: inout [UInt8]) throws(CompressionError) -> Bool {
+    var failure: String?
+    var got = 0
+    bytes.withUnsafeBytes { source in
+      var input = ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: at)
+      withUnsafeTemporaryAllocation(byteCount: Self.piece, alignment: 16) { scratch in
+        var out = ZSTD_outBuffer(dst: scratch.baseAddress, size: scratch.count, pos: 0)
+        while out.pos < out.size, input.pos < input.size || pending != 0 {
+          let before = (out.pos, input.pos)
+          pending = ZSTD_decompressStream(stream, &out, &input)
+          if ZSTD_isError(pending) != 0 {
+            failure = String(cString: ZSTD_getErrorName(pending))
+            return
+          }
+          if pending != 0, before == (out.pos, input.pos) {
+            failure = "the object is cut short"
+            return
+          }
+        }
+        got = out.pos
+        target.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch[..<got]))
+      }
+      at = input.pos
+    }
+    if let failure { throw CompressionError(cause: failure) }
+    return got > 0
+  }
+}
+
+extension Zstandard {
+  /// Bytes that a frame may have its reader keep, as a power of two: more than any that is written here needs.
+  private static let window: Int32 = 23
+
+  /// A reader that refuses frames which ask for much memory.
+  static func makeReader() throws(CompressionError) -> OpaquePointer {
+    guard let stream = ZSTD_createDStream() else { throw CompressionError(cause: "out of memory") }
+    ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, window)
+    return stream
   }
 }

@@ -1,3 +1,5 @@
+internal import Bytes
+
 /// What is wrong with an LTX file.
 package struct LTXError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Name of the object.
@@ -7,7 +9,7 @@ package struct LTXError: Error, Hashable, Sendable, CustomStringConvertible {
 
   package init(_ object: String, _ cause: String) {
     self.object = object
-    self.cause = cause
+    self.cause = cause.escapingControls()
   }
 
   package var description: String { "read \(object): \(cause)" }

@@ -9,6 +9,9 @@ package struct LTXHeader: Hashable, Sendable {
   /// The flag of a file that does not tell the checksums of the database.
   private static let withoutChecksums: UInt32 = 2
 
+  /// Milliseconds since 1970 of the years 1 to 9999.
+  private static let times: ClosedRange<Int64> = -62_135_596_800_000...253_402_300_799_999
+
   /// Bytes of a page.
   package var pageSize: Int
   /// Pages of the database once the file is applied.
@@ -51,11 +54,14 @@ package struct LTXHeader: Hashable, Sendable {
     }
     pageCount = bytes.bigEndian(UInt32.self, at: 12)
     let (first, last) = (bytes.bigEndian(UInt64.self, at: 16), bytes.bigEndian(UInt64.self, at: 24))
-    guard first > 0, first <= last else {
+    guard first > 0, first <= last, last <= LTXName.lastTransaction else {
       throw LTXError(object, "its transactions, \(first) to \(last), are no range")
     }
     transactions = first...last
     milliseconds = bytes.bigEndian(Int64.self, at: 32)
+    guard Self.times.contains(milliseconds) else {
+      throw LTXError(object, "its time, \(milliseconds) ms since 1970, is not of the years 1 to 9999")
+    }
   }
 
   package var bytes: [UInt8] {

@@ -14,6 +14,8 @@ package struct LTXName: Hashable, Sendable {
   package let layout: Layout
 
   package static let snapshotLevel = 9
+  /// No file leads further: sums of numbers are numbers too.
+  static let lastTransaction: UInt64 = 1 << 62
 
   package init(level: Int, transactions: ClosedRange<UInt64>, layout: Layout) {
     self.level = level
@@ -38,7 +40,8 @@ package struct LTXName: Hashable, Sendable {
     }
     guard (0...Self.snapshotLevel).contains(level), file.utf8.count == 37, file.hasSuffix(".ltx"),
       file.dropFirst(16).first == "-", let first = Self.hexadecimal(file.prefix(16), digits: 16),
-      let last = Self.hexadecimal(file.dropFirst(17).prefix(16), digits: 16), first > 0, first <= last
+      let last = Self.hexadecimal(file.dropFirst(17).prefix(16), digits: 16), first > 0, first <= last,
+      last <= Self.lastTransaction
     else { return nil }
     transactions = first...last
   }

@@ -92,7 +92,7 @@ struct Continuation {
   ) throws -> Moment? {
     let object: ObjectContent
     do throws(ObjectStoreError) {
-      object = try catalog.store.get(ObjectKey(key))
+      object = try catalog.store.whole(ObjectKey(key))
     } catch {
       guard error.code == .forged else { throw error }
       return nil

@@ -80,7 +80,7 @@ extension Engine {
     let known = [lease.generation, savedRecord.flatMap { $0.url == store.url ? $0.generation : nil }]
     for generation in known.compactMap({ $0 }) where newest.map({ $0 < generation }) ?? true {
       do throws(ObjectStoreError) {
-        _ = try store.get(ObjectKey(ReplicaLayout.record(generation)))
+        _ = try store.whole(ObjectKey(ReplicaLayout.record(generation)))
       } catch {
         // Its writer ended before there was anything in it, or it was deleted.
         guard error.code == .notFound else { throw error }
@@ -223,8 +223,14 @@ extension Engine {
         default:
           finding.isFree ? "asked for" : "the writer before was on another host and did not end in order"
         }
+      guard let next = GenerationID(after: found.newest) else {
+        throw MirrorError(
+          .refused,
+          "\(store.url) holds generation \(found.newest?.description ?? ""), after which no number is left: mirror to another place"
+        )
+      }
       return Start(
-        generation: GenerationID(after: found.newest), transaction: found.newest == nil ? 0 : found.last + 1,
+        generation: next, transaction: found.newest == nil ? 0 : found.last + 1,
         state: try snapshot(log.count).state(), position: log.last?.end, taken: log, following: later,
         reason: reason)
     }

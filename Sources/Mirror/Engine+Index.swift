@@ -1,5 +1,6 @@
 import Files
 import ObjectStore
+import ReplicaCatalog
 import ReplicaFormat
 import Synchronization
 
@@ -122,7 +123,7 @@ extension Engine {
     let key = try ObjectKey(ReplicaLayout.index)
     var found: IndexRecord?
     do throws(ObjectStoreError) {
-      let bytes = try store.get(key, range: nil).bytes
+      let bytes = try store.whole(key).bytes
       // A damaged one is as good as none.
       found = try? IndexRecord(bytes)
     } catch {

@@ -1,6 +1,7 @@
 import Dispatch
 import Files
 import ObjectStore
+import ReplicaCatalog
 import ReplicaFormat
 import Synchronization
 
@@ -191,7 +192,7 @@ extension Engine {
   /// That it cannot be read now says nothing of the object.
   private func look(for key: ObjectKey) -> Result<[UInt8], ObjectStoreError>? {
     do throws(ObjectStoreError) {
-      return .success(try store.get(key).bytes)
+      return .success(try store.whole(key).bytes)
     } catch {
       return error.code == .notFound ? nil : .failure(error)
     }

@@ -1,5 +1,6 @@
 import Files
 import ObjectStore
+import ReplicaCatalog
 import ReplicaFormat
 import Synchronization
 
@@ -147,7 +148,7 @@ final class Lease: Sendable {
 
   private func read() throws -> (record: LeaseRecord?, etag: ETag)? {
     do throws(ObjectStoreError) {
-      let content = try store.get(key)
+      let content = try store.whole(key)
       return (try? LeaseRecord(content.bytes, object: key.name), content.etag)
     } catch {
       guard error.code == .notFound else { throw error }
@@ -242,7 +243,7 @@ final class Lease: Sendable {
       }
       guard error.code == .preconditionFailed else { throw error }
       let present: ObjectContent
-      do throws(ObjectStoreError) { present = try store.get(key) } catch {
+      do throws(ObjectStoreError) { present = try store.whole(key) } catch {
         guard error.code == .notFound else { throw error }
         throw MirrorError(
           .conflict, "the lease of \(store.url) was removed by somebody; not mirroring any more")

@@ -12,17 +12,10 @@ extension Mirror {
       log.refuse("what PRAGMA optimize does depends on what the session has read")
     }
     // Others must not be repeated: some would stay.
-    let isSetting = Self.settings.contains(name) || name == "case_sensitive_like"
+    let isSetting = ReplayRules.settings.contains(name) || name == "case_sensitive_like"
     noteSettings(connection, by: connection.isInAutocommit || !isSetting ? nil : statement)
     armHook()
   }
-
-  /// `PRAGMA`s that change what statements do.
-  private static let settings = [
-    "encoding", "page_size", "auto_vacuum", "foreign_keys", "recursive_triggers", "ignore_check_constraints",
-    "legacy_alter_table", "trusted_schema", "reverse_unordered_selects", "automatic_index", "analysis_limit",
-    "full_column_names", "short_column_names", "defer_foreign_keys",
-  ]
 
   /// Reads the settings again.
   func noteSettings(_ connection: Connection, by statement: Statement? = nil) {
@@ -41,10 +34,13 @@ extension Mirror {
     defer { isInternal = false }
     connection.schemaDidChange()
     var others = OtherSchemas()
-    let virtual = "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND rootpage = 0 LIMIT 1"
+    let virtual = "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND rootpage = 0"
+    let names = ((try? connection.rows(virtual)) ?? []).compactMap { row -> String? in
+      if case .text(let name) = row[0] { name } else { nil }
+    }
+    connection.setVirtualTables(names)
     // A DROP may be rolled back.
-    others.hasVirtualTables =
-      log.others.hasVirtualTables || (try? connection.value(virtual)) == .integer(1)
+    others.hasVirtualTables = log.others.hasVirtualTables || !names.isEmpty
     var hasTemporary = false
     // The pragma opens nothing, while a look at the TEMP schema makes a database that `.databases` shows.
     for row in (try? connection.rows("PRAGMA database_list")) ?? [] {
@@ -70,7 +66,7 @@ extension Mirror {
     isInternal = true
     defer { isInternal = false }
     var settings = ""
-    for name in Self.settings {
+    for name in ReplayRules.settings {
       switch try connection.value("PRAGMA \(name)") {
       case .integer(let value): settings += "PRAGMA \(name)=\(value); "
       case .text(let value): settings += "PRAGMA \(name)='\(value)'; "

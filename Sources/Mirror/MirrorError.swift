@@ -1,3 +1,5 @@
+import Bytes
+
 /// Why a mirror cannot do its work.
 ///
 /// Reads as `verb object: cause` or as a sentence; never holds a secret.
@@ -24,7 +26,8 @@ package struct MirrorError: Error, Hashable, Sendable, CustomStringConvertible {
 
   package init(_ code: Code, _ message: String) {
     self.code = code
-    self.message = message
+    // It may hold what stands in a replica.
+    self.message = message.escapingControls()
   }
 
   package var description: String { message }

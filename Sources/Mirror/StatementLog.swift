@@ -186,6 +186,9 @@ final class StatementLog {
     if reach.contains(.foreignFunction) || reach.contains(.foreignTable) {
       return "a statement uses \(connection.foreignName)"
     }
+    if reach.contains(.shadowTable) {
+      return "a statement writes to a table that a virtual table keeps its content in"
+    }
     if let trigger = others.trigger { return "a statement uses temporary trigger \(trigger) of the session" }
     if reach.contains(.temporary) { return "a statement uses temporary tables of the session" }
     if reach.contains(.attached) { return "a statement uses an attached database" }
@@ -214,7 +217,10 @@ final class StatementLog {
   func change(settings new: String, by statement: Statement) {
     guard new != settings else { return }
     buffer.removeAll()
-    guard statement.appendExpandedSQL(to: buffer) else { return change(settings: new) }
+    // What a replay would not run becomes a barrier.
+    guard !statement.reach.contains(.foreignFunction), statement.appendExpandedSQL(to: buffer) else {
+      return change(settings: new)
+    }
     note(statement, changes: 0, error: nil)
     draft.leaveSettings()
     settings = new

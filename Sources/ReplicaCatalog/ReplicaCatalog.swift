@@ -61,9 +61,26 @@ package struct ReplicaCatalog: Sendable {
 }
 
 extension ObjectStore {
+  /// All of an object that is no longer than one of its kind can be.
+  ///
+  /// Throws `.forged` for a longer one: trying again would not help.
+  package func whole(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectContent {
+    do throws(ObjectStoreError) {
+      return try get(key, range: nil)
+    } catch {
+      guard error.code == .damaged, let size = try head(key)?.size,
+        size > ReplicaLayout.largestObject(key.name)
+      else { throw error }
+      throw ObjectStoreError(
+        .forged, verb: "get", object: key.name,
+        cause: "its \(size) bytes are more than such an object can have")
+    }
+  }
+
   /// What a replica names must be there, and be what was put there: a `FormatError` says that it is not.
   package func content(of name: String, _ range: Range<Int>? = nil) throws -> ObjectContent {
     do throws(ObjectStoreError) {
+      guard let range else { return try whole(ObjectKey(name)) }
       return try get(ObjectKey(name), range: range)
     } catch {
       switch error.code {

@@ -66,14 +66,12 @@ package struct BaseManifest: Hashable, Sendable {
     let record = try TextRecord(bytes, titled: Self.title, object: object)
     let reader = RecordReader(record: record, object: object)
     generation = try reader.value("generation") { GenerationID($0) }
-    transaction = try reader.value("transaction") { UInt64($0) }
-    time = try reader.value("time") { Int64($0) }
+    transaction = try reader.value("transaction") { Bounds.transaction($0) }
+    time = try reader.value("time") { Bounds.time($0) }
     state = DatabaseState(
-      pageSize: try reader.value("page-size") { Int($0) }, pages: try reader.value("pages") { UInt32($0) },
+      pageSize: try reader.value("page-size") { Bounds.pageSize($0) },
+      pages: try reader.value("pages") { UInt32($0) },
       checksum: try reader.value("checksum") { Hash128($0) })
-    guard state.pageSize >= 512, state.pageSize <= 65536, state.pageSize & (state.pageSize - 1) == 0 else {
-      throw FormatError(object, "wrong page-size")
-    }
     naming = PartNaming(
       secret: try record.first("naming").map { text throws(FormatError) in
         guard let secret = Digest.bytes(hex: text) else { throw FormatError(object, "wrong naming") }
@@ -84,7 +82,7 @@ package struct BaseManifest: Hashable, Sendable {
     for line in record.all("part") {
       let fields = line.split(separator: " ")
       guard fields.count == 4, let first = UInt32(fields[0]), let count = UInt32(fields[1]),
-        let size = Int(fields[2]), fields[3].utf8.count == 64, UInt64(first) == next, count > 0,
+        let size = Bounds.size(fields[2]), fields[3].utf8.count == 64, UInt64(first) == next, count > 0,
         Int(count) * state.pageSize <= Self.partLimit
       else { throw FormatError(object, "wrong part \"\(line)\"") }
       next += UInt64(count)

@@ -71,11 +71,12 @@ package struct FollowRecord: Hashable, Sendable {
     let reader = RecordReader(record: record, object: object)
     url = try reader.text("replica")
     let state = DatabaseState(
-      pageSize: try reader.value("page-size") { Int($0) }, pages: try reader.value("pages") { UInt32($0) },
+      pageSize: try reader.value("page-size") { Bounds.pageSize($0) },
+      pages: try reader.value("pages") { UInt32($0) },
       checksum: try reader.value("checksum") { Hash128($0) })
     let position: WALPosition? = record.first("wal").flatMap { line in
       let fields = line.split(separator: " ")
-      guard fields.count == 3, let salt = WALSalt(String(fields[0])), let frame = Int(fields[1]),
+      guard fields.count == 3, let salt = WALSalt(String(fields[0])), let frame = Bounds.frame(fields[1]),
         let sums = WALSalt(String(fields[2]))
       else { return nil }
       return WALPosition(
@@ -83,8 +84,8 @@ package struct FollowRecord: Hashable, Sendable {
     }
     point = ChainPoint(
       generation: try reader.value("generation") { GenerationID($0) },
-      transaction: try reader.value("transaction") { UInt64($0) },
-      time: try reader.value("time") { Int64($0) },
+      transaction: try reader.value("transaction") { Bounds.transaction($0) },
+      time: try reader.value("time") { Bounds.time($0) },
       state: state, position: position)
     header = try reader.value("header") { text in
       let digits = Array(text.utf8)

@@ -1,3 +1,5 @@
+internal import Bytes
+
 /// What is wrong with an object of a replica.
 ///
 /// Reads as `verb object: cause`. An object was written whole, so a short or changed one is damaged.
@@ -9,7 +11,8 @@ package struct FormatError: Error, Hashable, Sendable, CustomStringConvertible {
 
   package init(_ object: String, _ cause: String, isMissing: Bool = false) {
     self.object = object
-    self.cause = cause
+    // It may hold what stands in the object.
+    self.cause = cause.escapingControls()
     self.isMissing = isMissing
   }
 

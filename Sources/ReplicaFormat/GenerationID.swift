@@ -13,15 +13,17 @@ package struct GenerationID: Hashable, Comparable, Sendable, CustomStringConvert
     self.random = random
   }
 
-  /// The next generation after `previous`.
-  package init(after previous: GenerationID?) {
-    self.init(sequence: (previous?.sequence ?? 0) + 1, random: .random(in: 0...UInt32.max))
+  /// The next generation after `previous`; nil if no number is left after it.
+  package init?(after previous: GenerationID?) {
+    let last = previous?.sequence ?? 0
+    guard last < Bounds.lastSequence else { return nil }
+    self.init(sequence: last + 1, random: .random(in: 0...UInt32.max))
   }
 
   package init?(_ text: some StringProtocol) {
     let halves = text.split(separator: "-", omittingEmptySubsequences: false)
-    guard halves.count == 2, halves.allSatisfy({ $0.utf8.count == 8 }),
-      let sequence = UInt32(halves[0], radix: 16), let random = UInt32(halves[1], radix: 16)
+    guard halves.count == 2, let sequence = Hex.number(halves[0], of: UInt32.self),
+      let random = Hex.number(halves[1], of: UInt32.self), sequence <= Bounds.lastSequence
     else { return nil }
     self.init(sequence: sequence, random: random)
   }

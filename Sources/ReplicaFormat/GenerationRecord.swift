@@ -35,7 +35,7 @@ package struct GenerationRecord: Hashable, Sendable {
     let record = try TextRecord(bytes, titled: Self.title, object: object)
     let reader = RecordReader(record: record, object: object)
     generation = try reader.value("generation") { GenerationID($0) }
-    time = try reader.value("time") { Int64($0) }
+    time = try reader.value("time") { Bounds.time($0) }
     reason = try reader.text("reason")
     predecessor = record.first("predecessor").flatMap { GenerationID($0) }
     writer = record.first("writer")
@@ -64,6 +64,6 @@ package struct CompletionRecord: Hashable, Sendable {
     let record = try TextRecord(bytes, titled: "sqlite3-cloud-s3 complete 1", object: object)
     let reader = RecordReader(record: record, object: object)
     generation = try reader.value("generation") { GenerationID($0) }
-    transaction = try reader.value("transaction") { UInt64($0) }
+    transaction = try reader.value("transaction") { Bounds.transaction($0) }
   }
 }

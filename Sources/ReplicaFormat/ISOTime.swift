@@ -65,8 +65,8 @@ package enum ISOTime {
   }
 
   private static func floorDivide(_ value: Int64, _ by: Int64) -> (Int64, Int64) {
-    let quotient = value >= 0 ? value / by : -((-value + by - 1) / by)
-    return (quotient, value - quotient * by)
+    let (quotient, rest) = value.quotientAndRemainder(dividingBy: by)
+    return rest < 0 ? (quotient - 1, rest + by) : (quotient, rest)
   }
 
   /// Days since 1970 of a date of the Gregorian calendar.
@@ -74,12 +74,14 @@ package enum ISOTime {
     // Years are counted from March, so that a leap day ends its year.
     let y = month <= 2 ? year - 1 : year
     let m = (month + 9) % 12
-    return 365 * y + y / 4 - y / 100 + y / 400 + (m * 306 + 5) / 10 + day - 1 - 719_468
+    return 365 * y + floorDivide(y, 4).0 - floorDivide(y, 100).0 + floorDivide(y, 400).0 + (m * 306 + 5) / 10
+      + day - 1 - 719_468
   }
 
   private static func date(ofDay day: Int64) -> (year: Int64, month: Int64, day: Int64) {
-    var year = 1970 + day / 365
+    var year = 1970 + floorDivide(day, 365).0
     while dayNumber(year, 1, 1) > day { year -= 1 }
+    while dayNumber(year + 1, 1, 1) <= day { year += 1 }
     var month: Int64 = 12
     while dayNumber(year, month, 1) > day { month -= 1 }
     return (year, month, day - dayNumber(year, month, 1) + 1)

@@ -64,7 +64,7 @@ package struct IndexRecord: Hashable, Sendable {
     let record = try TextRecord(bytes, titled: Self.title, object: object)
     generation = try RecordReader(record: record, object: object).value("generation") { GenerationID($0) }
     bases = try record.all("base").map { (text) throws(FormatError) in
-      guard let base = UInt64(text) else { throw FormatError(object, "wrong base") }
+      guard let base = Bounds.transaction(text) else { throw FormatError(object, "wrong base") }
       return base
     }
     slices = try record.all("wal").map { (text) throws(FormatError) in
@@ -85,7 +85,7 @@ package struct IndexRecord: Hashable, Sendable {
   /// A name and a length.
   private static func fields(_ text: String) -> (name: String, size: Int)? {
     let fields = text.split(separator: " ")
-    guard fields.count == 2, let size = Int(fields[1]), size >= 0 else { return nil }
+    guard fields.count == 2, let size = Bounds.size(fields[1]) else { return nil }
     return (String(fields[0]), size)
   }
 }

@@ -91,22 +91,24 @@ package struct LeaseRecord: Hashable, Sendable {
     let record = try TextRecord(bytes, titled: Self.title, object: object)
     let reader = RecordReader(record: record, object: object)
     let process = try reader.text("process").split(separator: " ")
-    guard process.count == 2, let number = Int(process[0]), let start = UInt64(process[1]) else {
+    guard process.count == 2, let number = Bounds.process(process[0]), let start = UInt64(process[1]) else {
       throw FormatError(object, "wrong process")
     }
-    epoch = try reader.value("epoch") { UInt64($0) }
+    epoch = try reader.value("epoch") { Bounds.transaction($0) }
     holder = Holder(
       writer: try reader.value("writer") { UInt64($0, radix: 16) }, host: try reader.text("host"),
       boot: try reader.text("boot"), process: number, processStart: start,
       database: try reader.text("database"))
-    since = try reader.value("since") { Int64($0) }
-    renewed = try reader.value("renewed") { Int64($0) }
+    since = try reader.value("since") { Bounds.time($0) }
+    renewed = try reader.value("renewed") { Bounds.time($0) }
     honoursConditions = try reader.text("conditions") == "honoured"
-    pruned = record.first("pruned").flatMap { Int64($0) } ?? 0
+    pruned = record.first("pruned").flatMap { Bounds.time($0) } ?? 0
     generation = record.first("generation").flatMap { GenerationID($0) }
     isReleased = record.first("released") == "yes"
     let end = record.first("last")?.split(separator: " ") ?? []
-    if end.count == 2, let generation = GenerationID(String(end[0])), let transaction = UInt64(end[1]) {
+    if end.count == 2, let generation = GenerationID(String(end[0])),
+      let transaction = Bounds.transaction(end[1])
+    {
       last = End(generation: generation, transaction: transaction)
     }
   }

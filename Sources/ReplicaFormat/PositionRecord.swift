@@ -90,13 +90,14 @@ package struct PositionRecord: Hashable, Sendable {
     let reader = RecordReader(record: record, object: object)
     url = try reader.text("replica")
     generation = try reader.value("generation") { GenerationID($0) }
-    transaction = try reader.value("transaction") { UInt64($0) }
+    transaction = try reader.value("transaction") { Bounds.transaction($0) }
     state = DatabaseState(
-      pageSize: try reader.value("page-size") { Int($0) }, pages: try reader.value("pages") { UInt32($0) },
+      pageSize: try reader.value("page-size") { Bounds.pageSize($0) },
+      pages: try reader.value("pages") { UInt32($0) },
       checksum: try reader.value("checksum") { Hash128($0) })
     position = record.first("wal").flatMap { line in
       let fields = line.split(separator: " ")
-      guard fields.count == 3, let salt = WALSalt(String(fields[0])), let frame = Int(fields[1]),
+      guard fields.count == 3, let salt = WALSalt(String(fields[0])), let frame = Bounds.frame(fields[1]),
         let sums = WALSalt(String(fields[2]))
       else { return nil }
       return WALPosition(
@@ -106,10 +107,10 @@ package struct PositionRecord: Hashable, Sendable {
     keyID = record.first("key")
     writer = record.first("writer").flatMap { line in
       let fields = line.split(separator: " ")
-      guard fields.count == 2, let process = Int(fields[0]) else { return nil }
+      guard fields.count == 2, let process = Bounds.process(fields[0]) else { return nil }
       return Writer(process: process, durability: String(fields[1]))
     }
-    bytesSinceBase = record.first("log").flatMap { Int($0) }
+    bytesSinceBase = record.first("log").flatMap { Int($0) }.flatMap { (0...1 << 48).contains($0) ? $0 : nil }
     file = record.first("file").flatMap { line in
       let fields = line.split(separator: " ")
       guard fields.count == 3, let size = Int(fields[0]), let modified = Int64(fields[1]),

@@ -50,7 +50,7 @@ package enum ReplicaLayout {
   package static func baseTransaction(of key: String) -> UInt64? {
     let name = lastComponent(key)
     guard name.utf8.count == 20, name.hasSuffix(".txt") else { return nil }
-    return UInt64(name.prefix(16), radix: 16)
+    return Hex.number(name.prefix(16), of: UInt64.self).flatMap { $0 <= Bounds.lastTransaction ? $0 : nil }
   }
 
   /// Transactions of a statement batch's key.
@@ -66,8 +66,9 @@ package enum ReplicaLayout {
 
   static func range(_ text: Substring) -> ClosedRange<UInt64>? {
     guard text.utf8.count == 33, text.dropFirst(16).first == "-",
-      let first = UInt64(text.prefix(16), radix: 16),
-      let last = UInt64(text.suffix(16), radix: 16), first <= last
+      let first = Hex.number(text.prefix(16), of: UInt64.self),
+      let last = Hex.number(text.suffix(16), of: UInt64.self), first > 0, first <= last,
+      last <= Bounds.lastTransaction
     else { return nil }
     return first...last
   }
@@ -90,10 +91,10 @@ package struct SliceName: Hashable, Sendable, CustomStringConvertible {
     let name = ReplicaLayout.lastComponent(key)
     guard name.hasSuffix(".wal"), name.utf8.count == 33 + 10 + 4,
       let transactions = ReplicaLayout.range(name.prefix(33)),
-      let part = Int(name.dropFirst(34).prefix(4), radix: 16),
-      let parts = Int(name.dropFirst(39).prefix(4), radix: 16), part >= 1, part <= parts
+      let part = Hex.number(name.dropFirst(34).prefix(4), of: UInt16.self),
+      let parts = Hex.number(name.dropFirst(39).prefix(4), of: UInt16.self), part >= 1, part <= parts
     else { return nil }
-    self.init(transactions, part: part, parts: parts)
+    self.init(transactions, part: Int(part), parts: Int(parts))
   }
 
   package var description: String {

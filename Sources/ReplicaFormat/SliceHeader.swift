@@ -65,9 +65,23 @@ package struct SliceHeader: Hashable, Sendable {
       header = SliceHeader(version2: bytes)
     default: throw FormatError(object, "written by a newer version of this program")
     }
-    guard let header else { throw FormatError(object, "its header is damaged") }
+    guard let header, header.isSensible else { throw FormatError(object, "its header is damaged") }
     self = header
   }
+
+  /// Whether its numbers are such as a slice can have, and fit each other.
+  private var isSensible: Bool {
+    guard transactions.lowerBound > 0, transactions.upperBound <= Bounds.lastTransaction, part >= 1,
+      part <= parts, parts <= Int(UInt16.max), firstFrame >= 1, frameCount >= 1,
+      frameCount <= Self.mostFrames,
+      generation.sequence <= Bounds.lastSequence, Bounds.times.contains(created)
+    else { return false }
+    let ended = part == parts ? transactions.upperBound - transactions.lowerBound + 1 : 0
+    return UInt64(commitCount) == ended && commitCount <= frameCount
+  }
+
+  /// Most frames of a section: an object of them has some megabytes, and one frame takes a byte at least.
+  private static let mostFrames = 8 << 20
 
   init(
     generation: GenerationID, transactions: ClosedRange<UInt64>, part: Int, parts: Int, walHeader: WALHeader,

@@ -31,6 +31,9 @@ struct SliceSection {
     end = contentEnd + 16
   }
 
+  /// Most bytes of tables that are believed: a mirror closes a slice at some megabytes.
+  private static let mostTables = 64 << 20
+
   private static func tables(
     _ bytes: [UInt8], _ header: SliceHeader, _ start: Int, object: String
   ) throws(FormatError) -> SliceTables {
@@ -38,7 +41,9 @@ struct SliceSection {
     let range = content.range(content.tables, from: start)
     let most = SliceTables.mostBytes(
       frames: header.frameCount, commits: header.commitCount, pageSize: header.walHeader.pageSize)
-    guard content.tablesLength <= most else { throw FormatError(object, "its tables are damaged") }
+    guard content.tablesLength <= min(most, Self.mostTables) else {
+      throw FormatError(object, "its tables are damaged")
+    }
     let tables: [UInt8]
     if content.isCompressed(content.tables) {
       do throws(CompressionError) {

@@ -139,6 +139,7 @@ struct SliceTables: Sendable {
     for index in commits.indices {
       guard let step = fields.signedVarint() else { throw damage }
       time = time &+ step
+      guard Bounds.times.contains(time) else { throw damage }
       commits[index].time = time
     }
     for index in commits.indices {
@@ -159,6 +160,9 @@ struct SliceTables: Sendable {
       let frames = Int(bytes.littleEndian(at: at + number * 4) as UInt32)
       guard frames > commits.last?.frames ?? 0, frames <= frameCount else {
         throw FormatError(object, "its commits are out of order")
+      }
+      guard Bounds.times.contains(bytes.littleEndian(at: at + count * 8 + number * 8)) else {
+        throw FormatError(object, "its tables are damaged")
       }
       let hash = at + count * 16 + number * 16
       commits.append(

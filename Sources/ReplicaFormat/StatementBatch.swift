@@ -146,11 +146,16 @@ package struct StatementBatchBuilder: Sendable {
     if isBlock { body.append("COMMIT;\n".utf8) }
   }
 
-  /// Adds the transactions of a batch that was made before, which must follow.
-  mutating func append(_ script: [UInt8], body range: Range<Int>, transactions: ClosedRange<UInt64>) {
+  /// Adds the transactions of a batch that was made before, which must follow; their text comes with `append`.
+  mutating func append(transactions: ClosedRange<UInt64>) {
     first = first ?? transactions.lowerBound
     last = transactions.upperBound
-    body.append(script[range])
+  }
+
+  /// Adds some of their text.
+  mutating func append(_ text: [UInt8]) {
+    body.append(text)
+    body.close(atLeast: 4 << 20)
   }
 
   /// The object and the transactions in it; nil where it holds none.
@@ -203,6 +208,15 @@ private struct StatementPieces: Sendable {
       count += part.count
     }
     append(text.open)
+  }
+
+  /// Compresses what is open where that is so much, for texts of any length to take little memory.
+  mutating func close(atLeast size: Int) {
+    guard open.count >= size else { return }
+    let part = StatementText.Part(open)
+    part.compress()
+    closed.append(.part(part))
+    open = []
   }
 
   /// All of it behind `head`, with the hash at the end, as zstd frames; one where no part was compressed before.

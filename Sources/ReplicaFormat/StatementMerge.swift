@@ -13,7 +13,9 @@ package struct StatementMerge: Sendable {
       guard script.generation == generation, last == nil || script.transactions.lowerBound == (last ?? 0) + 1
       else { throw FormatError(object.name, "it does not follow the batch before") }
       last = script.transactions.upperBound
-      builder.append(script.script, body: script.body, transactions: script.transactions)
+      builder.append(transactions: script.transactions)
+      let reader = try script.reader()
+      while let text = try reader.nextText() { builder.append(text) }
     }
     return builder.seal()
   }

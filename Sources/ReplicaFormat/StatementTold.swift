@@ -26,9 +26,11 @@ package struct StatementTold: Sendable, Equatable {
 
   package init() {}
 
-  /// Whether a zone can be written into a line of fields.
+  /// Whether a zone can be written into a line of fields, and may be given again: it names no file but one of the zones'.
   package static func canHold(zone: String) -> Bool {
-    zone.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
+    let name = zone.hasPrefix(":") ? zone.dropFirst() : zone[...]
+    return zone.utf8.count <= 256 && zone.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
+      && !name.hasPrefix("/") && !name.split(separator: "/").contains("..")
   }
 
   /// Appends it as fields of the line before a statement.

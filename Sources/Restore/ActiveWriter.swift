@@ -16,7 +16,7 @@ struct ActiveWriter {
     let name = ReplicaLayout.lease
     let bytes: [UInt8]
     do {
-      bytes = try source.retry { _ in try source.catalog.store.get(ObjectKey(name)).bytes }
+      bytes = try source.retry { _ in try source.catalog.store.whole(ObjectKey(name)).bytes }
     } catch let error as ObjectStoreError where !error.isTransient {
       return nil
     }

@@ -111,7 +111,9 @@ struct BaseWriter {
       }
     }
     let name = ReplicaLayout.part(part.digest)
-    return try source.read(name) { try unpack($0, part, to: at, size: size, name, isNamed: names) }
+    return try source.read(name, told: part.compressedSize) {
+      try unpack($0, part, to: at, size: size, name, isNamed: names)
+    }
   }
 
   /// Writes the pages as they are decompressed; where they turn out wrong, the file is of no use.

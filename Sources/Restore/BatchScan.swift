@@ -79,8 +79,8 @@ struct BatchScan {
   private static func scan(
     _ whole: StatementScript, _ name: String, _ ranges: [ClosedRange<UInt64>], _ scans: inout [BatchScan]
   ) throws {
-    var script = whole
-    var expected = script.transactions.lowerBound
+    let script = try whole.reader()
+    var expected = whole.transactions.lowerBound
     while let transaction = try script.nextTransaction() {
       guard transaction.number == expected else {
         throw FormatError(name, "transaction \(expected) is missing")
@@ -93,7 +93,7 @@ struct BatchScan {
         }
       }
     }
-    guard expected == script.transactions.upperBound + 1 else {
+    guard expected == whole.transactions.upperBound + 1 else {
       throw FormatError(name, "transaction \(expected) is missing")
     }
   }
@@ -111,7 +111,7 @@ struct BatchCursor {
   private let source: ObjectSource
   private let spool: PrivateFolder?
   private var items: ArraySlice<FetchItem>
-  private var script: (name: String, script: StatementScript)?
+  private var script: (name: String, script: StatementReader)?
   private var waiting: StatementScript.Transaction?
 
   init(_ source: ObjectSource, _ scan: BatchScan, spool: PrivateFolder?) {
@@ -131,7 +131,7 @@ struct BatchCursor {
       guard let item = items.popFirst() else { return nil }
       guard let spool else { return nil }
       let kept = try spool.file(ObjectKey.escaped(item.name), .read).readAll()
-      script = (item.name, try StatementScript(kept, object: item.name))
+      script = (item.name, try StatementScript(kept, object: item.name).reader())
     }
   }
 }

@@ -108,7 +108,10 @@ package enum DatabaseComparison {
       default: name.append(character)
       }
     }
-    return try Connection("file:\(name)?immutable=1", [.readOnly, .uri])
+    let connection = try Connection("file:\(name)?immutable=1", [.readOnly, .uri])
+    // What its schema calls runs while rows are read and checked.
+    try connection.distrustDatabase()
+    return connection
   }
 
   /// Throws what SQLite finds wrong with a file (https://www.sqlite.org/pragma.html#pragma_quick_check).

@@ -105,7 +105,7 @@ final class GenerationCheck {
     let bytes: [UInt8]
     do {
       bytes = try source.retry { _ in
-        try catalog.store.get(ObjectKey(name), range: nil).bytes
+        try catalog.store.whole(ObjectKey(name)).bytes
       }
     } catch let error as ObjectStoreError where !error.isTransient {
       if error.code != .notFound {

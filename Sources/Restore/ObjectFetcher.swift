@@ -60,20 +60,23 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
       }
       guard let index else { return }
       pool.run {
-        let result = Result { try self.fetch(self.items[index].name) }
+        let result = Result { try self.fetch(self.items[index]) }
         self.progress.withLock { $0.results[index] = result }
         self.arrival.signal()
       }
     }
   }
 
-  private func fetch(_ name: String) throws -> Value {
+  private func fetch(_ item: FetchItem) throws -> Value {
+    let name = item.name
     let kept = ObjectKey.escaped(name)
     if let bytes = try? spool?.file(kept, .read).readAll(), let value = try? parse(name, bytes) {
       source.noteKept(bytes.count)
       return value
     }
-    let (value, bytes) = try source.read(name) { (try parse(name, $0), $0) }
+    let (value, bytes) = try source.read(name, told: item.size > 0 ? item.size : nil) {
+      (try parse(name, $0), $0)
+    }
     // Not synced: what a crash left of it is checked before it is used.
     if let spool, !source.isStopped {
       let file = try spool.file(kept, .create)

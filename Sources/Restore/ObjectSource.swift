@@ -77,11 +77,16 @@ package final class ObjectSource: Sendable {
     if isStopped { throw RestoreError(.interrupted, "interrupted") }
   }
 
-  /// The bytes of an object; `.missing` objects are an error that names them.
-  package func read(_ name: String) throws -> [UInt8] {
-    var pieces = Pieces()
+  /// The bytes of an object, which may have as many as was told of it; `.missing` objects are an error that names them.
+  package func read(_ name: String, told: Int? = nil) throws -> [UInt8] {
+    let limit = min(told ?? .max, ReplicaLayout.largestObject(name))
+    var pieces = Pieces(limit: limit)
     let bytes = try retry { attempt in
-      if attempt == 0 { return try catalog.read(name) }
+      if attempt == 0 {
+        guard told != nil else { return try catalog.read(name) }
+        // Who says how long it is need not be who stored it: no more than was reckoned with comes into memory.
+        return try Pieces.limited(catalog.store.content(of: name, 0..<limit + 1).bytes, name, limit)
+      }
       while !pieces.isWhole {
         try checkInterrupt()
         try pieces.add(catalog, name, count: Self.piece)
@@ -107,11 +112,13 @@ package final class ObjectSource: Sendable {
   }
 
   /// What `parse` makes of an object; a damaged one is fetched once more, in case the damage was done on the way.
-  package func read<Value>(_ name: String, as parse: ([UInt8]) throws -> Value) throws -> Value {
+  package func read<Value>(
+    _ name: String, told: Int? = nil, as parse: ([UInt8]) throws -> Value
+  ) throws -> Value {
     do {
-      return try parse(read(name))
+      return try parse(read(name, told: told))
     } catch is FormatError {
-      return try parse(read(name))
+      return try parse(read(name, told: told))
     }
   }
 
@@ -149,19 +156,27 @@ package final class ObjectSource: Sendable {
 
 /// An object that arrives in pieces.
 private struct Pieces {
+  let limit: Int
   private(set) var bytes: [UInt8] = []
   private(set) var isWhole = false
   private var etag: ETag?
+
+  init(limit: Int) { self.limit = limit }
+
+  static func limited(_ bytes: [UInt8], _ name: String, _ limit: Int) throws(FormatError) -> [UInt8] {
+    guard bytes.count <= limit else { throw FormatError(name, "it is longer than \(limit) bytes") }
+    return bytes
+  }
 
   mutating func add(_ catalog: ReplicaCatalog, _ name: String, count: Int) throws {
     let part = try catalog.store.content(of: name, bytes.count..<bytes.count + count)
     guard etag == nil || etag == part.etag else {
       // Another object has taken its place; from the start.
-      self = Pieces()
+      self = Pieces(limit: limit)
       return
     }
     etag = part.etag
-    bytes += part.bytes
+    bytes = try Self.limited(bytes + part.bytes, name, limit)
     isWhole = part.bytes.count < count
   }
 }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Why a database could not be restored.
 ///
 /// Reads as `verb object: cause` or as a sentence.
@@ -29,7 +31,8 @@ package struct RestoreError: Error, Hashable, Sendable, CustomStringConvertible 
 
   package init(_ code: Code, _ message: String) {
     self.code = code
-    self.message = message
+    // It may hold what stands in a replica.
+    self.message = message.escapingControls()
   }
 
   package var description: String { message }

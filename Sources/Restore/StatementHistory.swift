@@ -34,7 +34,7 @@ package struct StatementHistory {
   private var index: ReplicaIndex
   private var generations: ArraySlice<GenerationID>
   private var batches: ArraySlice<String> = []
-  private var script: StatementScript?
+  private var script: StatementReader?
   private var transaction: StatementScript.Transaction?
   private var session: String?
   private var number = 0
@@ -92,7 +92,7 @@ package struct StatementHistory {
   private mutating func openBatch() throws -> Bool {
     while true {
       if let name = batches.popFirst() {
-        script = try read(name)
+        script = try read(name).reader()
         return true
       }
       guard let generation = generations.popFirst() else { return false }
@@ -104,7 +104,8 @@ package struct StatementHistory {
         .map { ReplicaLayout.statements(generation, $0) }
       batches = names[...]
       guard let since = bounds.since, names.count > 1 else { continue }
-      (batches, script) = try skip(names, before: since)
+      let (rest, first) = try skip(names, before: since)
+      (batches, script) = (rest, try first.reader())
       return true
     }
   }
@@ -126,8 +127,7 @@ package struct StatementHistory {
     }
     while true {
       let script = try read(names[low])
-      var copy = script
-      let first = try copy.nextTransaction()?.time
+      let first = try script.reader().nextTransaction()?.time
       if low == 0 || first.map({ $0 < time }) == true { return (names[(low + 1)...], script) }
       low -= 1
     }

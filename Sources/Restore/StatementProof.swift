@@ -86,7 +86,7 @@ struct StatementProof {
     }
     for item in start.batches where ReplicaLayout.statementRange(of: item.name)?.contains(transaction) == true
     {
-      var script = try source.read(item.name) { try StatementScript($0, object: item.name) }
+      let script = try source.read(item.name) { try StatementScript($0, object: item.name) }.reader()
       while let found = try script.nextTransaction() {
         guard found.number == transaction else { continue }
         var number = 0

@@ -1,4 +1,3 @@
-import Bytes
 import Extensions
 import ReplicaFormat
 import SQLite
@@ -10,12 +9,14 @@ final class StatementReplay {
   private let source: ObjectSource
   private let random = StatementRandom()
   private var counters: StatementCounters
-  private let text = ByteBuffer()
   private var shapes: ShapeCache
   /// The zone that statements have now, and the variable TZ as it was before the first.
   private var zone: String?
   private var variable: String??
   private var isEnded = false
+
+  /// Refuses what no recorder has written.
+  private var rules: ReplayGuard
 
   /// Whether LIKE is not SQLite's own any more.
   private var hasOtherLike = false
@@ -23,14 +24,14 @@ final class StatementReplay {
   init(_ path: String, _ source: ObjectSource) throws {
     self.path = path
     self.source = source
-    (connection, counters) = try Self.open(path, source, random)
+    (connection, counters, rules) = try Self.open(path, source, random)
     shapes = ShapeCache(connection)
     StatementTime.install()
   }
 
   private static func open(
     _ path: String, _ source: ObjectSource, _ random: StatementRandom
-  ) throws -> (Connection, StatementCounters) {
+  ) throws -> (Connection, StatementCounters, ReplayGuard) {
     do throws(SQLiteError) {
       let connection = try Connection(path, .readWrite)
       try ExtensionTable.install(on: connection, .withinDatabase)
@@ -42,11 +43,7 @@ final class StatementReplay {
       let counters = StatementCounters(connection)
       try counters.install(on: connection)
       connection.setProgressHandler(every: 100_000) { (try? source.checkInterrupt()) == nil }
-      // No statement may write to another file: ATTACH is not logged, nor VACUUM INTO, which begins with it.
-      connection.setAuthorizer { request in
-        request.action == AuthorizerRequest.attach && request.first?.isEmpty == false ? .deny : .ok
-      }
-      return (connection, counters)
+      return (connection, counters, try connection.guardReplay())
     } catch {
       throw RestoreError(.database, "open the restored database: \(error.message)")
     }
@@ -62,8 +59,8 @@ final class StatementReplay {
     connection.close()
   }
 
-  func run(_ transaction: StatementScript.Transaction, of script: inout StatementScript) throws {
-    if !transaction.settings.isEmpty { try apply(transaction.settings) }
+  func run(_ transaction: StatementScript.Transaction, of script: StatementReader) throws {
+    if !transaction.settings.isEmpty { try apply(transaction.settings, transaction.number) }
     if transaction.isExplicit { try connection.execute("BEGIN") }
     var number = 0
     while let logged = try script.nextStatement() {
@@ -74,6 +71,7 @@ final class StatementReplay {
     do throws(SQLiteError) {
       try connection.execute("COMMIT")
     } catch {
+      try requireKnown(transaction.number, "")
       throw RestoreError(
         .diverged,
         "replay transaction \(transaction.number): its COMMIT failed (\(error.message)); use .restore wal")
@@ -81,26 +79,39 @@ final class StatementReplay {
   }
 
   /// `PRAGMA`s, and switches that SQL cannot set in a comment.
-  private func apply(_ settings: String) throws {
-    let setsLike = settings.contains("case_sensitive_like")
+  private func apply(_ line: String, _ transaction: UInt64) throws {
+    let settings: ReplaySettings
+    do throws(ReplaySettings.Unknown) {
+      settings = try ReplaySettings(line)
+    } catch {
+      throw RestoreError(
+        .diverged,
+        "replay transaction \(transaction): its settings hold \"\(error.text.prefix(80))\", which no session records; "
+          + "use .restore wal")
+    }
+    let setsLike = settings.pragmas.contains { $0.name == "case_sensitive_like" }
     if hasOtherLike, !setsLike {
       shapes.removeAll()
       connection.close()
-      (connection, counters) = try Self.open(path, source, random)
+      (connection, counters, rules) = try Self.open(path, source, random)
     }
     hasOtherLike = setsLike
     shapes = ShapeCache(connection)
-    try connection.execute(settings)
-    var switches: Substring = ""
-    if let at = settings.firstRange(of: "/* dbconfig ") {
-      switches = settings[at.upperBound...]
-      if let end = switches.firstRange(of: " */") { switches = switches[..<end.lowerBound] }
-    }
-    connection.setUnusualSwitches(switches)
+    for (name, value) in settings.pragmas { try connection.execute("PRAGMA \(name)=\(value)") }
+    connection.setUnusualSwitches(settings.switches)
+  }
+
+  /// Throws what the recorder would not have written, whatever the batch says came of it.
+  private func requireKnown(_ transaction: UInt64, _ place: String) throws {
+    guard let refused = rules.refusal else { return }
+    throw RestoreError(
+      .diverged,
+      "replay transaction \(transaction)\(place): it uses \(refused), which no session records; use .restore wal"
+    )
   }
 
   private func run(
-    _ logged: StatementScript.Statement, _ script: StatementScript, _ transaction: UInt64, _ number: Int
+    _ logged: StatementScript.Statement, _ script: StatementReader, _ transaction: UInt64, _ number: Int
   ) throws {
     let before = connection.totalChanges
     var failure: SQLiteError?
@@ -119,12 +130,13 @@ final class StatementReplay {
         defer { statement.reset() }
         try statement.run()
       } else {
-        try compileAndRun(script.script[logged.sql])
+        try compileAndRun(script.script, logged.sql)
       }
     } catch {
       failure = error
       try source.checkInterrupt()
     }
+    try requireKnown(transaction, ", statement \(number)")
     let changes = connection.totalChanges - before
     guard failure?.code.primary.rawValue == logged.error, changes == logged.changes else {
       throw RestoreError(
@@ -138,17 +150,23 @@ final class StatementReplay {
   }
 
   /// Whatever is not the change of rows may change the schema, and with it which columns are unique.
-  private func compileAndRun(_ sql: ArraySlice<UInt8>) throws(SQLiteError) {
-    text.removeAll()
-    text.append(sql)
-    text.append(0)
-    guard let statement = try connection.prepare(text, from: 0).statement else { return }
+  private func compileAndRun(_ script: [UInt8], _ sql: Range<Int>) throws(SQLiteError) {
+    guard let statement = try connection.prepare(script, sql) else { return }
+    let mayVacuum = statement.mayBeVacuum
+    if mayVacuum { connection.allowVacuum(true) }
+    defer { if mayVacuum { connection.allowVacuum(false) } }
     if !statement.isPlainlyOfRows { shapes.removeAll() }
     try statement.run()
   }
 
   private func give(_ zone: String, _ transaction: UInt64, _ number: Int) throws {
     if variable == nil { variable = .some(StatementZone.variable) }
+    guard StatementTold.canHold(zone: zone) else {
+      throw RestoreError(
+        .diverged,
+        "replay transaction \(transaction), statement \(number): \"\(zone.prefix(80))\" names no time zone; "
+          + "use .restore wal")
+    }
     // As long as it is the same, nobody else need be disturbed.
     if zone != StatementZone.present, !StatementZone.give(zone) {
       throw RestoreError(

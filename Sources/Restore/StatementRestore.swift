@@ -50,7 +50,7 @@ struct StatementRestore {
     let fetcher = fetcher(batches(after: start.transaction))
     while let (name, whole) = try fetcher.take() {
       start.last = (name, whole)
-      var script = whole
+      let script = try whole.reader()
       while let transaction = try script.nextTransaction() {
         guard transaction.number > start.transaction, transaction.number <= plan.transaction,
           let barrier = transaction.barrier
@@ -80,7 +80,7 @@ struct StatementRestore {
     if start.batches.last?.name != last?.name { last = nil }
     let fetcher = fetcher(last == nil ? start.batches : start.batches.dropLast())
     fetching: while let (name, whole) = try fetcher.take() ?? last.take() {
-      var script = whole
+      let script = try whole.reader()
       while let transaction = try script.nextTransaction() {
         // Another batch may have held it as well.
         guard transaction.number > outcome.transaction else { continue }
@@ -88,7 +88,7 @@ struct StatementRestore {
         guard transaction.number == outcome.transaction + 1 else {
           throw FormatError(name, "transaction \(outcome.transaction + 1) is missing")
         }
-        try replay.run(transaction, of: &script)
+        try replay.run(transaction, of: script)
         outcome.transaction = transaction.number
         outcome.time = transaction.time
         outcome.statements += transaction.statementCount
@@ -102,6 +102,7 @@ struct StatementRestore {
     // As it was: in WAL mode, with everything in the one file, which closing sees to. Virtual tables may keep the
     // connection that replayed from doing so.
     let closing = try Connection(path, .readWrite)
+    try closing.distrustDatabase()
     try closing.execute("PRAGMA journal_mode=WAL")
     closing.close()
     for suffix in ["-wal", "-shm", "-journal"] { try Folder.remove(path + suffix) }

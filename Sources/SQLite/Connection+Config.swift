@@ -62,10 +62,13 @@ extension Connection {
       .map { "\($0.option.name)=\($0.normal ? 0 : 1)" }.joined(separator: " ")
   }
 
-  /// Sets the switches as `unusualSwitches` of another connection says.
+  /// Whether `unusualSwitches` may tell of a switch.
+  package static func isReplayed(switch name: String) -> Bool { replayed.contains { $0.option.name == name } }
+
+  /// Sets the switches as `unusualSwitches` of another connection says; what guards a replay stays on.
   package func setUnusualSwitches(_ text: some StringProtocol) {
     let words = text.split(separator: " ")
-    for (option, normal) in Self.replayed {
+    for (option, normal) in Self.replayed where option.name != "defensive" || hooks.replay == nil {
       let wanted = words.first { $0.hasPrefix(option.name + "=") }.map { $0.hasSuffix("1") } ?? normal
       if isOn(option) != wanted { set(option, wanted) }
     }
@@ -75,8 +78,7 @@ extension Connection {
   private static let replayed: [(option: Switch, normal: Bool)] = {
     guard let fresh = try? Connection(":memory:") else { return [] }
     return [
-      "defensive", "dqs_ddl", "dqs_dml", "enable_qpsg", "enable_trigger", "enable_view", "fts3_tokenizer",
-      "legacy_file_format",
+      "defensive", "dqs_ddl", "dqs_dml", "enable_qpsg", "enable_trigger", "enable_view", "legacy_file_format",
     ].compactMap { Switch.named($0) }.map { ($0, fresh.isOn($0)) }
   }()
 

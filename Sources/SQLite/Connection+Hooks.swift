@@ -8,6 +8,7 @@ final class Hooks {
   var busy: ((_ attempt: Int) -> Bool)?
   var authorizer: ((AuthorizerRequest) -> AuthorizerAnswer)?
   var reach: ReachWatch?
+  var replay: ReplayGuard?
   var largestRows: LargestRows?
   var trace: ((TraceEvent) -> Void)?
   /// Whether what runs is nobody's business: neither authorizer nor progress handler nor tracer hear of it.
@@ -120,6 +121,17 @@ extension Connection {
 
   /// Lets SQLite ask whoever wants to be asked.
   func installAuthorizer() {
+    if let replay = hooks.replay {
+      sqlite3_set_authorizer(
+        handle,
+        { context, action, first, second, _, _ in
+          guard let context else { return SQLITE_DENY }
+          return Unmanaged<ReplayGuard>.fromOpaque(context)._withUnsafeGuaranteedRef {
+            $0.answer(action, first, second)
+          }
+        }, Unmanaged.passUnretained(replay).toOpaque())
+      return
+    }
     guard hooks.authorizer != nil || hooks.reach != nil else {
       sqlite3_set_authorizer(handle, nil, nil)
       return

@@ -22,6 +22,8 @@ package final class Connection {
   }
   private unowned(unsafe) var known: (any ConnectionObserver)?
   let hooks = Hooks()
+  /// Functions of this program that reach nothing but their arguments and the database, in lower case.
+  var ownFunctions: Set<String> = []
   /// What of its functions and virtual tables reached beyond the database.
   package let outsideReach = OutsideReach()
   /// Goes up whenever something other than a statement changes what statements do.
@@ -116,6 +118,26 @@ package final class Connection {
     }
     guard code == SQLITE_OK else { throw didNotCompile(code) }
     return (compiled.map { Statement($0, of: self) }, next)
+  }
+
+  /// Compiles the first statement of a part of an array that another byte follows; nil where there is none.
+  ///
+  /// Long text is not copied if that byte is zero. The corresponding C function is `sqlite3_prepare_v3`.
+  package func prepare(_ sql: [UInt8], _ range: Range<Int>) throws(SQLiteError) -> Statement? {
+    precondition(range.lowerBound >= 0 && range.upperBound <= sql.count)
+    var compiled: OpaquePointer?
+    beginReach()
+    let code: Int32 = sql.withUnsafeBufferPointer { bytes in
+      guard let base = bytes.baseAddress, !range.isEmpty else { return SQLITE_OK }
+      let isEnded = range.upperBound < bytes.count && bytes[range.upperBound] == 0
+      return base.withMemoryRebound(to: CChar.self, capacity: bytes.count) { base in
+        sqlite3_prepare_v3(
+          handle, base + range.lowerBound, Int32(clamping: range.count + (isEnded ? 1 : 0)), 0, &compiled, nil
+        )
+      }
+    }
+    guard code == SQLITE_OK else { throw didNotCompile(code) }
+    return compiled.map { Statement($0, of: self) }
   }
 
   /// Compiles one statement.

@@ -41,7 +41,8 @@ package final class Statement {
     guard !present.isEmpty, sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_REPREPARE, 0) > 0 else {
       return compiledReach
     }
-    return compiledReach.union(present)
+    // Virtual tables write to their own tables while it runs.
+    return compiledReach.union(present.subtracting(.shadowTable))
   }
 
   /// Steps of the virtual machine in its last run.
@@ -149,6 +150,12 @@ package final class Statement {
     case UInt8(ascii: "I"), UInt8(ascii: "U"): true
     default: false
     }
+  }
+
+  /// Whether its text may begin with `VACUUM`.
+  package var mayBeVacuum: Bool {
+    let letter = sqlite3_sql(handle).map(Self.firstLetter) ?? 0
+    return letter == UInt8(ascii: "V") || letter == 0
   }
 
   /// Whether it is an `INSERT`, `UPDATE` or `DELETE` without parameters, by the word it begins with.

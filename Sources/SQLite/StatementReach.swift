@@ -3,8 +3,8 @@ internal import Glibc
 
 /// What a statement touches, as SQLite tells its authorizer while it compiles (https://www.sqlite.org/c3ref/set_authorizer.html).
 package struct StatementReach: OptionSet, Sendable {
-  package let rawValue: UInt8
-  package init(rawValue: UInt8) { self.rawValue = rawValue }
+  package let rawValue: UInt16
+  package init(rawValue: UInt16) { self.rawValue = rawValue }
   /// Whether it writes to the main database and needs nothing else.
   package var isMainOnly: Bool { rawValue == 1 }
 
@@ -23,6 +23,8 @@ package struct StatementReach: OptionSet, Sendable {
   package static let foreignTable = StatementReach(rawValue: 64)
   /// Touches the schema of temporary objects, as every `ALTER TABLE … RENAME` does.
   package static let temporarySchema = StatementReach(rawValue: 128)
+  /// Writes by itself to a table in which a virtual table keeps its content.
+  package static let shadowTable = StatementReach(rawValue: 256)
 }
 
 /// Notes the reach of the statements that a connection compiles.
@@ -41,6 +43,8 @@ final class ReachWatch {
   var reach: StatementReach = []
   /// The function or table that is foreign.
   var name = ""
+  /// Names of the main database's virtual tables, in lower case.
+  var virtualTables: Set<String> = []
 
   init(known: Set<String>, foreignTables: Set<String>) {
     self.known = known
@@ -52,16 +56,17 @@ final class ReachWatch {
   func note(_ action: Int32, _ first: Word?, _ second: Word?, _ database: Word?) {
     control.note(action, first, second, database)
     switch action {
-    case SQLITE_SELECT, SQLITE_RECURSIVE, SQLITE_TRANSACTION, SQLITE_SAVEPOINT, SQLITE_PRAGMA, SQLITE_ATTACH,
-      SQLITE_DETACH:
+    case SQLITE_SELECT, SQLITE_RECURSIVE, SQLITE_TRANSACTION, SQLITE_SAVEPOINT, SQLITE_ATTACH, SQLITE_DETACH:
       return
+    case SQLITE_PRAGMA:
+      let pragma = (first.map { String(cString: $0) } ?? "").lowercased()
+      if !ReplayRules.pragmas.contains(pragma), !ReplayRules.passedOver.contains(pragma) {
+        found(.foreignFunction, "PRAGMA \(pragma)")
+      }
     case SQLITE_FUNCTION:
       guard let second else { return }
       let function = String(cString: second)
-      if known.contains(function) || function.hasPrefix("sqlite_rename_") || function == "sqlite_drop_column"
-      {
-        return
-      }
+      if known.contains(function) || ReplayRules.isInternal(function) { return }
       if !known.contains(function.lowercased()) { found(.foreignFunction, "\(function)()") }
     case SQLITE_READ:
       guard let first else { return }
@@ -77,12 +82,31 @@ final class ReachWatch {
       guard let database, strcmp(database, "temp") != 0 else { return }
       reach.formUnion(isMain(database) ? .writesMain : [.writesOther, .attached])
     default:
+      noteTarget(action, first, second)
       guard let place = action == SQLITE_ALTER_TABLE ? first : database else { return }
       if isMain(place) { return reach.formUnion(.writesMain) }
       guard strcmp(place, "temp") == 0 else { return reach.formUnion([.writesOther, .attached]) }
       let isSchema =
         action == SQLITE_UPDATE && first.map { strncmp($0, "sqlite_temp_", 12) == 0 } == true
       reach.formUnion(isSchema ? .temporarySchema : [.writesOther, .temporary])
+    }
+  }
+
+  /// Notes what is written that a replay, which keeps to SQLite's rules for schemas, could not write.
+  private func noteTarget(_ action: Int32, _ first: Word?, _ second: Word?) {
+    switch action {
+    case SQLITE_CREATE_VTABLE:
+      let module = (second.map { String(cString: $0) } ?? "").lowercased()
+      if !ReplayRules.modules.contains(module) { found(.foreignTable, "module \(module)") }
+    case SQLITE_INSERT, SQLITE_UPDATE, SQLITE_DELETE, SQLITE_CREATE_TABLE, SQLITE_CREATE_VIEW,
+      SQLITE_CREATE_INDEX, SQLITE_CREATE_TRIGGER, SQLITE_DROP_TABLE, SQLITE_ALTER_TABLE:
+      guard !virtualTables.isEmpty else { return }
+      for word in [first, second] {
+        guard let word else { continue }
+        let name = String(cString: word).lowercased()
+        if ReplayRules.isShadow(name, of: virtualTables) { reach.formUnion(.shadowTable) }
+      }
+    default: return
     }
   }
 
@@ -94,13 +118,9 @@ final class ReachWatch {
     // All of them begin with one of these letters: most tables are told apart by it.
     switch UInt8(bitPattern: table.pointee) | 0x20 {
     case UInt8(ascii: "p"), UInt8(ascii: "s"), UInt8(ascii: "d"), UInt8(ascii: "f"), UInt8(ascii: "c"),
-      UInt8(ascii: "m"), UInt8(ascii: "z"):
+      UInt8(ascii: "m"), UInt8(ascii: "z"), UInt8(ascii: "b"), UInt8(ascii: "t"):
       let name = String(cString: table).lowercased()
-      if foreignTables.contains(name)
-        || name.hasPrefix("pragma_") && !ConnectionReach.schemaPragmas.contains(name)
-      {
-        found(.foreignTable, name)
-      }
+      if foreignTables.contains(name) || ReplayRules.isForeign(table: name) { found(.foreignTable, name) }
     default: return
     }
   }
@@ -109,24 +129,6 @@ final class ReachWatch {
     reach.formUnion(what)
     self.name = name
   }
-}
-
-/// Which functions and tables tell of more than the database.
-private enum ConnectionReach {
-  /// Table-valued pragmas that read nothing but the schema.
-  static let schemaPragmas: Set<String> = [
-    "pragma_table_info", "pragma_table_xinfo", "pragma_index_list", "pragma_index_info", "pragma_index_xinfo",
-    "pragma_foreign_key_list", "pragma_foreign_key_check", "pragma_integrity_check", "pragma_quick_check",
-    "pragma_user_version", "pragma_application_id", "pragma_encoding", "pragma_collation_list",
-  ]
-  /// Functions of SQLite whose answers depend on the library, the file's pages or the connection.
-  static let volatile: Set<String> = [
-    "load_extension", "sqlite_offset", "fts3_tokenizer", "sqlite_compileoption_get",
-    "sqlite_compileoption_used", "sqlite_version", "sqlite_source_id", "fts5_source_id", "fts5",
-  ]
-  static let tables: Set<String> = [
-    "sqlite_dbpage", "sqlite_stmt", "dbstat", "completion", "fsdir", "zipfile",
-  ]
 }
 
 extension Connection {
@@ -138,20 +140,28 @@ extension Connection {
     for row in try rows("SELECT DISTINCT lower(name) FROM pragma_function_list") {
       if case .text(let name) = row[0] { known.insert(name) }
     }
-    known.subtract(ConnectionReach.volatile)
+    // What a replay would not run is a barrier.
+    known.formIntersection(ReplayRules.functions.union(ownFunctions))
     known.subtract(outsideReach.names)
     // Of these the parser makes calls by itself.
     known.formUnion(["raise", "count", "->", "->>", "regexp", "match"])
     if let watch = hooks.reach {
       watch.known = known
+      watch.foreignTables = outsideReach.names
       return
     }
-    hooks.reach = ReachWatch(known: known, foreignTables: ConnectionReach.tables.union(outsideReach.names))
+    hooks.reach = ReachWatch(known: known, foreignTables: outsideReach.names)
     installAuthorizer()
   }
 
   /// Name of the function or table that makes the last statement compiled foreign.
   package var foreignName: String { hooks.reach?.name ?? "" }
+
+  /// Says which virtual tables the main database has: what they keep their content in is not written by statements that can
+  /// be replayed.
+  package func setVirtualTables(_ names: [String]) {
+    hooks.reach?.virtualTables = Set(names.map { $0.lowercased() })
+  }
 
   /// Forgets what was compiled so far.
   func beginReach() {

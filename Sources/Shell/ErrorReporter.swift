@@ -1,3 +1,4 @@
+internal import Bytes
 internal import Files
 
 /// The only writer of standard error.
@@ -9,6 +10,9 @@ package final class ErrorReporter {
 
   /// Writes a line.
   package func print(_ line: String) { write(line + "\n") }
+
+  /// Writes a line that may hold what comes from elsewhere: a terminal finds no commands in it.
+  package func tell(_ line: String) { print(line.escapingControls()) }
 
   /// Writes a text as it is.
   package func write(_ text: String) {

@@ -36,7 +36,7 @@ package final class Launch {
       session.output.forgetPending()
       code = exit.code
     } catch {
-      session.errors.print("Error: \(error)")
+      session.errors.print("Error: " + "\(error)".escapingControls())
       code = 1
     }
     if session.input.isEnding() && code == 0 { code = 1 }

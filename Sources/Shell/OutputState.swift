@@ -71,6 +71,12 @@ package final class OutputState {
     sink.buffer.append(10)
   }
 
+  /// Writes a line that may hold what comes from elsewhere: a terminal finds no commands in it.
+  package func tell(_ line: String) { print(line.escapingControls()) }
+
+  /// Whether what is written now goes to a terminal.
+  package var goesToTerminal: Bool { sink === standard && standardIsTerminal }
+
   /// Hands everything on to whoever reads it.
   package func flush() {
     sink.flush()

@@ -57,7 +57,7 @@ extension Session {
       errors.print("Error: \(error.message)")
       return .failed
     } catch {
-      errors.print("Error: \(error)")
+      errors.print("Error: " + "\(error)".escapingControls())
       return .failed
     }
     return .done

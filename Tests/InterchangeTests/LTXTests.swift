@@ -89,7 +89,7 @@ import Testing
 
   @Test(arguments: [
     "ltx/9/0000000000000001-00000000000000ff.ltx", "ltx/0/0000000000000002-0000000000000002.ltx",
-    "0009/0000000000000001-000000000000000a.ltx", "0000/ffffffffffffffff-ffffffffffffffff.ltx",
+    "0009/0000000000000001-000000000000000a.ltx", "0000/3fffffffffffffff-4000000000000000.ltx",
   ]) func readsNames(_ key: String) { #expect(LTXName(key: key)?.key == key) }
 
   @Test(arguments: [

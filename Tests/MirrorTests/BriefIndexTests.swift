@@ -7,7 +7,7 @@ import Testing
 /// Listing of what a restore needs to know.
 @Suite struct BriefIndexTests {
   private let store = FaultyStore(MemoryStore())
-  private let generation = GenerationID(after: nil)
+  private let generation = GenerationID(sequence: 1, random: 7)
 
   private func put(_ name: String) throws { try store.put(ObjectKey(name), [1], .always) }
 
@@ -26,7 +26,7 @@ import Testing
 
   @Test func takesAFewListingsOfManyMergedObjects() throws {
     try fill(2500, by: [16, 256, 1024])
-    var other = GenerationID(after: generation)
+    var other = GenerationID(sequence: 2, random: 7)
     try put(ReplicaLayout.base(other, transaction: 2501))
     let before = store.calls(.list)
     var index = try ReplicaIndex(brief: ReplicaCatalog(store))

@@ -57,7 +57,7 @@ import Testing
 
   @Test func namesGoThroughBytes() throws {
     let record = IndexRecord(
-      generation: GenerationID(after: nil), bases: [7],
+      generation: GenerationID(sequence: 1, random: 7), bases: [7],
       slices: [
         .init(SliceName(8...9), size: 10), .init(SliceName(10...10, part: 1, parts: 2), size: 1),
         .init(SliceName(10...10, part: 2, parts: 2), size: 2),

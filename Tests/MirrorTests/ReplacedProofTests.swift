@@ -91,7 +91,7 @@ import Testing
   }
 
   @Test func aProofOfAGenerationThatIsRemoved() throws {
-    let next = GenerationID(after: rig.generation)
+    let next = try #require(GenerationID(after: rig.generation))
     let before = try rig.copy { try $0.put(ObjectKey(ReplicaLayout.complete(next)), [1], .always) }
     let after = try rig.copy { store in
       try store.put(ObjectKey(ReplicaLayout.complete(next)), [1], .always)

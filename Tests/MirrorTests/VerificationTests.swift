@@ -49,7 +49,7 @@ import Testing
   /// Puts other statements in the place of those of a transaction.
   private func forge(_ sql: String, transaction: UInt64) throws {
     let key = try ObjectKey(ReplicaLayout.statements(generation, transaction...transaction))
-    var script = try StatementScript(store.get(key).bytes, object: key.name)
+    let script = try StatementScript(store.get(key).bytes, object: key.name).reader()
     let logged = try #require(try script.nextTransaction())
     var group = StatementGroup()
     group.settings = logged.settings

@@ -94,7 +94,7 @@ import WALFormat
   private static func read(
     _ bytes: [UInt8]
   ) throws -> (transactions: [StatementScript.Transaction], statements: [[String]]) {
-    var script = try StatementScript(bytes, object: "s")
+    let script = try StatementScript(bytes, object: "s").reader()
     var transactions: [StatementScript.Transaction] = []
     var statements: [[String]] = []
     while let transaction = try script.nextTransaction() {

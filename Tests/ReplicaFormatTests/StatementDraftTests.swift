@@ -15,7 +15,7 @@ import Testing
   private static func script(_ group: StatementGroup) throws -> [String] {
     var builder = StatementBatchBuilder(generation: generation)
     builder.add(group, transaction: 1, time: 10, end: nil)
-    var script = try StatementScript(try #require(builder.seal()).bytes, object: "s")
+    let script = try StatementScript(try #require(builder.seal()).bytes, object: "s").reader()
     var texts: [String] = []
     while try script.nextTransaction() != nil {
       while let statement = try script.nextStatement() {

@@ -26,9 +26,9 @@ package struct MirrorCheck {
       try run(json: session.output.options.mode == .json)
       return 0
     } catch CommandError.message(let text) {
-      session.errors.print(text)
+      session.errors.tell(text)
     } catch {
-      session.errors.print("Error: \(error)")
+      session.errors.tell("Error: \(error)")
     }
     return 1
   }

@@ -161,7 +161,7 @@ struct MirrorCommand: DotCommand {
       try observer.showing("base", mirror) { try mirror.snapshot() }
     case .prune(let keep, let dryRun):
       let done = try running(observer).prune(keeping: keep, dryRun: dryRun)
-      for notice in done.notices { session.errors.print("Warning: \(notice)") }
+      for notice in done.notices { session.errors.tell("Warning: \(notice)") }
       session.output.write(
         "\(dryRun ? "would delete" : "deleted") \(done.objects.count) objects, \(done.byteCount) bytes: "
           + "\(done.generations.count) generations, \(done.bases) bases\n")

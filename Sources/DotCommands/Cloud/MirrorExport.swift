@@ -56,14 +56,14 @@ struct MirrorExport {
     export.patience = observer.patience
     export.isInterrupted = observer.isInterrupted
     if try observer.hasKey {
-      session.errors.print("-- \(export.output.url) is not encrypted: Litestream could not read it")
+      session.errors.tell("-- \(export.output.url) is not encrypted: Litestream could not read it")
     }
     let report = try session.progress.during("export", when: session.isInteractive) { watch in
       export.watch = watch
       return try export.run()
     }
-    for notice in report.notices { session.errors.print("-- \(notice)") }
-    session.output.print(
+    for notice in report.notices { session.errors.tell("-- \(notice)") }
+    session.output.tell(
       "exported transaction \(report.transaction) (\(ISOTime.text(report.time))) to \(export.output.url): "
         + "\(report.files) \(report.files == 1 ? "file" : "files"), \(report.bytes) bytes")
   }

@@ -50,8 +50,8 @@ struct MirrorListing {
       session.output.print("[" + entries.map { self.json($0) }.joined(separator: ",\n") + "]")
       return
     }
-    if entries.isEmpty { session.output.print("\(catalog.store.url) holds no replica") }
-    for entry in entries { for line in text(entry) { session.output.print(line) } }
+    if entries.isEmpty { session.output.tell("\(catalog.store.url) holds no replica") }
+    for entry in entries { for line in text(entry) { session.output.tell(line) } }
   }
 
   private func entry(_ contents: GenerationContents) throws -> Entry {

@@ -67,6 +67,9 @@ struct MirrorLog {
     }
   }
 
+  /// Whether a terminal would take what stands in statements for its commands.
+  private var onTerminal: Bool { session.output.goesToTerminal }
+
   private func line(_ entry: StatementHistory.Entry, _ sql: String) {
     let time = ISOTime.text(entry.transaction.time)
     let statement = entry.statement
@@ -80,7 +83,7 @@ struct MirrorLog {
         line += statement?.error.map { "failed (\(ResultCode(rawValue: $0).meaning))  " } ?? ""
         line += sql
       }
-      return session.output.print(line)
+      return session.output.print(onTerminal ? line.escapingControls(keepingLines: true) : line)
     }
     var object = JSONText()
     object.add("time", text: time)
@@ -94,7 +97,7 @@ struct MirrorLog {
       if let error = statement.error { object.add("error", raw: "\(error)") }
       object.add("sql", text: sql)
     }
-    session.output.print(object.text)
+    session.output.print(onTerminal ? object.text.escapingControls() : object.text)
   }
 
   /// The operator REGEXP.

@@ -27,7 +27,7 @@ struct MirrorReport {
       ]
     }
     for (name, value) in lines {
-      session.output.print(String(repeating: " ", count: 12 - name.utf8.count) + name + ": " + value)
+      session.output.tell(String(repeating: " ", count: 12 - name.utf8.count) + name + ": " + value)
     }
   }
 

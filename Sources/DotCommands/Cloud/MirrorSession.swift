@@ -310,13 +310,13 @@ package final class MirrorSession: SessionObserver {
   package func inputDidComplete(in session: Session) -> Int {
     if hasNotedMetrics { noteMetrics(session) }
     if let failure = unmirrored?.take() {
-      session.errors.print("Error: \(failure)")
+      session.errors.tell("Error: \(failure)")
       return 1
     }
     guard let mirror, mirror.mayHaveNews else { return 0 }
-    for notice in mirror.takeNotices() { session.errors.print(notice) }
+    for notice in mirror.takeNotices() { session.errors.tell(notice) }
     let failures = mirror.takeFailures()
-    for failure in failures { session.errors.print("Error: \(failure)") }
+    for failure in failures { session.errors.tell("Error: \(failure)") }
     return failures.count
   }
 
@@ -329,7 +329,7 @@ package final class MirrorSession: SessionObserver {
       complaints.append(unfinished(error))
     }
     endMetrics()
-    for notice in ending?.takeNotices() ?? [] { session.errors.print(notice) }
+    for notice in ending?.takeNotices() ?? [] { session.errors.tell(notice) }
     return complaints.isEmpty ? nil : complaints.joined(separator: "\nError: ")
   }
 
@@ -342,11 +342,11 @@ package final class MirrorSession: SessionObserver {
 
   /// Says something once.
   private func tell(_ notice: String, _ session: Session) {
-    if told.insert(notice).inserted { session.errors.print("-- \(notice)") }
+    if told.insert(notice).inserted { session.errors.tell("-- \(notice)") }
   }
 
   private func complain(_ complaint: String, _ session: Session) {
     guard told.insert(complaint).inserted else { return }
-    if session.isBatch { complaints.append(complaint) } else { session.errors.print("Error: \(complaint)") }
+    if session.isBatch { complaints.append(complaint) } else { session.errors.tell("Error: \(complaint)") }
   }
 }

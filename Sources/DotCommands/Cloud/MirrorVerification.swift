@@ -34,11 +34,11 @@ struct MirrorVerification {
     guard faults == 0 else {
       throw CommandError.message("Error: \(store.url): \(faults) \(faults == 1 ? "fault" : "faults") found")
     }
-    session.output.print("\(store.url): no fault found")
+    session.output.tell("\(store.url): no fault found")
   }
 
   private func print(_ findings: Verification.Findings) {
-    func line(_ text: String) { session.output.print("\(findings.generation)  \(text)") }
+    func line(_ text: String) { session.output.tell("\(findings.generation)  \(text)") }
     line("read: \(findings.objects) objects, \(findings.bytes) bytes")
     for sentence in findings.proven { line("proven: \(sentence)") }
     for notice in findings.notices { line("note: \(notice)") }

@@ -31,18 +31,18 @@ struct RestoreFromLitestream {
   }
 
   func print(_ report: LitestreamRestore.Report, _ output: String) {
-    session.output.print(
+    session.output.tell(
       "restored \(output) to \(moment(report)): \(count(report)), \(report.fileBytes) bytes, \(report.size) bytes"
     )
-    if let proof = report.proof { session.output.print(proof) }
+    if let proof = report.proof { session.output.tell(proof) }
   }
 
   func print(plan report: LitestreamRestore.Report, _ output: String) {
-    session.output.print("would restore \(output) to \(moment(report))")
-    for file in report.files { session.output.print("        file: \(file)") }
-    session.output.print("     fetched: \(count(report)), \(report.fileBytes) bytes")
-    session.output.print("    database: \(report.size) bytes")
-    session.output.print(
+    session.output.tell("would restore \(output) to \(moment(report))")
+    for file in report.files { session.output.tell("        file: \(file)") }
+    session.output.tell("     fetched: \(count(report)), \(report.fileBytes) bytes")
+    session.output.tell("    database: \(report.size) bytes")
+    session.output.tell(
       "  disk space: \(report.needed) bytes needed, \(report.free) free"
         + (report.free < report.needed ? ": too little" : ""))
   }

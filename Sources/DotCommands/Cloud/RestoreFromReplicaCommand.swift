@@ -209,8 +209,8 @@ private struct SessionLosses {
 
   func print(to session: Session) {
     if !attached.isEmpty {
-      session.errors.print("-- detached: \(attached.joined(separator: ", ")): use ATTACH again")
+      session.errors.tell("-- detached: \(attached.joined(separator: ", ")): use ATTACH again")
     }
-    if !temporary.isEmpty { session.errors.print("-- TEMP dropped: \(temporary.joined(separator: ", "))") }
+    if !temporary.isEmpty { session.errors.tell("-- TEMP dropped: \(temporary.joined(separator: ", "))") }
   }
 }

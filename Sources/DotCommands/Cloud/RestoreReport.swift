@@ -14,15 +14,15 @@ struct RestoreReport {
     var line = "restored \(output) to \(moment(report)): base \(report.baseTransaction)"
     line += " (\(report.parts) parts, \(report.baseBytes) bytes)"
     line += report.statements.map { ", \($0) statements" } ?? ", \(report.slices) slices"
-    session.output.print(line + ", \(report.size) bytes")
-    if let proof = report.proof { session.output.print(proof) }
+    session.output.tell(line + ", \(report.size) bytes")
+    if let proof = report.proof { session.output.tell(proof) }
   }
 
   func print(plan report: Restore.Report, _ output: String) {
     notices(report)
     let objects = report.parts + report.slices + report.batches
     let bytes = report.baseBytes + report.sliceBytes + report.batchBytes
-    session.output.print("would restore \(output) to \(moment(report))")
+    session.output.tell("would restore \(output) to \(moment(report))")
     for (name, value) in [
       ("base", "transaction \(report.baseTransaction), \(report.parts) objects, \(report.baseBytes) bytes"),
       (
@@ -37,7 +37,7 @@ struct RestoreReport {
           + (report.free < report.needed ? ": too little" : "")
       ),
     ] {
-      session.output.print(String(repeating: " ", count: 12 - name.utf8.count) + name + ": " + value)
+      session.output.tell(String(repeating: " ", count: 12 - name.utf8.count) + name + ": " + value)
     }
   }
 
@@ -48,17 +48,17 @@ struct RestoreReport {
     follower.tell = { event in
       switch event {
       case .built(let point):
-        session.output.print("following \(follower.catalog.store.url): \(output) holds \(Self.text(point))")
+        session.output.tell("following \(follower.catalog.store.url): \(output) holds \(Self.text(point))")
         session.output.flush()
       case .advanced: break
-      case .notice(let text): session.errors.print("-- \(text)")
+      case .notice(let text): session.errors.tell("-- \(text)")
       }
     }
     let last = try follower.run()
     // Ctrl-C has done what it was pressed for.
     session.input.forgetInterrupt()
     guard let last else { throw CommandError.message("Error: follow \(output): interrupted") }
-    session.output.print("\(output) holds \(Self.text(last))")
+    session.output.tell("\(output) holds \(Self.text(last))")
   }
 
   private static func text(_ point: ChainPoint) -> String {
@@ -66,7 +66,7 @@ struct RestoreReport {
   }
 
   private func notices(_ report: Restore.Report) {
-    for notice in report.notices { session.errors.print("-- \(notice)") }
+    for notice in report.notices { session.errors.tell("-- \(notice)") }
   }
 
   private func moment(_ report: Restore.Report) -> String {

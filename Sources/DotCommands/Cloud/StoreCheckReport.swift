@@ -38,7 +38,7 @@ struct StoreCheckReport {
         "Error: \(store.url): \(check.failures) of \(check.outcomes.count) operations failed")
     }
     guard !isJSON else { return }
-    session.output.print(
+    session.output.tell(
       check.weaknesses == 0
         ? "\(store.url): everything a mirror needs works"
         : "\(store.url): a mirror works, with the weakness told above")
@@ -62,7 +62,7 @@ struct StoreCheckReport {
   }
 
   private func line(_ name: String, _ value: String) {
-    session.output.print(String(repeating: " ", count: max(0, 16 - name.utf8.count)) + name + ": " + value)
+    session.output.tell(String(repeating: " ", count: max(0, 16 - name.utf8.count)) + name + ": " + value)
   }
 
   private func printText(

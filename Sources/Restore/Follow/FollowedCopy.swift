@@ -26,6 +26,7 @@ final class FollowedCopy {
     self.path = path
     self.slots = slots
     connection = try Connection(path, .readWrite)
+    try connection.distrustDatabase()
     connection.setBusyTimeout(milliseconds: Int32(Self.patience * 1000))
     // Where a change was cut off this puts the old state back.
     _ = try connection.value("SELECT count(*) FROM sqlite_schema")

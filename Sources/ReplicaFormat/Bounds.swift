@@ -1,0 +1,40 @@
+/// What numbers of a replica may be. They come from outside: what lies beyond is refused where it is read, so that sums and
+/// differences of what was read are numbers too.
+package enum Bounds {
+  /// No replica counts further: at a million commits a second it takes 146,000 years.
+  package static let lastTransaction: UInt64 = 1 << 62
+  /// No generation has a higher number, so that the next one has a number too.
+  package static let lastSequence = UInt32.max - 1
+  /// Microseconds since 1970 of the years 1 to 9999.
+  package static let times: ClosedRange<Int64> = -62_135_596_800_000_000...253_402_300_799_999_999
+  /// Bytes of an object; one put stores no more.
+  package static let sizes = 0...5 << 30
+
+  /// A transaction's number in decimal.
+  static func transaction(_ text: some StringProtocol) -> UInt64? {
+    UInt64(text).flatMap { $0 <= lastTransaction ? $0 : nil }
+  }
+
+  /// A time in microseconds since 1970.
+  static func time(_ text: some StringProtocol) -> Int64? { Int64(text).flatMap { time($0) } }
+
+  static func time(_ value: Int64) -> Int64? { times.contains(value) ? value : nil }
+
+  /// Bytes of a page of a database (https://www.sqlite.org/fileformat2.html#page_size).
+  static func pageSize(_ text: some StringProtocol) -> Int? {
+    Int(text).flatMap { (512...65536).contains($0) && $0 & ($0 - 1) == 0 ? $0 : nil }
+  }
+
+  /// A number of a frame in a log.
+  static func frame(_ text: some StringProtocol) -> Int? { UInt32(text).map { Int($0) } }
+
+  /// A number of a process.
+  static func process(_ text: some StringProtocol) -> Int? {
+    Int32(text).flatMap { $0 >= 0 ? Int($0) : nil }
+  }
+
+  /// A length in bytes.
+  static func size(_ text: some StringProtocol) -> Int? {
+    Int(text).flatMap { sizes.contains($0) ? $0 : nil }
+  }
+}

@@ -1,0 +1,186 @@
+internal import CSQLite
+internal import Glibc
+
+/// What statements of a replica may use: the recorder logs nothing else, and a replay runs nothing else.
+///
+/// Both ask the same lists. A statement that uses more is a barrier where it is recorded, and ends a replay where it is read.
+package enum ReplayRules {
+  /// Functions of SQLite that follow from their arguments, the database, and what a replay gives again.
+  ///
+  /// Those of later versions than 3.40 are here too, so that a newer library needs no new program.
+  static let functions: Set<String> = Set(
+    """
+    -> ->> abs acos acosh asin asinh atan atan2 atanh avg bm25 ceil ceiling changes char coalesce concat concat_ws cos cosh
+    count cume_dist current_date current_time current_timestamp date datetime degrees dense_rank exp first_value floor
+    format fts5_get_locale fts5_insttoken fts5_locale glob group_concat hex highlight if ifnull iif instr json json_array
+    json_array_insert json_array_length json_each json_error_position json_extract json_group_array json_group_object
+    json_insert json_object json_patch json_pretty json_quote json_remove json_replace json_set json_type json_valid jsonb
+    jsonb_array jsonb_array_insert jsonb_extract jsonb_group_array jsonb_group_object jsonb_insert jsonb_object jsonb_patch
+    jsonb_remove jsonb_replace jsonb_set julianday lag last_insert_rowid last_value lead length like likelihood likely ln log
+    log10 log2 lower ltrim match matchinfo max median min mod nth_value ntile nullif octet_length offsets optimize
+    percent_rank percentile percentile_cont percentile_disc pi pow power printf quote radians raise random randomblob rank
+    regexp regexpi replace round row_number rtreecheck rtreedepth rtreenode rtrim sign sin sinh snippet soundex sqlite_log
+    sqrt strftime string_agg substr substring subtype sum tan tanh time timediff total total_changes trim trunc typeof
+    unhex unicode unistr unistr_quote unixepoch unlikely upper zeroblob geopoly_area geopoly_bbox geopoly_blob geopoly_ccw
+    geopoly_contains_point geopoly_debug geopoly_group_bbox geopoly_json geopoly_overlap geopoly_regular geopoly_svg
+    geopoly_within geopoly_xform
+    """.split(whereSeparator: \.isWhitespace).map { String($0) })
+
+  /// Functions that SQLite calls by itself and that no text can call.
+  static func isInternal(_ function: String) -> Bool {
+    function.hasPrefix("sqlite_rename_") || function == "sqlite_drop_column"
+      || function == "sqlite_fail" || function == "sqlite_add_constraint"
+      || function == "sqlite_drop_constraint" || function == "sqlite_find_constraint"
+  }
+
+  /// Modules that tables may be made with, and those that are tables by themselves.
+  static let modules: Set<String> = [
+    "fts3", "fts4", "fts4aux", "fts5", "fts5vocab", "fts3tokenize", "rtree", "rtree_i32", "geopoly",
+    "json_each", "json_tree", "jsonb_each", "jsonb_tree", "generate_series",
+  ]
+
+  /// Tables that `PRAGMA`s are and that read nothing but the database.
+  static let schemaPragmas: Set<String> = [
+    "table_info", "table_xinfo", "index_list", "index_info", "index_xinfo", "foreign_key_list",
+    "foreign_key_check", "integrity_check", "quick_check", "user_version", "application_id", "encoding",
+    "collation_list",
+  ]
+
+  /// `PRAGMA`s that change what statements do; a session's values of them are recorded.
+  package static let settings = [
+    "encoding", "page_size", "auto_vacuum", "foreign_keys", "recursive_triggers", "ignore_check_constraints",
+    "legacy_alter_table", "trusted_schema", "reverse_unordered_selects", "automatic_index", "analysis_limit",
+    "full_column_names", "short_column_names", "defer_foreign_keys",
+  ]
+
+  /// `PRAGMA`s that statements may hold; virtual tables ask for the last of them.
+  static let pragmas: Set<String> = schemaPragmas.union(settings).union([
+    "case_sensitive_like", "schema_version", "incremental_vacuum", "optimize", "default_cache_size",
+    "data_version",
+  ])
+
+  /// `PRAGMA`s that change nothing of a database's content, which a replay passes over.
+  static let passedOver: Set<String> = ["journal_mode", "wal_checkpoint"]
+
+  /// Tables that exist without being made and that tell of connection, pages or library.
+  static let foreignTables: Set<String> = [
+    "sqlite_dbpage", "sqlite_stmt", "dbstat", "completion", "fsdir", "zipfile", "bytecode", "tables_used",
+    "mirror_log", "csv", "carray",
+  ]
+
+  /// Whether SQL reads a table of this name, in lower case, that tells of more than the database.
+  static func isForeign(table name: String) -> Bool {
+    if name.hasPrefix("pragma_") { return !schemaPragmas.contains(String(name.dropFirst(7))) }
+    return foreignTables.contains(name)
+  }
+
+  /// Whether a table of this name may be one in which a virtual table keeps its content.
+  static func isShadow(_ table: String, of virtualTables: Set<String>) -> Bool {
+    guard let at = table.lastIndex(of: "_") else { return false }
+    return shadowNames.contains(String(table[table.index(after: at)...]))
+      && virtualTables.contains(String(table[..<at]))
+  }
+
+  private static let shadowNames: Set<String> = [
+    "content", "segdir", "segments", "docsize", "stat", "config", "data", "idx", "node", "parent", "rowid",
+  ]
+}
+
+/// Refuses what no recorded statement holds while statements of a replica are compiled and run.
+///
+/// Belongs to the thread of its connection.
+package final class ReplayGuard {
+  /// What was refused first since this was cleared, in words; nil where nothing was.
+  package var refusal: String?
+  /// Whether the statement under way is a `VACUUM`, which attaches a temporary database of its own.
+  package var isVacuum = false
+  private let functions: Set<String>
+
+  /// `own` are functions of this program that reach nothing but their arguments and the database, in lower case.
+  init(own: Set<String>) { functions = ReplayRules.functions.union(own) }
+
+  typealias Word = UnsafePointer<CChar>
+
+  func answer(_ action: Int32, _ first: Word?, _ second: Word?) -> Int32 {
+    switch action {
+    case SQLITE_READ: return first.map { read($0) } ?? SQLITE_OK
+    case SQLITE_FUNCTION:
+      let name = second.map { String(cString: $0) } ?? ""
+      if functions.contains(name) || functions.contains(name.lowercased()) || ReplayRules.isInternal(name) {
+        return SQLITE_OK
+      }
+      return refuse("function \(name)()")
+    case SQLITE_PRAGMA:
+      let name = (first.map { String(cString: $0) } ?? "").lowercased()
+      if ReplayRules.pragmas.contains(name) { return SQLITE_OK }
+      if ReplayRules.passedOver.contains(name) { return SQLITE_IGNORE }
+      return refuse("PRAGMA \(name)")
+    case SQLITE_ATTACH:
+      // A name that is not a literal comes as none.
+      return isVacuum && first?.pointee == 0 ? SQLITE_OK : refuse("ATTACH")
+    case SQLITE_DETACH: return refuse("DETACH")
+    case SQLITE_CREATE_VTABLE:
+      let module = (second.map { String(cString: $0) } ?? "").lowercased()
+      return ReplayRules.modules.contains(module) ? SQLITE_OK : refuse("virtual table module \(module)")
+    case SQLITE_INSERT, SQLITE_UPDATE, SQLITE_DELETE, SQLITE_SELECT, SQLITE_RECURSIVE, SQLITE_TRANSACTION,
+      SQLITE_SAVEPOINT, SQLITE_CREATE_INDEX, SQLITE_CREATE_TABLE, SQLITE_CREATE_TRIGGER, SQLITE_CREATE_VIEW,
+      SQLITE_DROP_INDEX, SQLITE_DROP_TABLE, SQLITE_DROP_TRIGGER, SQLITE_DROP_VIEW, SQLITE_DROP_VTABLE,
+      SQLITE_ALTER_TABLE, SQLITE_REINDEX, SQLITE_ANALYZE:
+      return SQLITE_OK
+    case SQLITE_CREATE_TEMP_INDEX, SQLITE_CREATE_TEMP_TABLE, SQLITE_CREATE_TEMP_TRIGGER,
+      SQLITE_CREATE_TEMP_VIEW, SQLITE_DROP_TEMP_INDEX, SQLITE_DROP_TEMP_TABLE, SQLITE_DROP_TEMP_TRIGGER,
+      SQLITE_DROP_TEMP_VIEW:
+      return refuse("temporary \(first.map { String(cString: $0) } ?? "object")")
+    default: return refuse("action \(action) of SQLite's authorizer")
+    }
+  }
+
+  private func read(_ table: Word) -> Int32 {
+    switch UInt8(bitPattern: table.pointee) | 0x20 {
+    case UInt8(ascii: "p"), UInt8(ascii: "s"), UInt8(ascii: "d"), UInt8(ascii: "f"), UInt8(ascii: "c"),
+      UInt8(ascii: "m"), UInt8(ascii: "z"), UInt8(ascii: "b"), UInt8(ascii: "t"):
+      let name = String(cString: table).lowercased()
+      return ReplayRules.isForeign(table: name) ? refuse("table \(name)") : SQLITE_OK
+    default: return SQLITE_OK
+    }
+  }
+
+  private func refuse(_ what: String) -> Int32 {
+    if refusal == nil { refusal = what }
+    return SQLITE_DENY
+  }
+}
+
+extension Connection {
+  /// Takes from the connection what a database that somebody else wrote could misuse through its schema.
+  ///
+  /// Schema and pages cannot be written past SQLite's rules, no file can be attached, and `fts3_tokenizer()`, which takes an
+  /// address and calls it, fails whatever the library allows (https://www.sqlite.org/fts3.html#custom_application_defined_tokenizers).
+  package func distrustDatabase() throws(SQLiteError) {
+    set("defensive", true)
+    set("fts3_tokenizer", false)
+    sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0)
+    for count in [1, 2] as [Int32] {
+      try check(
+        sqlite3_create_function_v2(
+          handle, "fts3_tokenizer", count, SQLITE_UTF8 | SQLITE_DIRECTONLY, nil,
+          { call, _, _ in sqlite3_result_error(call, "fts3_tokenizer() is not allowed here", -1) }, nil, nil,
+          nil))
+    }
+  }
+
+  /// From now on only what a recorder logs can be compiled.
+  package func guardReplay() throws(SQLiteError) -> ReplayGuard {
+    try distrustDatabase()
+    let replay = ReplayGuard(own: ownFunctions)
+    hooks.replay = replay
+    installAuthorizer()
+    return replay
+  }
+
+  /// Lets a `VACUUM` of a replay attach the database that it builds, or nothing be attached any more.
+  package func allowVacuum(_ isVacuum: Bool) {
+    hooks.replay?.isVacuum = isVacuum
+    sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, isVacuum ? 1 : 0)
+  }
+}

@@ -1,0 +1,119 @@
+import Bytes
+import Compression
+import Foundation
+import ReplicaFormat
+import TestSupport
+import Testing
+
+/// A replica of three transactions in a directory, into which an attacker then writes.
+struct HostileReplica {
+  let work: Workplace
+  let generation: GenerationID
+  /// A database of somebody else, which no command may touch.
+  let canary: String
+
+  init() throws {
+    work = try Workplace(.directory)
+    canary = work.home.path("canary.db")
+    _ = try sqlite3("CREATE TABLE secret(a); INSERT INTO secret VALUES('kept')", canary)
+    // A base after the first transaction, and the second and third in a batch of their own each.
+    try work.succeed("CREATE TABLE t(a, b);\n.mirror sync\n.mirror snapshot\n")
+    try work.succeed("INSERT INTO t VALUES(1, 'x');\n.mirror sync\n")
+    try work.succeed("INSERT INTO t VALUES(2, 'y');\n.mirror sync\n")
+    let folders = try FileManager.default.contentsOfDirectory(atPath: work.replica.path("generations"))
+    guard let generation = folders.compactMap({ GenerationID($0) }).max() else {
+      throw ServerError(description: "no generation in \(folders)")
+    }
+    self.generation = generation
+  }
+
+  /// Where objects of the generation are, and others of the replica.
+  func put(_ key: String, _ bytes: [UInt8]) throws {
+    let path = work.replica.path(key)
+    try FileManager.default.createDirectory(
+      atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+  }
+
+  func put(_ key: String, text: String) throws { try put(key, Array(text.utf8)) }
+
+  func remove(_ key: String) throws { try FileManager.default.removeItem(atPath: work.replica.path(key)) }
+
+  /// Makes an object so many bytes long, without taking room for them.
+  func enlarge(_ key: String, to size: UInt64) throws {
+    let path = work.replica.path(key)
+    if !FileManager.default.fileExists(atPath: path) { try put(key, []) }
+    let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+    try file.truncate(atOffset: size)
+    try file.close()
+  }
+
+  /// Names of the objects in a folder of the generation, in order.
+  func names(_ folder: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: work.replica.path(folder)).sorted()
+  }
+
+  /// A record with other values for some of its fields, and its hash.
+  func change(_ key: String, _ fields: [String: String]) throws {
+    let old = String(
+      decoding: try Data(contentsOf: URL(fileURLWithPath: work.replica.path(key))), as: UTF8.self)
+    var lines = old.split(separator: "\n").dropLast().map(String.init)
+    for (name, value) in fields {
+      guard let at = lines.firstIndex(where: { $0.hasPrefix(name + " ") }) else {
+        throw ServerError(description: "no \(name) in \(old)")
+      }
+      lines[at] = "\(name) \(value)"
+    }
+    try put(key, Self.record(lines.joined(separator: "\n") + "\n"))
+  }
+
+  /// The bytes of a record whose lines these are.
+  static func record(_ text: String) -> [UInt8] {
+    let body = Array(text.utf8)
+    return body + Array("end \(Hash128(body, 0..<body.count))\n".utf8)
+  }
+
+  /// The object of a batch whose text, without its last line, this is.
+  static func batch(_ text: [UInt8]) -> [UInt8] {
+    Zstandard.compress(text + Array("-- end \(Hash128(text, 0..<text.count))\n".utf8))
+  }
+
+  /// The name of the batch that holds the last transaction, and that transaction.
+  func lastBatch() throws -> (key: String, transactions: ClosedRange<UInt64>, time: Int64, end: String) {
+    let folder = ReplicaLayout.statements(generation)
+    guard let name = try names(folder).last, let range = ReplicaLayout.statementRange(of: name) else {
+      throw ServerError(description: "no batch")
+    }
+    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: work.replica.path(folder + name))))
+    let text = String(
+      decoding: try Zstandard.decompress(bytes, 0..<bytes.count, limit: 1 << 20), as: UTF8.self)
+    let line = text.split(separator: "\n").first { $0.hasPrefix("-- transaction") } ?? ""
+    func field(_ name: String) -> Substring {
+      line.split(separator: " ").first { $0.hasPrefix(name + "=") }?.dropFirst(name.count + 1) ?? ""
+    }
+    return (folder + name, range, Int64(field("time")) ?? 0, String(field("wal")))
+  }
+
+  /// Puts other statements in the place of those of the last transaction.
+  ///
+  /// `error` is the code that is claimed for the first of them.
+  func forge(_ statements: [String], settings: String = "", error: Int32? = nil, zone: String? = nil) throws {
+    let last = try lastBatch()
+    let number = last.transactions.upperBound
+    var text =
+      "-- sqlite3-cloud-s3 statements 1\n-- generation \(generation)\n-- transactions \(number) \(number)\n"
+    text += "-- transaction \(number) time=\(last.time) statements=\(statements.count) wal=\(last.end)"
+    if !settings.isEmpty { text += " settings=\(settings.utf8.count)" }
+    text += "\n"
+    if !settings.isEmpty { text += settings + "\n" }
+    if statements.count > 1 { text += "BEGIN;\n" }
+    for (index, sql) in statements.enumerated() {
+      text += "-- statement bytes=\(sql.utf8.count) changes=0"
+      if let error, index == 0 { text += " error=\(error)" }
+      if let zone { text += " zone=\(zone)" }
+      text += "\n\(sql)" + (sql.hasSuffix(";") ? "\n" : "\n;\n")
+    }
+    if statements.count > 1 { text += "COMMIT;\n" }
+    try put(last.key, Self.batch(Array(text.utf8)))
+  }
+}

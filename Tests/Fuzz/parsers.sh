@@ -1,0 +1,35 @@
+#!/bin/sh
+# Runs each parser of outside bytes on RUNS inputs that libFuzzer makes up, under the address sanitizer, or only those named.
+#
+# Usage: Tests/Fuzz/parsers.sh [RUNS] [TARGET...]
+# Begins with Tests/Fuzz/Parsers/Corpus, keeps what it finds in .build/fuzz/corpus, and what fails in .build/fuzz/TARGET-*.
+set -eu
+cd "$(dirname "$0")/../.."
+runs=${1:-100000}
+[ $# -eq 0 ] || shift
+resources=$(swiftc -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')
+library=$(find "$resources"/clang/lib "$(dirname "$resources")"/clang -name 'libclang_rt.fuzzer_no_main*' 2>/dev/null \
+  | grep "$(uname -m)\|/$(uname -m)-" | head -n 1)
+if [ -z "$library" ]; then
+  echo "parsers.sh: this Swift comes without libFuzzer; ParserMutationTests run the same parsers" >&2
+  exit 77
+fi
+export SQLITE3_CLOUD_S3_LIBFUZZER="$library"
+swift build -c release --scratch-path .build/fuzz --product parser-fuzzer --sanitize address \
+  -Xswiftc -sanitize-coverage=edge,8bit-counters,trace-cmp,pc-table
+fuzzer=.build/fuzz/release/parser-fuzzer
+corpus=.build/fuzz/corpus
+mkdir -p "$corpus"
+"$fuzzer" --seeds "$corpus"
+for target in ${*:-$("$fuzzer" --list)}; do
+  mkdir -p "Tests/Fuzz/Parsers/Corpus/$target"
+  printf '%s: ' "$target"
+  if "$fuzzer" "$target" -runs="$runs" -max_len=4096 -rss_limit_mb=1024 -timeout=10 -print_final_stats=1 \
+    -artifact_prefix=".build/fuzz/$target-" "$corpus/$target" "Tests/Fuzz/Parsers/Corpus/$target" \
+    >".build/fuzz/$target.log" 2>&1; then
+    sed -n 's/^stat::number_of_executed_units: */inputs /p' ".build/fuzz/$target.log"
+  else
+    tail -n 30 ".build/fuzz/$target.log"
+    exit 1
+  fi
+done

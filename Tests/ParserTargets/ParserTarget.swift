@@ -1,0 +1,172 @@
+import Bytes
+import Compression
+import Encryption
+import Interchange
+import ObjectStore
+import ReplicaFormat
+import WALFormat
+
+/// A parser of bytes that come from outside, for fuzzers and tests to call with anything.
+///
+/// Where a checksum stands before the parser, it is put right, so that what is behind it is reached too.
+package enum ParserTarget: String, CaseIterable, Sendable {
+  case names, manifest, record, lease, index, position, follow, slice, sliceContent, batch, script, head,
+    sealed, ltx,
+    ltxFile, zone, time, varint, logHeader
+
+  /// Parses some bytes; whatever they are, this returns.
+  package func run(_ bytes: [UInt8]) {
+    let text = String(decoding: bytes, as: UTF8.self)
+    switch self {
+    case .names: Self.names(text)
+    case .manifest: Self.record(bytes) { if let base = try? BaseManifest($0, object: "o") { Self.use(base) } }
+    case .record:
+      Self.record(bytes) {
+        if let record = try? GenerationRecord($0, object: "o") { _ = ISOTime.text(record.time) }
+        _ = try? CompletionRecord($0, object: "o")
+      }
+    case .lease:
+      Self.record(bytes) {
+        guard let lease = try? LeaseRecord($0, object: "o") else { return }
+        _ = ISOTime.text(lease.renewed) + ISOTime.text(lease.renewed - lease.since)
+        _ = lease.epoch + 1 + (lease.last?.transaction ?? 0)
+      }
+    case .index:
+      Self.record(bytes) {
+        guard let index = try? IndexRecord($0) else { return }
+        _ = index.slices.reduce(0) { $0 + $1.size } + index.batches.reduce(0) { $0 + $1.size }
+        _ = index.names
+      }
+    case .position: Self.record(bytes) { _ = try? PositionRecord($0, object: "o") }
+    case .follow: Self.record(bytes) { _ = try? FollowRecord($0, object: "o") }
+    case .slice: Self.slice(bytes)
+    case .sliceContent: Self.slice(Self.withRightHashes(bytes))
+    case .batch: Self.batch(bytes)
+    case .script:
+      let body = bytes + Array("-- end \(Hash128(bytes, 0..<bytes.count))\n".utf8)
+      Self.batch(Zstandard.compress(body, level: 1))
+    case .head: _ = StatementScript.firstTime(ofHead: bytes)
+    case .sealed: Self.sealed(bytes)
+    case .ltx: Self.ltxFile(bytes)
+    case .ltxFile: Self.ltxFile(Self.withRightChecksum(bytes))
+    case .zone: _ = StatementTold.canHold(zone: text)
+    case .time: if let time = ISOTime.parse(text) { _ = ISOTime.text(time) }
+    case .varint: Self.varints(bytes)
+    case .logHeader: if let header = WALHeader(bytes) { _ = header.offset(ofFrame: 7) }
+    }
+  }
+
+  // MARK: Texts
+
+  private static func names(_ text: String) {
+    if let generation = GenerationID(text) { _ = GenerationID(after: generation) }
+    if let name = SliceName(key: text) {
+      _ = name.transactions.upperBound + 1 + (name.transactions.lowerBound - 1)
+    }
+    if let range = ReplicaLayout.statementRange(of: text) {
+      _ = range.upperBound + 1 + (range.lowerBound - 1)
+    }
+    if let base = ReplicaLayout.baseTransaction(of: text) { _ = base + 1 }
+    _ = ReplicaLayout.generation(of: text)
+    _ = ReplicaLayout.largestObject(text)
+    if let name = LTXName(key: text) { _ = name.transactions.upperBound + name.transactions.lowerBound }
+    _ = try? ObjectKey(text)
+    _ = text.escapingControls()
+  }
+
+  /// As they are, and with the hash that they would need.
+  private static func record(_ bytes: [UInt8], _ parse: ([UInt8]) -> Void) {
+    parse(bytes)
+    parse(bytes + Array("end \(Hash128(bytes, 0..<bytes.count))\n".utf8))
+  }
+
+  private static func use(_ base: BaseManifest) {
+    _ = base.parts.reduce(0) { $0 + $1.compressedSize } + Int(base.state.pages) * base.state.pageSize
+    _ = ISOTime.text(base.time)
+  }
+
+  private static func batch(_ bytes: [UInt8]) {
+    guard let script = try? StatementScript(bytes, object: "o"), let reader = try? script.reader() else {
+      return
+    }
+    // Every other transaction is passed over.
+    var isRead = false
+    while let transaction = try? reader.nextTransaction() {
+      isRead.toggle()
+      _ = ISOTime.text(transaction.time)
+      guard isRead else { continue }
+      while let statement = try? reader.nextStatement() { _ = reader.script[statement.sql].count }
+    }
+    _ = try? StatementMerge.merge([("o", bytes)], generation: script.generation)
+  }
+
+  // MARK: Slices
+
+  private static func slice(_ bytes: [UInt8]) {
+    guard let slice = try? SliceReader(bytes, object: "o") else { return }
+    let size = slice.header.walHeader.pageSize
+    let base = [UInt8](repeating: 7, count: size)
+    for commit in slice.commits.indices { _ = slice.end(ofCommit: commit) }
+    while slice.nextPage != nil {
+      guard (try? slice.next(base: slice.nextNeedsBase ? (base, 0) : nil)) != nil else { break }
+    }
+    _ = try? SliceMerge.merge([("o", bytes)], acknowledged: 1, created: 1)
+  }
+
+  /// A slice of version 2 of one section with the hashes that it would need.
+  private static func withRightHashes(_ bytes: [UInt8]) -> [UInt8] {
+    guard bytes.count > 40 else { return bytes }
+    var bytes = bytes
+    bytes.replaceSubrange(0..<9, with: Array("SQLCS3W1".utf8) + [2])
+    let size = Int(bytes[9])
+    guard size > 20, size < bytes.count else { return bytes }
+    var hash = Hash128(bytes, 0..<size - 8)
+    for index in 0..<8 { bytes[size - 8 + index] = UInt8(truncatingIfNeeded: hash.low >> UInt64(8 * index)) }
+    guard bytes.count >= size + 16 else { return bytes }
+    let end = bytes.count - 16
+    hash = Hash128(bytes, size..<end)
+    for index in 0..<8 {
+      bytes[end + index] = UInt8(truncatingIfNeeded: hash.low >> UInt64(8 * index))
+      bytes[end + 8 + index] = UInt8(truncatingIfNeeded: hash.high >> UInt64(8 * index))
+    }
+    return bytes
+  }
+
+  private static func varints(_ bytes: [UInt8]) {
+    var cursor = FieldCursor(bytes, 0..<bytes.count)
+    while cursor.left > 0 {
+      guard cursor.varint() != nil, cursor.signedVarint() != nil, cursor.varint(UInt32.self) != nil,
+        cursor.fixed(UInt32.self) != nil
+      else { break }
+    }
+  }
+
+  // MARK: Other forms
+
+  private static let key = EncryptionKey((0..<32).map { UInt8($0) })
+
+  private static func sealed(_ bytes: [UInt8]) {
+    if let header = SealedObject.Header(bytes) { _ = header.sealedSize + header.length }
+    _ = SealedObject.contentSize(ofSealed: bytes.count)
+    if let key { _ = SealedObject.open(bytes, name: "o", key: key) }
+  }
+
+  private static func ltxFile(_ bytes: [UInt8]) {
+    let reader = try? LTXReader("o", size: bytes.count, piece: 256) {
+      Array(bytes[$0.clamped(to: 0..<bytes.count)])
+    }
+    guard var reader else { return }
+    _ = reader.header.milliseconds * 1000
+    while let page = try? reader.next() { _ = page.number }
+  }
+
+  /// Ends a file with the checksum that it would need, as far as its pages can be read.
+  private static func withRightChecksum(_ bytes: [UInt8]) -> [UInt8] {
+    guard bytes.count > LTXHeader.size else { return bytes }
+    var bytes = bytes
+    bytes.replaceSubrange(0..<4, with: Array("LTX1".utf8))
+    for index in 4..<7 { bytes[index] = 0 }
+    bytes[7] &= 3
+    return bytes
+  }
+}
