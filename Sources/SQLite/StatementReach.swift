@@ -61,7 +61,9 @@ final class ReachWatch {
     case SQLITE_PRAGMA:
       let pragma = (first.map { String(cString: $0) } ?? "").lowercased()
       if !ReplayRules.pragmas.contains(pragma), !ReplayRules.passedOver.contains(pragma) {
-        found(.foreignFunction, "PRAGMA \(pragma)")
+        // A table-valued pragma runs it; that one is in the statement.
+        let isOfTable = name == "pragma_\(pragma)"
+        found(.foreignFunction, isOfTable ? name : "PRAGMA \(pragma)")
       }
     case SQLITE_FUNCTION:
       guard let second else { return }
