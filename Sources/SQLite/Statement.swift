@@ -25,7 +25,7 @@ package final class Statement {
   private let compiledReach: StatementReach
   /// What it controls; `.none` if the connection does not watch that.
   package let control: StatementControl
-  /// Whether it changes rows of tables that are not SQLite's own, and whether it changes a schema.
+  /// Whether it changes rows, those of the schema too, and whether it changes a schema.
   package let changesRows: Bool
   package let changesSchema: Bool
   /// Whether it changes rows of the main database, has no parameters and gives none back.

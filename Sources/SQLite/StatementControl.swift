@@ -36,7 +36,7 @@ package struct SavepointName: Hashable, Sendable {
 final class ControlWatch {
   /// Of the statement that was compiled last.
   private(set) var control = StatementControl.none
-  /// Whether a row of a table that is not SQLite's own, or the schema, is changed.
+  /// Whether rows are changed, those of the schema too, and whether a schema is.
   private(set) var changesRows = false
   private(set) var changesSchema = false
   private var hasNoted = false
@@ -56,8 +56,7 @@ final class ControlWatch {
   ) {
     switch action {
     case SQLITE_SELECT, SQLITE_READ, SQLITE_FUNCTION, SQLITE_RECURSIVE: return
-    case SQLITE_INSERT, SQLITE_UPDATE, SQLITE_DELETE:
-      if !changesRows, let first, strncmp(first, "sqlite_", 7) != 0 { changesRows = true }
+    case SQLITE_INSERT, SQLITE_UPDATE, SQLITE_DELETE: changesRows = true
     case SQLITE_TRANSACTION:
       switch first.map({ UInt8(bitPattern: $0.pointee) }) {
       case UInt8(ascii: "B"): control = .begin
