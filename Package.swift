@@ -131,7 +131,7 @@ let package = Package(
 
     // tests
     .target(
-      name: "TestSupport", dependencies: ["SQLite", "Files", "ObjectStore"],
+      name: "TestSupport", dependencies: ["SQLite", "Files", "ObjectStore", "Digest"],
       path: "Tests/TestSupport", swiftSettings: strict),
     .target(
       name: "ParserTargets",

@@ -1,6 +1,7 @@
 internal import Bytes
 internal import Digest
 internal import SQLite
+internal import Synchronization
 
 /// `sha3(X,SIZE)` and `sha3_query(SQL,SIZE)`: SHA-3 of a value and of the rows of queries.
 enum SHA3Functions {
@@ -34,9 +35,17 @@ enum SHA3Functions {
 
   // MARK: Queries
 
+  /// Queries under way: one may call the function again, and each takes some kilobytes of stack.
+  private static let depth = Atomic(0)
+  private static let deepest = 100
+
   /// What goes in is each statement, then each of its rows, each value with its class before it.
   @Sendable private static func digestRows(_ arguments: Arguments, _ result: FunctionResult) {
     guard let hash = begin(arguments, result), var sql = arguments[0].cText else { return }
+    defer { depth.subtract(1, ordering: .relaxed) }
+    guard depth.add(1, ordering: .relaxed).newValue <= deepest else {
+      return result.fail("sha3_query() is nested more than \(deepest) deep")
+    }
     sql.append(0)
     sql.withUnsafeBytes { sql in
       var at = 0

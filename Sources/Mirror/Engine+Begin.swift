@@ -136,7 +136,8 @@ extension Engine {
       generation: start.generation, transaction: start.transaction, state: start.state,
       time: time, position: start.position, images: PageImages(start.taken),
       database: site.guardian.file,
-      announcements: announcements, settings: settings, session: lease.writer)
+      announcements: announcements, settings: settings, session: lease.writer,
+      hasBase: start.reason == nil)
     let capture = Capture(
       encoder: encoder, guardian: site.guardian, announcements: announcements, logFile: logFile, tail: tail,
       following: start.following)

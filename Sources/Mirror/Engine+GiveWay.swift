@@ -15,6 +15,7 @@ extension Engine {
   func giveWay(isSessionActive: Bool) throws -> Double {
     let isAllStored = state.withLock { $0.hasBase && $0.uploaded == $0.captured }
     let isWritten = Clock.monotonicSeconds - logWritten.withLock { $0 } < Self.attention
+    let isAwaited = hasCompany
     let idle = isWritten ? Self.shortPause : Self.longPause
     return try capture.withLock { site in
       guard let capture = site.capture, capture.pins == 0 else { return Self.longPause }
@@ -29,7 +30,8 @@ extension Engine {
       guard try capture.hasTaken(end), capture.framesTaken == end.frame else { return Self.shortPause }
       try follow(end, capture)
       let quiet = now - capture.quiet.since
-      let delay = capture.quiet.isOwn ? Self.ownDelay : Self.delay
+      // Sessions that wait for each commit make pauses that mean nothing.
+      let delay = capture.quiet.isOwn || isAwaited ? Self.ownDelay : Self.delay
       if !end.isCopied, isAllStored, quiet >= delay, !capture.quiet.hasCopied, announcements.readLimit == nil
       {
         capture.quiet.hasCopied = true
@@ -43,8 +45,8 @@ extension Engine {
   private func follow(_ end: LogEnd, _ capture: Capture) throws {
     guard capture.guardian.place != (end.isCopied ? .file : .log(frames: end.frame)) else { return }
     do {
-      _ = try capture.renewGuard()
-      noteCopied(capture)
+      // A commit that came meanwhile is in the log alone.
+      if try capture.renewGuard() { noteCopied(capture) }
     } catch is SQLiteError {
       // Another process changes the log, or the files are gone: the guard stays where it is, and the next look shows why.
     }

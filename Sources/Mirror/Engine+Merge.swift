@@ -68,10 +68,11 @@ extension Engine {
 
   /// Begins the work that is due, on a thread of its own.
   func startUpkeep() {
+    let hasBase = state.withLock { $0.hasBase }
     let isDue = upkeep.withLock { upkeep in
       guard !upkeep.isRunning, !upkeep.isEnding else { return false }
       upkeep.isRunning =
-        settings.mergesObjects && (upkeep.slices.run() != nil || upkeep.batches.run() != nil)
+        settings.mergesObjects && hasBase && (upkeep.slices.run() != nil || upkeep.batches.run() != nil)
         || !upkeep.gaps.isEmpty || isBaseDue(upkeep) || isPruneDue
         || settings.mergesObjects && upkeep.isIndexDue || upkeep.nextRemoval(at: Clock.bootSeconds) != nil
       return upkeep.isRunning
@@ -114,13 +115,16 @@ extension Engine {
     }
   }
 
+  /// Merged are transactions that a restore would reach: an object says so, and readers take it as proof of a base.
   private func mergeSlices() throws -> Bool {
-    guard let run = upkeep.withLock({ $0.slices.run().map(Array.init) }) else { return false }
+    guard state.withLock({ $0.hasBase }), let run = upkeep.withLock({ $0.slices.run().map(Array.init) })
+    else { return false }
     return try mergeSlices(run) { try upload($0, unlessPresent: true, isMerged: true) }
   }
 
   private func mergeBatches() throws -> Bool {
-    guard let run = upkeep.withLock({ $0.batches.run().map(Array.init) }) else { return false }
+    guard state.withLock({ $0.hasBase }), let run = upkeep.withLock({ $0.batches.run().map(Array.init) })
+    else { return false }
     return try mergeBatches(run)
   }
 
@@ -226,7 +230,8 @@ extension Engine {
     let end = Clock.monotonicSeconds + seconds
     awaitUpkeep(until: end)
     // After many small slices the last of them become one, of bytes that are at hand, by one request.
-    guard settings.mergesObjects, state.withLock({ $0.phase == .running && $0.failingSince == nil }),
+    guard settings.mergesObjects,
+      state.withLock({ $0.phase == .running && $0.failingSince == nil && $0.hasBase }),
       let run = upkeep.withLock({ upkeep -> [MergeShelf.Item]? in
         guard !upkeep.isRunning, upkeep.index.putsOfSession >= IndexState.interval / 2,
           let run = upkeep.slices.tail(least: 8, kept: true)

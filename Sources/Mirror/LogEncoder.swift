@@ -31,7 +31,10 @@ final class LogEncoder {
   private var lastClosed = -Double.infinity
   /// Seconds within which epochs share a slice, where the log is restarted often.
   private static let sharedSeconds = 0.25
-  /// Every transaction up to this one is in the store.
+  /// Every transaction up to this one is in the store, with a base before it; 0 until the base of a new generation is there.
+  ///
+  /// Objects say so to readers, who take it as proof that a base was there. Parts of a large transaction are closed
+  /// before the uploader asks for them, so it must hold from the beginning.
   var acknowledged: UInt64
   /// Slices that wait to be uploaded.
   private(set) var outbox: [Outgoing] = []
@@ -60,7 +63,7 @@ final class LogEncoder {
   init(
     generation: GenerationID, transaction: UInt64, state: DatabaseState, time: Int64, position: WALPosition?,
     images: PageImages, database: DatabaseFile, announcements: Announcements, settings: MirrorSettings,
-    session: UInt64
+    session: UInt64, hasBase: Bool
   ) {
     self.generation = generation
     self.session = session
@@ -73,7 +76,7 @@ final class LogEncoder {
     self.database = database
     self.announcements = announcements
     self.settings = settings
-    acknowledged = transaction
+    acknowledged = hasBase ? transaction : 0
     statements = StatementBatchBuilder(generation: generation, session: session)
   }
 

@@ -13,6 +13,12 @@ extension Mirror {
       throw MirrorError(.unsuitable, "\(path) was opened read-only and is not mirrored")
     }
     watched.connection = connection
+    do {
+      // What statements do is asked of SQLite from the first one on.
+      try connection.watchReach()
+    } catch {
+      throw MirrorError(.database, "mirror \(path): \(error.message)")
+    }
     connection.observer = self
     // Another process may have the database to itself for a moment, as after a kill, when the log is read anew.
     let end = Clock.monotonicSeconds + Self.patience

@@ -6,15 +6,13 @@ extension Mirror {
   /// Takes note of settings that change what later statements do, and puts the commit hook back.
   ///
   /// > PRAGMA wal_autocheckpoint: this pragma is a wrapper around sqlite3_wal_autocheckpoint(), which sets the hook.
-  func didRunPragma(_ connection: Connection, _ statement: Statement) {
-    let text = statement.sql.lowercased()
-    if text.contains("case_sensitive_like") { log.hasSetLike = true }
-    if text.contains("optimize"), !connection.isInAutocommit {
+  func didRunPragma(_ connection: Connection, _ statement: Statement, name: String, value: String?) {
+    if name == "case_sensitive_like" { log.hasSetLike = true }
+    if name == "optimize", !connection.isInAutocommit {
       log.refuse("what PRAGMA optimize does depends on what the session has read")
     }
     // Others must not be repeated: some would stay.
-    let isSetting =
-      ReplayRules.settings.contains { text.contains($0) } || text.contains("case_sensitive_like")
+    let isSetting = ReplayRules.settings.contains(name) || name == "case_sensitive_like"
     noteSettings(connection, by: connection.isInAutocommit || !isSetting ? nil : statement)
     armHook()
   }
@@ -43,7 +41,15 @@ extension Mirror {
     connection.setVirtualTables(names)
     // A DROP may be rolled back.
     others.hasVirtualTables = log.others.hasVirtualTables || !names.isEmpty
-    for row in (try? connection.rows("SELECT name, type FROM temp.sqlite_schema")) ?? [] {
+    var hasTemporary = false
+    // The pragma opens nothing, while a look at the TEMP schema makes a database that `.databases` shows.
+    for row in (try? connection.rows("PRAGMA database_list")) ?? [] {
+      guard case .integer(let number) = row[0], case .text(let name) = row[1] else { continue }
+      if number == 1 { hasTemporary = true }
+      if number > 1 { others.attached.append(name) }
+    }
+    let temporary = "SELECT name, type FROM temp.sqlite_schema"
+    for row in hasTemporary ? (try? connection.rows(temporary)) ?? [] : [] {
       guard case .text(let name) = row[0], case .text(let kind) = row[1] else { continue }
       // The shell's own table of parameters depends on nothing; who reads it is told by the authorizer.
       if kind == "trigger" {
@@ -51,9 +57,6 @@ extension Mirror {
       } else if name != "sqlite_parameters" {
         others.temporary.append(name)
       }
-    }
-    for row in (try? connection.rows("SELECT name FROM pragma_database_list WHERE seq > 1")) ?? [] {
-      if case .text(let name) = row[0] { others.attached.append(name) }
     }
     log.others = others
   }

@@ -96,7 +96,7 @@ extension Mirror {
 
   /// A statement has ended while another process mirrors.
   func didEndStandingBy(_ standby: Standby, _ statement: Statement) {
-    if statement.firstLetter == UInt8(ascii: "P") || statement.firstLetter == 0 { armStandbyHook() }
+    if statement.control.isPragma { armStandbyHook() }
     guard standbyFrames != standbySettled, connection?.isInAutocommit == true else { return }
     standbySettled = standbyFrames
     guard settings.durability == .sync else { return }

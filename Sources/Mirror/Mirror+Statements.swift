@@ -12,7 +12,6 @@ extension Mirror {
     /// Whether it may end the transaction that writes, as `COMMIT` does.
     let endsWriting: Bool
     let mayCommit: Bool
-    let firstLetter: UInt8
   }
 
   func armHook() {
@@ -55,10 +54,7 @@ extension Mirror {
     guard !isInternal, watched.isSet else { return }
     let connection = statement.connection
     let isReadOnly = statement.isReadOnly
-    let firstLetter = statement.firstLetter
-    if engine != nil, firstLetter == UInt8(ascii: "P") || firstLetter == 0 {
-      suspendIfNeeded(statement, connection)
-    }
+    if engine != nil, statement.control.isPragma { suspendIfNeeded(statement, connection) }
     if isWaitingForContent, connection.isInAutocommit, startsContent(statement) {
       do {
         try start(wasEmpty: true)
@@ -86,13 +82,13 @@ extension Mirror {
     let endsWriting = isReadOnly && !isInAutocommit && connection.transactionState("main") == 2
     current = Running(
       watched: WatchedStatement(statement, isReadOnly: isReadOnly), totalChanges: connection.totalChanges,
-      endsWriting: endsWriting, mayCommit: mayCommit, firstLetter: firstLetter)
+      endsWriting: endsWriting, mayCommit: mayCommit)
     if mayCommit { beginWriting(isInAutocommit ? connection : nil) }
   }
 
   /// Whether a statement may give an empty database content; settings of the new file must come before.
   private func startsContent(_ statement: Statement) -> Bool {
-    switch SQLKeyword(statement.sql) {
+    switch statement.control {
     case .begin, .savepoint: true
     case .pragma: false
     default: !statement.isReadOnly
@@ -110,10 +106,9 @@ extension Mirror {
     guard !isInternal, engine != nil, watched.isSet else { return }
     let connection = statement.connection
     let isInAutocommit = connection.isInAutocommit
-    let letter = running.firstLetter
     if committed == ObjectIdentifier(statement) {
       committed = nil
-    } else if !running.watched.isReadOnly, !isBegin(statement, letter) {
+    } else if !running.watched.isReadOnly, !isBegin(statement) {
       let changes = connection.totalChanges - running.totalChanges
       log.add(statement, changes: changes, error: code.isSuccess ? nil : code)
       if isInAutocommit {
@@ -124,21 +119,31 @@ extension Mirror {
       if connection.totalChanges != running.totalChanges {
         log.refuse("a statement that only reads has changed rows")
       }
-      if SQLKeyword.isControl(letter) { log.noteControl(SQLKeyword(statement.sql), code) }
+      log.noteControl(statement.control, code)
     } else {
       // The transaction was rolled back.
       log.discard()
     }
-    switch letter {
-    case UInt8(ascii: "P"): didRunPragma(connection, statement)
-    case UInt8(ascii: "V"): noteSettings(connection)
-    case UInt8(ascii: "C"), UInt8(ascii: "D"), UInt8(ascii: "A"): noteOtherSchemas(connection)
-    case 0:
-      if case .pragma = SQLKeyword(statement.sql) { didRunPragma(connection, statement) }
-      noteOtherSchemas(connection)
-    default: break
-    }
+    noteEffects(of: statement, connection)
     takesPlainStatements = !isInAutocommit && current == nil && log.takesPlainStatements(of: connection)
+  }
+
+  /// Takes note of what a statement may have changed beside rows.
+  private func noteEffects(of statement: Statement, _ connection: Connection) {
+    switch statement.control {
+    case .pragma(let name, let value, _): didRunPragma(connection, statement, name: name, value: value)
+    case .attach, .detach, .commit, .rollback, .rollbackTo: noteOtherSchemas(connection)
+    case .begin, .savepoint, .release: break
+    case .none:
+      if statement.changesSchema { return noteOtherSchemas(connection) }
+      // Of VACUUM, which may change the page size, SQLite tells nothing while it compiles.
+      if !statement.isReadOnly, statement.reach.isEmpty { return noteSettings(connection) }
+      guard connection.hasInnerControl else { return }
+      if !connection.isInAutocommit { log.refuse("a function ran a statement that is more than a query") }
+      noteSettings(connection)
+      noteOtherSchemas(connection)
+      armHook()
+    }
   }
 
   // MARK: Plain statements
@@ -163,7 +168,7 @@ extension Mirror {
     if let current { outer.append(current) }
     current = Running(
       watched: WatchedStatement(statement, isReadOnly: false), totalChanges: totalChanges, endsWriting: false,
-      mayCommit: false, firstLetter: statement.firstLetter)
+      mayCommit: false)
   }
 
   /// Takes a statement off those that are under way; nil where it was not there.
@@ -177,8 +182,8 @@ extension Mirror {
   }
 
   /// `BEGIN IMMEDIATE` and `BEGIN EXCLUSIVE` count as writing (https://www.sqlite.org/c3ref/stmt_readonly.html).
-  private func isBegin(_ statement: Statement, _ letter: UInt8) -> Bool {
-    (letter == UInt8(ascii: "B") || letter == 0) && SQLKeyword(statement.sql) == .begin
+  private func isBegin(_ statement: Statement) -> Bool {
+    if case .begin = statement.control { true } else { false }
   }
 
   package func contentDidChange(_ connection: Connection, by what: String) {

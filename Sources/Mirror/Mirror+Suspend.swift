@@ -8,14 +8,14 @@ import SQLite
 extension Mirror {
   /// Lets go of the database before a statement that sets another journal mode or an exclusive locking mode.
   func suspendIfNeeded(_ statement: Statement, _ connection: Connection) {
-    let letter = statement.firstLetter
-    guard letter == UInt8(ascii: "P") || letter == 0 else { return }
-    guard case .pragma = SQLKeyword(statement.sql) else { return }
-    let text = statement.sql.lowercased()
-    if connection.isInAutocommit, text.contains("wal_checkpoint") { engine?.giveWay(to: connection) }
-    guard connection.isInAutocommit, text.contains("=") || text.contains("(") else { return }
-    let changesJournal = text.contains("journal_mode") && !text.contains("wal")
-    guard changesJournal || text.contains("locking_mode") && text.contains("exclusive") else { return }
+    guard case .pragma(let name, let value, let schema) = statement.control, connection.isInAutocommit,
+      schema.map({ $0.lowercased() == "main" }) ?? true
+    else { return }
+    if name == "wal_checkpoint" { engine?.giveWay(to: connection) }
+    guard let value = value?.lowercased() else { return }
+    // The locking mode is set while the pragma is compiled, the journal mode when it runs.
+    let changesJournal = name == "journal_mode" && value != "wal" && statement.explainLevel == 0
+    guard changesJournal || name == "locking_mode" && value == "exclusive" else { return }
     var isFlushed = true
     do {
       try flush(seconds: settings.flushTimeout)
@@ -38,11 +38,9 @@ extension Mirror {
   /// A statement has ended while the mirror is suspended: goes on where that is possible again.
   func didEndSuspended(_ statement: Statement) {
     guard let connection else { return }
-    guard case .pragma = SQLKeyword(statement.sql) else {
-      guard connection.isInAutocommit, !statement.isReadOnly || statement.firstLetter == UInt8(ascii: "C")
-      else {
-        return
-      }
+    guard statement.control.isPragma else {
+      let isCommit = if case .commit = statement.control { true } else { false }
+      guard connection.isInAutocommit, !statement.isReadOnly || isCommit else { return }
       hasChangedSuspended = true
       if settings.durability == .sync {
         failures.append("committed locally, not mirrored: \(suspension ?? "")")

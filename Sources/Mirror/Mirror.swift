@@ -39,7 +39,8 @@ package final class Mirror: ConnectionObserver {
   var turn: WriteTurn?
   /// Of the thread that the engine knows to write.
   var lockWaits: LockWaits?
-  var isInternal = false
+  /// Whether the statements that run are the mirror's own.
+  var isInternal = false { didSet { watched.connection?.isQuiet = isInternal } }
   var isWaitingForContent = false
   /// The statement whose end the commit hook has already dealt with.
   var committed: ObjectIdentifier?

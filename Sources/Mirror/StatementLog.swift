@@ -32,7 +32,7 @@ final class StatementLog {
 
   /// What a savepoint would return to.
   private struct Savepoint {
-    let name: String
+    let name: SavepointName
     let mark: StatementGroup.Mark
     let settingsVersion: Int
   }
@@ -91,10 +91,7 @@ final class StatementLog {
 
   /// Rows that a statement changed itself; none where that is not told, as for `CREATE`.
   private func ownChanges(_ statement: Statement) -> Int64 {
-    switch statement.firstLetter {
-    case UInt8(ascii: "I"), UInt8(ascii: "U"), UInt8(ascii: "R"): statement.connection.changes
-    default: 0
-    }
+    statement.changesRows && !statement.changesSchema ? statement.connection.changes : 0
   }
 
   /// Whether nothing but itself decides how a plain statement of the open transaction is noted.
@@ -234,9 +231,9 @@ final class StatementLog {
   // MARK: Transactions
 
   /// Follows savepoints, so that what `ROLLBACK TO` undoes is forgotten.
-  func noteControl(_ keyword: SQLKeyword, _ code: ResultCode) {
-    guard code == .done else { return noteFailedControl(keyword, code) }
-    switch keyword {
+  func noteControl(_ control: StatementControl, _ code: ResultCode) {
+    guard code == .done else { return noteFailedControl(control, code) }
+    switch control {
     case .savepoint(let name):
       savepoints.append(Savepoint(name: name, mark: draft.mark, settingsVersion: settingsVersion))
     case .release(let name):
@@ -258,8 +255,8 @@ final class StatementLog {
   /// A savepoint that could not be set or released: virtual tables write what they keep at that time, and may have lost it.
   ///
   /// Not where there is none of that name, or a statement is in the way.
-  private func noteFailedControl(_ keyword: SQLKeyword, _ code: ResultCode) {
-    switch (keyword, code.primary) {
+  private func noteFailedControl(_ control: StatementControl, _ code: ResultCode) {
+    switch (control, code.primary) {
     case (_, .ok), (_, .busy), (.release, .error), (.rollbackTo, .error): break
     case (.savepoint, _), (.release, _), (.rollbackTo, _): refuse("a savepoint failed (\(code.meaning))")
     default: break

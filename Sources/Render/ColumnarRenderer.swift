@@ -58,9 +58,15 @@ struct ColumnarRenderer: RowRenderer {
     appendRule(border.bottom, to: sink.buffer)
   }
 
+  /// A width that a line in memory can have; the least number counts as none, as in sqlite3, which cannot negate it.
+  private static func bounded(_ width: Int) -> Int {
+    width == Int(Int32.min) ? 0 : min(max(width, -widest), widest)
+  }
+  private static let widest = 10_000_000
+
   private mutating func beginColumns(_ statement: Statement) {
     for index in 0..<statement.columnCount {
-      let wanted = index < options.widths.count ? options.widths[index] : 0
+      let wanted = index < options.widths.count ? Self.bounded(options.widths[index]) : 0
       let wrap = abs(wanted == 0 ? options.style.wrap : wanted)
       let extent = names.add(
         statement.columnName(at: index).preservedBytes, wrap: wrap, wordWrap: options.style.wordWrap,

@@ -52,11 +52,34 @@ package enum DatabaseComparison {
     }
   }
 
+  /// What differs first.
+  struct Difference {
+    let sentence: String
+    /// The table, or `DatabaseContent.schema`; nil if one of the databases lacks it.
+    let table: String?
+  }
+
+  /// Compares two files nobody writes to; nil if their contents are equal.
+  static func difference(
+    _ left: (name: String, path: String), _ right: (name: String, path: String),
+    checking checkInterrupt: () throws -> Void
+  ) throws -> Difference? { try look(left, right, checkInterrupt).difference }
+
   /// Compares two files nobody writes to: what is equal, or throws `.differs` naming the first difference.
   static func compare(
     _ left: (name: String, path: String), _ right: (name: String, path: String),
     checking checkInterrupt: () throws -> Void
   ) throws -> DatabaseContent {
+    let found = try look(left, right, checkInterrupt)
+    guard let difference = found.difference else { return found.content }
+    throw RestoreError(
+      .differs, "compare \(left.name) with \(right.name): \(difference.sentence)")
+  }
+
+  private static func look(
+    _ left: (name: String, path: String), _ right: (name: String, path: String),
+    _ checkInterrupt: () throws -> Void
+  ) throws -> (content: DatabaseContent, difference: Difference?) {
     let (ours, theirs) = (try open(left.path), try open(right.path))
     defer {
       ours.close()
@@ -64,12 +87,14 @@ package enum DatabaseComparison {
     }
     let content = try DatabaseContent(of: ours, checking: checkInterrupt)
     let other = try DatabaseContent(of: theirs, checking: checkInterrupt)
-    guard let difference = difference((left.name, content), (right.name, other)) else { return content }
+    guard let difference = difference((left.name, content), (right.name, other)) else {
+      return (content, nil)
+    }
     let table = zip(content.tables, other.tables).first { $0.0 != $0.1 && $0.0.name == $0.1.name }?.0.name
     let row = try table.flatMap { try firstRow(of: $0, ours, theirs) }
-    throw RestoreError(
-      .differs,
-      "compare \(left.name) with \(right.name): \(difference)" + (row.map { ", first at \($0)" } ?? ""))
+    return (
+      content, Difference(sentence: difference + (row.map { ", first at \($0)" } ?? ""), table: table)
+    )
   }
 
   /// A database that nobody else uses, as it stands in its file: no lock, no log, no shared memory.

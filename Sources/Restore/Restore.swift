@@ -19,6 +19,8 @@ package struct Restore {
   package var force = false
   /// Restore in both ways and compare the contents.
   package var verifies = false
+  /// Have a restore from statements prove that it gives the content that the log does.
+  package var proves = false
   /// Seconds without anything from the store after which it is given up.
   package var patience = 60.0
   package var isInterrupted: (@Sendable () -> Bool)?
@@ -87,7 +89,8 @@ package struct Restore {
     do {
       try folder.adoptOwner()
       let built = try planning.building(in: folder) { plan in
-        try RestoreBuild(plan: plan, replanning: planning, folder: folder).run(source, verifies: verifies)
+        try RestoreBuild(plan: plan, replanning: planning, folder: folder).run(
+          source, verifies: verifies, proves: proves)
       } again: { plan in
         let again = try self.report(plan, source, to: output)
         try requireRoom(again, output)
@@ -136,7 +139,8 @@ package struct Restore {
     let size = Int(plan.state.pages) * plan.state.pageSize
     let database = max(size, Int(plan.manifest.state.pages) * plan.state.pageSize)
     let needed =
-      database * (verifies ? 2 : 1) + plan.sliceBytes + batches.reduce(0) { $0 + $1.size } + (1 << 20)
+      database * (verifies || proves && source == .sql ? 2 : 1) + plan.sliceBytes
+      + batches.reduce(0) { $0 + $1.size } + (1 << 20)
     return Report(
       generation: plan.generation, transaction: plan.transaction, time: plan.time,
       baseTransaction: plan.manifest.transaction, parts: plan.partCount, baseBytes: plan.baseBytes,

@@ -1,4 +1,5 @@
 import Files
+import ObjectStore
 import ReplicaFormat
 
 /// Builds the database of a restore in its folder, and where asked a second one in the other way to compare it with.
@@ -22,8 +23,13 @@ struct RestoreBuild {
   }
   private var sql: StatementRestore { StatementRestore(source: source, plan: plan, spool: folder.spool) }
 
-  func run(_ kind: Restore.Source, verifies: Bool) throws -> Built {
+  func run(_ kind: Restore.Source, verifies: Bool, proves: Bool) throws -> Built {
     if verifies { return try both(kind) }
+    if kind == .sql, proves { return try proven() }
+    return try one(kind)
+  }
+
+  private func one(_ kind: Restore.Source) throws -> Built {
     var built = Built(file: folder.database, time: plan.time)
     switch kind {
     case .wal: _ = try wal.build(in: folder.database, upTo: plan.transaction)
@@ -36,6 +42,48 @@ struct RestoreBuild {
       note(start, in: &built)
     }
     return built
+  }
+
+  /// From statements, and equal to what the log gives.
+  private func proven() throws -> Built {
+    let start = try sql.findStart()
+    // Without statements to replay all comes from the log.
+    guard start.transaction < plan.transaction else { return try one(.sql) }
+    let second = try folder.second()
+    do {
+      _ = try wal.build(
+        in: folder.database, upTo: plan.transaction, copying: (transaction: start.transaction, file: second))
+    } catch let error where Self.isLoss(error) {
+      // The two mirrors do not need each other.
+      var built = try one(.sql)
+      built.notices.append(
+        "not proven by the WAL, which cannot be restored to transaction \(plan.transaction): \(error)")
+      return built
+    }
+    let replayed = try sql.replay(start, time: plan.manifest.time, in: second.path)
+    var built = Built(file: second, time: replayed.time)
+    built.statements = replayed.statements
+    note(start, in: &built)
+    if try StatementProof.hasSamePages(folder.database, second) { return built }
+    let source = source
+    let difference = try DatabaseComparison.difference(
+      ("the WAL's", folder.database.path), ("the statements'", second.path)
+    ) { try source.checkInterrupt() }
+    if let difference {
+      throw try StatementProof(plan: plan, replanning: replanning, folder: folder, start: start).error(
+        difference)
+    }
+    return built
+  }
+
+  /// Whether an error says that something of the log is damaged or missing.
+  private static func isLoss(_ error: any Error) -> Bool {
+    switch error {
+    case is FormatError: true
+    case let error as RestoreError: error.code == .hole
+    case let error as ObjectStoreError: error.code == .forged || error.code == .notFound
+    default: false
+    }
   }
 
   private func note(_ start: StatementRestore.Start, in built: inout Built) {

@@ -70,6 +70,11 @@ final class RestoreFolder {
   /// A second database file, for comparison.
   func second() throws -> File { try folder.file(Self.secondName, .create) }
 
+  /// Two more, for moments before the end.
+  func probes() throws -> (wal: File, sql: File) {
+    (try folder.file("\(Self.secondName).wal", .create), try folder.file("\(Self.secondName).sql", .create))
+  }
+
   /// Gives the database in the making the owner of what it will replace.
   ///
   /// Throws if this user may not: before anything is fetched.

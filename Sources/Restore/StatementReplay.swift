@@ -152,13 +152,10 @@ final class StatementReplay {
   /// Whatever is not the change of rows may change the schema, and with it which columns are unique.
   private func compileAndRun(_ script: [UInt8], _ sql: Range<Int>) throws(SQLiteError) {
     guard let statement = try connection.prepare(script, sql) else { return }
-    let mayVacuum = statement.firstLetter == UInt8(ascii: "V") || statement.firstLetter == 0
+    let mayVacuum = statement.mayBeVacuum
     if mayVacuum { connection.allowVacuum(true) }
     defer { if mayVacuum { connection.allowVacuum(false) } }
-    switch statement.firstLetter {
-    case UInt8(ascii: "I"), UInt8(ascii: "U"): break
-    default: shapes.removeAll()
-    }
+    if !statement.isPlainlyOfRows { shapes.removeAll() }
     try statement.run()
   }
 

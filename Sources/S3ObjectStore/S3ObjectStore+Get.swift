@@ -41,16 +41,35 @@ extension S3ObjectStore {
   /// Bytes up to which an object could be the text of an error.
   private static let longestError = 64 << 10
 
+  /// Bytes that are read whole without asking for the size first.
+  private static let unasked = 64 << 20
+
   package func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {
     if let range, range.isEmpty { return try nothing(of: key) }
+    var isTooLarge = false
+    do throws(ObjectStoreError) {
+      return try get(key, range, limit: min(sizeLimit(key), Self.unasked), &isTooLarge)
+    } catch {
+      // What is large is read as far as the store says that it goes.
+      guard isTooLarge, range == nil, sizeLimit(key) > Self.unasked, let size = try head(key)?.size,
+        (Self.unasked + 1...sizeLimit(key)).contains(size)
+      else { throw error }
+      return try get(key, nil, limit: size, &isTooLarge)
+    }
+  }
+
+  private func get(
+    _ key: ObjectKey, _ range: Range<Int>?, limit: Int, _ isTooLarge: inout Bool
+  ) throws(ObjectStoreError) -> ObjectContent {
     let limit =
       range.map { $0.upperBound.addingReportingOverflow(Self.slack) }
-      .map { $0.overflow ? Int.max : $0.partialValue } ?? sizeLimit(key)
+      .map { $0.overflow ? Int.max : $0.partialValue } ?? limit
     let call = call(bodyLimit: limit) { target, callbacks, outcome in
       cs3_get(
         target, root + key.name, UInt64(range?.lowerBound ?? 0), UInt64(range?.count ?? 0), callbacks, outcome
       )
     }
+    isTooLarge = call.outcome.is_too_large != 0
     if call.outcome.http_status == 416, range != nil { return try nothing(of: key) }
     let isCut =
       call.outcome.is_too_large != 0 && call.outcome.http_status == 200 && range != nil

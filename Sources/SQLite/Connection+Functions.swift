@@ -34,10 +34,12 @@ extension Connection {
   ///
   /// The corresponding C function is `sqlite3_create_window_function`.
   package func add(_ function: FunctionDefinition) throws(SQLiteError) {
+    let name = function.name.lowercased()
     if function.reachesOutside {
-      outsideReach.names.insert(function.name.lowercased())
+      outsideReach.names.insert(name)
     } else {
-      ownFunctions.insert(function.name.lowercased())
+      ownFunctions.insert(name)
+      hooks.reach?.known.insert(name)
     }
     let box = Unmanaged.passRetained(FunctionBox(function, outsideReach)).toOpaque()
     let flags = SQLITE_UTF8 | function.flags.rawValue

@@ -11,6 +11,8 @@ final class Hooks {
   var replay: ReplayGuard?
   var largestRows: LargestRows?
   var trace: ((TraceEvent) -> Void)?
+  /// Whether what runs is nobody's business: neither authorizer nor progress handler nor tracer hear of it.
+  var isQuiet = false
 }
 
 /// What a statement being compiled wants to do (https://www.sqlite.org/c3ref/c_alter_table.html).
@@ -49,6 +51,12 @@ package struct TraceMask: OptionSet, Sendable {
 }
 
 extension Connection {
+  /// Whether statements that run now are kept from the authorizer, the progress handler and the tracer: they are not the user's.
+  package var isQuiet: Bool {
+    get { hooks.isQuiet }
+    set { hooks.isQuiet = newValue }
+  }
+
   /// Calls `body` after each commit in WAL mode with the number of frames then in the log.
   ///
   /// Replaces automatic checkpoints, and `PRAGMA wal_autocheckpoint` replaces it: call again after that.
@@ -98,7 +106,8 @@ extension Connection {
       handle, steps,
       { context in
         guard let context else { return 0 }
-        return Unmanaged<Hooks>.fromOpaque(context).takeUnretainedValue().progress?() == true ? 1 : 0
+        let hooks = Unmanaged<Hooks>.fromOpaque(context).takeUnretainedValue()
+        return !hooks.isQuiet && hooks.progress?() == true ? 1 : 0
       }, Unmanaged.passUnretained(hooks).toOpaque())
   }
 
@@ -145,7 +154,7 @@ extension Connection {
         guard let context else { return SQLITE_OK }
         return Unmanaged<Hooks>.fromOpaque(context)._withUnsafeGuaranteedRef { hooks in
           hooks.reach?.note(action, first, second, database)
-          guard let authorizer = hooks.authorizer else { return SQLITE_OK }
+          guard !hooks.isQuiet, let authorizer = hooks.authorizer else { return SQLITE_OK }
           let request = AuthorizerRequest(
             action: action, first: first.map { String(preservingCString: $0) },
             second: second.map { String(preservingCString: $0) },
@@ -173,7 +182,9 @@ extension Connection {
       handle, mask.rawValue,
       { kind, context, subject, detail in
         guard let context, let subject else { return 0 }
-        let report = Unmanaged<Hooks>.fromOpaque(context).takeUnretainedValue().trace
+        let hooks = Unmanaged<Hooks>.fromOpaque(context).takeUnretainedValue()
+        guard !hooks.isQuiet else { return 0 }
+        let report = hooks.trace
         if kind == UInt32(SQLITE_TRACE_CLOSE) {
           report?(.close)
           return 0

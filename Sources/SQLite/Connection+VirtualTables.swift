@@ -53,7 +53,10 @@ extension Connection {
   ///
   /// The corresponding C function is `sqlite3_create_module_v2`.
   package func add(_ module: ModuleDefinition, context: AnyObject? = nil) throws(SQLiteError) {
-    if module.reachesOutside { outsideReach.names.insert(module.name) }
+    if module.reachesOutside {
+      outsideReach.names.insert(module.name)
+      hooks.reach?.foreignTables.insert(module.name)
+    }
     let box = Unmanaged.passRetained(ModuleBox(module, outsideReach, context)).toOpaque()
     try check(
       sqlite3_create_module_v2(

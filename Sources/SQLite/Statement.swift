@@ -13,10 +13,21 @@ package final class Statement {
     self.connection = connection
     columnCount = Int(sqlite3_column_count(handle))
     compiledReach = connection.presentReach
+    let watch = connection.hooks.reach?.control
+    let control = watch?.control ?? .none
+    // Some pragmas are run while they are compiled, EXPLAIN or not.
+    self.control = sqlite3_stmt_isexplain(handle) == 0 || control.isPragma ? control : .none
+    changesRows = watch?.changesRows == true
+    changesSchema = watch?.changesSchema == true
     isPlain = compiledReach.isMainOnly && columnCount == 0 && Self.isPlain(handle)
   }
 
   private let compiledReach: StatementReach
+  /// What it controls; `.none` if the connection does not watch that.
+  package let control: StatementControl
+  /// Whether it changes rows, those of the schema too, and whether it changes a schema.
+  package let changesRows: Bool
+  package let changesSchema: Bool
   /// Whether it changes rows of the main database, has no parameters and gives none back.
   private let isPlain: Bool
   /// What its parameters are, where they were bound as values.
@@ -119,11 +130,6 @@ package final class Statement {
   /// The corresponding C function is `sqlite3_stmt_readonly`, whose page lists the surprising cases.
   package var isReadOnly: Bool { sqlite3_stmt_readonly(handle) != 0 }
 
-  /// First letter of the text in upper case; 0 where it begins with something else, such as a comment.
-  package var firstLetter: UInt8 {
-    sqlite3_sql(handle).map(Self.firstLetter) ?? 0
-  }
-
   /// Where the text begins behind spaces.
   private static func start(_ text: UnsafePointer<CChar>) -> UnsafePointer<CChar> {
     var text = text
@@ -134,6 +140,22 @@ package final class Statement {
   static func firstLetter(_ text: UnsafePointer<CChar>) -> UInt8 {
     let letter = UInt8(bitPattern: start(text).pointee) & 0xdf
     return letter >= UInt8(ascii: "A") && letter <= UInt8(ascii: "Z") ? letter : 0
+  }
+
+  /// Whether its text begins with `INSERT` or `UPDATE`: then it changes rows and no schema.
+  ///
+  /// Others may do so too.
+  package var isPlainlyOfRows: Bool {
+    switch sqlite3_sql(handle).map(Self.firstLetter) {
+    case UInt8(ascii: "I"), UInt8(ascii: "U"): true
+    default: false
+    }
+  }
+
+  /// Whether its text may begin with `VACUUM`.
+  package var mayBeVacuum: Bool {
+    let letter = sqlite3_sql(handle).map(Self.firstLetter) ?? 0
+    return letter == UInt8(ascii: "V") || letter == 0
   }
 
   /// Whether it is an `INSERT`, `UPDATE` or `DELETE` without parameters, by the word it begins with.

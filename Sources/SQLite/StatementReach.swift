@@ -35,8 +35,10 @@ final class ReachWatch {
     set { (reach, name) = newValue }
   }
   /// Functions that any connection has and that follow from their arguments.
-  private let known: Set<String>
-  private let foreignTables: Set<String>
+  var known: Set<String>
+  var foreignTables: Set<String>
+  /// What is controlled beside.
+  let control = ControlWatch()
   /// Of what was compiled since this was emptied.
   var reach: StatementReach = []
   /// The function or table that is foreign.
@@ -52,14 +54,16 @@ final class ReachWatch {
   typealias Word = UnsafePointer<CChar>
 
   func note(_ action: Int32, _ first: Word?, _ second: Word?, _ database: Word?) {
+    control.note(action, first, second, database)
     switch action {
     case SQLITE_SELECT, SQLITE_RECURSIVE, SQLITE_TRANSACTION, SQLITE_SAVEPOINT, SQLITE_ATTACH, SQLITE_DETACH:
       return
     case SQLITE_PRAGMA:
       let pragma = (first.map { String(cString: $0) } ?? "").lowercased()
       if !ReplayRules.pragmas.contains(pragma), !ReplayRules.passedOver.contains(pragma) {
-        // A table that is a PRAGMA asks for it while it is read.
-        found(.foreignFunction, name == "pragma_\(pragma)" ? name : "PRAGMA \(pragma)")
+        // A table-valued pragma runs it; that one is in the statement.
+        let isOfTable = name == "pragma_\(pragma)"
+        found(.foreignFunction, isOfTable ? name : "PRAGMA \(pragma)")
       }
     case SQLITE_FUNCTION:
       guard let second else { return }
@@ -132,9 +136,8 @@ final class ReachWatch {
 extension Connection {
   /// From now on `Statement.reach` tells what statements touch.
   ///
-  /// Functions that the connection has now count as known, except those that reach outside.
+  /// Functions that the connection has now count as known, except those that reach outside. Called again, it looks anew.
   package func watchReach() throws(SQLiteError) {
-    guard hooks.reach == nil else { return }
     var known: Set<String> = []
     for row in try rows("SELECT DISTINCT lower(name) FROM pragma_function_list") {
       if case .text(let name) = row[0] { known.insert(name) }
@@ -144,6 +147,11 @@ extension Connection {
     known.subtract(outsideReach.names)
     // Of these the parser makes calls by itself.
     known.formUnion(["raise", "count", "->", "->>", "regexp", "match"])
+    if let watch = hooks.reach {
+      watch.known = known
+      watch.foreignTables = outsideReach.names
+      return
+    }
     hooks.reach = ReachWatch(known: known, foreignTables: outsideReach.names)
     installAuthorizer()
   }
@@ -158,12 +166,16 @@ extension Connection {
   }
 
   /// Forgets what was compiled so far.
-  func beginReach() { hooks.reach?.reach = [] }
+  func beginReach() {
+    guard let watch = hooks.reach else { return }
+    watch.reach = []
+    watch.control.begin()
+  }
 
   /// Whether anything since `beginReach`, or since `forgetWhatWasDone`, is more than one statement's changes of rows: something
   /// else was compiled, a function reached outside, or a row number may have been drawn at random.
   var hasReachedFurther: Bool {
-    hooks.reach?.reach.isEmpty != true || outsideReach.latest != nil || hasDrawnRow
+    hooks.reach?.reach.isEmpty != true || outsideReach.latest != nil || hasDrawnRow || hasInnerControl
   }
 
   /// What was compiled since `beginReach`.

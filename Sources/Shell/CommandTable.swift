@@ -22,9 +22,9 @@ package struct CommandTable {
   /// Lines of help that `pattern` asks for; empty where nothing matches.
   ///
   /// Commands that sqlite3 does not have stand apart, at the end.
-  package func help(_ pattern: String?) -> [String] {
+  package func help(_ pattern: String?, withExtras: Bool = true) -> [String] {
     let own = commands.map { $0.spec }.filter { !$0.isHidden }
-    let added = extras.map { $0.spec }.filter { !$0.isHidden }
+    let added = withExtras ? extras.map { $0.spec }.filter { !$0.isHidden } : []
     guard let pattern else { return Self.list(own.map { [$0.headline] }, added.map { [$0.headline] }) }
     if pattern.hasPrefix("0") || ["-a", "-all", "--all"].contains(pattern) {
       return Self.list(own.map { $0.lines }, added.map { $0.lines })

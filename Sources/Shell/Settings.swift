@@ -18,7 +18,7 @@ package struct Settings {
   /// Set by `.nonce`: the end of that command itself does not bring safe mode back.
   package var skipsSafeModeReturn = false
   /// What a statement did against safe mode.
-  var violation: String?
+  package var violation: String?
   /// The word that suspends safe mode.
   package var nonce: String?
   /// Name of the test that `.testcase` began.

@@ -328,6 +328,8 @@ import Testing
       """)
     _ = try place.shell(
       """
+      SELECT 1 FROM t;
+      .system sqlite3 live.db 'CREATE TABLE more(x)'
       .progress 20 --limit 2 --quiet --reset
       INSERT INTO u VALUES(hex(:t),:r,?2) ON CONFLICT DO NOTHING;
       .parameter set @i 7

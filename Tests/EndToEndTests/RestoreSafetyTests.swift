@@ -116,7 +116,9 @@ import Testing
     #expect(try other.contents().keys.sorted() == ["new.db.restoring/database"])
   }
 
-  @Test(arguments: ["wal", "sql"], [0o600, 0o640, 0o444] as [mode_t])
+  static let modes: [mode_t] = [0o600, 0o640, 0o444]
+
+  @Test(arguments: ["wal", "sql"], Self.modes)
   func keepsOwnerAndPermissions(_ source: String, mode: mode_t) throws {
     try makeOld()
     let path = other.path("old.db")

@@ -29,7 +29,7 @@ for file in $(echo "$files" | uniq); do
 done
 # An exit code without an issue is a crash.
 if [ -n "$unexpected" ] || [ -z "$files" ]; then
-  for file in $unexpected; do grep -a "recorded an issue.* at $file\.swift" "$log" | cut -c 1-400; done
+  for file in $unexpected; do grep -a -A 6 "recorded an issue.* at $file\.swift" "$log" | cut -c 1-400 | head -n 60; done
   echo "failed:${unexpected:- no test, but the run}"
   exit 1
 fi

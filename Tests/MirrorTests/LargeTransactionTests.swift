@@ -1,6 +1,7 @@
 import Files
 import Mirror
 import ObjectStore
+import ReplicaFormat
 import Restore
 import SQLite
 import TestSupport
@@ -72,6 +73,37 @@ import Testing
     #expect(restored == .integer(71))
   }
 
+  /// Parts of a large transaction go out before the base of their generation is there: they must not say that it was.
+  @Test func saysNothingOfABaseThatIsNotThere() throws {
+    let memory = MemoryStore()
+    let fixture = try MirrorFixture(memory)
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(i INTEGER PRIMARY KEY, x); INSERT INTO t(x) VALUES('first')")
+    try fixture.close()
+    // The next session finds a database that it cannot go on with, and its base does not arrive.
+    let plain = try Connection(fixture.path)
+    try plain.execute("PRAGMA journal_mode=DELETE; INSERT INTO t(x) VALUES('elsewhere')")
+    plain.close()
+    let next = try MirrorFixture(BaselessStore(base: memory), path: fixture.path)
+    try next.open()
+    try insert(20_000_000, into: next)
+    // Nor do small ones, which would be merged otherwise.
+    let slices = {
+      try memory.listAll(prefix: "generations/00000002").map(\.key.name).filter { $0.contains("/wal/") }
+    }
+    for number in 0..<40 {
+      let before = try slices().count
+      try next.run("INSERT INTO t(x) VALUES(\(number))")
+      try Poll.until { (try? slices().count) != before }
+    }
+    next.abandon()
+    for object in try memory.listAll(prefix: "generations/00000002") where object.key.name.contains("/wal/") {
+      let slice = try SliceReader(memory.get(object.key).bytes, object: object.key.name)
+      #expect(slice.header.acknowledged == 0, "\(object.key.name)")
+    }
+    #expect(try value("SELECT count(*) FROM t", fixture.restore(.wal)) == .integer(1))
+  }
+
   /// Sizes drawn so that each order of magnitude is as likely, one page to 30 MB, 300 MB in long runs; some of them small ones
   /// in between.
   @Test func ofAnySizeComeBack() throws {
@@ -113,5 +145,17 @@ extension Double {
       }
     }
     return result
+  }
+}
+
+/// Refuses the manifests of bases.
+private struct BaselessStore: ForwardingStore {
+  let base: any ObjectStore
+
+  func put(_ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition) throws(ObjectStoreError) -> ETag {
+    guard !key.name.contains("/base/") else {
+      throw ObjectStoreError(.unreachable, verb: "put", object: key.name, cause: "not today")
+    }
+    return try base.put(key, bytes, condition)
   }
 }

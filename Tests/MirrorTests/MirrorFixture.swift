@@ -17,9 +17,10 @@ final class MirrorFixture {
   private(set) var connection: Connection?
   private(set) var mirror: Mirror?
 
-  init(_ store: any ObjectStore = MemoryStore()) throws {
+  /// With `path` the database of another fixture.
+  init(_ store: any ObjectStore = MemoryStore(), path: String? = nil) throws {
     folder = try Files.TemporaryFolder()
-    path = folder.path + "/a.db"
+    self.path = path ?? folder.path + "/a.db"
     self.store = store
     settings.flushTimeout = 20
     settings.syncInterval = 0.02

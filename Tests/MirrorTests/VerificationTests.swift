@@ -106,6 +106,29 @@ import Testing
     }
   }
 
+  /// Without being asked, a restore from statements compares what they give with the log.
+  @Test(arguments: [6, 7] as [UInt64])
+  func provesStatementsAndNamesTheFirstThatGiveSomethingElse(_ transaction: UInt64) throws {
+    try fixture.close()
+    let output = fixture.folder.path + "/restored.db"
+    var restore = Restore(ReplicaCatalog(store))
+    restore.proves = true
+    _ = try restore.run(.sql, to: output)
+    #expect(try content(output) == content(fixture.path))
+    try forge("INSERT INTO t VALUES(99)", transaction: transaction)
+    restore.force = true
+    let error = thrown(RestoreError.self) { try restore.run(.sql, to: output) }
+    #expect(error?.code == .differs)
+    #expect(
+      error?.message.contains(
+        "transaction \(transaction), statement 1 (INSERT INTO t VALUES(99)) gives another content")
+        == true, "\(error?.message ?? "")")
+    #expect(try content(output) == content(fixture.path), "it was replaced")
+    restore.proves = false
+    _ = try restore.run(.sql, to: output)
+    #expect(try content(output) != content(fixture.path))
+  }
+
   @Test func namesTheStatementThatDiverges() throws {
     try fixture.close()
     try forge("UPDATE t SET a = a", transaction: 5)

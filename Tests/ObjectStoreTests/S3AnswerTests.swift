@@ -239,6 +239,20 @@ import Testing
     #expect(huge?.code == .damaged)
   }
 
+  /// A long statement makes a batch that is larger than what is read without asking.
+  @Test func readsALargeObjectAsFarAsTheStoreSays() throws {
+    let server = try HostileServer()
+    server.objects["p/large"] = [UInt8](repeating: 7, count: 65 << 20)
+    let store = try S3ObjectStore(
+      settings: S3RequestTests.settings(server.host), bucket: "bucket", prefix: "p",
+      sizeLimit: { _ in 66 << 20 })
+    #expect(try store.get(try key("large")).bytes.count == 65 << 20)
+    #expect(server.requests == 3)
+    server.objects["p/large"] = [UInt8](repeating: 7, count: 67 << 20)
+    let error = thrown { try store.get(try key("large")) }
+    #expect(error?.cause.contains("goes on beyond") == true)
+  }
+
   @Test func readsNoHeadWithoutEnd() throws {
     let server = try ScriptedServer { _ in
       .drip(

@@ -95,6 +95,9 @@ private final class MirrorLogCursor: VirtualTableCursor {
     isAtEnd = true
     let bounds = try read(number, arguments)
     try failing {
+      if session?.refusesInSafeMode("cannot use the mirror_log() function in safe mode") == true {
+        throw MirrorError(.refused, "not authorized")
+      }
       guard let session, let mirror = session.mirror, mirror.isOn else {
         throw MirrorError(.notMirrored, "nothing is mirrored: use .mirror on URL")
       }

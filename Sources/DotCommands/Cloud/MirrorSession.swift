@@ -264,6 +264,13 @@ package final class MirrorSession: SessionObserver {
     unmirrored = UnmirroredCommits(connection, because: reason)
   }
 
+  /// Ends the program in safe mode, once the statement that asks has failed.
+  func refusesInSafeMode(_ complaint: String) -> Bool {
+    guard let session, session.settings.isSafe else { return false }
+    session.settings.violation = complaint
+    return true
+  }
+
   private func mayBeMirrored(_ connection: Connection) -> Bool {
     if case .off = configuration, chosen[connection.fileName() ?? ""] == nil { return false }
     return true

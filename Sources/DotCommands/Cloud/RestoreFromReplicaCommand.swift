@@ -21,13 +21,14 @@ struct RestoreFromReplicaCommand: DotCommand {
       "   --output FILE          Another file than the open database",
       "   --force                Replace a database that is not empty",
       "   --verify               Restore both ways, compare, and check before replacing",
+      "   --no-verify            With sql: do not compare with what the WAL gives",
       "   --dry-run              Only tell what would be done",
       "   --follow               With wal and --output: keep FILE current, for programs",
       "                          that read it, until Ctrl-C",
       " A file that is really called wal or sql: write ./wal",
     ],
     correction:
-      ".restore wal|sql [--from URL] [--output FILE] [--force] [--verify] [--dry-run] [--follow] ...",
+      ".restore wal|sql [--from URL] [--output FILE] [--force] [--verify|--no-verify] [--dry-run] [--follow] ...",
     isSafe: false,
     completions: ["wal", "sql"])
 
@@ -37,6 +38,8 @@ struct RestoreFromReplicaCommand: DotCommand {
     var output: String?
     var force = false
     var verify = false
+    /// Whether statements are replayed without comparing what they give.
+    var unproven = false
     var dryRun = false
     var follow = false
     var target = RestoreTarget()
@@ -62,6 +65,7 @@ struct RestoreFromReplicaCommand: DotCommand {
       case "output": options.output = try words.required()
       case "force": options.force = true
       case "verify": options.verify = true
+      case "no-verify": options.unproven = true
       case "dry-run": options.dryRun = true
       case "follow": options.follow = true
       case "to-txn":
@@ -76,6 +80,9 @@ struct RestoreFromReplicaCommand: DotCommand {
         options.target.generation = generation
       default: throw .message("Error: unknown option: \(word)\nUsage: \(Self.spec.correction)")
       }
+    }
+    if options.unproven, options.verify || options.source == .wal {
+      throw .message("Error: --no-verify goes with sql, and not with --verify")
     }
     if options.follow {
       guard options.source == .wal, options.output != nil, !options.verify, !options.dryRun,
@@ -122,6 +129,7 @@ struct RestoreFromReplicaCommand: DotCommand {
     var restore = Restore(ReplicaCatalog(try observer.store(options.from, for: path ?? output)))
     restore.force = options.force
     restore.verifies = options.verify
+    restore.proves = !options.unproven
     restore.target = options.target
     restore.patience = observer.patience
     restore.isInterrupted = observer.isInterrupted

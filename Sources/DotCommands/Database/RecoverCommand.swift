@@ -14,8 +14,11 @@ struct RecoverCommand: DotCommand {
     ])
   private var options = Recovery.Options()
   private var unknown: String?
+  /// The command as it was typed, perhaps shortened: help is shown for all that begin so.
+  private let typed: String
 
   init(parsing words: inout Words) throws(CommandError) {
+    typed = words.name
     while let word = words.optional() {
       let name = word.hasPrefix("-") ? word.dropFirst(word.hasPrefix("--") ? 2 : 1) : ""
       switch name {
@@ -35,7 +38,7 @@ struct RecoverCommand: DotCommand {
     let connection = try session.connection
     if let unknown {
       session.errors.print("unexpected option: \(unknown)")
-      for line in Self.spec.lines { session.output.print(line) }
+      for line in session.commands.help(typed, withExtras: false) { session.output.print(line) }
       throw CommandError.silent
     }
     let output = session.output

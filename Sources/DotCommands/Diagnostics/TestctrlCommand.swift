@@ -36,6 +36,13 @@ struct TestctrlCommand: DotCommand {
       case .tune: "ID VALUE"
       }
     }
+    /// Whether safe mode forbids it: those that can corrupt a database or what SQLite holds for true.
+    var isUnsafe: Bool {
+      switch self {
+      case .always, .assert, .imposter, .neverCorrupt, .tune: true
+      default: false
+      }
+    }
     var takesBoolean: Bool { usage == "BOOLEAN" && self != .extraSchemaChecks }
   }
 
@@ -78,6 +85,9 @@ struct TestctrlCommand: DotCommand {
     guard found.count == 1 else {
       throw CommandError.message(
         "Error: ambiguous test-control: \"\(name)\"\nUse \".testctrl --help\" for help")
+    }
+    if request.isUnsafe {
+      try session.requireUnsafe("\".testctrl \(request.rawValue)\" may not be used in safe mode")
     }
     guard let answer = answer(request, connection) else {
       session.output.print("Usage: .testctrl \(name) \(request.usage)")

@@ -36,7 +36,8 @@ struct TableImport {
 
   func run(into target: Target, of connection: Connection, skipping skip: Int64) throws {
     var left = skip
-    while left > 0 {
+    // What lies after the end need not be skipped row by row.
+    while left > 0, !fields.endsInput, !session.input.wasInterrupted() {
       left -= 1
       repeat { row.removeAll() } while fields.next(to: row) && fields.endsColumn
     }
