@@ -41,7 +41,7 @@ import Testing
 
   private func run(_ command: Command, _ replica: HostileReplica) throws -> Outcome {
     let folder = try TemporaryFolder()
-    var arguments = ["-s", "INT", "-k", "20", command.name == "follow" ? "2" : "60", ShellHarness.program]
+    var arguments = ["-s", "INT", "-k", "20", command.name == "follow" ? "1" : "60", ShellHarness.program]
     if command.mirrors {
       try FileManager.default.copyItem(
         atPath: replica.work.folder.path("live.db"), toPath: folder.path("live.db"))
@@ -88,5 +88,27 @@ import Testing
       let after = try FileManager.default.contentsOfDirectory(atPath: replica.work.home.path).sorted()
       #expect(after.filter { $0 != "history" } == home.filter { $0 != "history" }, "\(what)")
     }
+  }
+
+  /// Output that is no terminal gets statements as they are, for scripts to read.
+  @Test func aTerminalGetsNoCommandsFromTheLog() throws {
+    let replica = try HostileReplica()
+    try replica.forge(["INSERT INTO t VALUES(2, '\u{1b}]0;owned\u{07}')"])
+    let url = replica.work.replica.url
+    let terminal = try PseudoTerminal(
+      ShellHarness.program, ["-mirror", "off", ":memory:"], environment: replica.work.environment)
+    #expect(terminal.expect("sqlite> "))
+    for command in [".mirror log --from \(url)\n", ".mirror log --json --from \(url)\n"] {
+      terminal.type(command)
+      #expect(terminal.expect("\\u001b]0;owned\\u0007"), "\(terminal.screen)")
+      #expect(terminal.expect("sqlite> "))
+    }
+    #expect(!terminal.screen.contains("\u{1b}]0;owned"), "\(terminal.screen)")
+    terminal.type(".exit\n")
+    #expect(terminal.exitCode() == 0)
+    let plain = try ShellHarness.run(
+      ShellHarness.program, ["-mirror", "off", ":memory:"], input: Data(".mirror log --from \(url)\n".utf8),
+      environment: replica.work.environment)
+    #expect(plain.output.contains("\u{1b}]0;owned\u{07}"), "\(plain)")
   }
 }
