@@ -108,23 +108,39 @@ package final class ZstandardReader {
 /// Belongs to one thread at a time.
 package final class ZstandardText {
   private let stream: OpaquePointer
-  private let bytes: [UInt8]
+  /// What is at hand of the frames, and how much of it was used up.
+  private var bytes: [UInt8] = []
   private var at = 0
+  private let more: () throws -> [UInt8]
+  private var isAtEnd = false
   /// What the library still waits for; 0 at the end of a frame.
   private var pending = 1
   private static let piece = 128 << 10
 
-  package init(_ bytes: [UInt8]) throws(CompressionError) {
+  /// `more` returns the next bytes of the frames, none at their end.
+  package init(_ more: @escaping () throws -> [UInt8]) throws(CompressionError) {
     stream = try Zstandard.makeReader()
-    self.bytes = bytes
+    self.more = more
   }
 
   deinit { ZSTD_freeDStream(stream) }
 
   /// Appends the next bytes of content to an array; false at the end.
   ///
-  /// Throws where a frame is damaged or ends too early.
-  package func read(into target: inout [UInt8]) throws(CompressionError) -> Bool {
+  /// Throws where a frame is damaged or ends too early, and what `more` throws.
+  package func read(into target: inout [UInt8]) throws -> Bool {
+    while true {
+      if at == bytes.count, !isAtEnd {
+        bytes = try more()
+        at = 0
+        isAtEnd = bytes.isEmpty
+      }
+      if try readSome(into: &target) { return true }
+      guard !isAtEnd else { return false }
+    }
+  }
+
+  private func readSome(into target: inout [UInt8]) throws(CompressionError) -> Bool {
     var failure: String?
     var got = 0
     bytes.withUnsafeBytes { source in
@@ -138,10 +154,9 @@ package final class ZstandardText {
             failure = String(cString: ZSTD_getErrorName(pending))
             return
           }
-          if pending != 0, before == (out.pos, input.pos) {
-            failure = "the object is cut short"
-            return
-          }
+          guard before == (out.pos, input.pos) else { continue }
+          if pending != 0, isAtEnd { failure = "the object is cut short" }
+          break
         }
         got = out.pos
         target.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch[..<got]))

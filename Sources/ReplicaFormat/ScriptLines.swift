@@ -3,8 +3,8 @@ internal import Compression
 
 /// The text of a batch, proven: its last line is the hash of all before it.
 struct ScriptSource: Sendable {
-  /// The object as it is stored.
-  let frames: [UInt8]
+  /// Gives the object as it is stored, from its beginning: some bytes of it, then more, none at the end.
+  let open: @Sendable () -> () throws -> [UInt8]
   let object: String
   /// Bytes of the text before its last line.
   let count: Int
@@ -17,13 +17,13 @@ struct ScriptSource: Sendable {
   private static let lastLine = 40
 
   /// Reads all of it once, some at a time.
-  init(_ frames: [UInt8], object: String, limit: Int) throws(FormatError) {
+  init(object: String, limit: Int, open: @escaping @Sendable () -> () throws -> [UInt8]) throws {
     var hash = Hash128Stream()
     var text: [UInt8] = []
     var hashed = 0
     var isShort = true
-    do throws(CompressionError) {
-      let stream = try ZstandardText(frames)
+    do {
+      let stream = try ZstandardText(open())
       while try stream.read(into: &text) {
         guard hashed + text.count <= limit else {
           throw CompressionError(cause: "content is longer than \(limit) bytes")
@@ -35,7 +35,7 @@ struct ScriptSource: Sendable {
         hashed += ready
         text.removeFirst(ready)
       }
-    } catch {
+    } catch let error as CompressionError {
       throw FormatError(object, error.cause)
     }
     let body = text.count - Self.lastLine
@@ -44,7 +44,7 @@ struct ScriptSource: Sendable {
     guard String(decoding: text[body...], as: UTF8.self) == "-- end \(hash.value)\n" else {
       throw FormatError(object, "its checksum does not match its content")
     }
-    self.frames = frames
+    self.open = open
     self.object = object
     count = hashed + body
     self.text = isShort ? text : nil
@@ -78,7 +78,7 @@ final class ScriptLines {
       stream = nil
     } else {
       left = source.count
-      do throws(CompressionError) { stream = try ZstandardText(source.frames) } catch {
+      do throws(CompressionError) { stream = try ZstandardText(source.open()) } catch {
         throw FormatError(object, error.cause)
       }
     }
@@ -92,13 +92,13 @@ final class ScriptLines {
 
   private var cutShort: FormatError { FormatError(object, "cut short") }
 
-  func isAtEnd() throws(FormatError) -> Bool {
+  func isAtEnd() throws -> Bool {
     try fill(1)
     return at >= end
   }
 
   /// Brings so many bytes to hand, or all that there are.
-  private func fill(_ count: Int) throws(FormatError) {
+  private func fill(_ count: Int) throws {
     guard end - at < count, left > 0, let stream else { return }
     if at > 0 {
       let rest = Array(window[at..<end])
@@ -112,9 +112,9 @@ final class ScriptLines {
     }
     if count > Self.largeWindow { window.reserveCapacity(min(count, end + left) + (128 << 10)) }
     while end - at < count, left > 0 {
-      do throws(CompressionError) {
+      do {
         guard try stream.read(into: &window) else { throw CompressionError(cause: "the object is cut short") }
-      } catch {
+      } catch let error as CompressionError {
         throw FormatError(object, error.cause)
       }
       let got = min(window.count - end, left)
@@ -124,7 +124,7 @@ final class ScriptLines {
   }
 
   /// Where the next line stands, without its line break.
-  func next() throws(FormatError) -> Range<Int> {
+  func next() throws -> Range<Int> {
     var length = 0
     while true {
       while at + length < end, window[at + length] != UInt8(ascii: "\n") { length += 1 }
@@ -137,10 +137,10 @@ final class ScriptLines {
   }
 
   /// Goes past the next line, which the window holds after `take`.
-  func skipLine() throws(FormatError) { _ = try next() }
+  func skipLine() throws { _ = try next() }
 
   /// Where the next bytes stand; what ends a statement after them is at hand as well.
-  func take(_ count: Int) throws(FormatError) -> Range<Int> {
+  func take(_ count: Int) throws -> Range<Int> {
     guard count >= 0, count <= StatementScript.longestStatement else {
       throw FormatError(object, "a statement of \(count) bytes is longer than any that is recorded")
     }
@@ -157,7 +157,7 @@ final class ScriptLines {
 
   /// Goes past so many bytes, which need not be at hand together; returns the last of them.
   @discardableResult
-  func skip(_ count: Int) throws(FormatError) -> UInt8? {
+  func skip(_ count: Int) throws -> UInt8? {
     guard count >= 0, count <= end - at + left else { throw cutShort }
     var rest = count
     var last: UInt8?
@@ -173,7 +173,7 @@ final class ScriptLines {
   }
 
   /// What is at hand of all that follows; nil at the end.
-  func rest() throws(FormatError) -> [UInt8]? {
+  func rest() throws -> [UInt8]? {
     try fill(1)
     guard at < end else { return nil }
     defer { at = end }

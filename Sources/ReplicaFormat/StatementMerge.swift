@@ -5,7 +5,7 @@ package struct StatementMerge: Sendable {
   /// Throws where one is damaged or does not follow the one before.
   package static func merge(
     _ objects: [(name: String, bytes: [UInt8])], generation: GenerationID
-  ) throws(FormatError) -> (transactions: ClosedRange<UInt64>, bytes: [UInt8])? {
+  ) throws -> (transactions: ClosedRange<UInt64>, bytes: [UInt8])? {
     var builder = StatementBatchBuilder(generation: generation)
     var last: UInt64?
     for object in objects {

@@ -40,7 +40,23 @@ package struct StatementScript: Sendable {
 
   /// Reads all of it once, so that a damaged object is known before anything of it is used.
   package init(_ bytes: [UInt8], object: String) throws(FormatError) {
-    source = try ScriptSource(bytes, object: object, limit: Self.limit)
+    do {
+      try self.init(object: object) {
+        var rest: [UInt8]? = bytes
+        return {
+          defer { rest = nil }
+          return rest ?? []
+        }
+      }
+    } catch {
+      throw error as? FormatError ?? FormatError(object, "\(error)")
+    }
+  }
+
+  /// The same of a long object that is read from its beginning several times: `open` begins, and what it returns gives some
+  /// bytes, then more, and none at the end.
+  package init(object: String, open: @escaping @Sendable () -> () throws -> [UInt8]) throws {
+    source = try ScriptSource(object: object, limit: Self.limit, open: open)
     let lines = try ScriptLines(source)
     guard lines.text(try lines.next()) == "-- sqlite3-cloud-s3 statements 1" else {
       throw FormatError(object, "not a statement batch, or from a newer version of this program")
@@ -71,7 +87,7 @@ package struct StatementScript: Sendable {
   }
 
   /// Takes its transactions one by one, from the first.
-  package func reader() throws(FormatError) -> StatementReader {
+  package func reader() throws -> StatementReader {
     let lines = try ScriptLines(source)
     for _ in 0..<3 { _ = try lines.next() }
     return StatementReader(lines, transactions)
@@ -98,12 +114,12 @@ package final class StatementReader {
   package var script: [UInt8] { lines.window }
 
   /// All that follows, some of it at a time; nil at the end.
-  func nextText() throws(FormatError) -> [UInt8]? { try lines.rest() }
+  func nextText() throws -> [UInt8]? { try lines.rest() }
 
   /// The next transaction; statements of the one before that were not taken are skipped.
   ///
   /// Nil at the end.
-  package func nextTransaction() throws(FormatError) -> StatementScript.Transaction? {
+  package func nextTransaction() throws -> StatementScript.Transaction? {
     try skipStatements()
     guard try !lines.isAtEnd() else { return nil }
     let line = lines.text(try lines.next())
@@ -139,7 +155,7 @@ package final class StatementReader {
   private static let longestSettings = 64 << 10
 
   /// Goes to the end of the present transaction.
-  private func skipStatements() throws(FormatError) {
+  private func skipStatements() throws {
     if let textLeft {
       try lines.skip(textLeft)
       statementsLeft = 0
@@ -158,7 +174,7 @@ package final class StatementReader {
   }
 
   /// The line break after a statement that ends with this byte, and a semicolon of its own where the text has none.
-  private func endStatement(_ last: UInt8?) throws(FormatError) {
+  private func endStatement(_ last: UInt8?) throws {
     try lines.skipLine()
     if last != UInt8(ascii: ";") { try lines.skipLine() }
   }
@@ -166,7 +182,7 @@ package final class StatementReader {
   /// The next statement of the present transaction; nil after the last.
   ///
   /// Its text stands in `script` until anything else is taken.
-  package func nextStatement() throws(FormatError) -> StatementScript.Statement? {
+  package func nextStatement() throws -> StatementScript.Statement? {
     guard statementsLeft > 0 else {
       if closesTransaction {
         closesTransaction = false

@@ -22,8 +22,11 @@ struct BatchScan {
     let items = batches.map {
       FetchItem(name: ReplicaLayout.statements(generation, $0), size: sizes[$0] ?? 0)
     }
-    let fetcher = ObjectFetcher(check.source, items, spool: check.objects, window: 6 << 20) {
-      object, bytes in
+    let source = check.source
+    let fetcher = ObjectFetcher(
+      source, items, spool: check.objects, window: 6 << 20,
+      readLong: { try source.batch($0.name, told: $0.size).required(generation, object: $0.name) }
+    ) { object, bytes in
       try StatementScript(bytes, object: object).required(generation, object: object)
     }
     var scans = ranges.map { _ in BatchScan() }
@@ -130,6 +133,10 @@ struct BatchCursor {
       if waiting != nil { continue }
       guard let item = items.popFirst() else { return nil }
       guard let spool else { return nil }
+      if item.size > ObjectSource.longObject {
+        script = (item.name, try source.batch(item.name, told: item.size).reader())
+        continue
+      }
       let kept = try spool.file(ObjectKey.escaped(item.name), .read).readAll()
       script = (item.name, try StatementScript(kept, object: item.name).reader())
     }

@@ -17,6 +17,8 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
   private let items: [FetchItem]
   /// Folder in which objects are kept for another run; nil to keep none.
   private let spool: PrivateFolder?
+  /// Reads an object that is too long to be held in memory; nil where none can be.
+  private let readLong: (@Sendable (_ item: FetchItem) throws -> Value)?
   /// Throws where the bytes are not the object they should be.
   private let parse: @Sendable (_ name: String, _ bytes: [UInt8]) throws -> Value
   private let pool: TransferPool
@@ -35,6 +37,7 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
 
   init(
     _ source: ObjectSource, _ items: [FetchItem], spool: PrivateFolder? = nil, window: Int = 32 << 20,
+    readLong: (@Sendable (_ item: FetchItem) throws -> Value)? = nil,
     parse: @escaping @Sendable (_ name: String, _ bytes: [UInt8]) throws -> Value
   ) {
     self.source = source
@@ -42,6 +45,7 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
     self.spool = spool
     self.window = window
     self.parse = parse
+    self.readLong = readLong
     pool = TransferPool("restore.fetch", threads: threads)
     start()
   }
@@ -69,6 +73,7 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
 
   private func fetch(_ item: FetchItem) throws -> Value {
     let name = item.name
+    if let readLong, item.size > ObjectSource.longObject { return try readLong(item) }
     let kept = ObjectKey.escaped(name)
     if let bytes = try? spool?.file(kept, .read).readAll(), let value = try? parse(name, bytes) {
       source.noteKept(bytes.count)

@@ -101,6 +101,36 @@ package final class ObjectSource: Sendable {
     return bytes
   }
 
+  /// Bytes of an object that is not held in memory as a whole.
+  static let longObject = 64 << 20
+
+  /// Gives an object from its beginning, some bytes at a time, none at its end.
+  func open(_ name: String) -> () throws -> [UInt8] {
+    var at = 0
+    var isDone = false
+    return {
+      guard !isDone else { return [] }
+      let limit = ReplicaLayout.largestObject(name)
+      let bytes = try self.retry { _ in
+        try self.catalog.store.content(of: name, at..<at + 4 * Self.piece).bytes
+      }
+      at += bytes.count
+      isDone = bytes.count < 4 * Self.piece
+      guard at <= limit else { throw FormatError(name, "it is longer than \(limit) bytes") }
+      return bytes
+    }
+  }
+
+  /// A batch of which so many bytes were told; it is read some at a time if it is long.
+  func batch(_ name: String, told: Int?) throws -> StatementScript {
+    guard let told, told > Self.longObject else {
+      return try read(name, told: told) { try StatementScript($0, object: name) }
+    }
+    let limit = ReplicaLayout.largestObject(name)
+    guard told <= limit else { throw FormatError(name, "it is longer than \(limit) bytes") }
+    return try StatementScript(object: name) { self.open(name) }
+  }
+
   /// The first bytes of an object, at most `count`.
   func head(_ name: String, count: Int) throws -> [UInt8] {
     let bytes = try retry { _ in try catalog.store.content(of: name, 0..<count).bytes }

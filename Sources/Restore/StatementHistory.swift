@@ -34,6 +34,8 @@ package struct StatementHistory {
   private var index: ReplicaIndex
   private var generations: ArraySlice<GenerationID>
   private var batches: ArraySlice<String> = []
+  /// Their lengths as they were told.
+  private var sizes: [String: Int] = [:]
   private var script: StatementReader?
   private var transaction: StatementScript.Transaction?
   private var session: String?
@@ -103,6 +105,9 @@ package struct StatementHistory {
         .filter { $0.upperBound >= bounds.lowest && $0.lowerBound <= bounds.highest }
         .map { ReplicaLayout.statements(generation, $0) }
       batches = names[...]
+      sizes = Dictionary(
+        contents.statementSizes.map { (ReplicaLayout.statements(generation, $0), $1) }
+      ) { first, _ in first }
       guard let since = bounds.since, names.count > 1 else { continue }
       let (rest, first) = try skip(names, before: since)
       (batches, script) = (rest, try first.reader())
@@ -110,9 +115,7 @@ package struct StatementHistory {
     }
   }
 
-  private func read(_ name: String) throws -> StatementScript {
-    try source.read(name) { try StatementScript($0, object: name) }
-  }
+  private func read(_ name: String) throws -> StatementScript { try source.batch(name, told: sizes[name]) }
 
   /// The last batch that begins before a time, opened, and those after it.
   ///

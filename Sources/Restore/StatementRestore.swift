@@ -66,7 +66,12 @@ struct StatementRestore {
   /// Batches, taken apart beside the thread that replays them; each takes about ten times its size in memory.
   private func fetcher(_ items: [FetchItem]) -> ObjectFetcher<StatementScript> {
     let generation = plan.generation
-    return ObjectFetcher(source, items, spool: spool, window: 6 << 20) { object, bytes in
+    return ObjectFetcher(
+      source, items, spool: spool, window: 6 << 20,
+      readLong: { [source] in
+        try source.batch($0.name, told: $0.size).required(generation, object: $0.name)
+      }
+    ) { object, bytes in
       try StatementScript(bytes, object: object).required(generation, object: object)
     }
   }

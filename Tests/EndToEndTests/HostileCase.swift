@@ -236,7 +236,7 @@ struct HostileCase: CustomTestStringConvertible, Sendable {
               + "-- transaction \(number) time=\(Int64.max) statements=1 wal=\(last.end)\n"
               + "-- statement bytes=\(UInt64.max) changes=\(UInt64.max)\n;\n").utf8)))
     },
-    HostileCase("a statement of the largest length", "longer than any") {
+    HostileCase("a statement of the largest length", "cut short") {
       let last = try $0.lastBatch()
       let number = last.transactions.upperBound
       try $0.put(

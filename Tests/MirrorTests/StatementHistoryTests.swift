@@ -117,7 +117,8 @@ private final class MisleadingStore: ObjectStore, @unchecked Sendable {
   }
   func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {
     let found = try store.get(key, range: range)
-    return range == nil ? found : ObjectContent(bytes: head, etag: found.etag)
+    // A batch is read up to the length that is told of it.
+    return range?.count == 64 << 10 ? ObjectContent(bytes: head, etag: found.etag) : found
   }
   func head(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectInfo? { try store.head(key) }
   func list(prefix: String, after: String?, limit: Int) throws(ObjectStoreError) -> ObjectListing {
