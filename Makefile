@@ -45,8 +45,9 @@ lint: ## Check form, file lengths and imports
 format: ## Put all Swift files into form
 	swift format --in-place --parallel -r Sources Tests Package.swift
 
-fuzz: release ## Run 20000 scripts mutated from the golden cases
+fuzz: release ## Run 20000 scripts mutated from the golden cases, and each parser on 100000 inputs
 	Tests/Fuzz/run.sh 1 20000
+	Tests/Fuzz/parsers.sh 100000
 
 bench: release ## Measure against sqlite3 and print ratios
 	Tests/Bench/run.sh

@@ -24,6 +24,13 @@ package struct Hash128: Hashable, Sendable, CustomStringConvertible {
     self.init(high: high, low: low)
   }
 
+  /// The same of all of a buffer.
+  package init(_ buffer: ByteBuffer, seed: UInt64 = 0) {
+    var (high, low): (UInt64, UInt64) = (0, 0)
+    buffer.withUnsafeBytes { ckernels_hash128($0.baseAddress, $0.count, seed, &high, &low) }
+    self.init(high: high, low: low)
+  }
+
   package static func ^ (left: Hash128, right: Hash128) -> Hash128 {
     Hash128(high: left.high ^ right.high, low: left.low ^ right.low)
   }

@@ -119,6 +119,7 @@ package final class Mirror: ConnectionObserver {
     hasBegun = true
     do {
       try log.install(on: connection)
+      log.longestStatement = settings.longestStatement
     } catch {
       log.refuse("what statements ask of time and chance could not be recorded: \(error.message)")
     }

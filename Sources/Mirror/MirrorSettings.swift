@@ -1,4 +1,5 @@
 internal import Files
+internal import ReplicaFormat
 
 /// When a commit counts as safe.
 package enum Durability: String, Sendable, CaseIterable {
@@ -32,6 +33,8 @@ package struct MirrorSettings: Sendable {
   package var partBytes = 16 << 20
   /// Bytes of log since the base after which a new one is written, where they are also more than the database's.
   package var baseBytes = 64 << 20
+  /// Bytes of the longest statement that is recorded; a longer one is a barrier.
+  package var longestStatement = StatementScript.longestStatement
   /// Whether small objects become one.
   package var mergesObjects = true
   /// Seconds of history to keep at least; nil for all.

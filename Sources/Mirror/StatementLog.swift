@@ -9,10 +9,12 @@ import SQLite
 final class StatementLog {
   private let draft = StatementDraft()
   private var savepoints: [Savepoint] = []
-  private let buffer = ByteBuffer()
+  private var buffer = ByteBuffer()
   private let packer = StatementPacker()
   /// Bytes of text that wait as they are; more is compressed.
   private static let partBytes = 1 << 20
+  /// Bytes of the longest statement that is recorded.
+  var longestStatement = Int.max
   /// What statements are told of chance and of what was before.
   let random = StatementRandom()
   private(set) var counters: StatementCounters?
@@ -104,30 +106,55 @@ final class StatementLog {
   /// Notes a plain statement of a transaction that holds others; false where more is to be asked.
   func addPlain(_ statement: Statement, changes: Int64) -> Bool {
     guard !hasAsked, !StatementZone.isFailing else { return false }
-    let took = StatementLog.rounded(duration.microseconds())
     let count = statement.sqlLength
+    guard count < Self.partBytes else { return false }
+    let took = StatementLog.rounded(duration.microseconds())
     draft.append(bytes: count, changes: changes, took: took) { text in statement.appendSQL(count, to: text) }
     if let part = draft.closePart(of: Self.partBytes) { packer.pack(part) }
     return true
   }
 
   private func write(_ statement: Statement, _ reach: StatementReach, changes: Int64, error: ResultCode?) {
+    let length = statement.sqlLength
     buffer.removeAll()
+    if length >= Self.partBytes, statement.parameterCount == 0, others.temporary.isEmpty {
+      if let reason = reason(statement, reach) { refuse(reason) }
+      guard length <= longestStatement else { return refuse(Self.tooLong) }
+      return note(statement, long: length, changes: changes, error: error)
+    }
+    defer { if buffer.count > Self.partBytes { buffer = ByteBuffer() } }
     guard statement.appendExpandedSQL(to: buffer) else {
       return refuse("a statement is too long to be written out with its parameters")
     }
+    guard buffer.count <= longestStatement else { return refuse(Self.tooLong) }
     if let reason = reason(statement, reach) { refuse(reason) }
     note(statement, changes: changes, error: error)
   }
 
-  /// Appends what stands in `buffer`.
-  private func note(_ statement: Statement, changes: Int64, error: ResultCode?) {
+  private static let tooLong = "a statement is longer than any that is recorded"
+
+  /// Appends a long text as SQLite has it, without holding it twice.
+  private func note(_ statement: Statement, long count: Int, changes: Int64, error: ResultCode?) {
+    beginDraft(statement)
+    draft.append(
+      long: count, changes: changes, error: error?.primary.rawValue, told: told,
+      took: StatementLog.rounded(duration.microseconds()), parts: Self.partBytes,
+      pack: { packer.pack($0) }, { statement.appendSQL($0, to: $1) })
+  }
+
+  /// The first statement of a transaction begins its draft; what this one was told stands in `told` then.
+  private func beginDraft(_ statement: Statement) {
     if draft.count == 0 {
       draft.begin(settings: settings, isExplicit: !statement.connection.isInAutocommit)
     }
-    let took = StatementLog.rounded(duration.microseconds())
     told.removeAll()
     if hasAsked { noteTold() }
+  }
+
+  /// Appends what stands in `buffer`.
+  private func note(_ statement: Statement, changes: Int64, error: ResultCode?) {
+    let took = StatementLog.rounded(duration.microseconds())
+    beginDraft(statement)
     draft.append(buffer, changes: changes, error: error?.primary.rawValue, told: told, took: took)
     if let part = draft.closePart(of: Self.partBytes) { packer.pack(part) }
   }

@@ -55,7 +55,9 @@ struct ScriptSource: Sendable {
 ///
 /// Belongs to one thread at a time.
 final class ScriptLines {
-  /// What is at hand of the text. Places in it hold until something else is read.
+  /// What is at hand of the text.
+  ///
+  /// Places in it hold until something else is read.
   private(set) var window: [UInt8] = []
   private let object: String
   private let stream: ZstandardText?
@@ -148,6 +150,13 @@ final class ScriptLines {
     try fill(count + 3)
     defer { at += count }
     return at..<at + count
+  }
+
+  /// Gives memory of what was read already back, if it is much.
+  func release() {
+    guard window.capacity > Self.largeWindow, stream != nil else { return }
+    window = Array(window[at..<end])
+    (at, end) = (0, window.count)
   }
 
   /// Puts a zero byte behind a statement that was taken, and passed, if it is long: SQLite then need not copy it.

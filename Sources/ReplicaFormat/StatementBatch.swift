@@ -38,15 +38,22 @@ package struct StatementGroup: Sendable {
   static func append(
     _ sql: ByteBuffer, changes: Int64, error: Int32?, told: ByteBuffer, took: Int64?, to text: ByteBuffer
   ) {
-    appendHead(bytes: sql.count, changes: changes, to: text)
+    appendHead(sql.count, changes: changes, error: error, told: told, took: took, to: text)
+    text.append(sql)
+    end(text, of: sql.count)
+  }
+
+  /// The line before a statement.
+  static func appendHead(
+    _ count: Int, changes: Int64, error: Int32?, told: ByteBuffer, took: Int64?, to text: ByteBuffer
+  ) {
+    appendHead(bytes: count, changes: changes, to: text)
     if let error {
       text.append(" error=" as StaticString)
       text.append(decimal: Int64(error))
     }
     if !told.isEmpty { text.append(told) }
     endHead(took: took, to: text)
-    text.append(sql)
-    end(text, of: sql.count)
   }
 
   /// The line before a statement begins.

@@ -51,6 +51,22 @@ package final class StatementDraft {
     StatementGroup.end(open, of: count)
   }
 
+  /// Adds a long statement so that memory holds little of it twice: `write` appends a part of its text, and parts are handed
+  /// to `pack` as they fill.
+  package func append(
+    long count: Int, changes: Int64, error: Int32?, told: ByteBuffer, took: Int64?, parts size: Int,
+    pack: (StatementText.Part) -> Void, _ write: (Range<Int>, ByteBuffer) -> Void
+  ) {
+    isTouched = true
+    group.count += 1
+    StatementGroup.appendHead(count, changes: changes, error: error, told: told, took: took, to: open)
+    for start in stride(from: 0, to: count, by: size) {
+      if let part = closePart(of: size) { pack(part) }
+      write(start..<min(start + size, count), open)
+    }
+    StatementGroup.end(open, of: count)
+  }
+
   /// Closes a part of the text where it has `size` bytes, for `Part.compress` to be called by somebody who has time.
   package func closePart(of size: Int) -> StatementText.Part? {
     guard open.count >= size else { return nil }

@@ -113,6 +113,9 @@ package final class StatementReader {
   /// Where the statement taken last stands.
   package var script: [UInt8] { lines.window }
 
+  /// Gives back what a long statement's text takes: it is not needed any more.
+  package func releaseText() { lines.release() }
+
   /// All that follows, some of it at a time; nil at the end.
   func nextText() throws -> [UInt8]? { try lines.rest() }
 

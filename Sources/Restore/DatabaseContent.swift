@@ -65,8 +65,7 @@ package struct DatabaseContent: Sendable {
     var rows = 0
     func mix() throws {
       try checkInterrupt()
-      let bytes = buffer.bytes
-      hash = Hash128(bytes, 0..<bytes.count, seed: hash.low ^ hash.high)
+      hash = Hash128(buffer, seed: hash.low ^ hash.high)
       buffer.removeAll()
     }
     while try statement.step() {

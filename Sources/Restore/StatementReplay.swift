@@ -128,9 +128,10 @@ final class StatementReplay {
     do throws(SQLiteError) {
       if let statement = shapes.statement(script.script, logged.sql) {
         defer { statement.reset() }
+        script.releaseText()
         try statement.run()
       } else {
-        try compileAndRun(script.script, logged.sql)
+        try compileAndRun(script, logged.sql)
       }
     } catch {
       failure = error
@@ -150,8 +151,9 @@ final class StatementReplay {
   }
 
   /// Whatever is not the change of rows may change the schema, and with it which columns are unique.
-  private func compileAndRun(_ script: [UInt8], _ sql: Range<Int>) throws(SQLiteError) {
-    guard let statement = try connection.prepare(script, sql) else { return }
+  private func compileAndRun(_ script: StatementReader, _ sql: Range<Int>) throws(SQLiteError) {
+    guard let statement = try connection.prepare(script.script, sql) else { return }
+    script.releaseText()
     let mayVacuum = statement.mayBeVacuum
     if mayVacuum { connection.allowVacuum(true) }
     defer { if mayVacuum { connection.allowVacuum(false) } }

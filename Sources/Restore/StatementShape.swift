@@ -19,7 +19,7 @@ struct StatementShape {
   /// The text with `?` for each literal.
   private(set) var key: [UInt8] = []
   private(set) var literals: [Literal] = []
-  let texts = ByteBuffer()
+  private(set) var texts = ByteBuffer()
   /// Table, and column that the condition compares; as they are written.
   private(set) var table: Range<Int> = 0..<0
   private(set) var column: Range<Int> = 0..<0
@@ -33,8 +33,9 @@ struct StatementShape {
     end = range.upperBound
     key.removeAll(keepingCapacity: true)
     literals.removeAll(keepingCapacity: true)
-    texts.removeAll()
-    guard range.count <= 1 << 16 else { return false }
+    // What a long text needed is given back.
+    if texts.count > 1 << 20 { texts = ByteBuffer() } else { texts.removeAll() }
+    guard range.count <= 1 << 28 else { return false }
     switch script[at] | 0x20 {
     case UInt8(ascii: "i"): return word("INSERT", script) && word("INTO", script) && insert(script)
     case UInt8(ascii: "u"): return word("UPDATE", script) && update(script)

@@ -11,6 +11,13 @@ extension Statement {
     if let text = sqlite3_sql(handle) { buffer.append(UnsafeRawPointer(text), count) }
   }
 
+  /// Appends part of the text as it is.
+  package func appendSQL(_ range: Range<Int>, to buffer: ByteBuffer) {
+    if let text = sqlite3_sql(handle) {
+      buffer.append(UnsafeRawPointer(text + range.lowerBound), range.count)
+    }
+  }
+
   /// Appends the text with its parameters replaced by their values, so that SQL reads the very same back.
   ///
   /// False where SQLite could not make it (out of memory, or longer than its length limit). Text that was bound without

@@ -15,8 +15,8 @@ if [ -z "$library" ]; then
   exit 77
 fi
 export SQLITE3_CLOUD_S3_LIBFUZZER="$library"
-swift build -c release --scratch-path .build/fuzz --product parser-fuzzer --sanitize address \
-  -Xswiftc -sanitize-coverage=edge,8bit-counters,trace-cmp,pc-table
+swift build -c release --scratch-path .build/fuzz --product parser-fuzzer --sanitize address -Xswiftc -sanitize=fuzzer \
+  -Xswiftc -use-ld=lld
 fuzzer=.build/fuzz/release/parser-fuzzer
 corpus=.build/fuzz/corpus
 mkdir -p "$corpus"

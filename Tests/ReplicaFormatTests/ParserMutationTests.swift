@@ -2,7 +2,9 @@ import ParserTargets
 import TestSupport
 import Testing
 
-/// Every parser of outside bytes on inputs that are nearly right: none may crash. `Tests/Fuzz/parsers.sh` runs more of them.
+/// Every parser of outside bytes on inputs that are nearly right: none may crash.
+///
+/// `Tests/Fuzz/parsers.sh` runs more of them.
 @Suite struct ParserMutationTests {
   private static let rounds = 3000
 

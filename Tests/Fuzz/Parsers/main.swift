@@ -5,7 +5,7 @@ import ParserTargets
 //
 // parser-fuzzer --seeds FOLDER writes what each begins with to FOLDER/TARGET.
 
-/// https://llvm.org/docs/LibFuzzer.html#using-libfuzzer-as-a-library
+/// Runs libFuzzer (https://llvm.org/docs/LibFuzzer.html#using-libfuzzer-as-a-library).
 @_silgen_name("LLVMFuzzerRunDriver")
 private func runDriver(
   _ count: UnsafeMutablePointer<Int32>,
@@ -33,7 +33,7 @@ if name == "--seeds", CommandLine.arguments.count == 3 {
   exit(0)
 }
 guard let target = ParserTarget(rawValue: name) else {
-  fputs("usage: parser-fuzzer TARGET [OPTIONS] [CORPUS]\n", stderr)
+  print("usage: parser-fuzzer TARGET [OPTIONS] [CORPUS]")
   exit(2)
 }
 chosen = target
