@@ -13,23 +13,38 @@ package final class FileWatch: Sendable {
     case times
   }
 
+  private let paths: [String]
+  private let mask: UInt32
   private let descriptor: Int32
   /// Ends of a pipe.
   private let ended: Int32
   private let ending: Int32
 
   /// Nil if a file is not there or the system has no watch left.
-  package init?(_ paths: [String], _ change: Change) {
+  ///
+  /// With `once` it reports the first change after `arm` and none after that, so that a file which is written to all the
+  /// time costs nothing.
+  package init?(_ paths: [String], _ change: Change, once: Bool = false) {
+    self.paths = paths
+    mask = UInt32(change == .content ? IN_MODIFY : IN_ATTRIB) | (once ? Self.oneShot : 0)
     descriptor = inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK))
     var pipe: [Int32] = [-1, -1]
     let isOpen = Glibc.pipe(&pipe) == 0
     (ended, ending) = (pipe[0], pipe[1])
     // For programs that are started.
     for end in pipe where isOpen { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    let mask = change == .content ? IN_MODIFY : IN_ATTRIB
-    guard descriptor >= 0, isOpen,
-      paths.allSatisfy({ inotify_add_watch(descriptor, $0, UInt32(mask)) >= 0 })
-    else { return nil }
+    guard descriptor >= 0, isOpen, arm() else { return nil }
+  }
+
+  /// `IN_ONESHOT`, whose value Swift does not import (inotify(7)).
+  private static let oneShot: UInt32 = 1 << 31
+
+  /// Reports the next change, with `once`; false if a file is not there any more.
+  @discardableResult
+  package func arm() -> Bool {
+    var isWhole = true
+    for path in paths where inotify_add_watch(descriptor, path, mask) < 0 { isWhole = false }
+    return isWhole
   }
 
   deinit {

@@ -13,6 +13,19 @@ extension Engine {
   ///
   /// Call with all taken that can be. Returns the seconds after which to look again, unless the log changes before.
   func giveWay(isSessionActive: Bool) throws -> Double {
+    let pause = try look(isSessionActive: isSessionActive)
+    guard pause == Self.longPause, let logChanges else { return pause }
+    // The log is at rest: watched from now on, and looked at once more, for what was written just before.
+    let wasWatched = isLogWatched.withLock { isWatched in
+      defer { isWatched = true }
+      return isWatched
+    }
+    guard !wasWatched else { return pause }
+    logChanges.arm()
+    return 0
+  }
+
+  private func look(isSessionActive: Bool) throws -> Double {
     let isAllStored = state.withLock { $0.hasBase && $0.uploaded == $0.captured }
     let isWritten = Clock.monotonicSeconds - logWritten.withLock { $0 } < Self.attention
     let isAwaited = hasCompany

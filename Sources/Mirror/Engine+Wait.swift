@@ -97,14 +97,13 @@ extension Engine {
     }
   }
 
-  /// Has the log looked at as soon as anybody writes to it, or copies it.
+  /// Has a log that was at rest looked at as soon as anybody writes to it, or copies it.
   func logLoop(_ changes: FileWatch) {
     while !isStopped {
       guard changes.wait(seconds: nil), !isStopped else { continue }
       logWritten.withLock { $0 = Clock.monotonicSeconds }
+      isLogWatched.withLock { $0 = false }
       captureSignal.raise()
-      // Many changes are one.
-      captureSignal.rest(seconds: 0.002)
     }
   }
 

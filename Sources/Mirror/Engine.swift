@@ -35,7 +35,8 @@ final class Engine: Sendable {
   /// Tells that a process which stands by waits for its commits.
   private let demand: FileWatch?
   /// Tells that somebody wrote to the log or copied it.
-  private let logChanges: FileWatch?
+  let logChanges: FileWatch?
+  let isLogWatched = Mutex(true)
   /// When somebody did so last; monotonic seconds.
   ///
   /// What was written is committed a moment later.
@@ -70,7 +71,7 @@ final class Engine: Sendable {
     self.from = from
     self.claim = Mutex(claim)
     demand = FileWatch([Self.recordPath(path)], .times)
-    logChanges = FileWatch([path + "-wal", path], .content)
+    logChanges = FileWatch([path + "-wal", path], .content, once: true)
     fileInode = Mutex(try FileInfo.of(path)?.inode)
     capture = CaptureLock(guardian)
     lease = try Lease(self.store, database: path, settings: settings, notices: notices)

@@ -41,7 +41,7 @@ import Testing
     "s3://user:hunter22@bucket/p", "s3://bucket/p?secret=hunter22", "s3://bucket?X-Amz-Signature=hunter22",
     "https://user:hunter22@host/bucket", "file:///dir?key=hunter22", "s3://?a=hunter22",
   ]) func refusesSecretsAndDoesNotRepeatThem(url: String) {
-    let error = #expect(throws: ReplicaURLError.self) { try ReplicaURL(url) }
+    let error = thrown(ReplicaURLError.self) { try ReplicaURL(url) }
     #expect(error?.description.contains("hunter22") == false)
     #expect(error?.description.contains("credentials do not belong") == true)
   }
@@ -84,7 +84,7 @@ import Testing
   }
 
   @Test func saysThatACommandHangs() throws {
-    let error = #expect(throws: (any Error).self) { try keys("sleep 100") }
+    let error = thrown((any Error).self) { try keys("sleep 100") }
     #expect(
       "\(try #require(error))".contains("S3_ENCRYPTION_KEY_COMMAND failed: it did not end within 0 seconds"))
   }

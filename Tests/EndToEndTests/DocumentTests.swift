@@ -33,7 +33,7 @@ import Testing
     let folder = Self.root.appendingPathComponent("Sources")
     var source = ""
     for name in try FileManager.default.subpathsOfDirectory(atPath: folder.path)
-    where name.hasSuffix(".swift") {
+    where name.hasSuffix(".swift") || name.hasSuffix(".c") {
       source += try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
     }
     // Texts that go on in the next line.

@@ -12,10 +12,12 @@ import Testing
     return follower
   }
 
-  private func waitFor(_ number: Int, _ work: Workplace) throws {
-    let end = Date().addingTimeInterval(40)
-    while try sqlite3("SELECT max(n) FROM t", work.folder.path("copy.db")) != "\(number)\n" {
-      try #require(Date() < end)
+  private func waitFor(_ number: Int, _ work: Workplace, _ follower: RunningShell) throws {
+    let end = Date().addingTimeInterval(60)
+    while true {
+      let found = try sqlite3("SELECT max(n) FROM t", work.folder.path("copy.db"))
+      if found == "\(number)\n" { return }
+      try #require(Date() < end, "\(number) is awaited, there is \(found) \(follower.errors)")
       usleep(50_000)
     }
   }
@@ -27,10 +29,10 @@ import Testing
     #expect(writer.expect("one"))
     let follower = try follow(work)
     #expect(follower.line()?.contains("copy.db holds transaction 2 ") == true, "\(follower.errors)")
-    try waitFor(1, work)
+    try waitFor(1, work, follower)
     for n in 2...4 {
       try writer.type("INSERT INTO t VALUES(\(n));\n")
-      try waitFor(n, work)
+      try waitFor(n, work, follower)
     }
     // Killed, it goes on; the writer too.
     follower.kill()
@@ -38,7 +40,7 @@ import Testing
     try work.succeed("INSERT INTO t VALUES(5);\n")
     let second = try follow(work)
     #expect(second.line()?.contains("copy.db holds") == true, "\(second.errors)")
-    try waitFor(5, work)
+    try waitFor(5, work, second)
     #expect(Glibc.kill(second.processID, SIGINT) == 0)
     #expect(second.line()?.hasPrefix("copy.db holds transaction") == true)
     #expect(second.line() == "went on")

@@ -29,7 +29,7 @@ at() { clean sh -euc 'cd ~/sqlite3-cloud-s3; '"$1"; }
 quietly() {
   at "$1" >"$root/output.log" 2>"$root/errors.log" || {
     code=$?
-    tail -n 40 "$root/output.log" "$root/errors.log" >&2
+    tail -n 40 "$root/errors.log" "$root/output.log" >&2
     exit "$code"
   }
 }
