@@ -177,12 +177,26 @@ final class Standby: Sendable {
       "\(holderText) mirrors \(path) \(key(record.keyID)), not \(key(store.encryption?.keyID))")
   }
 
-  /// Warns once if the holder mirrors to another place.
+  /// Warns once if the holder mirrors to another place, or with another durability.
   private func warnIfElsewhere() {
-    guard let record = record(), case .elsewhere(let reason) = difference(of: record),
-      !state.withLock({ $0.hasWarned })
-    else { return }
+    guard !state.withLock({ $0.hasWarned }), let record = record(), let warning = warning(of: record) else {
+      return
+    }
     state.withLock { $0.hasWarned = true }
-    notices.add("mirror: \(reason): what is written here is not in \(store.url)")
+    notices.add("mirror: \(warning)")
+  }
+
+  private func warning(of record: PositionRecord) -> String? {
+    if case .elsewhere(let reason) = difference(of: record) {
+      return "\(reason): what is written here is not in \(store.url)"
+    }
+    guard let writer = record.writer, holder == nil || holder == writer.process,
+      writer.durability != settings.durability.rawValue
+    else { return nil }
+    let outcome =
+      settings.durability == .sync
+      ? "commits here still wait until it has stored them"
+      : "its own commits wait for the store, those here do not"
+    return "\(holderText) mirrors with durability \(writer.durability): \(outcome)"
   }
 }

@@ -123,4 +123,19 @@ import Testing
     other.connection.close()
     try fixture.close()
   }
+
+  @Test func saysThatTheHolderHasAnotherDurability() throws {
+    let fixture = try holder()
+    let other = try Other(fixture, .sync)
+    var notices: [String] = []
+    try Poll.until {
+      notices += other.mirror.takeNotices()
+      return notices.contains { $0.contains("mirrors with durability async: commits here still wait") }
+    }
+    try other.connection.execute("INSERT INTO t VALUES('waited for')")
+    #expect(other.mirror.takeFailures() == [])
+    #expect(try rows(fixture.restore(.wal)) == .integer(2))
+    try other.close()
+    try fixture.close()
+  }
 }
