@@ -86,13 +86,9 @@ package final class HostileServer: Sendable {
   package var requests: Int { state.withLock { $0.requests } }
 
   package init() throws {
-    let port = Ports.closed()
+    let (listener, port) = try Ports.listen(backlog: 64)
     host = "127.0.0.1:\(port)"
-    let listener = Ports.newSocket()
     self.listener = listener
-    guard Ports.withAddress(port, { bind(listener, $0, $1) }) == 0, listen(listener, 64) == 0 else {
-      throw ServerError(description: "port \(port) is taken")
-    }
     Thread { [weak self] in
       while true {
         let connection = accept(listener, nil, nil)

@@ -18,6 +18,25 @@ package enum Ports {
   /// A port that refuses connections.
   package static func closed() -> Int { free(1).first ?? 1 }
 
+  /// A socket that listens on a port that the system chooses, and the port.
+  static func listen(backlog: Int32) throws -> (socket: Int32, port: Int) {
+    let listener = newSocket()
+    var address = address(0)
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    guard withAddress(0, { bind(listener, $0, $1) }) == 0, Glibc.listen(listener, backlog) == 0,
+      withUnsafeMutablePointer(
+        to: &address,
+        {
+          $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(listener, $0, &size) }
+        }) == 0
+    else {
+      let cause = String(cString: strerror(errno))
+      close(listener)
+      throw ServerError(description: "no port to listen on: \(cause)")
+    }
+    return (listener, Int(UInt16(bigEndian: address.sin_port)))
+  }
+
   /// Waits until an HTTP server answers on the port.
   package static func waitForAnswer(_ port: Int, seconds: Double, request: String? = "GET / HTTP/1.0\r\n\r\n")
     -> Bool

@@ -23,14 +23,10 @@ package final class ScriptedServer: Sendable {
   package var requests: [String] { recorded.withLock { $0 } }
 
   package init(answer: @escaping @Sendable (String) -> Answer) throws {
-    let port = Ports.closed()
+    let (listener, port) = try Ports.listen(backlog: 16)
     host = "127.0.0.1:\(port)"
     self.answer = answer
-    let listener = Ports.newSocket()
     self.listener = listener
-    guard Ports.withAddress(port, { bind(listener, $0, $1) }) == 0, listen(listener, 16) == 0 else {
-      throw ServerError(description: "port \(port) is taken")
-    }
     Thread { [weak self] in
       while true {
         let connection = accept(listener, nil, nil)
