@@ -81,6 +81,8 @@ extension Engine {
     guard mayCopy else { return }
     try capture.withLock { site in
       guard let capture = site.capture, capture.pins == 0, announcements.readLimit == nil else { return }
+      let before = capture.encoder.transaction
+      defer { noteTaken(capture, since: before) }
       if capture.framesTaken < capture.copiedFrames { capture.copiedFrames = 0 }
       // Each attempt needs a moment without a commit: the longer the log, the more of them.
       let step = isLogLong ? frames / 32 : frames / 4

@@ -32,6 +32,8 @@ extension Engine {
     let idle = isWritten ? Self.shortPause : Self.longPause
     return try capture.withLock { site in
       guard let capture = site.capture, capture.pins == 0 else { return Self.longPause }
+      let before = capture.encoder.transaction
+      defer { noteTaken(capture, since: before) }
       let now = Clock.monotonicSeconds
       let end = try LogEnd.of(capture.guardian.file)
       if end != capture.quiet.end {
@@ -52,6 +54,13 @@ extension Engine {
       }
       return quiet < Self.attention ? Self.shortPause : idle
     }
+  }
+
+  /// A guard that moves takes what came meanwhile: that must be uploaded as all else.
+  func noteTaken(_ capture: Capture, since before: UInt64) {
+    guard capture.encoder.transaction != before || capture.encoder.isFull else { return }
+    note(capture)
+    uploadSignal.raise()
   }
 
   /// Puts the guard where it keeps others from as little as possible.
