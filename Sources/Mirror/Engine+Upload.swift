@@ -149,6 +149,8 @@ extension Engine {
       // What a generation that was given up still sent says nothing of the present one.
       guard $0.generation == outgoing.generation else { return }
       $0.uploaded = outgoing.lastTransaction
+      // What a moving guard took may be stored before it is noted as taken.
+      $0.captured = max($0.captured, $0.uploaded)
       $0.uploadedState = outgoing.state
       $0.uploadedPosition = outgoing.position
       $0.oldest = open
