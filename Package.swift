@@ -100,7 +100,7 @@ let package = Package(
     // 3
     safeTarget("Shell", ["Extensions", "SQLite", "Render", "Files", "Bytes"]),
     safeTarget(
-      "Mirror",
+      "Replicator",
       [
         "SQLite", "Files", "Bytes", "Digest", "Compression", "WALFormat", "ReplicaFormat",
         "ReplicaCatalog", "ObjectStore",
@@ -116,7 +116,7 @@ let package = Package(
     safeTarget(
       "DotCommands",
       [
-        "Shell", "Extensions", "Recovery", "IndexAdvice", "SQLite", "Render", "Files", "Bytes", "Mirror",
+        "Shell", "Extensions", "Recovery", "IndexAdvice", "SQLite", "Render", "Files", "Bytes", "Replicator",
         "Restore", "ReplicaCatalog", "ReplicaFormat", "ObjectStore", "Encryption",
       ]),
 
@@ -124,7 +124,7 @@ let package = Package(
     .executableTarget(
       name: "sqlite3-cloud-s3",
       dependencies: [
-        "Shell", "DotCommands", "Mirror", "Restore", "ObjectStore", "S3ObjectStore", "ReplicaFormat",
+        "Shell", "DotCommands", "Replicator", "Restore", "ObjectStore", "S3ObjectStore", "ReplicaFormat",
         "DirectoryObjectStore", "LineReader", "SQLite", "Files", "Bytes",
       ],
       swiftSettings: safe, linkerSettings: exportsNothing + exportsCurlBoundary),
@@ -162,9 +162,9 @@ let package = Package(
       "DotCommandsTests", ["DotCommands", "Shell", "SQLite", "ReplicaFormat", "Encryption"],
       exclude: ["Golden"]),
     tests(
-      "MirrorTests",
+      "ReplicatorTests",
       [
-        "Mirror", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat",
+        "Replicator", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat",
         "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption", "Compression",
       ], exclude: ["Version1"]),
     tests("EndToEndTests", ["ObjectStore", "ReplicaFormat", "Bytes", "Compression", "WALFormat"]),

@@ -52,7 +52,7 @@ package final class ZstandardWriter {
   }
 }
 
-/// Reads one zstd frame piece by piece.
+/// Reads zstd frames that stand one after the other, piece by piece.
 ///
 /// Belongs to one thread at a time.
 package final class ZstandardReader {
@@ -61,7 +61,7 @@ package final class ZstandardReader {
   private var at: Int
   private let end: Int
 
-  /// Reads the frame that stands in a range of an array.
+  /// Reads the frames that stand in a range of an array.
   package init(_ bytes: [UInt8], _ range: Range<Int>) throws(CompressionError) {
     guard range.lowerBound >= 0, range.upperBound <= bytes.count else {
       throw CompressionError(cause: "range outside the object")
@@ -91,7 +91,8 @@ package final class ZstandardReader {
             failure = String(cString: ZSTD_getErrorName(result))
             return
           }
-          if out.pos < out.size, before == (out.pos, input.pos) || result == 0 {
+          // The end of a frame: the next one follows, unless the bytes end.
+          if out.pos < out.size, before == (out.pos, input.pos) || result == 0 && input.pos == input.size {
             failure = "the object is cut short"
             return
           }

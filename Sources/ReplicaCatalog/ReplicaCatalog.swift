@@ -1,14 +1,26 @@
+internal import Dispatch
 package import ObjectStore
 package import ReplicaFormat
+internal import Synchronization
 
-/// Reads from a store what a replica holds.
+/// Reads from a store what a replica holds: marks, generations, and the chain of each.
+///
+/// The order of listings and reads is that of rule 13 of `Docs/Protocol.md`.
 package struct ReplicaCatalog: Sendable {
   package let store: any ObjectStore
 
   package init(_ store: any ObjectStore) { self.store = store }
 
-  /// Generations in order, at one request each.
-  package func generations() throws(ObjectStoreError) -> [GenerationID] {
+  /// How much of a generation is listed.
+  package enum Scope: Sendable {
+    /// Everything.
+    case all
+    /// Enough for the chain after the newest base.
+    case newest
+  }
+
+  /// Generations that have a folder, in order, at one request each; those that are not on the chain too.
+  package func folders() throws(ObjectStoreError) -> [GenerationID] {
     var found: [GenerationID] = []
     var after: String?
     while true {
@@ -23,40 +35,158 @@ package struct ReplicaCatalog: Sendable {
     }
   }
 
-  /// Everything a generation holds, from its listing.
-  package func contents(of generation: GenerationID) throws(ObjectStoreError) -> GenerationContents {
+  /// What a generation holds, with the entries of its log that its chains need.
+  ///
+  /// Throws a `FormatError` if objects go away faster than they are listed.
+  package func contents(of generation: GenerationID, _ scope: Scope = .all) throws -> GenerationContents {
+    var before: GenerationContents?
+    var missing: FormatError?
+    for _ in 0..<Self.rounds {
+      var contents = try listed(generation, scope)
+      if let before { contents.adoptEntries(of: before) }
+      let first = scope == .newest ? contents.bases.last?.transaction ?? 0 : 0
+      do {
+        try read(contents.unread(after: first), into: &contents)
+        return contents
+      } catch let error as FormatError where error.isMissing {
+        (before, missing) = (contents, error)
+      }
+    }
+    throw missing ?? FormatError(ReplicaLayout.folder(generation), "it changes faster than it can be listed")
+  }
+
+  /// Lists that may be needed because objects were replaced meanwhile.
+  private static let rounds = 8
+
+  /// The listing of a generation; several pages are listed until two rounds are equal.
+  private func listed(_ generation: GenerationID, _ scope: Scope) throws(ObjectStoreError) -> GenerationContents {
+    let page = try store.list(prefix: ReplicaLayout.folder(generation), after: nil, limit: 1000)
     var contents = GenerationContents(generation: generation)
-    for object in try store.listAll(prefix: ReplicaLayout.folder(generation)) { contents.add(object) }
+    guard page.isTruncated else {
+      for object in page.objects { contents.add(object) }
+      return contents
+    }
+    var last = try pages(of: generation, scope)
+    for _ in 0..<Self.rounds {
+      let next = try pages(of: generation, scope)
+      if next.isSame(as: last) { return next }
+      last = next
+    }
+    return last
+  }
+
+  private func pages(of generation: GenerationID, _ scope: Scope) throws(ObjectStoreError) -> GenerationContents {
+    var contents = GenerationContents(generation: generation)
+    var first: UInt64 = 0
+    if scope == .newest {
+      // Only a hint where to begin: what takes an object's place is listed after it, below.
+      var hint = GenerationContents(generation: generation)
+      for object in try store.listAll(prefix: ReplicaLayout.bases(generation)) { hint.add(object) }
+      first = hint.bases.last?.transaction ?? 0
+      for object in try list(ReplicaLayout.merged(generation), from: first + 1) { hint.add(object) }
+      if let base = hint.bases.last { first = hint.chain(after: base).end }
+    }
+    for object in try list(ReplicaLayout.slots(generation), from: first + 1) { contents.add(object) }
+    for object in try store.listAll(prefix: ReplicaLayout.merged(generation)) { contents.add(object) }
+    for object in try store.listAll(prefix: ReplicaLayout.bases(generation)) { contents.add(object) }
+    if scope == .all {
+      for object in try store.listAll(prefix: ReplicaLayout.statements(generation)) { contents.add(object) }
+    }
     return contents
   }
+
+  private func list(_ prefix: String, from transaction: UInt64) throws(ObjectStoreError) -> [ObjectInfo] {
+    try store.listAll(prefix: prefix, after: prefix + ReplicaLayout.fromTransaction(transaction))
+  }
+
+  /// Entries of a log from a transaction on, with what they are; for a writer or a reader that knows a place.
+  package func entries(from place: Place) throws -> GenerationContents {
+    var missing: FormatError?
+    for _ in 0..<Self.rounds {
+      var contents = GenerationContents(generation: place.generation)
+      for object in try list(ReplicaLayout.slots(place.generation), from: place.transaction) { contents.add(object) }
+      guard !contents.slots.isEmpty else { return contents }
+      for object in try list(ReplicaLayout.merged(place.generation), from: place.transaction) {
+        contents.add(object)
+      }
+      do {
+        try read(contents.unread(after: place.transaction - 1), into: &contents)
+        return contents
+      } catch let error as FormatError where error.isMissing {
+        missing = error
+      }
+    }
+    throw missing ?? FormatError(place.key, "the log changes faster than it can be listed")
+  }
+
+  /// Reads what slots hold, several at once.
+  ///
+  /// Throws a `FormatError` with `isMissing` if one is gone.
+  private func read(_ places: [Place], into contents: inout GenerationContents) throws {
+    guard !places.isEmpty else { return }
+    let found = Mutex<[Place: Result<LogEntry, any Error>]>([:])
+    let pool = TransferPool("replica.entries", threads: min(places.count, 12))
+    let group = DispatchGroup()
+    for place in places {
+      pool.run(in: group) {
+        let result = Result<LogEntry, any Error> {
+          let range = 0..<LogEntry.head
+          return LogEntry(try self.store.content(of: place.key, range), at: place)
+        }
+        found.withLock { $0[place] = result }
+      }
+    }
+    group.wait()
+    for (place, result) in found.withLock({ $0 }) {
+      switch result {
+      case .success(let entry): contents.note(entry, at: place)
+      case .failure(let error as FormatError):
+        guard !error.isMissing else { throw error }
+        contents.note(.damaged(error), at: place)
+      case .failure(let error): throw error
+      }
+    }
+  }
+
+  // MARK: Single objects
 
   /// The bytes of an object; what a replica names must be there.
   package func read(_ name: String) throws -> [UInt8] { try store.content(of: name).bytes }
 
-  package func manifest(_ generation: GenerationID, transaction: UInt64) throws -> BaseManifest {
-    try manifest(
-      generation, transaction: transaction,
-      bytes: read(ReplicaLayout.base(generation, transaction: transaction)))
+  package func manifest(_ generation: GenerationID, _ base: BaseName) throws -> BaseManifest {
+    try manifest(generation, base, bytes: read(base.key(in: generation)))
   }
 
   /// The manifest that an object holds which was read already.
   package func manifest(
-    _ generation: GenerationID, transaction: UInt64, bytes: [UInt8]
+    _ generation: GenerationID, _ base: BaseName, bytes: [UInt8]
   ) throws(FormatError) -> BaseManifest {
-    let name = ReplicaLayout.base(generation, transaction: transaction)
-    let manifest = try BaseManifest(bytes, object: name)
-    guard manifest.generation == generation, manifest.transaction == transaction else {
-      throw FormatError(
-        name, "it is that of generation \(manifest.generation), transaction \(manifest.transaction)")
+    let key = base.key(in: generation)
+    let manifest = try BaseManifest(bytes, object: key)
+    guard manifest.generation == generation, manifest.name == base else {
+      throw FormatError(key, "it is that of generation \(manifest.generation), transaction \(manifest.transaction)")
     }
     return manifest
   }
 
-  /// The header of a slice object, without its content.
-  package func sliceHeader(_ generation: GenerationID, _ name: SliceName) throws -> SliceHeader {
-    let key = ReplicaLayout.slice(generation, name)
-    let bytes = try store.content(of: key, 0..<SliceHeader.most).bytes
-    return try SliceHeader(bytes, object: key)
+  /// The mark of a generation's number; nil if there is none.
+  package func mark(_ sequence: UInt32) throws -> MarkRecord? {
+    let key = try ObjectKey(ReplicaLayout.mark(sequence))
+    let bytes: [UInt8]
+    do throws(ObjectStoreError) {
+      bytes = try store.whole(key).bytes
+    } catch {
+      guard error.code == .notFound else { throw error }
+      return nil
+    }
+    return try MarkRecord(bytes, sequence: sequence)
+  }
+}
+
+extension GenerationContents {
+  /// Whether another listing shows the same objects.
+  fileprivate func isSame(as other: GenerationContents) -> Bool {
+    bases == other.bases && slots == other.slots && merged == other.merged && batches == other.batches
   }
 }
 

@@ -23,7 +23,7 @@ package struct BaseManifest: Hashable, Sendable {
   }
 
   package let generation: GenerationID
-  package let transaction: UInt64
+  package let name: BaseName
   /// Microseconds since 1970.
   package let time: Int64
   package let state: DatabaseState
@@ -31,16 +31,21 @@ package struct BaseManifest: Hashable, Sendable {
   package let naming: PartNaming
 
   package init(
-    generation: GenerationID, transaction: UInt64, time: Int64, state: DatabaseState, parts: [Part],
+    generation: GenerationID, name: BaseName, time: Int64, state: DatabaseState, parts: [Part],
     naming: PartNaming = PartNaming()
   ) {
     self.generation = generation
-    self.transaction = transaction
+    self.name = name
     self.time = time
     self.state = state
     self.parts = parts
     self.naming = naming
   }
+
+  /// The transaction after which the pages are.
+  package var transaction: UInt64 { name.transaction }
+  /// Key of the object.
+  package var key: String { name.key(in: generation) }
 
   private static let title = "sqlite3-cloud-s3 base 1"
   /// Most bytes of pages that one part is believed to hold.
@@ -50,6 +55,7 @@ package struct BaseManifest: Hashable, Sendable {
     var record = TextRecord(Self.title)
     record.add("generation", generation)
     record.add("transaction", transaction)
+    record.add("entry", name.id)
     record.add("time", time)
     record.add("page-size", state.pageSize)
     record.add("pages", state.pages)
@@ -66,7 +72,8 @@ package struct BaseManifest: Hashable, Sendable {
     let record = try TextRecord(bytes, titled: Self.title, object: object)
     let reader = RecordReader(record: record, object: object)
     generation = try reader.value("generation") { GenerationID($0) }
-    transaction = try reader.value("transaction") { Bounds.transaction($0) }
+    name = BaseName(
+      try reader.value("transaction") { Bounds.transaction($0) }, id: try reader.value("entry") { EntryID($0) })
     time = try reader.value("time") { Bounds.time($0) }
     state = DatabaseState(
       pageSize: try reader.value("page-size") { Bounds.pageSize($0) },

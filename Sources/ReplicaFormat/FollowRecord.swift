@@ -8,15 +8,18 @@ package struct ChainPoint: Hashable, Sendable {
   /// Time of that transaction, microseconds since 1970.
   package let time: Int64
   package let state: DatabaseState
-  /// Where in the log it ends; nil after a base.
+  /// Where in SQLite's log it ends; nil after a base.
   package var position: WALPosition?
+  /// The entry of the generation's log, or the base, that the transaction came with.
+  package var id: EntryID
 
   package init(
-    generation: GenerationID, transaction: UInt64, time: Int64, state: DatabaseState,
+    generation: GenerationID, transaction: UInt64, id: EntryID, time: Int64, state: DatabaseState,
     position: WALPosition? = nil
   ) {
     self.generation = generation
     self.transaction = transaction
+    self.id = id
     self.time = time
     self.state = state
     self.position = position
@@ -51,6 +54,7 @@ package struct FollowRecord: Hashable, Sendable {
     record.add("replica", url)
     record.add("generation", point.generation)
     record.add("transaction", point.transaction)
+    record.add("entry", point.id)
     record.add("time", point.time)
     record.add("page-size", point.state.pageSize)
     record.add("pages", point.state.pages)
@@ -85,6 +89,7 @@ package struct FollowRecord: Hashable, Sendable {
     point = ChainPoint(
       generation: try reader.value("generation") { GenerationID($0) },
       transaction: try reader.value("transaction") { Bounds.transaction($0) },
+      id: try reader.value("entry") { EntryID($0) },
       time: try reader.value("time") { Bounds.time($0) },
       state: state, position: position)
     header = try reader.value("header") { text in

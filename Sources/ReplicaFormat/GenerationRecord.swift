@@ -1,21 +1,20 @@
-/// What is told of a generation when it begins.
+/// What is known of a generation when it begins.
 package struct GenerationRecord: Hashable, Sendable {
   package let generation: GenerationID
   /// Microseconds since 1970.
   package let time: Int64
   /// Why it was begun.
   package let reason: String
-  package let predecessor: GenerationID?
-  /// Who began it; nil where that was not told.
-  package let writer: String?
+  /// Where its seal is to stand; nil in a replica's first generation.
+  package let seal: Place?
+  /// Who began it.
+  package let writer: String
 
-  package init(
-    generation: GenerationID, time: Int64, reason: String, predecessor: GenerationID?, writer: String? = nil
-  ) {
+  package init(generation: GenerationID, time: Int64, reason: String, seal: Place?, writer: String) {
     self.generation = generation
     self.time = time
     self.reason = reason
-    self.predecessor = predecessor
+    self.seal = seal
     self.writer = writer
   }
 
@@ -26,8 +25,8 @@ package struct GenerationRecord: Hashable, Sendable {
     record.add("generation", generation)
     record.add("time", time)
     record.add("reason", reason)
-    if let predecessor { record.add("predecessor", predecessor) }
-    if let writer { record.add("writer", writer) }
+    if let seal { record.add("seal", seal.field) }
+    record.add("writer", writer)
     return record.bytes
   }
 
@@ -37,33 +36,10 @@ package struct GenerationRecord: Hashable, Sendable {
     generation = try reader.value("generation") { GenerationID($0) }
     time = try reader.value("time") { Bounds.time($0) }
     reason = try reader.text("reason")
-    predecessor = record.first("predecessor").flatMap { GenerationID($0) }
-    writer = record.first("writer")
-  }
-}
-
-/// Says that a generation has had a base, so that a base that is gone can be told from one that was never finished.
-package struct CompletionRecord: Hashable, Sendable {
-  package let generation: GenerationID
-  /// Transaction of the generation's first base.
-  package let transaction: UInt64
-
-  package init(generation: GenerationID, transaction: UInt64) {
-    self.generation = generation
-    self.transaction = transaction
-  }
-
-  package var bytes: [UInt8] {
-    var record = TextRecord("sqlite3-cloud-s3 complete 1")
-    record.add("generation", generation)
-    record.add("transaction", transaction)
-    return record.bytes
-  }
-
-  package init(_ bytes: [UInt8], object: String) throws(FormatError) {
-    let record = try TextRecord(bytes, titled: "sqlite3-cloud-s3 complete 1", object: object)
-    let reader = RecordReader(record: record, object: object)
-    generation = try reader.value("generation") { GenerationID($0) }
-    transaction = try reader.value("transaction") { Bounds.transaction($0) }
+    seal = try record.first("seal").map { (text) throws(FormatError) in
+      guard let place = Place(field: text) else { throw FormatError(object, "wrong seal") }
+      return place
+    }
+    writer = try reader.text("writer")
   }
 }

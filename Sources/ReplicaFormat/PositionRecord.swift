@@ -18,13 +18,34 @@ package struct PositionRecord: Hashable, Sendable {
     }
   }
 
+  /// The database file itself, whatever it holds: a copy of it is another file.
+  package struct FileIdentity: Hashable, Sendable {
+    package let device: UInt64
+    package let inode: UInt64
+    /// When it was created, nanoseconds since 1970; 0 if the file system does not say.
+    package let bornNs: Int64
+    package init(device: UInt64, inode: UInt64, bornNs: Int64) {
+      self.device = device
+      self.inode = inode
+      self.bornNs = bornNs
+    }
+  }
+
   package let url: String
-  package let generation: GenerationID
+  /// The place of the log after the last transaction that is stored.
+  package let place: Place
+  /// Number of the session that wrote the record.
+  package let session: UInt64
   /// Last transaction known to be in the replica.
   package let transaction: UInt64
   package let state: DatabaseState
   /// Where in the log that transaction ends.
   package let position: WALPosition?
+  /// When it was committed, microseconds since 1970.
+  package let time: Int64
+  /// Objects of the log that nobody has merged yet, as far as the sessions that wrote them knew.
+  package let unmerged: Int
+  package let identity: FileIdentity?
   /// Whether the database file alone holds it.
   package let isAtRest: Bool
   /// Bytes of log in the replica since its last base; nil where that is not known.
@@ -47,13 +68,17 @@ package struct PositionRecord: Hashable, Sendable {
   }
 
   package init(
-    url: String, generation: GenerationID, transaction: UInt64, state: DatabaseState, position: WALPosition?,
-    isAtRest: Bool, bytesSinceBase: Int?, file: FileStamp?, keyID: String? = nil, writer: Writer? = nil
+    url: String, place: Place, session: UInt64, transaction: UInt64, state: DatabaseState,
+    position: WALPosition?, time: Int64, unmerged: Int, identity: FileIdentity?, isAtRest: Bool, bytesSinceBase: Int?, file: FileStamp?, keyID: String? = nil, writer: Writer? = nil
   ) {
     self.keyID = keyID
     self.writer = writer
     self.url = url
-    self.generation = generation
+    self.place = place
+    self.session = session
+    self.time = time
+    self.unmerged = unmerged
+    self.identity = identity
     self.transaction = transaction
     self.state = state
     self.position = position
@@ -62,12 +87,15 @@ package struct PositionRecord: Hashable, Sendable {
     self.file = file
   }
 
+  package var generation: GenerationID { place.generation }
+
   private static let title = "sqlite3-cloud-s3 position 1"
 
   package var bytes: [UInt8] {
     var record = TextRecord(Self.title)
     record.add("replica", url)
-    record.add("generation", generation)
+    record.add("place", place.field)
+    record.add("session", EntryID(session))
     record.add("transaction", transaction)
     record.add("page-size", state.pageSize)
     record.add("pages", state.pages)
@@ -77,6 +105,9 @@ package struct PositionRecord: Hashable, Sendable {
       record.add(
         "wal", "\(position.salt) \(position.frame) \(WALSalt(first: sums.first, second: sums.second))")
     }
+    record.add("time", time)
+    record.add("unmerged", unmerged)
+    if let identity { record.add("identity", "\(identity.device) \(identity.inode) \(identity.bornNs)") }
     if isAtRest { record.add("rest", "yes") }
     if let bytesSinceBase { record.add("log", bytesSinceBase) }
     if let file { record.add("file", "\(file.size) \(file.modifiedNs) \(file.inode)") }
@@ -89,7 +120,10 @@ package struct PositionRecord: Hashable, Sendable {
     let record = try TextRecord(bytes, titled: Self.title, object: object)
     let reader = RecordReader(record: record, object: object)
     url = try reader.text("replica")
-    generation = try reader.value("generation") { GenerationID($0) }
+    place = try reader.value("place") { Place(field: $0) }
+    session = try reader.value("session") { EntryID($0) }.value
+    time = try reader.value("time") { Bounds.time($0) }
+    unmerged = try reader.value("unmerged") { UInt32($0).map { Int($0) } }
     transaction = try reader.value("transaction") { Bounds.transaction($0) }
     state = DatabaseState(
       pageSize: try reader.value("page-size") { Bounds.pageSize($0) },
@@ -102,6 +136,13 @@ package struct PositionRecord: Hashable, Sendable {
       else { return nil }
       return WALPosition(
         salt: salt, frame: frame, checksum: WALChecksum(first: sums.first, second: sums.second))
+    }
+    identity = record.first("identity").flatMap { line in
+      let fields = line.split(separator: " ")
+      guard fields.count == 3, let device = UInt64(fields[0]), let inode = UInt64(fields[1]),
+        let born = Int64(fields[2])
+      else { return nil }
+      return FileIdentity(device: device, inode: inode, bornNs: born)
     }
     isAtRest = record.first("rest") == "yes"
     keyID = record.first("key")

@@ -105,14 +105,8 @@ package final class SliceBuilder {
       previous: header.previous)
   }
 
-  /// Adds a frame as another slice of version 1 stores it, or one that is whole in any.
-  func addStored(_ page: UInt32, _ bytes: [UInt8], isDifference: Bool) {
-    guard isDifference else { return addWhole(page, bytes, at: 0) }
-    let zeros = [UInt8](repeating: 0, count: walHeader.pageSize)
-    // However long: what it is the difference from is not known here.
-    let isAdded = addDifference(page, .exclusiveOr, bytes, at: 0, from: (zeros, 0), limit: .max / 2)
-    precondition(isAdded, "a difference without limit is always added")
-  }
+  /// Adds a frame whose page is whole.
+  func addStored(_ page: UInt32, _ bytes: [UInt8]) { addWhole(page, bytes, at: 0) }
 
   /// Adds a frame whose page is a difference, with its operations and literals.
   func addStored(
@@ -133,20 +127,9 @@ package final class SliceBuilder {
   /// Ends this part of a transaction that goes on in the next part.
   package func endPart(checksum: WALChecksum) { end = checksum }
 
-  /// The object: header, streams, hash of these.
-  ///
-  /// The builder is then spent.
+  /// Ends the slice, or a section of one: header, streams, and a hash of these. The builder is then spent.
   ///
   /// `transactions` is needed for parts, which need not hold a commit.
-  package func seal(
-    transactions: ClosedRange<UInt64>? = nil, part: Int = 1, parts: Int = 1, acknowledged: UInt64,
-    created: Int64
-  ) -> (name: SliceName, bytes: [UInt8]) {
-    let sealed = close(transactions: transactions, part: part, parts: parts, created: created)
-    return (sealed.name, SealedSlice.object([sealed], acknowledged: acknowledged))
-  }
-
-  /// The same without saying yet what is in the store.
   package func close(
     transactions: ClosedRange<UInt64>? = nil, part: Int = 1, parts: Int = 1, created: Int64
   ) -> SealedSlice {
@@ -155,8 +138,7 @@ package final class SliceBuilder {
     let tables = PackedStream()
     let tablesLength = frames.count
     tables.buffer.append(frames)
-    var content = SliceContent(
-      version: SliceHeader.version, sizes: [], compressed: 0, tablesLength: tablesLength)
+    var content = SliceContent(sizes: [], compressed: 0, tablesLength: tablesLength)
     var streams: [UInt8] = []
     for (number, stream) in (self.streams + [tables]).enumerated() {
       let (bytes, isCompressed) = stream.finish()
@@ -167,11 +149,14 @@ package final class SliceBuilder {
     let hash = Hash128(streams, 0..<streams.count)
     streams.appendLittleEndian(hash.low)
     streams.appendLittleEndian(hash.high)
+    let transactions = transactions ?? firstTransaction...lastTransaction
     var header = SliceHeader(
-      generation: generation, transactions: transactions ?? firstTransaction...lastTransaction, part: part,
+      generation: generation, transactions: transactions, part: part,
       parts: parts, walHeader: walHeader, firstFrame: firstFrame, frameCount: frameCount,
       commitCount: commits.count, start: start, end: end, previous: previous, acknowledged: 0,
-      created: created, content: content)
+      created: created, content: content,
+      entry: SliceHeader.Entry(
+        id: .none, previous: .none, session: 0, lastTransaction: transactions.upperBound))
     if parts > 1 { header.largestPage = largestPage }
     return SealedSlice(header: header, streams: streams)
   }
@@ -188,19 +173,26 @@ package struct SealedSlice: Sendable {
     self.streams = streams
   }
 
-  package var name: SliceName { header.name }
+  package var transactions: ClosedRange<UInt64> { header.transactions }
+  package var part: Int { header.part }
   /// About the bytes it has in an object.
   package var count: Int { streams.count + 100 }
 
   /// The object of sections that follow one another.
   ///
-  /// `acknowledged` is the last transaction that is in the store now.
-  package static func object(_ sections: [SealedSlice], acknowledged: UInt64) -> [UInt8] {
+  /// `stored` is the last transaction that is stored now, with all before it.
+  package static func object(
+    _ sections: [SealedSlice], id: EntryID, previous: EntryID, session: UInt64, stored: UInt64
+  ) -> [UInt8] {
+    let entry = SliceHeader.Entry(
+      id: id, previous: previous, session: session,
+      lastTransaction: sections.last?.header.transactions.upperBound ?? 0)
     var object: [UInt8] = []
     object.reserveCapacity(sections.reduce(0) { $0 + $1.count })
     for section in sections {
       var header = section.header
-      header.acknowledged = acknowledged
+      header.acknowledged = stored
+      header.entry = entry
       object += header.bytes
       object += section.streams
     }

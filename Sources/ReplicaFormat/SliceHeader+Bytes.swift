@@ -1,7 +1,7 @@
 internal import Bytes
 internal import WALFormat
 
-/// Version 2: fields of fixed width first, then numbers of seven bits a byte, then the first half of their hash.
+/// Fields of fixed width first, then numbers of seven bits a byte, then the first half of their hash.
 extension SliceHeader {
   private static let hashSize = 8
 
@@ -19,10 +19,12 @@ extension SliceHeader {
     for sum in [start.first, start.second, end.first, end.second] { fixed.appendLittleEndian(sum) }
     fixed.appendLittleEndian(previous.checksum.low)
     fixed.appendLittleEndian(previous.checksum.high)
+    for number in [entry.id.value, entry.previous.value, entry.session] { fixed.appendLittleEndian(number) }
     out.append(fixed)
     out.append(varint: UInt64(generation.sequence))
     out.append(varint: transactions.lowerBound)
     out.append(varint: transactions.upperBound - transactions.lowerBound)
+    out.append(varint: entry.lastTransaction - transactions.upperBound)
     for number in [part, parts, Int(walHeader.restarts), firstFrame, frameCount, commitCount] {
       out.append(varint: UInt64(number))
     }
@@ -40,7 +42,7 @@ extension SliceHeader {
   }
 
   /// Nil where the bytes are damaged.
-  init?(version2 bytes: [UInt8]) {
+  init?(fields bytes: [UInt8]) {
     let size = Int(bytes[9])
     guard size > 12 + Self.hashSize, size <= bytes.count,
       bytes.littleEndian(at: size - Self.hashSize) == Hash128(bytes, 0..<size - Self.hashSize).low
@@ -54,8 +56,11 @@ extension SliceHeader {
     guard let random = fields.fixed(UInt32.self), let salts = fields.take(8), let start = sums(),
       let end = sums(),
       let low = fields.fixed(UInt64.self), let high = fields.fixed(UInt64.self),
+      let id = fields.fixed(UInt64.self), let previous = fields.fixed(UInt64.self),
+      let session = fields.fixed(UInt64.self),
       let sequence = fields.varint(UInt32.self), let first = fields.varint(), let more = fields.varint(),
-      !first.addingReportingOverflow(more).overflow, let part = count(), let parts = count(),
+      first <= Bounds.lastTransaction, more <= Bounds.lastTransaction, let rest = fields.varint(),
+      rest <= Bounds.lastTransaction, let part = count(), let parts = count(),
       let restarts = fields.varint(UInt32.self), let firstFrame = count(), let frameCount = count(),
       let commitCount = count(), let pages = fields.varint(UInt32.self), let behind = fields.signedVarint(),
       let created = fields.signedVarint(),
@@ -77,42 +82,10 @@ extension SliceHeader {
         pageSize: walHeader.pageSize, pages: pages, checksum: Hash128(high: high, low: low)),
       acknowledged: first &- UInt64(bitPattern: behind), created: created,
       content: SliceContent(
-        version: Self.version, sizes: sizes, compressed: bytes[11], tablesLength: Int(tables)))
+        sizes: sizes, compressed: bytes[11], tablesLength: Int(tables)),
+      entry: Entry(
+        id: EntryID(id), previous: EntryID(previous), session: session, lastTransaction: first + more + rest))
     if parts > 1 { largestPage = fields.varint(UInt32.self) }
     self.size = size
-  }
-}
-
-/// Version 1: 192 bytes, every field of fixed width.
-extension SliceHeader {
-  static let size1 = 192
-
-  /// Nil where the bytes are damaged.
-  init?(version1 bytes: [UInt8]) {
-    guard bytes.count >= Self.size1, bytes.littleEndian(at: 8) == UInt32(1) else { return nil }
-    let hash = Hash128(bytes, 0..<Self.size1 - 16)
-    guard bytes.littleEndian(at: Self.size1 - 16) == hash.low,
-      bytes.littleEndian(at: Self.size1 - 8) == hash.high
-    else { return nil }
-    func number(_ at: Int) -> Int { Int(bytes.littleEndian(at: at) as UInt32) }
-    func wide(_ at: Int) -> UInt64 { bytes.littleEndian(at: at) }
-    let first = wide(24)
-    let last = wide(32)
-    guard let walHeader = WALHeader(Array(bytes[48..<80])), first <= last, walHeader.pageSize == number(12)
-    else { return nil }
-    let sizes = [Int(clamping: wide(144)), Int(clamping: wide(152))]
-    let tables = number(84) * 5 + number(88) * 32
-    self.init(
-      generation: GenerationID(sequence: bytes.littleEndian(at: 16), random: bytes.littleEndian(at: 20)),
-      transactions: first...last, part: number(40), parts: number(44), walHeader: walHeader,
-      firstFrame: number(80), frameCount: number(84), commitCount: number(88),
-      start: WALChecksum(first: bytes.littleEndian(at: 96), second: bytes.littleEndian(at: 100)),
-      end: WALChecksum(first: bytes.littleEndian(at: 104), second: bytes.littleEndian(at: 108)),
-      previous: DatabaseState(
-        pageSize: walHeader.pageSize, pages: bytes.littleEndian(at: 92),
-        checksum: Hash128(high: wide(120), low: wide(112))),
-      acknowledged: wide(128), created: Int64(bitPattern: wide(136)),
-      content: SliceContent(version: 1, sizes: sizes, compressed: 0b11, tablesLength: tables))
-    size = Self.size1
   }
 }

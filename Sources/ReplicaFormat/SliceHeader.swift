@@ -3,12 +3,12 @@ package import WALFormat
 
 /// What a slice says of itself before its content; `Docs/Format.md` has the byte tables.
 ///
-/// Version 1 had 192 bytes; `bytes` writes version 2, of which most fields take as many bytes as they need.
+/// Most fields take as many bytes as they need.
 package struct SliceHeader: Hashable, Sendable {
   /// No header is longer.
   package static let most = 255
   static let magic = Array("SQLCS3W1".utf8)
-  static let version: UInt8 = 2
+  static let version: UInt8 = 1
 
   package var generation: GenerationID
   package var transactions: ClosedRange<UInt64>
@@ -33,14 +33,40 @@ package struct SliceHeader: Hashable, Sendable {
   /// Microseconds since 1970.
   package var created: Int64
   /// Of a part of a transaction: the largest page number of all its parts, or the size of the database after it if that is
-  /// larger; nil where earlier versions did not say so.
+  /// larger; nil in a slice of one part.
   package var largestPage: UInt32?
+  /// What the object of which this is a section is in the log.
+  package var entry: Entry
   /// What follows the header.
   var content: SliceContent
   /// Bytes of the header as it was read.
   var size = 0
 
-  package var name: SliceName { SliceName(transactions, part: part, parts: parts) }
+  /// What a slice is in its generation's log; the same in all sections of an object.
+  package struct Entry: Hashable, Sendable {
+    /// Its own identifier; in a merged object, that of the last entry that it took the place of.
+    package let id: EntryID
+    /// The identifier of the entry before it.
+    package let previous: EntryID
+    /// Number of the session that wrote it; 0 in a merged object.
+    package let session: UInt64
+    /// The last transaction of the object.
+    package let lastTransaction: UInt64
+
+    package init(id: EntryID, previous: EntryID, session: UInt64, lastTransaction: UInt64) {
+      self.id = id
+      self.previous = previous
+      self.session = session
+      self.lastTransaction = lastTransaction
+    }
+  }
+
+  /// Whether the transaction ends with this object.
+  package var isLastPart: Bool { part == parts }
+  /// Where an object with this header stands, unless it is a merged one.
+  package var place: Place {
+    Place(generation, transaction: transactions.lowerBound, part: part, previous: entry.previous)
+  }
   package var endPosition: WALPosition {
     WALPosition(salt: walHeader.salt, frame: firstFrame + frameCount - 1, checksum: end)
   }
@@ -55,17 +81,11 @@ package struct SliceHeader: Hashable, Sendable {
     guard start >= 0, start <= bytes.count - 16 else { throw FormatError(object, "cut short") }
     let bytes = Array(bytes[start..<min(start + Self.most, bytes.count)])
     guard bytes.starts(with: Self.magic) else { throw FormatError(object, "not a WAL slice") }
-    let header: SliceHeader?
-    switch bytes[8] {
-    case 1:
-      guard bytes.count >= Self.size1 else { throw FormatError(object, "cut short") }
-      header = SliceHeader(version1: bytes)
-    case Self.version:
-      guard bytes.count >= Int(bytes[9]) else { throw FormatError(object, "cut short") }
-      header = SliceHeader(version2: bytes)
-    default: throw FormatError(object, "written by a newer version of this program")
+    guard bytes[8] == Self.version else {
+      throw FormatError(object, "written by another version of this program")
     }
-    guard let header, header.isSensible else { throw FormatError(object, "its header is damaged") }
+    guard bytes.count >= Int(bytes[9]) else { throw FormatError(object, "cut short") }
+    guard let header = SliceHeader(fields: bytes), header.isSensible else { throw FormatError(object, "its header is damaged") }
     self = header
   }
 
@@ -74,7 +94,9 @@ package struct SliceHeader: Hashable, Sendable {
     guard transactions.lowerBound > 0, transactions.upperBound <= Bounds.lastTransaction, part >= 1,
       part <= parts, parts <= Int(UInt16.max), firstFrame >= 1, frameCount >= 1,
       frameCount <= Self.mostFrames,
-      generation.sequence <= Bounds.lastSequence, Bounds.times.contains(created)
+      generation.sequence <= Bounds.lastSequence, Bounds.times.contains(created),
+      entry.lastTransaction >= transactions.upperBound, entry.lastTransaction <= Bounds.lastTransaction,
+      parts == 1 || entry.lastTransaction == transactions.upperBound, (parts > 1) == (largestPage != nil)
     else { return false }
     let ended = part == parts ? transactions.upperBound - transactions.lowerBound + 1 : 0
     return UInt64(commitCount) == ended && commitCount <= frameCount
@@ -86,7 +108,7 @@ package struct SliceHeader: Hashable, Sendable {
   init(
     generation: GenerationID, transactions: ClosedRange<UInt64>, part: Int, parts: Int, walHeader: WALHeader,
     firstFrame: Int, frameCount: Int, commitCount: Int, start: WALChecksum, end: WALChecksum,
-    previous: DatabaseState, acknowledged: UInt64, created: Int64, content: SliceContent
+    previous: DatabaseState, acknowledged: UInt64, created: Int64, content: SliceContent, entry: Entry
   ) {
     self.generation = generation
     self.transactions = transactions
@@ -102,13 +124,12 @@ package struct SliceHeader: Hashable, Sendable {
     self.acknowledged = acknowledged
     self.created = created
     self.content = content
+    self.entry = entry
   }
 }
 
 /// The streams that follow a slice's header, one after the other, and then their hash.
 struct SliceContent: Hashable, Sendable {
-  /// Which format the slice has.
-  var version: UInt8
   /// Bytes of each stream as it is stored.
   var sizes: [Int]
   /// Which of them are zstd frames: bit 0 is the first.

@@ -9,39 +9,41 @@ package struct SliceMerge: Sendable {
   /// Bytes of pages in one section at most; what is larger already stays as it is.
   private static let sectionBytes = 16 << 20
 
-  private let acknowledged: UInt64
   private let created: Int64
-  private var out: [UInt8] = []
+  private var sections: [SealedSlice] = []
   /// Sections that become one.
   private var group: [(section: SliceSection, object: (name: String, bytes: [UInt8]))] = []
   private var groupBytes = 0
 
   /// Merges objects given in order.
   ///
-  /// `acknowledged` is the last transaction that is in the store now. Throws where one is damaged, does not follow the one
-  /// before, or is a part of a transaction.
+  /// `stored` is the last transaction that is stored now. Throws if one is damaged, does not follow the one before, or is a
+  /// part of a transaction.
   package static func merge(
-    _ objects: [(name: String, bytes: [UInt8])], acknowledged: UInt64, created: Int64
-  ) throws(FormatError) -> (name: SliceName, bytes: [UInt8]) {
-    var merge = SliceMerge(acknowledged: acknowledged, created: created)
-    var first: UInt64?
-    var last: UInt64 = 0
+    _ objects: [(name: String, bytes: [UInt8])], stored: UInt64, created: Int64
+  ) throws(FormatError) -> (name: MergedName, bytes: [UInt8]) {
+    var merge = SliceMerge(created: created)
+    var first: SliceHeader?
+    var last: SliceHeader?
     for object in objects {
       let reader = try SliceReader(object.bytes, object: object.name)
-      guard reader.header.parts == 1, first == nil || reader.header.transactions.lowerBound == last + 1
+      guard reader.header.parts == 1,
+        last == nil || reader.header.transactions.lowerBound == (last?.transactions.upperBound ?? 0) + 1
       else { throw FormatError(object.name, "it does not follow the slice before") }
-      first = first ?? reader.header.transactions.lowerBound
-      last = reader.header.transactions.upperBound
+      first = first ?? reader.header
+      last = reader.header
       for section in reader.sections { try merge.take(section, of: object) }
     }
     try merge.endGroup()
-    return (SliceName((first ?? 0)...last), merge.out)
+    guard let first, let last else { throw FormatError("merge", "it has no objects") }
+    let bytes = SealedSlice.object(
+      merge.sections, id: last.entry.id, previous: first.entry.previous, session: 0, stored: stored)
+    return (
+      MergedName(first.transactions.lowerBound...last.transactions.upperBound, id: last.entry.id), bytes
+    )
   }
 
-  private init(acknowledged: UInt64, created: Int64) {
-    self.acknowledged = acknowledged
-    self.created = created
-  }
+  private init(created: Int64) { self.created = created }
 
   private mutating func take(
     _ section: SliceSection, of object: (name: String, bytes: [UInt8])
@@ -62,11 +64,11 @@ package struct SliceMerge: Sendable {
       groupBytes = 0
     }
     guard let first = group.first else { return }
-    if group.count == 1, first.section.header.content.version == SliceHeader.version {
-      var header = first.section.header
-      header.acknowledged = acknowledged
-      out += header.bytes
-      out += first.object.bytes[first.section.content.lowerBound..<first.section.end]
+    if group.count == 1 {
+      sections.append(
+        SealedSlice(
+          header: first.section.header,
+          streams: Array(first.object.bytes[first.section.content.lowerBound..<first.section.end])))
       return
     }
     let builder = SliceBuilder(continuing: first.section.header)
@@ -83,6 +85,6 @@ package struct SliceMerge: Sendable {
         }
       }
     }
-    out += builder.seal(acknowledged: acknowledged, created: created).bytes
+    sections.append(builder.close(created: created))
   }
 }

@@ -8,7 +8,6 @@ internal import WALFormat
 final class SlicePages {
   private let object: String
   private let pageSize: Int
-  private let version: UInt8
   private let tables: SliceTables
   /// Streams before the tables.
   private let streams: [PackedReader]
@@ -32,7 +31,6 @@ final class SlicePages {
     }
     self.object = object
     pageSize = header.walHeader.pageSize
-    version = content.version
     self.tables = tables
     self.streams = streams
     operations = FieldCursor(tables.bytes, tables.operations)
@@ -45,13 +43,8 @@ final class SlicePages {
   {
     let kind = tables.kinds[frame]
     frame += 1
-    guard version == 2, kind.needsBase else {
-      let stream = version == 1 ? 0 : kind.stream.rawValue
-      try read(streams[stream], into: &target, at: index, count: pageSize)
-      if kind.needsBase, let base {
-        Kernels.xor(into: &target, at: index, from: base.bytes, at: base.index, count: pageSize)
-      }
-      return
+    guard kind.needsBase else {
+      return try read(streams[kind.stream.rawValue], into: &target, at: index, count: pageSize)
     }
     guard let base else { throw FormatError(object, "a difference from nothing") }
     Kernels.copy(into: &target, at: index, from: base.bytes, at: base.index, count: pageSize)
@@ -64,11 +57,7 @@ final class SlicePages {
         Kernels.copy(into: &target, at: at, from: base.bytes, at: from, count: operation.count)
         continue
       }
-      if kind == .exclusiveOr {
-        Kernels.xor(into: &target, at: at, from: literals, at: taken, count: operation.count)
-      } else {
-        Kernels.copy(into: &target, at: at, from: literals, at: taken, count: operation.count)
-      }
+      Kernels.copy(into: &target, at: at, from: literals, at: taken, count: operation.count)
       taken += operation.count
     }
   }
@@ -76,7 +65,7 @@ final class SlicePages {
   /// Adds the page of the next frame to another slice as it is stored here; `scratch` holds a page.
   func copyNext(_ page: UInt32, to builder: SliceBuilder, scratch: inout [UInt8]) throws(FormatError) {
     let kind = tables.kinds[frame]
-    if version == 2, kind.needsBase {
+    if kind.needsBase {
       frame += 1
       let difference = try nextDifference()
       builder.addStored(
@@ -85,7 +74,7 @@ final class SlicePages {
       return
     }
     try next(into: &scratch, at: 0, base: nil)
-    builder.addStored(page, scratch, isDifference: kind.needsBase)
+    builder.addStored(page, scratch)
   }
 
   private struct Operation {

@@ -55,9 +55,7 @@ struct SliceSection {
       tables = Array(bytes[range])
     }
     guard tables.count == content.tablesLength else { throw FormatError(object, "its tables are cut short") }
-    return content.version == 1
-      ? try SliceTables(version1: tables, header, object: object)
-      : try SliceTables(version2: tables, header, object: object)
+    return try SliceTables(tables, header, object: object)
   }
 
   /// Sections of an object follow each other as slices do.
@@ -69,7 +67,7 @@ struct SliceSection {
       : header.firstFrame == 1
     guard continues, header.generation == before.generation, before.transactions.upperBound < .max,
       header.transactions.lowerBound == before.transactions.upperBound + 1, header.parts == 1,
-      before.parts == 1, header.previous == last.commits.last?.state
+      before.parts == 1, header.previous == last.commits.last?.state, header.entry == before.entry
     else { throw FormatError(object, "its sections do not follow one another") }
   }
 

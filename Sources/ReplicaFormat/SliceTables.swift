@@ -9,17 +9,15 @@ enum FrameKind: UInt8, Sendable {
   case leaf = 1
   /// As what `PageDifference` makes of it and the page's image before.
   case difference = 2
-  /// As the exclusive or with the page's image before, of which operations tell what is not zero.
-  case exclusiveOr = 3
 
-  var needsBase: Bool { self == .difference || self == .exclusiveOr }
+  var needsBase: Bool { self == .difference }
 
   /// Where its bytes stand.
   var stream: SliceStream {
     switch self {
     case .leaf: .leaves
     case .whole: .pages
-    case .difference, .exclusiveOr: .literals
+    case .difference: .literals
     }
   }
 
@@ -84,8 +82,8 @@ struct SliceTables: Sendable {
     out.append(varint: UInt64(bitPattern: (step << 1) ^ (step >> 63)) << 2 | UInt64(kind.rawValue))
   }
 
-  /// Reads those of version 2.
-  init(version2 bytes: [UInt8], _ header: SliceHeader, object: String) throws(FormatError) {
+  /// Reads them.
+  init(_ bytes: [UInt8], _ header: SliceHeader, object: String) throws(FormatError) {
     let damage = FormatError(object, "its tables are damaged")
     guard header.frameCount <= bytes.count, header.commitCount <= bytes.count else { throw damage }
     var fields = FieldCursor(bytes, 0..<bytes.count)
@@ -147,33 +145,5 @@ struct SliceTables: Sendable {
       commits[index].state.checksum = Hash128(high: high, low: low)
     }
     return commits
-  }
-
-  /// Reads those of version 1.
-  init(version1 bytes: [UInt8], _ header: SliceHeader, object: String) throws(FormatError) {
-    let (frameCount, count) = (header.frameCount, header.commitCount)
-    pages = (0..<frameCount).map { bytes.littleEndian(at: $0 * 4) }
-    kinds = (0..<frameCount).map { bytes[frameCount * 4 + $0] == 1 ? .exclusiveOr : .whole }
-    let at = frameCount * 5
-    var commits: [SliceCommit] = []
-    for number in 0..<count {
-      let frames = Int(bytes.littleEndian(at: at + number * 4) as UInt32)
-      guard frames > commits.last?.frames ?? 0, frames <= frameCount else {
-        throw FormatError(object, "its commits are out of order")
-      }
-      guard Bounds.times.contains(bytes.littleEndian(at: at + count * 8 + number * 8)) else {
-        throw FormatError(object, "its tables are damaged")
-      }
-      let hash = at + count * 16 + number * 16
-      commits.append(
-        SliceCommit(
-          frames: frames, time: bytes.littleEndian(at: at + count * 8 + number * 8),
-          state: DatabaseState(
-            pageSize: header.walHeader.pageSize, pages: bytes.littleEndian(at: at + count * 4 + number * 4),
-            checksum: Hash128(high: bytes.littleEndian(at: hash + 8), low: bytes.littleEndian(at: hash)))))
-    }
-    self.commits = commits
-    self.bytes = bytes
-    operations = bytes.count..<bytes.count
   }
 }

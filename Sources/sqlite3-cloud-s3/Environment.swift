@@ -2,7 +2,7 @@ internal import DirectoryObjectStore
 internal import DotCommands
 internal import Files
 internal import LineReader
-internal import Mirror
+internal import Replicator
 internal import ObjectStore
 internal import ReplicaFormat
 internal import S3ObjectStore

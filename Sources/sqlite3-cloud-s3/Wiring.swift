@@ -1,7 +1,7 @@
 internal import DotCommands
 internal import Files
 internal import LineReader
-internal import Mirror
+internal import Replicator
 internal import SQLite
 internal import Shell
 

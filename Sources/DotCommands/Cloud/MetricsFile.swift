@@ -1,6 +1,6 @@
 import Dispatch
 import Files
-import Mirror
+import Replicator
 import ObjectStore
 import Synchronization
 

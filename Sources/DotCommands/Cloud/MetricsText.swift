@@ -1,4 +1,4 @@
-import Mirror
+import Replicator
 import ObjectStore
 import ReplicaFormat
 

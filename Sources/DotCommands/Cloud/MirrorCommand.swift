@@ -1,4 +1,4 @@
-import Mirror
+import Replicator
 import Shell
 
 /// Shows and steers the mirror.
@@ -168,7 +168,7 @@ struct MirrorCommand: DotCommand {
     }
   }
 
-  private func running(_ observer: MirrorSession) throws -> Mirror {
+  private func running(_ observer: MirrorSession) throws -> ReplicationObserver {
     if let error = observer.configurationError { throw CommandError.message("Error: \(error)") }
     guard let mirror = observer.mirror else {
       throw CommandError.message("Error: nothing is mirrored: use .mirror on URL")

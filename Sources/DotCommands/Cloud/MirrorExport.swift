@@ -1,5 +1,5 @@
 import Files
-import Mirror
+import Replicator
 import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat

@@ -1,5 +1,5 @@
 import Files
-import Mirror
+import Replicator
 
 /// What an interactive start and a prompt say of the mirror.
 enum MirrorGreeting {

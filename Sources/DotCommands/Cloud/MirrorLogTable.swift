@@ -1,5 +1,5 @@
 import Bytes
-import Mirror
+import Replicator
 import ReplicaCatalog
 import ReplicaFormat
 import Restore

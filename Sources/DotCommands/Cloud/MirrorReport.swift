@@ -1,4 +1,4 @@
-import Mirror
+import Replicator
 import Shell
 
 /// Prints how the mirror stands.

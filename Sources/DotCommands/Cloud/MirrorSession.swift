@@ -1,6 +1,6 @@
 import Encryption
 import Files
-package import Mirror
+package import Replicator
 package import ObjectStore
 import ReplicaFormat
 package import SQLite
@@ -25,7 +25,7 @@ package final class MirrorSession: SessionObserver {
   package var configurationError: String?
   private let encryption: EncryptionSettings?
   private let makePlainStore: (ReplicaURL) throws -> any ObjectStore
-  private(set) var mirror: Mirror?
+  private(set) var mirror: ReplicationObserver?
   private var connection: Connection?
   private var firstPath: String?
   private weak var session: Session?
@@ -131,12 +131,12 @@ package final class MirrorSession: SessionObserver {
     try? MirrorLogTable.install(on: connection, self)
     var settings = settings
     settings.newGeneration = newGeneration
-    try attach(Mirror(store: store, settings: settings), to: connection)
+    try attach(ReplicationObserver(store: store, settings: settings), to: connection)
     if let path = connection.fileName() { chosen[path] = try ReplicaURL(url).named(for: path) }
     told.remove("off")
   }
 
-  private func attach(_ mirror: Mirror, to connection: Connection) throws {
+  private func attach(_ mirror: ReplicationObserver, to connection: Connection) throws {
     try mirror.attach(to: connection)
     self.mirror = mirror
     self.connection = connection
@@ -155,7 +155,7 @@ package final class MirrorSession: SessionObserver {
   }
 
   /// Runs something that uploads, and shows how much of what is captured now has arrived.
-  func showing<Value>(_ title: String, _ mirror: Mirror, _ body: () throws -> Value) rethrows -> Value {
+  func showing<Value>(_ title: String, _ mirror: ReplicationObserver, _ body: () throws -> Value) rethrows -> Value {
     guard let session, let monitor = mirror.monitor else { return try body() }
     let before = monitor().lagBytes
     return try session.progress.during(
@@ -248,7 +248,7 @@ package final class MirrorSession: SessionObserver {
       return
     }
     do {
-      try attach(Mirror(store: observed(makeStore(url)), settings: settings), to: connection)
+      try attach(ReplicationObserver(store: observed(makeStore(url)), settings: settings), to: connection)
     } catch let error as MirrorError where error.code == .unsuitable {
       tell(error.message, session)
     } catch {

@@ -1,0 +1,114 @@
+import Dispatch
+import Files
+import Replicator
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+import Restore
+import SQLite
+import TestSupport
+import Testing
+
+/// Slices that are merged while a base is on its way.
+@Suite struct BaseBoundaryTests {
+  @Test func neverMergesAcrossABase() throws {
+    let store = GatedStore()
+    let fixture = try MirrorFixture(store)
+    fixture.settings.syncInterval = 0
+    fixture.settings.baseBytes = 40_000
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a INTEGER PRIMARY KEY, b)")
+    try fixture.flush()
+    store.isShut = true
+    // The log outgrows the database, and its base waits for the store.
+    var rows = 0
+    func insert() throws {
+      rows += 1
+      try fixture.run("INSERT INTO t VALUES(\(rows), hex(randomblob(20)))")
+      try fixture.flush()
+    }
+    while !store.isWaitedFor, rows < 500 { try insert() }
+    for _ in 0..<100 { try insert() }
+    store.isShut = false
+    func bases() throws -> [UInt64] {
+      let catalog = ReplicaCatalog(store)
+      return try catalog.contents(of: try #require(catalog.generations().last)).bases
+    }
+    try Poll.until { (try? bases().count) ?? 0 > 1 }
+    for _ in 0..<40 { try insert() }
+    try fixture.close()
+    // Without what was replaced, each base leads on.
+    let catalog = ReplicaCatalog(store)
+    let contents = try catalog.contents(of: try #require(catalog.generations().last))
+    let kept = contents.slices.filter { slice in
+      !contents.slices.contains {
+        $0 != slice && $0.transactions.lowerBound <= slice.transactions.lowerBound
+          && $0.transactions.upperBound >= slice.transactions.upperBound
+      }
+    }
+    for slice in contents.slices where !kept.contains(slice) {
+      try store.delete(ObjectKey(ReplicaLayout.slice(contents.generation, slice)))
+    }
+    let left = try catalog.contents(of: contents.generation)
+    #expect(left.bases.count > 1 && left.slices.count < 100)
+    for base in left.bases { #expect(left.chain(after: base).end == UInt64(rows) + 1, "after base \(base)") }
+    #expect(try fixture.bytes(fixture.restore(.wal)) == fixture.bytes(fixture.path))
+  }
+}
+
+extension BaseBoundaryTests {
+  /// Early versions joined slices across a base: nothing leads on from it then, and an older base is taken.
+  @Test func restoresFromTheBaseBeforeWhereSlicesWereMergedAcrossOne() throws {
+    let fixture = try MirrorFixture()
+    fixture.settings.syncInterval = 0
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a)")
+    for number in 1...8 {
+      try fixture.run("INSERT INTO t VALUES(\(number))")
+      try fixture.flush()
+      if number == 4 { try fixture.mirror?.snapshot() }
+    }
+    try fixture.close()
+    let catalog = ReplicaCatalog(fixture.store)
+    let contents = try catalog.contents(of: try #require(catalog.generations().last))
+    let base = try #require(contents.bases.last)
+    #expect(contents.bases.count == 2 && base == 5)
+    let names = contents.slices.filter { $0.transactions.count == 1 }
+      .sorted { $0.transactions.lowerBound < $1.transactions.lowerBound }
+    let objects = try names.map { name in
+      let key = ReplicaLayout.slice(contents.generation, name)
+      return (name: key, bytes: try fixture.store.get(ObjectKey(key)).bytes)
+    }
+    #expect(names.contains { $0.transactions.contains(base) })
+    let merged = try SliceMerge.merge(objects, acknowledged: 9, created: 1)
+    for object in objects { try fixture.store.delete(ObjectKey(object.name)) }
+    try fixture.store.put(
+      ObjectKey(ReplicaLayout.slice(contents.generation, merged.name)), merged.bytes, .always)
+    let left = try catalog.contents(of: contents.generation)
+    #expect(left.isBridged(base, to: left.reach))
+    #expect(try fixture.bytes(fixture.restore(.wal)) == fixture.bytes(fixture.path))
+    #expect(try content(fixture.restore(.sql, "sql.db")) == content(fixture.path))
+  }
+}
+
+/// Keeps parts of bases waiting while it is shut.
+private final class GatedStore: ForwardingStore {
+  let base: any ObjectStore = MemoryStore()
+  private let gate = FaultyStore(MemoryStore())
+  var isShut: Bool {
+    get { gate.isDown }
+    set { gate.isDown = newValue }
+  }
+  /// Whether something waits.
+  var isWaitedFor: Bool { gate.calls(.head) > 0 }
+
+  func put(_ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition) throws(ObjectStoreError) -> ETag {
+    if key.name.hasPrefix(ReplicaLayout.pages) {
+      while isShut {
+        _ = try? gate.head(key)
+        Clock.sleep(seconds: 0.01)
+      }
+    }
+    return try base.put(key, bytes, condition)
+  }
+}

@@ -1,0 +1,112 @@
+import Files
+import Replicator
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+import TestSupport
+import Testing
+
+/// A replica with a base that holds rows, twelve slices and their batches after it, and what becomes of it.
+final class ReplacingRig {
+  let store: MemoryStore
+  let fixture: MirrorFixture
+  let generation: GenerationID
+  /// Transactions of the base and of the last slice.
+  let base: UInt64
+  private(set) var last: UInt64
+  private(set) var rows: [String]
+
+  var folder: Files.TemporaryFolder { fixture.folder }
+
+  init() throws {
+    store = MemoryStore()
+    fixture = try MirrorFixture(store)
+    fixture.settings.syncInterval = 0
+    fixture.settings.mergesObjects = false
+    fixture.settings.partBytes = 64 << 10
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a INTEGER PRIMARY KEY, b)")
+    try fixture.run(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) "
+        + "INSERT INTO t SELECT i, hex(randomblob(200)) FROM n")
+    try fixture.flush()
+    try #require(fixture.mirror).snapshot()
+    for number in 1...12 {
+      try fixture.run("UPDATE t SET b = b || \(number) WHERE a % 12 = \(number % 12)")
+      try fixture.flush()
+    }
+    let catalog = ReplicaCatalog(store)
+    generation = try #require(try catalog.generations().last)
+    let contents = try catalog.contents(of: generation)
+    base = try #require(contents.bases.last)
+    last = base + 12
+    rows = try content(fixture.path)
+    #expect(contents.slices.map(\.transactions.upperBound).max() == last)
+  }
+
+  deinit { try? fixture.close() }
+
+  func objects() throws -> [String] { try store.listAll(prefix: "").map(\.key.name) }
+
+  /// Another store that holds the same, with a change.
+  func copy(_ change: (MemoryStore) throws -> Void) throws -> MemoryStore {
+    let copy = MemoryStore()
+    for object in try store.listAll(prefix: "") {
+      try copy.put(object.key, store.get(object.key).bytes, .always)
+    }
+    try change(copy)
+    return copy
+  }
+
+  /// Puts one slice in the place of several.
+  func merge(_ transactions: ClosedRange<UInt64>, in store: MemoryStore) throws {
+    let names = transactions.map { ReplicaLayout.slice(generation, SliceName($0...$0)) }
+    let objects = try names.map { (name: $0, bytes: try store.get(ObjectKey($0)).bytes) }
+    let merged = try SliceMerge.merge(objects, acknowledged: last, created: 1)
+    try store.put(ObjectKey(ReplicaLayout.slice(generation, merged.name)), merged.bytes, .always)
+    for name in names { try store.delete(ObjectKey(name)) }
+  }
+
+  /// Puts one batch in the place of several.
+  func mergeBatches(_ transactions: ClosedRange<UInt64>, in store: MemoryStore) throws {
+    let names = transactions.map { ReplicaLayout.statements(generation, $0...$0) }
+    let objects = try names.map { (name: $0, bytes: try store.get(ObjectKey($0)).bytes) }
+    let merged = try #require(try StatementMerge.merge(objects, generation: generation))
+    try store.put(ObjectKey(ReplicaLayout.statements(generation, merged.transactions)), merged.bytes, .always)
+    for name in names { try store.delete(ObjectKey(name)) }
+  }
+
+  /// Writes on, makes another base, and removes all that lies before it.
+  func goOnAndPrune() throws -> MemoryStore {
+    try fixture.run("DELETE FROM t WHERE a % 7 = 0")
+    try fixture.flush()
+    try #require(fixture.mirror).snapshot()
+    try fixture.run("UPDATE t SET b = 'last' WHERE a = 1")
+    try fixture.flush()
+    last += 2
+    rows = try content(fixture.path)
+    return try copy { store in
+      let retention = try Retention(ReplicaCatalog(store), cutoff: .max, now: .max)
+      #expect(
+        retention.bases > 0 && retention.objects.contains { $0.key.name.hasPrefix(ReplicaLayout.pages) })
+      for object in retention.objects { try store.delete(object.key) }
+    }
+  }
+}
+
+/// Lists an object that is not there.
+final class LaggingStore: ForwardingStore {
+  let base: any ObjectStore
+  private let lost: String
+  init(_ base: any ObjectStore, without lost: String) {
+    self.base = base
+    self.lost = lost
+  }
+
+  func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {
+    guard key.name != lost else {
+      throw ObjectStoreError(.notFound, verb: "get", object: key.name, cause: "no such object")
+    }
+    return try base.get(key, range: range)
+  }
+}
