@@ -15,8 +15,11 @@ package struct ReplicaCatalog: Sendable {
   package enum Scope: Sendable {
     /// Everything.
     case all
-    /// Enough for the chain after the newest base.
-    case newest
+    /// Enough for the chain after the newest base; with `batches`, all statements too.
+    case newest(batches: Bool)
+
+    fileprivate var isNewest: Bool { if case .newest = self { true } else { false } }
+    fileprivate var hasBatches: Bool { if case .newest(let batches) = self { batches } else { true } }
   }
 
   /// Generations that have a folder, in order, at one request each; those that are not on the chain too.
@@ -44,7 +47,7 @@ package struct ReplicaCatalog: Sendable {
     for _ in 0..<Self.rounds {
       var contents = try listed(generation, scope)
       if let before { contents.adoptEntries(of: before) }
-      let first = scope == .newest ? contents.bases.last?.transaction ?? 0 : 0
+      let first = scope.isNewest ? contents.bases.last?.transaction ?? 0 : 0
       do {
         try read(contents.unread(after: first), into: &contents)
         return contents
@@ -78,7 +81,7 @@ package struct ReplicaCatalog: Sendable {
   private func pages(of generation: GenerationID, _ scope: Scope) throws(ObjectStoreError) -> GenerationContents {
     var contents = GenerationContents(generation: generation)
     var first: UInt64 = 0
-    if scope == .newest {
+    if scope.isNewest {
       // Only a hint where to begin: what takes an object's place is listed after it, below.
       var hint = GenerationContents(generation: generation)
       for object in try store.listAll(prefix: ReplicaLayout.bases(generation)) { hint.add(object) }
@@ -89,7 +92,7 @@ package struct ReplicaCatalog: Sendable {
     for object in try list(ReplicaLayout.slots(generation), from: first + 1) { contents.add(object) }
     for object in try store.listAll(prefix: ReplicaLayout.merged(generation)) { contents.add(object) }
     for object in try store.listAll(prefix: ReplicaLayout.bases(generation)) { contents.add(object) }
-    if scope == .all {
+    if scope.hasBatches {
       for object in try store.listAll(prefix: ReplicaLayout.statements(generation)) { contents.add(object) }
     }
     return contents

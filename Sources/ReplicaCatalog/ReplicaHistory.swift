@@ -55,14 +55,14 @@ package struct ReplicaHistory: Sendable {
   /// Reads the chain to its end; nil if the replica holds nothing.
   ///
   /// Throws a `FormatError` with `isMissing` if the base of the newest generation is gone.
-  package mutating func end() throws -> End? {
+  package mutating func end(batches: Bool = false) throws -> End? {
     guard let newestMark else { return nil }
     guard var generation = try generation(newestMark) else {
       throw FormatError(ReplicaLayout.mark(newestMark), "it is missing from \(catalog.store.url)", isMissing: true)
     }
     var unmarked: [MarkRecord] = []
     while true {
-      let contents = try catalog.contents(of: generation.id, .newest)
+      let contents = try catalog.contents(of: generation.id, .newest(batches: batches))
       guard let base = contents.bases.last else {
         throw FormatError(
           generation.base.key(in: generation.id), "it is missing from \(catalog.store.url)", isMissing: true)

@@ -20,16 +20,16 @@ struct ActiveWriter {
     } catch let error as ObjectStoreError where !error.isTransient {
       return nil
     }
-    guard let record = try? LeaseRecord(bytes, object: name), !record.isReleased else { return nil }
+    guard let record = try? LeaseRecord(bytes, object: name), !record.isClosed else { return nil }
     let holder = record.holder
     guard Self.isAlive(holder) ?? Self.isFresh(record, source.catalog.store) else { return nil }
-    text = "process \(holder.process) on \(holder.host)"
+    text = "process \(holder.session.process) on \(holder.session.host)"
   }
 
   /// Whether the process is there; nil if it is on another host.
   private static func isAlive(_ holder: LeaseRecord.Holder) -> Bool? {
-    guard holder.host == ProcessIdentity.host, holder.boot == ProcessIdentity.boot else { return nil }
-    return ProcessIdentity.start(of: holder.process).map { $0 == holder.processStart } ?? false
+    guard holder.session.host == ProcessIdentity.host, holder.boot == ProcessIdentity.boot else { return nil }
+    return ProcessIdentity.start(of: holder.session.process).map { $0 == holder.processStart } ?? false
   }
 
   private static func isFresh(_ record: LeaseRecord, _ store: any ObjectStore) -> Bool {

@@ -34,7 +34,7 @@ struct BaseWriter {
   private let buffers = BufferPool(count: 3)
 
   private var name: String {
-    ReplicaLayout.base(manifest.generation, transaction: manifest.transaction)
+    manifest.key
   }
 
   /// Throws what is wrong with the first part that is; a part that the file holds already is not fetched.

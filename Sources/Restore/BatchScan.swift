@@ -15,13 +15,12 @@ struct BatchScan {
   /// Reads every batch of a generation, keeps the whole ones beside the databases, and notes what is wrong.
   static func run(_ check: GenerationCheck, _ ranges: [ClosedRange<UInt64>]) throws -> [BatchScan] {
     let generation = check.generation
-    let batches = check.contents.statements.sorted {
-      ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound)
+    let names = check.contents.batches.sorted {
+      ($0.key.transactions.lowerBound, $0.key.transactions.upperBound)
+        < ($1.key.transactions.lowerBound, $1.key.transactions.upperBound)
     }
-    let sizes = check.contents.statementSizes
-    let items = batches.map {
-      FetchItem(name: ReplicaLayout.statements(generation, $0), size: sizes[$0] ?? 0)
-    }
+    let batches = names.map(\.key.transactions)
+    let items = names.map { FetchItem(name: $0.key.key(in: generation), size: $0.value) }
     let source = check.source
     let fetcher = ObjectFetcher(
       source, items, spool: check.objects, window: 6 << 20,

@@ -5,13 +5,13 @@ package import ReplicaFormat
 /// Looks up moments in an unbroken run of slices without applying it.
 package struct ChainEnd {
   let source: ObjectSource
-  let contents: GenerationContents
+  let generation: GenerationID
   let base: BaseManifest
-  let chain: SliceChain
+  let chain: Chain
 
-  package init(source: ObjectSource, contents: GenerationContents, base: BaseManifest, chain: SliceChain) {
+  package init(source: ObjectSource, generation: GenerationID, base: BaseManifest, chain: Chain) {
     self.source = source
-    self.contents = contents
+    self.generation = generation
     self.base = base
     self.chain = chain
   }
@@ -28,17 +28,17 @@ package struct ChainEnd {
   /// When a transaction of the run was.
   package func moment(of transaction: UInt64) throws -> Moment {
     guard transaction > base.transaction,
-      let name = chain.slices.first(where: { $0.part == $0.parts && $0.transactions.contains(transaction) })
+      let object = chain.objects.first(where: { $0.isLast && $0.transactions.contains(transaction) })
     else { return start }
-    let commits = try commits(of: name)
-    let index = Int(transaction - name.transactions.lowerBound)
-    guard index < commits.count else { throw FormatError(key(name), "it lacks transaction \(transaction)") }
+    let commits = try commits(of: object)
+    let index = Int(transaction - object.transactions.lowerBound)
+    guard index < commits.count else { throw FormatError(object.key, "it lacks transaction \(transaction)") }
     return Moment(transaction: transaction, time: commits[index].time, state: commits[index].state)
   }
 
   /// The last transaction at or before a time, in about as many requests as the number of slices has binary digits.
   package func last(notAfter time: Int64) throws -> Moment {
-    let ends = chain.slices.filter { $0.part == $0.parts }
+    let ends = chain.objects.filter(\.isLast)
     var (low, high) = (0, ends.count)
     var found = start
     while low < high {
@@ -58,37 +58,22 @@ package struct ChainEnd {
     return found
   }
 
-  private func key(_ name: SliceName) -> String { ReplicaLayout.slice(contents.generation, name) }
-
-  private func commits(of name: SliceName) throws -> [SliceCommit] {
-    try source.read(key(name)) { bytes in
-      let slice = try SliceReader(bytes, object: key(name))
-      try slice.header.require(contents.generation, name, object: key(name))
-      return slice.commits
-    }
+  private func commits(of object: ChainObject) throws -> [SliceCommit] {
+    try source.read(object.key) { try SliceReader($0, as: object, of: generation).commits }
   }
 }
 
-extension ObjectSource {
-  /// Size of the database in pages after a transaction of several parts, which the last of them tells.
-  func pages(after part: SliceName, of generation: GenerationID) throws -> UInt32 {
-    let name = SliceName(part.transactions, part: part.parts, parts: part.parts)
-    let object = ReplicaLayout.slice(generation, name)
-    return try read(object) { bytes in
-      let slice = try SliceReader(bytes, object: object)
-      try slice.header.require(generation, name, object: object)
-      return slice.commits.last?.state.pages ?? 0
-    }
-  }
-}
-
-extension SliceHeader {
-  /// Throws where the header is not that of the object that has this name.
-  func require(_ generation: GenerationID, _ name: SliceName, object: String) throws {
-    guard self.generation == generation, self.name == name else {
-      throw FormatError(object, "its header does not fit its name")
-    }
-    let commits = part == parts ? Int(clamping: transactions.upperBound - transactions.lowerBound) + 1 : 0
-    guard commitCount == commits else { throw FormatError(object, "its header does not fit its name") }
+extension SliceReader {
+  /// Reads an object of a chain.
+  ///
+  /// Throws if it is not the one that the chain needs.
+  convenience init(_ bytes: [UInt8], as object: ChainObject, of generation: GenerationID) throws(FormatError) {
+    try self.init(bytes, object: object.key)
+    let commits =
+      object.isLast ? Int(clamping: object.transactions.upperBound - object.transactions.lowerBound) + 1 : 0
+    guard header.generation == generation, header.transactions == object.transactions,
+      header.part == object.part, header.isLastPart == object.isLast, header.entry.id == object.id,
+      header.entry.lastTransaction == object.transactions.upperBound, header.commitCount == commits
+    else { throw FormatError(object.key, "its header does not fit its name") }
   }
 }

@@ -7,7 +7,7 @@ final class ChainRun {
   private let plan: RestorePlan
   private let file: File
   private let batches: BatchScan
-  private let manifests: [UInt64: BaseManifest]
+  private let manifests: [BaseName: BaseManifest]
   private let applier: SliceApplier
   private var cursor: BatchCursor
   private let check: GenerationCheck
@@ -22,7 +22,7 @@ final class ChainRun {
   private var compared = 0
 
   init(
-    plan: RestorePlan, file: File, batches: BatchScan, manifests: [UInt64: BaseManifest],
+    plan: RestorePlan, file: File, batches: BatchScan, manifests: [BaseName: BaseManifest],
     check: GenerationCheck
   ) {
     self.plan = plan
@@ -31,8 +31,6 @@ final class ChainRun {
     self.manifests = manifests
     self.check = check
     applier = SliceApplier(base: plan.manifest, file: file)
-    let (source, generation) = (check.source, plan.generation)
-    applier.sizeAfter = { try source.pages(after: $0, of: generation) }
     cursor = BatchCursor(check.source, batches, spool: check.objects)
   }
 
@@ -76,9 +74,9 @@ final class ChainRun {
 
   /// Holds a commit against what its batch and a base say of it.
   private func compare(_ transaction: UInt64, _ commit: SliceCommit, end: String) throws {
-    if let base = manifests[transaction], base.state != commit.state {
+    if let base = manifests.values.first(where: { $0.transaction == transaction }), base.state != commit.state {
       check.note(
-        ReplicaLayout.base(plan.generation, transaction: transaction),
+        base.key,
         "it is not the database that the slices lead to")
     }
     guard let (name, logged) = try cursor.transaction(transaction) else { return }
@@ -91,7 +89,7 @@ final class ChainRun {
   /// Proves the end, and compares it with the replayed statements and the live database.
   func finish(_ live: Verification.Live?) throws {
     guard isIntact else { return }
-    let outcome = try check.noting(ReplicaLayout.slices(plan.generation)) { try applier.finish() }
+    let outcome = try check.noting(ReplicaLayout.slots(plan.generation)) { try applier.finish() }
     guard let outcome else { return }
     let count = outcome.transaction - plan.manifest.transaction
     check.findings.proven.append(
@@ -132,7 +130,7 @@ final class ChainRun {
     let replay = StatementRestore(source: check.source, plan: ended, spool: check.objects)
     var start = StatementRestore.Start(transaction: first)
     start.batches = batches.items.filter { item in
-      (ReplicaLayout.statementRange(of: item.name)?.upperBound ?? 0) > first
+      (BatchName(key: item.name)?.transactions.upperBound ?? 0) > first
     }
     let source = check.source
     let result = try check.noting(ReplicaLayout.statements(plan.generation)) {

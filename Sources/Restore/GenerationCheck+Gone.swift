@@ -12,14 +12,13 @@ extension GenerationCheck {
 
   /// The check of what is there now; what the one before built is used again where its base is the same.
   func again(with contents: GenerationContents) throws -> GenerationCheck {
-    let isSame = contents.bases.min() == self.contents.bases.min()
+    let isSame = contents.bases.first == self.contents.bases.first
     if !isSame { try work.remove("wal") }
     try work.remove("sql")
     source.expectAnew(0)
     let check = GenerationCheck(
       source: source, contents: contents, work: work, isNewest: isNewest, live: live, freeBytes: freeBytes)
-    // History that was removed leaves no gap behind.
-    check.precedingLast = isSame ? precedingLast : nil
+    check.witnesses = witnesses
     check.parts = parts
     return check
   }
@@ -48,17 +47,18 @@ extension GenerationCheck {
     guard isNewest, listsLeft > 0 else { return }
     listsLeft -= 1
     let present = try list()
-    guard present.statementsReach(backFrom: transactions.upperBound) < transactions.lowerBound else { return }
+    guard present.batchesReach(backFrom: transactions.upperBound) < transactions.lowerBound else { return }
     throw ListedAnew(contents: present)
   }
 
-  /// Throws `ListedAnew` where the slice after a transaction is listed now: a listing that is made while objects come may show
-  /// a later one without it.
-  func relist(forSliceAfter transaction: UInt64) throws {
+  /// Throws `ListedAnew` if something stands at a place now: a listing that is made while objects come may show a later one
+  /// without it.
+  func relist(forEntryAt place: Place) throws {
     guard isNewest, listsLeft > 0 else { return }
     listsLeft -= 1
     let present = try list()
-    guard present.slices.contains(where: { $0.transactions.contains(transaction + 1) }) else { return }
+    guard present.slots[place] != nil || present.merged.keys.contains(where: { $0.transactions.contains(place.transaction) })
+    else { return }
     throw ListedAnew(contents: present)
   }
 
@@ -79,16 +79,19 @@ extension GenerationCheck {
 
   /// Whether a larger object holds the transactions of this one, or nothing before a later base is there any more.
   private func isReplaced(_ object: String, in present: GenerationContents) -> Bool {
-    let first = present.bases.min() ?? 0
-    let isShorter = contents.bases.min() ?? .max < first
-    if let slice = SliceName(key: object) {
-      return isShorter && slice.transactions.upperBound <= first || present.holds(slice)
+    let first = present.bases.first?.transaction ?? 0
+    let isShorter = contents.bases.first?.transaction ?? .max < first
+    if let place = Place(key: object) {
+      return isShorter && place.transaction <= first || present.covers(place.transaction)
     }
-    if let batch = ReplicaLayout.statementRange(of: object) {
-      return isShorter && batch.upperBound <= first || present.holds(batch: batch)
+    if let batch = BatchName(key: object) {
+      return isShorter && batch.transactions.upperBound <= first || present.covers(batch: batch)
+    }
+    if object.hasPrefix(ReplicaLayout.merged(generation)), let name = MergedName(key: object) {
+      return isShorter && name.transactions.upperBound <= first || present.covers(merged: name)
     }
     if object.hasPrefix(ReplicaLayout.bases(generation)) {
-      return ReplicaLayout.baseTransaction(of: object).map { isShorter && $0 < first } ?? false
+      return BaseName(key: object).map { isShorter && $0.transaction < first } ?? false
     }
     guard object.hasPrefix(ReplicaLayout.pages) else { return false }
     return manifests.values.filter { $0.parts.contains { ReplicaLayout.part($0.digest) == object } }
@@ -98,24 +101,30 @@ extension GenerationCheck {
   /// Whether what could not be read is gone and was listed beside a larger object with its transactions, which is read too.
   func isReplaced(_ result: Result<some Any, any Error>) -> Bool {
     guard case .failure(let error as FormatError) = result, error.isMissing else { return false }
-    if let slice = SliceName(key: error.object) { return contents.holds(slice) }
-    return ReplicaLayout.statementRange(of: error.object).map { contents.holds(batch: $0) } ?? false
+    if let place = Place(key: error.object) { return contents.covers(place.transaction) }
+    if let batch = BatchName(key: error.object) { return contents.covers(batch: batch) }
+    return MergedName(key: error.object).map { contents.covers(merged: $0) } ?? false
   }
 }
 
 extension GenerationContents {
-  /// Whether one object holds the transactions of a slice, and more.
-  fileprivate func holds(_ slice: SliceName) -> Bool {
-    slices.contains { other in
-      other.parts == 1 && other.transactions != slice.transactions
-        && other.transactions.lowerBound <= slice.transactions.lowerBound
-        && other.transactions.upperBound >= slice.transactions.upperBound
-    }
+  /// Whether a merged object holds a transaction.
+  fileprivate func covers(_ transaction: UInt64) -> Bool {
+    merged.keys.contains { $0.transactions.contains(transaction) }
   }
 
-  fileprivate func holds(batch: ClosedRange<UInt64>) -> Bool {
-    statements.contains {
-      $0 != batch && $0.lowerBound <= batch.lowerBound && $0.upperBound >= batch.upperBound
-    }
+  /// Whether another merged object holds all transactions of one, and more.
+  fileprivate func covers(merged name: MergedName) -> Bool {
+    merged.keys.contains { $0.transactions != name.transactions && $0.transactions.holds(name.transactions) }
+  }
+
+  fileprivate func covers(batch name: BatchName) -> Bool {
+    batches.keys.contains { $0 != name && $0.transactions.holds(name.transactions) }
+  }
+}
+
+extension ClosedRange<UInt64> {
+  fileprivate func holds(_ other: ClosedRange<UInt64>) -> Bool {
+    lowerBound <= other.lowerBound && upperBound >= other.upperBound
   }
 }

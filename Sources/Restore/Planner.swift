@@ -6,204 +6,134 @@ import ReplicaFormat
 struct Planner {
   let source: ObjectSource
   let target: RestoreTarget
-  /// Whether the plan may do without the slice that holds the end: statements bring back what it tells.
-  var toleratesLostEnd = false
-  /// Whether it is an error, and no notice, that something reaches further than the log.
-  var refusesLostEnd = false
+  let options: Options
   /// Objects that were listed, but were not there when they were read, and were listed again since.
   var gone: Set<String> = []
-  /// A base to stay with as long as it leads there.
-  var base: UInt64?
+  /// A base to stay with as long as it leads to the moment.
+  var base: BaseName?
   private var catalog: ReplicaCatalog { source.catalog }
 
-  /// What the replica's index names, once it was read.
-  private var names = Witnesses.Names.unread
+  /// What a restore takes for granted.
+  struct Options: Sendable {
+    /// Whether statements are needed too.
+    var needsBatches = false
+    /// Whether the plan may do without the slice that holds the end: statements bring back what it says.
+    var toleratesLostEnd = false
+    /// Whether a chain that ends before what witnesses prove is taken all the same.
+    var allowsShorter = false
+    /// A place that was stored once, as the record beside the database says.
+    var witness: Place?
+  }
 
   init(
-    source: ObjectSource, target: RestoreTarget, toleratesLostEnd: Bool = false,
-    refusesLostEnd: Bool = false, gone: Set<String> = [], base: UInt64? = nil
+    source: ObjectSource, target: RestoreTarget, options: Options = Options(), gone: Set<String> = [],
+    base: BaseName? = nil
   ) {
     self.source = source
     self.target = target
-    self.toleratesLostEnd = toleratesLostEnd
-    self.refusesLostEnd = refusesLostEnd
+    self.options = options
     self.gone = gone
     self.base = base
   }
 
   /// Plans a restore.
   ///
-  /// Throws `.hole`, or an error that names the object, where something between is missing.
+  /// Throws `.hole`, or an error that names the object, if something between is missing.
   func plan() throws -> RestorePlan {
-    var planner = self
-    if gone.isEmpty, base == nil, target == RestoreTarget() {
-      let record = try readIndex()
-      planner.names = .read(record)
-      if let record, let plan = try planner.plan(following: record) { return plan }
-    }
-    var index = try source.retry { _ in try ReplicaIndex(brief: catalog) }
-    return try planner.plan(&index)
-  }
-
-  /// Nil where there is none that is whole.
-  private func readIndex() throws -> IndexRecord? {
-    try Self.orNil { try IndexRecord(source.retry { _ in try catalog.read(ReplicaLayout.index) }) }
-  }
-
-  /// Plans with the replica's index; nil where listings have to tell.
-  private func plan(following record: IndexRecord) throws -> RestorePlan? {
-    try Self.orNil {
-      guard var index = try source.retry({ _ in try ReplicaIndex(catalog, following: record) }) else {
-        return nil
-      }
-      var strict = self
-      strict.toleratesLostEnd = false
-      let plan = try strict.plan(&index)
-      // What has to be told is told of what is there.
-      return plan.notices.isEmpty ? plan : nil
-    }
-  }
-
-  /// Nil instead of an error that is neither an interruption nor a failure of the store.
-  private static func orNil<Value>(_ body: () throws -> Value?) throws -> Value? {
-    do {
-      return try body()
-    } catch let error as RestoreError where error.code == .interrupted {
-      throw error
-    } catch let error as ObjectStoreError where error.isTransient {
-      throw error
-    } catch {
-      return nil
-    }
-  }
-
-  private func plan(_ index: inout ReplicaIndex) throws -> RestorePlan {
-    guard !index.generations.isEmpty else {
+    if let wanted = target.generation { return try plan(in: wanted) }
+    // Witnesses are read before the listings (rule 15).
+    let witnesses = try target.isOpen ? Witnesses(source, record: options.witness) : nil
+    var history = try source.retry { _ in try ReplicaHistory(catalog) }
+    guard let end = try source.retry({ _ in try history.end(batches: options.needsBatches) }) else {
       throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
     }
-    if let wanted = target.generation {
-      guard index.generations.contains(wanted) else {
-        throw RestoreError(.nothing, "\(catalog.store.url) has no generation \(wanted)")
-      }
-      let contents = try self.contents(of: wanted, &index)
-      guard !contents.bases.isEmpty else {
-        try refuseLostBase(contents)
-        throw RestoreError(.nothing, "generation \(wanted) has no base: nothing can be restored from it")
-      }
-      return try plan(contents, &index)
-    }
-    var notices: [String] = []
-    for generation in index.generations.reversed() {
-      let contents = try self.contents(of: generation, &index)
-      guard let first = contents.bases.first else {
-        if try endsBefore(contents) { continue }
-        try refuseLostBase(contents)
-        // Nothing was acknowledged in it, so all that was is in the one before.
-        notices.append(
-          "generation \(generation) has no base: its upload was never finished; this is the state before it")
+    var generation = end.generation
+    while true {
+      let isNewest = try generation.id == end.generation.id && holds(end, target)
+      let contents = isNewest ? end.contents : try source.retry { _ in try history.contents(of: generation) }
+      guard let first = contents.bases.first else { break }
+      // An earlier moment lies in an earlier generation.
+      if try begins(after: first, of: generation.id) {
+        guard generation.id.sequence > 1,
+          let before = try source.retry({ _ in try history.generation(generation.id.sequence - 1) })
+        else { break }
+        generation = before
         continue
       }
-      // An earlier moment lies in an earlier generation.
-      if let wanted = target.transaction, wanted < first { continue }
-      if let wanted = target.time, try manifest(generation, first).time > wanted { continue }
-      var plan = try plan(contents, &index)
-      plan.notices = notices + plan.notices
-      return plan
+      return try plan(contents, history: &history, witnesses: generation.id == end.generation.id ? witnesses : nil)
     }
-    if target.transaction == nil, target.time == nil {
-      throw RestoreError(.nothing, "\(catalog.store.url) holds nothing that can be restored yet")
-    }
-    throw try outOfRange(&index)
+    throw try outOfRange(&history)
   }
 
-  private func contents(of generation: GenerationID, _ index: inout ReplicaIndex) throws -> GenerationContents
-  {
-    try source.retry { _ in try index.contents(of: generation) }
+  /// Plans a moment of a generation that was asked for, whether it is on the chain or not.
+  private func plan(in wanted: GenerationID) throws -> RestorePlan {
+    let contents = try source.retry { _ in try catalog.contents(of: wanted) }
+    guard contents.objectCount > 0 else {
+      throw RestoreError(.nothing, "\(catalog.store.url) has no generation \(wanted)")
+    }
+    guard !contents.bases.isEmpty else {
+      throw RestoreError(.nothing, "generation \(wanted) has no base: nothing can be restored from it")
+    }
+    var history = try source.retry { _ in try ReplicaHistory(catalog) }
+    return try plan(contents, history: &history, witnesses: nil)
   }
 
-  private func manifest(_ generation: GenerationID, _ transaction: UInt64) throws -> BaseManifest {
-    try source.read(ReplicaLayout.base(generation, transaction: transaction)) {
-      try catalog.manifest(generation, transaction: transaction, bytes: $0)
-    }
+  /// Whether a moment lies after the newest base.
+  private func holds(_ end: ReplicaHistory.End, _ target: RestoreTarget) throws -> Bool {
+    if let wanted = target.transaction { return wanted >= end.base.transaction }
+    if let wanted = target.time { return try manifest(end.generation.id, end.base).time <= wanted }
+    return true
   }
 
-  // MARK: A generation without a base
-
-  /// Whether the moment asked for lies before a generation that has no base.
-  private func endsBefore(_ contents: GenerationContents) throws -> Bool {
-    if let wanted = target.transaction {
-      guard let first = contents.slices.map(\.transactions.lowerBound).min() else { return true }
-      return wanted + 1 < first
-    }
-    guard let wanted = target.time else { return false }
-    let name = ReplicaLayout.record(contents.generation)
-    guard let record = try? source.read(name, as: { try GenerationRecord($0, object: name) }) else {
-      return false
-    }
-    return wanted < record.time
+  private func begins(after base: BaseName, of generation: GenerationID) throws -> Bool {
+    if let wanted = target.transaction { return wanted < base.transaction }
+    if let wanted = target.time { return try manifest(generation, base).time > wanted }
+    return false
   }
 
-  /// A generation that says so, or whose slices were acknowledged, had a base: then it has been lost.
-  private func refuseLostBase(_ contents: GenerationContents) throws {
-    let generation = contents.generation
-    if contents.isComplete {
-      let name = ReplicaLayout.complete(generation)
-      let first = try? source.read(name, as: { try CompletionRecord($0, object: name) }).transaction
-      throw FormatError(
-        first.map { ReplicaLayout.base(generation, transaction: $0) } ?? ReplicaLayout.bases(generation),
-        "it is missing from \(catalog.store.url)")
-    }
-    guard let first = contents.slices.map(\.transactions.lowerBound).min(),
-      let last = contents.slices.max(by: { $0.description < $1.description })
-    else { return }
-    let header = try source.retry { _ in try catalog.sliceHeader(generation, last) }
-    guard header.acknowledged > 0 else { return }
-    throw FormatError(
-      ReplicaLayout.base(generation, transaction: first - 1), "it is missing from \(catalog.store.url)")
+  private func manifest(_ generation: GenerationID, _ base: BaseName) throws -> BaseManifest {
+    try source.read(base.key(in: generation)) { try catalog.manifest(generation, base, bytes: $0) }
   }
 
   // MARK: One generation
 
-  private func plan(_ contents: GenerationContents, _ index: inout ReplicaIndex) throws -> RestorePlan {
-    var base: BaseManifest?
-    let reach = contents.reach
-    for transaction in candidates(contents) {
-      if let wanted = target.transaction, transaction > wanted { continue }
-      // Slices on both sides of it have become one object, as early versions did: what an older base reaches is whole.
-      if contents.isBridged(transaction, to: reach) { continue }
-      let manifest = try manifest(contents.generation, transaction)
+  private func plan(
+    _ contents: GenerationContents, history: inout ReplicaHistory, witnesses: Witnesses?
+  ) throws -> RestorePlan {
+    var found: (base: BaseManifest, chain: Chain)?
+    for base in candidates(contents) {
+      if let wanted = target.transaction, base.transaction > wanted { continue }
+      let chain = contents.chain(after: base)
+      // A merged object that begins before the base can only be applied from an older base on.
+      if let first = chain.objects.first, first.transactions.lowerBound <= base.transaction { continue }
+      let manifest = try manifest(contents.generation, base)
       if let wanted = target.time, manifest.time > wanted { continue }
-      base = manifest
+      found = (manifest, chain)
       break
     }
-    guard let base else { throw try outOfRange(&index) }
-    let chain = contents.chain(after: base.transaction)
-    let end = ChainEnd(source: source, contents: contents, base: base, chain: chain)
+    guard let (base, chain) = found else { throw try outOfRange(&history) }
+    let end = ChainEnd(source: source, generation: contents.generation, base: base, chain: chain)
     var notices: [String] = []
     let moment: ChainEnd.Moment
     if let time = target.time {
       moment = try end.last(notAfter: time)
     } else {
       if let wanted = target.transaction, wanted > chain.end {
-        try explainGap(contents, chain, notices: &notices)
-        throw try outOfRange(&index)
+        try refuseGap(contents, chain)
+        throw try outOfRange(&history)
       }
       moment = try self.moment(of: target.transaction ?? chain.end, end, &notices)
     }
-    if moment.transaction == chain.end, target.transaction == nil {
-      try explainGap(contents, chain, notices: &notices)
-      if let time = target.time, time > moment.time {
-        notices.append("nothing later than transaction \(chain.end) is in generation \(contents.generation)")
-      }
-      try noteWitnesses(contents, chain, &notices)
+    if moment.transaction == chain.end, target.transaction == nil, chain.seal == nil {
+      try checkEnd(contents, chain, moment, witnesses, &notices)
     }
-    let slices = chain.slices.filter { $0.transactions.lowerBound <= moment.transaction }
     return RestorePlan(
-      contents: contents, manifest: base, slices: slices, transaction: moment.transaction, time: moment.time,
-      state: moment.state, notices: notices)
+      contents: contents, manifest: base,
+      slices: chain.objects.filter { $0.transactions.lowerBound <= moment.transaction },
+      transaction: moment.transaction, time: moment.time, state: moment.state, notices: notices)
   }
 
-  private func candidates(_ contents: GenerationContents) -> [UInt64] {
+  private func candidates(_ contents: GenerationContents) -> [BaseName] {
     guard let base, let wanted = target.transaction, contents.bases.contains(base),
       contents.chain(after: base).end >= wanted
     else { return contents.bases.reversed() }
@@ -216,59 +146,56 @@ struct Planner {
     do {
       return try end.moment(of: transaction)
     } catch let error as FormatError
-      where toleratesLostEnd && (!error.isMissing || gone.contains(error.object))
+      where options.toleratesLostEnd && (!error.isMissing || gone.contains(error.object))
     {
       notices.append("the log is damaged at its end (\(error)); statements do not need it")
       return ChainEnd.Moment(transaction: transaction, time: end.base.time, state: end.base.state)
     }
   }
 
-  /// Tells an upload that was cut off, after which nothing was acknowledged, from an object that has been lost.
-  private func explainGap(
-    _ contents: GenerationContents, _ chain: SliceChain, notices: inout [String]
+  /// The newest state was asked for: looks whether it is really the end.
+  private func checkEnd(
+    _ contents: GenerationContents, _ chain: Chain, _ moment: ChainEnd.Moment, _ witnesses: Witnesses?,
+    _ notices: inout [String]
   ) throws {
-    for name in chain.beyond {
-      let header = try source.retry { _ in try catalog.sliceHeader(contents.generation, name) }
-      guard header.acknowledged <= chain.end else {
-        throw RestoreError(
-          .hole,
-          "read \(ReplicaLayout.slices(contents.generation)): the slice that begins with transaction "
-            + "\(chain.end + 1) is missing; \(name) comes after it")
-      }
+    try refuseGap(contents, chain)
+    if let time = target.time, time > moment.time {
+      notices.append("nothing later than transaction \(chain.end) is in generation \(contents.generation)")
     }
-    guard !chain.beyond.isEmpty else { return }
-    notices.append(
-      "the upload of transactions after \(chain.end) was never finished; they are left out")
+    if !chain.unfinished.isEmpty {
+      notices.append("transaction \(chain.end + 1) was never stored whole; it is left out")
+    }
+    let found = witnesses?.testimonies(against: chain, contents) ?? []
+    guard !found.isEmpty else { return }
+    guard options.allowsShorter else {
+      throw RestoreError(
+        .hole,
+        "restore \(catalog.store.url): \(found.joined(separator: "; ")); --allow-shorter takes what is left")
+    }
+    notices += found
   }
 
-  /// Says what reaches further than the log; throws it where that must not be.
-  private func noteWitnesses(
-    _ contents: GenerationContents, _ chain: SliceChain, _ notices: inout [String]
-  ) throws {
-    guard chain.beyond.isEmpty else { return }
-    let witnesses = Witnesses(
-      source: source, contents: contents, end: chain.end,
-      isNewest: target.generation == nil && target.time == nil, names: names)
-    let found = try witnesses.testimonies()
-    guard refusesLostEnd, !found.isEmpty else { return notices += found }
-    throw RestoreError(.hole, "restore \(catalog.store.url): \(found.joined(separator: "; "))")
+  /// Throws if something past the end proves that an object before it was lost (rule 14).
+  private func refuseGap(_ contents: GenerationContents, _ chain: Chain) throws {
+    if let damage = chain.damage { throw damage }
+    guard let proof = contents.proofOfLoss(after: chain) else { return }
+    throw RestoreError(.hole, "read \(chain.tip.key): it is missing; \(proof)")
   }
 
   /// Says what can be restored instead.
-  private func outOfRange(_ index: inout ReplicaIndex) throws -> RestoreError {
+  private func outOfRange(_ history: inout ReplicaHistory) throws -> RestoreError {
     var ranges: [String] = []
-    for generation in index.generations where target.generation ?? generation == generation {
-      let contents = try self.contents(of: generation, &index)
-      for range in contents.restorable {
-        var text = "transactions \(range.lowerBound) to \(range.upperBound)"
+    let all = try source.retry { _ in try history.all() }
+    for generation in all where target.generation ?? generation.id == generation.id {
+      let contents = try source.retry { _ in try history.contents(of: generation) }
+      for (base, chain) in contents.restorable {
+        var text = "transactions \(base.transaction) to \(chain.end)"
         if target.time != nil {
-          let first = try manifest(generation, range.lowerBound)
-          let end = ChainEnd(
-            source: source, contents: contents, base: first, chain: contents.chain(after: range.lowerBound))
-          text =
-            "\(ISOTime.text(first.time)) to \(ISOTime.text(try end.moment(of: range.upperBound).time)) (\(text))"
+          let first = try manifest(generation.id, base)
+          let end = ChainEnd(source: source, generation: generation.id, base: first, chain: chain)
+          text = "\(ISOTime.text(first.time)) to \(ISOTime.text(try end.moment(of: chain.end).time)) (\(text))"
         }
-        ranges.append("\(text) of generation \(generation)")
+        ranges.append("\(text) of generation \(generation.id)")
       }
     }
     let wanted =
@@ -277,5 +204,16 @@ struct Planner {
       .range,
       "\(wanted) cannot be restored: \(catalog.store.url) holds "
         + (ranges.isEmpty ? "nothing that can be restored" : ranges.joined(separator: ", ")))
+  }
+}
+
+extension GenerationContents {
+  /// What past the end of a chain proves that an object before it was lost; nil if nothing does.
+  func proofOfLoss(after chain: Chain) -> String? {
+    for place in chain.beyond {
+      guard let entry = entries[place], entry.stored > chain.end else { continue }
+      return "\(place.key) comes after it and says that transaction \(entry.stored) was stored"
+    }
+    return chain.coveredBeyond.map { "transaction \($0) was stored after it" }
   }
 }

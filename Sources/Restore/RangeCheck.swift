@@ -5,17 +5,16 @@ import WALFormat
 
 /// Verifies an unbroken run of transactions by building the database it leads to, in both ways.
 struct RangeCheck {
-  let range: ClosedRange<UInt64>
-  let manifests: [UInt64: BaseManifest]
+  let base: BaseName
+  let chain: Chain
+  let manifests: [BaseName: BaseManifest]
   let batches: BatchScan
   let live: Verification.Live?
 
   func run(_ check: GenerationCheck) throws {
-    let chain = check.contents.chain(after: range.lowerBound)
-    let base = manifests[range.lowerBound]
-    if let base {
+    if let base = manifests[base] {
       let plan = RestorePlan(
-        contents: check.contents, manifest: base, slices: chain.slices, transaction: chain.end,
+        contents: check.contents, manifest: base, slices: chain.objects, transaction: chain.end,
         time: base.time,
         state: base.state, notices: [])
       let file = try check.work.file("wal", .create)
@@ -27,7 +26,7 @@ struct RangeCheck {
       for fault in parts.faults { try check.note(fault) }
       try apply(plan, file, isWhole: parts.faults.isEmpty, check)
     } else {
-      try checkSingly(chain.slices, check)
+      try checkSingly(chain.objects, check)
     }
     for name in ["wal", "sql"] { try check.work.remove(name) }
     try checkLaterBases(check)
@@ -35,8 +34,8 @@ struct RangeCheck {
 
   /// Bases within the run: their parts, and each must be the state that the slices lead to.
   private func checkLaterBases(_ check: GenerationCheck) throws {
-    for (transaction, manifest) in manifests.sorted(by: { $0.key < $1.key })
-    where range.contains(transaction) && transaction != range.lowerBound {
+    for (name, manifest) in manifests.sorted(by: { $0.key < $1.key })
+    where name > base && name.transaction <= chain.end {
       let writer = BaseWriter(source: check.source, manifest: manifest, file: nil, known: check.parts)
       let parts = try writer.check(stopAtFirst: false)
       check.parts.merge(parts.known) { $1 }
@@ -45,21 +44,9 @@ struct RangeCheck {
   }
 
   /// Slices that cannot be applied are still read, each by itself.
-  private func checkSingly(_ slices: [SliceName], _ check: GenerationCheck) throws {
-    let fetcher = fetcher(slices, check)
+  private func checkSingly(_ objects: [ChainObject], _ check: GenerationCheck) throws {
+    let fetcher = ObjectFetcher<[UInt8]>.slices(check.source, objects, of: check.generation)
     while let (name, result) = try fetcher.next() { try check.noting(name) { _ = try result.get() } }
-  }
-
-  private func fetcher(_ slices: [SliceName], _ check: GenerationCheck) -> ObjectFetcher<[UInt8]> {
-    let generation = check.generation
-    let items = slices.map {
-      FetchItem(name: ReplicaLayout.slice(generation, $0), size: check.contents.sliceSizes[$0] ?? 0)
-    }
-    return ObjectFetcher(check.source, items) { object, bytes in
-      let slice = try SliceReader(bytes, object: object)
-      if let name = SliceName(key: object) { try slice.header.require(generation, name, object: object) }
-      return bytes
-    }
   }
 
   /// Applies every slice, compares each commit with its batch and with bases on the way, and then the contents.
@@ -67,11 +54,11 @@ struct RangeCheck {
     let run = ChainRun(plan: plan, file: file, batches: batches, manifests: manifests, check: check)
     if let live { run.liveTransaction = live.transaction }
     if batches.isComplete {
-      run.replayTransaction = max(batches.lastBarrier?.transaction ?? 0, range.lowerBound)
+      run.replayTransaction = max(batches.lastBarrier?.transaction ?? 0, base.transaction)
     }
     run.isIntact = isWhole
-    if isWhole { try run.reach(range.lowerBound) }
-    let fetcher = fetcher(plan.slices, check)
+    if isWhole { try run.reach(base.transaction) }
+    let fetcher = ObjectFetcher<[UInt8]>.slices(check.source, plan.slices, of: check.generation)
     while let (name, result) = try fetcher.next() {
       let taken: Void? = try check.noting(name) { try run.take(result.get(), name) }
       if taken == nil { run.isIntact = false }

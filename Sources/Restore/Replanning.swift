@@ -12,7 +12,7 @@ final class Replanning {
 
   let source: ObjectSource
   private let target: RestoreTarget
-  private let end: End
+  private let options: Planner.Options
   private var gone: Set<String> = []
   private(set) var plan: RestorePlan
   /// Whether that is not the first any more.
@@ -23,34 +23,23 @@ final class Replanning {
   /// Seconds before it is listed again: listings may lag behind.
   static let pause = 0.5
 
-  /// What is made of an end of the log that may have been lost.
-  enum End {
-    /// A notice.
-    case noted
-    /// The same, and the slice that holds the end may be damaged.
-    case tolerated
-    /// An error.
-    case refused
-  }
-
   /// Plans.
-  init(source: ObjectSource, target: RestoreTarget, end: End = .noted) throws {
+  init(source: ObjectSource, target: RestoreTarget, options: Planner.Options = Planner.Options()) throws {
     self.source = source
     self.target = target
-    self.end = end
-    plan = try Self.plan(source, target, end, &gone, base: nil)
+    self.options = options
+    plan = try Self.plan(source, target, options, &gone, base: nil)
   }
 
   /// Plans until nothing that it takes to plan is gone.
   private static func plan(
-    _ source: ObjectSource, _ target: RestoreTarget, _ end: End, _ gone: inout Set<String>, base: UInt64?
+    _ source: ObjectSource, _ target: RestoreTarget, _ options: Planner.Options, _ gone: inout Set<String>,
+    base: BaseName?
   ) throws -> RestorePlan {
     var hasHole = false
     while true {
       // Of all that is listed only the present counts once something was gone.
-      let planner = Planner(
-        source: source, target: target, toleratesLostEnd: end == .tolerated, refusesLostEnd: end == .refused,
-        gone: gone, base: base)
+      let planner = Planner(source: source, target: target, options: options, gone: gone, base: base)
       do {
         return try planner.plan()
       } catch let error as FormatError where error.isMissing {
@@ -69,8 +58,8 @@ final class Replanning {
     guard gone.count < most, gone.insert(error.object).inserted else { throw error }
   }
 
-  private func plan(for target: RestoreTarget, base: UInt64? = nil) throws -> RestorePlan {
-    try Self.plan(source, target, end, &gone, base: base)
+  private func plan(for target: RestoreTarget, base: BaseName? = nil) throws -> RestorePlan {
+    try Self.plan(source, target, options, &gone, base: base)
   }
 
   /// Plans what leads to the same moment without an object; throws the error where nothing does.
@@ -91,7 +80,7 @@ final class Replanning {
     same.transaction = plan.transaction
     do {
       // Of another base that came meanwhile nothing would be there.
-      var new = try plan(for: same, base: plan.manifest.transaction)
+      var new = try plan(for: same, base: plan.manifest.name)
       new.notices = plan.notices
       return new
     } catch let reason as RestoreError where reason.tellsOfReplica {
@@ -119,19 +108,19 @@ final class Replanning {
   ///
   /// Throws `PlannedAnew` where nothing leads on from there.
   func replan(
-    without error: FormatError, after transaction: UInt64, upTo last: UInt64
-  ) throws -> [FetchItem] {
+    without error: FormatError, after point: ChainPoint, upTo last: UInt64
+  ) throws -> [ChainObject] {
     let old = plan
     try replan(without: error)
-    guard plan.generation == old.generation, plan.manifest.transaction == old.manifest.transaction,
-      plan.transaction == old.transaction
+    guard plan.generation == old.generation, plan.manifest.name == old.manifest.name,
+      plan.transaction == old.transaction,
+      let first = plan.slices.firstIndex(where: { $0.transactions.upperBound > point.transaction })
     else { throw PlannedAnew() }
-    let chain = plan.contents.chain(after: transaction)
-    let next = chain.slices.filter { $0.transactions.lowerBound <= last }
-    guard chain.end >= last, !next.contains(where: { plan.path(of: $0) == error.object }) else {
-      throw PlannedAnew()
-    }
-    return plan.items(next)
+    let next = plan.slices[first...].filter { $0.transactions.lowerBound <= last }
+    guard next.first?.transactions.lowerBound == point.transaction + 1,
+      !next.contains(where: { $0.key == error.object })
+    else { throw PlannedAnew() }
+    return next
   }
 
   /// Runs `body`, and runs it again with another plan where an object that it read is gone.

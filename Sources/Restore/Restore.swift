@@ -21,6 +21,8 @@ package struct Restore {
   package var verifies = false
   /// Have a restore from statements prove that it gives the content that the log does.
   package var proves = false
+  /// Take what is left of a chain that ends before what witnesses prove.
+  package var allowsShorter = false
   /// Seconds without anything from the store after which it is given up.
   package var patience = 60.0
   package var isInterrupted: (@Sendable () -> Bool)?
@@ -62,13 +64,26 @@ package struct Restore {
   /// What would be done; reads listings, manifests and the slice that holds the end.
   package func plan(_ source: Source, to output: String) throws -> Report {
     let output = try Folder.followingLinks(output)
-    return try report(planning(for: source).plan, source, to: output)
+    return try report(planning(for: source, to: output).plan, source, to: output)
   }
 
-  private func planning(for source: Source) throws -> Replanning {
+  /// The place that the record beside a database says was stored in this replica; nil if it says nothing.
+  private func recordedPlace(beside output: String) -> Place? {
+    let path = output + "-s3pos"
+    guard let bytes = try? File(path, .read).readAll(),
+      let record = try? PositionRecord(bytes, object: path), record.url == catalog.store.url
+    else { return nil }
+    return record.place
+  }
+
+  private func planning(for source: Source, to output: String) throws -> Replanning {
     let objects = ObjectSource(catalog, patience: patience, isInterrupted: isInterrupted)
-    return try Replanning(
-      source: objects, target: target, end: verifies ? .refused : source == .sql ? .tolerated : .noted)
+    var options = Planner.Options()
+    options.needsBatches = source == .sql || verifies
+    options.toleratesLostEnd = source == .sql && !verifies
+    options.allowsShorter = allowsShorter
+    options.witness = recordedPlace(beside: output)
+    return try Replanning(source: objects, target: target, options: options)
   }
 
   /// Restores into `output`, which must be absent, empty or without tables unless `force`.
@@ -78,7 +93,7 @@ package struct Restore {
     let output = try Folder.followingLinks(output)
     try check(output)
     try checkUnused(output)
-    let planning = try planning(for: source)
+    let planning = try planning(for: source, to: output)
     let objects = planning.source
     defer { objects.stop() }
     var report = try report(planning.plan, source, to: output)

@@ -11,6 +11,9 @@ package struct RestoreTarget: Hashable, Sendable {
   /// The state after the last transaction at or before this time, microseconds since 1970.
   package var time: Int64?
   package init() {}
+
+  /// Whether the end of the log decides which moment it is.
+  var isOpen: Bool { generation == nil && transaction == nil }
 }
 
 /// What to fetch for a restore, found from listings, manifests and the slice that holds the end.
@@ -18,7 +21,7 @@ package struct RestorePlan: Sendable {
   package let contents: GenerationContents
   package let manifest: BaseManifest
   /// Objects of slices in the order to apply them.
-  package let slices: [SliceName]
+  package let slices: [ChainObject]
   /// The last transaction to apply, its time in microseconds since 1970, and the database after it.
   package let transaction: UInt64
   package let time: Int64
@@ -29,29 +32,18 @@ package struct RestorePlan: Sendable {
   package var generation: GenerationID { contents.generation }
   /// Bytes of the base's parts and of the slices, compressed.
   package var baseBytes: Int { manifest.parts.reduce(0) { $0 + $1.compressedSize } }
-  package var sliceBytes: Int { slices.reduce(0) { $0 + (contents.sliceSizes[$1] ?? 0) } }
+  package var sliceBytes: Int { slices.reduce(0) { $0 + $1.size } }
 
-  /// Names and lengths of the objects of the slices that lead to a transaction.
-  func items(upTo last: UInt64) -> [FetchItem] {
-    items(slices.filter { $0.transactions.lowerBound <= last })
-  }
-
-  func items(_ slices: [SliceName]) -> [FetchItem] {
-    slices.map { FetchItem(name: path(of: $0), size: contents.sliceSizes[$0] ?? 0) }
-  }
-
-  func path(of slice: SliceName) -> String { ReplicaLayout.slice(generation, slice) }
+  /// The objects of the slices that lead to a transaction.
+  func objects(upTo last: UInt64) -> [ChainObject] { slices.filter { $0.transactions.lowerBound <= last } }
 
   /// Whether an object is among those that lead to the moment, or among the statements that do.
   func needs(_ object: String) -> Bool {
-    if let name = SliceName(key: object) {
-      return slices.contains(name) && object == ReplicaLayout.slice(generation, name)
+    if let batch = BatchName(key: object) {
+      return contents.longestBatches.contains(batch) && batch.transactions.upperBound > manifest.transaction
+        && object == batch.key(in: generation)
     }
-    if let batch = ReplicaLayout.statementRange(of: object) {
-      return contents.longestStatements.contains(batch) && batch.upperBound > manifest.transaction
-        && object == ReplicaLayout.statements(generation, batch)
-    }
-    return object == ReplicaLayout.base(generation, transaction: manifest.transaction)
+    return slices.contains { $0.key == object } || object == manifest.key
       || manifest.parts.contains { object == ReplicaLayout.part($0.digest) }
   }
 
@@ -59,7 +51,7 @@ package struct RestorePlan: Sendable {
   package var partCount: Int { Set(manifest.parts.map(\.digest)).count }
 
   init(
-    contents: GenerationContents, manifest: BaseManifest, slices: [SliceName], transaction: UInt64,
+    contents: GenerationContents, manifest: BaseManifest, slices: [ChainObject], transaction: UInt64,
     time: Int64,
     state: DatabaseState, notices: [String]
   ) {

@@ -20,6 +20,8 @@ final class SliceApplier {
   private(set) var transaction: UInt64
   private(set) var time: Int64
   private(set) var state: DatabaseState
+  /// The entry that the last transaction came with.
+  private var id: EntryID
   private var frames = 0
   /// Where the last slice ended in the log; nil after a base.
   private var position: WALPosition?
@@ -32,9 +34,6 @@ final class SliceApplier {
   private static let slack: UInt32 = 1 << 20
   /// The largest page number that the slice under way tells of.
   private var largestPage: UInt32 = 0
-  /// Finds the size of the database after a transaction of several parts, which those of earlier versions do not tell.
-  var sizeAfter: ((SliceName) throws -> UInt32)?
-
   /// Told of each commit applied, with the position in the log that it ends at.
   var commitDidApply:
     ((_ transaction: UInt64, _ commit: SliceCommit, _ end: (salt: WALSalt, frame: Int)) throws -> Void)?
@@ -43,7 +42,8 @@ final class SliceApplier {
   convenience init(base: BaseManifest, file: File) {
     self.init(
       from: ChainPoint(
-        generation: base.generation, transaction: base.transaction, time: base.time, state: base.state),
+        generation: base.generation, transaction: base.transaction, id: base.name.id, time: base.time,
+        state: base.state),
       pages: PageFile(file, pageSize: base.state.pageSize))
   }
 
@@ -55,12 +55,14 @@ final class SliceApplier {
     time = point.time
     state = point.state
     position = point.position
+    id = point.id
   }
 
   /// Where it stands.
   var point: ChainPoint {
     ChainPoint(
-      generation: base.generation, transaction: transaction, time: time, state: state, position: position)
+      generation: base.generation, transaction: transaction, id: id, time: time, state: state,
+      position: position)
   }
 
   /// Takes the next slice, which must begin with the very state that the one before ended with.
@@ -80,17 +82,7 @@ final class SliceApplier {
     } else if position != nil, header.firstFrame != 1 {
       throw FormatError(object, "it does not begin with the first frame of its log")
     }
-    try noteLargestPage(header)
-  }
-
-  private func noteLargestPage(_ header: SliceHeader) throws {
-    if header.parts == 1 {
-      largestPage = 0
-    } else if let told = header.largestPage {
-      largestPage = told
-    } else if header.part == 1, let sizeAfter {
-      largestPage = try sizeAfter(header.name)
-    }
+    largestPage = header.largestPage ?? 0
   }
 
   /// Applies the slice's commits up to a transaction; true where the slice is done.
@@ -113,7 +105,8 @@ final class SliceApplier {
       throw FormatError(object, "frames follow its last commit")
     }
     position = slice.endPosition
-    isBetweenTransactions = slice.header.part == slice.header.parts
+    isBetweenTransactions = slice.header.isLastPart
+    if isBetweenTransactions { id = slice.header.entry.id }
     return true
   }
 

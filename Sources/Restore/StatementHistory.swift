@@ -31,8 +31,8 @@ package struct StatementHistory {
 
   private let source: ObjectSource
   private let bounds: Bounds
-  private var index: ReplicaIndex
-  private var generations: ArraySlice<GenerationID>
+  private var history: ReplicaHistory
+  private var generations: ArraySlice<ReplicaHistory.Generation>
   private var batches: ArraySlice<String> = []
   /// Their lengths as they were told.
   private var sizes: [String: Int] = [:]
@@ -48,8 +48,9 @@ package struct StatementHistory {
   package init(_ source: ObjectSource, _ bounds: Bounds) throws {
     self.source = source
     self.bounds = bounds
-    index = try source.retry { _ in try ReplicaIndex(source.catalog) }
-    generations = index.generations[...]
+    var history = try source.retry { _ in try ReplicaHistory(source.catalog) }
+    generations = try source.retry { _ in try history.all() }[...]
+    self.history = history
   }
 
   /// The next statement; nil after the last.
@@ -100,13 +101,13 @@ package struct StatementHistory {
       guard let generation = generations.popFirst() else { return false }
       last = 0
       session = nil
-      let contents = try source.retry { _ in try index.contents(of: generation) }
-      let names = contents.longestStatements
-        .filter { $0.upperBound >= bounds.lowest && $0.lowerBound <= bounds.highest }
-        .map { ReplicaLayout.statements(generation, $0) }
+      let contents = try source.retry { _ in try history.contents(of: generation) }
+      let names = contents.longestBatches
+        .filter { $0.transactions.upperBound >= bounds.lowest && $0.transactions.lowerBound <= bounds.highest }
+        .map { $0.key(in: generation.id) }
       batches = names[...]
       sizes = Dictionary(
-        contents.statementSizes.map { (ReplicaLayout.statements(generation, $0), $1) }
+        contents.batches.map { ($0.key(in: generation.id), $1) }
       ) { first, _ in first }
       guard let since = bounds.since, names.count > 1 else { continue }
       let (rest, first) = try skip(names, before: since)

@@ -30,18 +30,15 @@ struct StatementRestore {
 
   /// Batches that hold transactions after one, in order.
   func batches(after transaction: UInt64) -> [FetchItem] {
-    plan.contents.longestStatements
-      .filter { $0.upperBound > transaction && $0.lowerBound <= plan.transaction }
-      .map {
-        FetchItem(
-          name: ReplicaLayout.statements(plan.generation, $0), size: plan.contents.statementSizes[$0] ?? 0)
-      }
+    plan.contents.longestBatches
+      .filter { $0.transactions.upperBound > transaction && $0.transactions.lowerBound <= plan.transaction }
+      .map { FetchItem(name: $0.key(in: plan.generation), size: plan.contents.batches[$0] ?? 0) }
   }
 
   /// Finds the last barrier, or the place before which statements are missing.
   func findStart() throws -> Start {
     let base = plan.manifest.transaction
-    var start = Start(transaction: plan.contents.statementsReach(backFrom: plan.transaction))
+    var start = Start(transaction: plan.contents.batchesReach(backFrom: plan.transaction))
     if start.transaction > base {
       start.reason = "no statements of transaction \(start.transaction) are in the replica"
     } else {
@@ -118,7 +115,7 @@ struct StatementRestore {
 extension StatementScript {
   /// The batch itself; throws where it is not the one that has this name.
   func required(_ generation: GenerationID, object: String) throws(FormatError) -> StatementScript {
-    guard self.generation == generation, ReplicaLayout.statementRange(of: object) == transactions else {
+    guard self.generation == generation, BatchName(key: object)?.transactions == transactions else {
       throw FormatError(object, "its header does not fit its name")
     }
     return self

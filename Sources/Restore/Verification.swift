@@ -57,8 +57,10 @@ package struct Verification {
   /// could not be read: what is wrong with it is among the findings.
   package func run(comparing live: Live?, report: (Findings) -> Void) throws {
     let source = ObjectSource(catalog, patience: patience, isInterrupted: isInterrupted)
-    var index = try source.retry { _ in try ReplicaIndex(catalog) }
-    guard let newest = index.generations.last else {
+    let witnesses = try Witnesses(source, record: nil)
+    var history = try source.retry { _ in try ReplicaHistory(catalog) }
+    let generations = try source.retry { _ in try history.all() }
+    guard let newest = generations.last else {
       throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
     }
     let work = try folder.map { try WorkFolder(beside: $0, for: "verifying") } ?? WorkFolder()
@@ -67,14 +69,14 @@ package struct Verification {
       work.remove()
     }
     watch? { source.progress }
-    var highest: UInt64?
-    for generation in index.generations where isForAll || generation == newest {
-      let contents = try source.retry { _ in try index.contents(of: generation) }
+    let links = try ChainCheck(source: source, generations: generations)
+    for generation in generations where isForAll || generation.id == newest.id {
+      let contents = try source.retry { _ in try catalog.contents(of: generation.id) }
       let before = source.read
       var check = GenerationCheck(
-        source: source, contents: contents, work: work.folder, isNewest: generation == newest,
-        live: generation == newest ? live : nil, freeBytes: freeBytes)
-      check.precedingLast = highest
+        source: source, contents: contents, work: work.folder, isNewest: generation.id == newest.id,
+        live: generation.id == newest.id ? live : nil, freeBytes: freeBytes)
+      check.witnesses = generation.id == newest.id ? witnesses : nil
       var beginnings = 1
       while true {
         do {
@@ -91,19 +93,10 @@ package struct Verification {
           check = try check.again(with: anew.contents)
         }
       }
-      if generation == newest { try check.checkIndex() }
+      links.report(on: generation, contents: check.contents, to: check, isForAll: isForAll)
       check.findings.objects = source.read.objects - before.objects
       check.findings.bytes = source.read.bytes - before.bytes
       report(check.findings)
-      // What was removed meanwhile leaves no gap behind.
-      highest = check.contents.objectCount == 0 ? nil : max(highest ?? 0, check.contents.lastNumber)
     }
-  }
-}
-
-extension GenerationContents {
-  /// The highest transaction number that anything has.
-  var lastNumber: UInt64 {
-    max(slices.map(\.transactions.upperBound).max() ?? 0, bases.max() ?? 0)
   }
 }

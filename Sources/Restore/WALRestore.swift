@@ -1,4 +1,5 @@
 import Files
+import ReplicaCatalog
 import ReplicaFormat
 
 /// Builds a database from a base and the slices after it.
@@ -19,19 +20,17 @@ struct WALRestore {
   ) throws -> SliceApplier.Outcome {
     try BaseWriter(source: source, manifest: plan.manifest, file: file).write()
     let applier = SliceApplier(base: plan.manifest, file: file)
-    let (source, generation) = (source, plan.generation)
-    applier.sizeAfter = { try source.pages(after: $0, of: generation) }
     if let copy, copy.transaction == applier.transaction { try applier.copy(to: copy.file) }
-    var fetcher = self.fetcher(plan.items(upTo: last))
+    var fetcher = self.fetcher(of: plan.objects(upTo: last))
     while let (name, result) = try fetcher.next() {
       let bytes: [UInt8]
       do {
         bytes = try result.get()
       } catch let error as FormatError where error.isMissing && applier.isBetweenTransactions {
         guard let replanning else { throw error }
-        let items = try replanning.replan(without: error, after: applier.transaction, upTo: last)
-        source.expectLeft(items.reduce(0) { $0 + $1.size })
-        fetcher = self.fetcher(items)
+        let objects = try replanning.replan(without: error, after: applier.point, upTo: last)
+        source.expectLeft(objects.reduce(0) { $0 + $1.size })
+        fetcher = self.fetcher(of: objects)
         continue
       }
       let slice = try SliceReader(bytes, object: name)
@@ -50,11 +49,20 @@ struct WALRestore {
     return try applier.finish()
   }
 
-  private func fetcher(_ items: [FetchItem]) -> ObjectFetcher<[UInt8]> {
-    let generation = plan.generation
-    return ObjectFetcher(source, items, spool: spool) { object, bytes in
-      let slice = try SliceReader(bytes, object: object)
-      if let name = SliceName(key: object) { try slice.header.require(generation, name, object: object) }
+  private func fetcher(of objects: [ChainObject]) -> ObjectFetcher<[UInt8]> {
+    .slices(source, objects, of: plan.generation, spool: spool)
+  }
+}
+
+extension ObjectFetcher where Value == [UInt8] {
+  /// Fetches objects of a chain, each proven to be the one that the chain needs.
+  static func slices(
+    _ source: ObjectSource, _ objects: [ChainObject], of generation: GenerationID, spool: PrivateFolder? = nil
+  ) -> ObjectFetcher {
+    let byKey = Dictionary(objects.map { ($0.key, $0) }) { first, _ in first }
+    let items = objects.map { FetchItem(name: $0.key, size: $0.size) }
+    return ObjectFetcher(source, items, spool: spool) { key, bytes in
+      if let object = byKey[key] { _ = try SliceReader(bytes, as: object, of: generation) }
       return bytes
     }
   }

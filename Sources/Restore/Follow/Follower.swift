@@ -175,78 +175,58 @@ package struct Follower {
   private func advance(_ copy: FollowedCopy, _ objects: ObjectSource) throws {
     while true {
       let point = copy.record.point
-      let generation = point.generation
-      var contents = GenerationContents(generation: generation)
-      // Names of slices that begin later sort after this one.
-      let last = ReplicaLayout.slices(generation) + Hex16.text(point.transaction) + "~"
-      for object in try objects.retry({ _ in
-        try catalog.store.listAll(prefix: ReplicaLayout.slices(generation), after: last)
-      }) { contents.add(object) }
-      let chain = contents.chain(after: point.transaction)
+      let place = Place(point.generation, transaction: point.transaction + 1, previous: point.id)
+      let contents = try objects.retry { _ in try catalog.entries(from: place) }
+      // An empty listing means that nothing was stored since.
+      guard !contents.slots.isEmpty else { return }
+      let chain = contents.chain(from: place)
+      if let damage = chain.damage { throw damage }
       guard chain.end > point.transaction else {
-        if try chain.beyond.isEmpty && !hasNewerGeneration(than: generation, objects) { return }
-        _ = try rebuild(copy, objects)
-        return
+        // Turns, parts of a transaction under way, or another chain.
+        if chain.seal == nil, chain.beyond.isEmpty { return }
+        guard try rebuild(copy, objects) else { return }
+        continue
       }
-      let items = chain.slices.map {
-        FetchItem(name: ReplicaLayout.slice(generation, $0), size: contents.sliceSizes[$0] ?? 0)
-      }
-      if try hasShorterBase(contents, chain, after: point.transaction, objects) {
+      if try hasShorterBase(chain, after: point, objects) {
         let done = try rebuild(copy, objects)
         guard done, copy.record.point.transaction > point.transaction else { return }
         continue
       }
-      guard try apply(items, of: generation, to: copy, objects) else { return }
+      guard try apply(chain.objects, of: point.generation, to: copy, objects) else { return }
     }
   }
 
   /// Whether the newest base and the slices after it are fewer bytes than the slices that continue the copy.
-  private func hasShorterBase(
-    _ contents: GenerationContents, _ chain: SliceChain, after transaction: UInt64, _ objects: ObjectSource
-  ) throws -> Bool {
+  private func hasShorterBase(_ chain: Chain, after point: ChainPoint, _ objects: ObjectSource) throws -> Bool {
     func bytes(after transaction: UInt64) -> Int {
-      chain.slices.filter { $0.transactions.upperBound > transaction }
-        .reduce(0) { $0 + (contents.sliceSizes[$1] ?? 0) }
+      chain.objects.filter { $0.transactions.upperBound > transaction }.reduce(0) { $0 + $1.size }
     }
-    let all = bytes(after: transaction)
+    let all = bytes(after: point.transaction)
     guard all >= baseThreshold else { return false }
-    let generation = contents.generation
-    let after = ReplicaLayout.base(generation, transaction: transaction)
+    let folder = ReplicaLayout.bases(point.generation)
     let bases = try objects.retry { _ in
-      try catalog.store.listAll(prefix: ReplicaLayout.bases(generation), after: after)
+      try catalog.store.listAll(
+        prefix: folder, after: folder + ReplicaLayout.fromTransaction(point.transaction + 1))
     }
-    guard let base = bases.compactMap({ ReplicaLayout.baseTransaction(of: $0.key.name) }).max(),
-      base > transaction, base <= chain.end
+    guard let base = bases.compactMap({ BaseName(key: $0.key.name) }).max(), base.transaction <= chain.end
     else { return false }
-    let manifest = try objects.read(ReplicaLayout.base(generation, transaction: base)) {
-      try catalog.manifest(generation, transaction: base, bytes: $0)
+    let manifest = try objects.read(base.key(in: point.generation)) {
+      try catalog.manifest(point.generation, base, bytes: $0)
     }
-    return manifest.parts.reduce(0) { $0 + $1.compressedSize } + bytes(after: base) < all
+    return manifest.parts.reduce(0) { $0 + $1.compressedSize } + bytes(after: base.transaction) < all
   }
 
-  private func hasNewerGeneration(than generation: GenerationID, _ objects: ObjectSource) throws -> Bool {
-    try objects.retry { _ in
-      try catalog.store.list(
-        prefix: ReplicaLayout.generations, after: ReplicaLayout.end(of: generation), limit: 1)
-    }.objects.isEmpty == false
-  }
-
-  /// Applies slices; false where readers keep the copy to themselves: the next look tries again.
+  /// Applies slices; false if readers keep the copy to themselves: the next look tries again.
   private func apply(
-    _ items: [FetchItem], of generation: GenerationID, to copy: FollowedCopy, _ objects: ObjectSource
+    _ slices: [ChainObject], of generation: GenerationID, to copy: FollowedCopy, _ objects: ObjectSource
   ) throws -> Bool {
-    let fetcher = ObjectFetcher(objects, items) { object, bytes in
-      let slice = try SliceReader(bytes, object: object)
-      if let name = SliceName(key: object) { try slice.header.require(generation, name, object: object) }
-      return bytes
-    }
+    let fetcher = ObjectFetcher<[UInt8]>.slices(objects, slices, of: generation)
     let overlay = PageOverlay(
       pageSize: copy.record.point.state.pageSize, scratchFolder: Folder.parent(of: output)
     ) {
       try copy.image($0)
     }
     let applier = SliceApplier(from: copy.record.point, pages: overlay)
-    applier.sizeAfter = { try objects.pages(after: $0, of: generation) }
     // What does not fit into memory goes to a scratch file, since a transaction may be of any size.
     while overlay.byteCount < chunk || !applier.isBetweenTransactions,
       let (name, bytes) = try fetcher.take()
