@@ -35,27 +35,30 @@ package enum Zstandard {
     return [UInt8](UnsafeRawBufferPointer(rebasing: scratch[..<written]))
   }
 
-  /// The same, into an array whose memory is used again: large memory that is freed and asked for anew piles up, or costs
-  /// the system time.
-  package static func compress(_ bytes: [UInt8], level: Int32, into frame: inout [UInt8]) {
-    frame.removeAll(keepingCapacity: true)
+  /// Frames of `frameSize` bytes of content, one after the other, into an array whose memory is used again: large memory that
+  /// is freed and asked for anew piles up, or costs the system time.
+  package static func compress(_ bytes: [UInt8], level: Int32, frameSize: Int, into frames: inout [UInt8]) {
+    frames.removeAll(keepingCapacity: true)
     guard let context = ZSTD_createCCtx() else { preconditionFailure("out of memory") }
     defer { ZSTD_freeCCtx(context) }
     ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
-    ZSTD_CCtx_setPledgedSrcSize(context, UInt64(bytes.count))
     // ZSTD_c_stableInBuffer: the array stays where it is, so that the library need not copy it piece by piece and look for
     // matches in two places. A library without it does that.
     _ = ZSTD_CCtx_setParameter(context, ZSTD_c_experimentalParam9, 1)
     let chunk = ZSTD_CStreamOutSize()
     bytes.withUnsafeBytes { source in
-      var input = ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: 0)
       withUnsafeTemporaryAllocation(byteCount: chunk, alignment: 16) { scratch in
-        var left = 1
-        while left != 0 {
-          var output = ZSTD_outBuffer(dst: scratch.baseAddress, size: chunk, pos: 0)
-          left = ZSTD_compressStream2(context, &output, &input, ZSTD_e_end)
-          precondition(ZSTD_isError(left) == 0, "zstd refused its own settings")
-          frame.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch[..<output.pos]))
+        for start in stride(from: 0, to: max(source.count, 1), by: frameSize) {
+          let count = min(frameSize, source.count - start)
+          ZSTD_CCtx_setPledgedSrcSize(context, UInt64(count))
+          var input = ZSTD_inBuffer(src: source.baseAddress.map { $0 + start }, size: count, pos: 0)
+          var left = 1
+          while left != 0 {
+            var output = ZSTD_outBuffer(dst: scratch.baseAddress, size: chunk, pos: 0)
+            left = ZSTD_compressStream2(context, &output, &input, ZSTD_e_end)
+            precondition(ZSTD_isError(left) == 0, "zstd refused its own settings")
+            frames.append(contentsOf: UnsafeRawBufferPointer(rebasing: scratch[..<output.pos]))
+          }
         }
       }
     }

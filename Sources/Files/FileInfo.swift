@@ -1,3 +1,4 @@
+internal import CFiles
 import Glibc
 
 /// What the system knows of a file or folder without reading it.
@@ -43,6 +44,9 @@ package struct FileInfo: Hashable, Sendable {
     if failure == .noEntry || failure == .notDirectory { return nil }
     throw FilesError(failure, verb: "examine", object: path)
   }
+
+  /// When the file at `path` was created, nanoseconds since 1970; 0 if the file system does not say.
+  package static func born(_ path: String) -> Int64 { Int64(cfiles_birth(path)) }
 
   /// Whether it is the same file as another, whatever their names.
   package func isSame(as other: FileInfo) -> Bool { inode == other.inode && device == other.device }

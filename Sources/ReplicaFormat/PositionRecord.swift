@@ -34,6 +34,8 @@ package struct PositionRecord: Hashable, Sendable {
   package let url: String
   /// The place of the log after the last transaction that is stored.
   package let place: Place
+  /// The last entry of the log, and others with the same transaction number; none if they are not known.
+  package let entries: [Place]
   /// Number of the session that wrote the record.
   package let session: UInt64
   /// Last transaction known to be in the replica.
@@ -68,13 +70,14 @@ package struct PositionRecord: Hashable, Sendable {
   }
 
   package init(
-    url: String, place: Place, session: UInt64, transaction: UInt64, state: DatabaseState,
+    url: String, place: Place, entries: [Place], session: UInt64, transaction: UInt64, state: DatabaseState,
     position: WALPosition?, time: Int64, unmerged: Int, identity: FileIdentity?, isAtRest: Bool, bytesSinceBase: Int?, file: FileStamp?, keyID: String? = nil, writer: Writer? = nil
   ) {
     self.keyID = keyID
     self.writer = writer
     self.url = url
     self.place = place
+    self.entries = entries
     self.session = session
     self.time = time
     self.unmerged = unmerged
@@ -95,6 +98,7 @@ package struct PositionRecord: Hashable, Sendable {
     var record = TextRecord(Self.title)
     record.add("replica", url)
     record.add("place", place.field)
+    for entry in entries { record.add("entry", entry.field) }
     record.add("session", EntryID(session))
     record.add("transaction", transaction)
     record.add("page-size", state.pageSize)
@@ -121,6 +125,7 @@ package struct PositionRecord: Hashable, Sendable {
     let reader = RecordReader(record: record, object: object)
     url = try reader.text("replica")
     place = try reader.value("place") { Place(field: $0) }
+    entries = record.all("entry").compactMap { Place(field: $0) }
     session = try reader.value("session") { EntryID($0) }.value
     time = try reader.value("time") { Bounds.time($0) }
     unmerged = try reader.value("unmerged") { UInt32($0).map { Int($0) } }

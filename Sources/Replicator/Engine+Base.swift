@@ -9,12 +9,88 @@ import ReplicaFormat
 import Synchronization
 
 extension Engine {
-  /// Uploads the record of a new generation, every page of a snapshot, then the manifest that makes it count, however long the store takes.
+  /// Opens a generation (rule 9): its base, then the seal in the generation before, read back, then the mark.
+  func openGeneration(
+    _ opening: Opening, _ record: GenerationRecord, _ slots: SlotLog, _ snapshot: Snapshot, time: Int64,
+    state database: DatabaseState
+  ) {
+    do {
+      let object = PendingUpload.Object(
+        name: ReplicaLayout.record(opening.generation), bytes: record.bytes)
+      guard try upload(object) else { return }
+      let isStored = try storeBase(
+        snapshot, opening.generation, opening.base, time: time, state: database, isFirst: true)
+      guard isStored, try untilStored({ try slots.probe(object.name, object.bytes) }) else { return }
+      if let seal = opening.seal {
+        guard try untilStored({ try slots.create(seal.place, id: seal.id, seal.bytes) }),
+          try untilStored({ try slots.confirm((seal.place, seal.id)) })
+        else { return }
+      }
+      let mark = MarkRecord(
+        generation: opening.generation, base: opening.base, seal: opening.seal?.place)
+      var isMarked = false
+      guard try untilStored({ isMarked = try create(mark) }) else { return }
+      guard isMarked || opening.seal != nil else {
+        throw MirrorError(.fenced, "another session has begun a replica in \(store.url)")
+      }
+      slots.noteConfirmed()
+      if slots.keepsConditions == false { try noteUnfenced() }
+      open(opening)
+    } catch let error as MirrorError where error.code == .fenced {
+      guard state.withLock({ $0.generation == opening.generation }) else { return }
+      state.withLock { $0.fence = error }
+      captureSignal.raise()
+    } catch let error as MirrorError {
+      // The base of a generation that was given up meanwhile is of no use to anybody.
+      guard state.withLock({ $0.generation == opening.generation }) else { return }
+      fail(error)
+    } catch {
+      // The mirror was stopped, or the log went away under the snapshot: there will be another base.
+      state.withLock { $0.lastError = MirrorError(.database, "base of \(path): \(error)") }
+    }
+  }
+
+  /// Everything that was stored of the generation counts from now on.
+  private func open(_ opening: Opening) {
+    let isPresent = state.withLock {
+      guard $0.generation == opening.generation else { return false }
+      $0.openGeneration = opening.generation
+      $0.baseTransaction = opening.base.transaction
+      return true
+    }
+    guard isPresent else { return }
+    releaseBatches()
+    state.withLock {
+      guard $0.generation == opening.generation else { return }
+      $0.hasBase = true
+      if $0.uploadedTime == 0 { $0.uploadedTime = began }
+      $0.wakeWaiters()
+    }
+    noteBase(opening.base, of: opening.generation)
+    saveRecord()
+    uploadSignal.raise()
+  }
+
+  /// Uploads every page of a snapshot, then the manifest that makes it count, however long the store takes.
   @discardableResult
-  func uploadBase(
-    _ snapshot: Snapshot, _ generation: GenerationID, record: Outgoing.Object? = nil, transaction: UInt64,
-    time: Int64, state database: DatabaseState
-  ) -> Bool {
+  func uploadBase(_ present: Present) -> Bool {
+    do {
+      return try storeBase(
+        present.snapshot, present.generation, present.base, time: present.time, state: present.state,
+        isFirst: false)
+    } catch let error as MirrorError {
+      guard state.withLock({ $0.generation == present.generation }) else { return false }
+      fail(error)
+    } catch {
+      state.withLock { $0.lastError = MirrorError(.database, "base of \(path): \(error)") }
+    }
+    return false
+  }
+
+  private func storeBase(
+    _ snapshot: Snapshot, _ generation: GenerationID, _ base: BaseName, time: Int64,
+    state database: DatabaseState, isFirst: Bool
+  ) throws -> Bool {
     var isPinned = true
     func letGo() {
       guard isPinned else { return }
@@ -24,61 +100,41 @@ extension Engine {
       }
     }
     defer { letGo() }
-    return parts.withLock { _ in
-      storeBase(
-        snapshot, generation, record: record, transaction: transaction, time: time, state: database,
-        whenRead: letGo)
-    }
-  }
-
-  private func storeBase(
-    _ snapshot: Snapshot, _ generation: GenerationID, record: Outgoing.Object?, transaction: UInt64,
-    time: Int64, state database: DatabaseState, whenRead: () -> Void
-  ) -> Bool {
-    do {
+    return try parts.withLock { _ in
       state.withLock { ($0.baseBytes, $0.baseBytesSent) = (Int(database.pages) * database.pageSize, 0) }
       defer { state.withLock { ($0.baseBytes, $0.baseBytesSent) = (0, 0) } }
-      if let record { guard try upload(record, unlessPresent: true) else { return false } }
-      let parts = try uploadParts(of: snapshot, proving: database, whenRead: whenRead)
-      guard let parts else { return false }
+      let parts = try uploadParts(of: snapshot, proving: database, whenRead: letGo)
+      // A base inside a generation is of a transaction that is stored (rule 10).
+      guard let parts, try isFirst || awaitStored(base.transaction, of: generation) else { return false }
       let manifest = BaseManifest(
-        generation: generation, transaction: transaction, time: time, state: database,
-        parts: parts, naming: naming)
-      let object = Outgoing.Object(
-        name: ReplicaLayout.base(generation, transaction: transaction), bytes: manifest.bytes)
-      guard try upload(object, unlessPresent: true, isMerged: true) else { return false }
+        generation: generation, name: base, time: time, state: database, parts: parts, naming: naming)
+      guard try upload(PendingUpload.Object(name: manifest.key, bytes: manifest.bytes)) else { return false }
+      guard !isFirst else { return true }
       let isPresent = state.withLock {
         guard $0.generation == generation else { return false }
-        $0.hasBase = true
-        if record != nil { $0.batches += 1 }
-        $0.baseTransaction = max($0.baseTransaction, transaction)
+        $0.baseTransaction = max($0.baseTransaction, base.transaction)
         $0.wakeWaiters()
         return true
       }
       guard isPresent else { return false }
-      noteBase(at: transaction, of: generation)
-      if record != nil {
-        defer {
-          state.withLock {
-            $0.batches -= 1
-            $0.wakeWaiters()
-          }
-        }
-        let completion = CompletionRecord(generation: generation, transaction: transaction)
-        let object = Outgoing.Object(name: ReplicaLayout.complete(generation), bytes: completion.bytes)
-        _ = try upload(object, unlessPresent: true)
-      }
+      noteBase(base, of: generation)
       saveRecord()
       return true
-    } catch let error as MirrorError {
-      // The base of a generation that was given up meanwhile is of no use to anybody.
-      guard state.withLock({ $0.generation == generation }) else { return false }
-      fail(error)
-    } catch {
-      // The mirror was stopped, or the log went away under the snapshot: there will be another base.
-      state.withLock { $0.lastError = MirrorError(.database, "base of \(path): \(error)") }
     }
-    return false
+  }
+
+  /// Waits until a transaction is stored; false if that will not be.
+  private func awaitStored(_ transaction: UInt64, of generation: GenerationID) throws -> Bool {
+    while true {
+      let isStored: Bool? = state.withLock {
+        guard !$0.isStopped, $0.generation == generation, $0.fence == nil else { return nil }
+        return $0.mirrored >= transaction
+      }
+      guard let isStored else { return false }
+      if isStored { return true }
+      uploadSignal.raise()
+      Clock.sleep(seconds: 0.01)
+    }
   }
 
   /// Reads runs of pages one after the other, compresses two and uploads up to four at once; nil where the mirror was stopped.
@@ -134,15 +190,15 @@ extension Engine {
           }
           let frame = frames.take()
           buffer.bytes.withLock { bytes in
-            frame.bytes.withLock { Zstandard.compress(bytes, level: 1, into: &$0) }
+            frame.bytes.withLock { Zstandard.compress(bytes, level: 1, frameSize: Self.frameBytes, into: &$0) }
           }
           buffers.giveBack(buffer)
           uploads.run(in: group) {
             defer { frames.giveBack(frame) }
             attempt {
               let bytes = frame.bytes.withLock { $0 }
-              let object = Outgoing.Object(name: ReplicaLayout.part(digest), bytes: bytes)
-              if try self.upload(object, unlessPresent: false) { note(object.bytes.count) }
+              let object = PendingUpload.Object(name: ReplicaLayout.part(digest), bytes: bytes)
+              if try self.upload(object, .always) { note(object.bytes.count) }
             }
           }
         }
@@ -157,6 +213,9 @@ extension Engine {
     }
     return parts.withLock { $0.sorted { $0.firstPage < $1.firstPage } }
   }
+
+  /// Bytes of pages in one zstd frame of a part, so that a page can be read without the rest of the part.
+  private static let frameBytes = 128 << 10
 
   /// Parts in the replica with their sizes: they need not be sent again, not even those of a base that was cut off.
   private func knownParts() -> [String: Int] {
@@ -191,7 +250,7 @@ extension Engine {
     uploadSignal.raise()
     let done = DispatchSemaphore(value: 0)
     baseQueue.async(group: running) {
-      if self.uploadBase(of: present) {
+      if self.uploadBase(present) {
         self.upkeep.withLock { $0.bytesSinceBase = 0 }
       }
       done.signal()
@@ -212,16 +271,12 @@ extension Engine {
   struct Present {
     let snapshot: Snapshot
     let generation: GenerationID
-    let transaction: UInt64
+    let base: BaseName
     /// Microseconds since 1970; not before that transaction's, nor after the next one's.
     let time: Int64
     let state: DatabaseState
-  }
 
-  func uploadBase(of present: Present) -> Bool {
-    uploadBase(
-      present.snapshot, present.generation, transaction: present.transaction, time: present.time,
-      state: present.state)
+    var transaction: UInt64 { base.transaction }
   }
 
   /// Everything captured, to read until `pins` goes down again; waits while a commit is half encoded.
@@ -238,7 +293,8 @@ extension Engine {
         let encoder = capture.encoder
         upkeep.withLock { $0.slices.keepApart(after: encoder.transaction) }
         return Present(
-          snapshot: capture.snapshot(), generation: encoder.generation, transaction: encoder.transaction,
+          snapshot: capture.snapshot(), generation: encoder.generation,
+          base: BaseName(encoder.transaction, id: encoder.place.previous),
           time: encoder.timeOfPresent(), state: encoder.state)
       }
       if let found { return found }

@@ -14,81 +14,102 @@ extension Engine {
 
   /// Where capturing begins.
   private struct Start {
-    let generation: GenerationID
+    /// Where the session's first entry of a log stands.
+    let place: Place
     let transaction: UInt64
     let state: DatabaseState
     let position: WALPosition?
     let taken: [LogCommit]
     let following: [LogCommit]
-    /// Why a new generation begins; nil where an old one goes on.
-    let reason: String?
-    /// Bytes of log since the base, as far as is known.
-    var bytesSinceBase: Int?
+    /// The generation that begins; nil if an old one goes on.
+    let opening: Opening?
   }
 
-  /// Finds where to go on, or begins a new generation and has its base uploaded.
+  /// A generation that begins: its seal in the one before, or none if it is the replica's first.
+  struct Opening: Sendable {
+    let generation: GenerationID
+    let base: BaseName
+    let seal: TurnRecord?
+    let reason: String
+  }
+
+  /// Begins a session: finds where to go on, or begins a generation and has its base uploaded.
   ///
-  /// `reason` forces a new generation.
+  /// `reason` asks for a new generation.
   func begin(newGenerationBecause reason: String?) throws {
-    let finding = try lease.look(isStopped: { isStopped }, pause: Clock.sleep(seconds:))
+    let slots = SlotLog(store, database: path, host: settings.host)
+    self.slots.withLock { $0 = slots }
+    let record = savedRecord.flatMap { $0.url == store.url ? $0 : nil }
+    let reader = ChainTip(catalog: ReplicaCatalog(store))
+    var found: ChainTip.Found?
+    var lease: LeaseRecord?
+    if let record, !settings.newGeneration { found = try reader.recorded(record) }
+    if found == nil {
+      lease = try self.lease.look(database: path, host: settings.host)
+      found = try reader.read()
+    }
     guard !isStopped else { return }
-    let found = try Continuation.tip(of: ReplicaCatalog(store))
-    try checkListing(found.newest)
+    try mark(found?.unmarked ?? [])
     // The state that the base holds is that of the beginning, whenever the store answered.
-    let time = max(reason == nil ? began : Clock.wallMicroseconds, found.tip?.time ?? 0)
+    let time = max(reason == nil ? began : Clock.wallMicroseconds, found?.tip.time ?? 0)
     let ready: Ready? = try capture.withLock { site in
-      site.isClosed ? nil : try prepare(site, found, after: finding, newGenerationBecause: reason, time: time)
+      guard !site.isClosed else { return nil }
+      return try prepare(
+        site, found, record, witness: lease?.last, slots: slots, newGenerationBecause: reason, time: time)
     }
     guard let ready else { return }
-    let start = ready.start
-    lease.note(start.generation)
-    // Before anything is stored: statements get the names that these have.
-    if start.reason == nil, let tip = found.tip { try removeUnfinished(tip) }
-    let goesOn = start.reason == nil ? found.tip : nil
-    let upkeep = Self.upkeep(
-      of: start.generation, goesOn?.contents, base: goesOn?.base ?? start.transaction,
-      bytesSinceBase: start.bytesSinceBase)
+    let opening = ready.start.opening
+    let upkeep =
+      opening == nil
+      ? Self.upkeep(of: ready.start.place.generation, found, record)
+      : Upkeep(generation: opening?.generation)
     // Slices are taken from what is there, and what becomes of them is noted: so all of it is there at once.
     let isOpen = capture.withLock { site in
       guard !site.isClosed else { return false }
-      publish(ready, base: goesOn?.base)
+      publish(ready, found)
       beginUpkeep(upkeep)
       site.capture = ready.capture
       return true
     }
     guard isOpen else { return }
-    if start.reason == nil, start.taken.isEmpty { saveRecord() }
-    guard let reason = start.reason else { return }
-    if [Continuation.keyChanged, Continuation.encryptionBegan].contains(reason) {
-      state.withLock { $0.notices.append("mirror: \(reason); starting a new generation") }
+    guard let opening else {
+      if ready.start.taken.isEmpty { saveRecord() }
+      return
     }
-    let record = GenerationRecord(
-      generation: start.generation, time: time, reason: reason, predecessor: found.newest,
-      writer: "process \(ProcessIdentity.current) on \(settings.host), \(path)")
-    let object = Outgoing.Object(name: ReplicaLayout.record(start.generation), bytes: record.bytes)
+    if [ResumeDecision.keyChanged, ResumeDecision.encryptionBegan].contains(opening.reason)
+      || opening.seal?.successor?.isFork == true
+    {
+      state.withLock { $0.notices.append("mirror: \(opening.reason); starting a new generation") }
+    }
+    let generation = GenerationRecord(
+      generation: opening.generation, time: time, reason: opening.reason, seal: opening.seal?.place,
+      writer: "\(slots.session.text)")
     let snapshot = ready.snapshot
+    let state = ready.start.state
     baseQueue.async(group: running) {
-      self.uploadBase(
-        snapshot, start.generation, record: object, transaction: start.transaction, time: time,
-        state: start.state)
+      self.openGeneration(
+        opening, generation, slots, snapshot, time: time, state: state)
     }
   }
 
-  /// Throws if the store's listing lacks a generation that is there, as the lease or the record beside the database say: a new
-  /// one with the same number would compete with it.
-  private func checkListing(_ newest: GenerationID?) throws {
-    let known = [lease.generation, savedRecord.flatMap { $0.url == store.url ? $0.generation : nil }]
-    for generation in known.compactMap({ $0 }) where newest.map({ $0 < generation }) ?? true {
-      do throws(ObjectStoreError) {
-        _ = try store.whole(ObjectKey(ReplicaLayout.record(generation)))
-      } catch {
-        // Its writer ended before there was anything in it, or it was deleted.
-        guard error.code == .notFound else { throw error }
-        continue
+  /// Writes the marks of generations that a seal names (rule 11).
+  private func mark(_ due: [MarkRecord]) throws {
+    for mark in due { _ = try create(mark) }
+  }
+
+  /// Creates a mark; false if another generation has the number.
+  func create(_ mark: MarkRecord) throws -> Bool {
+    do throws(ObjectStoreError) {
+      try store.put(ObjectKey(mark.key), mark.bytes, .ifAbsent)
+      return true
+    } catch {
+      if error.code == .configuration {
+        guard try ReplicaCatalog(store).mark(mark.generation.sequence) == nil else { return false }
+        try store.put(ObjectKey(mark.key), mark.bytes, .always)
+        return true
       }
-      throw ObjectStoreError(
-        .damaged, verb: "list", object: store.url,
-        cause: "the listing lacks generation \(generation), which is there")
+      guard error.code == .preconditionFailed else { throw error }
+      return try ReplicaCatalog(store).mark(mark.generation.sequence)?.generation == mark.generation
     }
   }
 
@@ -107,10 +128,10 @@ extension Engine {
     let stamp: PositionRecord.FileStamp?
   }
 
-  /// Looks where the log leads on from what was found in the store.
+  /// Looks where SQLite's log leads on from what was found in the store.
   private func prepare(
-    _ site: CaptureLock.Site, _ found: (tip: Continuation.Tip?, newest: GenerationID?, last: UInt64),
-    after finding: Lease.Finding, newGenerationBecause reason: String?, time: Int64
+    _ site: CaptureLock.Site, _ found: ChainTip.Found?, _ record: PositionRecord?, witness: Place?,
+    slots: SlotLog, newGenerationBecause reason: String?, time: Int64
   ) throws -> Ready {
     // At first the guard stands where the log ended when the session began; later it is moved to the end.
     if reason != nil { try site.guardian.renew() }
@@ -128,54 +149,49 @@ extension Engine {
         pages: count > 0 ? commits[count - 1].databaseSize : size.pages)
     }
     let stamp = try settledStamp()
-    let start = try self.start(
-      found, after: finding, forced: reason, log: commits, later: later, pageSize: size.pageSize,
-      snapshot: snapshot)
+    let local = LocalDatabase(
+      log: commits, pageSize: size.pageSize, record: record, stamp: stamp, snapshot: snapshot)
+    let start = try self.start(found, local, record, witness: witness, slots: slots, forced: reason, later: later)
     for commit in start.taken { _ = announcements.take(frame: commit.end.frame) }
     let encoder = LogEncoder(
-      generation: start.generation, transaction: start.transaction, state: start.state,
-      time: time, position: start.position, images: PageImages(start.taken),
-      database: site.guardian.file,
-      announcements: announcements, settings: settings, session: lease.writer,
-      hasBase: start.reason == nil)
+      place: start.place, turn: start.opening == nil ? "a session begins" : nil,
+      transaction: start.transaction, state: start.state, time: time, position: start.position,
+      images: PageImages(start.taken), database: site.guardian.file, announcements: announcements,
+      settings: settings, session: slots.session, hasBase: start.opening == nil)
     let capture = Capture(
       encoder: encoder, guardian: site.guardian, announcements: announcements, logFile: logFile, tail: tail,
       following: start.following)
     // The guard was moved to this very place, so the log may be restarted here.
     capture.seal()
-    if start.reason != nil { capture.pins += 1 }
+    if start.opening != nil { capture.pins += 1 }
     if let last = start.following.last(where: { $0.end.frame <= end }) {
       capture.unguarded = Capture.Unguarded(end: last.end.frame) { try self.fileStamp() == stamp }
     }
     return Ready(start: start, capture: capture, snapshot: snapshot(start.taken.count), stamp: stamp)
   }
 
-  /// Tells what is captured from now on, and where it goes on from; `base` is that of a generation that goes on.
-  private func publish(_ ready: Ready, base: UInt64?) {
+  /// Publishes what is captured from now on, and where it goes on from.
+  private func publish(_ ready: Ready, _ found: ChainTip.Found?) {
     let start = ready.start
     state.withLock {
       $0.phase = .running
-      $0.generation = start.generation
-      $0.baseTransaction = start.reason == nil ? base ?? 0 : start.transaction
-      $0.hasBase = start.reason == nil
+      $0.generation = start.place.generation
+      $0.baseTransaction = start.opening?.base.transaction ?? found?.base?.transaction ?? 0
+      $0.hasBase = start.opening == nil
+      $0.openGeneration = start.opening == nil ? start.place.generation : $0.openGeneration
       $0.captured = start.transaction
       $0.uploaded = start.transaction
       $0.uploadedState = start.state
       $0.uploadedPosition = start.position
+      $0.uploadedTime = start.opening == nil ? found?.tip.time ?? 0 : 0
+      $0.uploadedPlace = start.place
+      $0.lastEntries = start.opening == nil ? found?.tip.entries ?? [] : []
+      $0.fence = nil
       $0.didReachStore()
       $0.fileStamp = ready.stamp
       // Without a commit in the log the file alone was found to hold the state.
       $0.restingTransaction = start.taken.isEmpty ? start.transaction : nil
       $0.wakeWaiters()
-    }
-  }
-
-  /// Removes statements of transactions that never reached the replica: the program was killed between the two, and what
-  /// gets their numbers now may be something else.
-  private func removeUnfinished(_ tip: Continuation.Tip) throws {
-    for batch in tip.contents.statements where batch.upperBound > tip.transaction {
-      try lease.ensure()
-      try store.delete(ObjectKey(ReplicaLayout.statements(tip.generation, batch)))
     }
   }
 
@@ -191,49 +207,82 @@ extension Engine {
   }
 
   private func start(
-    _ found: (tip: Continuation.Tip?, newest: GenerationID?, last: UInt64), after finding: Lease.Finding,
-    forced: String?, log: [LogCommit],
-    later: [LogCommit], pageSize: Int, snapshot: (Int) throws -> Snapshot
+    _ found: ChainTip.Found?, _ local: LocalDatabase, _ record: PositionRecord?, witness: Place?, slots: SlotLog,
+    forced: String?, later: [LogCommit]
   ) throws -> Start {
-    let continuation = Continuation(
-      record: savedRecord, stamp: try fileStamp(), url: store.url, keyID: store.encryption?.keyID)
-    let decision =
-      if let forced {
-        Continuation.Decision.begin(reason: forced)
-      } else {
-        try continuation.decide(
-          tip: found.tip, newest: found.newest, wasEmpty: wasEmpty && !settings.newGeneration, log: log,
-          pageSize: pageSize, snapshot: snapshot)
+    var facts = ResumeDecision.Facts(path: path, url: store.url)
+    var match: LocalDatabase.Match?
+    if let tip = found?.tip {
+      facts.tip = tip
+      facts.wasEmpty = wasEmpty && forced == nil
+      facts.keyID = store.encryption?.keyID
+      facts.isOrdered = settings.newGeneration && forced == nil
+      if forced == nil { match = try local.match(tip) }
+      facts.isAtTip = match != nil
+      facts.isSameFile = record?.identity.map { $0 == identity } ?? false
+      facts.recorded = Self.relation(of: record, witness: witness, to: tip)
+      if forced == nil, match == nil, tip.state.pages > 1, !facts.wasEmpty, let found {
+        let state = try local.snapshot(local.log.count).state()
+        facts.earlier = try ChainTip(catalog: ReplicaCatalog(store)).transaction(of: state, in: found)
       }
+    }
+    let decision =
+      forced.map { ResumeDecision.begin(reason: $0, isFork: false) } ?? ResumeDecision.of(facts)
     switch decision {
-    case .refuse(let tip):
+    case .refuse(let message): throw MirrorError(.refused, message)
+    case .goOn:
+      guard let tip = found?.tip, let match else { throw MirrorError(.refused, "\(store.url) is not known") }
+      return Start(
+        place: tip.place, transaction: tip.transaction, state: tip.state, position: match.taken.last?.end,
+        taken: match.taken, following: match.following + later, opening: nil)
+    case .begin(let reason, let isFork):
+      let opening = try opening(after: found?.tip, because: reason, isFork: isFork, slots)
+      return Start(
+        place: opening.base.next(in: opening.generation), transaction: opening.base.transaction,
+        state: try local.snapshot(local.log.count).state(), position: local.log.last?.end, taken: local.log,
+        following: later, opening: opening)
+    }
+  }
+
+  private func opening(
+    after tip: ResumeDecision.Tip?, because reason: String, isFork: Bool, _ slots: SlotLog
+  ) throws -> Opening {
+    guard let next = GenerationID(after: tip?.place.generation) else {
       throw MirrorError(
         .refused,
-        "\(store.url) holds data (generation \(tip.generation), transaction \(tip.transaction)) but \(path) was "
-          + "empty: use .restore wal, or .mirror on \(store.url) --new-generation")
-    case .resume(let tip, let taken, let following) where !settings.newGeneration && finding.isFree:
-      return Start(
-        generation: tip.generation, transaction: tip.transaction, state: tip.state,
-        position: taken.last?.end, taken: taken, following: following + later, reason: nil,
-        bytesSinceBase: continuation.record.flatMap { $0.url == store.url ? $0.bytesSinceBase : nil })
-    case .resume, .begin:
-      let reason =
-        switch decision {
-        case .begin(let reason): reason
-        default:
-          finding.isFree ? "asked for" : "the writer before was on another host and did not end in order"
-        }
-      guard let next = GenerationID(after: found.newest) else {
-        throw MirrorError(
-          .refused,
-          "\(store.url) holds generation \(found.newest?.description ?? ""), after which no number is left: mirror to another place"
-        )
-      }
-      return Start(
-        generation: next, transaction: found.newest == nil ? 0 : found.last + 1,
-        state: try snapshot(log.count).state(), position: log.last?.end, taken: log, following: later,
-        reason: reason)
+        "\(store.url) holds generation \(tip?.place.generation.description ?? ""), after which no number is left: "
+          + "mirror to another place")
     }
+    guard let tip else {
+      return Opening(generation: next, base: BaseName(0, id: .none), seal: nil, reason: reason)
+    }
+    let seal = TurnRecord(
+      place: tip.place, id: .draw(), session: slots.session, time: Clock.wallMicroseconds, reason: reason,
+      successor: TurnRecord.Successor(
+        generation: next, transaction: tip.transaction, checksum: tip.state.checksum, isFork: isFork))
+    return Opening(
+      generation: next, base: BaseName(tip.transaction + 1, id: seal.id), seal: seal, reason: reason)
+  }
+
+  /// Where the record, or the lease if there is no record, says that the replica was.
+  private static func relation(
+    of record: PositionRecord?, witness: Place?, to tip: ResumeDecision.Tip
+  ) -> ResumeDecision.Recorded {
+    guard let place = record?.place ?? witness else { return .nowhere }
+    let isSession = record.map { $0.session == tip.session } ?? false
+    if place.generation == tip.place.generation {
+      if place.transaction > tip.place.transaction { return .beyondTip(place) }
+      if place == tip.place || isSession { return record == nil ? .nowhere : .atTip }
+      return record == nil ? .nowhere : .belowTip
+    }
+    if place.generation.sequence > tip.place.generation.sequence { return .beyondTip(place) }
+    return record == nil ? .nowhere : .belowTip
+  }
+
+  /// The database file, whatever it holds.
+  var identity: PositionRecord.FileIdentity? {
+    guard let info = try? FileInfo.of(path) else { return nil }
+    return PositionRecord.FileIdentity(device: info.device, inode: info.inode, bornNs: FileInfo.born(path))
   }
 
   /// The database file as the file system sees it.

@@ -25,6 +25,7 @@ extension Engine {
     while let gap = upkeep.withLock({ $0.gaps.isEmpty ? nil : $0.gaps.removeFirst() }) {
       guard let generation = state.withLock({ $0.generation }) else { return }
       let slices = upkeep.withLock { $0.slices.items }.filter { $0.transactions.overlaps(gap) }
+      guard let last = slices.last else { continue }
       var builder = StatementBatchBuilder(generation: generation)
       for item in slices {
         let slice = try SliceReader(try store.content(of: item.name).bytes, object: item.name)
@@ -40,13 +41,12 @@ extension Engine {
         }
       }
       guard let batch = builder.seal(), batch.transactions == gap else { continue }
-      let object = Outgoing.Object(
-        name: ReplicaLayout.statements(generation, batch.transactions), bytes: batch.bytes)
-      guard try upload(object, unlessPresent: true, isMerged: true) else { return }
+      let name = BatchName(batch.transactions, id: last.id)
+      guard try upload(PendingUpload.Object(name: name.key(in: generation), bytes: batch.bytes)) else { return }
       upkeep.withLock {
         $0.batches.insert(
-          MergeShelf.Item(transactions: gap, name: object.name, size: object.bytes.count, isWhole: false))
-        $0.index.puts += 1
+          MergeShelf.Item(
+            transactions: gap, name: name.key(in: generation), id: last.id, size: batch.bytes.count, isWhole: false))
       }
     }
   }

@@ -7,13 +7,21 @@ import Synchronization
 
 /// What the mirror does beside following the log, to keep history short to restore and bounded.
 struct Upkeep {
+  /// An object that a merged one has replaced.
+  struct Replaced {
+    let name: String
+    let last: UInt64
+    /// When it may go.
+    let due: Double
+  }
+
   var slices = MergeShelf()
   var batches = MergeShelf()
   var isRunning = false
   var isEnding = false
   /// Objects that a merged one has replaced, and when they may go (`Clock.bootSeconds`): a restore that was planned
   /// before may still read them.
-  var replaced: [(name: String, due: Double)] = []
+  var replaced: [Replaced] = []
   /// Bytes of log in the replica since the last base, and whether a base is on its way.
   var bytesSinceBase = 0
   var isMakingBase = false
@@ -23,15 +31,34 @@ struct Upkeep {
   var gaps: [ClosedRange<UInt64>] = []
   /// The generation, and the base that counts in it; nil before there is one.
   var generation: GenerationID?
-  var base: UInt64?
-  var index = IndexState()
+  var base: BaseName?
+  /// Whether it is known what the generation held before this session; if not, so many objects are not merged.
+  var isKnown = true
+  var unknownObjects = 0
+  /// Objects stored in this session.
+  var puts = 0
+
+  /// Objects of the log that are not merged, for the next session.
+  var unmerged: Int { unknownObjects + slices.items.count }
+
+  /// Whether it is worth a look what the generation held before the session.
+  var isLookDue: Bool { !isKnown && unmerged > MergeShelf.fanOut }
+
+  /// The next object to delete; nil if none may go yet.
+  ///
+  /// The entry at the tip stays until a later one is stored.
+  func nextRemoval(at now: Double, stored: UInt64) -> String? {
+    replaced.first.flatMap { $0.due <= now && $0.last < stored ? $0.name : nil }
+  }
 
   /// Of a base that counts, what lies before it need not be merged any more.
-  mutating func count(base transaction: UInt64) {
-    slices.drop(through: transaction)
-    batches.drop(through: transaction)
-    base = max(base ?? 0, transaction)
-    index.isBaseNew = true
+  mutating func count(base new: BaseName) {
+    slices.drop(through: new.transaction)
+    batches.drop(through: new.transaction)
+    base = max(base ?? new, new)
+    // What lies before it need not be known any more.
+    isKnown = true
+    unknownObjects = 0
   }
 }
 
@@ -39,42 +66,41 @@ extension Engine {
   /// Seconds that replaced objects stay.
   static let grace = 900.0
 
-  func noteUploaded(slice outgoing: Outgoing) {
-    guard state.withLock({ $0.generation == outgoing.generation }) else { return }
-    let range = outgoing.transactions
+  func noteUploaded(slice entry: PendingUpload) {
+    guard let range = entry.transactions, state.withLock({ $0.generation == entry.generation }) else { return }
     upkeep.withLock {
       $0.slices.append(
         MergeShelf.Item(
-          transactions: range, name: outgoing.slice.name, size: outgoing.slice.bytes.count,
-          bytes: outgoing.slice.bytes, isWhole: !outgoing.isPart))
-      $0.bytesSinceBase += outgoing.logBytes
-      $0.index.notePut()
+          transactions: range, name: entry.place.key, id: entry.id, size: entry.bytes.count,
+          bytes: entry.bytes, isWhole: !entry.isPart))
+      $0.bytesSinceBase += entry.logBytes
+      $0.puts += 1
     }
     startUpkeep()
   }
 
-  func noteUploaded(batch: Outgoing.Object) {
-    guard let range = ReplicaLayout.statementRange(of: batch.name),
-      state.withLock({ $0.generation == ReplicaLayout.generation(of: batch.name) })
-    else { return }
+  func noteUploaded(batch: PendingUpload.Batch) {
+    guard state.withLock({ $0.generation == batch.generation }) else { return }
     upkeep.withLock {
       $0.batches.append(
         MergeShelf.Item(
-          transactions: range, name: batch.name, size: batch.bytes.count, bytes: batch.bytes))
-      $0.index.notePut()
+          transactions: batch.name.transactions, name: batch.object.name, id: batch.name.id,
+          size: batch.bytes.count, bytes: batch.bytes))
+      $0.puts += 1
     }
     startUpkeep()
   }
 
   /// Begins the work that is due, on a thread of its own.
   func startUpkeep() {
-    let hasBase = state.withLock { $0.hasBase }
+    let (hasBase, stored) = state.withLock { ($0.hasBase, $0.mirrored) }
     let isDue = upkeep.withLock { upkeep in
       guard !upkeep.isRunning, !upkeep.isEnding else { return false }
       upkeep.isRunning =
-        settings.mergesObjects && hasBase && (upkeep.slices.run() != nil || upkeep.batches.run() != nil)
+        settings.mergesObjects && hasBase
+        && (upkeep.slices.run() != nil || upkeep.batches.run() != nil || upkeep.isLookDue)
         || !upkeep.gaps.isEmpty || isBaseDue(upkeep) || isPruneDue
-        || settings.mergesObjects && upkeep.isIndexDue || upkeep.nextRemoval(at: Clock.bootSeconds) != nil
+        || upkeep.nextRemoval(at: Clock.bootSeconds, stored: stored) != nil
       return upkeep.isRunning
     }
     guard isDue else { return }
@@ -82,24 +108,15 @@ extension Engine {
   }
 
   private func doUpkeep() {
-    let knewOfBase = upkeep.withLock { $0.index.isBaseNew }
-    defer {
-      let isNew = upkeep.withLock {
-        $0.isRunning = false
-        return $0.index.isBaseNew && !knewOfBase
-      }
-      // It came while this was under way, and perhaps nothing will be stored for long.
-      if isNew { startUpkeep() }
-    }
+    defer { upkeep.withLock { $0.isRunning = false } }
     do {
       if upkeep.withLock({ isBaseDue($0) }) { beginBaseInBackground() }
+      try learnIfDue()
       try fillGaps()
       var isFirst = true
       while !isStopped, isFirst || !upkeep.withLock({ $0.isEnding }) {
         isFirst = false
-        guard settings.mergesObjects else { break }
-        try writeIndexIfDue()
-        guard try mergeSlices() || mergeBatches() else { break }
+        guard settings.mergesObjects, try mergeSlices() || mergeBatches() else { break }
       }
       try removeReplaced()
       try pruneIfDue()
@@ -108,10 +125,28 @@ extension Engine {
       upkeep.withLock { $0 = Upkeep(isRunning: true) }
       state.withLock { $0.damage = "\(error)" }
       captureSignal.raise()
-    } catch let error as MirrorError where error.code == .conflict {
-      fail(error)
     } catch {
       // The store is away or busy: there will be another occasion.
+    }
+  }
+
+  /// Lists what the generation held before the session, once enough of it is not merged.
+  private func learnIfDue() throws {
+    guard upkeep.withLock({ $0.isLookDue }), let generation = state.withLock({ $0.generation }) else { return }
+    let (last, known) = (state.withLock { $0.mirrored }, upkeep.withLock { $0.slices.items.first })
+    let contents = try ReplicaCatalog(store).contents(of: generation, .newest(batches: true))
+    guard let base = contents.bases.last else { return }
+    upkeep.withLock { upkeep in
+      guard upkeep.generation == generation, !upkeep.isKnown else { return }
+      let fresh = Self.upkeep(
+        of: generation, contents, base, contents.chain(after: base), upTo: known?.transactions.lowerBound ?? last + 1)
+      upkeep.slices.prepend(fresh.slices.items)
+      upkeep.batches.prepend(fresh.batches.items)
+      upkeep.gaps += fresh.gaps
+      upkeep.replaced = fresh.replaced + upkeep.replaced
+      upkeep.base = base
+      upkeep.isKnown = true
+      upkeep.unknownObjects = 0
     }
   }
 
@@ -119,7 +154,7 @@ extension Engine {
   private func mergeSlices() throws -> Bool {
     guard state.withLock({ $0.hasBase }), let run = upkeep.withLock({ $0.slices.run().map(Array.init) })
     else { return false }
-    return try mergeSlices(run) { try upload($0, unlessPresent: true, isMerged: true) }
+    return try mergeSlices(run) { try upload($0) }
   }
 
   private func mergeBatches() throws -> Bool {
@@ -128,19 +163,17 @@ extension Engine {
     return try mergeBatches(run)
   }
 
-  /// Makes one object of neighbours; `store` puts it there, or says that it could not.
+  /// Makes one object of neighbours; `store` puts it there, or returns that it could not.
   private func mergeSlices(
-    _ run: [MergeShelf.Item], _ store: (Outgoing.Object) throws -> Bool
+    _ run: [MergeShelf.Item], _ store: (PendingUpload.Object) throws -> Bool
   ) throws -> Bool {
-    guard let first = run.first, let last = run.last,
-      let generation = ReplicaLayout.generation(of: first.name)
-    else { return false }
+    guard let first = run.first, let generation = ReplicaLayout.generation(of: first.name) else { return false }
     let merged = try SliceMerge.merge(
-      try contents(of: run), acknowledged: max(state.withLock { $0.mirrored }, last.transactions.upperBound),
-      created: Clock.wallMicroseconds)
-    let object = Outgoing.Object(name: ReplicaLayout.slice(generation, merged.name), bytes: merged.bytes)
+      try contents(of: run), stored: state.withLock { $0.mirrored }, created: Clock.wallMicroseconds)
+    let object = PendingUpload.Object(name: merged.name.key(in: generation), bytes: merged.bytes)
     guard try store(object) else { return false }
-    return replace(run, first.transactions.lowerBound...last.transactions.upperBound, object, \.slices)
+    replace(run, merged.name.transactions, merged.name.id, object, \.slices)
+    return true
   }
 
   private func mergeBatches(_ run: [MergeShelf.Item]) throws -> Bool {
@@ -148,45 +181,25 @@ extension Engine {
       let generation = ReplicaLayout.generation(of: first.name),
       let merged = try StatementMerge.merge(try contents(of: run), generation: generation)
     else { return false }
-    let object = Outgoing.Object(
-      name: ReplicaLayout.statements(generation, merged.transactions), bytes: merged.bytes)
-    guard try upload(object, unlessPresent: true, isMerged: true) else { return false }
-    return replace(run, first.transactions.lowerBound...last.transactions.upperBound, object, \.batches)
-  }
-
-  /// Makes one object of the few at the end, before an index names them; returns the last transactions of slices and batches
-  /// that are merged as far as they should be, or nil where the mirror was stopped.
-  func mergeTails() throws -> (slices: UInt64, batches: UInt64)? {
-    let least = 4
-    let (slices, lastSlice) = upkeep.withLock {
-      ($0.slices.tail(least: least).map(Array.init), $0.slices.items.last?.transactions.upperBound ?? .max)
-    }
-    if let slices {
-      guard try mergeSlices(slices, { try upload($0, unlessPresent: true, isMerged: true) }) else {
-        return nil
-      }
-    }
-    let (batches, lastBatch) = upkeep.withLock {
-      ($0.batches.tail(least: least).map(Array.init), $0.batches.items.last?.transactions.upperBound ?? .max)
-    }
-    if let batches { guard try mergeBatches(batches) else { return nil } }
-    return (lastSlice, lastBatch)
+    let name = BatchName(merged.transactions, id: last.id)
+    let object = PendingUpload.Object(name: name.key(in: generation), bytes: merged.bytes)
+    guard try upload(object) else { return false }
+    replace(run, merged.transactions, last.id, object, \.batches)
+    return true
   }
 
   private func replace(
-    _ run: [MergeShelf.Item], _ transactions: ClosedRange<UInt64>, _ object: Outgoing.Object,
+    _ run: [MergeShelf.Item], _ transactions: ClosedRange<UInt64>, _ id: EntryID, _ object: PendingUpload.Object,
     _ shelf: WritableKeyPath<Upkeep, MergeShelf>
-  ) -> Bool {
+  ) {
     let due = Clock.bootSeconds + Self.grace
     upkeep.withLock {
       $0[keyPath: shelf].replace(
         transactions,
         with: MergeShelf.Item(
-          transactions: transactions, name: object.name, size: object.bytes.count, bytes: object.bytes))
-      $0.replaced += run.map { ($0.name, due) }
-      $0.index.notePut()
+          transactions: transactions, name: object.name, id: id, size: object.bytes.count, bytes: object.bytes))
+      $0.replaced += run.map { Upkeep.Replaced(name: $0.name, last: $0.transactions.upperBound, due: due) }
     }
-    return true
   }
 
   /// The objects of a run, fetched several at once where they were not kept.
@@ -207,19 +220,14 @@ extension Engine {
     }
   }
 
+  /// Deletes objects that merged ones have replaced, when nobody can need them any more (rules 16 and 17).
   private func removeReplaced() throws {
-    while !isStopped, !upkeep.withLock({ $0.isEnding }),
-      let next = upkeep.withLock({ $0.nextRemoval(at: Clock.bootSeconds) })
-    {
-      switch next {
-      case .learnIndex: try learnIndex()
-      case .writeIndex: guard try writeIndex() else { return }
-      case .remove(let name):
-        try lease.ensure()
-        try store.delete(ObjectKey(name))
-        upkeep.withLock { upkeep in
-          if upkeep.replaced.first?.name == name { upkeep.replaced.removeFirst() }
-        }
+    while !isStopped, !upkeep.withLock({ $0.isEnding }) {
+      let stored = state.withLock { $0.mirrored }
+      guard let name = upkeep.withLock({ $0.nextRemoval(at: Clock.bootSeconds, stored: stored) }) else { return }
+      try store.delete(ObjectKey(name))
+      upkeep.withLock { upkeep in
+        if upkeep.replaced.first?.name == name { upkeep.replaced.removeFirst() }
       }
     }
   }
@@ -233,7 +241,7 @@ extension Engine {
     guard settings.mergesObjects,
       state.withLock({ $0.phase == .running && $0.failingSince == nil && $0.hasBase }),
       let run = upkeep.withLock({ upkeep -> [MergeShelf.Item]? in
-        guard !upkeep.isRunning, upkeep.index.putsOfSession >= IndexState.interval / 2,
+        guard !upkeep.isRunning, upkeep.puts >= Self.busySession,
           let run = upkeep.slices.tail(least: 8, kept: true)
         else { return nil }
         upkeep.isRunning = true
@@ -243,13 +251,15 @@ extension Engine {
     upkeepQueue.async(group: running) {
       defer { self.upkeep.withLock { $0.isRunning = false } }
       _ = try? self.mergeSlices(run) { object in
-        try self.lease.ensure()
-        try self.put(ObjectKey(object.name), object.bytes, unlessPresent: true)
+        try self.store.put(ObjectKey(object.name), object.bytes, .ifAbsent)
         return true
       }
     }
     awaitUpkeep(until: min(end, Clock.monotonicSeconds + 2))
   }
+
+  /// Objects stored in a session from which on its last ones are merged at its end.
+  private static let busySession = 256
 
   private func awaitUpkeep(until end: Double) {
     while upkeep.withLock({ $0.isRunning || $0.isMakingBase }), !isStopped, Clock.monotonicSeconds < end {
@@ -281,7 +291,7 @@ extension Engine {
     }
     let start = Clock.monotonicSeconds
     baseQueue.async(group: running) {
-      let isDone = self.uploadBase(of: present)
+      let isDone = self.uploadBase(present)
       self.upkeep.withLock {
         $0.isMakingBase = false
         let end = Clock.monotonicSeconds
@@ -292,53 +302,75 @@ extension Engine {
     }
   }
 
-  /// What there is to keep up of a generation, with what one that goes on holds already.
+  /// What there is to keep up of a generation that goes on.
   static func upkeep(
-    of generation: GenerationID, _ contents: GenerationContents?, base: UInt64, bytesSinceBase: Int?
+    of generation: GenerationID, _ found: ChainTip.Found?, _ record: PositionRecord?
+  ) -> Upkeep {
+    guard let found, let contents = found.contents, let base = found.base, let chain = found.chain else {
+      var unknown = Upkeep(generation: generation)
+      unknown.isKnown = false
+      unknown.unknownObjects = record?.unmerged ?? 0
+      unknown.bytesSinceBase = record?.bytesSinceBase ?? 0
+      return unknown
+    }
+    var fresh = upkeep(of: generation, contents, base, chain, upTo: chain.end + 1)
+    // The log behind it is not known on another machine.
+    let compressed = chain.objects.reduce(0) { $0 + $1.size }
+    fresh.bytesSinceBase = record?.bytesSinceBase ?? 4 * compressed
+    return fresh
+  }
+
+  /// The same for what lies before a transaction.
+  private static func upkeep(
+    of generation: GenerationID, _ contents: GenerationContents, _ base: BaseName, _ chain: Chain, upTo end: UInt64
   ) -> Upkeep {
     var fresh = Upkeep(generation: generation)
-    if let contents {
-      fresh.base = base
-      let chain = contents.chain(after: base)
-      let inChain = Set(chain.slices)
-      var compressed = 0
-      for slice in chain.slices {
-        let size = contents.sliceSizes[slice] ?? 0
-        compressed += size
-        fresh.slices.append(
-          MergeShelf.Item(
-            transactions: slice.transactions, name: ReplicaLayout.slice(generation, slice), size: size,
-            isWhole: slice.parts == 1))
-      }
-      let batches = contents.longestStatements.filter { $0.upperBound <= chain.end }
-      for range in batches where range.upperBound > base {
-        fresh.batches.append(
-          MergeShelf.Item(
-            transactions: range, name: ReplicaLayout.statements(generation, range),
-            size: contents.statementSizes[range] ?? 0, isWhole: range.lowerBound > base))
-      }
-      // The log behind it is not known on another machine.
-      fresh.bytesSinceBase = bytesSinceBase ?? 4 * compressed
-      fresh.gaps = gaps(in: batches, from: base, to: chain.end)
-      let due = Clock.bootSeconds + grace
-      let kept = Set(batches)
-      for slice in contents.slices
-      where !inChain.contains(slice) && slice.transactions.upperBound <= chain.end {
-        guard slice.transactions.lowerBound > base else { continue }
-        fresh.replaced.append((ReplicaLayout.slice(generation, slice), due))
-      }
-      for range in contents.statements
-      where !kept.contains(range) && range.lowerBound > base && range.upperBound <= chain.end {
-        fresh.replaced.append((ReplicaLayout.statements(generation, range), due))
-      }
-      let age = Double(Clock.wallMicroseconds) / 1e6 - Double(contents.newestChange)
-      // Nobody can have begun to read before the last change, which was long ago.
-      if age > grace { for index in fresh.replaced.indices { fresh.replaced[index].due = 0 } }
-      fresh.index = IndexState(
-        presence: .unknown,
-        puts: fresh.slices.items.count + fresh.batches.items.count + fresh.replaced.count)
+    fresh.base = base
+    let objects = chain.objects.filter { $0.transactions.upperBound < end }
+    let last = objects.last?.transactions.upperBound ?? base.transaction
+    for object in objects {
+      fresh.slices.append(
+        MergeShelf.Item(
+          transactions: object.transactions, name: object.key, id: object.id, size: object.size,
+          isWhole: !object.isPart))
     }
+    let names = contents.longestBatches.filter { $0.transactions.upperBound <= last }
+    for name in names where name.transactions.upperBound > base.transaction {
+      fresh.batches.append(
+        MergeShelf.Item(
+          transactions: name.transactions, name: name.key(in: generation), id: name.id,
+          size: contents.batches[name] ?? 0, isWhole: name.transactions.lowerBound > base.transaction))
+    }
+    fresh.gaps = gaps(in: names.map(\.transactions), from: base.transaction, to: last)
+    // Nobody can have begun to read before the last change, if that was long ago.
+    let age = Double(Clock.wallMicroseconds) / 1e6 - Double(contents.newestChange)
+    fresh.replaced = replaced(
+      in: contents, besides: Set(objects.map(\.key) + names.map { $0.key(in: generation) }),
+      after: base.transaction, upTo: last, due: age > grace ? 0 : Clock.bootSeconds + grace)
     return fresh
+  }
+
+  /// Objects whose transactions larger ones hold. Turns and seals never go.
+  private static func replaced(
+    in contents: GenerationContents, besides kept: Set<String>, after base: UInt64, upTo last: UInt64, due: Double
+  ) -> [Upkeep.Replaced] {
+    var found: [Upkeep.Replaced] = []
+    for name in contents.merged.keys where name.transactions.upperBound <= last {
+      found.append(
+        Upkeep.Replaced(name: name.key(in: contents.generation), last: name.transactions.upperBound, due: due))
+    }
+    for name in contents.batches.keys
+    where name.transactions.lowerBound > base && name.transactions.upperBound <= last {
+      found.append(
+        Upkeep.Replaced(name: name.key(in: contents.generation), last: name.transactions.upperBound, due: due))
+    }
+    for (place, entry) in contents.entries where place.transaction > base {
+      guard case .slice(let header, _) = entry, header.entry.lastTransaction <= last,
+        contents.merged.keys.contains(where: { $0.transactions.contains(place.transaction) })
+      else { continue }
+      found.append(Upkeep.Replaced(name: place.key, last: header.entry.lastTransaction, due: due))
+    }
+    return found.filter { !kept.contains($0.name) }.sorted { ($0.last, $0.name) < ($1.last, $1.name) }
   }
 
   /// Goes over to another generation, or to the first.
@@ -353,9 +385,9 @@ extension Engine {
   }
 
   /// A base counts.
-  func noteBase(at transaction: UInt64, of generation: GenerationID) {
+  func noteBase(_ base: BaseName, of generation: GenerationID) {
     upkeep.withLock {
-      if $0.generation == generation { $0.count(base: transaction) }
+      if $0.generation == generation { $0.count(base: base) }
     }
     startUpkeep()
   }

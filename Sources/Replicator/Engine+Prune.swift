@@ -61,7 +61,6 @@ extension Engine {
   private func pruneUnlessBusy(
     keeping seconds: Double, dryRun: Bool, while mayGoOn: () -> Bool
   ) throws -> Retention? {
-    try lease.ensure()
     return try parts.withLockIfAvailable { _ in
       let now = try storeTime()
       let quiet = min(lease.age, Self.witnessAge)
@@ -77,7 +76,6 @@ extension Engine {
       guard !dryRun else { return plan }
       for object in plan.objects {
         guard mayGoOn() else { break }
-        try lease.ensure()
         try store.delete(object.key)
       }
       return plan

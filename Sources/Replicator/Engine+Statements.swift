@@ -7,7 +7,9 @@ import Synchronization
 extension Engine {
   /// Statement batches that wait to be uploaded, in order.
   struct WaitingBatches {
-    var batches: [Outgoing.Object] = []
+    var batches: [PendingUpload.Batch] = []
+    /// Those of slices that do not count yet, since the base of their generation is not stored.
+    var early: [PendingUpload.Batch] = []
     /// When the last upload began, and when the next is due; monotonic seconds.
     var lastStart = -Double.infinity
     var due = Double.infinity
@@ -21,11 +23,30 @@ extension Engine {
   /// Whether the store answered last so soon that two requests at once are slower than one after the other.
   var isStoreNear: Bool { state.withLock { $0.lastPutSeconds < 0.005 } }
 
-  /// Has a batch uploaded, after those that wait already and together with them where they are small.
-  func uploadLater(_ batch: Outgoing.Object) {
-    state.withLock { $0.batches += 1 }
-    waitingBatches.withLock { $0.batches.append(batch) }
-    scheduleBatches()
+  /// Has the batches uploaded that waited for the base of their generation.
+  func releaseBatches() {
+    let early = waitingBatches.withLock { waiting in
+      defer { waiting.early = [] }
+      return waiting.early
+    }
+    let open = state.withLock { $0.openGeneration }
+    for batch in early where batch.generation == open { uploadLater(batch) }
+  }
+
+  /// Has the batch of a slice that is stored uploaded, after those that wait already and together with them where they are small.
+  ///
+  /// A batch is created only once its slice counts, so each batch in the store is of the chain.
+  func uploadLater(_ batch: PendingUpload.Batch) {
+    let isDue = waitingBatches.withLock { waiting in
+      let isOpen = state.withLock {
+        guard $0.openGeneration == batch.generation else { return false }
+        $0.batches += 1
+        return true
+      }
+      if isOpen { waiting.batches.append(batch) } else { waiting.early.append(batch) }
+      return isOpen
+    }
+    if isDue { scheduleBatches() }
   }
 
   /// Has the batches that wait sent when that is due: the first after quiet and those that somebody waits for at once, what
@@ -79,7 +100,7 @@ extension Engine {
       return Array(waiting.batches[..<count])
     }
     do {
-      if let batch = try joined(batches), try upload(batch, unlessPresent: true) {
+      if let batch = try joined(batches), try upload(batch.object) {
         noteUploaded(batch: batch)
       }
     } catch {
@@ -91,21 +112,18 @@ extension Engine {
     }
   }
 
-  private static func follows(_ batch: Outgoing.Object, _ before: Outgoing.Object) -> Bool {
-    guard let range = ReplicaLayout.statementRange(of: batch.name),
-      let previous = ReplicaLayout.statementRange(of: before.name)
-    else { return false }
-    return ReplicaLayout.generation(of: batch.name) == ReplicaLayout.generation(of: before.name)
-      && range.lowerBound == previous.upperBound + 1
+  private static func follows(_ batch: PendingUpload.Batch, _ before: PendingUpload.Batch) -> Bool {
+    batch.generation == before.generation
+      && batch.name.transactions.lowerBound == before.name.transactions.upperBound + 1
   }
 
   /// One batch of several that follow one another.
-  private func joined(_ batches: [Outgoing.Object]) throws -> Outgoing.Object? {
-    guard batches.count > 1, let first = batches.first,
-      let generation = ReplicaLayout.generation(of: first.name),
-      let whole = try StatementMerge.merge(batches.map { ($0.name, $0.bytes) }, generation: generation)
+  private func joined(_ batches: [PendingUpload.Batch]) throws -> PendingUpload.Batch? {
+    guard batches.count > 1, let last = batches.last,
+      let whole = try StatementMerge.merge(
+        batches.map { ($0.object.name, $0.bytes) }, generation: last.generation)
     else { return batches.first }
-    return Outgoing.Object(
-      name: ReplicaLayout.statements(generation, whole.transactions), bytes: whole.bytes)
+    return PendingUpload.Batch(
+      generation: last.generation, name: BatchName(whole.transactions, id: last.name.id), bytes: whole.bytes)
   }
 }

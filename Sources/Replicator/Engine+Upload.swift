@@ -14,8 +14,8 @@ extension Engine {
     var isRecordDue = false
     /// Commits in the last slice, and those that came while it was on its way.
     var company = 0
-    /// A slice that could not be stored at the first attempt.
-    var held: Outgoing?
+    /// Entries that are on their way, or could not be stored at the first attempt: one, or a turn and the slice after it.
+    var held: [PendingUpload] = []
   }
 
   /// Uploads slices in order, one at a time; commits that come meanwhile travel together in the next.
@@ -24,6 +24,15 @@ extension Engine {
       do {
         let pause = try turn.withLock { turn in try uploadNext(&turn) }
         if let pause { uploadSignal.wait(seconds: pause == .infinity ? nil : pause) }
+      } catch let error as MirrorError where error.code == .fenced {
+        // The capturing thread begins anew.
+        turn.withLock { $0.held = [] }
+        state.withLock {
+          $0.fence = error
+          $0.leftovers = []
+        }
+        captureSignal.raise()
+        uploadSignal.wait(seconds: 0.1)
       } catch let error as MirrorError {
         return fail(error)
       } catch {
@@ -38,8 +47,9 @@ extension Engine {
     let isUrgent =
       settings.durability == .sync || state.withLock { $0.isFlushing > 0 || $0.recordWanted > now }
     let wait = isUrgent ? 0 : turn.lastStart + settings.syncInterval - now
-    if turn.held == nil { awaitCompany(turn.company) }
-    guard let outgoing = turn.held ?? nextOutgoing(mayClose: wait <= 0) else {
+    if turn.held.isEmpty { awaitCompany(turn.company) }
+    if turn.held.isEmpty { turn.held = nextPending(mayClose: wait <= 0) }
+    guard let last = turn.held.last else {
       // Nothing waits, or only an open slice that is not due yet.
       var pause = wait > 0 && hasOpenSlice ? wait : Double.infinity
       if turn.isRecordDue {
@@ -48,11 +58,10 @@ extension Engine {
       }
       return pause
     }
-    turn.held = outgoing
-    let isNear = isStoreNear
-    if !isNear, let batch = outgoing.statements { uploadLater(batch) }
-    guard try upload(outgoing.slice, unlessPresent: true) else { return 0 }
-    didStore(outgoing, &turn, isNear: isNear, now)
+    guard state.withLock({ $0.fence == nil }) else { return 0.1 }
+    guard try store(turn.held), try confirm() else { return 0 }
+    didStore(last, &turn, now)
+    renewLease()
     return nil
   }
 
@@ -77,48 +86,60 @@ extension Engine {
         let mayGoOn = state.withLock {
           $0.phase == .running && $0.hasBase && $0.failingSince == nil && !$0.isStopped
         }
-        guard mayGoOn, turn.company < 2, turn.held == nil, isStoreNear else { return false }
+        // A turn, and what comes after long silence, need more than one request.
+        let slots = self.slots.withLock { $0 }
+        guard mayGoOn, turn.company < 2, turn.held.isEmpty, isStoreNear, slots.isConfirmed else { return false }
         if state.withLock({ $0.uploaded >= last }) { return true }
-        guard let outgoing = nextOutgoing(mayClose: true), let key = try? ObjectKey(outgoing.slice.name)
-        else {
-          return false
-        }
-        turn.held = outgoing
+        turn.held = nextPending(mayClose: true)
+        guard turn.held.count == 1, let entry = turn.held.first else { return false }
         let now = Clock.monotonicSeconds
         do {
-          try lease.ensure()
-          try put(key, outgoing.slice.bytes, unlessPresent: true)
+          try create(entry, slots)
         } catch {
           // The thread that uploads tries again, and finds out for itself.
           return false
         }
-        didStore(outgoing, &turn, isNear: true, now)
+        didStore(entry, &turn, now)
       }
     } ?? false
   }
 
-  /// A slice is in the store.
-  private func didStore(_ outgoing: Outgoing, _ turn: inout UploadTurn, isNear: Bool, _ begun: Double) {
-    turn.held = nil
-    if state.withLock({ $0.generation == outgoing.generation }) { noteUploaded(slice: outgoing) }
+  /// Entries are stored, the last of which is `entry`, and count.
+  private func didStore(_ entry: PendingUpload, _ turn: inout UploadTurn, _ begun: Double) {
+    let held = turn.held
+    turn.held = []
+    let isPresent = state.withLock { state in
+      guard state.generation == entry.generation else { return false }
+      for entry in held { state.note(entry) }
+      return true
+    }
+    if isPresent { noteUploaded(slice: entry) }
     defer {
       state.withLock {
         $0.sent += 1
         $0.wakeWaiters()
       }
     }
-    guard !outgoing.isPartial else { return }
+    guard !entry.isPartial else { return }
     turn.lastStart = begun
-    // Beside the slice it would only be in its way.
-    if isNear, let batch = outgoing.statements { uploadLater(batch) }
-    acknowledge(outgoing)
+    if let batch = entry.batch { uploadLater(batch) }
+    acknowledge(entry)
     turn.company =
-      outgoing.transactions.count
+      (entry.transactions?.count ?? 0)
       + state.withLock { $0.captured > $0.uploaded ? Int($0.captured - $0.uploaded) : 0 }
     // Written at most once a second, unless another process waits for it.
     let isWanted = state.withLock { $0.recordWanted > begun }
     turn.isRecordDue = true
     if isWanted || begun - turn.lastRecord >= 1 { saveRecord(&turn, begun) }
+  }
+
+  /// Renews the lease beside everything else, if that is due.
+  private func renewLease() {
+    guard lease.isDue, state.withLock({ $0.hasBase }) else { return }
+    let session = slots.withLock { $0.session }
+    upkeepQueue.async(group: running) {
+      self.lease.renew(session, last: self.state.withLock { $0.storedPlace })
+    }
   }
 
   private func saveRecord(_ turn: inout UploadTurn, _ now: Double) {
@@ -129,81 +150,94 @@ extension Engine {
 
   var hasOpenSlice: Bool { capture.withLock { $0.capture?.encoder.hasOpenSlice ?? false } }
 
-  private func nextOutgoing(mayClose: Bool) -> Outgoing? {
-    if let left = state.withLock({ $0.leftovers.isEmpty ? nil : $0.leftovers.removeFirst() }) { return left }
+  /// The next entry; a turn together with the slice after it, since nobody waits for a turn.
+  private func nextPending(mayClose: Bool) -> [PendingUpload] {
+    let left = state.withLock { state -> [PendingUpload] in
+      let count = state.leftovers.first?.isTurn == true ? 2 : 1
+      defer { state.leftovers.removeFirst(min(count, state.leftovers.count)) }
+      return Array(state.leftovers.prefix(count))
+    }
+    guard left.isEmpty else { return left }
     return capture.withLock { site in
-      guard let encoder = site.capture?.encoder, mayClose || !encoder.outbox.isEmpty else { return nil }
-      encoder.acknowledged = state.withLock { $0.mirrored }
+      guard let encoder = site.capture?.encoder, mayClose || !encoder.outbox.isEmpty else { return [] }
+      encoder.stored = state.withLock { $0.mirrored }
       let wasFull = encoder.isFull
-      let next = encoder.takeOutgoing()
+      var next: [PendingUpload] = []
+      while next.isEmpty || next.last?.isTurn == true, let entry = encoder.takeNext() { next.append(entry) }
       if wasFull { captureSignal.raise() }
       return next
     }
   }
 
-  private func acknowledge(_ outgoing: Outgoing) {
+  private func acknowledge(_ entry: PendingUpload) {
     let open = capture.withLock { site in
       site.capture?.encoder.outbox.first?.firstTime ?? site.capture?.encoder.oldestOpenTime
     }
     state.withLock {
       // What a generation that was given up still sent says nothing of the present one.
-      guard $0.generation == outgoing.generation else { return }
-      $0.uploaded = outgoing.lastTransaction
+      guard $0.generation == entry.generation else { return }
+      $0.uploaded = entry.lastTransaction
       // What a moving guard took may be stored before it is noted as taken.
       $0.captured = max($0.captured, $0.uploaded)
-      $0.uploadedState = outgoing.state
-      $0.uploadedPosition = outgoing.position
+      $0.uploadedState = entry.state
+      $0.uploadedPosition = entry.position
+      $0.uploadedTime = entry.lastTime
       $0.oldest = open
     }
   }
 
-  /// Stores an object, trying again as long as it takes; false where the mirror was stopped first.
-  ///
-  /// With `unlessPresent` it is created, never overwritten: an object that is there already must be this very one
-  /// (an acknowledgement was lost), or another writer owns the generation. Nothing is stored without the lease.
-  func upload(_ object: Outgoing.Object, unlessPresent: Bool, isMerged: Bool = false) throws -> Bool {
-    var attempt = 0
-    let key = try ObjectKey(object.name)
-    while !isStopped {
+  // MARK: Entries
+
+  /// Creates entries, the turn and the slice after it at once, however long it takes; false if the mirror was stopped first.
+  private func store(_ entries: [PendingUpload]) throws -> Bool {
+    let slots = self.slots.withLock { $0 }
+    guard entries.count == 2 else {
+      return try entries.allSatisfy { entry in try untilStored { try create(entry, slots) } }
+    }
+    let failure = Mutex<(any Error)?>(nil)
+    let isStored = Mutex(true)
+    DispatchQueue.concurrentPerform(iterations: 2) { index in
       do {
-        try lease.ensure()
-        guard !isStopped else { return false }
-        try put(key, object.bytes, unlessPresent: unlessPresent)
-        return true
-      } catch let error as ObjectStoreError {
-        if error.code == .preconditionFailed, let answer = look(for: key) {
-          switch answer {
-          case .success(let present):
-            guard try settle(present, for: object, key, isMerged: isMerged) else { continue }
-            state.withLock { $0.didReachStore() }
-            return true
-          case .failure(let error): report(error)
-          }
-        } else {
-          report(error)
-        }
-        attempt += 1
-        pauseBeforeRetry(attempt)
+        let done = try untilStored { try self.create(entries[index], slots) }
+        if !done { isStored.withLock { $0 = false } }
+      } catch {
+        failure.withLock { $0 = error }
       }
     }
-    return false
+    if let error = failure.withLock({ $0 }) { throw error }
+    return isStored.withLock { $0 }
   }
 
-  /// What stands in the way of an object; nil where it is gone again.
-  ///
-  /// That it cannot be read now says nothing of the object.
-  private func look(for key: ObjectKey) -> Result<[UInt8], ObjectStoreError>? {
-    do throws(ObjectStoreError) {
-      return .success(try store.whole(key).bytes)
-    } catch {
-      return error.code == .notFound ? nil : .failure(error)
+  /// Reads back what was stored, if the rules ask for that before it counts; false if the mirror was stopped first.
+  private func confirm() throws -> Bool {
+    let slots = self.slots.withLock { $0 }
+    guard !slots.isConfirmed, state.withLock({ $0.hasBase }) else { return true }
+    guard try untilStored({ try slots.confirm() }) else { return false }
+    if slots.keepsConditions == false { try noteUnfenced() }
+    return true
+  }
+
+  /// The store ignores conditions: says so once.
+  func noteUnfenced() throws {
+    guard settings.isUnfencedAllowed || settings.durability == .async else {
+      throw MirrorError(
+        .refused,
+        "\(store.url) ignores conditional writes, so nothing keeps a second writer from destroying what is stored: "
+          + "durability sync is not possible there, unless you add --unfenced")
+    }
+    state.withLock {
+      guard !$0.hasToldUnfenced else { return }
+      $0.hasToldUnfenced = true
+      $0.notices.append(
+        "mirror: \(store.url) ignores conditional writes: a second writer would be noticed, not prevented")
     }
   }
 
-  /// One attempt.
-  func put(_ key: ObjectKey, _ bytes: [UInt8], unlessPresent: Bool) throws {
+  /// One attempt to create an entry.
+  private func create(_ entry: PendingUpload, _ slots: SlotLog) throws {
     let start = Clock.monotonicSeconds
-    try store.put(key, bytes, unlessPresent && lease.honoursConditions ? .ifAbsent : .always)
+    try slots.create(entry.place, id: entry.id, entry.bytes)
+    slots.noteAnswer()
     let seconds = Clock.monotonicSeconds - start
     state.withLock {
       $0.didReachStore()
@@ -211,34 +245,39 @@ extension Engine {
     }
   }
 
-  /// An object is there already: whether it is as good as this one.
-  ///
-  /// It may be this very one, whose answer was lost, or what this mirror or one before it, which was killed, had on its
-  /// way. The lease is ours, so statements that nothing acknowledged give way. Throws where a slice is of another history.
-  private func settle(
-    _ present: [UInt8], for object: Outgoing.Object, _ key: ObjectKey, isMerged: Bool
-  ) throws -> Bool {
-    // A merged object may have been made before, at another time.
-    if present == object.bytes || isMerged { return true }
-    if key.name.contains("/sql/") {
-      do throws(ObjectStoreError) {
-        try store.put(key, object.bytes, .always)
+  /// Tries until it works; false if the mirror was stopped first.
+  func untilStored(_ body: () throws -> Void) throws -> Bool {
+    var attempt = 0
+    while !isStopped {
+      do {
+        try body()
+        state.withLock { $0.didReachStore() }
         return true
-      } catch {
+      } catch let error as ObjectStoreError {
         report(error)
-        return false
+        attempt += 1
+        pauseBeforeRetry(attempt)
       }
     }
-    if let theirs = try? SliceReader(present, object: key.name),
-      let ours = try? SliceReader(object.bytes, object: key.name),
-      theirs.header.previous == ours.header.previous, theirs.header.transactions == ours.header.transactions,
-      theirs.header.part == ours.header.part, theirs.header.parts == ours.header.parts,
-      theirs.commits.last?.state == ours.commits.last?.state, theirs.endPosition == ours.endPosition
-    {
-      return true
+    return false
+  }
+
+  /// Stores an object that has its name for itself, whoever writes it: parts, manifests, merged objects, batches.
+  ///
+  /// Tries as long as it takes; false if the mirror was stopped first.
+  func upload(_ object: PendingUpload.Object, _ condition: PutCondition = .ifAbsent) throws -> Bool {
+    let key = try ObjectKey(object.name)
+    return try untilStored {
+      do throws(ObjectStoreError) {
+        try store.put(key, object.bytes, condition)
+      } catch {
+        switch error.code {
+        case .preconditionFailed: return
+        case .configuration where condition != .always: try store.put(key, object.bytes, .always)
+        default: throw error
+        }
+      }
     }
-    throw MirrorError(
-      .conflict, "another writer has stored \(object.name) in \(store.url); not mirroring any more")
   }
 
   // MARK: The record
@@ -252,12 +291,16 @@ extension Engine {
 
   private var presentRecord: PositionRecord? {
     let bytes = upkeep.withLock { $0.bytesSinceBase }
+    let session = slots.withLock { $0.session.number }
+    let unmerged = upkeep.withLock { $0.unmerged }
+    let identity = identity
     return state.withLock {
-      guard $0.hasBase, let generation = $0.generation, let database = $0.uploadedState else { return nil }
+      guard $0.hasBase, let place = $0.uploadedPlace, let database = $0.uploadedState else { return nil }
       return PositionRecord(
-        url: store.url, generation: generation, transaction: $0.uploaded, state: database,
-        position: $0.uploadedPosition, isAtRest: $0.restingTransaction == $0.uploaded,
-        bytesSinceBase: bytes, file: $0.fileStamp, keyID: store.encryption?.keyID,
+        url: store.url, place: place, entries: $0.lastEntries, session: session, transaction: $0.uploaded,
+        state: database, position: $0.uploadedPosition, time: $0.uploadedTime, unmerged: unmerged,
+        identity: identity, isAtRest: $0.restingTransaction == $0.uploaded, bytesSinceBase: bytes,
+        file: $0.fileStamp, keyID: store.encryption?.keyID,
         writer: PositionRecord.Writer(
           process: ProcessIdentity.current, durability: settings.durability.rawValue))
     }

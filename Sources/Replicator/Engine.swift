@@ -22,6 +22,8 @@ final class Engine: Sendable {
   let announcements = Announcements()
   let capture: CaptureLock
   let lease: Lease
+  /// The log as the present session writes it; another one after each beginning.
+  let slots: Mutex<SlotLog>
   /// Locked as long as this mirror runs: one process mirrors a database, others stand by.
   private let claim: Mutex<File?>
   private let fileInode: Mutex<UInt64?>
@@ -74,7 +76,8 @@ final class Engine: Sendable {
     logChanges = FileWatch([path + "-wal", path], .content, once: true)
     fileInode = Mutex(try FileInfo.of(path)?.inode)
     capture = CaptureLock(guardian)
-    lease = try Lease(self.store, database: path, settings: settings, notices: notices)
+    lease = try Lease(self.store)
+    slots = Mutex(SlotLog(self.store, database: path, host: settings.host))
   }
 
   /// Holds the log of a database, and knows where it ends: everything after that place is captured commit by commit.
@@ -145,6 +148,11 @@ final class Engine: Sendable {
       } catch let error as MirrorError where error.code == .hole {
         reason = error.message
         giveUpGeneration(error)
+        // The seal stands after the last entry of the log that was captured before.
+        awaitLeftovers()
+      } catch let error as MirrorError where error.code == .fenced {
+        reason = nil
+        try? giveUpSession(error)
       } catch let error as ObjectStoreError where error.code == .sealed {
         // Nothing that is not encrypted, or not for this key, may follow.
         return fail(MirrorError(.refused, error.description))
@@ -159,7 +167,9 @@ final class Engine: Sendable {
         attempt += 1
         pauseBeforeRetry(attempt)
       } catch let error as MirrorError {
-        return fail(error)
+        return fail(error, after: state.withLock { $0.fence })
+      } catch let error as FormatError where !isStopped {
+        return fail(MirrorError(.refused, "\(store.url) is damaged: \(error): use .mirror verify, or another prefix"))
       } catch {
         return fail(MirrorError(.database, "mirror \(path): \(error)"))
       }
@@ -173,6 +183,7 @@ final class Engine: Sendable {
         state.withLock { $0.damage = nil }
         throw MirrorError(.hole, "the replica is damaged: \(damage)")
       }
+      if let fence = state.withLock({ $0.fence }) { throw fence }
       try checkFile()
       switch try captureOnce(bytes: 4 << 20) {
       case .budget: continue
@@ -239,9 +250,9 @@ final class Engine: Sendable {
 
   /// The chain is broken: what was captured before is still uploaded, what follows needs a new base.
   private func giveUpGeneration(_ error: MirrorError) {
-    let left = capture.withLock { site -> [Outgoing] in
-      var left: [Outgoing] = []
-      while let next = site.capture?.encoder.takeOutgoing() { left.append(next) }
+    let left = capture.withLock { site -> [PendingUpload] in
+      var left: [PendingUpload] = []
+      while let next = site.capture?.encoder.takeNext() { left.append(next) }
       site.capture = nil
       return left
     }
@@ -251,6 +262,34 @@ final class Engine: Sendable {
       $0.notices.append("\(error.message); starting a new generation")
     }
     uploadSignal.raise()
+  }
+
+  /// Waits until what was captured before the generation was given up is stored, or the session may not write any more.
+  private func awaitLeftovers() {
+    while !isStopped,
+      state.withLock({ $0.fence == nil && !$0.leftovers.isEmpty }) || turn.withLock({ !$0.held.isEmpty })
+    {
+      if state.withLock({ $0.fence != nil }) { return }
+      uploadSignal.raise()
+      captureSignal.wait(seconds: 0.05)
+    }
+  }
+
+  /// Another session writes to the replica: what is on its way is given up, and the session begins anew.
+  private func giveUpSession(_ error: MirrorError) throws {
+    capture.withLock { $0.capture = nil }
+    turn.withLock { $0.held = [] }
+    state.withLock {
+      $0.phase = .starting
+      $0.leftovers = []
+      $0.hasBase = false
+      // Kept for the message, should the session not be able to begin again.
+      $0.lastError = error
+    }
+    try capture.withLock { site in
+      guard !site.isClosed else { return }
+      try site.guardian.renew()
+    }
   }
 
   // MARK: Failures
@@ -288,7 +327,8 @@ final class Engine: Sendable {
   }
 
   /// Ends mirroring for a reason that waiting does not mend.
-  func fail(_ error: MirrorError) {
+  func fail(_ error: MirrorError, after fence: MirrorError? = nil) {
+    let error = fence.map { MirrorError(error.code, "\($0.message); \(error.message)") } ?? error
     state.withLock {
       guard !$0.isStopped else { return }
       $0.phase = .failed

@@ -16,6 +16,15 @@ struct EngineState {
   var uploaded: UInt64 = 0
   var uploadedState: DatabaseState?
   var uploadedPosition: WALPosition?
+  /// Time of its last commit, microseconds since 1970, and the place of the log after it.
+  var uploadedTime: Int64 = 0
+  var uploadedPlace: Place?
+  /// The last entry of the log that is stored, and others with the same transaction number.
+  var lastEntries: [Place] = []
+  /// The generation that is open: its base is stored, and the chain leads to it.
+  var openGeneration: GenerationID?
+  /// Why the session may not write any more; it begins anew then.
+  var fence: MirrorError?
   /// The database file when it was last known to hold exactly what an epoch of the log began with.
   var fileStamp: PositionRecord.FileStamp?
   /// The transaction that the database file alone holds, where it was all copied there.
@@ -43,6 +52,7 @@ struct EngineState {
   /// When calls of the store began to fail (monotonic seconds), and whether that was told.
   var failingSince: Double?
   var hasToldFailing = false
+  var hasToldUnfenced = false
   /// Counts failures that trying again will not mend, so that a waiter can tell a new one.
   var permanentFailures = 0
   /// Raised to have failed calls tried again at once.
@@ -53,17 +63,23 @@ struct EngineState {
   let news: News
   var waiters: [DispatchSemaphore] = []
   /// Slices of a generation that was given up, still to be uploaded.
-  var leftovers: [Outgoing] = []
+  var leftovers: [PendingUpload] = []
 
   init(_ news: News) { self.news = news }
 
   /// Last transaction that a restore would reach.
   var mirrored: UInt64 { hasBase ? uploaded : 0 }
 
-  /// The same with its generation; nil before the first base is in the store.
-  var storedEnd: LeaseRecord.End? {
-    guard hasBase, let generation else { return nil }
-    return LeaseRecord.End(generation: generation, transaction: uploaded)
+  /// The place after the last transaction that is stored; nil before the first base is.
+  var storedPlace: Place? { hasBase ? uploadedPlace : nil }
+
+  /// An entry is stored.
+  mutating func note(_ entry: PendingUpload) {
+    if lastEntries.first?.transaction != entry.place.transaction || lastEntries.first?.generation != entry.generation {
+      lastEntries = []
+    }
+    lastEntries.append(entry.place)
+    uploadedPlace = entry.next
   }
 
   /// A call of the store has succeeded.

@@ -8,7 +8,11 @@ import WALFormat
 final class LogEncoder {
   let settings: MirrorSettings
   let generation: GenerationID
-  private let session: UInt64
+  private let session: TurnRecord.Session
+  /// Where the next entry is to stand.
+  private(set) var place: Place
+  /// Why the session's turn stands at `place`; nil if no turn is due any more.
+  private var turn: String?
   private let announcements: Announcements
   private let database: DatabaseFile
   private(set) var images: PageImages
@@ -31,13 +35,13 @@ final class LogEncoder {
   private var lastClosed = -Double.infinity
   /// Seconds within which epochs share a slice, where the log is restarted often.
   private static let sharedSeconds = 0.25
-  /// Every transaction up to this one is in the store, with a base before it; 0 until the base of a new generation is there.
+  /// Every transaction up to this one is stored, with a base before it; 0 until the base of a new generation is there.
   ///
-  /// Objects say so to readers, who take it as proof that a base was there. Parts of a large transaction are closed
-  /// before the uploader asks for them, so it must hold from the beginning.
-  var acknowledged: UInt64
-  /// Slices that wait to be uploaded.
-  private(set) var outbox: [Outgoing] = []
+  /// Entries say so to readers, who take it as proof that everything up to there was there. Parts of a large transaction are
+  /// closed before the uploader asks for them, so it must hold from the beginning.
+  var stored: UInt64
+  /// Entries that wait to be uploaded.
+  private(set) var outbox: [PendingUpload] = []
   private(set) var outboxBytes = 0
 
   /// Sections of an object to be, one for each epoch.
@@ -61,11 +65,13 @@ final class LogEncoder {
   }
 
   init(
-    generation: GenerationID, transaction: UInt64, state: DatabaseState, time: Int64, position: WALPosition?,
-    images: PageImages, database: DatabaseFile, announcements: Announcements, settings: MirrorSettings,
-    session: UInt64, hasBase: Bool
+    place: Place, turn: String?, transaction: UInt64, state: DatabaseState, time: Int64,
+    position: WALPosition?, images: PageImages, database: DatabaseFile, announcements: Announcements,
+    settings: MirrorSettings, session: TurnRecord.Session, hasBase: Bool
   ) {
-    self.generation = generation
+    generation = place.generation
+    self.place = place
+    self.turn = turn
     self.session = session
     self.transaction = transaction
     self.state = state
@@ -76,8 +82,8 @@ final class LogEncoder {
     self.database = database
     self.announcements = announcements
     self.settings = settings
-    acknowledged = hasBase ? transaction : 0
-    statements = StatementBatchBuilder(generation: generation, session: session)
+    stored = hasBase ? transaction : 0
+    statements = StatementBatchBuilder(generation: generation, session: session.number)
   }
 
   var isFull: Bool { outboxBytes >= settings.outboxBytes }
@@ -86,8 +92,8 @@ final class LogEncoder {
   /// Time of the oldest commit that no slice of the outbox holds; nil where there is none.
   var oldestOpenTime: Int64? { hasOpenSlice ? firstTime : nil }
 
-  /// The oldest slice that waits; closes the open one where none does.
-  func takeOutgoing() -> Outgoing? {
+  /// The oldest entry that waits; closes the open slice if none does.
+  func takeNext() -> PendingUpload? {
     if outbox.isEmpty { sealOpenSlice() }
     guard !outbox.isEmpty else { return nil }
     let next = outbox.removeFirst()
@@ -244,10 +250,10 @@ final class LogEncoder {
   private func sealPart() {
     guard let pending, let part = builder else { return }
     part.endPart(checksum: partStart)
-    let object = part.seal(
+    let section = part.close(
       transactions: transaction + 1...transaction + 1, part: pending.part, parts: pending.parts,
-      acknowledged: acknowledged, created: Clock.wallMicroseconds)
-    push(object, statements: nil, isPartial: true, isPart: true, logBytes: part.byteCount)
+      created: Clock.wallMicroseconds)
+    push([section], isPart: true, isPartial: true, logBytes: part.byteCount)
     self.pending?.part += 1
     builder = nil
   }
@@ -258,21 +264,14 @@ final class LogEncoder {
     lastClosed = Clock.monotonicSeconds
     if parts == 1 {
       closeSection()
-      guard let first = sections.sealed.first else { return }
-      let object = (
-        SliceName(first.name.transactions.lowerBound...transaction),
-        SealedSlice.object(sections.sealed, acknowledged: acknowledged)
-      )
-      let logBytes = sections.logBytes
+      let closed = sections
       sections = ClosedSections()
-      return push(object, statements: sealStatements(), isPartial: false, isPart: false, logBytes: logBytes)
+      return push(closed.sealed, isPart: false, isPartial: false, logBytes: closed.logBytes)
     }
     guard let open = builder else { return }
-    let logBytes = open.byteCount
-    let object = open.seal(
-      part: part, parts: parts, acknowledged: acknowledged, created: Clock.wallMicroseconds)
+    let section = open.close(part: part, parts: parts, created: Clock.wallMicroseconds)
     builder = nil
-    push(object, statements: sealStatements(), isPartial: false, isPart: true, logBytes: logBytes)
+    push([section], isPart: true, isPartial: false, logBytes: open.byteCount)
   }
 
   /// Ends what the open slice holds of the present epoch.
@@ -286,24 +285,45 @@ final class LogEncoder {
   }
 
   private func sealStatements() -> (transactions: ClosedRange<UInt64>, bytes: [UInt8])? {
-    defer { statements = StatementBatchBuilder(generation: generation, session: session) }
+    defer { statements = StatementBatchBuilder(generation: generation, session: session.number) }
     return statements.seal()
   }
 
-  private func push(
-    _ slice: (name: SliceName, bytes: [UInt8]),
-    statements: (transactions: ClosedRange<UInt64>, bytes: [UInt8])?,
-    isPartial: Bool, isPart: Bool, logBytes: Int
-  ) {
-    let outgoing = Outgoing(
-      generation: generation, lastTransaction: transaction, state: state, position: endOfLast,
-      slice: Outgoing.Object(name: ReplicaLayout.slice(generation, slice.name), bytes: slice.bytes),
-      statements: statements.map {
-        Outgoing.Object(name: ReplicaLayout.statements(generation, $0.transactions), bytes: $0.bytes)
-      },
-      firstTime: firstTime, isPartial: isPartial, transactions: slice.name.transactions, isPart: isPart,
-      logBytes: logBytes)
-    outbox.append(outgoing)
-    outboxBytes += outgoing.byteCount
+  /// Builds the entry of a slice, and before the session's first one its turn (rule 4).
+  private func push(_ sections: [SealedSlice], isPart: Bool, isPartial: Bool, logBytes: Int) {
+    guard let first = sections.first, let last = sections.last else { return }
+    if let turn {
+      self.turn = nil
+      push(turn: turn)
+    }
+    let id = EntryID.draw()
+    let bytes = SealedSlice.object(
+      sections, id: id, previous: place.previous, session: session.number, stored: stored)
+    let batch = isPartial ? nil : sealStatements()
+    push(
+      PendingUpload(
+        place: place, id: id, lastTransaction: transaction, state: state, position: endOfLast, bytes: bytes,
+        batch: batch.map {
+          PendingUpload.Batch(generation: generation, name: BatchName($0.transactions, id: id), bytes: $0.bytes)
+        },
+        firstTime: firstTime, lastTime: lastTime,
+        transactions: first.transactions.lowerBound...last.transactions.upperBound, isPart: isPart,
+        isPartial: isPartial, logBytes: logBytes))
+  }
+
+  private func push(turn reason: String) {
+    let turn = TurnRecord(
+      place: place, id: .draw(), session: session, time: Clock.wallMicroseconds, reason: reason)
+    push(
+      PendingUpload(
+        place: place, id: turn.id, lastTransaction: place.transaction - 1, state: state, position: endOfLast,
+        bytes: turn.bytes, batch: nil, firstTime: firstTime, lastTime: firstTime, transactions: nil,
+        isPart: false, isPartial: false, logBytes: 0))
+  }
+
+  private func push(_ entry: PendingUpload) {
+    place = entry.next
+    outbox.append(entry)
+    outboxBytes += entry.byteCount
   }
 }

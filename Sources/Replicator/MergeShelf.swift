@@ -1,3 +1,5 @@
+import ReplicaFormat
+
 /// Objects that follow one another in a replica, and which of them should become one.
 ///
 /// Sixteen neighbours of the same size class become one object, with those before that are not much larger than all that
@@ -7,6 +9,8 @@ struct MergeShelf {
   struct Item {
     let transactions: ClosedRange<UInt64>
     let name: String
+    /// Identifier of the entry that it ends with.
+    let id: EntryID
     let size: Int
     /// Content, where it was kept.
     var bytes: [UInt8]?
@@ -32,8 +36,6 @@ struct MergeShelf {
   private var kept = 0
   /// Transactions that bases stand at, or will: no merged object may hold both one of them and the next.
   private var boundaries: Set<UInt64> = []
-  /// The last transaction that the replica's index names: what is listed after it begins after it too.
-  var fence: UInt64?
 
   init(_ items: [Item] = []) { self.items = items }
 
@@ -44,6 +46,9 @@ struct MergeShelf {
     kept += item.bytes?.count ?? 0
     items.append(item)
   }
+
+  /// Puts objects before all others.
+  mutating func prepend(_ older: [Item]) { items = older + items }
 
   /// Puts an object, whose content is not kept, where its transactions belong.
   mutating func insert(_ item: Item) {
@@ -156,7 +161,7 @@ struct MergeShelf {
   /// Whether an object begins where the one before ends, and no base stands between them.
   private func joins(_ index: Int) -> Bool {
     let end = items[index - 1].transactions.upperBound
-    return end + 1 == items[index].transactions.lowerBound && !boundaries.contains(end) && end != fence
+    return end + 1 == items[index].transactions.lowerBound && !boundaries.contains(end)
   }
 
   /// The beginning of a run, so that the merged object is not too large.

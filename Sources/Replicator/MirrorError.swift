@@ -11,8 +11,8 @@ package struct MirrorError: Error, Hashable, Sendable, CustomStringConvertible {
     case refused
     /// Another writer mirrors to the replica.
     case held
-    /// Another writer has taken the replica over, or owns the generation.
-    case conflict
+    /// Another session writes to the replica: this one stores nothing more.
+    case fenced
     /// The log was restarted before all of it was read.
     case hole
     case notMirrored

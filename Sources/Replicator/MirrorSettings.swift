@@ -41,12 +41,12 @@ package struct MirrorSettings: Sendable {
   package var retention: Double? = 30 * 86_400
   /// A page is stored whole after so many differences.
   package var chainLimit = 512
-  /// Seconds that the right to write lasts without being renewed; another host waits a quarter longer.
-  package var leaseSeconds = 20.0
   /// Name of this host.
   package var host = ProcessIdentity.host
   /// Begin a new generation whatever the replica holds.
   package var newGeneration = false
+  /// Whether `sync` may be promised for a store that ignores conditional writes.
+  package var isUnfencedAllowed = false
 
   package init() {}
 }

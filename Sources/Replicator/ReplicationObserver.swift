@@ -185,7 +185,10 @@ package final class ReplicationObserver: ConnectionObserver {
     }
     notices += engine.takeNotices()
     engine.stop()
-    if isFlushed { engine.lease.release(after: engine.state.withLock { $0.storedEnd }) }
+    if isFlushed {
+      engine.lease.release(
+        engine.slots.withLock { $0.session }, last: engine.state.withLock { $0.storedPlace })
+    }
   }
 
   /// Copies the log into the database file and notes that the file holds exactly what the replica does.

@@ -1,0 +1,97 @@
+import Files
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+import WALFormat
+
+/// Reads what a replica ends with.
+struct ChainTip {
+  let catalog: ReplicaCatalog
+
+  /// The tip, and what its generation holds as far as that was listed.
+  struct Found: Sendable {
+    let tip: ResumeDecision.Tip
+    /// Nil if the record beside the database spared the listings.
+    let contents: GenerationContents?
+    let base: BaseName?
+    let chain: Chain?
+    /// Marks that are due.
+    let unmarked: [MarkRecord]
+  }
+
+  /// The place in the record, if it is the tip still: one listing shows nothing after the record's last entry.
+  func recorded(_ record: PositionRecord) throws -> Found? {
+    guard let first = record.entries.first else { return nil }
+    let folder = ReplicaLayout.slots(first.generation)
+    let found = try catalog.store.list(
+      prefix: folder, after: folder + ReplicaLayout.fromTransaction(first.transaction),
+      limit: record.entries.count + 1)
+    guard Set(found.objects.map(\.key.name)) == Set(record.entries.map(\.key)), !found.isTruncated else {
+      return nil
+    }
+    let tip = ResumeDecision.Tip(
+      place: record.place, entries: record.entries, transaction: record.transaction, state: record.state,
+      time: record.time, position: record.position, keyID: record.keyID, session: record.session, writer: nil)
+    return Found(tip: tip, contents: nil, base: nil, chain: nil, unmarked: [])
+  }
+
+  /// The tip as the chain tells it; nil if the replica holds nothing.
+  func read() throws -> Found? {
+    var history = try ReplicaHistory(catalog)
+    guard let end = try history.end(batches: true) else { return nil }
+    if let damage = end.chain.damage { throw damage }
+    let moment = try moment(end)
+    let last = end.contents.slots.keys.map(\.transaction).max() ?? 0
+    let entries = end.contents.slots.keys.filter { $0.transaction == last }
+    let turn = end.chain.turns.last
+    let writer = turn.map { $0.session.text }
+    let tip = ResumeDecision.Tip(
+      place: end.chain.tip, entries: entries, transaction: end.chain.end, state: moment.state, time: moment.time,
+      position: moment.position, keyID: moment.keyID, session: moment.session ?? turn?.session.number,
+      writer: writer)
+    return Found(
+      tip: tip, contents: end.contents, base: end.base, chain: end.chain, unmarked: end.unmarked)
+  }
+
+  private struct Moment {
+    let state: DatabaseState
+    let time: Int64
+    let position: WALPosition?
+    let keyID: String?
+    let session: UInt64?
+  }
+
+  private func moment(_ end: ReplicaHistory.End) throws -> Moment {
+    guard let last = end.chain.objects.last else {
+      let object = try catalog.store.content(of: end.base.key(in: end.contents.generation))
+      let manifest = try catalog.manifest(end.contents.generation, end.base, bytes: object.bytes)
+      return Moment(
+        state: manifest.state, time: manifest.time, position: nil, keyID: object.keyID, session: nil)
+    }
+    let object = try catalog.store.content(of: last.key)
+    let slice = try SliceReader(object.bytes, object: last.key)
+    guard let commit = slice.commits.last, slice.header.entry.id == last.id else {
+      throw FormatError(last.key, "its header does not fit its name")
+    }
+    return Moment(
+      state: commit.state, time: commit.time, position: slice.endPosition, keyID: object.keyID,
+      session: slice.header.entry.session == 0 ? nil : slice.header.entry.session)
+  }
+
+  /// The last transaction before the tip after which the database was in a state; nil if there is none since the newest base.
+  func transaction(of state: DatabaseState, in found: Found) throws -> UInt64? {
+    guard let found = found.contents == nil ? try read() : found, let contents = found.contents,
+      let chain = found.chain
+    else { return nil }
+    for object in chain.objects.reversed() where object.isLast {
+      let slice = try SliceReader(catalog.store.content(of: object.key).bytes, object: object.key)
+      if let index = slice.commits.lastIndex(where: { $0.state == state }) {
+        return object.transactions.lowerBound + UInt64(index)
+      }
+    }
+    for base in contents.bases.reversed() where base.transaction < found.tip.transaction {
+      if try catalog.manifest(contents.generation, base).state == state { return base.transaction }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,176 @@
+import Bytes
+import Files
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+import Synchronization
+
+/// The log of a replica, as one session writes it: a slot is created once, or somebody else has it.
+///
+/// The rules are those of `Docs/Protocol.md`. A session that has met another's entry never writes again.
+final class SlotLog: Sendable {
+  let session: TurnRecord.Session
+  private let store: any ObjectStore
+  private let state: Mutex<State>
+
+  private struct State {
+    /// The session's first entry, once it was read back (rule 5).
+    var isConfirmed = false
+    /// Why the session writes nothing more (rule 7).
+    var fence: MirrorError?
+    var keepsConditions: Bool?
+    /// When the store answered last, seconds of `Clock.bootSeconds`, and in which process.
+    var lastAnswer = -Double.infinity
+    var process = ProcessIdentity.current
+    /// Entries that were sent.
+    var own: Set<Place> = []
+    /// The newest of them that is stored.
+    var newest: (place: Place, id: EntryID)?
+
+    /// Seconds without an answer after which an entry is read back before anything counts as stored (rule 8).
+    private static let silence = 60.0
+
+    /// Whether the session was asleep, forked or cut off for so long that another may have written.
+    var isSilent: Bool {
+      Clock.bootSeconds - lastAnswer > Self.silence || process != ProcessIdentity.current
+    }
+  }
+
+  init(_ store: any ObjectStore, database: String, host: String) {
+    self.store = store
+    session = TurnRecord.Session(
+      number: .random(in: 1...UInt64.max), host: host, process: ProcessIdentity.current, database: database)
+    state = Mutex(State())
+  }
+
+  /// Whether nothing keeps an entry that is stored from counting as stored.
+  var isConfirmed: Bool { state.withLock { $0.isConfirmed && !$0.isSilent } }
+
+  /// Whether the store keeps to the conditions of puts; nil before that was tried.
+  var keepsConditions: Bool? { state.withLock { $0.keepsConditions } }
+
+  // MARK: Creating (rules 1 to 3, 7)
+
+  /// Creates an entry; returns once it is stored.
+  ///
+  /// May be called again with the same bytes after an error of the store: the outcome of the call before is unknown. Throws
+  /// `.fenced` if another session's entry stands at the place.
+  func create(_ place: Place, id: EntryID, _ bytes: [UInt8]) throws {
+    let key = try ObjectKey(place.key)
+    let condition: PutCondition = try state.withLock { state in
+      if let fence = state.fence { throw fence }
+      state.own.insert(place)
+      return state.keepsConditions == false ? .always : .ifAbsent
+    }
+    // Nothing protects an entry in a store that ignores conditions; a look finds what was there for a while.
+    if condition == .always, let present = try look(key) {
+      guard present == bytes else { throw fenced(by: present, at: place) }
+      return note(place, id)
+    }
+    do throws(ObjectStoreError) {
+      try store.put(key, bytes, condition)
+    } catch {
+      switch error.code {
+      case .configuration where condition != .always:
+        // The store has no conditional puts at all.
+        state.withLock { $0.keepsConditions = false }
+        return try create(place, id: id, bytes)
+      case .preconditionFailed:
+        guard let present = try look(key) else {
+          throw ObjectStoreError(.unreachable, verb: "put", object: place.key, cause: "it was there and is gone")
+        }
+        guard present == bytes else { throw fenced(by: present, at: place) }
+      default: throw error
+      }
+    }
+    note(place, id)
+  }
+
+  private func note(_ place: Place, _ id: EntryID) {
+    state.withLock { $0.newest = (place, id) }
+  }
+
+  /// The bytes of an object; nil if it is not there.
+  private func look(_ key: ObjectKey) throws(ObjectStoreError) -> [UInt8]? {
+    do throws(ObjectStoreError) {
+      return try store.whole(key).bytes
+    } catch {
+      guard error.code == .notFound else { throw error }
+      return nil
+    }
+  }
+
+  private func fenced(by present: [UInt8], at place: Place) -> MirrorError {
+    var who = "another session"
+    if TurnRecord.begins(present), let turn = try? TurnRecord(present, at: place) {
+      who = "\(turn.session.text) since \(ISOTime.text(turn.time))"
+    }
+    return fence("\(who) writes to \(store.url): it has stored transaction \(place.transaction) or will")
+  }
+
+  private func fence(_ message: String) -> MirrorError {
+    let error = MirrorError(.fenced, message)
+    return state.withLock {
+      $0.fence = $0.fence ?? error
+      $0.isConfirmed = false
+      return $0.fence ?? error
+    }
+  }
+
+  // MARK: Confirming (rules 5, 8)
+
+  /// Reads back that an entry of the session is on the chain; until then nothing that it stored counts.
+  ///
+  /// Nil stands for the newest. Also tries, once in a session, whether the store keeps to conditions. Throws `.fenced` if the
+  /// entry is not on the chain.
+  func confirm(_ entry: (place: Place, id: EntryID)? = nil) throws {
+    let (newest, own) = state.withLock { (entry ?? $0.newest, $0.own) }
+    guard let newest else { return }
+    let found = try ReplicaCatalog(store).entries(from: newest.place)
+    if found.slots.keys.contains(where: { !own.contains($0) }) {
+      guard try isOnChain(newest.place, newest.id) else {
+        let turns = found.entries.values.compactMap { if case .turn(let turn) = $0 { turn } else { nil } }
+        let other = turns.first { $0.session.number != session.number }
+        throw fence("\(other?.session.text ?? "another session") writes to \(store.url)")
+      }
+    }
+    if let bytes = try look(ObjectKey(newest.place.key)) { try probe(newest.place.key, bytes) }
+    noteConfirmed()
+  }
+
+  /// Nobody else can have written: the session has created the first mark of a replica.
+  func noteConfirmed() {
+    state.withLock {
+      $0.isConfirmed = true
+      $0.lastAnswer = Clock.bootSeconds
+      $0.process = ProcessIdentity.current
+    }
+  }
+
+  /// Whether the chain, as a reader finds it, holds an entry.
+  private func isOnChain(_ place: Place, _ id: EntryID) throws -> Bool {
+    let contents = try ReplicaCatalog(store).contents(of: place.generation)
+    guard let base = contents.bases.last(where: { $0.transaction < place.transaction }) else { return false }
+    let chain = contents.chain(after: base)
+    return chain.turns.contains { $0.id == id } || chain.objects.contains { $0.id == id }
+      || chain.unfinished.contains { $0.id == id } || chain.seal?.id == id
+  }
+
+  /// Puts an object of the session once more, with the same bytes: a store that keeps to conditions refuses that.
+  func probe(_ name: String, _ bytes: [UInt8]) throws {
+    guard keepsConditions == nil else { return }
+    do throws(ObjectStoreError) {
+      try store.put(ObjectKey(name), bytes, .ifAbsent)
+      state.withLock { $0.keepsConditions = false }
+    } catch {
+      guard error.code == .preconditionFailed || error.code == .configuration else { throw error }
+      let keeps = error.code == .preconditionFailed
+      state.withLock { $0.keepsConditions = keeps }
+    }
+  }
+
+  /// The store has answered: the session is not silent.
+  func noteAnswer() {
+    state.withLock { if !$0.isSilent { $0.lastAnswer = Clock.bootSeconds } }
+  }
+}
