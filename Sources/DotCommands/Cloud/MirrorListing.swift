@@ -33,6 +33,8 @@ struct MirrorListing {
   private struct Entry {
     let generation: GenerationID
     let record: GenerationRecord?
+    /// The last transaction of the generation before that a fork left behind, by order; nil if it left none.
+    let leftBehind: UInt64?
     let ranges: [Range]
     let bases: [Base]
     let objects: Int
@@ -40,11 +42,12 @@ struct MirrorListing {
   }
 
   func print(to session: Session, json: Bool) throws {
-    var index = try source.retry { _ in try ReplicaIndex(catalog) }
+    var history = try source.retry { _ in try ReplicaHistory(catalog) }
+    let generations = try source.retry { _ in try history.all() }
     var entries: [Entry] = []
-    for generation in index.generations {
-      let contents = try source.retry { _ in try index.contents(of: generation) }
-      entries.append(try entry(contents))
+    for generation in generations {
+      let contents = try source.retry { _ in try history.contents(of: generation) }
+      entries.append(try entry(contents, generation))
     }
     if json {
       session.output.print("[" + entries.map { self.json($0) }.joined(separator: ",\n") + "]")
@@ -54,39 +57,42 @@ struct MirrorListing {
     for entry in entries { for line in text(entry) { session.output.tell(line) } }
   }
 
-  private func entry(_ contents: GenerationContents) throws -> Entry {
+  private func entry(_ contents: GenerationContents, _ link: ReplicaHistory.Generation) throws -> Entry {
     let generation = contents.generation
+    let seal = try? link.seal.map { place in try source.read(place.key) { try TurnRecord($0, at: place) } }
     let name = ReplicaLayout.record(generation)
     let record = try? source.read(name) { try GenerationRecord($0, object: name) }
-    var manifests: [UInt64: BaseManifest] = [:]
-    for transaction in contents.bases {
-      manifests[transaction] = try source.read(ReplicaLayout.base(generation, transaction: transaction)) {
-        try catalog.manifest(generation, transaction: transaction, bytes: $0)
+    var manifests: [BaseName: BaseManifest] = [:]
+    for base in contents.bases {
+      manifests[base] = try source.read(base.key(in: generation)) {
+        try catalog.manifest(generation, base, bytes: $0)
       }
     }
     var ranges: [Range] = []
-    for range in contents.restorable {
-      guard let base = manifests[range.lowerBound] else { continue }
-      let end = ChainEnd(
-        source: source, contents: contents, base: base, chain: contents.chain(after: range.lowerBound))
+    for (name, chain) in contents.restorable {
+      guard let base = manifests[name] else { continue }
+      let end = ChainEnd(source: source, generation: generation, base: base, chain: chain)
       ranges.append(
-        Range(transactions: range, first: base.time, last: try end.moment(of: range.upperBound).time))
+        Range(
+          transactions: name.transaction...chain.end, first: base.time, last: try end.moment(of: chain.end).time))
     }
-    let bases = contents.bases.sorted().compactMap { manifests[$0] }.map {
+    let bases = contents.bases.compactMap { manifests[$0] }.map {
       Base(
         transaction: $0.transaction, time: $0.time, size: Int($0.state.pages) * $0.state.pageSize,
         bytes: $0.parts.reduce(0) { $0 + $1.compressedSize })
     }
     return Entry(
-      generation: generation, record: record, ranges: ranges, bases: bases, objects: contents.objectCount,
+      generation: generation, record: record, leftBehind: seal?.successor.flatMap { $0.isFork ? $0.transaction : nil },
+      ranges: ranges, bases: bases, objects: contents.objectCount,
       bytes: contents.byteCount)
   }
 
   private func text(_ entry: Entry) -> [String] {
     var head = "\(entry.generation)  \(entry.objects) objects, \(entry.bytes) bytes"
     if let record = entry.record {
-      head += "  (\(record.reason))" + (record.writer.map { "  by \($0)" } ?? "")
+      head += "  (\(record.reason))  by \(record.writer)"
     }
+    let fork = entry.leftBehind.map { ["  a fork: transactions up to \($0) of the generation before are left behind"] }
     let ranges = entry.ranges.map {
       "  transactions \($0.transactions.lowerBound) to \($0.transactions.upperBound)  \(ISOTime.text($0.first)) to "
         + ISOTime.text($0.last)
@@ -94,7 +100,7 @@ struct MirrorListing {
     let bases = entry.bases.map {
       "  base \($0.transaction)  \(ISOTime.text($0.time))  \($0.size) bytes of database, \($0.bytes) stored"
     }
-    return [head] + (ranges.isEmpty ? ["  no base: nothing can be restored"] : ranges) + bases
+    return [head] + (fork ?? []) + (ranges.isEmpty ? ["  no base: nothing can be restored"] : ranges) + bases
   }
 
   private func json(_ entry: Entry) -> String {
@@ -103,6 +109,7 @@ struct MirrorListing {
     object.add("reason", text: entry.record?.reason)
     object.add("writer", text: entry.record?.writer)
     object.add("began", text: entry.record.map { ISOTime.text($0.time) })
+    object.add("fork_of", raw: entry.leftBehind.map { "\($0)" } ?? "null")
     object.add("objects", raw: "\(entry.objects)")
     object.add("bytes", raw: "\(entry.bytes)")
     object.add(
