@@ -53,6 +53,16 @@ package struct GenerationContents: Sendable {
     }
   }
 
+  /// Slots that are to be read.
+  func unread(_ scope: ReplicaCatalog.Scope) -> [Place] {
+    switch scope {
+    case .everything: slots.keys.filter { entries[$0] == nil }
+    case .all: unread(after: 0)
+    case .newest: unread(after: bases.last?.transaction ?? 0)
+    case .batches: []
+    }
+  }
+
   /// Slots of which it is not known what they hold, and which the chain after a transaction may need.
   package func unread(after transaction: UInt64) -> [Place] {
     slots.keys.filter { place in

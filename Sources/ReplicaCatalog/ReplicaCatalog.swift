@@ -8,13 +8,21 @@ internal import Synchronization
 /// The order of listings and reads is that of rule 13 of `Docs/Protocol.md`.
 package struct ReplicaCatalog: Sendable {
   package let store: any ObjectStore
+  private let whole = WholeEntries()
 
   package init(_ store: any ObjectStore) { self.store = store }
 
+  /// The bytes of an entry that was read as a whole while the log was listed, once; a slot never changes.
+  package func takeEntry(_ key: String) -> [UInt8]? { whole.take(key) }
+
   /// How much of a generation is listed.
   package enum Scope: Sendable {
-    /// Everything.
+    /// Everything, and what each slot holds.
+    case everything
+    /// Everything, and what the slots hold that chains need.
     case all
+    /// Batches only.
+    case batches
     /// Enough for the chain after the newest base; with `batches`, all statements too.
     case newest(batches: Bool)
 
@@ -47,9 +55,8 @@ package struct ReplicaCatalog: Sendable {
     for _ in 0..<Self.rounds {
       var contents = try listed(generation, scope)
       if let before { contents.adoptEntries(of: before) }
-      let first = scope.isNewest ? contents.bases.last?.transaction ?? 0 : 0
       do {
-        try read(contents.unread(after: first), into: &contents)
+        try read(contents.unread(scope), into: &contents)
         return contents
       } catch let error as FormatError where error.isMissing {
         (before, missing) = (contents, error)
@@ -63,6 +70,11 @@ package struct ReplicaCatalog: Sendable {
 
   /// The listing of a generation; several pages are listed until two rounds are equal.
   private func listed(_ generation: GenerationID, _ scope: Scope) throws(ObjectStoreError) -> GenerationContents {
+    if case .batches = scope {
+      var contents = GenerationContents(generation: generation)
+      for object in try store.listAll(prefix: ReplicaLayout.statements(generation)) { contents.add(object) }
+      return contents
+    }
     let page = try store.list(prefix: ReplicaLayout.folder(generation), after: nil, limit: 1000)
     var contents = GenerationContents(generation: generation)
     guard page.isTruncated else {
@@ -133,8 +145,9 @@ package struct ReplicaCatalog: Sendable {
     for place in places {
       pool.run(in: group) {
         let result = Result<LogEntry, any Error> {
-          let range = 0..<LogEntry.head
-          return LogEntry(try self.store.content(of: place.key, range), at: place)
+          let content = try self.store.content(of: place.key, 0..<LogEntry.head)
+          if content.bytes.count < LogEntry.head { self.whole.keep(place.key, content.bytes) }
+          return LogEntry(content, at: place)
         }
         found.withLock { $0[place] = result }
       }
@@ -183,6 +196,28 @@ package struct ReplicaCatalog: Sendable {
       return nil
     }
     return try MarkRecord(bytes, sequence: sequence)
+  }
+}
+
+/// Small entries of a log that were read when it was listed: who needs them next need not fetch them again.
+private final class WholeEntries: Sendable {
+  private static let most = 16 << 20
+  private let entries = Mutex<(bytes: [String: [UInt8]], count: Int)>(([:], 0))
+
+  func keep(_ key: String, _ bytes: [UInt8]) {
+    entries.withLock { entries in
+      guard entries.count + bytes.count <= Self.most, entries.bytes.updateValue(bytes, forKey: key) == nil
+      else { return }
+      entries.count += bytes.count
+    }
+  }
+
+  func take(_ key: String) -> [UInt8]? {
+    entries.withLock { entries in
+      guard let bytes = entries.bytes.removeValue(forKey: key) else { return nil }
+      entries.count -= bytes.count
+      return bytes
+    }
   }
 }
 

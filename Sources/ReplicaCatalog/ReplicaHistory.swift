@@ -97,6 +97,17 @@ package struct ReplicaHistory: Sendable {
     return listed
   }
 
+  /// All generations of the chain, the oldest first, read from marks where those are complete.
+  ///
+  /// A generation that a seal names and nobody has marked has a folder; only then the chain itself is read.
+  package mutating func marked() throws -> [Generation] {
+    guard let newestMark, let last = try generation(newestMark) else { return try all() }
+    let next = try catalog.store.list(
+      prefix: ReplicaLayout.generations, after: ReplicaLayout.end(of: last.id), limit: 1)
+    guard next.objects.isEmpty else { return try all() }
+    return try (1...newestMark).compactMap { try generation($0) }
+  }
+
   /// All generations of the chain, the oldest first.
   ///
   /// Those of which retention has left no base are among them.

@@ -68,6 +68,7 @@ extension Engine {
     }
     noteBase(opening.base, of: opening.generation)
     saveRecord()
+    renewLease()
     uploadSignal.raise()
   }
 

@@ -43,7 +43,8 @@ extension Engine {
     let reader = ChainTip(catalog: ReplicaCatalog(store))
     var found: ChainTip.Found?
     var lease: LeaseRecord?
-    if let record, !settings.newGeneration { found = try reader.recorded(record) }
+    if reason != nil { found = ownTip(before: slots) }
+    if found == nil, let record, !settings.newGeneration { found = try reader.recorded(record) }
     if found == nil {
       lease = try self.lease.look(database: path, host: settings.host)
       found = try reader.read()
@@ -89,6 +90,20 @@ extension Engine {
     baseQueue.async(group: running) {
       self.openGeneration(
         opening, generation, slots, snapshot, time: time, state: state)
+    }
+  }
+
+  /// The tip that this engine has stored, if it goes on in a new generation; whether it still is the tip, the seal shows.
+  private func ownTip(before slots: SlotLog) -> ChainTip.Found? {
+    state.withLock { state in
+      guard let place = state.uploadedPlace, place.generation == state.openGeneration,
+        let database = state.uploadedState
+      else { return nil }
+      let tip = ResumeDecision.Tip(
+        place: place, entries: state.lastEntries, transaction: state.uploaded, state: database,
+        time: state.uploadedTime, position: state.uploadedPosition, keyID: store.encryption?.keyID, session: nil,
+        writer: nil)
+      return ChainTip.Found(tip: tip, contents: nil, base: nil, chain: nil, unmarked: [])
     }
   }
 

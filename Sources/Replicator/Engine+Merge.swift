@@ -134,8 +134,9 @@ extension Engine {
   private func learnIfDue() throws {
     guard upkeep.withLock({ $0.isLookDue }), let generation = state.withLock({ $0.generation }) else { return }
     let (last, known) = (state.withLock { $0.mirrored }, upkeep.withLock { $0.slices.items.first })
-    let contents = try ReplicaCatalog(store).contents(of: generation, .newest(batches: true))
+    let contents = try ReplicaCatalog(store).contents(of: generation, .everything)
     guard let base = contents.bases.last else { return }
+    if let damage = contents.chain(after: base).damage { throw damage }
     upkeep.withLock { upkeep in
       guard upkeep.generation == generation, !upkeep.isKnown else { return }
       let fresh = Self.upkeep(

@@ -134,7 +134,7 @@ extension Engine {
   }
 
   /// Renews the lease beside everything else, if that is due.
-  private func renewLease() {
+  func renewLease() {
     guard lease.isDue, state.withLock({ $0.hasBase }) else { return }
     let session = slots.withLock { $0.session }
     upkeepQueue.async(group: running) {

@@ -43,7 +43,7 @@ package struct Retention: Sendable {
     for generation in chain.reversed() {
       let listed = try catalog.store.listAll(prefix: ReplicaLayout.folder(generation.id))
       note(listed)
-      let contents = try catalog.contents(of: generation.id)
+      let contents = try catalog.contents(of: generation.id, .everything)
       // A generation is retired once its successor has a mark (rule 18).
       let isRetired = next.map { $0 <= self.cutoff } ?? false
       let hasSuccessorMark = chain.first { $0.id.sequence == generation.id.sequence + 1 }?.isMarked ?? false
@@ -133,7 +133,7 @@ package struct Retention: Sendable {
     for generation in try catalog.folders() where !chain.contains(generation) {
       let listed = try catalog.store.listAll(prefix: ReplicaLayout.folder(generation))
       note(listed)
-      let contents = try catalog.contents(of: generation)
+      let contents = try catalog.contents(of: generation, .everything)
       let isOld = listed.allSatisfy { $0.modified >= 0 && $0.modified <= cutoff }
       if isOld, try isDead(contents, catalog) {
         retire(contents, listed)

@@ -64,7 +64,7 @@ extension GenerationCheck {
 
   private func list() throws -> GenerationContents {
     try source.pause(Replanning.pause)
-    return try source.retry { _ in try catalog.contents(of: generation) }
+    return try source.retry { _ in try catalog.contents(of: generation, .everything) }
   }
 
   /// Whether a generation came after this one, so that it may have been removed for its age.

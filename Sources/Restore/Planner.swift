@@ -44,25 +44,44 @@ struct Planner {
     // Witnesses are read before the listings (rule 15).
     let witnesses = try target.isOpen ? Witnesses(source, record: options.witness) : nil
     var history = try source.retry { _ in try ReplicaHistory(catalog) }
+    guard let newest = history.newestMark else {
+      throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
+    }
+    // Marks and records lead to the generation of an earlier moment, whatever became of the later ones.
+    var sequence = newest
+    while sequence > 1, let generation = try source.retry({ _ in try history.generation(sequence) }),
+      try begins(after: generation)
+    {
+      sequence -= 1
+    }
+    guard sequence == newest else {
+      guard let generation = try source.retry({ _ in try history.generation(sequence) }) else {
+        throw try outOfRange(&history)
+      }
+      let contents = try source.retry { _ in try history.contents(of: generation) }
+      guard !contents.bases.isEmpty else { throw try outOfRange(&history) }
+      return try plan(contents, history: &history, witnesses: nil)
+    }
+    return try planAtEnd(&history, witnesses)
+  }
+
+  /// Plans a moment of the newest generation that has a mark, or of one that follows it.
+  private func planAtEnd(_ history: inout ReplicaHistory, _ witnesses: Witnesses?) throws -> RestorePlan {
     guard let end = try source.retry({ _ in try history.end(batches: options.needsBatches) }) else {
       throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
     }
     var generation = end.generation
-    while true {
-      let isNewest = try generation.id == end.generation.id && holds(end, target)
-      let contents = isNewest ? end.contents : try source.retry { _ in try history.contents(of: generation) }
-      guard let first = contents.bases.first else { break }
-      // An earlier moment lies in an earlier generation.
-      if try begins(after: first, of: generation.id) {
-        guard generation.id.sequence > 1,
-          let before = try source.retry({ _ in try history.generation(generation.id.sequence - 1) })
-        else { break }
-        generation = before
-        continue
-      }
-      return try plan(contents, history: &history, witnesses: generation.id == end.generation.id ? witnesses : nil)
+    while generation.id.sequence > 1, try begins(after: generation),
+      let before = try source.retry({ _ in try history.generation(generation.id.sequence - 1) })
+    {
+      generation = before
     }
-    throw try outOfRange(&history)
+    let isEnd = generation.id == end.generation.id
+    let contents =
+      try isEnd && holds(end, target)
+      ? end.contents : try source.retry { _ in try history.contents(of: generation) }
+    guard !contents.bases.isEmpty else { throw try outOfRange(&history) }
+    return try plan(contents, history: &history, witnesses: isEnd ? witnesses : nil)
   }
 
   /// Plans a moment of a generation that was asked for, whether it is on the chain or not.
@@ -85,10 +104,17 @@ struct Planner {
     return true
   }
 
-  private func begins(after base: BaseName, of generation: GenerationID) throws -> Bool {
-    if let wanted = target.transaction { return wanted < base.transaction }
-    if let wanted = target.time { return try manifest(generation, base).time > wanted }
-    return false
+  /// Whether the moment lies before a generation; its mark tells the first transaction, its record the time.
+  private func begins(after generation: ReplicaHistory.Generation) throws -> Bool {
+    if let wanted = target.transaction { return wanted < generation.base.transaction }
+    guard let wanted = target.time else { return false }
+    let name = ReplicaLayout.record(generation.id)
+    do {
+      return try source.read(name) { try GenerationRecord($0, object: name) }.time > wanted
+    } catch let error as FormatError where error.isMissing {
+      // It became too old: nothing before it is there either.
+      return false
+    }
   }
 
   private func manifest(_ generation: GenerationID, _ base: BaseName) throws -> BaseManifest {

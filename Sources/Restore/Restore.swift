@@ -98,7 +98,7 @@ package struct Restore {
     defer { objects.stop() }
     var report = try report(planning.plan, source, to: output)
     try requireRoom(report, output)
-    objects.expect(report.bytes)
+    objects.expectAnew(report.bytes)
     watch? { objects.progress }
     let folder = try RestoreFolder(for: output, of: planning.plan, from: catalog.store.url)
     do {

@@ -31,7 +31,6 @@ package struct StatementHistory {
 
   private let source: ObjectSource
   private let bounds: Bounds
-  private var history: ReplicaHistory
   private var generations: ArraySlice<ReplicaHistory.Generation>
   private var batches: ArraySlice<String> = []
   /// Their lengths as they were told.
@@ -49,8 +48,7 @@ package struct StatementHistory {
     self.source = source
     self.bounds = bounds
     var history = try source.retry { _ in try ReplicaHistory(source.catalog) }
-    generations = try source.retry { _ in try history.all() }[...]
-    self.history = history
+    generations = try source.retry { _ in try history.marked() }[...]
   }
 
   /// The next statement; nil after the last.
@@ -101,7 +99,9 @@ package struct StatementHistory {
       guard let generation = generations.popFirst() else { return false }
       last = 0
       session = nil
-      let contents = try source.retry { _ in try history.contents(of: generation) }
+      let contents = try source.retry { _ in
+        try source.catalog.contents(of: generation.id, .batches)
+      }
       let names = contents.longestBatches
         .filter { $0.transactions.upperBound >= bounds.lowest && $0.transactions.lowerBound <= bounds.highest }
         .map { $0.key(in: generation.id) }

@@ -71,7 +71,7 @@ package struct Verification {
     watch? { source.progress }
     let links = try ChainCheck(source: source, generations: generations)
     for generation in generations where isForAll || generation.id == newest.id {
-      let contents = try source.retry { _ in try catalog.contents(of: generation.id) }
+      let contents = try source.retry { _ in try catalog.contents(of: generation.id, .everything) }
       let before = source.read
       var check = GenerationCheck(
         source: source, contents: contents, work: work.folder, isNewest: generation.id == newest.id,

@@ -30,16 +30,13 @@ import Testing
     while !store.isWaitedFor, rows < 500 { try insert() }
     for _ in 0..<100 { try insert() }
     store.isShut = false
-    func bases() throws -> [UInt64] {
-      let catalog = ReplicaCatalog(store)
-      return try catalog.contents(of: try #require(catalog.generations().last)).bases
-    }
+    func bases() throws -> [BaseName] { try ReplicaCatalog(store).newest().bases }
     try Poll.until { (try? bases().count) ?? 0 > 1 }
     for _ in 0..<40 { try insert() }
     try fixture.close()
     // Without what was replaced, each base leads on.
     let catalog = ReplicaCatalog(store)
-    let contents = try catalog.contents(of: try #require(catalog.generations().last))
+    let contents = try catalog.newest()
     let kept = contents.slices.filter { slice in
       !contents.slices.contains {
         $0 != slice && $0.transactions.lowerBound <= slice.transactions.lowerBound
@@ -47,47 +44,12 @@ import Testing
       }
     }
     for slice in contents.slices where !kept.contains(slice) {
-      try store.delete(ObjectKey(ReplicaLayout.slice(contents.generation, slice)))
+      try store.delete(ObjectKey(slice.key))
     }
     let left = try catalog.contents(of: contents.generation)
     #expect(left.bases.count > 1 && left.slices.count < 100)
     for base in left.bases { #expect(left.chain(after: base).end == UInt64(rows) + 1, "after base \(base)") }
     #expect(try fixture.bytes(fixture.restore(.wal)) == fixture.bytes(fixture.path))
-  }
-}
-
-extension BaseBoundaryTests {
-  /// Early versions joined slices across a base: nothing leads on from it then, and an older base is taken.
-  @Test func restoresFromTheBaseBeforeWhereSlicesWereMergedAcrossOne() throws {
-    let fixture = try MirrorFixture()
-    fixture.settings.syncInterval = 0
-    try fixture.open()
-    try fixture.run("CREATE TABLE t(a)")
-    for number in 1...8 {
-      try fixture.run("INSERT INTO t VALUES(\(number))")
-      try fixture.flush()
-      if number == 4 { try fixture.mirror?.snapshot() }
-    }
-    try fixture.close()
-    let catalog = ReplicaCatalog(fixture.store)
-    let contents = try catalog.contents(of: try #require(catalog.generations().last))
-    let base = try #require(contents.bases.last)
-    #expect(contents.bases.count == 2 && base == 5)
-    let names = contents.slices.filter { $0.transactions.count == 1 }
-      .sorted { $0.transactions.lowerBound < $1.transactions.lowerBound }
-    let objects = try names.map { name in
-      let key = ReplicaLayout.slice(contents.generation, name)
-      return (name: key, bytes: try fixture.store.get(ObjectKey(key)).bytes)
-    }
-    #expect(names.contains { $0.transactions.contains(base) })
-    let merged = try SliceMerge.merge(objects, acknowledged: 9, created: 1)
-    for object in objects { try fixture.store.delete(ObjectKey(object.name)) }
-    try fixture.store.put(
-      ObjectKey(ReplicaLayout.slice(contents.generation, merged.name)), merged.bytes, .always)
-    let left = try catalog.contents(of: contents.generation)
-    #expect(left.isBridged(base, to: left.reach))
-    #expect(try fixture.bytes(fixture.restore(.wal)) == fixture.bytes(fixture.path))
-    #expect(try content(fixture.restore(.sql, "sql.db")) == content(fixture.path))
   }
 }
 

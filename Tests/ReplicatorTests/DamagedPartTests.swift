@@ -31,7 +31,7 @@ import Testing
     let catalog = ReplicaCatalog(store)
     let generation = try #require(try catalog.generations().last)
     let base = try #require(try catalog.contents(of: generation).bases.last)
-    let parts = try catalog.manifest(generation, transaction: base).parts
+    let parts = try catalog.manifest(generation, base).parts
     #expect(parts.count > 3)
     part = ReplicaLayout.part(parts[2].digest)
   }

@@ -74,7 +74,7 @@ import Testing
     let catalog = ReplicaCatalog(try store(1))
     #expect(try catalog.generations().count == 1)
     let contents = try catalog.contents(of: try #require(catalog.generations().first))
-    #expect(contents.chain(after: 0).slices.count < 40)
+    #expect(try contents.chain(after: 0).objects.count < 40)
     try expectEqual(store(1), path)
     #expect(try verify(store(1)) == [])
     for object in try objects where object.name != ReplicaLayout.lease {

@@ -192,7 +192,7 @@ import Testing
     try fixture.flush()
     let contents = try ReplicaCatalog(fixture.store).contents(of: before.generation)
     for slice in contents.slices where slice.transactions.lowerBound == before.transaction + 1 {
-      try fixture.store.delete(ObjectKey(ReplicaLayout.slice(before.generation, slice)))
+      try fixture.store.delete(ObjectKey(slice.key))
     }
     following = Following(fixture.store, copy)
     try Poll.until { following.told.filter { $0.hasPrefix("built") }.count == 2 }
@@ -246,7 +246,7 @@ import Testing
       FollowRecord(
         url: "memory:",
         point: ChainPoint(
-          generation: generation, transaction: 1, time: 0,
+          generation: generation, transaction: 1, id: .none, time: 0,
           state: DatabaseState(pageSize: 1024, pages: pages, checksum: sum)),
         header: Array(bytes[..<CopyHeader.size]), counter: CopyHeader.counter(of: bytes),
         cookie: CopyHeader.cookie(of: bytes)))
@@ -263,7 +263,7 @@ import Testing
     // Another database of other sizes, of which only some pages arrive.
     for pages in [old.state.pages - 3, old.state.pages, old.state.pages + 4] {
       let new = ChainPoint(
-        generation: old.generation, transaction: 2, time: 1,
+        generation: old.generation, transaction: 2, id: .none, time: 1,
         state: DatabaseState(pageSize: 1024, pages: pages, checksum: .zero))
       var count = 0
       #expect(throws: Cut.self) {

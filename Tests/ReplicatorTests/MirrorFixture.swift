@@ -3,6 +3,7 @@ import Files
 import Replicator
 import ObjectStore
 import ReplicaCatalog
+import ReplicaFormat
 import Restore
 import SQLite
 import TestSupport
@@ -93,5 +94,51 @@ enum Poll {
       guard Clock.monotonicSeconds < end else { throw TimedOut() }
       _ = DispatchSemaphore(value: 0).wait(timeout: .now() + 0.01)
     }
+  }
+}
+
+extension ReplicaCatalog {
+  /// The generations of the chain, the oldest first.
+  func generations() throws -> [GenerationID] {
+    var history = try ReplicaHistory(self)
+    return try history.all().map(\.id)
+  }
+
+  /// What the newest generation of the chain holds.
+  func newest() throws -> GenerationContents { try contents(of: #require(generations().last), .everything) }
+}
+
+extension GenerationContents {
+  /// Every object with transactions, whether the chain needs it or not, in order.
+  var slices: [ChainObject] {
+    let slots = entries.compactMap { place, entry -> ChainObject? in
+      guard case .slice(let header, _) = entry else { return nil }
+      return ChainObject(
+        key: place.key, transactions: header.transactions.lowerBound...header.entry.lastTransaction,
+        part: header.part, isLast: header.isLastPart, id: header.entry.id, size: self.slots[place] ?? 0)
+    }
+    let merged = merged.map { name, size in
+      ChainObject(
+        key: name.key(in: generation), transactions: name.transactions, isMerged: true, id: name.id, size: size)
+    }
+    return (slots + merged).sorted {
+      ($0.transactions.lowerBound, $0.part, $0.transactions.upperBound)
+        < ($1.transactions.lowerBound, $1.part, $1.transactions.upperBound)
+    }
+  }
+
+  /// The chain after the base at a transaction.
+  func chain(after transaction: UInt64) throws -> Chain {
+    chain(after: try #require(bases.first { $0.transaction == transaction }))
+  }
+
+  /// The only slice that holds a transaction alone.
+  func slice(_ transaction: UInt64) throws -> ChainObject {
+    try #require(slices.first { $0.transactions == transaction...transaction })
+  }
+
+  /// Key of the batch of a transaction alone.
+  func batch(_ transaction: UInt64) throws -> String {
+    try #require(batches.keys.first { $0.transactions == transaction...transaction }).key(in: generation)
   }
 }

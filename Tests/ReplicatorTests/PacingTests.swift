@@ -58,7 +58,7 @@ import Testing
     func counts() throws -> (slices: Int, batches: Int) {
       let catalog = ReplicaCatalog(store)
       let contents = try catalog.contents(of: try #require(catalog.generations().last))
-      return (contents.slices.count, contents.statements.count)
+      return (contents.slices.count, contents.batches.count)
     }
     let before = try counts()
     let start = Clock.monotonicSeconds

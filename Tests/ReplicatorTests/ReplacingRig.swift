@@ -15,6 +15,9 @@ final class ReplacingRig {
   let base: UInt64
   private(set) var last: UInt64
   private(set) var rows: [String]
+  private let slices: [UInt64: String]
+  private let ids: [UInt64: EntryID]
+  private let batches: [UInt64: String]
 
   var folder: Files.TemporaryFolder { fixture.folder }
 
@@ -36,11 +39,17 @@ final class ReplacingRig {
       try fixture.flush()
     }
     let catalog = ReplicaCatalog(store)
-    generation = try #require(try catalog.generations().last)
-    let contents = try catalog.contents(of: generation)
-    base = try #require(contents.bases.last)
+    let contents = try catalog.newest()
+    generation = contents.generation
+    base = try #require(contents.bases.last).transaction
     last = base + 12
     rows = try content(fixture.path)
+    func byNumber<Value>(_ pairs: [(ClosedRange<UInt64>, Value)]) -> [UInt64: Value] {
+      Dictionary(uniqueKeysWithValues: pairs.filter { $0.0.count == 1 }.map { ($0.0.lowerBound, $0.1) })
+    }
+    slices = byNumber(contents.slices.map { ($0.transactions, $0.key) })
+    ids = byNumber(contents.slices.map { ($0.transactions, $0.id) })
+    batches = byNumber(contents.batches.keys.map { ($0.transactions, $0.key(in: contents.generation)) })
     #expect(contents.slices.map(\.transactions.upperBound).max() == last)
   }
 
@@ -58,21 +67,32 @@ final class ReplacingRig {
     return copy
   }
 
+  /// Key of the slice, and of the batch, of a transaction.
+  func slice(_ transaction: UInt64) throws -> String { try #require(slices[transaction]) }
+  func batch(_ transaction: UInt64) throws -> String { try #require(batches[transaction]) }
+
+  /// Key of the merged object that takes the place of several.
+  func merged(_ transactions: ClosedRange<UInt64>) throws -> String {
+    MergedName(transactions, id: try #require(ids[transactions.upperBound])).key(in: generation)
+  }
+
   /// Puts one slice in the place of several.
   func merge(_ transactions: ClosedRange<UInt64>, in store: MemoryStore) throws {
-    let names = transactions.map { ReplicaLayout.slice(generation, SliceName($0...$0)) }
-    let objects = try names.map { (name: $0, bytes: try store.get(ObjectKey($0)).bytes) }
-    let merged = try SliceMerge.merge(objects, acknowledged: last, created: 1)
-    try store.put(ObjectKey(ReplicaLayout.slice(generation, merged.name)), merged.bytes, .always)
+    let names = try transactions.map { try slice($0) }
+    let objects = try names.map { (name: $0, bytes: try self.store.get(ObjectKey($0)).bytes) }
+    let merged = try SliceMerge.merge(objects, stored: last, created: 1)
+    try store.put(ObjectKey(merged.name.key(in: generation)), merged.bytes, .always)
     for name in names { try store.delete(ObjectKey(name)) }
   }
 
   /// Puts one batch in the place of several.
   func mergeBatches(_ transactions: ClosedRange<UInt64>, in store: MemoryStore) throws {
-    let names = transactions.map { ReplicaLayout.statements(generation, $0...$0) }
-    let objects = try names.map { (name: $0, bytes: try store.get(ObjectKey($0)).bytes) }
+    let names = try transactions.map { try batch($0) }
+    let objects = try names.map { (name: $0, bytes: try self.store.get(ObjectKey($0)).bytes) }
     let merged = try #require(try StatementMerge.merge(objects, generation: generation))
-    try store.put(ObjectKey(ReplicaLayout.statements(generation, merged.transactions)), merged.bytes, .always)
+    let last = try #require(names.last.flatMap { BatchName(key: $0) })
+    let name = BatchName(merged.transactions, id: last.id)
+    try store.put(ObjectKey(name.key(in: generation)), merged.bytes, .always)
     for name in names { try store.delete(ObjectKey(name)) }
   }
 

@@ -47,7 +47,7 @@ import Testing
 
   @Test(arguments: Moment.allCases, [(1, 12), (4, 9)] as [(UInt64, UInt64)])
   func slicesThatWereMerged(_ moment: Moment, _ merged: (UInt64, UInt64)) throws {
-    let slice = ReplicaLayout.slice(rig.generation, SliceName(rig.base + 6...rig.base + 6))
+    let slice = try rig.slice(rig.base + 6)
     let after = try rig.copy { try rig.merge(rig.base + merged.0...rig.base + merged.1, in: $0) }
     let store = TurningStore(rig.store, into: after) { $0 == slice }
     let report = try expectWhole(store, .wal, target(moment))
@@ -77,14 +77,14 @@ import Testing
 
   /// A listing that was made while objects came, and shows the later of two.
   @Test func aHoleThatOnlyTheListingHas() throws {
-    let missed = try ObjectKey(ReplicaLayout.slice(rig.generation, SliceName(rig.base + 6...rig.base + 6)))
+    let missed = try ObjectKey(rig.slice(rig.base + 6))
     let before = try rig.copy { try $0.delete(missed) }
     let store = TurningStore(before, into: rig.store) { $0.contains("/wal/") }
     try expectWhole(store, .wal)
   }
 
   @Test(arguments: [Restore.Source.wal, .sql]) func theSliceThatHoldsTheEnd(_ source: Restore.Source) throws {
-    let slice = ReplicaLayout.slice(rig.generation, SliceName(rig.last...rig.last))
+    let slice = try rig.slice(rig.last)
     let after = try rig.copy { try rig.merge(rig.base + 1...rig.last, in: $0) }
     for isDry in [true, false] {
       let store = TurningStore(rig.store, into: after) { $0 == slice }
@@ -102,7 +102,7 @@ import Testing
   func goesOnFromWhereItWas(_ first: UInt64, isInPlace: Bool, besideANewBase: Bool) throws {
     let before = try rig.copy { _ in }
     if besideANewBase { try #require(rig.fixture.mirror).snapshot() }
-    let slice = ReplicaLayout.slice(rig.generation, SliceName(rig.base + 6...rig.base + 6))
+    let slice = try rig.slice(rig.base + 6)
     let after = try rig.copy { try rig.merge(rig.base + first...rig.last, in: $0) }
     let store = TurningStore(before, into: after) { name in
       // Those before it arrive first.
@@ -126,9 +126,7 @@ import Testing
     let base = rig.base
     let once = try rig.copy { try rig.merge(base + 5...base + 8, in: $0) }
     let twice = try rig.copy { try rig.merge(base + 5...base + 12, in: $0) }
-    let slices = [base + 5...base + 5, base + 5...base + 8].map {
-      ReplicaLayout.slice(rig.generation, SliceName($0))
-    }
+    let slices = [try rig.slice(base + 5), try rig.merged(base + 5...base + 8)]
     let second = TurningStore(once, into: twice) { $0 == slices[1] }
     let first = TurningStore(rig.store, into: second) { $0 == slices[0] }
     #expect(try expectWhole(first, .wal).slices == 5)
@@ -186,13 +184,13 @@ import Testing
 
   /// Slices lead there from the base before it.
   @Test func aBaseThatIsLostIsNotNeeded() throws {
-    let name = ReplicaLayout.base(rig.generation, transaction: rig.base)
+    let name = try rig.objects().filter { $0.contains("/base/") }.last ?? ""
     let after = try rig.copy { try $0.delete(ObjectKey(name)) }
     try expectWhole(TurningStore(rig.store, into: after) { $0 == name }, .wal)
   }
 
   @Test func neverAnOlderMoment() throws {
-    let name = ReplicaLayout.slice(rig.generation, SliceName(rig.last...rig.last))
+    let name = try rig.slice(rig.last)
     let after = try rig.copy { try $0.delete(ObjectKey(name)) }
     let count = Mutex(0)
     // The planner has read it once.
@@ -209,7 +207,7 @@ import Testing
   }
 
   @Test func aListingThatLagsBehindIsNotAskedForEver() throws {
-    let name = ReplicaLayout.slice(rig.generation, SliceName(rig.base + 5...rig.base + 5))
+    let name = try rig.slice(rig.base + 5)
     let store = TurningStore(rig.store, into: LaggingStore(rig.store, without: name)) { $0 == name }
     let error = try requireThrown(FormatError.self) {
       try Restore(ReplicaCatalog(store)).run(.wal, to: rig.folder.path + "/restored.db")
@@ -221,7 +219,7 @@ import Testing
   // MARK: Meanwhile
 
   @Test(arguments: [4, 6] as [UInt64]) func countsWhatIsReadOnceMore(_ first: UInt64) throws {
-    let slice = ReplicaLayout.slice(rig.generation, SliceName(rig.base + 6...rig.base + 6))
+    let slice = try rig.slice(rig.base + 6)
     let after = try rig.copy { try rig.merge(rig.base + first...rig.base + 9, in: $0) }
     let store = TurningStore(rig.store, into: after) { name in
       // All others have arrived.
@@ -239,7 +237,7 @@ import Testing
   }
 
   @Test func isInterruptedWhileItWaits() throws {
-    let name = ReplicaLayout.slice(rig.generation, SliceName(rig.base + 5...rig.base + 5))
+    let name = try rig.slice(rig.base + 5)
     let after = try rig.copy { try rig.merge(rig.base + 4...rig.base + 9, in: $0) }
     let store = TurningStore(rig.store, into: after) { $0 == name }
     var restore = Restore(ReplicaCatalog(store))

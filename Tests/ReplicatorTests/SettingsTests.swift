@@ -90,7 +90,7 @@ import Testing
     #expect(try ReplicaCatalog(fixture.store).generations().count == 2)
   }
 
-  @Test func aDatabaseRolledBackToAnOlderCopyBeginsAnew() throws {
+  @Test func aDatabaseRolledBackToAnOlderCopyIsRefused() throws {
     let fixture = try MirrorFixture()
     try fixture.open()
     try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
@@ -102,6 +102,12 @@ import Testing
     let file = try File(fixture.path, .readWrite)
     try file.write(old, at: 0)
     try file.truncate(to: old.count)
+    // The replica is the better copy: it takes an order to leave it behind.
+    try fixture.open()
+    let error = thrown(MirrorError.self) { try fixture.close() }
+    #expect(error?.code == .refused && error?.message.contains("is 1 transactions ahead of") == true)
+    fixture.abandon()
+    fixture.settings.newGeneration = true
     try fixture.open()
     try fixture.run("INSERT INTO t VALUES(3)")
     try fixture.close()

@@ -15,7 +15,7 @@ import Testing
     let catalog = ReplicaCatalog(fixture.store)
     // No requirement of the test: some ask until there is one.
     guard let last = try catalog.generations().last else { throw NoGeneration() }
-    return try catalog.contents(of: last)
+    return try catalog.contents(of: last, .everything)
   }
 
   private struct NoGeneration: Error {}
@@ -38,17 +38,17 @@ import Testing
     try fixture.close()
     let contents = try contents(fixture)
     #expect(contents.slices.count > 150)
-    let chain = contents.chain(after: 0)
+    let chain = try contents.chain(after: 0)
     #expect(chain.end == 151)
-    #expect(chain.slices.count < 40, "\(chain.slices.count)")
-    #expect(contents.longestStatements.count < 40)
+    #expect(chain.objects.count < 40, "\(chain.objects.count)")
+    #expect(contents.longestBatches.count < 40)
     try expectEqual(fixture)
     // Without what was replaced, every transaction is still there.
-    for slice in contents.slices where !chain.slices.contains(slice) {
-      try fixture.store.delete(ObjectKey(ReplicaLayout.slice(contents.generation, slice)))
+    for slice in contents.slices where !chain.objects.contains(slice) {
+      try fixture.store.delete(ObjectKey(slice.key))
     }
-    for batch in contents.statements where !contents.longestStatements.contains(batch) {
-      try fixture.store.delete(ObjectKey(ReplicaLayout.statements(contents.generation, batch)))
+    for batch in contents.batches.keys where !contents.longestBatches.contains(batch) {
+      try fixture.store.delete(ObjectKey(batch.key(in: contents.generation)))
     }
     for transaction: UInt64 in [1, 2, 17, 63, 64, 65, 100, 150, 151] {
       var target = RestoreTarget()
@@ -78,7 +78,7 @@ import Testing
       try fixture.close()
     }
     let contents = try contents(fixture)
-    #expect(contents.chain(after: 0).slices.count < 24)
+    #expect(try contents.chain(after: 0).objects.count < 24)
     #expect(try ReplicaCatalog(fixture.store).generations().count == 1)
     try expectEqual(fixture)
   }
@@ -93,16 +93,15 @@ import Testing
       try fixture.flush()
     }
     try fixture.close()
-    let slice = try #require(try contents(fixture).slices.sorted { "\($0)" < "\($1)" }.dropFirst().first)
-    let generation = try contents(fixture).generation
-    try fixture.store.put(ObjectKey(ReplicaLayout.slice(generation, slice)), [1, 2, 3], .always)
+    let slice = try #require(try contents(fixture).slices.dropFirst().first).key
+    try fixture.store.put(ObjectKey(slice), [1, 2, 3], .always)
     try fixture.open()
     var notices: [String] = []
     try Poll.until(seconds: 240) {
       try? fixture.run("INSERT INTO t VALUES(5)")
       try? fixture.flush()
       notices += fixture.mirror?.takeNotices() ?? []
-      return notices.contains { $0.contains("damaged") && $0.contains(slice.description) }
+      return notices.contains { $0.contains("damaged") && $0.contains(slice) }
     }
     try fixture.close()
     #expect(try ReplicaCatalog(fixture.store).generations().count == 2)
@@ -123,7 +122,7 @@ import Testing
     }
     try fixture.close()
     try expectEqual(fixture)
-    let bases = try contents(fixture).bases
+    let bases = try contents(fixture).bases.map(\.transaction)
     for base in bases {
       var target = RestoreTarget()
       target.transaction = base
@@ -230,14 +229,14 @@ import Testing
     try fixture.run("INSERT INTO t VALUES(3)")
     try fixture.flush()
     let before = try fixture.store.listAll(prefix: "").count
-    #expect(try contents(fixture).bases == [0, 2, 3])
+    #expect(try contents(fixture).bases.map(\.transaction) == [0, 2, 3])
     // All of it is younger than an hour.
     #expect(try fixture.mirror?.prune(keeping: 3600, dryRun: false).objects.count == 0)
     #expect(try fixture.store.listAll(prefix: "").count == before)
     #expect(try fixture.mirror?.prune(keeping: 0, dryRun: true).bases == 2)
     #expect(try fixture.store.listAll(prefix: "").count == before)
     #expect(try fixture.mirror?.prune(keeping: 0, dryRun: false).bases == 2)
-    #expect(try contents(fixture).bases == [3])
+    #expect(try contents(fixture).bases.map(\.transaction) == [3])
     #expect(try contents(fixture).chain(after: 3).end == 4)
     try fixture.close()
     try expectEqual(fixture)
@@ -253,7 +252,8 @@ import Testing
     #expect(try fixture.mirror?.prune(keeping: 0, dryRun: false).generations.count == 1)
     try fixture.run("INSERT INTO t VALUES(4)")
     try fixture.close()
-    #expect(try ReplicaCatalog(fixture.store).generations().count == 1)
+    #expect(try ReplicaCatalog(fixture.store).generations().count == 2)
+    #expect(try fixture.store.listAll(prefix: "generations/00000001").allSatisfy { $0.key.name.contains("/wal/") })
     try expectEqual(fixture)
   }
 
@@ -265,13 +265,13 @@ import Testing
     try fixture.run("INSERT INTO t VALUES(2)")
     try fixture.close()
     let before = try contents(fixture)
-    let last = try #require(before.statements.max { $0.upperBound < $1.upperBound })
-    try fixture.store.delete(ObjectKey(ReplicaLayout.statements(before.generation, last)))
+    let last = try #require(before.longestBatches.last)
+    try fixture.store.delete(ObjectKey(last.key(in: before.generation)))
     try fixture.open()
     try fixture.run("INSERT INTO t VALUES(3)")
     try fixture.close()
     let after = try contents(fixture)
-    #expect(after.statementsReach(backFrom: 4) == 0)
+    #expect(after.batchesReach(backFrom: 4) == 0)
     try expectEqual(fixture)
     var verification = Restore(ReplicaCatalog(fixture.store))
     verification.force = true
@@ -289,12 +289,13 @@ import Testing
     try fixture.mirror?.snapshot()
     let catalog = ReplicaCatalog(store)
     let generation = try #require(catalog.generations().last)
-    let newest = try catalog.manifest(generation, transaction: 3)
+    let base = try #require(try catalog.contents(of: generation).bases.first { $0.transaction == 3 })
+    let newest = try catalog.manifest(generation, base)
     try store.delete(ObjectKey(ReplicaLayout.part(try #require(newest.parts.first).digest)))
     let done = try fixture.mirror?.prune(keeping: 0, dryRun: false)
     #expect(done?.objects.count == 0)
     #expect(done?.notices.count == 1)
-    #expect(try contents(fixture).bases == [0, 2, 3])
+    #expect(try contents(fixture).bases.map(\.transaction) == [0, 2, 3])
     fixture.abandon()
   }
 }

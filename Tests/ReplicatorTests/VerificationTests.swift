@@ -48,7 +48,7 @@ import Testing
 
   /// Puts other statements in the place of those of a transaction.
   private func forge(_ sql: String, transaction: UInt64) throws {
-    let key = try ObjectKey(ReplicaLayout.statements(generation, transaction...transaction))
+    let key = try ObjectKey(ReplicaCatalog(store).newest().batch(transaction))
     let script = try StatementScript(store.get(key).bytes, object: key.name).reader()
     let logged = try #require(try script.nextTransaction())
     var group = StatementGroup()
@@ -140,10 +140,11 @@ import Testing
 
   @Test func findsABaseThatIsAnotherDatabase() throws {
     try fixture.close()
-    let name = ReplicaLayout.base(try generation, transaction: 4)
-    let manifest = try ReplicaCatalog(store).manifest(generation, transaction: 4)
+    let base = try #require(try ReplicaCatalog(store).newest().bases.first { $0.transaction == 4 })
+    let name = base.key(in: try generation)
+    let manifest = try ReplicaCatalog(store).manifest(generation, base)
     let other = BaseManifest(
-      generation: manifest.generation, transaction: 4, time: manifest.time,
+      generation: manifest.generation, name: base, time: manifest.time,
       state: DatabaseState(
         pageSize: manifest.state.pageSize, pages: manifest.state.pages, checksum: Hash128(high: 1, low: 2)),
       parts: manifest.parts)
@@ -158,7 +159,7 @@ import Testing
   @Test func tellsWhichTransactionsAreGone() throws {
     try fixture.close()
     let all = try store.listAll(prefix: "").map(\.key)
-    for part in ["/sql/0000000000000003-", "/wal/0000000000000006-", "/base/0000000000000004"] {
+    for part in ["/sql/0000000000000003-", "/wal/0000000000000006.", "/base/0000000000000004"] {
       let key = try #require(all.first { $0.name.contains(part) })
       let bytes = try store.get(key).bytes
       try store.delete(key)
@@ -185,7 +186,9 @@ import Testing
     try fixture.close()
     let second = try generation
     #expect(first != second)
-    try store.delete(ObjectKey(ReplicaLayout.base(second, transaction: 8)))
+    let base = try #require(try ReplicaCatalog(store).newest().bases.first)
+    #expect(base.transaction == 8)
+    try store.delete(ObjectKey(base.key(in: second)))
     let error = thrown(FormatError.self) { try fixture.restore(.wal) }
     #expect(error?.description.contains("\(second)/base") == true, "\(String(describing: error))")
     var target = RestoreTarget()
@@ -195,9 +198,6 @@ import Testing
     target.transaction = 7
     #expect(try content(fixture.restore(.sql, "a2.db", target)).count == 7)
     #expect(try verify(all: false).first?.faults.count == 1)
-    // Without the record it was never finished, and nothing in it was acknowledged.
-    try store.delete(ObjectKey(ReplicaLayout.complete(second)))
-    #expect(try content(fixture.restore(.wal, "a3.db")).count == 7)
   }
 
   @Test func namesTheRangeOutsideOfWhichNothingIs() throws {
@@ -223,13 +223,12 @@ import Testing
     let reader = ReplicaCatalog(store)
     try fixture.close()
     var times: [Int64] = []
-    for name in try reader.contents(of: generation).slices.sorted(by: { $0.description < $1.description }) {
-      let key = ReplicaLayout.slice(try generation, name)
-      times += try SliceReader(reader.read(key), object: key).commits.map(\.time)
+    for slice in try reader.newest().slices where !slice.isMerged {
+      times += try SliceReader(reader.read(slice.key), object: slice.key).commits.map(\.time)
     }
     #expect(times.count == 7)
     // Of commits at the very beginning, the base may have been noted later.
-    let began = try reader.manifest(generation, transaction: 0).time
+    let began = try reader.manifest(generation, BaseName(0, id: .none)).time
     var target = RestoreTarget()
     for (index, time) in times.enumerated() {
       for (moment, rows) in [(time, index), (time - 1, index - 1)] where rows >= 0 && moment >= began {
