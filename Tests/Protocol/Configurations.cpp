@@ -29,10 +29,10 @@ static void forkOf(Configuration &c, int session) {
 }
 
 static void addProtocol(Builder &b) {
-  b.holds("takeover", twoWriters | strayEntries, [](Configuration &c) { c.mayRestore[1] = true, c.inFlight = 2, c.commits[0] = 1; });
+  b.holds("takeover", twoWriters | strayEntries, [](Configuration &c) { c.mayRestore[1] = true, c.inFlight = 2; });
   b.holds("takeover-deep", twoWriters | strayEntries, [](Configuration &c) { c.isQuick = true, c.sessions = 2, c.mayRestore[1] = true, c.inFlight = 3, c.commits[0] = 3, c.commits[1] = 2; });
-  b.holds("merge", twoWriters | strayEntries | freedPlaces, [](Configuration &c) { c.mayMerge = true, c.mayRestore[1] = true; });
-  b.holds("merge-long", twoWriters | strayEntries | freedPlaces, [](Configuration &c) { c.isQuick = true, c.sessions = 2, c.mayMerge = true, c.mayRestore[1] = true, c.commits[0] = 3, c.commits[1] = 3; });
+  b.holds("merge", twoWriters | freedPlaces, [](Configuration &c) { c.mayMerge = true, c.mayRestore[1] = true; });
+  b.holds("merge-long", twoWriters | freedPlaces, [](Configuration &c) { c.isQuick = true, c.sessions = 2, c.mayMerge = true, c.mayRestore[1] = true, c.commits[0] = 3, c.commits[1] = 3; });
   b.holds("merge-pipelined", twoWriters | freedPlaces, [](Configuration &c) { c.isQuick = true, c.sessions = 2, c.inFlight = 3, c.mayMerge = true, c.commits[1] = 2, c.mayRestore[1] = true; });
   b.holds("merge-one-file", twoWriters | freedPlaces, [](Configuration &c) { c.mayMerge = true, c.file[1] = 0, c.commits[0] = 1; });
   b.holds("merge-late", twoWriters | freedPlaces | cameBack | overlaps, [](Configuration &c) { c.sessions = 2, c.mayMerge = c.mayBase = c.mayOverlap = c.lateMaintenance = true, c.mayRestore[1] = true, c.commits[0] = 2, c.commits[1] = 2; });
@@ -50,8 +50,8 @@ static void fork2(Configuration &c) {
 static void addGenerations(Builder &b) {
   b.holds("fork-parts", forks | newGenerations | partsVoided, [](Configuration &c) { fork2(c), c.twoParts[0] = c.twoParts[1] = true, c.inFlight = 2, c.mayRemoveOrphans = c.mayRetain = c.mayMerge = true; });
   b.holds("fork-late", forks | newGenerations | cameBack, [](Configuration &c) { fork2(c), c.mayRemoveOrphans = c.mayRetain = c.mayMerge = c.mayBase = c.lateMaintenance = true; });
-  b.holds("two-forks", forks | newGenerations, [](Configuration &c) { forkOf(c, 1), c.file[2] = 1, c.mayFork[2] = true, c.commits[0] = 1, c.mayRemoveOrphans = c.mayRetain = c.mayMerge = true; });
-  b.holds("seal-own", twoWriters | newGenerations, [](Configuration &c) { c.maySeal[0] = true, c.commits[0] = 1, c.mayRemoveOrphans = c.mayRetain = c.mayMerge = true, c.mayRestore[1] = true; });
+  b.holds("two-forks", forks | newGenerations, [](Configuration &c) { forkOf(c, 1), c.file[2] = 1, c.mayFork[2] = true, c.mayRemoveOrphans = c.mayRetain = c.mayMerge = true; });
+  b.holds("seal-own", twoWriters | newGenerations, [](Configuration &c) { c.maySeal[0] = true, c.mayRemoveOrphans = c.mayRetain = c.mayMerge = true, c.mayRestore[1] = true; });
   b.holds("seal-own-late", twoWriters | newGenerations | cameBack, [](Configuration &c) { c.isQuick = true, c.sessions = 2, c.maySeal[0] = true, c.mayRemoveOrphans = c.mayRetain = c.mayMerge = c.lateMaintenance = true, c.mayRestore[1] = true; });
   b.holds("other-programs", twoWriters | newGenerations, [](Configuration &c) { c.changesByOthers[0] = true, c.commits[0] = 1, c.mayRemoveOrphans = c.mayRetain = c.mayMerge = true, c.mayRestore[1] = true; });
   b.holds("replaced-file", newGenerations, [](Configuration &c) { c.isQuick = true, c.changesByOthers[0] = c.replacedFile[1] = true, c.commits[0] = 1, c.mayMerge = true, c.mayRestore[1] = true, c.sessions = 2; });
@@ -59,20 +59,20 @@ static void addGenerations(Builder &b) {
 }
 
 static void addMaintenance(Builder &b) {
-  b.holds("base-and-delete", twoWriters | freedPlaces, [](Configuration &c) { c.isQuick = true, c.mayBase = c.mayMerge = true, c.sessions = 2, c.inFlight = 2, c.mayRestore[1] = true, c.commits[1] = 2; });
+  b.holds("base-and-delete", twoWriters | freedPlaces, [](Configuration &c) { c.mayBase = c.mayMerge = true, c.sessions = 2, c.inFlight = 2, c.mayRestore[1] = true, c.commits[1] = 2; });
   b.holds("base-three", twoWriters | freedPlaces, [](Configuration &c) { c.mayBase = c.mayMerge = true, c.commits[0] = 1, c.mayRestore[1] = true; });
   b.holds("power-loss", twoWriters, [](Configuration &c) { c.powerLoss[0] = true, c.changesByOthers[0] = true, c.mayMerge = true, c.commits[0] = 1, c.mayRestore[1] = true; });
   b.holds("record", twoWriters, [](Configuration &c) { c.maySkipReading[1] = c.maySkipReading[2] = true, c.mayMerge = true, c.commits[0] = c.commits[2] = 1, c.file[1] = 0, c.sessions = 3; });
-  b.holds("witness", twoWriters, [](Configuration &c) { c.witnesses = true, c.sessions = 2, c.mayMerge = c.mayBase = true, c.mayRestore[1] = true; });
+  b.holds("witness", twoWriters, [](Configuration &c) { c.witnesses = true, c.mayMerge = true, c.commits[0] = 1, c.mayRestore[1] = true; });
   b.holds("witness-seal", newGenerations, [](Configuration &c) { c.witnesses = true, c.sessions = 2, c.mayMerge = c.mayRetain = true, c.maySeal[0] = true, c.commits[0] = 1, c.mayRestore[1] = true; });
   b.holds("reader", twoWriters | restoreEnded, [](Configuration &c) { c.sessions = 2, c.restoreInSteps = c.mayMerge = c.mayBase = true, c.mayRestore[1] = true; });
-  b.holds("reader-late", restoreEnded | cameBack, [](Configuration &c) { c.sessions = 1, c.restoreInSteps = c.mayMerge = c.mayBase = c.lateMaintenance = c.witnesses = true, c.commits[0] = 2; });
+  b.holds("reader-late", restoreEnded | cameBack, [](Configuration &c) { c.sessions = 2, c.restoreInSteps = c.mayMerge = c.mayBase = c.lateMaintenance = true, c.commits[0] = 2; });
   b.holds("reader-fork", restoreEnded | forks, [](Configuration &c) { fork2(c), c.commits[0] = 1, c.restoreInSteps = c.mayMerge = c.mayRetain = c.mayRemoveOrphans = true, c.mayBase = true; });
-  b.holds("four-sessions", twoWriters, [](Configuration &c) { c.sessions = 4, c.commits[0] = 1, c.commits[3] = 0, c.mayMerge = true, c.mayRestore[1] = true; });
+  b.holds("four-sessions", twoWriters, [](Configuration &c) { c.sessions = 4, c.commits[0] = 1, c.mayMerge = true, c.mayRestore[1] = true; });
   b.holds("four-and-a-fork", forks, [](Configuration &c) { c.sessions = 4, c.commits[0] = 1, c.commits[1] = 1, c.commits[2] = 0, c.mayMerge = c.mayRetain = c.mayRemoveOrphans = true, c.content[2] = unrelated, c.mayFork[3] = true; });
   b.holds("loss", lossReported | recovered, [](Configuration &c) { c.isQuick = true, c.outsiderDeletes = c.witnesses = true, c.commits[0] = 2; c.sessions = 3, c.commits[2] = 0; c.commits[1] = 1, c.mayRestore[1] = true; });
-  b.holds("loss-merge", lossReported | recovered, [](Configuration &c) { c.outsiderDeletes = c.witnesses = true, c.mayMerge = true, c.sessions = 2, c.commits[1] = 0, c.file[1] = 0; });
-  b.holds("loss-three", lossReported | recovered, [](Configuration &c) { c.outsiderDeletes = c.witnesses = true, c.inFlight = 2, c.commits[0] = 2; c.commits[1] = 0, c.sessions = 3, c.file[1] = 0; });
+  b.holds("loss-merge", lossReported | recovered, [](Configuration &c) { c.outsiderDeletes = c.witnesses = true, c.mayMerge = true, c.sessions = 2, c.commits[0] = 2, c.file[1] = 0; });
+  b.holds("loss-three", lossReported | recovered, [](Configuration &c) { c.outsiderDeletes = c.witnesses = true, c.commits[0] = 1, c.file[1] = 0; });
 }
 
 static void addBroken(Builder &b) {
@@ -106,6 +106,7 @@ static void addBroken(Builder &b) {
   b.fails("record-of-another-file", {Rule::recordOfThisFile}, [](Configuration &c) { c.replacedFile[0] = true; });
   b.fails("record-before-sync", {Rule::syncedBeforeRecord}, [](Configuration &c) { c.powerLoss[0] = c.changesByOthers[0] = true; });
   b.fails("recovers-unproven", {Rule::onlyLastIsLost}, [](Configuration &c) { c.outsiderDeletes = c.witnesses = true, c.mayRestore[1] = true; });
+  b.all.back().isQuick = false;
   b.fails("recovers-without-turn", {Rule::turnAtRecord}, [](Configuration &c) { c.outsiderDeletes = c.witnesses = true, c.mayRestore[1] = true; });
   b.fails("recovery-not-named", {Rule::sealNamesRecovered}, [](Configuration &c) { c.outsiderDeletes = c.witnesses = true, c.commits[0] = 1; });
   b.fails("session-cloned", {}, [](Configuration &c) { c.sessions = 2, c.clonedSession = c.mayMerge = true; });

@@ -44,7 +44,6 @@ static const char *checkRecord(const State &s, const Chain &chain, const Point &
   bool lastIsHere = last >= 0 && s.entries[last].generation == record.generation;
   for (int i = 0; i < entryLimit; i++)
     if (i != last && s.entries[i].isPresent && s.entries[i].generation == record.generation && s.entries[i].number >= record.number) return nullptr;
-  if (s.marks && s.order[newestMark(s, s.marks)] > s.order[record.generation]) return nullptr;
   if (lastIsHere && !s.entries[last].isPresent) return "(7) nothing is listed after a record, and its last entry is gone";
   if (!samePlace(record, chain.tip)) return "(7) nothing is listed after a record, and its place is not the tip";
   return nullptr;

@@ -60,6 +60,7 @@ static bool takeMerged(const State &s, const View &view, Chain &chain) {
   if (m.first == at.number ? m.before != at.node : !isAncestor(s, at.node, m.after)) chain.error = "a merged object does not continue the chain";
   at.number = m.last + 1, at.part = 1, at.previous = m.previous, at.node = m.after;
   chain.skippedTo[m.generation] = at.number;
+  if (m.previous) chain.visited |= 1u << (m.previous - 1);
   return true;
 }
 
@@ -124,6 +125,7 @@ static void begin(const State &s, Chain &chain, int generation, int base) {
   const Base &b = s.bases[base];
   at.number = b.number, at.previous = b.previous, at.node = b.node;
   chain.skippedTo[generation] = b.number;
+  if (b.previous) chain.visited |= 1u << (b.previous - 1);
 }
 
 Chain readGeneration(const State &s, const View &view, int generation, int base) {
