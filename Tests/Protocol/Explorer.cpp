@@ -4,7 +4,8 @@
 
 const Configuration *run = nullptr;
 
-// A state is remembered by a fingerprint of 64 bits. Of ten million states, one is missed with a chance of 3 in a million.
+// A state is remembered by a fingerprint of 64 bits. Of ten million states, one is missed with a chance of 3
+// in a million.
 static uint64_t fingerprint(const State &s) {
   static_assert(sizeof(State) % 8 == 0, "the state is hashed word by word");
   uint64_t words[sizeof(State) / 8], hash = 0x9E3779B97F4A7C15ull;
@@ -72,14 +73,16 @@ static uint32_t sights(const State &s, const Chain &chain) {
   if (writers & (writers - 1)) seen |= twoWriters;
   if (chain.voidsParts) seen |= partsVoided;
   if (chain.tip.generation > 1 && s.order[chain.tip.generation] > 1) seen |= newGenerations;
-  if (leftBehind(s, chain) & acknowledged(s)) seen |= forks;
+  if (leftBehind(s, chain) & storedNodes(s)) seen |= forks;
   if (s.losses && (chain.provesLoss || !holds(s, chain, s.witness))) seen |= lossReported;
   for (int g = 1; g < generationLimit; g++)
     if (chain.recovered[g]) seen |= recovered;
   if (s.reader.stage == 6) seen |= restoreEnded;
   for (int i = 0; i < entryLimit; i++) {
     const Entry &e = s.entries[i];
-    if (e.isPresent && !(chain.visited >> i & 1) && (chain.generations >> e.generation & 1) && e.number >= chain.skippedTo[e.generation]) seen |= strayEntries;
+    if (e.isPresent && !(chain.visited >> i & 1) && (chain.generations >> e.generation & 1) &&
+        e.number >= chain.skippedTo[e.generation])
+      seen |= strayEntries;
     if (e.isSent && !e.isPresent && e.wasDeleted) seen |= freedPlaces;
   }
   for (const Base &b : s.bases)
@@ -87,7 +90,9 @@ static uint32_t sights(const State &s, const Chain &chain) {
   for (const Merged &m : s.merged) {
     if (m.wasDeleted && m.isPresent) seen |= cameBack;
     for (const Merged &o : s.merged)
-      if (m.isPresent && o.isPresent && m.generation == o.generation && m.first < o.first && o.first <= m.last && m.last < o.last) seen |= overlaps;
+      if (m.isPresent && o.isPresent && m.generation == o.generation && m.first < o.first &&
+          o.first <= m.last && m.last < o.last)
+        seen |= overlaps;
   }
   return seen;
 }
@@ -104,7 +109,8 @@ struct Frontier {
 };
 }  // namespace
 
-static std::vector<std::string> traceTo(uint32_t index, const std::vector<Origin> &origins, const State &last) {
+static std::vector<std::string> traceTo(uint32_t index, const std::vector<Origin> &origins,
+                                        const State &last) {
   std::vector<std::string> lines;
   for (; index; index = origins[index].from) lines.push_back(describe(origins[index].step, last));
   std::reverse(lines.begin(), lines.end());

@@ -9,10 +9,16 @@ static void beginAgain(Reader &reader) {
 static void end(const State &s, State &t) {
   const View store = wholeStore(s);
   Reader &r = t.reader;
-  if (!(store.bases >> r.base & 1)) { beginAgain(r); return; }
+  if (!(store.bases >> r.base & 1)) {
+    beginAgain(r);
+    return;
+  }
   View view{s.reader.entries, store.bases, s.reader.merged, store.marks};
   Chain chain = readGeneration(s, view, r.generation, r.base);
-  if (chain.error) { r.missed = 1; return; }
+  if (chain.error) {
+    r.missed = 1;
+    return;
+  }
   if (chain.next) {  // the seal's successor is read in the same way
     r.stage = 2, r.generation = chain.next, r.base = 0, r.entries = 0, r.merged = 0;
     return;
@@ -20,8 +26,12 @@ static void end(const State &s, State &t) {
   // A witness of an older generation was held when the reader passed on from there.
   const Point &witness = s.reader.witness;
   bool held = s.order[witness.generation] < s.order[r.generation] || holds(s, chain, witness);
-  if (chain.provesLoss || !held) { beginAgain(r); return; }
-  uint32_t missing = s.reader.storedBefore & ~leftBehind(s, readChain(s, store)) & ~leftBehind(s, chain) & ~lineage(s, 0, chain.tip.node);
+  if (chain.provesLoss || !held) {
+    beginAgain(r);
+    return;
+  }
+  uint32_t missing = s.reader.storedBefore & ~leftBehind(s, readChain(s, store)) & ~leftBehind(s, chain) &
+                     ~lineage(s, 0, chain.tip.node);
   r = Reader{};
   r.stage = 6, r.missed = missing != 0;
 }
@@ -34,7 +44,7 @@ void stepsOfReader(const State &s, Nexts &nexts) {
   bool entriesNow = (reader.stage == 3) == keeps(Rule::entriesListedFirst);
   switch (reader.stage) {
     case 0:  // the witness comes first
-      r.stage = 1, r.storedBefore = acknowledged(s), r.witness = s.witness;
+      r.stage = 1, r.storedBefore = storedNodes(s), r.witness = s.witness;
       nexts.push_back({t, {Does::readerBegins}});
       break;
     case 1:
@@ -44,8 +54,10 @@ void stepsOfReader(const State &s, Nexts &nexts) {
       break;
     case 2: {
       int base = newestBase(s, store.bases, reader.generation);
-      if (base < 0) beginAgain(r);
-      else r.stage = 3, r.base = base;
+      if (base < 0)
+        beginAgain(r);
+      else
+        r.stage = 3, r.base = base;
       nexts.push_back({t, {Does::readerListsBases}});
       break;
     }

@@ -11,11 +11,13 @@ struct View {
 struct Chain {
   const char *error = nullptr;
   Point tip{};
-  uint32_t visited = 0;                     // entries on the chain
-  uint32_t generations = 0;                 // generations that it passes
-  int first = 0, next = 0;                  // the generation where it begins; with `onlyOne`, where the seal leads
-  uint8_t skippedTo[generationLimit] = {};  // the number up to which a base or a merged object stands for the entries
-  uint8_t recovered[generationLimit] = {};  // the number up to which the seal's successor recovers what was lost
+  uint32_t visited = 0;      // entries on the chain
+  uint32_t generations = 0;  // generations that it passes
+  int first = 0, next = 0;   // the generation where it begins; with `onlyOne`, where the seal leads
+  uint8_t skippedTo[generationLimit] =
+      {};  // the number up to which a base or a merged object stands for the entries
+  uint8_t recovered[generationLimit] =
+      {};  // the number up to which the seal's successor recovers what was lost
   bool voidsParts = false, provesLoss = false;
 };
 
@@ -26,7 +28,7 @@ int newestBase(const State &s, uint32_t bases, int generation);
 Chain readChain(const State &s, const View &view);
 // Reads one generation from one base on.
 Chain readGeneration(const State &s, const View &view, int generation, int base);
-// Rule 15: does the chain hold an acknowledged place?
+// Rule 15: does the chain hold a stored place?
 bool holds(const State &s, const Chain &chain, const Point &witness);
 // The entry that stands at a place, or -1.
 int occupant(const State &s, const Entry &place);

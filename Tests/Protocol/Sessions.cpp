@@ -1,30 +1,32 @@
-// What sessions do: start, commit, send, acknowledge, maintain. Rules 2 to 11 and the table of starts.
-#include "Steps.h"
+// What running sessions do: commit, send, count what is stored, maintain. Rules 2 to 11.
+#include "Sessions.h"
 
 // What an ended session knew is forgotten, so that states that differ in nothing else are one.
-static void finish(State &t, int who) {
+void finish(State &t, int who) {
   t.sessions[who] = Session{};
   t.sessions[who].phase = ended;
   for (int k = 0; k < entriesPerSession; k++) t.entries[who * entriesPerSession + k].isKnown = 0;
 }
 
-static Entry &newEntry(State &t, int who, Kind kind, const Point &place) {
+Entry &newEntry(State &t, int who, Kind kind, const Point &place) {
   Session &session = t.sessions[who];
   Entry &e = t.entries[who * entriesPerSession + session.entries++];
   e = Entry{};
-  e.kind = kind, e.generation = place.generation, e.number = place.number, e.part = place.part, e.previous = place.previous;
+  e.kind = kind, e.generation = place.generation, e.number = place.number, e.part = place.part,
+  e.previous = place.previous;
   e.isSent = 1;
   return e;
 }
 
 // Rule 9: the base of the new generation is stored, then its seal is sent to the tip of the present one.
-static void newGeneration(State &t, int who, const Point &tip, bool isFork, int recovers) {
+void newGeneration(State &t, int who, const Point &tip, bool isFork, int recovers) {
   Session &session = t.sessions[who];
   int node = t.files[run->file[who]].node, generation = 2 + who;
   int id = who * entriesPerSession + session.entries + 1;
   Entry &e = newEntry(t, who, seal, tip);
   e.before = tip.node, e.after = node, e.successor = generation, e.isFork = isFork, e.recovers = recovers;
-  int number = (recovers > int(tip.number) ? recovers : int(tip.number)) + 1;  // the base counts as transaction (tip + 1)
+  int number = (recovers > int(tip.number) ? recovers : int(tip.number)) +
+               1;  // the base counts as transaction (tip + 1)
   Base &b = t.bases[generation];
   b.generation = generation, b.number = number, b.previous = id, b.node = node;
   b.isPresent = keeps(Rule::baseBeforeSeal), b.isSent = run->lateMaintenance && b.isPresent;
@@ -35,103 +37,9 @@ static void newGeneration(State &t, int who, const Point &tip, bool isFork, int 
   session.sending.previous = id, session.sending.node = node;
 }
 
-static void begin(State &t, int who, const Point &tip) {
-  Session &session = t.sessions[who];
-  session.phase = running, session.listed = 0, session.witness = Point{};
-  session.counted_at = session.sending = tip;
-}
-
-// Row f: the chain ends at the place of the record's last entry. Only then does the record prove that the file holds all of
-// the chain, and exactly that entry is lost.
-static bool lostLastEntry(const State &s, const Point &tip, const File &file) {
-  const Point &record = file.record;
-  if (file.isReplaced || !record.generation || !record.previous || record.generation != tip.generation) return false;
-  if (!keeps(Rule::onlyLastIsLost)) return tip.number < record.number;
-  const Entry &last = s.entries[record.previous - 1];
-  return last.generation == tip.generation && last.number == tip.number && last.part == tip.part && last.previous == tip.previous;
-}
-
-// First a turn at the record's place: a session that stands there, past the hole, meets it and is fenced.
-static void beginRecovery(State &t, int who, const Point &tip, const Point &record) {
-  begin(t, who, record);
-  t.sessions[who].isRecovering = 1;
-  if (keeps(Rule::turnAtRecord)) {
-    newEntry(t, who, turn, record);
-  } else {
-    t.sessions[who].counted_at = tip;
-    newGeneration(t, who, tip, false, record.number);
-  }
-}
-
-// The table of starts. Returns with the session running or ended.
-static void decide(State &t, int who, const Chain &chain, const Point &witness) {
-  const File &file = t.files[run->file[who]];
-  const Point &tip = chain.tip;
-  int node = file.node;
-  auto begins = [&](bool isFork, int recovered) {
-    begin(t, who, tip);
-    newGeneration(t, who, tip, isFork, recovered);
-  };
-  if (chain.error) return finish(t, who);
-  if (tip.generation == 0) return begins(false, 0);  // g
-  if (chain.provesLoss || !holds(t, chain, witness)) {
-    if (lostLastEntry(t, tip, file)) beginRecovery(t, who, tip, file.record);  // f
-    else if (run->mayFork[who]) begins(true, 0);  // as d
-    else finish(t, who);
-    return;
-  }
-  bool continues = isAncestor(t, tip.node, node) && !changedBetween(t, tip.node, node);
-  if (continues && (keeps(Rule::nameTellsPrevious) || tip.part == 1)) return begin(t, who, tip);  // a, b
-  bool recordIsTip = samePlace(file.record, tip) || (!keeps(Rule::recordNamesTip) && file.record.generation);
-  bool isThisFile = !file.isReplaced || !keeps(Rule::recordOfThisFile);
-  if (!isAncestor(t, node, tip.node) && recordIsTip && isThisFile) return begins(false, 0);  // e; c comes first
-  if (lostLastEntry(t, tip, file)) return beginRecovery(t, who, tip, file.record);  // f
-  if (run->mayFork[who]) return begins(true, 0);                                              // c, d, by order
-  finish(t, who);                                                                             // c, d
-}
-
-static void start(const State &s, const Chain &chain, int who, Nexts &nexts) {
-  const Session &session = s.sessions[who];
-  const File &file = s.files[run->file[who]];
-  uint8_t me = uint8_t(who);
-  if (session.phase == hasListed) {
-    View view = wholeStore(s);
-    view.entries = session.listed;
-    Chain read = readChain(s, view);
-    State t = s;
-    decide(t, who, read, session.witness);
-    nexts.push_back({t, {Does::decides, me}});
-    uint32_t unmarked = read.error ? 0 : read.generations & ~s.marks & ~1u;
-    if (!unmarked) return;
-    t.marks |= unmarked;  // rule 11
-    nexts.push_back({t, {Does::decidesAndMarks, me}});
-    return;
-  }
-  bool proven = chain.provesLoss || !holds(s, chain, s.witness);
-  if (run->mayRestore[who] && !chain.error && !proven && chain.tip.generation && file.node != chain.tip.node) {
-    State t = s;
-    File &f = t.files[run->file[who]];
-    f.node = chain.tip.node, f.synced = f.node, f.isReplaced = 0, f.record = chain.tip.part == 1 ? chain.tip : Point{};
-    nexts.push_back({t, {Does::restores, me}});
-  }
-  State t = s;
-  t.sessions[who].phase = hasListed, t.sessions[who].listed = wholeStore(s).entries, t.sessions[who].witness = s.witness;
-  nexts.push_back({t, {Does::lists, me}});
-  // One listing from the record's last entry on: it is there, and nothing after it.
-  const Point &record = file.record;
-  if (!run->maySkipReading[who] || !record.generation || file.isReplaced) return;
-  int last = int(record.previous) - 1;
-  if (last >= 0 && s.entries[last].generation == record.generation && !s.entries[last].isPresent) return;
-  for (int i = 0; i < entryLimit; i++)
-    if (i != last && s.entries[i].isPresent && s.entries[i].generation == record.generation && s.entries[i].number >= record.number) return;
-  if (!isAncestor(s, record.node, file.node) || changedBetween(s, record.node, file.node)) return;
-  State u = s;
-  begin(u, who, record);
-  nexts.push_back({u, {Does::startsFromRecord, me}});
-}
-
 static bool hasMore(const State &s, const Session &session, int node) {
-  return node != int(session.sending.node) && isAncestor(s, session.sending.node, node) && !changedBetween(s, session.sending.node, node);
+  return node != int(session.sending.node) && isAncestor(s, session.sending.node, node) &&
+         !changedBetween(s, session.sending.node, node);
 }
 
 static void send(const State &s, int who, Nexts &nexts) {
@@ -146,14 +54,17 @@ static void send(const State &s, int who, Nexts &nexts) {
     nexts.push_back({t, {Does::sendsTurn, uint8_t(who)}});
     return;
   }
-  if (!hasMore(s, session, node) || int(session.entries - session.counted) >= run->inFlight || session.entries + parts > entriesPerSession) return;
+  if (!hasMore(s, session, node) || int(session.entries - session.counted) >= run->inFlight ||
+      session.entries + parts > entriesPerSession)
+    return;
   State t = s;
   Session &u = t.sessions[who];
-  const int number = u.sending.number, before = u.sending.node, last = number + depth(s, node) - depth(s, before) - 1;
+  const int number = u.sending.number, before = u.sending.node,
+            last = number + depth(s, node) - depth(s, before) - 1;
   for (int part = 1; part <= parts; part++) {
     Entry &e = newEntry(t, who, slice, u.sending);
     e.isLastPart = part == parts, e.lastNumber = last, e.before = before, e.after = node;
-    e.storedUpTo = session.isConfirmed ? session.counted_at.number - 1 : 0;
+    e.storedUpTo = session.isConfirmed ? session.countedAt.number - 1 : 0;
     u.sending.previous = who * entriesPerSession + u.entries, u.sending.part = part + 1;
   }
   u.sending.number = last + 1, u.sending.part = 1, u.sending.node = node;
@@ -162,11 +73,14 @@ static void send(const State &s, int who, Nexts &nexts) {
 
 static void sealOwn(const State &s, int who, Nexts &nexts) {
   const Session &session = s.sessions[who];
-  bool idle = !session.isRecovering && session.entries && session.counted == session.entries && session.entries < entriesPerSession;
-  if (!run->maySeal[who] || !idle || s.sealOf[2 + who] || session.counted_at.part != 1 || !session.counted_at.generation) return;
-  if (s.files[run->file[who]].node != session.counted_at.node) return;
+  bool idle = !session.isRecovering && session.entries && session.counted == session.entries &&
+              session.entries < entriesPerSession;
+  if (!run->maySeal[who] || !idle || s.sealOf[2 + who] || session.countedAt.part != 1 ||
+      !session.countedAt.generation)
+    return;
+  if (s.files[run->file[who]].node != session.countedAt.node) return;
   State t = s;
-  newGeneration(t, who, session.counted_at, false, 0);
+  newGeneration(t, who, session.countedAt, false, 0);
   nexts.push_back({t, {Does::seals, uint8_t(who)}});
 }
 
@@ -176,18 +90,18 @@ static void sealRecovery(const State &s, const Chain &chain, int who, Nexts &nex
   if (!session.isRecovering || session.entries != 1 || session.counted != 1 || chain.error) return;
   if (!lostLastEntry(s, chain.tip, s.files[run->file[who]])) return;
   State t = s;
-  newGeneration(t, who, chain.tip, false, session.counted_at.number);
+  newGeneration(t, who, chain.tip, false, session.countedAt.number);
   nexts.push_back({t, {Does::recovers, uint8_t(who)}});
 }
 
-static void acknowledge(State &t, const Entry &e) {
+static void store(State &t, const Entry &e) {
   uint32_t nodes = lineage(t, e.before, e.after);
   for (int node = 1; node < nodeLimit; node++)
     if ((nodes >> node & 1) && !t.storedIn[node]) t.storedIn[node] = e.generation;
 }
 
 static void writeRecord(State &t, int who) {
-  const Point &at = t.sessions[who].counted_at;
+  const Point &at = t.sessions[who].countedAt;
   File &file = t.files[run->file[who]];
   if (at.part == 1 && at.generation && !file.isReplaced) file.record = at;
 }
@@ -204,9 +118,12 @@ static bool isConfirmed(const State &s, const Chain &chain, int who, int id) {
   const Entry &e = s.entries[id];
   if (s.sessions[who].isRecovering && e.kind == seal) return chain.visited >> id & 1;
   int before = int(e.previous) - 1;
-  if (before >= 0 && !s.sessions[who].isRecovering && s.entries[before].generation == e.generation && !s.entries[before].isPresent) return chain.visited >> id & 1;
+  if (before >= 0 && !s.sessions[who].isRecovering && s.entries[before].generation == e.generation &&
+      !s.entries[before].isPresent)
+    return chain.visited >> id & 1;
   for (int i = 0; i < entryLimit; i++)
-    if (s.entries[i].isPresent && i / entriesPerSession != who && s.entries[i].generation == e.generation && s.entries[i].number >= e.number)
+    if (s.entries[i].isPresent && i / entriesPerSession != who && s.entries[i].generation == e.generation &&
+        s.entries[i].number >= e.number)
       return chain.visited >> id & 1;
   return true;
 }
@@ -224,7 +141,7 @@ static void count(const State &s, const Chain &chain, int who, Nexts &nexts) {
   }
   u.counted++, u.isConfirmed = 1;
   t.entries[id].isKnown = 0;
-  Point &at = u.counted_at;
+  Point &at = u.countedAt;
   at.previous = id + 1;
   if (e.kind == turn) {
     at.part = 1;
@@ -238,10 +155,11 @@ static void count(const State &s, const Chain &chain, int who, Nexts &nexts) {
     at.part = e.part + 1;
   } else {
     at.number = e.lastNumber + 1, at.part = 1, at.node = e.after;
-    acknowledge(t, e);
+    store(t, e);
   }
   // While a session recovers, the record stays: it says which entry was lost.
-  if (!u.isRecovering && (!run->powerLoss[run->file[who]] || !keeps(Rule::syncedBeforeRecord))) writeRecord(t, who);
+  if (!u.isRecovering && (!run->powerLoss[run->file[who]] || !keeps(Rule::syncedBeforeRecord)))
+    writeRecord(t, who);
   nexts.push_back({t, {Does::counts, uint8_t(who), uint8_t(id)}});
 }
 
@@ -253,8 +171,10 @@ static void answers(const State &s, const Chain &chain, int who, Nexts &nexts) {
     if (s.entries[id].isKnown || found < 0 || !s.entries[id].isSent) continue;
     State t = s;
     bool isOurs = found == id || !keeps(Rule::bytesDecide);
-    if (isOurs) t.entries[id].isKnown = 1;
-    else finish(t, who);
+    if (isOurs)
+      t.entries[id].isKnown = 1;
+    else
+      finish(t, who);
     nexts.push_back({t, {isOurs ? Does::learns : Does::meetsOther, uint8_t(who), uint8_t(id)}});
   }
   if (session.counted == session.entries) return;
@@ -264,26 +184,30 @@ static void answers(const State &s, const Chain &chain, int who, Nexts &nexts) {
     const Entry &e = s.entries[who * entriesPerSession + k];
     if (!e.isKnown || e.kind != slice || !e.isLastPart || s.storedIn[e.after]) continue;
     State t = s;
-    acknowledge(t, e);
-    nexts.push_back({t, {Does::acknowledgesOutOfOrder, uint8_t(who), uint8_t(who * entriesPerSession + k)}});
+    store(t, e);
+    nexts.push_back({t, {Does::storesOutOfOrder, uint8_t(who), uint8_t(who * entriesPerSession + k)}});
   }
 }
 
 // Rule 10: from the newest base on, or, where objects may overlap, from a later slice of the chain on.
 static void merge(const State &s, const Chain &chain, int who, Nexts &nexts) {
   const Session &session = s.sessions[who];
-  bool early = !keeps(Rule::mergeOfAcknowledged);
-  const Point &end = early ? session.sending : session.counted_at;
-  if (session.hasMerged || !session.entries || !(session.counted || early) || !end.generation || end.part != 1) return;
+  bool early = !keeps(Rule::mergeOfStored);
+  const Point &end = early ? session.sending : session.countedAt;
+  if (session.hasMerged || !session.entries || !(session.counted || early) || !end.generation ||
+      end.part != 1)
+    return;
   int base = newestBase(s, wholeStore(s).bases, end.generation);
   if (base < 0) return;
   auto make = [&](int first, int before) {
     if (int(end.number) <= first) return;
     for (const Merged &m : s.merged)
-      if (m.isPresent && m.generation == end.generation && int(m.first) <= first && m.last + 1 >= end.number) return;
+      if (m.isPresent && m.generation == end.generation && int(m.first) <= first && m.last + 1 >= end.number)
+        return;
     State t = s;
     Merged &m = t.merged[who];
-    m.generation = end.generation, m.first = first, m.last = end.number - 1, m.before = before, m.after = end.node, m.previous = end.previous;
+    m.generation = end.generation, m.first = first, m.last = end.number - 1, m.before = before,
+    m.after = end.node, m.previous = end.previous;
     m.isSent = run->lateMaintenance, m.isPresent = !m.isSent;
     t.sessions[who].hasMerged = 1;
     nexts.push_back({t, {Does::merges, uint8_t(who)}});
@@ -292,16 +216,18 @@ static void merge(const State &s, const Chain &chain, int who, Nexts &nexts) {
   if (!run->mayOverlap) return;
   for (int i = 0; i < entryLimit; i++) {
     const Entry &e = s.entries[i];
-    if ((chain.visited >> i & 1) && e.kind == slice && e.part == 1 && e.generation == end.generation && e.number > s.bases[base].number)
+    if ((chain.visited >> i & 1) && e.kind == slice && e.part == 1 && e.generation == end.generation &&
+        e.number > s.bases[base].number)
       make(e.number, e.before);
   }
 }
 
 static void makeBase(const State &s, int who, Nexts &nexts) {
   const Session &session = s.sessions[who];
-  bool early = !keeps(Rule::baseOfAcknowledged);
-  const Point &end = early ? session.sending : session.counted_at;
-  if (session.hasBase || !session.entries || !(session.counted || early) || !end.generation || end.part != 1) return;
+  bool early = !keeps(Rule::baseOfStored);
+  const Point &end = early ? session.sending : session.countedAt;
+  if (session.hasBase || !session.entries || !(session.counted || early) || !end.generation || end.part != 1)
+    return;
   int base = newestBase(s, wholeStore(s).bases, end.generation);
   if (base < 0 || s.bases[base].number >= end.number) return;
   State t = s;
@@ -316,20 +242,24 @@ static void makeBase(const State &s, int who, Nexts &nexts) {
 static void note(const State &s, int who, Nexts &nexts) {
   const Session &session = s.sessions[who];
   const int f = run->file[who];
-  const Point &at = session.counted_at;
-  if (run->powerLoss[f] && keeps(Rule::syncedBeforeRecord) && session.counted && at.part == 1 && !samePlace(s.files[f].record, at) &&
-      isAncestor(s, at.node, s.files[f].node)) {
+  const Point &at = session.countedAt;
+  if (run->powerLoss[f] && keeps(Rule::syncedBeforeRecord) && session.counted && at.part == 1 &&
+      !samePlace(s.files[f].record, at) && isAncestor(s, at.node, s.files[f].node)) {
     State t = s;
     writeRecord(t, who);
     t.files[f].synced = s.files[f].node;
     nexts.push_back({t, {Does::writesRecord, uint8_t(who)}});
   }
   if (!run->witnesses || session.isRecovering) return;
-  const bool early = !keeps(Rule::witnessOfAcknowledged);
+  const bool early = !keeps(Rule::witnessOfStored);
   const Point &place = early ? session.sending : at;
-  if (!(session.counted || (early && session.entries)) || place.part != 1 || !place.generation || samePlace(s.witness, place)) return;
-  bool replaces = s.witness.generation == 0 || run->mayFork[who] ||
-                  (keeps(Rule::witnessContinued) ? isAncestor(s, s.witness.node, place.node) : s.order[place.generation] >= s.order[s.witness.generation]);
+  if (!(session.counted || (early && session.entries)) || place.part != 1 || !place.generation ||
+      samePlace(s.witness, place))
+    return;
+  bool replaces =
+      s.witness.generation == 0 || run->mayFork[who] ||
+      (keeps(Rule::witnessContinued) ? isAncestor(s, s.witness.node, place.node)
+                                     : s.order[place.generation] >= s.order[s.witness.generation]);
   if (!replaces || (s.witness.generation == place.generation && s.witness.number > place.number)) return;
   State t = s;
   t.witness = place, t.witnessed |= lineage(s, 0, place.node);
@@ -339,7 +269,7 @@ static void note(const State &s, int who, Nexts &nexts) {
 void stepsOfSessions(const State &s, const Chain &chain, Nexts &nexts) {
   for (int who = 0; who < run->sessions; who++) {
     const Session &session = s.sessions[who];
-    if (session.phase == notStarted || session.phase == hasListed) start(s, chain, who, nexts);
+    if (session.phase == notStarted || session.phase == hasListed) stepsOfStart(s, chain, who, nexts);
     if (session.phase != running) continue;
     if (int(session.commits) < run->commits[who]) {
       State t = s;
@@ -355,9 +285,10 @@ void stepsOfSessions(const State &s, const Chain &chain, Nexts &nexts) {
     if (run->mayBase) makeBase(s, who, nexts);
     note(s, who, nexts);
   }
-  // An assumption broken: a machine is cloned while its session runs, so that one session's memory is there twice.
-  if (run->clonedSession && s.sessions[1].phase == notStarted && s.sessions[0].phase == running && s.sessions[0].entries &&
-      s.sessions[0].counted == s.sessions[0].entries) {
+  // An assumption broken: a machine is cloned while its session runs, so that one session's memory is there
+  // twice.
+  if (run->clonedSession && s.sessions[1].phase == notStarted && s.sessions[0].phase == running &&
+      s.sessions[0].entries && s.sessions[0].counted == s.sessions[0].entries) {
     State t = s;
     Session &clone = t.sessions[1];
     clone = s.sessions[0];

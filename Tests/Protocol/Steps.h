@@ -1,14 +1,49 @@
-// Everything that may happen next in a state. A crash needs no step of its own: a session that does nothing more has crashed.
+// Everything that may happen next in a state. A crash needs no step of its own: a session that does nothing
+// more has crashed.
 #pragma once
 #include <string>
 #include <vector>
 #include "Reading.h"
 
 enum class Does : uint8_t {
-  entryLands, mergedLands, baseLands, markLands, entryDeleted, lateDelete, mergedDeleted, baseDeleted, outsiderDeletes,
-  restores, lists, startsFromRecord, decides, decidesAndMarks, commits, sendsTurn, sendsSlice, seals, recovers, learns, meetsOther, counts, isFenced,
-  acknowledgesOutOfOrder, merges, makesBase, writesRecord, writesWitness, isCloned,
-  othersChange, powerFails, isReplaced, readerBegins, readerReadsMark, readerListsBases, readerListsEntries, readerListsMerged, readerEnds,
+  entryLands,
+  mergedLands,
+  baseLands,
+  markLands,
+  entryDeleted,
+  lateDelete,
+  mergedDeleted,
+  baseDeleted,
+  outsiderDeletes,
+  restores,
+  lists,
+  startsFromRecord,
+  decides,
+  decidesAndMarks,
+  commits,
+  sendsTurn,
+  sendsSlice,
+  seals,
+  recovers,
+  learns,
+  meetsOther,
+  counts,
+  isFenced,
+  storesOutOfOrder,
+  merges,
+  makesBase,
+  writesRecord,
+  writesWitness,
+  isCloned,
+  othersChange,
+  powerFails,
+  isReplaced,
+  readerBegins,
+  readerReadsMark,
+  readerListsBases,
+  readerListsEntries,
+  readerListsMerged,
+  readerEnds,
 };
 
 struct Step {

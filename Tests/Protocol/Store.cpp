@@ -1,4 +1,5 @@
-// Requests that take effect, late or again (rule 1); deletions (rules 16 to 19); what happens outside of the protocol.
+// Requests that take effect, late or again (rule 1); deletions (rules 16 to 19); what happens outside of the
+// protocol.
 #include "Steps.h"
 
 static void landings(const State &s, Nexts &nexts) {
@@ -75,7 +76,9 @@ static bool mayDeleteMerged(const State &s, const Chain &chain, int index) {
   if (run->mayRetain && isRetired(s, chain, m.generation)) return true;
   if (!keeps(Rule::largerMergedFirst)) return true;
   for (const Merged &o : s.merged)
-    if (o.isPresent && o.generation == m.generation && o.first <= m.first && m.last <= o.last && o.last - o.first > m.last - m.first) return true;
+    if (o.isPresent && o.generation == m.generation && o.first <= m.first && m.last <= o.last &&
+        o.last - o.first > m.last - m.first)
+      return true;
   bool any = false;
   for (const Base &b : s.bases)
     if (b.isPresent && b.generation == m.generation) {
@@ -85,14 +88,17 @@ static bool mayDeleteMerged(const State &s, const Chain &chain, int index) {
   return any;
 }
 
-// Rule 19: the place of an orphan's seal is taken by another entry, or its number is covered, or its generation is retired.
+// Rule 19: the place of an orphan's seal is taken by another entry, or its number is covered, or its
+// generation is retired.
 static bool mayDeleteOrphan(const State &s, const Chain &chain, int generation) {
-  if (!run->mayRemoveOrphans || ((s.marks | chain.generations) >> generation & 1) || !s.sealOf[generation]) return false;
+  if (!run->mayRemoveOrphans || ((s.marks | chain.generations) >> generation & 1) || !s.sealOf[generation])
+    return false;
   if (!keeps(Rule::orphansWait)) return true;
   int id = s.sealOf[generation] - 1;
   const Entry &e = s.entries[id];
   int other = occupant(s, e);
-  return (other >= 0 && other != id) || (e.generation && (isCovered(s, e.generation, e.number) || isRetired(s, chain, e.generation)));
+  return (other >= 0 && other != id) ||
+         (e.generation && (isCovered(s, e.generation, e.number) || isRetired(s, chain, e.generation)));
 }
 
 // Rule 17: a later base of the generation is there, and no older one; rules 18 and 19.
@@ -146,11 +152,13 @@ static void outsiders(const State &s, Nexts &nexts) {
       t.files[f].isReplaced = 1, t.files[f].node = unrelated;
       nexts.push_back({t, {Does::isReplaced, uint8_t(f)}});
     }
-    if (run->powerLoss[f] && !file.losses && file.node != run->content[f] && (file.node != file.synced || !keeps(Rule::syncedBeforeRecord))) {
+    if (run->powerLoss[f] && !file.losses && file.node != run->content[f] &&
+        (file.node != file.synced || !keeps(Rule::syncedBeforeRecord))) {
       State t = s;
       t.files[f].losses = 1, t.files[f].node = s.parent[file.node];
       for (int i = 0; i < run->sessions; i++)
-        if (run->file[i] == f && s.sessions[i].phase != notStarted) t.sessions[i] = Session{}, t.sessions[i].phase = ended;
+        if (run->file[i] == f && s.sessions[i].phase != notStarted)
+          t.sessions[i] = Session{}, t.sessions[i].phase = ended;
       nexts.push_back({t, {Does::powerFails, uint8_t(f)}});
     }
   }
@@ -159,6 +167,7 @@ static void outsiders(const State &s, Nexts &nexts) {
 void stepsOfStore(const State &s, const Chain &chain, Nexts &nexts) {
   landings(s, nexts);
   if (run->mayMerge || run->mayBase || run->mayRetain) entryDeletions(s, chain, nexts);
-  if (run->mayMerge || run->mayBase || run->mayRetain || run->mayRemoveOrphans) otherDeletions(s, chain, nexts);
+  if (run->mayMerge || run->mayBase || run->mayRetain || run->mayRemoveOrphans)
+    otherDeletions(s, chain, nexts);
   outsiders(s, nexts);
 }
