@@ -175,10 +175,12 @@ bool holds(const State &s, const Chain &chain, const Point &witness) {
   return witness.previous && (chain.visited >> (witness.previous - 1) & 1);
 }
 
+// The order is remembered even if the seal is deleted, so that deleting it (rule 16 broken) is found for what
+// it does.
 uint32_t leftBehind(const State &s, const Chain &chain) {
   uint32_t result = 0;
   for (const Entry &e : s.entries)
-    if (e.isPresent && e.kind == seal && e.isFork && ((s.marks | chain.generations) >> e.successor & 1))
+    if (e.kind == seal && e.isFork && ((s.marks | chain.generations) >> e.successor & 1))
       result |= lineage(s, 0, e.before);
   return result;
 }
