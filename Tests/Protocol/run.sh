@@ -13,7 +13,7 @@ for candidate in g++ clang++; do
   [ -n "$compiler" ] || ! command -v "$candidate" >/dev/null || compiler=$candidate
 done
 if [ -z "$compiler" ]; then
-  echo "protocol: compile model: neither g++ nor clang++ is installed" >&2
+  echo "protocol: compile model: neither g++ nor clang++ is installed; apt-get install g++" >&2
   exit 1
 fi
 scratch=$(mktemp -d)
