@@ -31,7 +31,8 @@ test: ## Set everything up, build, and run the tests
 	swift build --build-tests
 	swift test --skip-build --disable-xctest
 
-test-all: ## Run the tests with many more rounds of those that are random
+test-all: ## Run the model of the protocol, and the tests with many more rounds of those that are random
+	Tests/Protocol/run.sh
 	SQLITE3_CLOUD_S3_TEST_ALL=1 $(MAKE) test
 
 test-fresh: ## Run the two commands that README.md begins with in clean roots of Debian 13 and 12
