@@ -166,7 +166,7 @@ let package = Package(
       [
         "Replicator", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat",
         "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption", "Compression",
-      ], exclude: ["Version1"]),
+      ]),
     tests("EndToEndTests", ["ObjectStore", "ReplicaFormat", "Bytes", "Compression", "WALFormat"]),
   ]
 )

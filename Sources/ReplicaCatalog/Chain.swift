@@ -123,6 +123,17 @@ extension GenerationContents {
   }
 }
 
+extension GenerationContents {
+  /// What past the end of a chain proves that an object before it was lost; nil if nothing does.
+  package func proofOfLoss(after chain: Chain) -> String? {
+    for place in chain.beyond {
+      guard let entry = entries[place], entry.stored > chain.end else { continue }
+      return "\(place.key) comes after it and says that transaction \(entry.stored) was stored"
+    }
+    return chain.coveredBeyond.map { "transaction \($0) was stored after it" }
+  }
+}
+
 extension Chain {
   fileprivate mutating func take(_ name: MergedName, in generation: GenerationID, size: Int) {
     objects.append(

@@ -85,6 +85,16 @@ package struct GenerationContents: Sendable {
     return kept
   }
 
+  /// The last transaction that batches reach without a gap after a transaction.
+  package func batchesReach(from transaction: UInt64) -> UInt64 {
+    var reach = transaction
+    for name in longestBatches where name.transactions.upperBound > reach {
+      guard name.transactions.lowerBound <= reach + 1 else { break }
+      reach = name.transactions.upperBound
+    }
+    return reach
+  }
+
   /// The first transaction after which batches reach to `transaction` without a gap.
   package func batchesReach(backFrom transaction: UInt64) -> UInt64 {
     var reach = transaction

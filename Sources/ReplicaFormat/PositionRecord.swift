@@ -48,6 +48,8 @@ package struct PositionRecord: Hashable, Sendable {
   /// Objects of the log that nobody has merged yet, as far as the sessions that wrote them knew.
   package let unmerged: Int
   package let identity: FileIdentity?
+  /// Whether SQLite's log was synced up to there before the record was written, so that a power loss takes nothing of it.
+  package let isSynced: Bool
   /// Whether the database file alone holds it.
   package let isAtRest: Bool
   /// Bytes of log in the replica since its last base; nil where that is not known.
@@ -71,7 +73,7 @@ package struct PositionRecord: Hashable, Sendable {
 
   package init(
     url: String, place: Place, entries: [Place], session: UInt64, transaction: UInt64, state: DatabaseState,
-    position: WALPosition?, time: Int64, unmerged: Int, identity: FileIdentity?, isAtRest: Bool, bytesSinceBase: Int?, file: FileStamp?, keyID: String? = nil, writer: Writer? = nil
+    position: WALPosition?, time: Int64, unmerged: Int, identity: FileIdentity?, isSynced: Bool, isAtRest: Bool, bytesSinceBase: Int?, file: FileStamp?, keyID: String? = nil, writer: Writer? = nil
   ) {
     self.keyID = keyID
     self.writer = writer
@@ -82,6 +84,7 @@ package struct PositionRecord: Hashable, Sendable {
     self.time = time
     self.unmerged = unmerged
     self.identity = identity
+    self.isSynced = isSynced
     self.transaction = transaction
     self.state = state
     self.position = position
@@ -112,6 +115,7 @@ package struct PositionRecord: Hashable, Sendable {
     record.add("time", time)
     record.add("unmerged", unmerged)
     if let identity { record.add("identity", "\(identity.device) \(identity.inode) \(identity.bornNs)") }
+    if isSynced { record.add("synced", "yes") }
     if isAtRest { record.add("rest", "yes") }
     if let bytesSinceBase { record.add("log", bytesSinceBase) }
     if let file { record.add("file", "\(file.size) \(file.modifiedNs) \(file.inode)") }
@@ -149,6 +153,7 @@ package struct PositionRecord: Hashable, Sendable {
       else { return nil }
       return FileIdentity(device: device, inode: inode, bornNs: born)
     }
+    isSynced = record.first("synced") == "yes"
     isAtRest = record.first("rest") == "yes"
     keyID = record.first("key")
     writer = record.first("writer").flatMap { line in

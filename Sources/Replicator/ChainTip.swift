@@ -17,6 +17,8 @@ struct ChainTip {
     let chain: Chain?
     /// Marks that are due.
     let unmarked: [MarkRecord]
+    /// What proves that the end of the log was lost.
+    var loss: String?
   }
 
   /// The place in the record, if it is the tip still: one listing shows nothing after the record's last entry.
@@ -38,7 +40,12 @@ struct ChainTip {
   /// The tip as the chain tells it; nil if the replica holds nothing.
   func read() throws -> Found? {
     var history = try ReplicaHistory(catalog)
-    guard let end = try history.end(batches: true) else { return nil }
+    guard var end = try history.end(batches: true) else { return nil }
+    if end.contents.proofOfLoss(after: end.chain) != nil {
+      // It may only be that the listing is older than what it shows: proof counts the second time.
+      var again = try ReplicaHistory(catalog)
+      end = try again.end(batches: true) ?? end
+    }
     if let damage = end.chain.damage { throw damage }
     let moment = try moment(end)
     let last = end.contents.slots.keys.map(\.transaction).max() ?? 0
@@ -50,7 +57,22 @@ struct ChainTip {
       position: moment.position, keyID: moment.keyID, session: moment.session ?? turn?.session.number,
       writer: writer)
     return Found(
-      tip: tip, contents: end.contents, base: end.base, chain: end.chain, unmarked: end.unmarked)
+      tip: tip, contents: end.contents, base: end.base, chain: end.chain, unmarked: end.unmarked,
+      loss: end.contents.proofOfLoss(after: end.chain))
+  }
+
+  /// Whether a place is on the chain that leads to a tip (rule 15): something stands there or covers it, or it is the tip.
+  func holds(_ place: Place, tip: Place) throws -> Bool {
+    if place == tip { return true }
+    if place.generation != tip.generation {
+      guard place.generation.sequence < tip.generation.sequence,
+        try catalog.mark(place.generation.sequence)?.generation == place.generation
+      else { return false }
+    }
+    let contents = try catalog.contents(of: place.generation)
+    return contents.slots[place] != nil || contents.merged.keys.contains { $0.transactions.contains(place.transaction) }
+      || contents.bases.contains { $0.transaction >= place.transaction }
+      || contents.bases.isEmpty && contents.generation != tip.generation
   }
 
   private struct Moment {

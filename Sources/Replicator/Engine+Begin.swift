@@ -202,6 +202,7 @@ extension Engine {
       $0.uploadedPlace = start.place
       $0.lastEntries = start.opening == nil ? found?.tip.entries ?? [] : []
       $0.fence = nil
+      $0.isFork = start.opening?.seal?.successor?.isFork ?? $0.isFork
       $0.didReachStore()
       $0.fileStamp = ready.stamp
       // Without a commit in the log the file alone was found to hold the state.
@@ -234,7 +235,8 @@ extension Engine {
       facts.isOrdered = settings.newGeneration && forced == nil
       if forced == nil { match = try local.match(tip) }
       facts.isAtTip = match != nil
-      facts.isSameFile = record?.identity.map { $0 == identity } ?? false
+      facts.isSameFile = record.map { $0.identity == identity && ($0.isSynced || $0.isAtRest) } ?? false
+      facts.loss = found?.loss
       facts.recorded = Self.relation(of: record, witness: witness, to: tip)
       if forced == nil, match == nil, tip.state.pages > 1, !facts.wasEmpty, let found {
         let state = try local.snapshot(local.log.count).state()

@@ -130,7 +130,12 @@ extension Engine {
     // Written at most once a second, unless another process waits for it.
     let isWanted = state.withLock { $0.recordWanted > begun }
     turn.isRecordDue = true
-    if isWanted || begun - turn.lastRecord >= 1 { saveRecord(&turn, begun) }
+    if begun - turn.lastRecord >= 1 {
+      saveRecord(&turn, begun)
+    } else if isWanted {
+      // A process that waits needs no more than to read it.
+      saveRecord(syncs: false)
+    }
   }
 
   /// Renews the lease beside everything else, if that is due.
@@ -138,7 +143,12 @@ extension Engine {
     guard lease.isDue, state.withLock({ $0.hasBase }) else { return }
     let session = slots.withLock { $0.session }
     upkeepQueue.async(group: running) {
-      self.lease.renew(session, last: self.state.withLock { $0.storedPlace })
+      let reader = ChainTip(catalog: ReplicaCatalog(self.store))
+      let (tip, isFork) = self.state.withLock { ($0.storedPlace, $0.isFork) }
+      self.lease.renew(session, last: tip) { place in
+        guard let tip, !isFork else { return true }
+        return (try? reader.holds(place, tip: tip)) ?? false
+      }
     }
   }
 
@@ -219,17 +229,18 @@ extension Engine {
 
   /// The store ignores conditions: says so once.
   func noteUnfenced() throws {
+    let cause = slots.withLock { $0.refusal }.map { " (\($0))" } ?? ""
     guard settings.isUnfencedAllowed || settings.durability == .async else {
       throw MirrorError(
         .refused,
-        "\(store.url) ignores conditional writes, so nothing keeps a second writer from destroying what is stored: "
+        "\(store.url) ignores conditional writes\(cause), so nothing keeps a second writer from destroying what is stored: "
           + "durability sync is not possible there, unless you add --unfenced")
     }
     state.withLock {
       guard !$0.hasToldUnfenced else { return }
       $0.hasToldUnfenced = true
       $0.notices.append(
-        "mirror: \(store.url) ignores conditional writes: a second writer would be noticed, not prevented")
+        "mirror: \(store.url) ignores conditional writes\(cause): a second writer would be noticed, not prevented")
     }
   }
 
@@ -283,13 +294,22 @@ extension Engine {
   // MARK: The record
 
   /// Notes beside the database how far the replica is.
-  func saveRecord() {
+  ///
+  /// What the record names must not be lost with the power, or the next session would take an older database for the one that
+  /// it names (row e of the table of starts). So SQLite's log is synced first.
+  func saveRecord(syncs: Bool = true) {
     recordLock.withLock { _ in
-      if let record = presentRecord { writeRecord(record) }
+      let record = record(isSynced: syncs)
+      guard var record else { return }
+      if syncs, !record.isAtRest, (try? File(path + "-wal", .read).sync()) == nil {
+        guard let unsynced = self.record(isSynced: false) else { return }
+        record = unsynced
+      }
+      writeRecord(record)
     }
   }
 
-  private var presentRecord: PositionRecord? {
+  private func record(isSynced: Bool) -> PositionRecord? {
     let bytes = upkeep.withLock { $0.bytesSinceBase }
     let session = slots.withLock { $0.session.number }
     let unmerged = upkeep.withLock { $0.unmerged }
@@ -299,7 +319,8 @@ extension Engine {
       return PositionRecord(
         url: store.url, place: place, entries: $0.lastEntries, session: session, transaction: $0.uploaded,
         state: database, position: $0.uploadedPosition, time: $0.uploadedTime, unmerged: unmerged,
-        identity: identity, isAtRest: $0.restingTransaction == $0.uploaded, bytesSinceBase: bytes,
+        identity: identity,
+        isSynced: isSynced, isAtRest: $0.restingTransaction == $0.uploaded, bytesSinceBase: bytes,
         file: $0.fileStamp, keyID: store.encryption?.keyID,
         writer: PositionRecord.Writer(
           process: ProcessIdentity.current, durability: settings.durability.rawValue))

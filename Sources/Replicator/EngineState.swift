@@ -23,6 +23,8 @@ struct EngineState {
   var lastEntries: [Place] = []
   /// The generation that is open: its base is stored, and the chain leads to it.
   var openGeneration: GenerationID?
+  /// Whether the session has begun a generation that leaves transactions behind, by order.
+  var isFork = false
   /// Why the session may not write any more; it begins anew then.
   var fence: MirrorError?
   /// The database file when it was last known to hold exactly what an epoch of the log began with.

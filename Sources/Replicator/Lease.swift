@@ -98,13 +98,15 @@ final class Lease: Sendable {
   // MARK: Holding
 
   /// Whether a renewal is due.
-  var isDue: Bool { state.withLock { !$0.isHeld || Clock.bootSeconds - $0.stored > Self.interval } }
+  var isDue: Bool { state.withLock { Clock.bootSeconds - $0.stored > Self.interval } }
 
   /// Takes or renews it; a failure does no harm.
-  func renew(_ session: TurnRecord.Session, last: Place?) {
+  ///
+  /// `holds` returns whether a place that another session stored is on the chain.
+  func renew(_ session: TurnRecord.Session, last: Place?, holds: (Place) -> Bool) {
     _ = request.withLockIfAvailable { _ in
       guard isDue else { return }
-      store(session, last: last, isClosed: false)
+      store(session, last: last, isClosed: false, holds: holds)
     }
   }
 
@@ -112,15 +114,23 @@ final class Lease: Sendable {
   func release(_ session: TurnRecord.Session, last: Place?) {
     request.withLock { _ in
       guard isHeld else { return }
-      store(session, last: last, isClosed: true)
+      store(session, last: last, isClosed: true) { _ in true }
       state.withLock { $0.isHeld = false }
     }
   }
 
-  private func store(_ session: TurnRecord.Session, last: Place?, isClosed: Bool) {
+  private func store(
+    _ session: TurnRecord.Session, last: Place?, isClosed: Bool, holds: (Place) -> Bool
+  ) {
     let now = Clock.wallMicroseconds
     var (known, etag, isHeld) = state.withLock { ($0.record, $0.etag, $0.isHeld) }
-    if !isHeld, let found = try? read() { (known, etag) = (found.record, found.etag) }
+    if !isHeld, let found = try? read() {
+      (known, etag) = (found.record, found.etag)
+      // It may be the only proof of a loss, which nobody may replace (rule 15).
+      if let place = known?.last, !holds(place) {
+        return state.withLock { $0.stored = Clock.bootSeconds }
+      }
+    }
     let holder = LeaseRecord.Holder(
       session: session, boot: ProcessIdentity.boot,
       processStart: ProcessIdentity.start(of: session.process) ?? 0)

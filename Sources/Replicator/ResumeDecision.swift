@@ -33,8 +33,11 @@ enum ResumeDecision {
     /// The key that the store encrypts with; nil if it does not.
     var keyID: String?
     var recorded = Recorded.nowhere
-    /// Whether the record is that of this very file: device, inode and time of birth.
+    /// Whether the record is that of this very file (device, inode and time of birth), and no power loss can have taken what
+    /// it names.
     var isSameFile = false
+    /// What proves that the end of the log was lost; nil if nothing does.
+    var loss: String?
     /// The transaction of the chain that the database equals; nil if there is none.
     var earlier: UInt64?
     /// Whether the user ordered a new generation.
@@ -74,15 +77,21 @@ enum ResumeDecision {
         "\(facts.url) holds data (generation \(tip.place.generation), transaction \(tip.transaction)) but "
           + "\(facts.path) was empty: use .restore wal, or .mirror on \(facts.url) --new-generation")
     }
+    if let loss = facts.loss, !facts.isOrdered {
+      return .refuse(
+        "\(facts.url) has lost objects: \(loss): see .mirror verify; what is left can be left behind with .mirror on "
+          + "\(facts.url) --new-generation")
+    }
     if facts.isAtTip || tip.state.pages <= 1, let row = continued(facts, tip) { return row }
     if let earlier = facts.earlier { return facts.isOrdered ? fork(facts, tip) : stale(facts, tip, earlier) }
     switch facts.recorded {
     case .atTip where facts.isSameFile:
       return .begin(reason: "other programs changed the database while it was not mirrored", isFork: false)
-    case .beyondTip(let place) where facts.isSameFile:
-      return .begin(
-        reason: "objects were lost: transaction \(place.transaction - 1) had been stored, and the log ends with "
-          + "\(tip.transaction)", isFork: false)
+    case .beyondTip(let place) where !facts.isOrdered:
+      return .refuse(
+        "\(facts.url) has lost objects: transaction \(place.transaction - 1) of generation \(place.generation) was "
+          + "stored, and the log ends with \(tip.transaction): see .mirror verify; what is left can be left behind with "
+          + ".mirror on \(facts.url) --new-generation")
     case .belowTip where !facts.isOrdered: return stale(facts, tip, nil)
     case .atTip, .belowTip, .beyondTip, .nowhere:
       return facts.isOrdered ? fork(facts, tip) : foreign(facts, tip)

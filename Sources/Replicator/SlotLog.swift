@@ -19,6 +19,8 @@ final class SlotLog: Sendable {
     /// Why the session writes nothing more (rule 7).
     var fence: MirrorError?
     var keepsConditions: Bool?
+    /// Why the store does not keep to conditions, if it said so.
+    var refusal: String?
     /// When the store answered last, seconds of `Clock.bootSeconds`, and in which process.
     var lastAnswer = -Double.infinity
     var process = ProcessIdentity.current
@@ -49,6 +51,9 @@ final class SlotLog: Sendable {
   /// Whether the store keeps to the conditions of puts; nil before that was tried.
   var keepsConditions: Bool? { state.withLock { $0.keepsConditions } }
 
+  /// Why the store does not, if it said so.
+  var refusal: String? { state.withLock { $0.refusal } }
+
   // MARK: Creating (rules 1 to 3, 7)
 
   /// Creates an entry; returns once it is stored.
@@ -73,7 +78,7 @@ final class SlotLog: Sendable {
       switch error.code {
       case .configuration where condition != .always:
         // The store has no conditional puts at all.
-        state.withLock { $0.keepsConditions = false }
+        state.withLock { ($0.keepsConditions, $0.refusal) = (false, error.cause) }
         return try create(place, id: id, bytes)
       case .preconditionFailed:
         guard let present = try look(key) else {
@@ -154,6 +159,8 @@ final class SlotLog: Sendable {
     let chain = contents.chain(after: base)
     return chain.turns.contains { $0.id == id } || chain.objects.contains { $0.id == id }
       || chain.unfinished.contains { $0.id == id } || chain.seal?.id == id
+      // What came after it took its place, and names it.
+      || contents.bases.contains { $0.id == id } || contents.merged.keys.contains { $0.id == id }
   }
 
   /// Puts an object of the session once more, with the same bytes: a store that keeps to conditions refuses that.
@@ -165,7 +172,7 @@ final class SlotLog: Sendable {
     } catch {
       guard error.code == .preconditionFailed || error.code == .configuration else { throw error }
       let keeps = error.code == .preconditionFailed
-      state.withLock { $0.keepsConditions = keeps }
+      state.withLock { ($0.keepsConditions, $0.refusal) = (keeps, keeps ? nil : error.cause) }
     }
   }
 

@@ -138,6 +138,7 @@ struct Planner {
       break
     }
     guard let (base, chain) = found else { throw try outOfRange(&history) }
+    if let plan = planByStatements(contents, base, chain) { return plan }
     let end = ChainEnd(source: source, generation: contents.generation, base: base, chain: chain)
     var notices: [String] = []
     let moment: ChainEnd.Moment
@@ -157,6 +158,19 @@ struct Planner {
       contents: contents, manifest: base,
       slices: chain.objects.filter { $0.transactions.lowerBound <= moment.transaction },
       transaction: moment.transaction, time: moment.time, state: moment.state, notices: notices)
+  }
+
+  /// Plans to the end of the statements if the log cannot be read so far; nil if it can, or they do not reach further.
+  private func planByStatements(
+    _ contents: GenerationContents, _ base: BaseManifest, _ chain: Chain
+  ) -> RestorePlan? {
+    guard options.toleratesLostEnd, target.time == nil, let damage = chain.damage else { return nil }
+    let reach = contents.batchesReach(from: base.transaction)
+    let wanted = target.transaction ?? reach
+    guard wanted > chain.end, wanted <= reach else { return nil }
+    return RestorePlan(
+      contents: contents, manifest: base, slices: chain.objects, transaction: wanted, time: base.time,
+      state: base.state, notices: ["the log is damaged (\(damage)); statements do not need it"])
   }
 
   private func candidates(_ contents: GenerationContents) -> [BaseName] {
@@ -230,16 +244,5 @@ struct Planner {
       .range,
       "\(wanted) cannot be restored: \(catalog.store.url) holds "
         + (ranges.isEmpty ? "nothing that can be restored" : ranges.joined(separator: ", ")))
-  }
-}
-
-extension GenerationContents {
-  /// What past the end of a chain proves that an object before it was lost; nil if nothing does.
-  func proofOfLoss(after chain: Chain) -> String? {
-    for place in chain.beyond {
-      guard let entry = entries[place], entry.stored > chain.end else { continue }
-      return "\(place.key) comes after it and says that transaction \(entry.stored) was stored"
-    }
-    return chain.coveredBeyond.map { "transaction \($0) was stored after it" }
   }
 }

@@ -141,10 +141,17 @@ struct HostileCase: CustomTestStringConvertible, Sendable {
       try replica.put(last.key, frames)
     },
     HostileCase("a lease of 3 GB") { try $0.enlarge(ReplicaLayout.lease, to: 3 << 30) },
-    HostileCase("an index of 3 GB") { try $0.enlarge(ReplicaLayout.index, to: 3 << 30) },
+    HostileCase("a mark of 3 GB", "chain/00000001.txt") { try $0.enlarge(ReplicaLayout.mark(1), to: 3 << 30) },
+    HostileCase("a turn of 3 GB", "read") {
+      let folder = ReplicaLayout.slots($0.generation)
+      for name in try $0.names(folder) {
+        let text = try Data(contentsOf: URL(fileURLWithPath: $0.work.replica.path(folder + name)))
+        if text.starts(with: Array("sqlite3-cloud-s3 turn".utf8)) { try $0.enlarge(folder + name, to: 3 << 30) }
+      }
+    },
     HostileCase("a batch of 3 GB", "read") { try $0.enlarge($0.lastBatch().key, to: 3 << 30) },
     HostileCase("a slice of 3 GB", "read") {
-      let folder = ReplicaLayout.slices($0.generation)
+      let folder = ReplicaLayout.slots($0.generation)
       try $0.enlarge(folder + ($0.names(folder).last ?? ""), to: 3 << 30)
     },
     HostileCase("parts of a base of 3 GB", "read") {
@@ -158,26 +165,44 @@ struct HostileCase: CustomTestStringConvertible, Sendable {
 
   /// Numbers at the ends of what they can be.
   private static let numbers = [
-    HostileCase("a slice up to the largest transaction") {
+    HostileCase("a merged object up to the largest transaction") {
       try $0.put(
-        ReplicaLayout.slices($0.generation) + "0000000000000001-ffffffffffffffff.0001-0001.wal", text: "x")
+        ReplicaLayout.merged($0.generation) + "ffffffffffffffff-0000000000000001-0000000000000001", text: "x")
+    },
+    HostileCase("a merged object up to the last number that counts", "restore") {
+      try $0.put(
+        ReplicaLayout.merged($0.generation) + "4000000000000000-0000000000000001-0000000000000001", text: "x")
     },
     HostileCase("a slice from the largest transaction on") {
-      try $0.put(
-        ReplicaLayout.slices($0.generation) + "ffffffffffffffff-ffffffffffffffff.0001-0001.wal", text: "x")
+      try $0.put(ReplicaLayout.slots($0.generation) + "ffffffffffffffff.0001-0000000000000001", text: "x")
+    },
+    HostileCase("a slice at the last number that counts") {
+      try $0.put(ReplicaLayout.slots($0.generation) + "4000000000000000.ffff-ffffffffffffffff", text: "x")
     },
     HostileCase("a batch up to the largest transaction") {
       try $0.put(
-        ReplicaLayout.statements($0.generation) + "0000000000000002-ffffffffffffffff.sql.zst", text: "x")
+        ReplicaLayout.statements($0.generation) + "0000000000000002-ffffffffffffffff-0000000000000001", text: "x")
     },
     HostileCase("a batch and a slice from transaction 0") {
-      let range = "0000000000000000-ffffffffffffffff"
-      try $0.put(ReplicaLayout.statements($0.generation) + range + ".sql.zst", text: "x")
-      try $0.put(ReplicaLayout.slices($0.generation) + range + ".0001-0001.wal", text: "x")
-      try $0.put(ReplicaLayout.slices($0.generation) + range + ".0000-0000.wal", text: "x")
+      let first = "0000000000000000"
+      try $0.put(
+        ReplicaLayout.statements($0.generation) + first + "-ffffffffffffffff-0000000000000001", text: "x")
+      try $0.put(ReplicaLayout.slots($0.generation) + first + ".0001-0000000000000000", text: "x")
+      try $0.put(ReplicaLayout.slots($0.generation) + first + ".0000-0000000000000000", text: "x")
     },
     HostileCase("a base at the largest transaction") {
-      try $0.put(ReplicaLayout.bases($0.generation) + "ffffffffffffffff.txt", text: "x")
+      try $0.put(ReplicaLayout.bases($0.generation) + "ffffffffffffffff-0000000000000001.txt", text: "x")
+    },
+    HostileCase("a mark of the largest generation", "chain/") { try $0.put("chain/fffffffe.txt", text: "x") },
+    HostileCase("a mark beyond the largest generation") { try $0.put("chain/ffffffff.txt", text: "x") },
+    HostileCase("a turn that seals to itself", "chain") {
+      let text =
+        "sqlite3-cloud-s3 seal 1\nplace \($0.generation) 4 1 0000000000000001\nid 0000000000000001\n"
+        + "session 0000000000000001\nhost h\nprocess 1\ndatabase d\ntime 1\nreason r\n"
+        + "successor \($0.generation)\ntransaction 3\nchecksum 00000000000000000000000000000000\n"
+      let folder = ReplicaLayout.slots($0.generation)
+      for name in try $0.names(folder) { try $0.put(folder + name, HostileReplica.record(text)) }
+      try $0.change(ReplicaLayout.mark(1), ["generation": "\($0.generation) "])
     },
     HostileCase("the largest generation") { try $0.put("generations/ffffffff-00000000/x", text: "x") },
     HostileCase("the largest generation but one") {
@@ -209,7 +234,7 @@ struct HostileCase: CustomTestStringConvertible, Sendable {
       try $0.change(
         ReplicaLayout.lease,
         [
-          "epoch": "\(UInt64.max)", "since": "\(Int64.min)", "renewed": "\(Int64.min)",
+          "session": "ffffffffffffffff", "since": "\(Int64.min)", "renewed": "\(Int64.min)",
           "process": "\(Int.max) \(UInt64.max)",
         ])
     },
@@ -218,12 +243,6 @@ struct HostileCase: CustomTestStringConvertible, Sendable {
     },
     HostileCase("a generation of the earliest time") {
       try $0.change(ReplicaLayout.record($0.generation), ["time": "\(Int64.min)"])
-    },
-    HostileCase("an index of large sizes") {
-      let slice = "0000000000000002-0000000000000002.0001-0001.wal \(Int.max)\n"
-      let text =
-        "sqlite3-cloud-s3 index 1\ngeneration \($0.generation)\nbase \(UInt64.max)\nbase 1\nwal \(slice)wal \(slice)"
-      try $0.put(ReplicaLayout.index, HostileReplica.record(text))
     },
     HostileCase("a transaction of the last time", "does not understand") {
       let last = try $0.lastBatch()

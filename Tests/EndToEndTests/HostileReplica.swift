@@ -81,7 +81,7 @@ struct HostileReplica {
   /// The name of the batch that holds the last transaction, and that transaction.
   func lastBatch() throws -> (key: String, transactions: ClosedRange<UInt64>, time: Int64, end: String) {
     let folder = ReplicaLayout.statements(generation)
-    guard let name = try names(folder).last, let range = ReplicaLayout.statementRange(of: name) else {
+    guard let name = try names(folder).last, let range = BatchName(key: folder + name)?.transactions else {
       throw ServerError(description: "no batch")
     }
     let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: work.replica.path(folder + name))))

@@ -71,16 +71,21 @@ import Testing
     #expect(try work.restore("wal").ask("SELECT a FROM t") == "after\n")
   }
 
-  /// A database that is not what the replica holds begins a new generation, and both can be restored.
-  @Test func beginsANewGenerationForAnotherDatabase() throws {
+  /// A database that is not what the replica holds is refused; by order it begins a generation, and both can be restored.
+  @Test func refusesAnotherDatabaseUnlessToldTo() throws {
     let work = try Workplace(.directory)
     try work.succeed("CREATE TABLE t(a); INSERT INTO t VALUES('old');\n")
     try work.loseDatabase()
     _ = try sqlite3("CREATE TABLE u(b); INSERT INTO u VALUES('other')", work.folder.path("live.db"))
-    let result = try work.shell("INSERT INTO u VALUES('more');\n")
-    #expect(result.code == 0, "\(result.errors)")
+    let refused = try work.shell("INSERT INTO u VALUES('not mirrored');\n")
+    #expect(refused.code == 1 && refused.errors.contains("holds another database than"), "\(refused.errors)")
+    #expect(refused.errors.contains("--new-generation"), "\(refused.errors)")
+    #expect(try work.generationCount() == 1)
+    let result = try work.shell(
+      ".mirror on \(work.replica.url) --new-generation\nINSERT INTO u VALUES('more');\n")
+    #expect(result.errors.contains("transactions up to 2 are left behind"), "\(result.errors)")
     #expect(try work.generationCount() == 2)
-    #expect(try work.restore("wal").ask("SELECT * FROM u") == "other\nmore\n")
+    #expect(try work.restore("wal").ask("SELECT * FROM u") == "other\nnot mirrored\nmore\n")
     #expect(try work.restore("wal", "--to-txn 2").ask("SELECT * FROM t") == "old\n")
   }
 

@@ -7,7 +7,7 @@ import Testing
 @Suite(.serialized, .enabled(if: Servers.areInstalled)) struct ReplacedTests {
   private func slices(_ work: Workplace) throws -> Set<String> {
     try Set(
-      FileManager.default.subpathsOfDirectory(atPath: work.replica.path(".")).filter { $0.hasSuffix(".wal") })
+      FileManager.default.subpathsOfDirectory(atPath: work.replica.path(".")).filter { $0.contains("/wal/") })
   }
 
   private func write(_ numbers: ClosedRange<Int>, _ shell: RunningShell) throws {
@@ -29,7 +29,7 @@ import Testing
       while !FileManager.default.fileExists(atPath: objects), Date() < end { usleep(200) }
       #expect(Glibc.kill(restore.processID, SIGSTOP) == 0)
       let fetched = try FileManager.default.contentsOfDirectory(atPath: objects)
-      if !fetched.contains(where: { $0.hasSuffix(".wal") }) { return restore }
+      if !fetched.contains(where: { $0.contains("wal") }) { return restore }
       // It was too quick.
       restore.kill()
       try FileManager.default.removeItem(atPath: folder.path("restored.db.restoring"))
@@ -54,7 +54,7 @@ import Testing
     // A quarter of an hour later what was replaced is deleted.
     let longAgo = Date().addingTimeInterval(-3600)
     for name in try FileManager.default.subpathsOfDirectory(atPath: work.replica.path("."))
-    where name.hasSuffix(".wal") || name.hasSuffix(".zst") || name.hasSuffix(".txt") {
+    where name.hasPrefix("generations/") && name.contains("-") && !name.hasSuffix("wal") && !name.hasSuffix("sql") {
       try FileManager.default.setAttributes(
         [.modificationDate: longAgo], ofItemAtPath: work.replica.path(name))
     }
