@@ -1,0 +1,97 @@
+import Foundation
+import TestSupport
+import Testing
+
+private enum FormatReader {
+  static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().appendingPathComponent("Format/read.py").path
+
+  /// Whether Python and the libraries of the two algorithms are there.
+  static let canRun = (try? ShellHarness.run("python3", ["-B", script]))?.code == 1
+}
+
+/// A reader in another language that was written by `Docs/Format.md` alone restores what the program does, byte for byte.
+@Suite(.enabled(if: FormatReader.canRun)) struct FormatReaderTests {
+  private let folder: TemporaryFolder
+  private var url: String { "file://\(folder.path("replica"))" }
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func mirror(_ lines: [String], isNew: Bool = false) throws {
+    let first = isNew ? [".mirror on --new-generation \(url)"] : []
+    let input = (first + lines + [".mirror sync"]).joined(separator: "\n") + "\n"
+    let mirror = isNew ? [] : ["-mirror", url]
+    let result = try ShellHarness.run(
+      ShellHarness.program, ["-durability", "sync"] + mirror + ["mirrored.db"], input: Data(input.utf8),
+      in: folder, seconds: 300)
+    try #require(result.code == 0 && result.errors.isEmpty, "\(result.errors)")
+  }
+
+  /// Three sessions, two generations, objects that were merged, transactions of several parts, and a smaller database.
+  private func makeReplica() throws {
+    try mirror(
+      ["PRAGMA page_size=1024;", "CREATE TABLE t(a INTEGER PRIMARY KEY, b);"]
+        + (1...40).map { "INSERT INTO t(b) VALUES(hex(randomblob(\($0 * 7))));" })
+    try mirror(
+      (2...9).map { "UPDATE t SET b=b||'x' WHERE a%\($0)=0;" } + [
+        "WITH RECURSIVE c(n) AS (VALUES(1) UNION ALL SELECT n+1 FROM c WHERE n<9000)"
+          + " INSERT INTO t(b) SELECT randomblob(1000) FROM c;",
+        "DELETE FROM t WHERE a>30;", "VACUUM;", "INSERT INTO t(b) VALUES('after the vacuum');",
+      ])
+    try mirror(
+      (1...20).map { "INSERT INTO t(b) VALUES('third \($0)');" } + ["CREATE INDEX i ON t(b);"], isNew: true)
+  }
+
+  /// Keys of all objects.
+  private func keys() throws -> [String] {
+    try FileManager.default.subpathsOfDirectory(atPath: folder.path("replica")).sorted()
+  }
+
+  private func read(_ transaction: Int?) throws -> ShellHarness.Result {
+    try ShellHarness.run(
+      "python3",
+      ["-B", FormatReader.script, folder.path("replica"), "read.db"] + (transaction.map { ["\($0)"] } ?? []),
+      in: folder, seconds: 120)
+  }
+
+  private func restore(_ transaction: Int?) throws -> ShellHarness.Result {
+    let target = transaction.map { " --to-txn \($0)" } ?? ""
+    return try ShellHarness.run(
+      ShellHarness.program, ["restored.db", ".restore wal --force --from \(url)\(target)"], in: folder,
+      seconds: 120)
+  }
+
+  @Test func restoresTheSameBytes() throws {
+    try makeReplica()
+    let all = try keys()
+    #expect(all.filter { $0.hasPrefix("chain/") && $0.hasSuffix(".txt") }.count == 2)
+    #expect(Set(all.filter { $0.contains("/merged/0") }.map { $0.split(separator: "/")[1] }).count == 2)
+    #expect(all.contains { $0.contains(".0002-") && $0.contains("/wal/") })
+    for transaction in [nil, 0, 1, 20, 41, 42, 49, 50, 51, 52, 53, 54, 55, 74] {
+      let (read, restored) = (try read(transaction), try restore(transaction))
+      #expect(read.code == 0 && restored.code == 0, "\(read.errors)\(restored.errors)")
+      #expect(
+        try folder.read("read.db") == folder.read("restored.db"),
+        "transaction \(transaction.map { "\($0)" } ?? "at the end")")
+    }
+    #expect(try read(76).code == 1 && restore(76).code == 1)
+    try losesNothingInSilence(all)
+  }
+
+  /// Both refuse a replica whose end was lost, and one that has a gap.
+  private func losesNothingInSilence(_ all: [String]) throws {
+    let last = try #require(all.last { $0.contains("/wal/0") })
+    let seal = try #require(all.first { $0.contains("/wal/0000000000000036.") })
+    let first = try #require(all.first { $0.contains("/base/0000000000000036-") })
+    for key in [last, seal, first] {
+      let path = folder.path("replica/\(key)")
+      let kept = try Data(contentsOf: URL(fileURLWithPath: path))
+      try FileManager.default.removeItem(atPath: path)
+      // The seal of a marked generation is not needed to read the newest state.
+      let expected: Int32 = key == seal ? 0 : 1
+      #expect(try read(nil).code == expected && restore(nil).code == expected, "\(key)")
+      try kept.write(to: URL(fileURLWithPath: path))
+    }
+    #expect(try read(nil).code == 0)
+  }
+}
