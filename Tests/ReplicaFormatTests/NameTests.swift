@@ -37,7 +37,7 @@ import Testing
       { ReplicaLayout.markedSequence(of: $0).map { ReplicaLayout.mark($0) } }
     ),
     (
-      ["\(generation)", "ffffffff-00000000".replacing("ffffffff", with: "fffffffe")],
+      ["\(generation)", "fffffffe-00000000"],
       { GenerationID($0)?.description }
     ),
     (["\(id)", "\(EntryID.none)"], { EntryID($0)?.description }),
