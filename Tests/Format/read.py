@@ -74,9 +74,10 @@ class Chain:
                 continue
             if at not in self.slots:
                 break
-            self.visited.add(at)
             name = f"wal/{at[0]:016x}.{at[1]:04x}-{at[2]}"
             key, content = self.key(name), replica.read(self.key(name))
+            check(at not in self.visited, key, "the entries after it lead back to it")
+            self.visited.add(at)
             if content.startswith(b"sqlite3-cloud-s3 "):
                 turn = self.turn(content, at, key)
                 if "successor" in turn:

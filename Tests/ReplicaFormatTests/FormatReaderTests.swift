@@ -1,4 +1,5 @@
 import Foundation
+import ReplicaFormat
 import TestSupport
 import Testing
 
@@ -96,5 +97,46 @@ private enum FormatReader {
       try kept.write(to: URL(fileURLWithPath: path))
     }
     #expect(try read(nil).code == 0)
+    try followsNoCircle(all)
+  }
+
+  /// A turn whose identifier is that of its predecessor leads to itself.
+  private func followsNoCircle(_ all: [String]) throws {
+    let key = try #require(all.last { $0.contains("/wal/0") })
+    let slot = try #require(Place(key: key))
+    let session = TurnRecord.Session(number: 1, host: "h", process: 1, database: "d")
+    let place = Place(slot.generation, transaction: slot.transaction, previous: slot.previous)
+    let turn = TurnRecord(place: place, id: slot.previous, session: session, time: 5, reason: "r")
+    try Data(turn.bytes).write(to: URL(fileURLWithPath: folder.path("replica/\(place.key)")))
+    for result in [try read(nil), try restore(nil)] {
+      #expect(result.code == 1 && result.errors.contains("the entries after it lead back to it"), "\(result)")
+    }
+  }
+}
+
+extension FormatReaderTests {
+  /// Merged objects of two sessions may overlap (rule 10): the entries of both may be gone.
+  @Test func readsMergedObjectsThatOverlap() throws {
+    try mirror(
+      ["CREATE TABLE t(a INTEGER PRIMARY KEY, b);"]
+        + (1...12).map { "INSERT INTO t(b) VALUES(hex(randomblob(\($0 * 9))));" })
+    let slots = try keys().compactMap { Place(key: $0) }.sorted { $0.transaction < $1.transaction }
+    try #require(slots.count == 13)
+    let objects = try slots.map { place in
+      (place.key, Array(try folder.read("replica/\(place.key)")))
+    }
+    let merged = folder.path("replica/generations/\(slots[0].generation)/merged")
+    try FileManager.default.createDirectory(atPath: merged, withIntermediateDirectories: true)
+    for range in [0..<8, 4..<13] {
+      let (name, bytes) = try SliceMerge.merge(Array(objects[range]), stored: 13, created: 1)
+      let path = folder.path("replica/\(name.key(in: slots[0].generation))")
+      try Data(bytes).write(to: URL(fileURLWithPath: path))
+    }
+    for place in slots { try FileManager.default.removeItem(atPath: folder.path("replica/\(place.key)")) }
+    for transaction in [nil, 3, 4, 5, 8, 9, 12] {
+      let (read, restored) = (try read(transaction), try restore(transaction))
+      #expect(read.code == 0 && restored.code == 0, "\(read.errors)\(restored.errors)")
+    }
+    #expect(try folder.read("read.db") == folder.read("restored.db"))
   }
 }
