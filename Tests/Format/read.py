@@ -155,35 +155,51 @@ class Database:
         check(found == self.checksum, name, "the pages have another checksum")
 
     def apply(self, content, name, wanted, named):
-        """Applies the commits of an object up to a transaction."""
+        """Applies the commits of an object up to a transaction, but those that are applied already."""
         start = 0
         while start < len(content) and self.transaction < wanted:
             section = Section(content, start, name)
-            check(section.first == self.transaction + 1 and section.page_size == self.page_size, name, "it does not follow")
+            start = section.end
+            check(section.first <= self.transaction + 1 and section.page_size == self.page_size, name, "it does not follow")
+            check((section.id, section.object_last, section.part) == named, name, "its header does not fit its name")
+            passed = self.transaction + 1 - section.first
+            if passed > 0:
+                self.tail(section, passed, wanted)
+                continue
             check((section.pages_before, section.before) == (self.size, self.checksum), name,
                   "another state comes before it")
-            check((section.id, section.object_last, section.part) == named, name, "its header does not fit its name")
             if self.log and self.log[0] == section.salts:
                 check(self.log[1:] == (section.first_frame, section.sums_before), name, "it does not continue the log")
             elif self.log:
                 check(section.first_frame == 1, name, "it does not begin its log")
-            self.frames(section, wanted)
-            start = section.end
+            self.frames(section, wanted, 0, section.sums_before)
 
-    def frames(self, section, wanted):
-        sums = section.sums_before
-        for index, number in enumerate(section.numbers):
+    def tail(self, section, passed, wanted):
+        """Applies what follows the first commits of a section, which are applied already."""
+        if passed >= section.commits:
+            return
+        first = sorted(section.states)[passed - 1]
+        check(section.states[first] == (self.size, self.checksum), section.name, "another state comes before it")
+        for index in range(first):
+            section.skip(index)
+        if self.log:
+            check(self.log[:2] == (section.salts, section.first_frame + first), section.name,
+                  "it does not continue the log")
+        self.frames(section, wanted, first, self.log[2] if self.log else None)
+
+    def frames(self, section, wanted, first, sums):
+        for index, number in list(enumerate(section.numbers))[first:]:
             page = section.page(index, self.images.__getitem__)
             state = section.states.get(index + 1)
             head = struct.pack(">II", number, state[0] if state else 0)
-            sums = running(sums, head + page, section.big_endian)
+            sums = sums and running(sums, head + page, section.big_endian)
             self.images[number] = page
             if state:
                 self.transaction, (self.size, self.checksum) = self.transaction + 1, state
                 if self.transaction == wanted:
                     return
-        check(sums == section.sums_after, section.name, "the frames do not continue the log")
-        self.log = (section.salts, section.first_frame + section.frames, sums)
+        check(sums in (None, section.sums_after), section.name, "the frames do not continue the log")
+        self.log = (section.salts, section.first_frame + section.frames, section.sums_after)
 
 
 # Steps 2 to 13 of the page.
@@ -224,8 +240,7 @@ def restore(root, wanted):
         check(listed[2], f"generations/{name}/base/", "it holds no base")
     for base in reversed(listed[2]):
         chain = Chain(replica, name, listed, base)
-        begins_before = chain.objects and chain.objects[0][1] <= base[0]
-        if not begins_before and (wanted is None or base[0] <= wanted):
+        if wanted is None or base[0] <= wanted:
             break
     target = chain.last if wanted is None else wanted
     check(target <= chain.last, f"generations/{name}/", f"it does not hold transaction {target}")

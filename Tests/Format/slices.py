@@ -183,6 +183,12 @@ class Section:
         check(len(page) == self.page_size, self.name, "an operation leaves its page")
         return bytes(page)
 
+    def skip(self, index):
+        """Passes over a frame that is applied already."""
+        kind = self.kinds[index]
+        new = sum(count for _, count, distance in self.operations[index] if not distance)
+        self.streams[2 if kind == 2 else 1 - kind].take(new if kind == 2 else self.page_size)
+
 
 def running(sums, data, big_endian):
     first, second = sums
