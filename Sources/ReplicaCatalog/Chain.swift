@@ -110,7 +110,11 @@ extension GenerationContents {
         continue
       }
       guard slots[chain.tip] != nil else { break }
-      visited.insert(chain.tip)
+      // Entries whose identifiers lead in a circle would never end.
+      guard visited.insert(chain.tip).inserted else {
+        chain.damage = FormatError(chain.tip.key, "the entries after it lead back to it")
+        break
+      }
       chain.take(entries[chain.tip], size: slots[chain.tip] ?? 0)
     }
     chain.beyond = slots.keys.filter { $0.transaction > chain.end && !visited.contains($0) }

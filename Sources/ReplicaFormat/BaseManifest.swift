@@ -73,7 +73,8 @@ package struct BaseManifest: Hashable, Sendable {
     let reader = RecordReader(record: record, object: object)
     generation = try reader.value("generation") { GenerationID($0) }
     name = BaseName(
-      try reader.value("transaction") { Bounds.transaction($0) }, id: try reader.value("entry") { EntryID($0) })
+      try reader.value("transaction") { Bounds.transaction($0) },
+      id: try reader.value("entry") { EntryID($0) })
     time = try reader.value("time") { Bounds.time($0) }
     state = DatabaseState(
       pageSize: try reader.value("page-size") { Bounds.pageSize($0) },

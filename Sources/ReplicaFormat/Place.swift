@@ -29,13 +29,11 @@ package struct Place: Hashable, Sendable, CustomStringConvertible {
 
   /// Parses the key of an object of a log; nil if it is none.
   package init?(key: String) {
-    guard let generation = ReplicaLayout.generation(of: key), key.hasPrefix(ReplicaLayout.slots(generation))
-    else { return nil }
-    self.init(generation, name: ReplicaLayout.lastComponent(key))
+    guard let (generation, name) = ReplicaLayout.name(of: key, in: ReplicaLayout.slots) else { return nil }
+    self.init(generation, name: name)
   }
 
-  init?(_ generation: GenerationID, name: some StringProtocol) {
-    let name = Substring(name)
+  private init?(_ generation: GenerationID, name: Substring) {
     guard name.utf8.count == 38, name.dropFirst(16).first == ".", name.dropFirst(21).first == "-",
       let transaction = ReplicaLayout.transaction(name.prefix(16)), transaction > 0,
       let part = Hex.number(name.dropFirst(17).prefix(4), of: UInt16.self), part >= 1,
@@ -78,8 +76,9 @@ package struct MergedName: Hashable, Sendable {
 
   /// Parses a key; nil if it is none of a merged object.
   package init?(key: String) {
-    let name = ReplicaLayout.lastComponent(key)
-    guard let (last, first, id) = ReplicaLayout.numbers(name), first > 0, first <= last else { return nil }
+    guard let (_, name) = ReplicaLayout.name(of: key, in: ReplicaLayout.merged),
+      let (last, first, id) = ReplicaLayout.numbers(name), first > 0, first <= last
+    else { return nil }
     self.init(first...last, id: id)
   }
 }
@@ -102,9 +101,9 @@ package struct BatchName: Hashable, Sendable {
 
   /// Parses a key; nil if it is none of a batch.
   package init?(key: String) {
-    guard key.contains("/sql/") else { return nil }
-    let name = ReplicaLayout.lastComponent(key)
-    guard let (first, last, id) = ReplicaLayout.numbers(name), first > 0, first <= last else { return nil }
+    guard let (_, name) = ReplicaLayout.name(of: key, in: ReplicaLayout.statements),
+      let (first, last, id) = ReplicaLayout.numbers(name), first > 0, first <= last
+    else { return nil }
     self.init(first...last, id: id)
   }
 }
@@ -131,8 +130,8 @@ package struct BaseName: Hashable, Comparable, Sendable {
 
   /// Parses a key; nil if it is none of a base.
   package init?(key: String) {
-    let name = ReplicaLayout.lastComponent(key)
-    guard name.utf8.count == 37, name.hasSuffix(".txt"), name.dropFirst(16).first == "-",
+    guard let (_, name) = ReplicaLayout.name(of: key, in: ReplicaLayout.bases),
+      name.utf8.count == 37, name.hasSuffix(".txt"), name.dropFirst(16).first == "-",
       let transaction = ReplicaLayout.transaction(name.prefix(16)),
       let id = EntryID(name.dropFirst(17).prefix(16))
     else { return nil }

@@ -73,7 +73,8 @@ package struct PositionRecord: Hashable, Sendable {
 
   package init(
     url: String, place: Place, entries: [Place], session: UInt64, transaction: UInt64, state: DatabaseState,
-    position: WALPosition?, time: Int64, unmerged: Int, identity: FileIdentity?, isSynced: Bool, isAtRest: Bool, bytesSinceBase: Int?, file: FileStamp?, keyID: String? = nil, writer: Writer? = nil
+    position: WALPosition?, time: Int64, unmerged: Int, identity: FileIdentity?, isSynced: Bool,
+    isAtRest: Bool, bytesSinceBase: Int?, file: FileStamp?, keyID: String? = nil, writer: Writer? = nil
   ) {
     self.keyID = keyID
     self.writer = writer

@@ -54,6 +54,14 @@ package enum ReplicaLayout {
       || name.utf8.count == 20 && name.hasSuffix(".txt") && key.contains("/base/")
   }
 
+  /// The generation of an object in one of a generation's folders, and what follows the folder in its key; nil if it stands
+  /// elsewhere.
+  static func name(of key: String, in folder: (GenerationID) -> String) -> (GenerationID, Substring)? {
+    guard let generation = generation(of: key) else { return nil }
+    let folder = folder(generation)
+    return key.hasPrefix(folder) ? (generation, key.dropFirst(folder.utf8.count)) : nil
+  }
+
   static func lastComponent(_ key: String) -> Substring {
     key.split(separator: "/").last ?? ""
   }

@@ -127,9 +127,9 @@ package final class SliceBuilder {
   /// Ends this part of a transaction that goes on in the next part.
   package func endPart(checksum: WALChecksum) { end = checksum }
 
-  /// Ends the slice, or a section of one: header, streams, and a hash of these. The builder is then spent.
+  /// Ends the slice, or a section of one: header, streams, and a hash of these.
   ///
-  /// `transactions` is needed for parts, which need not hold a commit.
+  /// The builder is then spent. `transactions` is needed for parts, which need not hold a commit.
   package func close(
     transactions: ClosedRange<UInt64>? = nil, part: Int = 1, parts: Int = 1, created: Int64
   ) -> SealedSlice {

@@ -85,7 +85,9 @@ package struct SliceHeader: Hashable, Sendable {
       throw FormatError(object, "written by another version of this program")
     }
     guard bytes.count >= Int(bytes[9]) else { throw FormatError(object, "cut short") }
-    guard let header = SliceHeader(fields: bytes), header.isSensible else { throw FormatError(object, "its header is damaged") }
+    guard let header = SliceHeader(fields: bytes), header.isSensible else {
+      throw FormatError(object, "its header is damaged")
+    }
     self = header
   }
 
@@ -96,7 +98,7 @@ package struct SliceHeader: Hashable, Sendable {
       frameCount <= Self.mostFrames,
       generation.sequence <= Bounds.lastSequence, Bounds.times.contains(created),
       entry.lastTransaction >= transactions.upperBound, entry.lastTransaction <= Bounds.lastTransaction,
-      parts == 1 || entry.lastTransaction == transactions.upperBound, (parts > 1) == (largestPage != nil)
+      parts == 1 || entry.lastTransaction == transactions.lowerBound, (parts > 1) == (largestPage != nil)
     else { return false }
     let ended = part == parts ? transactions.upperBound - transactions.lowerBound + 1 : 0
     return UInt64(commitCount) == ended && commitCount <= frameCount

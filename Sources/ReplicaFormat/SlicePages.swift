@@ -62,6 +62,13 @@ final class SlicePages {
     }
   }
 
+  /// Passes over the page of the next frame; `scratch` holds a page.
+  func skip(scratch: inout [UInt8]) throws(FormatError) {
+    guard tables.kinds[frame].needsBase else { return try next(into: &scratch, at: 0, base: nil) }
+    frame += 1
+    _ = try nextDifference()
+  }
+
   /// Adds the page of the next frame to another slice as it is stored here; `scratch` holds a page.
   func copyNext(_ page: UInt32, to builder: SliceBuilder, scratch: inout [UInt8]) throws(FormatError) {
     let kind = tables.kinds[frame]

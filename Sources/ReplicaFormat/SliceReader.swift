@@ -24,6 +24,8 @@ package final class SliceReader {
   private var sectionFrame = 0
   private var pages: SlicePages
   private var checksum: WALChecksum
+  /// Whether `checksum` is known: not within a section of which frames were passed over.
+  private var isChecksumKnown = true
   private var frameBytes: [UInt8]
 
   package init(_ bytes: [UInt8], object: String) throws(FormatError) {
@@ -104,7 +106,7 @@ package final class SliceReader {
     WALFrame(page: page, databaseSize: databaseSize)
       .write(at: 0, in: &frameBytes, of: of.walHeader, continuing: &checksum)
     if sectionFrame == of.frameCount {
-      guard checksum == of.end else {
+      guard checksum == of.end || !isChecksumKnown else {
         throw FormatError(object, "the frames do not continue the log before them")
       }
       try beginNextSection()
@@ -118,5 +120,26 @@ package final class SliceReader {
     sectionFrame = 0
     pages = try sections[section].pages(of: bytes, object: object)
     checksum = sections[section].header.start
+    isChecksumKnown = true
+  }
+
+  /// Passes over the first commits, which are applied already: the next frame is the one after them.
+  ///
+  /// `checksum` is SQLite's sum after them; if it is nil, the sums of what is left of their section prove nothing.
+  package func skip(commits count: Int, checksum: WALChecksum?) throws(FormatError) {
+    guard count > 0, count < commits.count, frameIndex == 0 else {
+      throw FormatError(object, "it does not hold what follows")
+    }
+    var page = [UInt8](repeating: 0, count: header.walHeader.pageSize)
+    while frameIndex < commits[count - 1].frames {
+      try pages.skip(scratch: &page)
+      frameIndex += 1
+      sectionFrame += 1
+      if sectionFrame == sections[section].header.frameCount { try beginNextSection() }
+    }
+    commitIndex = count
+    guard sectionFrame > 0 else { return }
+    self.checksum = checksum ?? .zero
+    isChecksumKnown = checksum != nil
   }
 }

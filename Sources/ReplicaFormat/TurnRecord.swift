@@ -123,7 +123,9 @@ package struct TurnRecord: Hashable, Sendable {
 /// Says which generation is the chain's with its number (rule 9 of `Docs/Protocol.md`).
 package struct MarkRecord: Hashable, Sendable {
   package let generation: GenerationID
-  /// The generation's first base. Its identifier is that of the seal, or none in the first generation.
+  /// The generation's first base.
+  ///
+  /// Its identifier is that of the seal, or none in the first generation.
   package let base: BaseName
   /// Where the seal stands that names the generation; nil in the first one.
   package let seal: Place?

@@ -130,8 +130,6 @@ struct Planner {
     for base in candidates(contents) {
       if let wanted = target.transaction, base.transaction > wanted { continue }
       let chain = contents.chain(after: base)
-      // A merged object that begins before the base can only be applied from an older base on.
-      if let first = chain.objects.first, first.transactions.lowerBound <= base.transaction { continue }
       let manifest = try manifest(contents.generation, base)
       if let wanted = target.time, manifest.time > wanted { continue }
       found = (manifest, chain)

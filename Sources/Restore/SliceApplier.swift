@@ -65,11 +65,15 @@ final class SliceApplier {
       position: position)
   }
 
-  /// Takes the next slice, which must begin with the very state that the one before ended with.
+  /// Takes the next slice, which must begin with the very state that the one before ended with, or hold that state.
   func begin(_ slice: SliceReader, object: String) throws {
     let header = slice.header
-    guard header.generation == base.generation, header.transactions.lowerBound == transaction + 1 else {
+    guard header.generation == base.generation, header.transactions.lowerBound <= transaction + 1 else {
       throw FormatError(object, "its header does not fit its name")
+    }
+    largestPage = header.largestPage ?? 0
+    guard header.transactions.lowerBound == transaction + 1 else {
+      return try beginWithin(slice, object: object)
     }
     guard header.previous == state else {
       throw FormatError(
@@ -82,7 +86,22 @@ final class SliceApplier {
     } else if position != nil, header.firstFrame != 1 {
       throw FormatError(object, "it does not begin with the first frame of its log")
     }
-    largestPage = header.largestPage ?? 0
+  }
+
+  /// Passes over what a merged object holds once more: its tail counts (rule 12 of `Docs/Protocol.md`).
+  private func beginWithin(_ slice: SliceReader, object: String) throws {
+    let count = Int(clamping: transaction - slice.header.transactions.lowerBound) + 1
+    guard count < slice.commits.count, slice.commits[count - 1].state == state else {
+      throw FormatError(
+        object, "it does not continue transaction \(transaction): another database state comes before it")
+    }
+    let end = slice.end(ofCommit: count - 1)
+    if let position {
+      guard position.salt == end.salt, position.frame == end.frame else {
+        throw FormatError(object, "it does not continue the log before it")
+      }
+    }
+    try slice.skip(commits: count, checksum: position?.checksum)
   }
 
   /// Applies the slice's commits up to a transaction; true where the slice is done.

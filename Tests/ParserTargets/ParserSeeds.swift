@@ -9,47 +9,55 @@ extension ParserTarget {
   package var seeds: [[UInt8]] {
     let generation = GenerationID(sequence: 3, random: 0xabc)
     let state = DatabaseState(pageSize: 512, pages: 2, checksum: Hash128(high: 1, low: 2))
+    let id = EntryID(0xfeed)
+    let place = Place(generation, transaction: 8, previous: id)
+    let session = TurnRecord.Session(number: 0xabc, host: "a", process: 7, database: "/x y.db")
     switch self {
     case .names:
       return [
-        "generations/00000003-00000abc/wal/\(SliceName(1...2))", "00000003-00000abc",
-        ReplicaLayout.statements(generation, 1...0xff), ReplicaLayout.base(generation, transaction: 7),
+        place.key, Place(generation, transaction: 8, part: 2, previous: id).key, "\(generation)", "\(id)",
+        MergedName(1...0xff, id: id).key(in: generation), BatchName(1...0xff, id: id).key(in: generation),
+        BaseName(7, id: id).key(in: generation), ReplicaLayout.mark(3), ReplicaLayout.record(generation),
         "ltx/9/0000000000000001-0000000000000002.ltx", "0000/0000000000000001-0000000000000002.ltx",
         "lease.txt",
       ].map { Array($0.utf8) }
     case .manifest:
       let part = BaseManifest.Part(
         firstPage: 1, pageCount: 2, digest: String(repeating: "a", count: 64), compressedSize: 99)
-      let base = BaseManifest(generation: generation, transaction: 7, time: 5, state: state, parts: [part])
+      let base = BaseManifest(
+        generation: generation, name: BaseName(7, id: id), time: 5, state: state, parts: [part])
       return Self.records(base.bytes)
     case .record:
-      let record = GenerationRecord(
-        generation: generation, time: 5, reason: "first", predecessor: generation, writer: "me")
-      return Self.records(record.bytes)
-        + Self.records(CompletionRecord(generation: generation, transaction: 7).bytes)
+      return Self.records(
+        GenerationRecord(generation: generation, time: 5, reason: "first", seal: place, writer: "me").bytes)
+    case .turn:
+      let turn = TurnRecord(place: place, id: id, session: session, time: 5, reason: "r")
+      return Self.records(turn.bytes) + Self.records(Self.seal(place, session).bytes)
+    case .mark:
+      let before = Place(
+        GenerationID(sequence: 2, random: 1), transaction: 8, part: 2, previous: EntryID(9))
+      let mark = MarkRecord(generation: generation, base: BaseName(8, id: id), seal: before)
+      return Self.records(mark.bytes)
+        + Self.records(
+          MarkRecord(
+            generation: GenerationID(sequence: 1, random: 2), base: BaseName(0, id: .none), seal: nil
+          ).bytes)
     case .lease:
-      let holder = LeaseRecord.Holder(
-        writer: 0xabc, host: "a", boot: "b", process: 7, processStart: 8, database: "/x y.db")
-      var lease = LeaseRecord(epoch: 2, holder: holder, since: 5, honoursConditions: true, pruned: 4)
-      lease.last = LeaseRecord.End(generation: generation, transaction: 12)
-      lease.generation = generation
-      lease.isReleased = true
+      let holder = LeaseRecord.Holder(session: session, boot: "b", processStart: 8)
+      var lease = LeaseRecord(holder: holder, since: 5, pruned: 4, last: place)
+      lease.isClosed = true
       return Self.records(lease.bytes)
-    case .index:
-      let index = IndexRecord(
-        generation: generation, bases: [7], slices: [.init(SliceName(8...9), size: 10)],
-        batches: [.init(5...10, size: 3)])
-      return Self.records(index.bytes)
     case .position:
       let record = PositionRecord(
-        url: "file:///x", generation: generation, transaction: 7, state: state,
-        position: WALPosition(salt: WALSalt(first: 1, second: 2), frame: 3, checksum: .zero), isAtRest: true,
-        bytesSinceBase: 5, file: .init(size: 1, modifiedNs: 2, inode: 3), keyID: "0123456789abcdef",
+        url: "file:///x", place: place, entries: [place], session: 5, transaction: 7, state: state,
+        position: WALPosition(salt: WALSalt(first: 1, second: 2), frame: 3, checksum: .zero), time: 5,
+        unmerged: 2, identity: .init(device: 1, inode: 2, bornNs: 3), isAtRest: true, bytesSinceBase: 5,
+        file: .init(size: 1, modifiedNs: 2, inode: 3), keyID: "0123456789abcdef",
         writer: .init(process: 7, durability: "sync"))
       return Self.records(record.bytes)
     case .follow:
       let point = ChainPoint(
-        generation: generation, transaction: 7, time: 5, state: state,
+        generation: generation, transaction: 7, id: id, time: 5, state: state,
         position: WALPosition(salt: WALSalt(first: 1, second: 2), frame: 3, checksum: .zero))
       let header = [UInt8](repeating: 1, count: CopyHeader.size)
       return Self.records(FollowRecord(url: "u", point: point, header: header, counter: 1, cookie: 2).bytes)
@@ -85,6 +93,14 @@ extension ParserTarget {
     }
   }
 
+  private static func seal(_ place: Place, _ session: TurnRecord.Session) -> TurnRecord {
+    TurnRecord(
+      place: place, id: EntryID(5), session: session, time: 5, reason: "r",
+      successor: .init(
+        generation: GenerationID(sequence: place.generation.sequence + 1, random: 3),
+        transaction: place.transaction - 1, checksum: Hash128(high: 1, low: 2), isFork: true))
+  }
+
   /// A record, and its lines without the hash.
   private static func records(_ bytes: [UInt8]) -> [[UInt8]] {
     let text = String(decoding: bytes, as: UTF8.self)
@@ -110,7 +126,8 @@ extension ParserTarget {
         frame, page: page, at: 24, base: number == 2 ? ([UInt8](repeating: 13, count: 512), 0) : nil)
     }
     builder.endCommit(time: 9, state: state, checksum: checksum)
-    return builder.seal(acknowledged: 7, created: 8).bytes
+    return SealedSlice.object(
+      [builder.close(created: 8)], id: EntryID(0xfeed), previous: EntryID(5), session: 9, stored: 7)
   }
 
   private static func batch(_ generation: GenerationID) -> [UInt8] {

@@ -10,9 +10,8 @@ import WALFormat
 ///
 /// Where a checksum stands before the parser, it is put right, so that what is behind it is reached too.
 package enum ParserTarget: String, CaseIterable, Sendable {
-  case names, manifest, record, lease, index, position, follow, slice, sliceContent, batch, script, head,
-    sealed, ltx,
-    ltxFile, zone, time, varint, logHeader
+  case names, manifest, record, turn, mark, lease, position, follow, slice, sliceContent, batch, script, head,
+    sealed, ltx, ltxFile, zone, time, varint, logHeader
 
   /// Parses some bytes; whatever they are, this returns.
   package func run(_ bytes: [UInt8]) {
@@ -23,21 +22,25 @@ package enum ParserTarget: String, CaseIterable, Sendable {
     case .record:
       Self.record(bytes) {
         if let record = try? GenerationRecord($0, object: "o") { _ = ISOTime.text(record.time) }
-        _ = try? CompletionRecord($0, object: "o")
+      }
+    case .turn: Self.record(bytes, Self.turn)
+    case .mark:
+      Self.record(bytes) {
+        for sequence in [1, 3] as [UInt32] {
+          guard let mark = try? MarkRecord($0, sequence: sequence) else { continue }
+          _ = mark.base.next(in: mark.generation)
+        }
       }
     case .lease:
       Self.record(bytes) {
         guard let lease = try? LeaseRecord($0, object: "o") else { return }
         _ = ISOTime.text(lease.renewed) + ISOTime.text(lease.renewed - lease.since)
-        _ = lease.epoch + 1 + (lease.last?.transaction ?? 0)
+        if let last = lease.last { Self.use(last) }
       }
-    case .index:
+    case .position:
       Self.record(bytes) {
-        guard let index = try? IndexRecord($0) else { return }
-        _ = index.slices.reduce(0) { $0 + $1.size } + index.batches.reduce(0) { $0 + $1.size }
-        _ = index.names
+        if let record = try? PositionRecord($0, object: "o") { Self.use(record.place) }
       }
-    case .position: Self.record(bytes) { _ = try? PositionRecord($0, object: "o") }
     case .follow: Self.record(bytes) { _ = try? FollowRecord($0, object: "o") }
     case .slice: Self.slice(bytes)
     case .sliceContent: Self.slice(Self.withRightHashes(bytes))
@@ -60,18 +63,35 @@ package enum ParserTarget: String, CaseIterable, Sendable {
 
   private static func names(_ text: String) {
     if let generation = GenerationID(text) { _ = GenerationID(after: generation) }
-    if let name = SliceName(key: text) {
-      _ = name.transactions.upperBound + 1 + (name.transactions.lowerBound - 1)
+    if let place = Place(key: text) { use(place) }
+    for range in [MergedName(key: text)?.transactions, BatchName(key: text)?.transactions] {
+      if let range { _ = range.upperBound + 1 + (range.lowerBound - 1) }
     }
-    if let range = ReplicaLayout.statementRange(of: text) {
-      _ = range.upperBound + 1 + (range.lowerBound - 1)
-    }
-    if let base = ReplicaLayout.baseTransaction(of: text) { _ = base + 1 }
+    if let base = BaseName(key: text) { use(base.next(in: GenerationID(sequence: 1, random: 2))) }
+    _ = EntryID(text)
+    if let sequence = ReplicaLayout.markedSequence(of: text) { _ = sequence + 1 }
+    _ = ReplicaLayout.isOfEarlierForm(text)
     _ = ReplicaLayout.generation(of: text)
     _ = ReplicaLayout.largestObject(text)
     if let name = LTXName(key: text) { _ = name.transactions.upperBound + name.transactions.lowerBound }
     _ = try? ObjectKey(text)
     _ = text.escapingControls()
+  }
+
+  private static func use(_ place: Place) {
+    _ = place.transaction - 1 + UInt64(place.part + 1)
+    _ = place.key
+  }
+
+  /// A turn is only read at the place that it names.
+  private static func turn(_ bytes: [UInt8]) {
+    _ = TurnRecord.begins(bytes)
+    let generation = GenerationID(sequence: 3, random: 0xabc)
+    let place = Place(generation, transaction: 8, previous: EntryID(0xfeed))
+    guard let turn = try? TurnRecord(bytes, at: place) else { return }
+    _ = turn.session.text + ISOTime.text(turn.time)
+    guard let successor = turn.successor else { return }
+    use(successor.base(seal: turn.id).next(in: successor.generation))
   }
 
   /// As they are, and with the hash that they would need.
@@ -110,14 +130,14 @@ package enum ParserTarget: String, CaseIterable, Sendable {
     while slice.nextPage != nil {
       guard (try? slice.next(base: slice.nextNeedsBase ? (base, 0) : nil)) != nil else { break }
     }
-    _ = try? SliceMerge.merge([("o", bytes)], acknowledged: 1, created: 1)
+    _ = try? SliceMerge.merge([("o", bytes)], stored: 1, created: 1)
   }
 
-  /// A slice of version 2 of one section with the hashes that it would need.
+  /// A slice of one section with the hashes that it would need.
   private static func withRightHashes(_ bytes: [UInt8]) -> [UInt8] {
     guard bytes.count > 40 else { return bytes }
     var bytes = bytes
-    bytes.replaceSubrange(0..<9, with: Array("SQLCS3W1".utf8) + [2])
+    bytes.replaceSubrange(0..<9, with: Array("SQLCS3W1".utf8) + [1])
     let size = Int(bytes[9])
     guard size > 20, size < bytes.count else { return bytes }
     var hash = Hash128(bytes, 0..<size - 8)

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What `Docs/Format.md` prints for programs of others: a slice in hexadecimal, and test vectors.
+/// What `Docs/Format.md` prints for programs of others: records, a slice in hexadecimal, and test vectors.
 struct FormatDocument {
   /// A line of the annotated slice: where its bytes stand, the bytes, what they are, and their value.
   struct Field {
@@ -18,6 +18,8 @@ struct FormatDocument {
     let result: String
   }
 
+  /// Text of each record by the name of its object.
+  let records: [(name: String, bytes: [UInt8])]
   let slice: [Field]
   let vectors: [Vector]
 
@@ -26,6 +28,10 @@ struct FormatDocument {
       .deletingLastPathComponent()
     let text = try String(contentsOf: root.appendingPathComponent("Docs/Format.md"), encoding: .utf8)
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    records = lines.indices.filter { lines[$0].hasPrefix("```record ") }.map { index in
+      let content = lines[(index + 1)...].prefix { $0 != "```" }
+      return (String(lines[index].dropFirst(10)), Array((content.joined(separator: "\n") + "\n").utf8))
+    }
     let block = lines.drop { $0 != "```slice" }.dropFirst().prefix { $0 != "```" }
     slice = try block.map { try Self.field($0) }
     vectors = lines.drop { $0 != "| what | of | is |" }.dropFirst(2).prefix { $0.hasPrefix("|") }.map {
@@ -46,6 +52,12 @@ struct FormatDocument {
     return Field(
       offset: offset, bytes: bytes, name: String(columns[2][..<place.lowerBound]),
       value: String(columns[2][place.upperBound...]))
+  }
+
+  /// The record of the object whose name begins and ends so.
+  func record(_ start: String, _ end: String = ".txt") throws -> (name: String, bytes: [UInt8]) {
+    let found = records.first { $0.name.hasPrefix(start) && $0.name.hasSuffix(end) }
+    return try #require(found, "no record \(start)…\(end)")
   }
 
   /// The value of the field of this name.

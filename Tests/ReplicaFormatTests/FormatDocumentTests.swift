@@ -29,7 +29,7 @@ import Testing
       at += field.bytes.count
       #expect(try value(of: field) == field.value, "\(field.name)")
     }
-    #expect(at == 132 && document.slice.count == 38)
+    #expect(at == 157 && document.slice.count == 42)
   }
 
   private func value(of field: FormatDocument.Field) throws -> String {
@@ -45,7 +45,8 @@ import Testing
     case "checksum before the first frame", "checksum after the last frame":
       return ByHand.littleEndian(bytes[..<4]) + " " + ByHand.littleEndian(bytes[4...])
     case "generation, random number", "hash of the header", "hash of the streams",
-      "checksum of the database before", "checksum of the database after":
+      "checksum of the database before", "checksum of the database after", "id", "id of the entry before",
+      "session":
       return ByHand.littleEndian(bytes)
     case "first transaction - last one in the store", "time when made", "change of the size",
       "time - time when made":
@@ -54,7 +55,7 @@ import Testing
     }
   }
 
-  /// The seven steps of the document, with nothing of the program's but XXH3.
+  /// The steps of the document, with nothing of the program's but XXH3.
   @Test func theSliceCanBeReadByHand() throws {
     let header = try document.number("length of the header")
     #expect(try document.value("hash of the header") == lowHalf(Hash128(object, 0..<header - 8)))
@@ -73,12 +74,12 @@ import Testing
 
     #expect(
       try document.number("time when made") + document.number("time - time when made")
-        == 1_796_004_879_108_862)
+        == 1_796_030_685_136_939)
     let size = try document.number("size of the database before") + document.number("change of the size")
     let head: [UInt8] = [0, 0, 0, 2, 0, 0, 0, UInt8(size)]
-    let sums = ByHand.checksum((0x03b6_11f0, 0x103d_6694), head + page)
-    #expect(sums.0 == 0x797b_8708 && sums.1 == 0x8204_e2fb)
-    #expect(try document.value("checksum after the last frame") == "797b8708 8204e2fb")
+    let sums = ByHand.checksum((0x60b0_3542, 0x1bd7_ddf7), head + page)
+    #expect(sums.0 == 0x4657_0a01 && sums.1 == 0xe349_8b74)
+    #expect(try document.value("checksum after the last frame") == "46570a01 e3498b74")
 
     let printed = try document.value("checksum of the database before")
     let was = try #require(Hash128(printed))
@@ -91,12 +92,52 @@ import Testing
   /// The program reads the same.
   @Test func theProgramReadsTheSlice() throws {
     let reader = try SliceReader(object, object: "slice")
-    #expect(reader.header.generation == GenerationID("00000001-d74e0323"))
+    #expect(reader.header.generation == GenerationID("00000001-e5e31d46"))
+    #expect(
+      reader.header.place.key
+        == "generations/00000001-e5e31d46/wal/0000000000000003.0001-65174b50ba1fce35")
+    #expect(reader.header.entry.id == EntryID("df70af0a0e976bfb") && reader.header.entry.lastTransaction == 3)
     #expect(reader.header.transactions == 3...3 && reader.header.acknowledged == 2)
-    #expect(reader.commits.map(\.time) == [1_796_004_879_108_862])
+    #expect(reader.commits.map(\.time) == [1_796_030_685_136_939])
     let frame = try reader.next(base: (before, 0))
     #expect(String(decoding: frame.suffix(4), as: UTF8.self) == "kept")
     #expect(reader.nextPage == nil)
+  }
+
+  // MARK: Records
+
+  /// Each record is what the program writes, and their names and ids lead from one to the next.
+  @Test func theRecordsAreThoseOfAReplica() throws {
+    #expect(document.records.count == 6)
+    let (markName, markBytes) = try document.record("chain/")
+    let mark = try MarkRecord(markBytes, sequence: 2)
+    #expect(mark.key == markName && mark.bytes == markBytes)
+
+    let turns = document.records.filter { $0.name.contains("/wal/") }
+    let places = try turns.map { try #require(Place(key: $0.name)) }
+    let turn = try TurnRecord(turns[0].bytes, at: places[0])
+    #expect(turn.successor == nil && turn.bytes == turns[0].bytes)
+    let seal = try TurnRecord(turns[1].bytes, at: places[1])
+    #expect(seal.bytes == turns[1].bytes && mark.seal == seal.place)
+    let successor = try #require(seal.successor)
+    #expect(successor.generation == mark.generation && successor.base(seal: seal.id) == mark.base)
+
+    let (baseName, baseBytes) = try document.record("generations/\(mark.generation)/base/")
+    let base = try BaseManifest(baseBytes, object: baseName)
+    #expect(base.key == baseName && base.name == mark.base && base.bytes == baseBytes)
+    #expect(base.state.checksum == successor.checksum)
+    let (startName, startBytes) = try document.record("generations/\(mark.generation)/generation")
+    let start = try GenerationRecord(startBytes, object: startName)
+    #expect(start.bytes == startBytes && start.seal == seal.place && start.generation == mark.generation)
+
+    let (leaseName, leaseBytes) = try document.record("lease")
+    let lease = try LeaseRecord(leaseBytes, object: leaseName)
+    #expect(lease.bytes == leaseBytes && lease.isClosed)
+    // The witness is the place at which the seal was created.
+    #expect(lease.last == seal.place && lease.holder.session.number == turn.session.number)
+    // The turn stands after the slice of the document.
+    let slice = try SliceReader(object, object: "slice")
+    #expect(turn.place.previous == slice.header.entry.id && turn.place.transaction == 4)
   }
 
   // MARK: Test vectors
@@ -134,7 +175,8 @@ import Testing
     case "`end` of a record":
       let generation = try #require(GenerationID("00000001-d74e0323"))
       let text = String(
-        decoding: CompletionRecord(generation: generation, transaction: 0).bytes, as: UTF8.self)
+        decoding: MarkRecord(generation: generation, base: BaseName(0, id: .none), seal: nil).bytes,
+        as: UTF8.self)
       return String(text.suffix(33).prefix(32))
     default: return try secretResult(of: vector)
     }

@@ -57,8 +57,9 @@ import WALFormat
       pages.append(page)
       last = page
     }
-    let object = builder.seal(acknowledged: 0, created: 1).bytes
-    let merged = try SliceMerge.merge([("slice", object)], acknowledged: 0, created: 1).bytes
+    let object = SealedSlice.object(
+      [builder.close(created: 1)], id: EntryID(1), previous: .none, session: 1, stored: 0)
+    let merged = try SliceMerge.merge([("slice", object)], stored: 0, created: 1).bytes
     for bytes in [object, merged] {
       let reader = try SliceReader(bytes, object: "slice")
       var base = old

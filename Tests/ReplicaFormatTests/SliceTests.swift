@@ -1,5 +1,6 @@
 import Bytes
 import ReplicaFormat
+import TestSupport
 import Testing
 import WALFormat
 
@@ -33,7 +34,6 @@ import WALFormat
 
   private struct Made {
     let object: [UInt8]
-    let name: SliceName
     let frames: [[UInt8]]
   }
 
@@ -57,8 +57,9 @@ import WALFormat
     builder.endCommit(time: 100, state: state, checksum: sums)
     add(WALFrame(page: 1, databaseSize: 2), changed(page(3)), base: page(3))
     builder.endCommit(time: 200, state: state, checksum: sums)
-    let (name, object) = builder.seal(acknowledged: 4, created: 300)
-    return Made(object: object, name: name, frames: frames)
+    let object = SealedSlice.object(
+      [builder.close(created: 300)], id: EntryID(0xfeed), previous: EntryID(0xbeef), session: 9, stored: 4)
+    return Made(object: object, frames: frames)
   }
 
   @Test func givesTheVerbatimFramesBack() throws {
@@ -66,6 +67,12 @@ import WALFormat
     let reader = try SliceReader(made.object, object: "slice")
     #expect(reader.header.transactions == 5...6)
     #expect(reader.header.acknowledged == 4)
+    #expect(
+      reader.header.entry
+        == .init(id: EntryID(0xfeed), previous: EntryID(0xbeef), session: 9, lastTransaction: 6))
+    #expect(
+      reader.header.place
+        == Place(GenerationID(sequence: 1, random: 2), transaction: 5, previous: EntryID(0xbeef)))
     #expect(reader.commits.map(\.frames) == [2, 3])
     #expect(reader.commits.map(\.time) == [100, 200])
     var pages: [UInt32: [UInt8]] = [:]
@@ -140,18 +147,10 @@ import WALFormat
 
   @Test func refusesVersionsItDoesNotKnow() throws {
     var object = try make().object
-    object[8] = 3
-    #expect {
-      try SliceReader(object, object: "slice")
-    } throws: { "\($0)".contains("newer version") }
-  }
-
-  @Test func namesSortAsTransactionsDo() throws {
-    let names = [
-      SliceName(1...1), SliceName(2...9), SliceName(10...16), SliceName(17...17, part: 2, parts: 3),
-    ]
-    #expect(names.map(\.description) == names.map(\.description).sorted())
-    for name in names { #expect(SliceName(key: "generations/x/wal/\(name)") == name) }
-    #expect(SliceName(key: "generations/x/wal/nonsense") == nil)
+    for version in [0, 2, 3, 255] as [UInt8] {
+      object[8] = version
+      let error = thrown(FormatError.self) { try SliceReader(object, object: "slice") }
+      #expect(error?.cause == "written by another version of this program")
+    }
   }
 }
