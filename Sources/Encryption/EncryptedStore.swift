@@ -9,12 +9,12 @@ internal import Synchronization
 package final class EncryptedStore: DetailedStore {
   private let store: any ObjectStore
   private let ring: KeyRing
-  /// Objects that are never encrypted.
-  private let open: Set<String>
+  /// Beginnings of the names of objects that are never encrypted.
+  private let open: [String]
   /// Headers of objects that are being read part by part.
   private let headers = Mutex<[ObjectKey: (header: SealedObject.Header, etag: ETag)]>([:])
 
-  package init(_ store: any ObjectStore, keys: KeyRing, open: Set<String>) {
+  package init(_ store: any ObjectStore, keys: KeyRing, open: [String]) {
     self.store = store
     ring = keys
     self.open = open
@@ -30,11 +30,13 @@ package final class EncryptedStore: DetailedStore {
     }
   }
 
+  private func isOpen(_ key: ObjectKey) -> Bool { open.contains { key.name.hasPrefix($0) } }
+
   @discardableResult
   package func put(
     _ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition
   ) throws(ObjectStoreError) -> ETag {
-    guard let secret = ring.keys.first, !open.contains(key.name) else {
+    guard let secret = ring.keys.first, !isOpen(key) else {
       return try store.put(key, bytes, condition)
     }
     return try store.put(
@@ -48,7 +50,7 @@ package final class EncryptedStore: DetailedStore {
   }
 
   package func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {
-    guard !open.contains(key.name) else { return try store.get(key, range: range) }
+    guard !isOpen(key) else { return try store.get(key, range: range) }
     guard let range, !range.isEmpty else { return try whole(key, range) }
     if range.lowerBound == 0 { return try beginning(key, range) }
     // Who has no key has met the header before, at the beginning.
@@ -158,7 +160,7 @@ package final class EncryptedStore: DetailedStore {
 
   package func head(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectInfo? {
     guard let info = try store.head(key) else { return nil }
-    guard !ring.keys.isEmpty, !open.contains(key.name), info.size >= SealedObject.Header.size,
+    guard !ring.keys.isEmpty, !isOpen(key), info.size >= SealedObject.Header.size,
       let header = SealedObject.Header(try store.get(key, range: 0..<SealedObject.Header.size).bytes)
     else { return info }
     return ObjectInfo(key: key, size: header.length, etag: info.etag, modified: info.modified)

@@ -26,6 +26,7 @@ package struct ReplicaCatalog: Sendable {
     /// Enough for the chain after the newest base; with `batches`, all statements too.
     case newest(batches: Bool)
 
+    fileprivate var toleratesKeys: Bool { if case .everything = self { true } else { false } }
     fileprivate var isNewest: Bool { if case .newest = self { true } else { false } }
     fileprivate var hasBatches: Bool { if case .newest(let batches) = self { batches } else { true } }
   }
@@ -56,7 +57,7 @@ package struct ReplicaCatalog: Sendable {
       var contents = try listed(generation, scope)
       if let before { contents.adoptEntries(of: before) }
       do {
-        try read(contents.unread(scope), into: &contents)
+        try read(contents.unread(scope), into: &contents, toleratesKeys: scope.toleratesKeys)
         return contents
       } catch let error as FormatError where error.isMissing {
         (before, missing) = (contents, error)
@@ -137,7 +138,10 @@ package struct ReplicaCatalog: Sendable {
   /// Reads what slots hold, several at once.
   ///
   /// Throws a `FormatError` with `isMissing` if one is gone.
-  private func read(_ places: [Place], into contents: inout GenerationContents) throws {
+  /// With `toleratesKeys` an entry that is encrypted with a key which is not there counts as damaged.
+  private func read(
+    _ places: [Place], into contents: inout GenerationContents, toleratesKeys: Bool = false
+  ) throws {
     guard !places.isEmpty else { return }
     let found = Mutex<[Place: Result<LogEntry, any Error>]>([:])
     let pool = TransferPool("replica.entries", threads: min(places.count, 12))
@@ -145,9 +149,11 @@ package struct ReplicaCatalog: Sendable {
     for place in places {
       pool.run(in: group) {
         let result = Result<LogEntry, any Error> {
-          let content = try self.store.content(of: place.key, 0..<LogEntry.head)
+          var (entry, content) = try self.entry(at: place)
+          // The damage may have been done on the way.
+          if case .damaged = entry { (entry, content) = try self.entry(at: place) }
           if content.bytes.count < LogEntry.head { self.whole.keep(place.key, content.bytes) }
-          return LogEntry(content, at: place)
+          return entry
         }
         found.withLock { $0[place] = result }
       }
@@ -159,9 +165,16 @@ package struct ReplicaCatalog: Sendable {
       case .failure(let error as FormatError):
         guard !error.isMissing else { throw error }
         contents.note(.damaged(error), at: place)
+      case .failure(let error as ObjectStoreError) where error.code == .sealed && toleratesKeys:
+        contents.note(.damaged(FormatError(place.key, error.cause)), at: place)
       case .failure(let error): throw error
       }
     }
+  }
+
+  private func entry(at place: Place) throws -> (LogEntry, ObjectContent) {
+    let content = try store.content(of: place.key, 0..<LogEntry.head)
+    return (LogEntry(content, at: place), content)
   }
 
   // MARK: Single objects

@@ -11,6 +11,8 @@ package enum ReplicaLayout {
   package static let pages = "pages/"
   /// Who writes.
   package static let lease = "lease.txt"
+  /// Objects that are never encrypted, by the beginnings of their names: they lead to what is, whatever its key.
+  package static let open = [lease, chain]
 
   package static func folder(_ generation: GenerationID) -> String { "\(generations)\(generation)/" }
   package static func record(_ generation: GenerationID) -> String { folder(generation) + "generation.txt" }

@@ -23,7 +23,8 @@ struct ChainTip {
 
   /// The place in the record, if it is the tip still: one listing shows nothing after the record's last entry.
   func recorded(_ record: PositionRecord) throws -> Found? {
-    guard let first = record.entries.first else { return nil }
+    // What is encrypted with another key, or not at all, is read to find that out.
+    guard let first = record.entries.first, record.keyID == catalog.store.encryption?.keyID else { return nil }
     let folder = ReplicaLayout.slots(first.generation)
     let found = try catalog.store.list(
       prefix: folder, after: folder + ReplicaLayout.fromTransaction(first.transaction),
@@ -51,14 +52,20 @@ struct ChainTip {
     let last = end.contents.slots.keys.map(\.transaction).max() ?? 0
     let entries = end.contents.slots.keys.filter { $0.transaction == last }
     let turn = end.chain.turns.last
-    let writer = turn.map { $0.session.text }
     let tip = ResumeDecision.Tip(
       place: end.chain.tip, entries: entries, transaction: end.chain.end, state: moment.state, time: moment.time,
       position: moment.position, keyID: moment.keyID, session: moment.session ?? turn?.session.number,
-      writer: writer)
+      writer: turn?.session.text)
     return Found(
       tip: tip, contents: end.contents, base: end.base, chain: end.chain, unmarked: end.unmarked,
       loss: end.contents.proofOfLoss(after: end.chain))
+  }
+
+  /// Who wrote to a generation last, as far as is known.
+  func writer(_ tip: ResumeDecision.Tip) -> String? {
+    if let writer = tip.writer { return writer }
+    let name = ReplicaLayout.record(tip.place.generation)
+    return try? GenerationRecord(catalog.read(name), object: name).writer
   }
 
   /// Whether a place is on the chain that leads to a tip (rule 15): something stands there or covers it, or it is the tip.

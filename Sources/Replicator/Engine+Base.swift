@@ -55,6 +55,7 @@ extension Engine {
     let isPresent = state.withLock {
       guard $0.generation == opening.generation else { return false }
       $0.openGeneration = opening.generation
+      $0.hasStored = true
       $0.baseTransaction = opening.base.transaction
       return true
     }

@@ -141,15 +141,29 @@ extension Engine {
   /// Renews the lease beside everything else, if that is due.
   func renewLease() {
     guard lease.isDue, state.withLock({ $0.hasBase }) else { return }
-    let session = slots.withLock { $0.session }
     upkeepQueue.async(group: running) {
-      let reader = ChainTip(catalog: ReplicaCatalog(self.store))
-      let (tip, isFork) = self.state.withLock { ($0.storedPlace, $0.isFork) }
-      self.lease.renew(session, last: tip) { place in
-        guard let tip, !isFork else { return true }
-        return (try? reader.holds(place, tip: tip)) ?? false
-      }
+      self.renewLeaseNow()
+      // Only who holds the lease knows when history was last pruned.
+      self.startUpkeep()
     }
+  }
+
+  /// Takes or renews the lease if that is due.
+  func renewLeaseNow() {
+    let (session, tip) = (slots.withLock { $0.session }, state.withLock { $0.storedPlace })
+    lease.renew(session, last: tip) { holds($0, tip) }
+  }
+
+  /// Closes the lease after everything was stored.
+  func releaseLease() {
+    let (session, tip) = (slots.withLock { $0.session }, state.withLock { $0.storedPlace })
+    lease.release(session, last: tip) { holds($0, tip) }
+  }
+
+  /// Whether a place that another session stored is on the chain to the tip, or was left behind by order.
+  private func holds(_ place: Place, _ tip: Place?) -> Bool {
+    guard let tip, !state.withLock({ $0.isFork }) else { return true }
+    return (try? ChainTip(catalog: ReplicaCatalog(store)).holds(place, tip: tip)) ?? false
   }
 
   private func saveRecord(_ turn: inout UploadTurn, _ now: Double) {

@@ -103,6 +103,7 @@ final class Engine: Sendable {
   }
 
   var isStopped: Bool { state.withLock { $0.isStopped } }
+  var hasStored: Bool { state.withLock { $0.hasStored } || lease.isHeld }
 
   /// What is to be told at the next prompt, once.
   func takeNotices() -> [String] {

@@ -23,6 +23,8 @@ struct EngineState {
   var lastEntries: [Place] = []
   /// The generation that is open: its base is stored, and the chain leads to it.
   var openGeneration: GenerationID?
+  /// Whether the session has stored anything.
+  var hasStored = false
   /// Whether the session has begun a generation that leaves transactions behind, by order.
   var isFork = false
   /// Why the session may not write any more; it begins anew then.
@@ -81,6 +83,7 @@ struct EngineState {
       lastEntries = []
     }
     lastEntries.append(entry.place)
+    hasStored = true
     uploadedPlace = entry.next
   }
 

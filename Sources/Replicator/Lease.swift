@@ -111,10 +111,11 @@ final class Lease: Sendable {
   }
 
   /// Lets others begin at once, and keeps how far the replica reaches, so that a lost end is noticed.
-  func release(_ session: TurnRecord.Session, last: Place?) {
+  func release(_ session: TurnRecord.Session, last: Place?, holds: (Place) -> Bool) {
     request.withLock { _ in
-      guard isHeld else { return }
-      store(session, last: last, isClosed: true) { _ in true }
+      // A session that stored nothing has nothing to say.
+      guard isHeld || last != nil else { return }
+      store(session, last: last, isClosed: true, holds: holds)
       state.withLock { $0.isHeld = false }
     }
   }

@@ -185,10 +185,7 @@ package final class ReplicationObserver: ConnectionObserver {
     }
     notices += engine.takeNotices()
     engine.stop()
-    if isFlushed {
-      engine.lease.release(
-        engine.slots.withLock { $0.session }, last: engine.state.withLock { $0.storedPlace })
-    }
+    if isFlushed, engine.hasStored { engine.releaseLease() }
   }
 
   /// Copies the log into the database file and notes that the file holds exactly what the replica does.

@@ -42,6 +42,8 @@ enum ResumeDecision {
     var earlier: UInt64?
     /// Whether the user ordered a new generation.
     var isOrdered = false
+    /// Who wrote to the replica last; asked only for a message.
+    var writer: () -> String? = { nil }
     let path: String
     let url: String
   }
@@ -115,17 +117,17 @@ enum ResumeDecision {
   private static func stale(_ facts: Facts, _ tip: Tip, _ earlier: UInt64?) -> ResumeDecision {
     let ahead = earlier.map { "\(tip.transaction - $0) transactions" } ?? "transactions"
     return .refuse(
-      "\(facts.url) is \(ahead) ahead of \(facts.path) (last: \(last(tip))): use .restore wal, or leave them behind "
+      "\(facts.url) is \(ahead) ahead of \(facts.path) (last: \(last(facts, tip))): use .restore wal, or leave them behind "
         + "with .mirror on \(facts.url) --new-generation")
   }
 
   private static func foreign(_ facts: Facts, _ tip: Tip) -> ResumeDecision {
     .refuse(
-      "\(facts.url) holds another database than \(facts.path) (last: \(last(tip))): use another prefix, or leave it "
+      "\(facts.url) holds another database than \(facts.path) (last: \(last(facts, tip))): use another prefix, or leave it "
         + "behind with .mirror on \(facts.url) --new-generation")
   }
 
-  private static func last(_ tip: Tip) -> String {
-    "transaction \(tip.transaction), \(ISOTime.text(tip.time))" + (tip.writer.map { ", \($0)" } ?? "")
+  private static func last(_ facts: Facts, _ tip: Tip) -> String {
+    "transaction \(tip.transaction), \(ISOTime.text(tip.time))" + (facts.writer().map { ", \($0)" } ?? "")
   }
 }

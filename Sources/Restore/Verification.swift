@@ -59,7 +59,16 @@ package struct Verification {
     let source = ObjectSource(catalog, patience: patience, isInterrupted: isInterrupted)
     let witnesses = try Witnesses(source, record: nil)
     var history = try source.retry { _ in try ReplicaHistory(catalog) }
-    let generations = try source.retry { _ in try history.all() }
+    let generations: [ReplicaHistory.Generation]
+    do {
+      generations = try source.retry { _ in try history.all() }
+    } catch let error as FormatError {
+      guard let number = ReplicaLayout.markedSequence(of: error.object) else { throw error }
+      // Without it nobody knows which generation is on the chain.
+      var findings = Findings(generation: GenerationID(sequence: number, random: 0))
+      findings.faults.append(Fault(object: error.object, cause: error.cause))
+      return report(findings)
+    }
     guard let newest = generations.last else {
       throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
     }

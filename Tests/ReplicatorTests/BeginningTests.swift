@@ -51,6 +51,7 @@ import Testing
     fixture.settings.mergesObjects = true
     try fixture.open()
     try insert(40)
+    try Poll.until(seconds: 60) { (try? contents().chain(after: 0).objects.count) ?? .max < 60 }
     try fixture.close()
     let chain = try contents().chain(after: 0)
     #expect(!chain.objects.contains { $0.transactions == first...first }, "\(chain.objects)")

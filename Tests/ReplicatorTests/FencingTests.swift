@@ -191,7 +191,7 @@ import Testing
 
   @Test func settlesAnswersThatWereLost() throws {
     let store = FaultyStore(MemoryStore())
-    for put in 1...12 { store.plan(.loseAnswer, for: .put, at: put) }
+    for put in 1...5 { store.plan(.loseAnswer, for: .put, at: put) }
     let fixture = try MirrorFixture(store)
     try fixture.open()
     try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")

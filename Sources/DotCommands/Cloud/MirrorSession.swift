@@ -54,7 +54,7 @@ package final class MirrorSession: SessionObserver {
   /// A store that encrypts where there is a key, and tells encrypted objects where there is none.
   private func makeStore(_ url: ReplicaURL) throws -> any ObjectStore {
     EncryptedStore(
-      try makePlainStore(url), keys: try encryption?.keys() ?? .empty, open: [ReplicaLayout.lease])
+      try makePlainStore(url), keys: try encryption?.keys() ?? .empty, open: ReplicaLayout.open)
   }
 
   /// A store for what other programs read and write, which is not encrypted by us.
