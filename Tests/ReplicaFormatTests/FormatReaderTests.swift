@@ -141,5 +141,8 @@ extension FormatReaderTests {
       #expect(read.code == 0 && restored.code == 0, "\(read.errors)\(restored.errors)")
       #expect(try folder.read("read.db") == folder.read("restored.db"))
     }
+    let proof = try ShellHarness.run(
+      ShellHarness.program, ["any.db", ".mirror verify --from \(url)"], in: folder)
+    #expect(proof.code == 0 && proof.output.contains("no fault found"), "\(proof)")
   }
 }
