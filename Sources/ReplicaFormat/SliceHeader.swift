@@ -97,6 +97,7 @@ package struct SliceHeader: Hashable, Sendable {
       part <= parts, parts <= Int(UInt16.max), firstFrame >= 1, frameCount >= 1,
       frameCount <= Self.mostFrames,
       generation.sequence <= Bounds.lastSequence, Bounds.times.contains(created),
+      acknowledged <= Bounds.lastTransaction,
       entry.lastTransaction >= transactions.upperBound, entry.lastTransaction <= Bounds.lastTransaction,
       parts == 1 || entry.lastTransaction == transactions.lowerBound, (parts > 1) == (largestPage != nil)
     else { return false }

@@ -76,11 +76,11 @@ package struct TurnRecord: Hashable, Sendable {
     record.add("place", place.field)
     record.add("id", id)
     record.add("session", EntryID(session.number))
-    record.add("host", session.host)
+    record.add("host", Self.short(session.host))
     record.add("process", session.process)
-    record.add("database", session.database)
+    record.add("database", Self.short(session.database))
     record.add("time", time)
-    record.add("reason", reason)
+    record.add("reason", Self.short(reason))
     if let successor {
       record.add("successor", successor.generation)
       record.add("transaction", successor.transaction)
@@ -88,6 +88,11 @@ package struct TurnRecord: Hashable, Sendable {
       if successor.isFork { record.add("fork", "yes") }
     }
     return record.bytes
+  }
+
+  /// The first 1,000 bytes of a text: readers of the log read no more than the first 8,192 bytes of an entry.
+  private static func short(_ text: String) -> String {
+    text.utf8.count <= 1000 ? text : String(decoding: text.utf8.prefix(1000), as: UTF8.self)
   }
 
   /// Throws if the bytes are damaged, or the record is not the one of its place.

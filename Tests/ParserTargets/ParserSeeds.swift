@@ -119,13 +119,13 @@ extension ParserTarget {
     var checksum = header.checksum
     var page = [UInt8](repeating: 13, count: 24 + 512)
     for number in [1, 2] as [UInt32] {
-      let frame = WALFrame(page: number, databaseSize: number == 2 ? 2 : 0)
+      let frame = WALFrame(page: number, databaseSize: 2)
       page[100] = UInt8(number)
       frame.write(at: 0, in: &page, of: header, continuing: &checksum)
       builder.add(
         frame, page: page, at: 24, base: number == 2 ? ([UInt8](repeating: 13, count: 512), 0) : nil)
+      builder.endCommit(time: 9, state: state, checksum: checksum)
     }
-    builder.endCommit(time: 9, state: state, checksum: checksum)
     return SealedSlice.object(
       [builder.close(created: 8)], id: EntryID(0xfeed), previous: EntryID(5), session: 9, stored: 7)
   }

@@ -130,6 +130,9 @@ package enum ParserTarget: String, CaseIterable, Sendable {
     while slice.nextPage != nil {
       guard (try? slice.next(base: slice.nextNeedsBase ? (base, 0) : nil)) != nil else { break }
     }
+    if let tail = try? SliceReader(bytes, object: "o"), (try? tail.skip(commits: 1, checksum: nil)) != nil {
+      _ = try? tail.next(base: (base, 0))
+    }
     _ = try? SliceMerge.merge([("o", bytes)], stored: 1, created: 1)
   }
 

@@ -115,16 +115,19 @@ private enum FormatReader {
 }
 
 extension FormatReaderTests {
-  /// Merged objects of two sessions may overlap (rule 10): the entries of both may be gone.
+  /// Merged objects of two sessions may overlap (rule 10), also a base: the entries of both may be gone.
   @Test func readsMergedObjectsThatOverlap() throws {
     try mirror(
       ["CREATE TABLE t(a INTEGER PRIMARY KEY, b);"]
-        + (1...12).map { "INSERT INTO t(b) VALUES(hex(randomblob(\($0 * 9))));" })
+        + (1...12).map {
+          "INSERT INTO t(b) VALUES(hex(randomblob(\($0 * 9))));" + ($0 == 6 ? "\n.mirror snapshot" : "")
+        })
     let slots = try keys().compactMap { Place(key: $0) }.sorted { $0.transaction < $1.transaction }
     try #require(slots.count == 13)
     let objects = try slots.map { place in
       (place.key, Array(try folder.read("replica/\(place.key)")))
     }
+    #expect(try keys().contains { $0.contains("/base/0000000000000007-") })
     let merged = folder.path("replica/generations/\(slots[0].generation)/merged")
     try FileManager.default.createDirectory(atPath: merged, withIntermediateDirectories: true)
     for range in [0..<8, 4..<13] {
@@ -133,10 +136,13 @@ extension FormatReaderTests {
       try Data(bytes).write(to: URL(fileURLWithPath: path))
     }
     for place in slots { try FileManager.default.removeItem(atPath: folder.path("replica/\(place.key)")) }
-    for transaction in [nil, 3, 4, 5, 8, 9, 12] {
+    for transaction in [nil, 3, 4, 5, 7, 8, 9, 12] {
       let (read, restored) = (try read(transaction), try restore(transaction))
       #expect(read.code == 0 && restored.code == 0, "\(read.errors)\(restored.errors)")
       #expect(try folder.read("read.db") == folder.read("restored.db"))
     }
+    let proof = try ShellHarness.run(
+      ShellHarness.program, ["any.db", ".mirror verify --from \(url)"], in: folder)
+    #expect(proof.code == 0 && proof.output.contains("no fault found"), "\(proof)")
   }
 }

@@ -181,6 +181,19 @@ import WALFormat
     #expect(successor().base(seal: EntryID(0xfeed)) == BaseName(13, id: EntryID(0xfeed)))
   }
 
+  /// A reader of the log reads the first 8,192 bytes of an entry.
+  @Test func aTurnIsShortWhateverItSays() throws {
+    let long = String(repeating: "\u{1f600}", count: 4096)
+    let session = TurnRecord.Session(number: 1, host: long, process: .max >> 33, database: "/" + long)
+    let record = TurnRecord(
+      place: place, id: EntryID(0xfeed), session: session, time: 5, reason: "  " + long,
+      successor: successor())
+    #expect(record.bytes.count < 8192)
+    let read = try TurnRecord(record.bytes, at: place)
+    #expect(read.session.host == String(repeating: "\u{1f600}", count: 250))
+    #expect(read.session.database.hasPrefix("/\u{1f600}") && read.id == record.id)
+  }
+
   /// What was copied to another name is not the entry of that name.
   @Test func refusesATurnOrASealOfAnotherPlace() {
     let others = [

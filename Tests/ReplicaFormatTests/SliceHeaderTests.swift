@@ -76,6 +76,10 @@ import WALFormat
     refuses { $0.first = last + 1 }
     refuses { ($0.first, $0.rest) = (last, 1) }
     refuses { ($0.first, $0.more, $0.commits, $0.frames) = (last, 1, 2, 2) }
+    // The last transaction that was stored when the object was made.
+    #expect(try read { $0.behind = 5 }.acknowledged == 0)
+    #expect(try read { $0.behind = 5 - Int64(last) }.acknowledged == last)
+    for behind in [6, 4 - Int64(last), .min, .max] { refuses { $0.behind = behind } }
     for number in [last, last + 1, .max] {
       refuses { $0.more = number }
       refuses { $0.rest = number }
@@ -118,7 +122,7 @@ import WALFormat
       )
       ($0.sequence, $0.first) = (0xffff_fffe, Bounds.lastTransaction)
       ($0.part, $0.parts, $0.restarts, $0.firstFrame) = (0xffff, 0xffff, 0xffff_ffff, 0xffff_ffff)
-      ($0.frames, $0.pages, $0.behind, $0.created) = (8 << 20, 0xffff_ffff, .min, Bounds.times.upperBound)
+      ($0.frames, $0.pages, $0.behind, $0.created) = (8 << 20, 0xffff_ffff, 1 << 62, Bounds.times.upperBound)
       ($0.sizes, $0.tables) = ([UInt64](repeating: 0xffff_ffff, count: 4), 0xffff_ffff)
       $0.largestPage = 0xffff_ffff
     }

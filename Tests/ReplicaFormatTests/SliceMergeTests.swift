@@ -126,6 +126,46 @@ import WALFormat
     #expect(try pages(of: bytes) == log.pages)
   }
 
+  /// The tail of an object gives the same frames, wherever it begins, over restarts of the log too.
+  @Test func theTailOfAnObjectIsReadByItself() throws {
+    var log = try Log()
+    let (_, bytes) = try SliceMerge.merge(
+      [log.object(id: 11), log.object(sections: 3, id: 12), log.object(id: 13)], stored: 9, created: 50)
+    let whole = try SliceReader(bytes, object: "merged")
+    var frames: [[UInt8]] = []
+    for page in [[UInt8](repeating: 7, count: Self.pageSize)] + log.pages.dropLast() {
+      frames.append(try whole.next(base: (page, 0)))
+    }
+    for passed in 1..<5 {
+      let reader = try SliceReader(bytes, object: "merged")
+      try reader.skip(commits: passed, checksum: nil)
+      #expect(reader.frameIndex == passed)
+      for index in passed..<5 {
+        #expect(try reader.next(base: (log.pages[index - 1], 0))[24...] == frames[index][24...])
+      }
+      #expect(reader.nextPage == nil)
+    }
+    for count in [0, 5, 6, -1] {
+      let reader = try SliceReader(bytes, object: "merged")
+      #expect(throws: FormatError.self) { try reader.skip(commits: count, checksum: nil) }
+    }
+  }
+
+  /// With SQLite's sum after the frames passed over, the end of the section proves those after them.
+  @Test func theTailContinuesTheSumsBeforeIt() throws {
+    var log = try Log()
+    let first = try log.object(id: 11)
+    let sums = log.sums
+    let (_, bytes) = try SliceMerge.merge([first, log.object(id: 12)], stored: 9, created: 50)
+    let reader = try SliceReader(bytes, object: "merged")
+    try reader.skip(commits: 1, checksum: sums)
+    _ = try reader.next(base: (log.pages[0], 0))
+    let other = try SliceReader(bytes, object: "merged")
+    try other.skip(commits: 1, checksum: WALChecksum(first: 1, second: 2))
+    let error = thrown(FormatError.self) { try other.next(base: (log.pages[0], 0)) }
+    #expect(error?.cause == "the frames do not continue the log before them")
+  }
+
   @Test func refusesWhatDoesNotFollow() throws {
     var log = try Log()
     let objects = try [11, 12, 13].map { try log.object(id: $0) }
