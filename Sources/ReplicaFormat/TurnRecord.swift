@@ -169,7 +169,9 @@ package struct MarkRecord: Hashable, Sendable {
       guard let place = Place(field: text) else { throw FormatError(object, "wrong seal") }
       return place
     }
+    // A replica begins with an empty log at transaction 0.
     guard generation.sequence == sequence, (seal == nil) == (sequence == 1),
+      sequence > 1 || base == BaseName(0, id: .none),
       seal.map({ $0.generation.sequence + 1 == sequence && $0.transaction == base.transaction }) ?? true
     else { throw FormatError(object, "it is that of generation \(generation)") }
   }

@@ -13,6 +13,8 @@ final class ChainRun {
   private let check: GenerationCheck
   /// Whether everything so far could be applied.
   var isIntact = true
+  /// The seal after the end; nil if the generation goes on.
+  var seal: TurnRecord?
   /// Where the live database was read; nil where it is not compared.
   var liveTransaction: UInt64?
   /// Where the replay of statements begins; nil where there is none.
@@ -98,6 +100,12 @@ final class ChainRun {
     if compared > 0 {
       check.findings.proven.append(
         "\(compared) transactions stand in log and statements with the same time and place")
+    }
+    if let seal = seal?.successor, seal.transaction == outcome.transaction,
+      seal.checksum != outcome.state.checksum
+    {
+      check.note(
+        "transaction \(outcome.transaction)", "its database has another checksum than the seal after it says")
     }
     try replay(outcome)
     guard let live, liveTransaction != nil, let restored = liveContent else { return }

@@ -52,6 +52,7 @@ struct RangeCheck {
   /// Applies every slice, compares each commit with its batch and with bases on the way, and then the contents.
   private func apply(_ plan: RestorePlan, _ file: File, isWhole: Bool, _ check: GenerationCheck) throws {
     let run = ChainRun(plan: plan, file: file, batches: batches, manifests: manifests, check: check)
+    run.seal = chain.seal
     if let live { run.liveTransaction = live.transaction }
     if batches.isComplete {
       run.replayTransaction = max(batches.lastBarrier?.transaction ?? 0, base.transaction)
