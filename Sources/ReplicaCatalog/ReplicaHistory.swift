@@ -104,7 +104,12 @@ package struct ReplicaHistory: Sendable {
     guard let newestMark, let last = try generation(newestMark) else { return try all() }
     let next = try catalog.store.list(
       prefix: ReplicaLayout.generations, after: ReplicaLayout.end(of: last.id), limit: 1)
-    guard next.objects.isEmpty else { return try all() }
+    return next.objects.isEmpty ? try marks() : try all()
+  }
+
+  /// The generations that have marks, the oldest first.
+  package mutating func marks() throws -> [Generation] {
+    guard let newestMark else { return [] }
     return try (1...newestMark).compactMap { try generation($0) }
   }
 

@@ -31,6 +31,8 @@ extension Engine {
     let base: BaseName
     let seal: TurnRecord?
     let reason: String
+    /// Whether it leaves transactions behind, by order.
+    let isFork: Bool
   }
 
   /// Begins a session: finds where to go on, or begins a generation and has its base uploaded.
@@ -78,7 +80,7 @@ extension Engine {
       return
     }
     if [ResumeDecision.keyChanged, ResumeDecision.encryptionBegan].contains(opening.reason)
-      || opening.seal?.successor?.isFork == true
+      || opening.isFork
     {
       state.withLock { $0.notices.append("mirror: \(opening.reason); starting a new generation") }
     }
@@ -202,7 +204,7 @@ extension Engine {
       $0.uploadedPlace = start.place
       $0.lastEntries = start.opening == nil ? found?.tip.entries ?? [] : []
       $0.fence = nil
-      $0.isFork = start.opening?.seal?.successor?.isFork ?? $0.isFork
+      $0.isFork = start.opening?.isFork ?? $0.isFork
       $0.didReachStore()
       $0.fileStamp = ready.stamp
       // Without a commit in the log the file alone was found to hold the state.
@@ -227,12 +229,16 @@ extension Engine {
     forced: String?, later: [LogCommit]
   ) throws -> Start {
     var facts = ResumeDecision.Facts(path: path, url: store.url)
+    facts.isOrdered = settings.newGeneration && forced == nil
+    if found == nil, forced == nil, let place = witness {
+      facts.loss =
+        "transaction \(place.transaction - 1) of generation \(place.generation) was stored, and no chain is left"
+    }
     var match: LocalDatabase.Match?
     if let tip = found?.tip {
       facts.tip = tip
       facts.wasEmpty = wasEmpty && forced == nil
       facts.keyID = store.encryption?.keyID
-      facts.isOrdered = settings.newGeneration && forced == nil
       if forced == nil { match = try local.match(tip) }
       facts.isAtTip = match != nil
       facts.isSameFile = record.map { $0.identity == identity && ($0.isSynced || $0.isAtRest) } ?? false
@@ -272,14 +278,15 @@ extension Engine {
           + "mirror to another place")
     }
     guard let tip else {
-      return Opening(generation: next, base: BaseName(0, id: .none), seal: nil, reason: reason)
+      return Opening(generation: next, base: BaseName(0, id: .none), seal: nil, reason: reason, isFork: isFork)
     }
     let seal = TurnRecord(
       place: tip.place, id: .draw(), session: slots.session, time: Clock.wallMicroseconds, reason: reason,
       successor: TurnRecord.Successor(
         generation: next, transaction: tip.transaction, checksum: tip.state.checksum, isFork: isFork))
     return Opening(
-      generation: next, base: BaseName(tip.transaction + 1, id: seal.id), seal: seal, reason: reason)
+      generation: next, base: BaseName(tip.transaction + 1, id: seal.id), seal: seal, reason: reason,
+      isFork: isFork)
   }
 
   /// Where the record, or the lease if there is no record, says that the replica was.

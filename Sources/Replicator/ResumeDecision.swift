@@ -72,32 +72,37 @@ enum ResumeDecision {
 
   /// The first row of the table that fits.
   static func of(_ facts: Facts) -> ResumeDecision {
-    guard let tip = facts.tip else { return .begin(reason: "first generation", isFork: false) }
+    guard let tip = facts.tip else {
+      if let loss = facts.loss, !facts.isOrdered { return lost(facts, loss) }
+      return .begin(reason: "first generation", isFork: facts.loss != nil)
+    }
     if facts.wasEmpty, tip.state.pages > 1, !facts.isAtTip {
       if facts.isOrdered { return fork(facts, tip) }
       return .refuse(
         "\(facts.url) holds data (generation \(tip.place.generation), transaction \(tip.transaction)) but "
           + "\(facts.path) was empty: use .restore wal, or .mirror on \(facts.url) --new-generation")
     }
-    if let loss = facts.loss, !facts.isOrdered {
-      return .refuse(
-        "\(facts.url) has lost objects: \(loss): see .mirror verify; what is left can be left behind with .mirror on "
-          + "\(facts.url) --new-generation")
-    }
+    if let loss = facts.loss, !facts.isOrdered { return lost(facts, loss) }
     if facts.isAtTip || tip.state.pages <= 1, let row = continued(facts, tip) { return row }
     if let earlier = facts.earlier { return facts.isOrdered ? fork(facts, tip) : stale(facts, tip, earlier) }
     switch facts.recorded {
     case .atTip where facts.isSameFile:
       return .begin(reason: "other programs changed the database while it was not mirrored", isFork: false)
     case .beyondTip(let place) where !facts.isOrdered:
-      return .refuse(
-        "\(facts.url) has lost objects: transaction \(place.transaction - 1) of generation \(place.generation) was "
-          + "stored, and the log ends with \(tip.transaction): see .mirror verify; what is left can be left behind with "
-          + ".mirror on \(facts.url) --new-generation")
+      return lost(
+        facts,
+        "transaction \(place.transaction - 1) of generation \(place.generation) was stored, and the log ends with "
+          + "\(tip.transaction)")
     case .belowTip where !facts.isOrdered: return stale(facts, tip, nil)
     case .atTip, .belowTip, .beyondTip, .nowhere:
       return facts.isOrdered ? fork(facts, tip) : foreign(facts, tip)
     }
+  }
+
+  private static func lost(_ facts: Facts, _ loss: String) -> ResumeDecision {
+    .refuse(
+      "\(facts.url) has lost objects: \(loss): see .mirror verify; what is left can be left behind with .mirror on "
+        + "\(facts.url) --new-generation")
   }
 
   /// The database holds the tip.

@@ -7,6 +7,8 @@ struct ChainCheck {
   /// What is wrong with the link to a generation, by its number.
   private var faults: [UInt32: [Verification.Fault]] = [:]
   private var seals: [UInt32: TurnRecord] = [:]
+  /// Seals that cannot be read with the keys that are there.
+  private var unread: [String] = []
   private let numbers: ClosedRange<UInt32>
 
   /// Reads the mark and the seal of each generation, the oldest first.
@@ -30,6 +32,8 @@ struct ChainCheck {
         }
       } catch let error as FormatError {
         note(number, error.object, error.cause)
+      } catch let error as ObjectStoreError where error.code == .sealed {
+        unread.append(error.description)
       }
     }
   }
@@ -49,6 +53,10 @@ struct ChainCheck {
       check.note(base.key(in: generation.id), "it is before the generation's first base")
     }
     guard faults.isEmpty, number == numbers.upperBound else { return }
+    guard unread.isEmpty else {
+      check.findings.notices += unread.map { "a seal was not proven: \($0)" }
+      return
+    }
     check.findings.proven.append(
       "generations 1 to \(number) have marks, and each is named by the seal at the end of the one before")
     for (number, seal) in seals.sorted(by: { $0.key < $1.key }) where seal.successor?.isFork == true {

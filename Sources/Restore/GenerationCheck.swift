@@ -159,8 +159,9 @@ final class GenerationCheck {
   /// Looks for signs that something lay after the end.
   private func checkEnd(_ chains: [Chain]) throws {
     guard let chain = chains.last, chain.seal == nil else { return }
-    if let damage = chain.damage { try note(damage) }
-    if let proof = contents.proofOfLoss(after: chain) {
+    if let damage = chain.damage {
+      try note(damage)
+    } else if let proof = contents.proofOfLoss(after: chain) {
       try relist(forEntryAt: chain.tip)
       note(chain.tip.key, "it is missing; \(proof)")
     }

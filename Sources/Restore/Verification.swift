@@ -62,6 +62,9 @@ package struct Verification {
     let generations: [ReplicaHistory.Generation]
     do {
       generations = try source.retry { _ in try history.all() }
+    } catch let error as FormatError where error.isMissing && BaseName(key: error.object) != nil {
+      // The base of the newest generation: what is wrong with it is found there.
+      generations = try source.retry { _ in try history.marks() }
     } catch let error as FormatError {
       guard let number = ReplicaLayout.markedSequence(of: error.object) else { throw error }
       // Without it nobody knows which generation is on the chain.

@@ -82,7 +82,9 @@ final class ReplacingRig {
     let objects = try names.map { (name: $0, bytes: try self.store.get(ObjectKey($0)).bytes) }
     let merged = try SliceMerge.merge(objects, stored: last, created: 1)
     try store.put(ObjectKey(merged.name.key(in: generation)), merged.bytes, .always)
-    for name in names { try store.delete(ObjectKey(name)) }
+    // The entry at the tip stays.
+    let tip = try slice(last)
+    for name in names where name != tip { try store.delete(ObjectKey(name)) }
   }
 
   /// Puts one batch in the place of several.

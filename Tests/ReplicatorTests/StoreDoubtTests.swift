@@ -21,8 +21,8 @@ import Testing
     return false
   }
 
-  /// Without its marks a replica is empty for every session: a new one begins beside the rest.
-  @Test func goesOnWhereAReplicaWasDeletedButItsLease() throws {
+  /// The lease proves that there was more: it takes an order to begin anew.
+  @Test func refusesWhereAReplicaWasDeletedButItsLease() throws {
     let store = MemoryStore()
     let fixture = try MirrorFixture(store)
     try fixture.open()
@@ -31,6 +31,11 @@ import Testing
     for object in try store.listAll(prefix: "") where object.key.name != ReplicaLayout.lease {
       try store.delete(object.key)
     }
+    try fixture.open()
+    let error = thrown(MirrorError.self) { try fixture.close() }
+    #expect(error?.code == .refused && error?.message.contains("has lost objects") == true, "\(error as Any)")
+    fixture.abandon()
+    fixture.settings.newGeneration = true
     try fixture.open()
     try fixture.run("INSERT INTO t VALUES(2)")
     try fixture.close()
