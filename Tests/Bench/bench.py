@@ -161,9 +161,12 @@ def bench_inserts():
 
 
 def new_slices(proxy):
-    """When slices of one transaction were stored; a merged one is no news."""
-    names = [(put.path.split("/wal/")[-1], put.time) for put in proxy.puts if "/wal/" in put.path]
-    return [time for name, time in names if name[:16] == name[17:33]]
+    """When slices were stored; a session's turn stands at the number of its first slice."""
+    times = {}
+    for put in proxy.puts:
+        if "/wal/" in put.path:
+            times[put.path.split("/wal/")[-1][:16]] = put.time
+    return sorted(times.values())
 
 
 def bench_latency(weed, delay):

@@ -32,8 +32,9 @@ def kinds(passed):
             continue
         found["all"] += request.sent
         if "/wal/" in request.path:
-            first, last = re.search(r"/wal/([0-9a-f]{16})-([0-9a-f]{16})", request.path).groups()
-            found["slices" if first == last else "merged"] += request.sent
+            found["slices"] += request.sent
+        elif "/merged/" in request.path:
+            found["merged"] += request.sent
         elif "/sql/" in request.path:
             found["statements"] += request.sent
         elif "/base/" in request.path or "/pages/" in request.path:
@@ -143,8 +144,8 @@ def small(bench, weed, name, make, count):
             shell.say(make(number) + "SELECT 1;")
         shell.say(".mirror sync\nSELECT 1;")
         found = kinds(proxy.passed[at:])
-        slices = sum(1 for request in proxy.passed[at:] if request.method == "PUT" and "/wal/" in request.path
-                     and len(set(re.search(r"/wal/([0-9a-f]{16})-([0-9a-f]{16})", request.path).groups())) == 1)
+        slices = len({request.path.split("/wal/")[1][:16] for request in proxy.passed[at:]
+                      if request.method == "PUT" and "/wal/" in request.path})
         shell.end()
         proxy.close()
         if slices < count:

@@ -99,9 +99,9 @@ def ours(binary, weed, delay, rate, interval, durability):
     else:
         arrived = {}
         for put in proxy.puts:
-            if found := re.search(r"/wal/([0-9a-f]{16})-([0-9a-f]{16})", put.path):
-                for number in range(int(found[1], 16), int(found[2], 16) + 1):
-                    arrived.setdefault(number, put.time)
+            # The name tells the first transaction of a slice; the others came with it.
+            if found := re.search(r"/wal/([0-9a-f]{16})\.", put.path):
+                arrived[int(found[1], 16)] = put.time
         for number, done in enumerate(writer.times):
             lags.append(max(arrived[first + number] - done, 0))
     raw += raw_puts(proxy.port, 30, rest(rate))
