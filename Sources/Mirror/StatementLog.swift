@@ -10,6 +10,8 @@ final class StatementLog {
   private let draft = StatementDraft()
   private var savepoints: [Savepoint] = []
   private var buffer = ByteBuffer()
+  /// Lines that give the parameters of the statement in `buffer` their values.
+  private var parameters = ByteBuffer()
   private let packer = StatementPacker()
   /// Bytes of text that wait as they are; more is compressed.
   private static let partBytes = 1 << 20
@@ -122,11 +124,15 @@ final class StatementLog {
       guard length <= longestStatement else { return refuse(Self.tooLong) }
       return note(statement, long: length, changes: changes, error: error)
     }
-    defer { if buffer.count > Self.partBytes { buffer = ByteBuffer() } }
-    guard statement.appendExpandedSQL(to: buffer) else {
-      return refuse("a statement is too long to be written out with its parameters")
+    parameters.removeAll()
+    defer {
+      if buffer.count > Self.partBytes { buffer = ByteBuffer() }
+      if parameters.count > Self.partBytes { parameters = ByteBuffer() }
     }
-    guard buffer.count <= longestStatement else { return refuse(Self.tooLong) }
+    guard statement.appendRecorded(to: buffer, parameters: parameters) else {
+      return refuse("a statement has parameters that a script cannot give it")
+    }
+    guard buffer.count + parameters.count <= longestStatement else { return refuse(Self.tooLong) }
     if let reason = reason(statement, reach) { refuse(reason) }
     note(statement, changes: changes, error: error)
   }
@@ -155,7 +161,9 @@ final class StatementLog {
   private func note(_ statement: Statement, changes: Int64, error: ResultCode?) {
     let took = StatementLog.rounded(duration.microseconds())
     beginDraft(statement)
-    draft.append(buffer, changes: changes, error: error?.primary.rawValue, told: told, took: took)
+    draft.append(
+      buffer, parameters: parameters, changes: changes, error: error?.primary.rawValue, told: told, took: took
+    )
     if let part = draft.closePart(of: Self.partBytes) { packer.pack(part) }
   }
 
@@ -243,11 +251,11 @@ final class StatementLog {
   /// A statement within the transaction has changed the settings.
   func change(settings new: String, by statement: Statement) {
     guard new != settings else { return }
-    buffer.removeAll()
     // What a replay would not run becomes a barrier.
-    guard !statement.reach.contains(.foreignFunction), statement.appendExpandedSQL(to: buffer) else {
-      return change(settings: new)
-    }
+    guard !statement.reach.contains(.foreignFunction) else { return change(settings: new) }
+    buffer.removeAll()
+    parameters.removeAll()
+    statement.appendSQL(statement.sqlLength, to: buffer)
     note(statement, changes: 0, error: nil)
     draft.leaveSettings()
     settings = new

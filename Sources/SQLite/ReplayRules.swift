@@ -146,8 +146,13 @@ package final class ReplayGuard {
   }
 
   private func refuse(_ what: String) -> Int32 {
-    if refusal == nil { refusal = what }
+    note(refused: what)
     return SQLITE_DENY
+  }
+
+  /// Notes what no recorder has written; the first counts.
+  package func note(refused what: String) {
+    if refusal == nil { refusal = what }
   }
 }
 

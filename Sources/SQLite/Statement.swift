@@ -32,6 +32,8 @@ package final class Statement {
   private let isPlain: Bool
   /// What its parameters are, where they were bound as values.
   @exclusivity(unchecked) private(set) var values: [Value] = []
+  /// Whether text was bound that SQLite did not copy, and of which no value is kept.
+  @exclusivity(unchecked) var hasBorrowed = false
 
   /// What it touches, where the connection watches that.
   ///
@@ -226,6 +228,7 @@ package final class Statement {
   /// The corresponding C function is `sqlite3_clear_bindings`.
   package func clearBindings() {
     values = []
+    hasBorrowed = false
     sqlite3_clear_bindings(handle)
   }
 

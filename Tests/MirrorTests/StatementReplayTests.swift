@@ -72,7 +72,7 @@ import Testing
       ])
   }
 
-  @Test func writesParametersOutExactly() throws {
+  @Test func bindsParametersAgainExactly() throws {
     let values: [Value] = [
       .real(0.1), .real(-0.0), .real(.greatestFiniteMagnitude), .real(.leastNonzeroMagnitude),
       .real(.infinity),
