@@ -20,7 +20,8 @@ struct RangeCheck {
         state: base.state, notices: [])
       let file = try check.work.file("wal", .create)
       let writer = BaseWriter(source: check.source, manifest: base, file: file)
-      let needed = Int(base.state.pages) * base.state.pageSize * (batches.isComplete ? 2 : 1)
+      let needed =
+        Int(base.state.pages) * base.state.pageSize * (1 + replayTransactions(until: chain.end).count)
       try check.requireRoom(max(needed - file.size(), 0) + (1 << 20))
       let parts = try writer.check(stopAtFirst: false)
       check.parts.merge(parts.known) { $1 }
@@ -29,8 +30,17 @@ struct RangeCheck {
     } else {
       try checkSingly(chain.slices, check)
     }
-    for name in ["wal", "sql"] { try check.work.remove(name) }
+    for name in ["wal"] + (0..<2).map({ ChainRun.copyName($0) }) { try check.work.remove(name) }
     try checkLaterBases(check)
+  }
+
+  /// Where replays begin: after the last barrier, and where `.restore sql` begins, which takes the newest base and so may start
+  /// with other statistics or row numbers in memory.
+  private func replayTransactions(until end: UInt64) -> [UInt64] {
+    guard batches.isComplete else { return [] }
+    let barrier = batches.lastBarrier?.transaction ?? 0
+    let newest = manifests.keys.filter { $0 <= end && range.contains($0) }.max() ?? range.lowerBound
+    return Set([max(barrier, range.lowerBound), max(barrier, newest)]).sorted()
   }
 
   /// Bases within the run: their parts, and each must be the state that the slices lead to.
@@ -66,9 +76,7 @@ struct RangeCheck {
   private func apply(_ plan: RestorePlan, _ file: File, isWhole: Bool, _ check: GenerationCheck) throws {
     let run = ChainRun(plan: plan, file: file, batches: batches, manifests: manifests, check: check)
     if let live { run.liveTransaction = live.transaction }
-    if batches.isComplete {
-      run.replayTransaction = max(batches.lastBarrier?.transaction ?? 0, range.lowerBound)
-    }
+    run.replayTransactions = replayTransactions(until: plan.transaction)
     run.isIntact = isWhole
     if isWhole { try run.reach(range.lowerBound) }
     let fetcher = fetcher(plan.slices, check)

@@ -180,9 +180,8 @@ import Testing
     #expect(read.count == 1 && read[0].key == ":x" && read[0].value == parsed)
     let text = String(decoding: lines.bytes, as: UTF8.self).dropLast(3)
     let start = try #require(text.firstRange(of: "(':x',")).upperBound
-    return String(
-      String.UnicodeScalarView(
-        text[start...].unicodeScalars.map { $0.value < 32 ? Unicode.Scalar(0x2400 + $0.value)! : $0 }))
+    let signs: [Character: Character] = ["\u{1}": "␁", "\u{2}": "␂", "\u{3}": "␃", "\n": "␊"]
+    return String(text[start...].map { signs[$0] ?? $0 })
   }
 
   private func drawn(_ sql: String) throws -> String {
