@@ -309,7 +309,7 @@ final class StatementLog {
       guard let at = savepoints.lastIndex(where: { $0.name == name }) else { return }
       savepoints.removeLast(savepoints.count - at - 1)
       draft.rewind(to: savepoints[at].mark)
-      if statistics.rollBack(whole: false) { refuse("statistics of the session were rolled back") }
+      if statistics.rollBack() { refuse("statistics of the session were rolled back") }
       // What a PRAGMA set stays as it is.
       if savepoints[at].settingsVersion != settingsVersion {
         refuse("settings were changed since a savepoint that was rolled back")
@@ -339,7 +339,7 @@ final class StatementLog {
   /// Forgets the statements of a transaction that was rolled back.
   func discard() {
     draft.discard()
-    statistics.rollBack(whole: true)
+    statistics.rollBack()
     if !savepoints.isEmpty { savepoints = [] }
   }
 }

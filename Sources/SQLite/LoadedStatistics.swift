@@ -7,9 +7,8 @@ package struct LoadedStatistics {
   package private(set) var difference: String?
   /// Whether `ANALYZE` has made them those of the open transaction.
   private var areOfTransaction = false
-  /// Whether their tables were made in the open transaction: SQLite reads the schema anew, and them, once a part of a transaction
-  /// that has changed it is rolled back.
-  private var areNew = false
+  /// The connection, and the schema's version when they were loaded, while they are those of the open transaction.
+  private var loaded: (connection: Connection, schema: Int64?)?
 
   package init() {}
 
@@ -21,6 +20,7 @@ package struct LoadedStatistics {
   private mutating func differ(_ reason: String) {
     difference = reason
     areOfTransaction = false
+    loaded = nil
   }
 
   /// A statement is going to be recorded that may have written statistics.
@@ -46,26 +46,27 @@ package struct LoadedStatistics {
       difference = nil
     } else {
       areOfTransaction = true
-      if statement.changesSchema { areNew = true }
+      loaded = (connection, connection.schemaVersion)
     }
   }
 
   /// A transaction has committed.
   package mutating func commit() {
-    areNew = false
     guard areOfTransaction else { return }
     areOfTransaction = false
+    loaded = nil
     difference = nil
   }
 
   /// A transaction was rolled back, or a part of it that may have held an `ANALYZE`; true if statistics stay that are gone.
+  ///
+  /// SQLite reads the schema anew, and statistics with it, if what is rolled back has changed the schema.
   @discardableResult
-  package mutating func rollBack(whole: Bool) -> Bool {
-    let isReadAnew = areNew
-    if whole { areNew = false }
+  package mutating func rollBack() -> Bool {
     guard areOfTransaction else { return false }
-    if isReadAnew {
+    if let loaded, loaded.connection.schemaVersion != loaded.schema {
       areOfTransaction = false
+      self.loaded = nil
       return false
     }
     differ("statistics of the session were rolled back")
@@ -97,6 +98,14 @@ extension Connection {
   private var ownDataVersion: Int64? {
     quietly {
       guard case .integer(let version)? = try? value("PRAGMA main.data_version") else { return nil }
+      return version
+    }
+  }
+
+  /// The number that goes up with each change of the main database's schema.
+  fileprivate var schemaVersion: Int64? {
+    quietly {
+      guard case .integer(let version)? = try? value("PRAGMA main.schema_version") else { return nil }
       return version
     }
   }
