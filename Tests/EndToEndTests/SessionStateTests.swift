@@ -112,7 +112,7 @@ import Testing
       ),
       Case(
         "foreign keys of a temporary table", "looks up names",
-        "CREATE TEMP TABLE m(k PRIMARY KEY); CREATE TEMP TABLE c(r REFERENCES m); INSERT INTO c VALUES(5); INSERT INTO o SELECT \"table\", rowid FROM pragma_foreign_key_check;\n"
+        "CREATE TEMP TABLE m(k PRIMARY KEY); CREATE TEMP TABLE c(r REFERENCES m); INSERT INTO c VALUES(5); INSERT INTO o SELECT \"table\", id FROM pragma_foreign_key_list('c');\n"
       ),
       Case(
         "the table of parameters", "looks up names",
@@ -173,7 +173,7 @@ import Testing
   @Test func aProofStartsWhereARestoreDoes() throws {
     let work = try Workplace(.directory)
     let output = try work.succeed(Self.tables + ".mirror snapshot\n" + Self.join + ".mirror verify\n")
-    #expect(output.contains("after the base at 8"), "\(output)")
+    #expect(output.contains("after the base at 7"), "\(output)")
     #expect(output.components(separatedBy: "give the same content as the log").count == 3, "\(output)")
   }
 }
