@@ -233,6 +233,7 @@ final class ScriptLines {
 struct FieldName {
   static let bytes = FieldName("bytes")
   static let changes = FieldName("changes")
+  static let values = FieldName("values")
   static let error = FieldName("error")
   static let took = FieldName("took")
   static let now = FieldName("now")

@@ -21,33 +21,44 @@ package struct StatementGroup: Sendable {
 
   /// Adds a statement with what it did, what it was told and how many microseconds it took; `line` is for working.
   ///
-  /// `error` is SQLite's primary result code where it failed.
+  /// `error` is SQLite's primary result code where it failed, `parameters` the lines that give its parameters their values.
   package mutating func append(
-    _ sql: ByteBuffer, changes: Int64, error: Int32?, told: StatementTold? = nil, took: Int64? = nil,
+    _ sql: ByteBuffer, parameters: ByteBuffer? = nil, changes: Int64, error: Int32?,
+    told: StatementTold? = nil, took: Int64? = nil,
     with line: ByteBuffer = ByteBuffer()
   ) {
     count += 1
     line.removeAll()
     let fields = ByteBuffer(capacity: 64)
     told?.append(to: fields)
-    Self.append(sql, changes: changes, error: error, told: fields, took: took, to: line)
+    Self.append(
+      sql, parameters: parameters, changes: changes, error: error, told: fields, took: took, to: line)
     text.append(line)
   }
 
   /// Appends a statement as it stands in the text.
   static func append(
-    _ sql: ByteBuffer, changes: Int64, error: Int32?, told: ByteBuffer, took: Int64?, to text: ByteBuffer
+    _ sql: ByteBuffer, parameters: ByteBuffer?, changes: Int64, error: Int32?, told: ByteBuffer, took: Int64?,
+    to text: ByteBuffer
   ) {
-    appendHead(sql.count, changes: changes, error: error, told: told, took: took, to: text)
+    appendHead(
+      sql.count, parameters: parameters?.count ?? 0, changes: changes, error: error, told: told, took: took,
+      to: text)
+    if let parameters { text.append(parameters) }
     text.append(sql)
     end(text, of: sql.count)
   }
 
   /// The line before a statement.
   static func appendHead(
-    _ count: Int, changes: Int64, error: Int32?, told: ByteBuffer, took: Int64?, to text: ByteBuffer
+    _ count: Int, parameters: Int = 0, changes: Int64, error: Int32?, told: ByteBuffer, took: Int64?,
+    to text: ByteBuffer
   ) {
     appendHead(bytes: count, changes: changes, to: text)
+    if parameters > 0 {
+      text.append(" values=" as StaticString)
+      text.append(decimal: Int64(parameters))
+    }
     if let error {
       text.append(" error=" as StaticString)
       text.append(decimal: Int64(error))

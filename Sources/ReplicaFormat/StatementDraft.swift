@@ -35,10 +35,14 @@ package final class StatementDraft {
   package func leaveSettings() { group.leavesSettings = true }
 
   /// Adds a statement as `StatementGroup.append` does; `told` holds what `StatementTold.append` wrote.
-  package func append(_ sql: ByteBuffer, changes: Int64, error: Int32?, told: ByteBuffer, took: Int64?) {
+  package func append(
+    _ sql: ByteBuffer, parameters: ByteBuffer? = nil, changes: Int64, error: Int32?, told: ByteBuffer,
+    took: Int64?
+  ) {
     isTouched = true
     group.count += 1
-    StatementGroup.append(sql, changes: changes, error: error, told: told, took: took, to: open)
+    StatementGroup.append(
+      sql, parameters: parameters, changes: changes, error: error, told: told, took: took, to: open)
   }
 
   /// Adds a statement of so many bytes that did not fail and was told nothing; `write` appends them.

@@ -8,6 +8,8 @@ package struct StatementScript: Sendable {
   /// A statement: where its text stands in the reader's, and what it did.
   package struct Statement: Sendable {
     package let sql: Range<Int>
+    /// Where the lines stand that give its parameters their values; empty if it has none.
+    package let parameters: Range<Int>
     package let changes: Int64
     /// SQLite's primary result code where the statement failed.
     package let error: Int32?
@@ -168,12 +170,19 @@ package final class StatementReader {
       statementsLeft -= 1
       let line = try lines.next()
       guard let size = lines.number(" bytes=", in: line) else { throw lines.wrong(lines.text(line)) }
-      let end = try lines.skip(Int(clamping: size))
+      let parameters = lines.number(" values=", in: line) ?? 0
+      let end = try lines.skip(Self.length(size, parameters))
       try endStatement(end)
     }
     guard closesTransaction else { return }
     closesTransaction = false
     _ = try lines.next()
+  }
+
+  /// Bytes of a statement and of the lines before it.
+  private static func length(_ size: UInt64, _ parameters: UInt64) -> Int {
+    let (sum, overflow) = size.addingReportingOverflow(parameters)
+    return overflow ? .max : Int(clamping: sum)
   }
 
   /// The line break after a statement that ends with this byte, and a semicolon of its own where the text has none.
@@ -197,6 +206,7 @@ package final class StatementReader {
     textLeft = nil
     let line = try lines.next()
     var (size, changes, error): (UInt64?, UInt64?, UInt64?)
+    var parameters: UInt64 = 0
     var told = StatementTold()
     var at = line.lowerBound
     while let field = lines.field(&at, line.upperBound) {
@@ -204,6 +214,7 @@ package final class StatementReader {
       switch field.name {
       case .bytes: size = number
       case .changes: changes = number
+      case .values: parameters = number ?? 0
       case .error: error = number
       case .took: told.duration = number.map { Int64(bitPattern: $0) }
       case .now: told.now = number.map { Int64(bitPattern: $0) }
@@ -220,11 +231,14 @@ package final class StatementReader {
       }
     }
     guard let size, let changes else { throw lines.wrong(lines.text(line)) }
-    let sql = try lines.take(Int(clamping: size))
+    let text = try lines.take(Self.length(size, parameters))
+    let sql = text.dropFirst(Int(clamping: parameters))
+    guard sql.count == Int(clamping: size) else { throw lines.wrong(lines.text(line)) }
     try endStatement(sql.isEmpty ? nil : lines.window[sql.upperBound - 1])
     lines.end(sql)
     return StatementScript.Statement(
-      sql: sql, changes: Int64(bitPattern: changes), error: error.map { Int32(truncatingIfNeeded: $0) },
+      sql: sql, parameters: text.lowerBound..<sql.lowerBound, changes: Int64(bitPattern: changes),
+      error: error.map { Int32(truncatingIfNeeded: $0) },
       told: told)
   }
 }

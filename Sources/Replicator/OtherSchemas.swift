@@ -8,6 +8,10 @@ struct OtherSchemas {
   var trigger: String?
   /// Whether the main database has, or had in this session, virtual tables.
   var hasVirtualTables = false
+  /// Whether there is any temporary object, the shell's table of parameters too.
+  var hasTemporary = false
+  /// Whether the main database has statistics.
+  var hasStatistics = false
   /// Names of attached databases.
   var attached: [String] = []
 

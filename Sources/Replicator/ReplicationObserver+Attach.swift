@@ -4,8 +4,9 @@ package import SQLite
 extension ReplicationObserver {
   /// Begins to mirror the main database of `connection`, or waits until it has content.
   ///
-  /// Throws `.unsuitable` where it cannot be mirrored: in memory, temporary, or read-only.
-  package func attach(to connection: Connection) throws {
+  /// `isNew` means that the connection has run nothing yet. Throws `.unsuitable` where it cannot be mirrored: in memory, temporary, or read-only.
+  package func attach(to connection: Connection, isNew: Bool = true) throws {
+    isConnectionNew = isNew
     guard let path = connection.fileName(), !path.isEmpty else {
       throw MirrorError(.unsuitable, "an in-memory database is not mirrored")
     }

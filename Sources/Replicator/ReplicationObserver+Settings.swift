@@ -7,6 +7,7 @@ extension ReplicationObserver {
   ///
   /// > PRAGMA wal_autocheckpoint: this pragma is a wrapper around sqlite3_wal_autocheckpoint(), which sets the hook.
   func didRunPragma(_ connection: Connection, _ statement: Statement, name: String, value: String?) {
+    connection.notePragmas()
     if name == "case_sensitive_like" { log.hasSetLike = true }
     if name == "optimize", !connection.isInAutocommit {
       log.refuse("what PRAGMA optimize does depends on what the session has read")
@@ -39,17 +40,19 @@ extension ReplicationObserver {
       if case .text(let name) = row[0] { name } else { nil }
     }
     connection.setVirtualTables(names)
+    others.hasStatistics = connection.hasStatistics
     // A DROP may be rolled back.
     others.hasVirtualTables = log.others.hasVirtualTables || !names.isEmpty
-    var hasTemporary = false
     // The pragma opens nothing, while a look at the TEMP schema makes a database that `.databases` shows.
     for row in (try? connection.rows("PRAGMA database_list")) ?? [] {
       guard case .integer(let number) = row[0], case .text(let name) = row[1] else { continue }
-      if number == 1 { hasTemporary = true }
+      if number == 1 { others.hasTemporary = true }
       if number > 1 { others.attached.append(name) }
     }
     let temporary = "SELECT name, type FROM temp.sqlite_schema"
-    for row in hasTemporary ? (try? connection.rows(temporary)) ?? [] : [] {
+    let rows = others.hasTemporary ? (try? connection.rows(temporary)) ?? [] : []
+    others.hasTemporary = !rows.isEmpty
+    for row in rows {
       guard case .text(let name) = row[0], case .text(let kind) = row[1] else { continue }
       // The shell's own table of parameters depends on nothing; who reads it is told by the authorizer.
       if kind == "trigger" {
@@ -79,7 +82,10 @@ extension ReplicationObserver {
     }
     let switches = connection.unusualSwitches
     if !switches.isEmpty { settings += "/* dbconfig \(switches) */" }
-    log.peculiarity = connection.isOn("writable_schema") ? "the schema was writable" : nil
+    if connection.isOn("reset_database") { connection.makePeculiar("the database was to be reset") }
+    log.peculiarity =
+      connection.isOn("writable_schema")
+      ? "the schema was writable" : connection.sortsInThreads ? "several threads sort" : nil
     return settings
   }
 }

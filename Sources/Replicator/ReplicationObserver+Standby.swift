@@ -7,6 +7,7 @@ extension ReplicationObserver {
   func standBy(_ path: String, claim: File) {
     let standby = Standby(path, claim: claim, store: store, settings: settings, news: news)
     self.standby = standby
+    isConnectionNew = false
     notices.append("\(path) is mirrored by \(standby.holderText): what is written here is mirrored by that")
     armStandbyHook()
     standby.start()

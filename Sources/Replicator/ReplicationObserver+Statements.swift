@@ -124,6 +124,7 @@ extension ReplicationObserver {
       // The transaction was rolled back.
       log.discard()
     }
+    log.noteEnd(statement, code)
     noteEffects(of: statement, connection)
     takesPlainStatements = !isInAutocommit && current == nil && log.takesPlainStatements(of: connection)
   }
@@ -135,10 +136,14 @@ extension ReplicationObserver {
     case .attach, .detach, .commit, .rollback, .rollbackTo: noteOtherSchemas(connection)
     case .begin, .savepoint, .release: break
     case .none:
+      if statement.writesSchemaItself, connection.isOn("writable_schema") {
+        connection.makePeculiar("the schema was written to by itself")
+      }
       if statement.changesSchema { return noteOtherSchemas(connection) }
       // Of VACUUM, which may change the page size, SQLite tells nothing while it compiles.
       if !statement.isReadOnly, statement.reach.isEmpty { return noteSettings(connection) }
       guard connection.hasInnerControl else { return }
+      connection.notePragmas()
       if !connection.isInAutocommit { log.refuse("a function ran a statement that is more than a query") }
       noteSettings(connection)
       noteOtherSchemas(connection)

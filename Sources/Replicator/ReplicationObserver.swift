@@ -29,6 +29,8 @@ package final class ReplicationObserver: ConnectionObserver {
   /// Whether something was committed while suspended.
   var hasChangedSuspended = false
   let log = StatementLog()
+  /// Whether the connection has run no statements before they were recorded.
+  var isConnectionNew = true
   /// Whether the engine may have something to tell.
   let news = News()
   /// Of the connection, when the settings were read.
@@ -120,6 +122,11 @@ package final class ReplicationObserver: ConnectionObserver {
     do {
       try log.install(on: connection)
       log.longestStatement = settings.longestStatement
+      if !isConnectionNew { log.beginLate(connection) }
+      isConnectionNew = false
+      if !connection.hasWatchedClock {
+        connection.makePeculiar("the clock of the database's VFS is not watched")
+      }
     } catch {
       log.refuse("what statements ask of time and chance could not be recorded: \(error.message)")
     }

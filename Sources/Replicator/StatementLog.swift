@@ -4,12 +4,18 @@ import SQLite
 
 /// Collects the statements of the transaction that is open, until it commits.
 ///
+/// A statement is replayed only if all that it asks SQLite for, as the authorizer reports it, is on the lists of `ReplayRules`: what
+/// follows from the database and from what is recorded. It is a barrier, too, while the connection holds a schema, statistics or
+/// settings in memory that a new connection would not read from the file.
+///
 /// Statements that were rolled back are forgotten, those that only read are never noted. One that failed inside a
 /// transaction that went on is kept with its error: with `OR FAIL` it may have changed rows.
 final class StatementLog {
   private let draft = StatementDraft()
   private var savepoints: [Savepoint] = []
   private var buffer = ByteBuffer()
+  /// Lines that give the parameters of the statement in `buffer` their values.
+  private var parameters = ByteBuffer()
   private let packer = StatementPacker()
   /// Bytes of text that wait as they are; more is compressed.
   private static let partBytes = 1 << 20
@@ -41,6 +47,9 @@ final class StatementLog {
 
   var isEmpty: Bool { draft.count == 0 && draft.barrier == nil }
 
+  /// Whether statistics in memory are those of the file.
+  private var statistics = LoadedStatistics()
+
   /// Objects of the session that hide others or act by themselves, and attached databases.
   var others = OtherSchemas()
 
@@ -55,6 +64,16 @@ final class StatementLog {
     self.counters = counters
     try connection.watchReach()
     connection.watchLargestRows()
+  }
+
+  /// The connection has run statements before it was recorded.
+  func beginLate(_ connection: Connection) { statistics.beginLate(connection) }
+
+  /// A statement has ended, whatever it was.
+  func noteEnd(_ statement: Statement, _ code: ResultCode) {
+    if statement.explainLevel == 0 {
+      statistics.note(statement, succeeded: code == .done)
+    }
   }
 
   /// A statement begins.
@@ -84,11 +103,11 @@ final class StatementLog {
     if let error {
       if StatementFailure.changedNothing(statement, changes, error) { return }
       guard StatementFailure.comesFromSurroundings(error, statement.connection) else {
-        return write(statement, reach, changes: changes, error: error)
+        return write(statement, statement.wholeReach, changes: changes, error: error)
       }
       return refuse("a statement failed (\(error.meaning)) after it may have changed something")
     }
-    write(statement, reach, changes: changes, error: nil)
+    write(statement, statement.wholeReach, changes: changes, error: nil)
   }
 
   /// Rows that a statement changed itself; none where that is not told, as for `CREATE`.
@@ -98,7 +117,8 @@ final class StatementLog {
 
   /// Whether nothing but itself decides how a plain statement of the open transaction is noted.
   func takesPlainStatements(of connection: Connection) -> Bool {
-    draft.count > 0 && others.trigger == nil && peculiarity == nil && connection.peculiarity == nil
+    draft.count > 0 && others.trigger == nil && peculiarity == nil && statistics.difference == nil
+      && connection.peculiarity == nil
       && !(connection.hasOwnLimits && others.hasVirtualTables) && !endsSetting
       && connection.outsideReach.latest == nil && !connection.hasDrawnRow
   }
@@ -122,11 +142,15 @@ final class StatementLog {
       guard length <= longestStatement else { return refuse(Self.tooLong) }
       return note(statement, long: length, changes: changes, error: error)
     }
-    defer { if buffer.count > Self.partBytes { buffer = ByteBuffer() } }
-    guard statement.appendExpandedSQL(to: buffer) else {
-      return refuse("a statement is too long to be written out with its parameters")
+    parameters.removeAll()
+    defer {
+      if buffer.count > Self.partBytes { buffer = ByteBuffer() }
+      if parameters.count > Self.partBytes { parameters = ByteBuffer() }
     }
-    guard buffer.count <= longestStatement else { return refuse(Self.tooLong) }
+    guard statement.appendRecorded(to: buffer, parameters: parameters) else {
+      return refuse("a statement has parameters that a script cannot give it")
+    }
+    guard buffer.count + parameters.count <= longestStatement else { return refuse(Self.tooLong) }
     if let reason = reason(statement, reach) { refuse(reason) }
     note(statement, changes: changes, error: error)
   }
@@ -155,7 +179,9 @@ final class StatementLog {
   private func note(_ statement: Statement, changes: Int64, error: ResultCode?) {
     let took = StatementLog.rounded(duration.microseconds())
     beginDraft(statement)
-    draft.append(buffer, changes: changes, error: error?.primary.rawValue, told: told, took: took)
+    draft.append(
+      buffer, parameters: parameters, changes: changes, error: error?.primary.rawValue, told: told, took: took
+    )
     if let part = draft.closePart(of: Self.partBytes) { packer.pack(part) }
   }
 
@@ -197,6 +223,9 @@ final class StatementLog {
   private func reason(_ statement: Statement, _ reach: StatementReach) -> String? {
     let connection = statement.connection
     if let peculiarity = connection.peculiarity ?? peculiarity { return peculiarity }
+    statistics.noteWriting(reach)
+    if draft.count == 0, others.hasStatistics { statistics.noteOthers(connection) }
+    if let difference = statistics.difference { return difference }
     if StatementZone.isFailing { return "local time fails by .testctrl" }
     // Their own statements may fail, or do something else.
     if connection.hasOwnLimits, others.hasVirtualTables {
@@ -218,6 +247,15 @@ final class StatementLog {
     }
     if let trigger = others.trigger { return "a statement uses temporary trigger \(trigger) of the session" }
     if reach.contains(.temporary) { return "a statement uses temporary tables of the session" }
+    if reach.contains(.allSchemas), others.hasTemporary || !others.attached.isEmpty {
+      return "a statement looks up names that temporary or attached objects may have"
+    }
+    if reach.contains(.runsSQL), connection.hasInnerControl {
+      return "a function ran a statement that is more than a query"
+    }
+    if reach.contains(.runsSQL), reach.contains(.describesSession) {
+      return "a statement asks for a value of the session"
+    }
     if reach.contains(.attached) { return "a statement uses an attached database" }
     if reach.contains(.temporarySchema), !others.temporary.isEmpty {
       return "a statement changes temporary objects of the session"
@@ -243,11 +281,11 @@ final class StatementLog {
   /// A statement within the transaction has changed the settings.
   func change(settings new: String, by statement: Statement) {
     guard new != settings else { return }
-    buffer.removeAll()
     // What a replay would not run becomes a barrier.
-    guard !statement.reach.contains(.foreignFunction), statement.appendExpandedSQL(to: buffer) else {
-      return change(settings: new)
-    }
+    guard !statement.reach.contains(.foreignFunction) else { return change(settings: new) }
+    buffer.removeAll()
+    parameters.removeAll()
+    statement.appendSQL(statement.sqlLength, to: buffer)
     note(statement, changes: 0, error: nil)
     draft.leaveSettings()
     settings = new
@@ -271,6 +309,7 @@ final class StatementLog {
       guard let at = savepoints.lastIndex(where: { $0.name == name }) else { return }
       savepoints.removeLast(savepoints.count - at - 1)
       draft.rewind(to: savepoints[at].mark)
+      if statistics.rollBack() { refuse("statistics of the session were rolled back") }
       // What a PRAGMA set stays as it is.
       if savepoints[at].settingsVersion != settingsVersion {
         refuse("settings were changed since a savepoint that was rolled back")
@@ -293,12 +332,14 @@ final class StatementLog {
   /// Hands over the statements of a transaction that committed.
   func commit() -> StatementGroup {
     if !savepoints.isEmpty { savepoints = [] }
+    statistics.commit()
     return draft.finish()
   }
 
   /// Forgets the statements of a transaction that was rolled back.
   func discard() {
     draft.discard()
+    statistics.rollBack()
     if !savepoints.isEmpty { savepoints = [] }
   }
 }

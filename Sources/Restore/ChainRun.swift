@@ -17,10 +17,11 @@ final class ChainRun {
   var seal: TurnRecord?
   /// Where the live database was read; nil where it is not compared.
   var liveTransaction: UInt64?
-  /// Where the replay of statements begins; nil where there is none.
-  var replayTransaction: UInt64?
+  /// Where replays of statements begin: as early as they can, and from the base that `.restore sql` takes.
+  var replayTransactions: [UInt64] = []
   private var liveContent: DatabaseContent?
-  private var copy: File?
+  /// The database at those moments.
+  private var copies: [UInt64: File] = [:]
   private var compared = 0
 
   init(
@@ -45,21 +46,26 @@ final class ChainRun {
       try self?.compare(transaction, commit, end: "\(end.salt):\(end.frame)")
     }
     while true {
-      let next = [liveTransaction, replayTransaction].compactMap { $0 }.filter { $0 > applier.transaction }
-        .min()
+      let next = (replayTransactions + [liveTransaction].compactMap { $0 }).filter {
+        $0 > applier.transaction
+      }
+      .min()
       let isDone = try applier.advance(slice, object: name, upTo: next ?? .max)
       try reach(applier.transaction)
       if isDone { return }
     }
   }
 
+  /// Name of the file that holds one of the copies.
+  static func copyName(_ number: Int) -> String { "sql\(number)" }
+
   /// Keeps what is wanted of the database after a transaction.
   func reach(_ transaction: UInt64) throws {
     guard transaction == applier.transaction else { return }
-    if transaction == replayTransaction, copy == nil {
-      let second = try check.work.file("sql", .create)
+    if replayTransactions.contains(transaction), copies[transaction] == nil {
+      let second = try check.work.file(Self.copyName(copies.count), .create)
       try applier.copy(to: second)
-      copy = second
+      copies[transaction] = second
     }
     if transaction == liveTransaction, liveContent == nil {
       try applier.settle()
@@ -107,7 +113,10 @@ final class ChainRun {
       check.note(
         "transaction \(outcome.transaction)", "its database has another checksum than the seal after it says")
     }
-    try replay(outcome)
+    for first in replayTransactions { try replay(outcome, after: first) }
+    if replayTransactions.isEmpty {
+      check.findings.notices.append("statements were not replayed: some are missing or damaged")
+    }
     guard let live, liveTransaction != nil, let restored = liveContent else { return }
     if let difference = DatabaseComparison.difference(
       ("the replica", restored), ("the live database", live.content))
@@ -120,11 +129,8 @@ final class ChainRun {
     }
   }
 
-  private func replay(_ outcome: SliceApplier.Outcome) throws {
-    guard let copy, let first = replayTransaction else {
-      check.findings.notices.append("statements were not replayed: some are missing or damaged")
-      return
-    }
+  private func replay(_ outcome: SliceApplier.Outcome, after first: UInt64) throws {
+    guard let copy = copies[first] else { return }
     guard first < outcome.transaction else {
       if let barrier = batches.lastBarrier {
         check.findings.notices.append(
@@ -149,7 +155,11 @@ final class ChainRun {
       return (replayed, content)
     }
     guard let (replayed, content) = result else { return }
-    let from = batches.lastBarrier.map { " after the barrier at \($0.transaction) (\($0.reason))" } ?? ""
+    let from =
+      batches.lastBarrier.flatMap {
+        $0.transaction == first ? " after the barrier at \($0.transaction) (\($0.reason))" : nil
+      }
+      ?? (manifests[first] != nil && first != plan.manifest.transaction ? " after the base at \(first)" : "")
     check.findings.proven.append(
       "\(replayed.statements) statements of transactions \(first + 1) to \(outcome.transaction)\(from) give the same "
         + "content as the log (\(content.tables.count - 1) tables, \(content.rowCount) rows)")

@@ -19,7 +19,8 @@ struct RangeCheck {
         state: base.state, notices: [])
       let file = try check.work.file("wal", .create)
       let writer = BaseWriter(source: check.source, manifest: base, file: file)
-      let needed = Int(base.state.pages) * base.state.pageSize * (batches.isComplete ? 2 : 1)
+      let needed =
+        Int(base.state.pages) * base.state.pageSize * (1 + replayTransactions(until: chain.end).count)
       try check.requireRoom(max(needed - file.size(), 0) + (1 << 20))
       let parts = try writer.check(stopAtFirst: false)
       check.parts.merge(parts.known) { $1 }
@@ -28,8 +29,17 @@ struct RangeCheck {
     } else {
       try checkSingly(chain.objects, check)
     }
-    for name in ["wal", "sql"] { try check.work.remove(name) }
+    for name in ["wal"] + (0..<2).map({ ChainRun.copyName($0) }) { try check.work.remove(name) }
     try checkLaterBases(check)
+  }
+
+  /// Where replays begin: after the last barrier, and where `.restore sql` begins, which takes the newest base and so may start
+  /// with other statistics or row numbers in memory.
+  private func replayTransactions(until end: UInt64) -> [UInt64] {
+    guard batches.isComplete else { return [] }
+    let barrier = batches.lastBarrier?.transaction ?? 0
+    let newest = manifests.keys.map(\.transaction).filter { $0 <= end }.max() ?? base.transaction
+    return Set([max(barrier, base.transaction), max(barrier, newest)]).sorted()
   }
 
   /// Bases within the run: their parts, and each must be the state that the slices lead to.
@@ -54,9 +64,7 @@ struct RangeCheck {
     let run = ChainRun(plan: plan, file: file, batches: batches, manifests: manifests, check: check)
     run.seal = chain.seal
     if let live { run.liveTransaction = live.transaction }
-    if batches.isComplete {
-      run.replayTransaction = max(batches.lastBarrier?.transaction ?? 0, base.transaction)
-    }
+    run.replayTransactions = replayTransactions(until: plan.transaction)
     run.isIntact = isWhole
     if isWhole { try run.reach(base.transaction) }
     let fetcher = ObjectFetcher<[UInt8]>.slices(check.source, plan.slices, of: check.generation)

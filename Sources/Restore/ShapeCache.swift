@@ -9,6 +9,10 @@ struct ShapeCache {
   private var last: (key: [UInt8], statement: Statement?) = ([], nil)
   /// So many shapes are kept.
   private static let most = 200
+  /// Statements with parameters, by their texts.
+  private var texts: [[UInt8]: Statement] = [:]
+  private var lastText: (key: [UInt8], statement: Statement?) = ([], nil)
+  private static let longestText = 4096
 
   init(_ connection: Connection) { self.connection = connection }
 
@@ -16,6 +20,8 @@ struct ShapeCache {
   mutating func removeAll() {
     known.removeAll()
     last = ([], nil)
+    texts.removeAll()
+    lastText = ([], nil)
   }
 
   /// A statement that does what a text says, with its literals bound; nil where the text must be compiled.
@@ -36,6 +42,21 @@ struct ShapeCache {
       return nil
     }
     return statement
+  }
+
+  /// The statement of this very text, which was kept.
+  func known(_ script: [UInt8], _ range: Range<Int>) -> Statement? {
+    guard range.count <= Self.longestText else { return nil }
+    if lastText.key.elementsEqual(script[range]) { return lastText.statement }
+    return texts[Array(script[range])]
+  }
+
+  /// Keeps a statement that has parameters.
+  mutating func keep(_ statement: Statement, _ script: [UInt8], _ range: Range<Int>) {
+    guard range.count <= Self.longestText else { return }
+    if texts.count >= Self.most { texts.removeAll() }
+    lastText = (Array(script[range]), statement)
+    texts[lastText.key] = statement
   }
 
   private mutating func find() -> Statement? {

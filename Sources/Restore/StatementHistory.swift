@@ -1,5 +1,6 @@
 import ReplicaCatalog
 package import ReplicaFormat
+import SQLite
 
 /// Walks over the statements that a replica holds, in the order of their transactions.
 ///
@@ -27,6 +28,8 @@ package struct StatementHistory {
     package let number: Int?
     package let statement: StatementScript.Statement?
     package let sql: [UInt8]
+    /// Its parameters with their values, as `:x=1, ?2='it''s'`; empty if it has none.
+    package let parameters: String
   }
 
   private let source: ObjectSource
@@ -61,7 +64,7 @@ package struct StatementHistory {
           number += 1
           return Entry(
             transaction: transaction, session: session, number: number, statement: statement,
-            sql: Array(text[statement.sql]))
+            sql: Array(text[statement.sql]), parameters: Self.values(text, statement.parameters))
         }
         self.transaction = nil
       }
@@ -84,9 +87,15 @@ package struct StatementHistory {
       transaction = next
       number = 0
       if next.barrier != nil {
-        return Entry(transaction: next, session: session, number: nil, statement: nil, sql: [])
+        return Entry(
+          transaction: next, session: session, number: nil, statement: nil, sql: [], parameters: "")
       }
     }
+  }
+
+  private static func values(_ text: [UInt8], _ lines: Range<Int>) -> String {
+    guard !lines.isEmpty, let values = ParameterLines.read(text, lines) else { return "" }
+    return ParameterLines.description(values)
   }
 
   /// Reads the next batch; false where there is none.

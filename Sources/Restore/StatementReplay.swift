@@ -1,3 +1,4 @@
+import Bytes
 import Extensions
 import ReplicaFormat
 import SQLite
@@ -126,7 +127,9 @@ final class StatementReplay {
     }
     counters.begin(giving: record)
     do throws(SQLiteError) {
-      if let statement = shapes.statement(script.script, logged.sql) {
+      if !logged.parameters.isEmpty {
+        try runWithParameters(logged, script)
+      } else if let statement = shapes.statement(script.script, logged.sql) {
         defer { statement.reset() }
         script.releaseText()
         try statement.run()
@@ -159,6 +162,50 @@ final class StatementReplay {
     defer { if mayVacuum { connection.allowVacuum(false) } }
     if !statement.isPlainlyOfRows { shapes.removeAll() }
     try statement.run()
+  }
+
+  /// Binds the values that the lines before a statement give its parameters.
+  ///
+  /// Nothing of the lines is run.
+  private func runWithParameters(_ logged: StatementScript.Statement, _ script: StatementReader)
+    throws(SQLiteError)
+  {
+    guard let values = ParameterLines.read(script.script, logged.parameters) else {
+      return rules.note(refused: "lines before a statement that are no values")
+    }
+    if let statement = shapes.known(script.script, logged.sql) {
+      defer { statement.reset() }
+      guard try bind(values, to: statement) else { return }
+      return try statement.run()
+    }
+    guard let statement = try connection.prepare(script.script, logged.sql) else { return }
+    guard try bind(values, to: statement) else { return }
+    if statement.isPlainlyOfRows {
+      shapes.keep(statement, script.script, logged.sql)
+    } else {
+      shapes.removeAll()
+    }
+    defer { statement.reset() }
+    try statement.run()
+  }
+
+  /// False if the values are not those of the statement's parameters.
+  private func bind(
+    _ values: [(key: String, value: Value)], to statement: Statement
+  ) throws(SQLiteError) -> Bool {
+    guard values.count == statement.parameterCount else {
+      rules.note(refused: "values of other parameters")
+      return false
+    }
+    for (index, (key, value)) in values.enumerated() {
+      let expected = ParameterLines.key(statement.parameterName(at: index + 1), at: index + 1)
+      guard key.preservedBytes == expected.preservedBytes else {
+        rules.note(refused: "values of other parameters")
+        return false
+      }
+      try statement.bind(value, at: index + 1)
+    }
+    return true
   }
 
   private func give(_ zone: String, _ transaction: UInt64, _ number: Int) throws {

@@ -108,6 +108,16 @@ extension Connection {
     hasOwnLimits = true
   }
 
+  /// Whether rows may be sorted by several threads at once, after which equal ones come in any order.
+  package var sortsInThreads: Bool { sqlite3_limit(handle, SQLITE_LIMIT_WORKER_THREADS, -1) > 0 }
+
+  /// Whether the main database is opened by the VFS whose clock is replaced by one that can be given again.
+  package var hasWatchedClock: Bool {
+    var vfs: UnsafeMutablePointer<sqlite3_vfs>?
+    sqlite3_file_control(handle, "main", SQLITE_FCNTL_VFS_POINTER, &vfs)
+    return StatementTime.watches(vfs)
+  }
+
   /// Lets SQL and this program load extensions.
   ///
   /// The corresponding C function is `sqlite3_enable_load_extension`.

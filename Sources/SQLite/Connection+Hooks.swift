@@ -10,6 +10,8 @@ final class Hooks {
   var reach: ReachWatch?
   var replay: ReplayGuard?
   var largestRows: LargestRows?
+  /// What `ownDataVersion` was.
+  var ownDataVersion: Int64?
   var trace: ((TraceEvent) -> Void)?
   /// Whether what runs is nobody's business: neither authorizer nor progress handler nor tracer hear of it.
   var isQuiet = false

@@ -32,6 +32,10 @@ package final class Connection {
   package internal(set) var peculiarity: String? { didSet { settingsVersion &+= 1 } }
   /// Whether limits were set, which make statements fail that would not elsewhere.
   package internal(set) var hasOwnLimits = false { didSet { settingsVersion &+= 1 } }
+  /// Nothing that runs from now on can be repeated by another connection.
+  package func makePeculiar(_ reason: String) {
+    if peculiarity == nil { peculiarity = reason }
+  }
   private var isClosed = false
 
   /// How a database is opened (https://www.sqlite.org/c3ref/c_open_autoproxy.html).

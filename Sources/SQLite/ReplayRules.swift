@@ -43,7 +43,12 @@ package enum ReplayRules {
   static let schemaPragmas: Set<String> = [
     "table_info", "table_xinfo", "index_list", "index_info", "index_xinfo", "foreign_key_list",
     "foreign_key_check", "integrity_check", "quick_check", "user_version", "application_id", "encoding",
-    "collation_list",
+  ]
+
+  /// Those of them that look into all databases of a session.
+  static let namePragmas: Set<String> = [
+    "table_info", "table_xinfo", "index_list", "index_info", "index_xinfo", "foreign_key_list",
+    "foreign_key_check", "integrity_check", "quick_check",
   ]
 
   /// `PRAGMA`s that change what statements do; a session's values of them are recorded.
@@ -57,6 +62,21 @@ package enum ReplayRules {
   static let pragmas: Set<String> = schemaPragmas.union(settings).union([
     "case_sensitive_like", "schema_version", "incremental_vacuum", "optimize", "default_cache_size",
     "data_version",
+  ])
+
+  /// Those of them whose answers are not the same in a replay.
+  static let sessionPragmas: Set<String> = pragmas.subtracting(schemaPragmas).subtracting(settings)
+
+  /// `PRAGMA`s that may be given a value, or an argument: a replay has it too, or it changes nothing that statements do.
+  ///
+  /// After any other one nothing of the session is replayed.
+  static let knownToSet: Set<String> = pragmas.union(passedOver).union([
+    "busy_timeout", "cache_size", "cache_spill", "cell_size_check", "checkpoint_fullfsync", "count_changes",
+    "data_store_directory", "empty_result_callbacks", "fullfsync", "hard_heap_limit", "journal_size_limit",
+    "locking_mode", "max_page_count", "mmap_size", "query_only", "read_uncommitted", "secure_delete",
+    "shrink_memory",
+    "soft_heap_limit", "synchronous", "table_list", "temp_store", "temp_store_directory", "threads",
+    "wal_autocheckpoint", "writable_schema",
   ])
 
   /// `PRAGMA`s that change nothing of a database's content, which a replay passes over.
@@ -146,8 +166,13 @@ package final class ReplayGuard {
   }
 
   private func refuse(_ what: String) -> Int32 {
-    if refusal == nil { refusal = what }
+    note(refused: what)
     return SQLITE_DENY
+  }
+
+  /// Notes what no recorder has written; the first counts.
+  package func note(refused what: String) {
+    if refusal == nil { refusal = what }
   }
 }
 

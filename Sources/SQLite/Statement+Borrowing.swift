@@ -9,6 +9,7 @@ extension Statement {
   /// and bound anew. There must be a zero byte.
   package func bindBorrowedText(_ buffer: ByteBuffer, from offset: Int, at index: Int) throws(SQLiteError) {
     precondition(offset < buffer.count && buffer[buffer.count - 1] == 0)
+    hasBorrowed = true
     let code: Int32 = buffer.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress else { return SQLITE_NOMEM }
       let text = (base + offset).assumingMemoryBound(to: CChar.self)
@@ -21,6 +22,7 @@ extension Statement {
   ///
   /// The corresponding C function is `sqlite3_bind_null`.
   package func bindNull(at index: Int) throws(SQLiteError) {
+    hasBorrowed = true
     try connection.check(sqlite3_bind_null(handle, Int32(index)))
   }
 

@@ -19,6 +19,7 @@ package final class Statement {
     self.control = sqlite3_stmt_isexplain(handle) == 0 || control.isPragma ? control : .none
     changesRows = watch?.changesRows == true
     changesSchema = watch?.changesSchema == true
+    writesSchemaItself = watch?.writesSchema == true && !changesSchema
     isPlain = compiledReach.isMainOnly && columnCount == 0 && Self.isPlain(handle)
   }
 
@@ -28,22 +29,32 @@ package final class Statement {
   /// Whether it changes rows, those of the schema too, and whether it changes a schema.
   package let changesRows: Bool
   package let changesSchema: Bool
+  /// Whether it may write rows of the schema as those of any table, where the schema is writable: then that in memory is another.
+  ///
+  /// The first use of a virtual table looks the same.
+  package let writesSchemaItself: Bool
   /// Whether it changes rows of the main database, has no parameters and gives none back.
   private let isPlain: Bool
   /// What its parameters are, where they were bound as values.
   @exclusivity(unchecked) private(set) var values: [Value] = []
+  /// Whether text was bound that SQLite did not copy, and of which no value is kept.
+  @exclusivity(unchecked) var hasBorrowed = false
 
-  /// What it touches, where the connection watches that.
+  /// What it touches by itself, where the connection watches that.
   ///
   /// A statement that SQLite compiled anew while it ran counts with all that was compiled meanwhile.
   package var reach: StatementReach {
-    let present = connection.presentReach
-    guard !present.isEmpty, sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_REPREPARE, 0) > 0 else {
-      return compiledReach
-    }
-    // Virtual tables write to their own tables while it runs.
-    return compiledReach.union(present.subtracting(.shadowTable))
+    sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_REPREPARE, 0) > 0
+      ? compiledReach.union(innerReach) : compiledReach
   }
+
+  /// What it touches, with all that functions and virtual tables compiled while it ran.
+  ///
+  /// But not what `VACUUM` runs, of which SQLite reports nothing while it compiles.
+  package var wholeReach: StatementReach { compiledReach.isEmpty ? reach : compiledReach.union(innerReach) }
+
+  /// Virtual tables write to their own tables.
+  private var innerReach: StatementReach { connection.presentReach.subtracting(.shadowTable) }
 
   /// Steps of the virtual machine in its last run.
   package var machineSteps: Int { Int(sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_VM_STEP, 0)) }
@@ -226,6 +237,7 @@ package final class Statement {
   /// The corresponding C function is `sqlite3_clear_bindings`.
   package func clearBindings() {
     values = []
+    hasBorrowed = false
     sqlite3_clear_bindings(handle)
   }
 

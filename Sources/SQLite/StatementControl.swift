@@ -39,7 +39,11 @@ final class ControlWatch {
   /// Whether rows are changed, those of the schema too, and whether a schema is.
   private(set) var changesRows = false
   private(set) var changesSchema = false
+  /// Whether rows of the main database's schema are written, as every change of it does.
+  private(set) var writesSchema = false
   private var hasNoted = false
+  /// A pragma that was given a value and of which it is not known what that changes; some are run while they are compiled.
+  var unknownPragma: String?
 
   /// Forgets what was compiled so far.
   func begin() {
@@ -48,6 +52,7 @@ final class ControlWatch {
     control = .none
     changesRows = false
     changesSchema = false
+    writesSchema = false
   }
 
   func note(
@@ -56,7 +61,13 @@ final class ControlWatch {
   ) {
     switch action {
     case SQLITE_SELECT, SQLITE_READ, SQLITE_FUNCTION, SQLITE_RECURSIVE: return
-    case SQLITE_INSERT, SQLITE_UPDATE, SQLITE_DELETE: changesRows = true
+    case SQLITE_INSERT, SQLITE_UPDATE, SQLITE_DELETE:
+      changesRows = true
+      if let first, first[0] == CChar(bitPattern: UInt8(ascii: "s")),
+        strcmp(first, "sqlite_master") == 0 || strcmp(first, "sqlite_schema") == 0
+      {
+        writesSchema = true
+      }
     case SQLITE_TRANSACTION:
       switch first.map({ UInt8(bitPattern: $0.pointee) }) {
       case UInt8(ascii: "B"): control = .begin
@@ -68,6 +79,10 @@ final class ControlWatch {
       let name = SavepointName(Array(UnsafeRawBufferPointer(start: second, count: strlen(second))))
       control = Self.savepoint(String(cString: first), name)
     case SQLITE_PRAGMA:
+      if second != nil, let first {
+        let name = String(cString: first).lowercased()
+        if !ReplayRules.knownToSet.contains(name) { unknownPragma = name }
+      }
       control = .pragma(
         name: first.map { String(preservingCString: $0).lowercased() } ?? "",
         value: second.map { String(preservingCString: $0) },
@@ -91,6 +106,13 @@ final class ControlWatch {
 }
 
 extension Connection {
+  /// After a pragma that nobody knows, what statements do may follow from it.
+  package func notePragmas() {
+    guard let watch = hooks.reach?.control, let name = watch.unknownPragma else { return }
+    watch.unknownPragma = nil
+    makePeculiar("PRAGMA \(name) was set")
+  }
+
   /// Whether a statement was compiled since `beginReach`, inside another one, that controls more than rows.
   package var hasInnerControl: Bool {
     switch hooks.reach?.control.control {

@@ -25,6 +25,17 @@ package struct StatementReach: OptionSet, Sendable {
   package static let temporarySchema = StatementReach(rawValue: 128)
   /// Writes by itself to a table in which a virtual table keeps its content.
   package static let shadowTable = StatementReach(rawValue: 256)
+  /// Writes statistics otherwise than `ANALYZE` does, so that those in memory are others.
+  package static let statistics = StatementReach(rawValue: 512)
+  /// Is an `ANALYZE` of the main database.
+  package static let analyzes = StatementReach(rawValue: 1024)
+  static let dropsTable = StatementReach(rawValue: 2048)
+  /// Looks for a name in the schemas of all databases, temporary ones first.
+  package static let allSchemas = StatementReach(rawValue: 4096)
+  /// Runs SQL that stands in a value.
+  package static let runsSQL = StatementReach(rawValue: 8192)
+  /// Asks a pragma that may answer otherwise in another session; virtual tables do so too.
+  package static let describesSession = StatementReach(rawValue: 16384)
 }
 
 /// Notes the reach of the statements that a connection compiles.
@@ -43,6 +54,8 @@ final class ReachWatch {
   var reach: StatementReach = []
   /// The function or table that is foreign.
   var name = ""
+  /// Whether what was compiled since changes a schema by `ALTER`, which looks through the temporary one.
+  var alters = false
   /// Names of the main database's virtual tables, in lower case.
   var virtualTables: Set<String> = []
 
@@ -65,10 +78,16 @@ final class ReachWatch {
         let isOfTable = name == "pragma_\(pragma)"
         found(.foreignFunction, isOfTable ? name : "PRAGMA \(pragma)")
       }
+      if ReplayRules.namePragmas.contains(pragma) { reach.formUnion(.allSchemas) }
+      if ReplayRules.sessionPragmas.contains(pragma) { reach.formUnion(.describesSession) }
     case SQLITE_FUNCTION:
       guard let second else { return }
       let function = String(cString: second)
-      if known.contains(function) || ReplayRules.isInternal(function) { return }
+      if known.contains(function) || ReplayRules.isInternal(function) {
+        if function.hasPrefix("sh") { noteShellFunction(function) }
+        return
+      }
+      noteShellFunction(function.lowercased())
       if !known.contains(function.lowercased()) { found(.foreignFunction, "\(function)()") }
     case SQLITE_READ:
       guard let first else { return }
@@ -78,13 +97,19 @@ final class ReachWatch {
       }
       if isMain(database) { return noteTable(first) }
       if strcmp(database, "temp") != 0 { return reach.formUnion(.attached) }
-      reach.formUnion(strncmp(first, "sqlite_temp_", 12) == 0 ? .temporarySchema : .temporary)
+      reach.formUnion(alters && strncmp(first, "sqlite_temp_", 12) == 0 ? .temporarySchema : .temporary)
     case SQLITE_REINDEX, SQLITE_ANALYZE:
       // Without a name they go over the temporary database as well, which changes nothing elsewhere.
       guard let database, strcmp(database, "temp") != 0 else { return }
       reach.formUnion(isMain(database) ? .writesMain : [.writesOther, .attached])
+      if action == SQLITE_ANALYZE, isMain(database) {
+        reach.subtract(.statistics)
+        reach.formUnion(.analyzes)
+      }
     default:
+      if action == SQLITE_ALTER_TABLE { alters = true }
       noteTarget(action, first, second)
+      if database.map({ isMain($0) }) == true { noteStatistics(action, first) }
       guard let place = action == SQLITE_ALTER_TABLE ? first : database else { return }
       if isMain(place) { return reach.formUnion(.writesMain) }
       guard strcmp(place, "temp") == 0 else { return reach.formUnion([.writesOther, .attached]) }
@@ -112,6 +137,29 @@ final class ReachWatch {
     }
   }
 
+  /// Functions of the shell that look further than their arguments.
+  private func noteShellFunction(_ function: String) {
+    switch function {
+    case "sha3_query": reach.formUnion(.runsSQL)
+    case "shell_module_schema", "shell_add_schema": reach.formUnion(.allSchemas)
+    default: break
+    }
+  }
+
+  /// Notes what writes statistics; `DROP TABLE` and `ANALYZE` clear theirs.
+  private func noteStatistics(_ action: Int32, _ table: Word?) {
+    switch action {
+    case SQLITE_INSERT, SQLITE_UPDATE, SQLITE_DELETE, SQLITE_DROP_TABLE:
+      guard let table, strncasecmp(table, "sqlite_stat", 11) == 0 else {
+        if action == SQLITE_DROP_TABLE { reach.formUnion(.dropsTable) }
+        return
+      }
+      if reach.isDisjoint(with: [.analyzes, .dropsTable]) { reach.formUnion(.statistics) }
+    case SQLITE_DROP_VTABLE, SQLITE_DROP_VIEW: reach.formUnion(.dropsTable)
+    default: return
+    }
+  }
+
   private func isMain(_ name: Word) -> Bool {
     name[0] == CChar(bitPattern: UInt8(ascii: "m")) && strcmp(name, "main") == 0
   }
@@ -122,6 +170,10 @@ final class ReachWatch {
     case UInt8(ascii: "p"), UInt8(ascii: "s"), UInt8(ascii: "d"), UInt8(ascii: "f"), UInt8(ascii: "c"),
       UInt8(ascii: "m"), UInt8(ascii: "z"), UInt8(ascii: "b"), UInt8(ascii: "t"):
       let name = String(cString: table).lowercased()
+      if name.hasPrefix("pragma_"), ReplayRules.namePragmas.contains(String(name.dropFirst(7))) {
+        reach.formUnion(.allSchemas)
+      }
+      if name.hasPrefix("sqlite_temp_") || name == "sqlite_parameters" { reach.formUnion(.temporary) }
       if foreignTables.contains(name) || ReplayRules.isForeign(table: name) { found(.foreignTable, name) }
     default: return
     }
@@ -169,6 +221,7 @@ extension Connection {
   func beginReach() {
     guard let watch = hooks.reach else { return }
     watch.reach = []
+    watch.alters = false
     watch.control.begin()
   }
 

@@ -12,6 +12,11 @@ package enum StatementTime {
   nonisolated(unsafe) private static var original:
     (@convention(c) (UnsafeMutablePointer<sqlite3_vfs>?, UnsafeMutablePointer<Int64>?) -> Int32)?
   private static let isInstalled = Mutex(false)
+  // Likewise.
+  nonisolated(unsafe) private static var watched: UnsafeMutablePointer<sqlite3_vfs>?
+
+  /// Whether statements of a connection over this VFS ask the clock that was put in.
+  static func watches(_ vfs: UnsafeMutablePointer<sqlite3_vfs>?) -> Bool { vfs != nil && vfs == watched }
 
   /// Puts the clock into the default VFS; false where that VFS has none to replace.
   @discardableResult
@@ -22,6 +27,7 @@ package enum StatementTime {
         let clock = vfs.pointee.xCurrentTimeInt64
       else { return false }
       original = clock
+      watched = vfs
       vfs.pointee.xCurrentTimeInt64 = { vfs, time in StatementTime.tell(vfs, time) }
       isInstalled = true
       return true

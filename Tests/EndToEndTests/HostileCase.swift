@@ -53,6 +53,8 @@ struct HostileCase: CustomTestStringConvertible, Sendable {
     },
   ]
 
+  private static let parameterHead = ".parameter init\nREPLACE INTO temp.sqlite_parameters(key,value)VALUES"
+
   /// What would run code or change what no statement changes.
   private static let code = [
     HostileCase("SQL in the settings", "its settings hold") {
@@ -105,6 +107,29 @@ struct HostileCase: CustomTestStringConvertible, Sendable {
     },
     HostileCase("a temporary trigger", "it uses temporary") {
       try $0.forge(["CREATE TEMP TRIGGER g AFTER INSERT ON t BEGIN DELETE FROM t; END"])
+    },
+    HostileCase("SQL among the values of parameters", "it uses lines before a statement that are no values") {
+      try $0.forge(
+        ["INSERT INTO t VALUES(:x, 1)"],
+        values: parameterHead + "(':x',(SELECT writefile('\($0.canary)','x')));\n")
+    },
+    HostileCase(
+      "a command among the values of parameters", "it uses lines before a statement that are no values"
+    ) {
+      try $0.forge(
+        ["INSERT INTO t VALUES(:x, 1)"],
+        values: parameterHead + "(':x',1);\n.shell touch \($0.canary)\n")
+    },
+    HostileCase("values of other parameters", "it uses values of other parameters") {
+      try $0.forge(["INSERT INTO t VALUES(:x, ?7)"], values: parameterHead + "(':x',1);\n")
+    },
+    HostileCase("a value without an end", "it uses lines before a statement that are no values") {
+      try $0.forge(["INSERT INTO t VALUES(:x, 1)"], values: parameterHead + "(':x','1);\n")
+    },
+    HostileCase("values that are longer than the batch", "cut short") {
+      try $0.forge(
+        ["INSERT INTO t VALUES(:x, 1) -- values=9223372036854775807"], zone: "UTC0 values=9223372036854775807"
+      )
     },
     HostileCase("a heap limit", "it uses PRAGMA hard_heap_limit") {
       try $0.forge(["PRAGMA hard_heap_limit=1"])

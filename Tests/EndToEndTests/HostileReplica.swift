@@ -97,7 +97,10 @@ struct HostileReplica {
   /// Puts other statements in the place of those of the last transaction.
   ///
   /// `error` is the code that is claimed for the first of them.
-  func forge(_ statements: [String], settings: String = "", error: Int32? = nil, zone: String? = nil) throws {
+  func forge(
+    _ statements: [String], settings: String = "", error: Int32? = nil, zone: String? = nil,
+    values: String = ""
+  ) throws {
     let last = try lastBatch()
     let number = last.transactions.upperBound
     var text =
@@ -111,7 +114,8 @@ struct HostileReplica {
       text += "-- statement bytes=\(sql.utf8.count) changes=0"
       if let error, index == 0 { text += " error=\(error)" }
       if let zone { text += " zone=\(zone)" }
-      text += "\n\(sql)" + (sql.hasSuffix(";") ? "\n" : "\n;\n")
+      if !values.isEmpty { text += " values=\(values.utf8.count)" }
+      text += "\n\(values)\(sql)" + (sql.hasSuffix(";") ? "\n" : "\n;\n")
     }
     if statements.count > 1 { text += "COMMIT;\n" }
     try put(last.key, Self.batch(Array(text.utf8)))

@@ -1,21 +1,41 @@
 """Runs generated sessions with the mirror on, restores them both ways and compares; shrinks what differs.
 
-Usage: fidelity.py BINARY SEED SESSIONS [--keep]
+Usage: fidelity.py BINARY SEED SESSIONS [plain|misleading] [--all]
+
+Counts statements that were replayed, and those of transactions that are barriers.
 """
 
 import collections, concurrent.futures, os, random, re, shutil, subprocess, sys, tempfile
-from generator import Session
+from generator import MisleadingSession, Session
 
 ZONES = ["Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "UTC0", "EST5EDT"]
 
 
 class Outcome:
-    def __init__(self, fault, reason=None, statements=0):
-        self.fault, self.reason, self.statements = fault, reason, statements
+    def __init__(self, fault, reason=None, statements=0, recorded=0, refused=0, earlier=0):
+        self.fault, self.reason, self.statements, self.recorded, self.refused, self.earlier = fault, reason, statements, recorded, refused, earlier
 
 
 def text(lines):
     return "\n".join(line if line.startswith(".") or line.rstrip().endswith(";") else line + "\n;" for line in lines) + "\n"
+
+
+def counts(replica):
+    """Statements of all transactions in a replica, those of barriers, and the last transactions before barriers and bases."""
+    transactions = {}
+    for path, _, names in os.walk(replica):
+        for name in names:
+            if not name.endswith(".sql.zst"):
+                continue
+            script = subprocess.run(["zstd", "-dc", f"{path}/{name}"], stdout=subprocess.PIPE).stdout
+            for found in re.finditer(rb"^-- transaction (\d+) time=\d+ statements=(\d+)([^\n]*)", script, re.M):
+                transactions[path, found.group(1)] = (int(found.group(2)), b" barrier=" in found.group(3))
+    barriers = {place for place, (_, refused) in transactions.items() if refused}
+    starts = {(path, int(number)) for path, number in barriers}
+    starts |= {(f"{path[:-5]}/sql", int(name[:16], 16)) for path, _, names in os.walk(replica) if path.endswith("/base") for name in names if re.fullmatch(r"[0-9a-f]{16}.*", name)}
+    before = {(path, b"%d" % (number - 1)) for path, number in starts}
+    ends = [int(number) for path, number in before if (path, number) in transactions and (path, number) not in barriers]
+    return sum(count for count, _ in transactions.values()), sum(count for count, refused in transactions.values() if refused), sorted(ends)
 
 
 def environment(zone):
@@ -31,6 +51,7 @@ def play(binary, scripts, files, zone):
                 file.write(content)
         mirror = ["-mirror", f"file://{folder}/replica"]
         for script in scripts + [[]]:
+            script = [line.replace("PROGRAM", binary) for line in script]
             done = subprocess.run([binary, *mirror, "a.db"], input=text(script + [".connection 0"] if script else ["SELECT 1 FROM sqlite_schema"]).encode("utf-8", "replace"), cwd=folder,
                                   env=environment(zone), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=4)
             if done.returncode < 0 and done.returncode != -9:
@@ -51,8 +72,17 @@ def play(binary, scripts, files, zone):
         if dumps[0] != dumps[1]:
             return Outcome("the restored database differs from the live one")
         reason = re.search(r"come from the WAL: (.*)", errors)
-        count = re.search(r"replay: ?|; (\d+) statements of transactions", output)
-        return Outcome(None, reason.group(1) if reason else None, int(count.group(1)) if count and count.group(1) else 0)
+        count = re.search(r"; (\d+) statements of transactions", output)
+        recorded, refused, ends = counts(f"{folder}/replica")
+        earlier = 0
+        for end in ends[:6]:
+            before = subprocess.run([binary, "-mirror", "off", "e.db", f".restore sql --verify --force --to-txn {end} --from file://{folder}/replica"], cwd=folder,
+                                    env=environment("UTC0" if zone != "UTC0" else "Asia/Tokyo"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
+            if before.returncode != 0:
+                return Outcome(f"to transaction {end}: " + before.stderr.decode("utf-8", "replace")[-600:])
+            replayed = re.search(r"; (\d+) statements of transactions", before.stdout.decode("utf-8", "replace"))
+            earlier += int(replayed.group(1)) if replayed else 0
+        return Outcome(None, reason.group(1) if reason else None, int(count.group(1)) if count and count.group(1) else 0, recorded, refused, earlier)
 
 
 def shrink(binary, scripts, files, zone, fault):
@@ -82,8 +112,8 @@ def shrink(binary, scripts, files, zone, fault):
     return [script for script in build(lines) if script]
 
 
-def one(binary, seed):
-    session = Session(seed)
+def one(binary, seed, grammar):
+    session = grammar(seed)
     zone = random.Random(seed).choice(ZONES + [None]) if "zone" in session.features else None
     try:
         return seed, session, zone, play(binary, session.scripts, session.files, zone)
@@ -94,17 +124,21 @@ def one(binary, seed):
 
 def main():
     binary, seed, wanted = os.path.abspath(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    reasons, faults, sessions, statements, databases = collections.Counter(), 0, 0, 0, 0
+    grammar = MisleadingSession if "misleading" in sys.argv else Session
+    reasons, faults, sessions, statements, databases, recorded, refused, earlier = collections.Counter(), 0, 0, 0, 0, 0, 0, 0
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         waiting = collections.deque()
         while sessions < wanted or waiting:
             while sessions < wanted and len(waiting) < 4:
-                sessions += len(Session(seed).scripts)
-                waiting.append(pool.submit(one, binary, seed))
+                sessions += len(grammar(seed).scripts)
+                waiting.append(pool.submit(one, binary, seed, grammar))
                 seed += 1
             number, session, zone, outcome = waiting.popleft().result()
             databases += 1
             statements += outcome.statements
+            recorded += outcome.recorded
+            refused += outcome.refused
+            earlier += outcome.earlier
             if outcome.fault:
                 faults += 1
                 print(f"seed {number}: {outcome.fault}", flush=True)
@@ -115,7 +149,8 @@ def main():
                 reasons[outcome.reason or "none: everything was replayed"] += 1
     for reason, count in reasons.most_common():
         print(f"{count:6} last barrier {reason}")
-    print(f"{sessions} sessions of {databases} databases, {statements} statements replayed, {faults} faults")
+    print(f"{recorded} statements recorded, {refused} of them in barriers ({100 * refused / max(recorded, 1):.1f} %)")
+    print(f"{sessions} sessions of {databases} databases, {statements} statements replayed, {earlier} more up to earlier barriers, {faults} faults")
     sys.exit(1 if faults else 0)
 
 

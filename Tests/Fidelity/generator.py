@@ -226,3 +226,177 @@ class Session:
 
 
 RARE = {"largest", "attach", "outside", "writable", "connection", "limit", "interrupt", "temp"}
+
+
+SCRIPTS = ["plain", "Straße", "ÄÖ", "äö", "e\u0301", "\u00e9", "имя", "名前", "اسم", "K", "\u212a", "ſ", "s", "a b", "x\ty", "ﬁ", "İ", "i\u0307"]
+PRAGMAS = {
+    "foreign_keys": 2, "recursive_triggers": 2, "ignore_check_constraints": 2, "case_sensitive_like": 2, "reverse_unordered_selects": 2,
+    "automatic_index": 2, "defer_foreign_keys": 2, "legacy_alter_table": 2, "trusted_schema": 2, "count_changes": 2, "full_column_names": 2,
+    "short_column_names": 2, "empty_result_callbacks": 2, "query_only": 2, "read_uncommitted": 2, "cell_size_check": 2, "fullfsync": 2,
+    "checkpoint_fullfsync": 2, "writable_schema": ("ON", "OFF", "RESET"), "threads": (0, 1, 4), "cache_size": (5, -100, 2000), "cache_spill": (0, 1, 50),
+    "temp_store": (0, 1, 2), "synchronous": (0, 1, 2), "secure_delete": (0, 1, "FAST"), "journal_size_limit": (-1, 0, 9999), "mmap_size": (0, 65536),
+    "analysis_limit": (0, 1, 10), "auto_vacuum": (0, 1, 2), "page_size": (512, 4096), "encoding": ("'UTF-8'", "'UTF-16le'"), "user_version": (0, -1, 7),
+    "application_id": (0, 9), "schema_version": (5, 1000), "default_cache_size": (3, 100), "max_page_count": (1000000,), "locking_mode": ("NORMAL",),
+    "wal_autocheckpoint": (0, 1, 100), "wal_checkpoint": ("PASSIVE", "FULL", "TRUNCATE"), "journal_mode": ("WAL",), "busy_timeout": (0, 50),
+    "soft_heap_limit": (0, 100000000), "hard_heap_limit": (0,), "incremental_vacuum": (1, 5), "optimize": (0xfffe, 1), "integrity_check": (1,),
+    "quick_check": ("t",), "foreign_key_check": ("c",), "table_info": ("t",), "no_such_pragma": (1,), "vdbe_trace": (0,), "shrink_memory": (0,),
+}
+SWITCHES = ["defensive", "dqs_ddl", "dqs_dml", "enable_fkey", "enable_qpsg", "enable_trigger", "enable_view", "fts3_tokenizer", "legacy_alter_table",
+            "legacy_file_format", "no_ckpt_on_close", "reset_database", "trigger_eqp", "trusted_schema", "writable_schema"]
+SHADOWED = ["t", "u", "w", "log", "p", "c", "o", "v"]
+NESTED = ["SELECT * FROM t", "SAVEPOINT q", "ROLLBACK TO q", "RELEASE q", "ROLLBACK", "COMMIT", "BEGIN", "PRAGMA recursive_triggers=1", "PRAGMA case_sensitive_like=1",
+          "PRAGMA cache_size", "PRAGMA data_version", "PRAGMA optimize", "SELECT count(*) FROM tt", "SELECT * FROM temp.t", "SELECT * FROM sqlite_temp_schema",
+          "SELECT * FROM pragma_table_info(''t'')", "SELECT * FROM pragma_database_list", "PRAGMA table_info(t)", "PRAGMA writable_schema=1", "EXPLAIN PRAGMA foreign_keys=1",
+          "SELECT last_insert_rowid(), changes(), total_changes()", "SELECT random()", "SELECT datetime(''now'')", "PRAGMA threads=2", "SELECT * FROM v", "ATTACH '':memory:'' AS nest",
+          "PRAGMA foreign_keys", "SELECT * FROM pragma_foreign_key_check", "PRAGMA integrity_check", "SELECT * FROM log ORDER BY 1; SELECT 2", ";;SELECT 1"]
+
+
+class MisleadingSession(Session):
+    """The same, written so that whoever reads the text is misled, and with states of a session that its text does not show."""
+
+    def __init__(self, seed):
+        chance = random.Random(seed * 7 + 3)
+        # Each of these makes much of a session a barrier: one at a time, and mostly none.
+        self.moods = {name for name, share in MOODS.items() if chance.random() < share}
+        super().__init__(seed)
+
+    # Text
+
+    def blank(self):
+        n = self.random.random()
+        if n < 0.6:
+            return " "
+        if n < 0.7:
+            return self.pick("\t", "  ", "\n", "\n\n", " \f ", "\r\n")
+        if n < 0.93:
+            return self.pick("/**/", "/* ; */", "/* it's \" ` [ */", "/*\n.not a command\n*/", "/* -- */", "-- x\n", "--\n", "-- ' ; ROLLBACK\n", "/* COMMIT; */", "/* é\u0301名 */", "/***/", "/* /* */")
+        return "/*" + self.pick("x", "; ", "名", "'") * self.random.randint(1000, 6000) + "*/"
+
+    def spread(self, sql):
+        """Puts blanks of all kinds where a blank may be: between words outside of quotes."""
+        pieces, quote, at = [], None, 0
+        while at < len(sql):
+            letter = sql[at]
+            if quote:
+                if letter == quote:
+                    quote = None
+            elif letter in "'\"`":
+                quote = letter
+            elif letter == "[":
+                quote = "]"
+            elif sql.startswith("--", at) or sql.startswith("/*", at):
+                return "".join(pieces) + sql[at:]
+            elif letter == " " and self.random.random() < 0.2:
+                letter = self.blank()
+            pieces.append(letter)
+            at += 1
+        return "".join(pieces)
+
+    def mislead(self, line):
+        if line.startswith("."):
+            return line
+        if self.random.random() < 0.35:
+            line = self.spread(line)
+        act = self.random.random()
+        if act < 0.12:
+            line = self.pick(";", ";;", "; ;", ";\n;", "/* a */;", ";-- b\n") + line
+        elif act < 0.22:
+            line = self.blank().replace(".not", "not") + line
+        elif act < 0.27:
+            line = self.pick("EXPLAIN ", "EXPLAIN QUERY PLAN ", "explain\n", "EXPLAIN/**/") + line
+        if self.random.random() < 0.15:
+            line += self.pick(";", " ;;", "; /* end */", " /* ROLLBACK */", "; -- end\n")
+        # A command would begin on a line of its own.
+        return "\n".join(" " + part if part.startswith((".", "#")) and number else part for number, part in enumerate(line.split("\n")))
+
+    def name(self):
+        word = self.random.choice(SCRIPTS)
+        style = self.random.random()
+        if style < 0.35:
+            return '"' + word.replace('"', '""') + '"'
+        if style < 0.5:
+            return "`" + word + "`"
+        if style < 0.65:
+            return "[" + word + "]"
+        if style < 0.8:
+            return "'" + word + "'"
+        return word if " " not in word and "\t" not in word else f'"{word}"'
+
+    # Statements
+
+    def parameter(self):
+        return self.pick(":x", ":x", "@x", "$x", "$x::y(z)", "?", "?1", "?2", "?3", "?007", ":é", ":e\u0301", ":ORDER")
+
+    def change(self):
+        if self.random.random() < 0.7:
+            return super().change()
+        p, q, n = self.parameter(), self.parameter(), self.random.randint(0, 9)
+        choices = [
+            f"CREATE TABLE IF NOT EXISTS o{n} AS SELECT a, b FROM t ORDER BY {p}", f"CREATE TABLE IF NOT EXISTS o{n} AS SELECT {p}, {q}", f"DROP TABLE IF EXISTS o{n}",
+            f"INSERT INTO log(what,n) SELECT a, b FROM t LIMIT {p} OFFSET {q}", f"INSERT INTO log(what,n) SELECT max(a), {q} FROM t GROUP BY {p}", f"INSERT INTO log(what) SELECT{p}",
+            f"INSERT INTO log(what) VALUES(\"{p}\")", f"INSERT INTO log(what,n) VALUES('{p}', {p})", f"UPDATE t SET a={p} WHERE id={q}", f"DELETE FROM log WHERE n={p} AND what IS {q}",
+            f"INSERT INTO t(a,b) VALUES({p},{q}) ON CONFLICT DO UPDATE SET a={q}", f"INSERT INTO w(x) SELECT x FROM w WHERE x LIKE {p}", f"INSERT INTO log(what) SELECT a FROM t WHERE a>{p} ORDER BY b LIMIT 3",
+            f"INSERT INTO log(what) VALUES({p}) RETURNING {q}", f"INSERT INTO log(what,n) SELECT group_concat(a), {p} FROM t GROUP BY b", f"INSERT INTO u VALUES({p},{q},-{p}) ON CONFLICT DO NOTHING",
+            f"CREATE TABLE IF NOT EXISTS {self.name()}(a, {self.name()})", f"INSERT INTO {self.name()} VALUES({self.expression()},{p})", f"DROP TABLE IF EXISTS {self.name()}",
+            f"CREATE INDEX IF NOT EXISTS {self.name()} ON log(what)", f"CREATE VIEW IF NOT EXISTS vp AS SELECT name, type FROM pragma_table_info('t')", "INSERT INTO log(what,n) SELECT * FROM vp",
+            f"INSERT INTO log(what,n) SELECT name, seq FROM pragma_index_list('{self.pick('t', 'u', 'w', 'x')}')", "INSERT INTO log(what) SELECT \"table\" FROM pragma_foreign_key_list('c')",
+            "INSERT INTO log(what,n) SELECT \"table\", rowid FROM pragma_foreign_key_check", "INSERT INTO log(what) SELECT name FROM pragma_index_info('w_x')",
+            "INSERT INTO log(what,n) SELECT t.a, w.i FROM t JOIN w ON t.b=w.i JOIN log l ON l.n=t.id", "INSERT INTO log(what,n) SELECT w.x, t.id FROM w, t WHERE t.a=w.x",
+            "INSERT INTO log(what) SELECT DISTINCT a FROM t WHERE a IN (SELECT x FROM w)", "SELECT count(*) FROM t WHERE a>3", ";", "/* nothing */", "-- nothing"]
+        if "functions" in self.moods:
+            inner = self.random.choice(NESTED)
+            choices += [f"INSERT INTO log(what) VALUES(hex(sha3_query('{inner}')))", f"SELECT hex(sha3_query('{inner}')) IS NULL", f"UPDATE t SET a=sha3_query('{inner}') WHERE id={n}"] * 4
+        if "statistics" in self.moods:
+            choices += [f"UPDATE sqlite_stat1 SET stat='{self.pick('1 1', '1000000 1000000', '3 2', 'garbage', '40 40 1')}'{self.pick('', ' WHERE tbl=' + chr(39) + 't' + chr(39))}", "DELETE FROM sqlite_stat1 WHERE tbl='w'",
+                        "INSERT INTO sqlite_stat1 VALUES('t',NULL,'99999')", "ANALYZE sqlite_schema", "ANALYZE sqlite_master", "DROP TABLE IF EXISTS sqlite_stat1", "PRAGMA optimize"] * 2
+        if "analyze" in self.moods or "statistics" in self.moods:
+            choices += ["ANALYZE", "ANALYZE t", "ANALYZE w", "ANALYZE main", "DROP INDEX IF EXISTS w_x", "CREATE INDEX IF NOT EXISTS w_x ON w(x)"] * 2
+        if "shadow" in self.moods:
+            name = self.pick(*SHADOWED)
+            choices += [f"CREATE TEMP TABLE IF NOT EXISTS {name}(id, a, b, what, n)", f"CREATE TEMP VIEW IF NOT EXISTS {name} AS SELECT 1 id, 2 a, 3 what", f"DROP TABLE IF EXISTS temp.{name}", f"DROP VIEW IF EXISTS temp.{name}",
+                        f"CREATE INDEX IF NOT EXISTS temp.ti ON {name}(a)", f"INSERT INTO main.log(what) SELECT count(*) FROM {name}", "CREATE TEMP TABLE IF NOT EXISTS tt(q)", "INSERT INTO temp.tt VALUES(1)",
+                        "INSERT INTO main.log(what) SELECT count(*) FROM sqlite_temp_schema", "INSERT INTO main.log(what) SELECT name FROM pragma_table_info('sqlite_parameters')"] * 2
+        return self.random.choice(choices)
+
+    def setting(self):
+        if self.random.random() < 0.4:
+            return super().setting()
+        choices = []
+        if "pragmas" in self.moods:
+            name = self.random.choice(list(PRAGMAS))
+            values = PRAGMAS[name]
+            value = self.pick(0, 1, "ON", "OFF", "true", "no", "'yes'") if values == 2 else self.random.choice(values)
+            choices += [f"PRAGMA {self.pick('', '', 'main.', 'temp.')}{name}{self.pick('={}', '({})', ' = {}').format(value)}", f"PRAGMA {name}",
+                        f"INSERT INTO log(what) SELECT * FROM pragma_{name}"]
+        if "switches" in self.moods:
+            choices += [f".dbconfig {self.pick(*SWITCHES)} {self.pick('on', 'off')}"] * 2
+        if "others" in self.moods:
+            choices += [".system PROGRAM -mirror off a.db 'INSERT INTO log(what) VALUES(1)' >/dev/null 2>&1", ".system PROGRAM -mirror off a.db ANALYZE >/dev/null 2>&1", ".connection 1", ".connection 0", ".open a.db", ".mirror snapshot",
+                        ".system PROGRAM -mirror off a.db 'CREATE TABLE IF NOT EXISTS others(a)' >/dev/null 2>&1"]
+        if "snapshots" in self.moods:
+            choices += [".mirror snapshot", ".mirror snapshot", ".open a.db", ".mirror sync"]
+        choices += [f".parameter set {self.pick(':x', '@x', '$x', '$x::y(z)', '?1', '?2', '?3', '?007', ':é', ':ORDER')} {self.pick('1', '2', '0.1', '-3', 'NULL', 'text', '1e999', '4.9e-324', 'zeroblob(2)', 'char(0,13,10,39)', 'char(1,2,13)', '9223372036854775807', '-9223372036854775808')}"] * 3
+        choices += [".parameter clear", ".parameter init"]
+        return self.random.choice(choices)
+
+    def transaction(self):
+        lines = super().transaction()
+        names = []
+        for index in range(len(lines)):
+            if self.random.random() < 0.12:
+                act = self.random.random()
+                if act < 0.5 or not names:
+                    names.append(self.name())
+                    lines[index:index] = [f"SAVEPOINT {names[-1]}"]
+                else:
+                    name = self.random.choice(names + [self.name()])
+                    lines[index:index] = [f"{self.pick('ROLLBACK TO', 'ROLLBACK TRANSACTION TO SAVEPOINT', 'RELEASE', 'RELEASE SAVEPOINT', 'ROLLBACK TO')} {name}"]
+        if self.random.random() < 0.1 and "statistics" in self.moods:
+            lines[1:1] = ["SAVEPOINT st", "ANALYZE", "ROLLBACK TO st"]
+        return lines
+
+    def script(self, number):
+        return [self.mislead(line) for line in super().script(number)]
+
+
+MOODS = {"functions": 0.12, "statistics": 0.12, "analyze": 0.2, "shadow": 0.08, "pragmas": 0.15, "switches": 0.12, "others": 0.06, "snapshots": 0.25}

@@ -143,7 +143,7 @@ import Testing
   // MARK: Test vectors
 
   @Test func vectorsComeOut() throws {
-    #expect(document.vectors.count == 25)
+    #expect(document.vectors.count == 33)
     for vector in document.vectors {
       #expect(try result(of: vector) == vector.result, "\(vector.what) of \(vector.of)")
     }
@@ -195,12 +195,35 @@ import Testing
         Array("kept".utf8), name: "generations/00000001-d74e0323/generation.txt",
         key: try #require(EncryptionKey(key)), salt: salt)
       return ByHand.spaced(sealed[SealedObject.Header.size...])
+    case "values": return try written(vector.of)
     case "`random()` twice": return try drawn("SELECT random() || ' ' || random()")
     case "`randomblob(10)`": return try drawn("SELECT lower(hex(randomblob(10)))")
     default:
       Issue.record("no such vector: \(vector.what)")
       return ""
     }
+  }
+
+  /// The value of a parameter as a batch holds it, with signs for control characters; it must be read back, too.
+  private func written(_ value: String) throws -> String {
+    let words = value.split(separator: " ").map { String($0) }
+    let bytes = words.dropFirst().compactMap { UInt8($0, radix: 16) }
+    let parsed: Value =
+      switch words[0] {
+      case "NULL": .null
+      case "integer": .integer(try #require(Int64(words[1])))
+      case "real": .real(try #require(Double(words[1])))
+      case "blob": .blob(bytes)
+      default: .text(String(preserving: bytes))
+      }
+    let lines = ByteBuffer()
+    #expect(ParameterLines.append([(":x", parsed)], to: lines))
+    let read = try #require(ParameterLines.read(lines.bytes, 0..<lines.count))
+    #expect(read.count == 1 && read[0].key == ":x" && read[0].value == parsed)
+    let text = String(decoding: lines.bytes, as: UTF8.self).dropLast(3)
+    let start = try #require(text.firstRange(of: "(':x',")).upperBound
+    let signs: [Character: Character] = ["\u{1}": "␁", "\u{2}": "␂", "\u{3}": "␃", "\n": "␊"]
+    return String(text[start...].map { signs[$0] ?? $0 })
   }
 
   private func drawn(_ sql: String) throws -> String {

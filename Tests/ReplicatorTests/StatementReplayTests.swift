@@ -72,7 +72,7 @@ import Testing
       ])
   }
 
-  @Test func writesParametersOutExactly() throws {
+  @Test func bindsParametersAgainExactly() throws {
     let values: [Value] = [
       .real(0.1), .real(-0.0), .real(.greatestFiniteMagnitude), .real(.leastNonzeroMagnitude),
       .real(.infinity),
@@ -308,7 +308,7 @@ import Testing
       "sqlite_version()",
       [table, "CREATE VIEW w AS SELECT sqlite_version() s", "INSERT INTO t SELECT s FROM w"])
     try expectBarrier(
-      "schema was writable",
+      "schema was written",
       [
         table,
         "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = sql || ' '; INSERT INTO t VALUES(3)",

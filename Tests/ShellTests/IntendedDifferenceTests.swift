@@ -17,6 +17,23 @@ import Testing
     #expect(ours.errors.isEmpty && ours.code == 0)
   }
 
+  @Test func aWriteThatFailedIsNoSuccess() throws {
+    let (sqlite3, ours) = try both(
+      "select quote(writefile('/dev/full','abc')), quote(writefile('/dev/full',zeroblob(100000))), writefile('/dev/full','');\n"
+    )
+    #expect(sqlite3.output == "3|NULL|0\n")
+    #expect(ours.output == "NULL|NULL|0\n")
+  }
+
+  @Test func aNameThatNoArchiveHoldsIsRefused() throws {
+    let (sqlite3, ours) = try both(
+      "select length(zipfile(printf('%.*c',65535,'a'),'x'));\nselect length(zipfile(printf('%.*c',70000,'a'),'x'));\n"
+    )
+    #expect(sqlite3.output == "131187\n9045\n")
+    #expect(ours.output == "131187\n")
+    #expect(ours.errors.contains("too large"), "\(ours.errors)")
+  }
+
   @Test func anOptionWithoutItsWordIsAnError() throws {
     let (sqlite3, ours) = try both("", [":memory:", "-nonce"])
     #expect(sqlite3.code != 1)

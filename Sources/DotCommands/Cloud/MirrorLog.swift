@@ -82,6 +82,7 @@ struct MirrorLog {
         line += (statement?.told.duration).map { "\($0) us  " } ?? ""
         line += statement?.error.map { "failed (\(ResultCode(rawValue: $0).meaning))  " } ?? ""
         line += sql
+        if !entry.parameters.isEmpty { line += "  -- \(entry.parameters)" }
       }
       return session.output.print(onTerminal ? line.escapingControls(keepingLines: true) : line)
     }
@@ -96,6 +97,7 @@ struct MirrorLog {
       if let duration = statement.told.duration { object.add("duration_us", raw: "\(duration)") }
       if let error = statement.error { object.add("error", raw: "\(error)") }
       object.add("sql", text: sql)
+      if !entry.parameters.isEmpty { object.add("parameters", text: entry.parameters) }
     }
     session.output.print(onTerminal ? object.text.escapingControls() : object.text)
   }

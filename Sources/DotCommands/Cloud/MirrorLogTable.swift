@@ -17,12 +17,13 @@ final class MirrorLogTable: VirtualTable {
 
   override class var declaration: String {
     "CREATE TABLE x(time TEXT, \"transaction\" INTEGER, session TEXT, statement INTEGER, sql TEXT, changes INTEGER, "
-      + "duration_us INTEGER, error INTEGER, barrier TEXT, since HIDDEN, until HIDDEN, txn INTEGER HIDDEN)"
+      + "duration_us INTEGER, error INTEGER, barrier TEXT, parameters TEXT, since HIDDEN, until HIDDEN, txn INTEGER HIDDEN)"
   }
   override class var trust: Trust { .directOnly }
 
   enum Column: Int {
-    case time, transaction, session, statement, sql, changes, duration, error, barrier, since, until, txn
+    case time, transaction, session, statement, sql, changes, duration, error, barrier, parameters, since,
+      until, txn
   }
 
   /// Values that the cursor gets, in this order, and the bit of each in a plan's number.
@@ -191,6 +192,7 @@ private final class MirrorLogCursor: VirtualTableCursor {
     case .duration: if let duration = statement?.told.duration { result.set(duration) }
     case .error: if let error = statement?.error { result.set(Int64(error)) }
     case .barrier: if let barrier = entry.transaction.barrier { result.set(text: barrier) }
+    case .parameters: if !entry.parameters.isEmpty { result.set(text: entry.parameters) }
     case .since: if let since = arguments.since { result.set(text: since) }
     case .until: if let until = arguments.until { result.set(text: until) }
     }

@@ -131,13 +131,13 @@ package final class MirrorSession: SessionObserver {
     try? MirrorLogTable.install(on: connection, self)
     var settings = settings
     settings.newGeneration = newGeneration
-    try attach(ReplicationObserver(store: store, settings: settings), to: connection)
+    try attach(ReplicationObserver(store: store, settings: settings), to: connection, isNew: false)
     if let path = connection.fileName() { chosen[path] = try ReplicaURL(url).named(for: path) }
     told.remove("off")
   }
 
-  private func attach(_ mirror: ReplicationObserver, to connection: Connection) throws {
-    try mirror.attach(to: connection)
+  private func attach(_ mirror: ReplicationObserver, to connection: Connection, isNew: Bool = true) throws {
+    try mirror.attach(to: connection, isNew: isNew)
     self.mirror = mirror
     self.connection = connection
     unmirrored = nil

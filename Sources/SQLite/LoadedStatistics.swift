@@ -1,0 +1,125 @@
+/// Whether the statistics that a connection has loaded are those that a new connection would load.
+///
+/// Statistics decide in which order rows come, and SQLite loads them when it reads the schema and after `ANALYZE`, not when they
+/// are written. A session's statements are replayed only while its statistics are those of the file, as a replay's are.
+package struct LoadedStatistics {
+  /// Why they are not; nil if they are.
+  package private(set) var difference: String?
+  /// Whether `ANALYZE` has made them those of the open transaction.
+  private var areOfTransaction = false
+  /// The connection, and the schema's version when they were loaded, while they are those of the open transaction.
+  private var loaded: (connection: Connection, schema: Int64?)?
+
+  package init() {}
+
+  /// A connection is watched from now on that has run statements before.
+  package mutating func beginLate(_ connection: Connection) {
+    if connection.hasStatistics { differ("statistics of the session may not be those of the file") }
+  }
+
+  private mutating func differ(_ reason: String) {
+    difference = reason
+    areOfTransaction = false
+    loaded = nil
+  }
+
+  /// A statement is going to be recorded that may have written statistics.
+  package mutating func noteWriting(_ reach: StatementReach) {
+    if reach.contains(.statistics) { differ("statistics of the session are not those of the file") }
+  }
+
+  /// A transaction begins to write: other connections may have changed what this one has loaded.
+  package mutating func noteOthers(_ connection: Connection) {
+    if difference == nil, connection.othersHaveCommitted() {
+      differ("another connection may have changed the statistics")
+    }
+  }
+
+  /// A statement has ended.
+  package mutating func note(_ statement: Statement, succeeded: Bool) {
+    let (reach, connection) = (statement.wholeReach, statement.connection)
+    guard reach.contains(.analyzes) else { return }
+    guard succeeded else { return differ("ANALYZE failed") }
+    // Nobody else commits until this transaction has.
+    connection.forgetOthers()
+    if connection.isInAutocommit {
+      difference = nil
+    } else {
+      areOfTransaction = true
+      loaded = (connection, connection.schemaVersion)
+    }
+  }
+
+  /// A transaction has committed.
+  package mutating func commit() {
+    guard areOfTransaction else { return }
+    areOfTransaction = false
+    loaded = nil
+    difference = nil
+  }
+
+  /// A transaction was rolled back, or a part of it that may have held an `ANALYZE`; true if statistics stay that are gone.
+  ///
+  /// SQLite reads the schema anew, and statistics with it, if what is rolled back has changed the schema.
+  @discardableResult
+  package mutating func rollBack() -> Bool {
+    guard areOfTransaction else { return false }
+    if let loaded, loaded.connection.schemaVersion != loaded.schema {
+      areOfTransaction = false
+      self.loaded = nil
+      return false
+    }
+    differ("statistics of the session were rolled back")
+    return true
+  }
+}
+
+extension Connection {
+  /// Whether the main database has statistics.
+  package var hasStatistics: Bool {
+    quietly {
+      (try? value("SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name GLOB 'sqlite_stat[0-9]'"))
+        == .integer(1)
+    }
+  }
+
+  /// Whether other connections have committed since `forgetOthers`, or since this was asked first.
+  func othersHaveCommitted() -> Bool {
+    let version = ownDataVersion
+    defer { hooks.ownDataVersion = version }
+    return hooks.ownDataVersion != nil && hooks.ownDataVersion != version
+  }
+
+  /// What others have committed until now is known.
+  package func forgetOthers() { hooks.ownDataVersion = ownDataVersion }
+
+  /// Another number after each commit of another connection, and after none of this one's
+  /// (https://www.sqlite.org/pragma.html#pragma_data_version).
+  private var ownDataVersion: Int64? {
+    quietly {
+      guard case .integer(let version)? = try? value("PRAGMA main.data_version") else { return nil }
+      return version
+    }
+  }
+
+  /// The number that goes up with each change of the main database's schema.
+  fileprivate var schemaVersion: Int64? {
+    quietly {
+      guard case .integer(let version)? = try? value("PRAGMA main.schema_version") else { return nil }
+      return version
+    }
+  }
+
+  /// Runs statements of which nobody hears.
+  private func quietly<Value>(_ body: () -> Value) -> Value {
+    let (observer, wasQuiet, noted) = (observer, isQuiet, hooks.reach?.noted)
+    self.observer = nil
+    isQuiet = true
+    defer {
+      self.observer = observer
+      isQuiet = wasQuiet
+      if let noted { hooks.reach?.noted = noted }
+    }
+    return body()
+  }
+}
