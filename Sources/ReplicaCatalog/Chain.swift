@@ -16,7 +16,8 @@ package struct ChainObject: Hashable, Sendable {
   package let size: Int
 
   package init(
-    key: String, transactions: ClosedRange<UInt64>, part: Int = 1, isLast: Bool = true, isMerged: Bool = false,
+    key: String, transactions: ClosedRange<UInt64>, part: Int = 1, isLast: Bool = true,
+    isMerged: Bool = false,
     id: EntryID, size: Int
   ) {
     self.key = key
@@ -142,7 +143,8 @@ extension Chain {
   fileprivate mutating func take(_ name: MergedName, in generation: GenerationID, size: Int) {
     objects.append(
       ChainObject(
-        key: name.key(in: generation), transactions: name.transactions, isMerged: true, id: name.id, size: size))
+        key: name.key(in: generation), transactions: name.transactions, isMerged: true, id: name.id,
+        size: size))
     end = name.transactions.upperBound
     tip = Place(generation, transaction: end + 1, previous: name.id)
   }

@@ -122,8 +122,10 @@ package struct GenerationContents: Sendable {
   package var lastNumber: UInt64 {
     max(
       slots.keys.lazy.map(\.transaction).max().map { $0 - 1 } ?? 0,
-      entries.values.lazy.map { if case .slice(let header, _) = $0 { header.entry.lastTransaction } else { 0 } }
-        .max() ?? 0,
+      entries.values.lazy.map {
+        if case .slice(let header, _) = $0 { header.entry.lastTransaction } else { 0 }
+      }
+      .max() ?? 0,
       merged.keys.lazy.map(\.transactions.upperBound).max() ?? 0, bases.last?.transaction ?? 0)
   }
 }

@@ -70,7 +70,9 @@ package struct ReplicaCatalog: Sendable {
   private static let rounds = 8
 
   /// The listing of a generation; several pages are listed until two rounds are equal.
-  private func listed(_ generation: GenerationID, _ scope: Scope) throws(ObjectStoreError) -> GenerationContents {
+  private func listed(_ generation: GenerationID, _ scope: Scope) throws(ObjectStoreError)
+    -> GenerationContents
+  {
     if case .batches = scope {
       var contents = GenerationContents(generation: generation)
       for object in try store.listAll(prefix: ReplicaLayout.statements(generation)) { contents.add(object) }
@@ -91,7 +93,9 @@ package struct ReplicaCatalog: Sendable {
     return last
   }
 
-  private func pages(of generation: GenerationID, _ scope: Scope) throws(ObjectStoreError) -> GenerationContents {
+  private func pages(of generation: GenerationID, _ scope: Scope) throws(ObjectStoreError)
+    -> GenerationContents
+  {
     var contents = GenerationContents(generation: generation)
     var first: UInt64 = 0
     if scope.isNewest {
@@ -120,7 +124,9 @@ package struct ReplicaCatalog: Sendable {
     var missing: FormatError?
     for _ in 0..<Self.rounds {
       var contents = GenerationContents(generation: place.generation)
-      for object in try list(ReplicaLayout.slots(place.generation), from: place.transaction) { contents.add(object) }
+      for object in try list(ReplicaLayout.slots(place.generation), from: place.transaction) {
+        contents.add(object)
+      }
       guard !contents.slots.isEmpty else { return contents }
       for object in try list(ReplicaLayout.merged(place.generation), from: place.transaction) {
         contents.add(object)
@@ -193,7 +199,8 @@ package struct ReplicaCatalog: Sendable {
     let key = base.key(in: generation)
     let manifest = try BaseManifest(bytes, object: key)
     guard manifest.generation == generation, manifest.name == base else {
-      throw FormatError(key, "it is that of generation \(manifest.generation), transaction \(manifest.transaction)")
+      throw FormatError(
+        key, "it is that of generation \(manifest.generation), transaction \(manifest.transaction)")
     }
     return manifest
   }

@@ -38,7 +38,8 @@ package struct ReplicaHistory: Sendable {
     let page = try store.list(prefix: ReplicaLayout.generations, after: nil, limit: 100)
     guard page.objects.contains(where: { ReplicaLayout.isOfEarlierForm($0.key.name) }) else { return }
     throw FormatError(
-      store.url, "it was made by a build before the first release, which is not read any more: use another prefix")
+      store.url,
+      "it was made by a build before the first release, which is not read any more: use another prefix")
   }
 
   /// The end of the chain.
@@ -58,7 +59,8 @@ package struct ReplicaHistory: Sendable {
   package mutating func end(batches: Bool = false) throws -> End? {
     guard let newestMark else { return nil }
     guard var generation = try generation(newestMark) else {
-      throw FormatError(ReplicaLayout.mark(newestMark), "it is missing from \(catalog.store.url)", isMissing: true)
+      throw FormatError(
+        ReplicaLayout.mark(newestMark), "it is missing from \(catalog.store.url)", isMissing: true)
     }
     var unmarked: [MarkRecord] = []
     while true {

@@ -24,7 +24,9 @@ struct ChainTip {
   /// The place in the record, if it is the tip still: one listing shows nothing after the record's last entry.
   func recorded(_ record: PositionRecord) throws -> Found? {
     // What is encrypted with another key, or not at all, is read to find that out.
-    guard let first = record.entries.first, record.keyID == catalog.store.encryption?.keyID else { return nil }
+    guard let first = record.entries.first, record.keyID == catalog.store.encryption?.keyID else {
+      return nil
+    }
     let folder = ReplicaLayout.slots(first.generation)
     let found = try catalog.store.list(
       prefix: folder, after: folder + ReplicaLayout.fromTransaction(first.transaction),
@@ -53,7 +55,8 @@ struct ChainTip {
     let entries = end.contents.slots.keys.filter { $0.transaction == last }
     let turn = end.chain.turns.last
     let tip = ResumeDecision.Tip(
-      place: end.chain.tip, entries: entries, transaction: end.chain.end, state: moment.state, time: moment.time,
+      place: end.chain.tip, entries: entries, transaction: end.chain.end, state: moment.state,
+      time: moment.time,
       position: moment.position, keyID: moment.keyID, session: moment.session ?? turn?.session.number,
       writer: turn?.session.text)
     return Found(
@@ -77,7 +80,8 @@ struct ChainTip {
       else { return false }
     }
     let contents = try catalog.contents(of: place.generation)
-    return contents.slots[place] != nil || contents.merged.keys.contains { $0.transactions.contains(place.transaction) }
+    return contents.slots[place] != nil
+      || contents.merged.keys.contains { $0.transactions.contains(place.transaction) }
       || contents.bases.contains { $0.transaction >= place.transaction }
       || contents.bases.isEmpty && contents.generation != tip.generation
   }

@@ -192,7 +192,9 @@ extension Engine {
           }
           let frame = frames.take()
           buffer.bytes.withLock { bytes in
-            frame.bytes.withLock { Zstandard.compress(bytes, level: 1, frameSize: Self.frameBytes, into: &$0) }
+            frame.bytes.withLock {
+              Zstandard.compress(bytes, level: 1, frameSize: Self.frameBytes, into: &$0)
+            }
           }
           buffers.giveBack(buffer)
           uploads.run(in: group) {

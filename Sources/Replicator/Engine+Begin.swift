@@ -103,7 +103,8 @@ extension Engine {
       else { return nil }
       let tip = ResumeDecision.Tip(
         place: place, entries: state.lastEntries, transaction: state.uploaded, state: database,
-        time: state.uploadedTime, position: state.uploadedPosition, keyID: store.encryption?.keyID, session: nil,
+        time: state.uploadedTime, position: state.uploadedPosition, keyID: store.encryption?.keyID,
+        session: nil,
         writer: nil)
       return ChainTip.Found(tip: tip, contents: nil, base: nil, chain: nil, unmarked: [])
     }
@@ -168,7 +169,8 @@ extension Engine {
     let stamp = try settledStamp()
     let local = LocalDatabase(
       log: commits, pageSize: size.pageSize, record: record, stamp: stamp, snapshot: snapshot)
-    let start = try self.start(found, local, record, witness: witness, slots: slots, forced: reason, later: later)
+    let start = try self.start(
+      found, local, record, witness: witness, slots: slots, forced: reason, later: later)
     for commit in start.taken { _ = announcements.take(frame: commit.end.frame) }
     let encoder = LogEncoder(
       place: start.place, turn: start.opening == nil ? "a session begins" : nil,
@@ -225,7 +227,8 @@ extension Engine {
   }
 
   private func start(
-    _ found: ChainTip.Found?, _ local: LocalDatabase, _ record: PositionRecord?, witness: Place?, slots: SlotLog,
+    _ found: ChainTip.Found?, _ local: LocalDatabase, _ record: PositionRecord?, witness: Place?,
+    slots: SlotLog,
     forced: String?, later: [LogCommit]
   ) throws -> Start {
     var facts = ResumeDecision.Facts(path: path, url: store.url)
@@ -278,7 +281,8 @@ extension Engine {
           + "mirror to another place")
     }
     guard let tip else {
-      return Opening(generation: next, base: BaseName(0, id: .none), seal: nil, reason: reason, isFork: isFork)
+      return Opening(
+        generation: next, base: BaseName(0, id: .none), seal: nil, reason: reason, isFork: isFork)
     }
     let seal = TurnRecord(
       place: tip.place, id: .draw(), session: slots.session, time: Clock.wallMicroseconds, reason: reason,

@@ -42,11 +42,14 @@ extension Engine {
       }
       guard let batch = builder.seal(), batch.transactions == gap else { continue }
       let name = BatchName(batch.transactions, id: last.id)
-      guard try upload(PendingUpload.Object(name: name.key(in: generation), bytes: batch.bytes)) else { return }
+      guard try upload(PendingUpload.Object(name: name.key(in: generation), bytes: batch.bytes)) else {
+        return
+      }
       upkeep.withLock {
         $0.batches.insert(
           MergeShelf.Item(
-            transactions: gap, name: name.key(in: generation), id: last.id, size: batch.bytes.count, isWhole: false))
+            transactions: gap, name: name.key(in: generation), id: last.id, size: batch.bytes.count,
+            isWhole: false))
       }
     }
   }

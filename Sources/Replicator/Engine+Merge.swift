@@ -67,7 +67,9 @@ extension Engine {
   static let grace = 900.0
 
   func noteUploaded(slice entry: PendingUpload) {
-    guard let range = entry.transactions, state.withLock({ $0.generation == entry.generation }) else { return }
+    guard let range = entry.transactions, state.withLock({ $0.generation == entry.generation }) else {
+      return
+    }
     upkeep.withLock {
       $0.slices.append(
         MergeShelf.Item(
@@ -132,7 +134,9 @@ extension Engine {
 
   /// Lists what the generation held before the session, once enough of it is not merged.
   private func learnIfDue() throws {
-    guard upkeep.withLock({ $0.isLookDue }), let generation = state.withLock({ $0.generation }) else { return }
+    guard upkeep.withLock({ $0.isLookDue }), let generation = state.withLock({ $0.generation }) else {
+      return
+    }
     let (last, known) = (state.withLock { $0.mirrored }, upkeep.withLock { $0.slices.items.first })
     let contents = try ReplicaCatalog(store).contents(of: generation, .everything)
     guard let base = contents.bases.last else { return }
@@ -140,7 +144,8 @@ extension Engine {
     upkeep.withLock { upkeep in
       guard upkeep.generation == generation, !upkeep.isKnown else { return }
       let fresh = Self.upkeep(
-        of: generation, contents, base, contents.chain(after: base), upTo: known?.transactions.lowerBound ?? last + 1)
+        of: generation, contents, base, contents.chain(after: base),
+        upTo: known?.transactions.lowerBound ?? last + 1)
       upkeep.slices.prepend(fresh.slices.items)
       upkeep.batches.prepend(fresh.batches.items)
       upkeep.gaps += fresh.gaps
@@ -168,7 +173,9 @@ extension Engine {
   private func mergeSlices(
     _ run: [MergeShelf.Item], _ store: (PendingUpload.Object) throws -> Bool
   ) throws -> Bool {
-    guard let first = run.first, let generation = ReplicaLayout.generation(of: first.name) else { return false }
+    guard let first = run.first, let generation = ReplicaLayout.generation(of: first.name) else {
+      return false
+    }
     let merged = try SliceMerge.merge(
       try contents(of: run), stored: state.withLock { $0.mirrored }, created: Clock.wallMicroseconds)
     let object = PendingUpload.Object(name: merged.name.key(in: generation), bytes: merged.bytes)
@@ -190,7 +197,8 @@ extension Engine {
   }
 
   private func replace(
-    _ run: [MergeShelf.Item], _ transactions: ClosedRange<UInt64>, _ id: EntryID, _ object: PendingUpload.Object,
+    _ run: [MergeShelf.Item], _ transactions: ClosedRange<UInt64>, _ id: EntryID,
+    _ object: PendingUpload.Object,
     _ shelf: WritableKeyPath<Upkeep, MergeShelf>
   ) {
     let due = Clock.bootSeconds + Self.grace
@@ -198,7 +206,8 @@ extension Engine {
       $0[keyPath: shelf].replace(
         transactions,
         with: MergeShelf.Item(
-          transactions: transactions, name: object.name, id: id, size: object.bytes.count, bytes: object.bytes))
+          transactions: transactions, name: object.name, id: id, size: object.bytes.count, bytes: object.bytes
+        ))
       $0.replaced += run.map { Upkeep.Replaced(name: $0.name, last: $0.transactions.upperBound, due: due) }
     }
   }
@@ -225,7 +234,9 @@ extension Engine {
   private func removeReplaced() throws {
     while !isStopped, !upkeep.withLock({ $0.isEnding }) {
       let stored = state.withLock { $0.mirrored }
-      guard let name = upkeep.withLock({ $0.nextRemoval(at: Clock.bootSeconds, stored: stored) }) else { return }
+      guard let name = upkeep.withLock({ $0.nextRemoval(at: Clock.bootSeconds, stored: stored) }) else {
+        return
+      }
       try store.delete(ObjectKey(name))
       upkeep.withLock { upkeep in
         if upkeep.replaced.first?.name == name { upkeep.replaced.removeFirst() }
@@ -323,7 +334,8 @@ extension Engine {
 
   /// The same for what lies before a transaction.
   private static func upkeep(
-    of generation: GenerationID, _ contents: GenerationContents, _ base: BaseName, _ chain: Chain, upTo end: UInt64
+    of generation: GenerationID, _ contents: GenerationContents, _ base: BaseName, _ chain: Chain,
+    upTo end: UInt64
   ) -> Upkeep {
     var fresh = Upkeep(generation: generation)
     fresh.base = base
@@ -351,19 +363,24 @@ extension Engine {
     return fresh
   }
 
-  /// Objects whose transactions larger ones hold. Turns and seals never go.
+  /// Objects whose transactions larger ones hold.
+  ///
+  /// Turns and seals never go.
   private static func replaced(
-    in contents: GenerationContents, besides kept: Set<String>, after base: UInt64, upTo last: UInt64, due: Double
+    in contents: GenerationContents, besides kept: Set<String>, after base: UInt64, upTo last: UInt64,
+    due: Double
   ) -> [Upkeep.Replaced] {
     var found: [Upkeep.Replaced] = []
     for name in contents.merged.keys where name.transactions.upperBound <= last {
       found.append(
-        Upkeep.Replaced(name: name.key(in: contents.generation), last: name.transactions.upperBound, due: due))
+        Upkeep.Replaced(name: name.key(in: contents.generation), last: name.transactions.upperBound, due: due)
+      )
     }
     for name in contents.batches.keys
     where name.transactions.lowerBound > base && name.transactions.upperBound <= last {
       found.append(
-        Upkeep.Replaced(name: name.key(in: contents.generation), last: name.transactions.upperBound, due: due))
+        Upkeep.Replaced(name: name.key(in: contents.generation), last: name.transactions.upperBound, due: due)
+      )
     }
     for (place, entry) in contents.entries where place.transaction > base {
       guard case .slice(let header, _) = entry, header.entry.lastTransaction <= last,

@@ -90,7 +90,9 @@ extension Engine {
   private func jump(to now: Int64, _ plan: Retention, quiet: Double, keeping seconds: Double) -> Double? {
     let present = Double(now) / 1e6
     let looked = Double(lease.pruned) / 1e6
-    let witnesses = [plan.lastStored.map { Double($0) }, looked > 0 && looked <= present - Self.witnessAge ? looked : nil]
+    let witnesses = [
+      plan.lastStored.map { Double($0) }, looked > 0 && looked <= present - Self.witnessAge ? looked : nil,
+    ]
     guard let last = witnesses.compactMap({ $0 }).max() else { return nil }
     let pause = present - quiet - last
     return pause > max(Self.plausiblePause, seconds / 2) ? pause : nil

@@ -88,7 +88,9 @@ extension Engine {
         }
         // A turn, and what comes after long silence, need more than one request.
         let slots = self.slots.withLock { $0 }
-        guard mayGoOn, turn.company < 2, turn.held.isEmpty, isStoreNear, slots.isConfirmed else { return false }
+        guard mayGoOn, turn.company < 2, turn.held.isEmpty, isStoreNear, slots.isConfirmed else {
+          return false
+        }
         if state.withLock({ $0.uploaded >= last }) { return true }
         turn.held = nextPending(mayClose: true)
         guard turn.held.count == 1, let entry = turn.held.first else { return false }
@@ -254,7 +256,8 @@ extension Engine {
       guard !$0.hasToldUnfenced else { return }
       $0.hasToldUnfenced = true
       $0.notices.append(
-        "mirror: \(store.url) ignores conditional writes\(cause): a second writer would be noticed, not prevented")
+        "mirror: \(store.url) ignores conditional writes\(cause): a second writer would be noticed, not prevented"
+      )
     }
   }
 

@@ -170,7 +170,8 @@ final class Engine: Sendable {
       } catch let error as MirrorError {
         return fail(error, after: state.withLock { $0.fence })
       } catch let error as FormatError where !isStopped {
-        return fail(MirrorError(.refused, "\(store.url) is damaged: \(error): use .mirror verify, or another prefix"))
+        return fail(
+          MirrorError(.refused, "\(store.url) is damaged: \(error): use .mirror verify, or another prefix"))
       } catch {
         return fail(MirrorError(.database, "mirror \(path): \(error)"))
       }

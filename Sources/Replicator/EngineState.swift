@@ -79,7 +79,9 @@ struct EngineState {
 
   /// An entry is stored.
   mutating func note(_ entry: PendingUpload) {
-    if lastEntries.first?.transaction != entry.place.transaction || lastEntries.first?.generation != entry.generation {
+    if lastEntries.first?.transaction != entry.place.transaction
+      || lastEntries.first?.generation != entry.generation
+    {
       lastEntries = []
     }
     lastEntries.append(entry.place)

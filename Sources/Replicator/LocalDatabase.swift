@@ -21,7 +21,9 @@ struct LocalDatabase {
   /// Finds the tip of a replica in the log or in the file; nil if the database is not a continuation of it.
   func match(_ tip: ResumeDecision.Tip) throws -> Match? {
     guard tip.state.pageSize == pageSize else { return nil }
-    let isFileKnown = record.map { $0.generation == tip.place.generation && $0.file != nil && $0.file == stamp }
+    let isFileKnown = record.map {
+      $0.generation == tip.place.generation && $0.file != nil && $0.file == stamp
+    }
     // The log holds the place where the replica ends: what follows is new.
     if let position = tip.position, let at = log.firstIndex(where: { $0.end == position }) {
       guard try isFileKnown == true || snapshot(at + 1).state() == tip.state else { return nil }

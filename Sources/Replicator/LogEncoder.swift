@@ -304,7 +304,8 @@ final class LogEncoder {
       PendingUpload(
         place: place, id: id, lastTransaction: transaction, state: state, position: endOfLast, bytes: bytes,
         batch: batch.map {
-          PendingUpload.Batch(generation: generation, name: BatchName($0.transactions, id: id), bytes: $0.bytes)
+          PendingUpload.Batch(
+            generation: generation, name: BatchName($0.transactions, id: id), bytes: $0.bytes)
         },
         firstTime: firstTime, lastTime: lastTime,
         transactions: first.transactions.lowerBound...last.transactions.upperBound, isPart: isPart,

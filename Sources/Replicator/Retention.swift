@@ -54,7 +54,9 @@ package struct Retention: Sendable {
       let manifests = try contents.bases.map { try catalog.manifest(generation.id, $0) }
       let stored = Self.times(of: manifests, listed)
       let first = dropOldBases(manifests, stored, contents, listed, present: present)
-      for manifest in manifests[first...] { needed.formUnion(manifest.parts.map { ReplicaLayout.part($0.digest) }) }
+      for manifest in manifests[first...] {
+        needed.formUnion(manifest.parts.map { ReplicaLayout.part($0.digest) })
+      }
       if manifests.indices.contains(first), isWhole(manifests[first], present) { next = stored[first] }
     }
     try dropOrphans(catalog, besides: Set(chain.map(\.id)), needed: &needed)
@@ -114,7 +116,9 @@ package struct Retention: Sendable {
     objects += Self.inOrder(
       listed.filter { object in
         let name = object.key.name
-        if name.hasPrefix(ReplicaLayout.bases(generation)) { return BaseName(key: name).map { $0.transaction < start } ?? false }
+        if name.hasPrefix(ReplicaLayout.bases(generation)) {
+          return BaseName(key: name).map { $0.transaction < start } ?? false
+        }
         if let place = Place(key: name) {
           guard case .slice(let header, _) = contents.entries[place] else { return false }
           return header.entry.lastTransaction <= start

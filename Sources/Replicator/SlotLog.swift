@@ -82,7 +82,8 @@ final class SlotLog: Sendable {
         return try create(place, id: id, bytes)
       case .preconditionFailed:
         guard let present = try look(key) else {
-          throw ObjectStoreError(.unreachable, verb: "put", object: place.key, cause: "it was there and is gone")
+          throw ObjectStoreError(
+            .unreachable, verb: "put", object: place.key, cause: "it was there and is gone")
         }
         guard present == bytes else { throw fenced(by: present, at: place) }
       default: throw error

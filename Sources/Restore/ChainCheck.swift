@@ -44,7 +44,8 @@ struct ChainCheck {
 
   /// Adds what was found to the findings of a generation; the newest one has those of generations that are not verified.
   func report(
-    on generation: ReplicaHistory.Generation, contents: GenerationContents, to check: GenerationCheck, isForAll: Bool
+    on generation: ReplicaHistory.Generation, contents: GenerationContents, to check: GenerationCheck,
+    isForAll: Bool
   ) {
     let number = generation.id.sequence
     let mine = isForAll ? number...number : numbers

@@ -67,7 +67,8 @@ extension SliceReader {
   /// Reads an object of a chain.
   ///
   /// Throws if it is not the one that the chain needs.
-  convenience init(_ bytes: [UInt8], as object: ChainObject, of generation: GenerationID) throws(FormatError) {
+  convenience init(_ bytes: [UInt8], as object: ChainObject, of generation: GenerationID) throws(FormatError)
+  {
     try self.init(bytes, object: object.key)
     let commits =
       object.isLast ? Int(clamping: object.transactions.upperBound - object.transactions.lowerBound) + 1 : 0

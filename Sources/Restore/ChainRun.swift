@@ -82,7 +82,8 @@ final class ChainRun {
 
   /// Holds a commit against what its batch and a base say of it.
   private func compare(_ transaction: UInt64, _ commit: SliceCommit, end: String) throws {
-    if let base = manifests.values.first(where: { $0.transaction == transaction }), base.state != commit.state {
+    if let base = manifests.values.first(where: { $0.transaction == transaction }), base.state != commit.state
+    {
       check.note(
         base.key,
         "it is not the database that the slices lead to")

@@ -231,7 +231,8 @@ struct Planner {
         if target.time != nil {
           let first = try manifest(generation.id, base)
           let end = ChainEnd(source: source, generation: generation.id, base: first, chain: chain)
-          text = "\(ISOTime.text(first.time)) to \(ISOTime.text(try end.moment(of: chain.end).time)) (\(text))"
+          text =
+            "\(ISOTime.text(first.time)) to \(ISOTime.text(try end.moment(of: chain.end).time)) (\(text))"
         }
         ranges.append("\(text) of generation \(generation.id)")
       }

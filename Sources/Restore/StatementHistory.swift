@@ -112,7 +112,9 @@ package struct StatementHistory {
         try source.catalog.contents(of: generation.id, .batches)
       }
       let names = contents.longestBatches
-        .filter { $0.transactions.upperBound >= bounds.lowest && $0.transactions.lowerBound <= bounds.highest }
+        .filter {
+          $0.transactions.upperBound >= bounds.lowest && $0.transactions.lowerBound <= bounds.highest
+        }
         .map { $0.key(in: generation.id) }
       batches = names[...]
       sizes = Dictionary(

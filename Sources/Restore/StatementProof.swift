@@ -84,8 +84,7 @@ struct StatementProof {
       if kinds.contains(request.action), request.first?.lowercased() == name.lowercased() { writes = true }
       return .ok
     }
-    for item in start.batches where BatchName(key: item.name)?.transactions.contains(transaction) == true
-    {
+    for item in start.batches where BatchName(key: item.name)?.transactions.contains(transaction) == true {
       let script = try source.read(item.name) { try StatementScript($0, object: item.name) }.reader()
       while let found = try script.nextTransaction() {
         guard found.number == transaction else { continue }

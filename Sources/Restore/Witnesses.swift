@@ -36,7 +36,8 @@ struct Witnesses {
     }
     if let last = contents.batches.keys.map(\.transactions.upperBound).max(), last > chain.end {
       found.append(
-        "statements up to transaction \(last) are in the replica, but the log ends with \(chain.end): a slice was lost")
+        "statements up to transaction \(last) are in the replica, but the log ends with \(chain.end): a slice was lost"
+      )
     }
     return found
   }

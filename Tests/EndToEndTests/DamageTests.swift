@@ -62,7 +62,9 @@ import Testing
     let keys = try replica.objects().keys.sorted()
     func among(_ folder: String) -> [String] { keys.filter { $0.contains(folder) } }
     let objects = try replica.objects()
-    let slices = among("/wal/").filter { !(objects[$0] ?? Data()).starts(with: Data("sqlite3-cloud-s3 turn".utf8)) }
+    let slices = among("/wal/").filter {
+      !(objects[$0] ?? Data()).starts(with: Data("sqlite3-cloud-s3 turn".utf8))
+    }
     let batches = among("/sql/")
     #expect(slices.count > 4 && batches.count > 4)
     let found =

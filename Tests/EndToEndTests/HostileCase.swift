@@ -166,12 +166,16 @@ struct HostileCase: CustomTestStringConvertible, Sendable {
       try replica.put(last.key, frames)
     },
     HostileCase("a lease of 3 GB") { try $0.enlarge(ReplicaLayout.lease, to: 3 << 30) },
-    HostileCase("a mark of 3 GB", "chain/00000001.txt") { try $0.enlarge(ReplicaLayout.mark(1), to: 3 << 30) },
+    HostileCase("a mark of 3 GB", "chain/00000001.txt") {
+      try $0.enlarge(ReplicaLayout.mark(1), to: 3 << 30)
+    },
     HostileCase("a turn of 3 GB", "read") {
       let folder = ReplicaLayout.slots($0.generation)
       for name in try $0.names(folder) {
         let text = try Data(contentsOf: URL(fileURLWithPath: $0.work.replica.path(folder + name)))
-        if text.starts(with: Array("sqlite3-cloud-s3 turn".utf8)) { try $0.enlarge(folder + name, to: 3 << 30) }
+        if text.starts(with: Array("sqlite3-cloud-s3 turn".utf8)) {
+          try $0.enlarge(folder + name, to: 3 << 30)
+        }
       }
     },
     HostileCase("a batch of 3 GB", "read") { try $0.enlarge($0.lastBatch().key, to: 3 << 30) },
@@ -206,7 +210,8 @@ struct HostileCase: CustomTestStringConvertible, Sendable {
     },
     HostileCase("a batch up to the largest transaction") {
       try $0.put(
-        ReplicaLayout.statements($0.generation) + "0000000000000002-ffffffffffffffff-0000000000000001", text: "x")
+        ReplicaLayout.statements($0.generation) + "0000000000000002-ffffffffffffffff-0000000000000001",
+        text: "x")
     },
     HostileCase("a batch and a slice from transaction 0") {
       let first = "0000000000000000"

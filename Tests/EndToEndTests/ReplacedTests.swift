@@ -54,7 +54,9 @@ import Testing
     // A quarter of an hour later what was replaced is deleted.
     let longAgo = Date().addingTimeInterval(-3600)
     for name in try FileManager.default.subpathsOfDirectory(atPath: work.replica.path("."))
-    where name.hasPrefix("generations/") && name.contains("-") && !name.hasSuffix("wal") && !name.hasSuffix("sql") {
+    where name.hasPrefix("generations/") && name.contains("-") && !name.hasSuffix("wal")
+      && !name.hasSuffix("sql")
+    {
       try FileManager.default.setAttributes(
         [.modificationDate: longAgo], ofItemAtPath: work.replica.path(name))
     }

@@ -51,7 +51,8 @@ extension ParserTarget {
       let record = PositionRecord(
         url: "file:///x", place: place, entries: [place], session: 5, transaction: 7, state: state,
         position: WALPosition(salt: WALSalt(first: 1, second: 2), frame: 3, checksum: .zero), time: 5,
-        unmerged: 2, identity: .init(device: 1, inode: 2, bornNs: 3), isSynced: true, isAtRest: true, bytesSinceBase: 5,
+        unmerged: 2, identity: .init(device: 1, inode: 2, bornNs: 3), isSynced: true, isAtRest: true,
+        bytesSinceBase: 5,
         file: .init(size: 1, modifiedNs: 2, inode: 3), keyID: "0123456789abcdef",
         writer: .init(process: 7, durability: "sync"))
       return Self.records(record.bytes)

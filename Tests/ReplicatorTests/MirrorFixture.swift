@@ -119,7 +119,8 @@ extension GenerationContents {
     }
     let merged = merged.map { name, size in
       ChainObject(
-        key: name.key(in: generation), transactions: name.transactions, isMerged: true, id: name.id, size: size)
+        key: name.key(in: generation), transactions: name.transactions, isMerged: true, id: name.id,
+        size: size)
     }
     return (slots + merged).sorted {
       ($0.transactions.lowerBound, $0.part, $0.transactions.upperBound)

@@ -253,7 +253,8 @@ import Testing
     try fixture.run("INSERT INTO t VALUES(4)")
     try fixture.close()
     #expect(try ReplicaCatalog(fixture.store).generations().count == 2)
-    #expect(try fixture.store.listAll(prefix: "generations/00000001").allSatisfy { $0.key.name.contains("/wal/") })
+    #expect(
+      try fixture.store.listAll(prefix: "generations/00000001").allSatisfy { $0.key.name.contains("/wal/") })
     try expectEqual(fixture)
   }
 

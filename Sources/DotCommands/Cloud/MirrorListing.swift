@@ -74,7 +74,8 @@ struct MirrorListing {
       let end = ChainEnd(source: source, generation: generation, base: base, chain: chain)
       ranges.append(
         Range(
-          transactions: name.transaction...chain.end, first: base.time, last: try end.moment(of: chain.end).time))
+          transactions: name.transaction...chain.end, first: base.time,
+          last: try end.moment(of: chain.end).time))
     }
     let bases = contents.bases.compactMap { manifests[$0] }.map {
       Base(
@@ -82,7 +83,8 @@ struct MirrorListing {
         bytes: $0.parts.reduce(0) { $0 + $1.compressedSize })
     }
     return Entry(
-      generation: generation, record: record, leftBehind: seal?.successor.flatMap { $0.isFork ? $0.transaction : nil },
+      generation: generation, record: record,
+      leftBehind: seal?.successor.flatMap { $0.isFork ? $0.transaction : nil },
       ranges: ranges, bases: bases, objects: contents.objectCount,
       bytes: contents.byteCount)
   }
@@ -92,7 +94,9 @@ struct MirrorListing {
     if let record = entry.record {
       head += "  (\(record.reason))  by \(record.writer)"
     }
-    let fork = entry.leftBehind.map { ["  a fork: transactions up to \($0) of the generation before are left behind"] }
+    let fork = entry.leftBehind.map {
+      ["  a fork: transactions up to \($0) of the generation before are left behind"]
+    }
     let ranges = entry.ranges.map {
       "  transactions \($0.transactions.lowerBound) to \($0.transactions.upperBound)  \(ISOTime.text($0.first)) to "
         + ISOTime.text($0.last)

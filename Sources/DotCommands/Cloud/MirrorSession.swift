@@ -155,7 +155,9 @@ package final class MirrorSession: SessionObserver {
   }
 
   /// Runs something that uploads, and shows how much of what is captured now has arrived.
-  func showing<Value>(_ title: String, _ mirror: ReplicationObserver, _ body: () throws -> Value) rethrows -> Value {
+  func showing<Value>(_ title: String, _ mirror: ReplicationObserver, _ body: () throws -> Value) rethrows
+    -> Value
+  {
     guard let session, let monitor = mirror.monitor else { return try body() }
     let before = monitor().lagBytes
     return try session.progress.during(

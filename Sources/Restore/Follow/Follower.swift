@@ -197,7 +197,8 @@ package struct Follower {
   }
 
   /// Whether the newest base and the slices after it are fewer bytes than the slices that continue the copy.
-  private func hasShorterBase(_ chain: Chain, after point: ChainPoint, _ objects: ObjectSource) throws -> Bool {
+  private func hasShorterBase(_ chain: Chain, after point: ChainPoint, _ objects: ObjectSource) throws -> Bool
+  {
     func bytes(after transaction: UInt64) -> Int {
       chain.objects.filter { $0.transactions.upperBound > transaction }.reduce(0) { $0 + $1.size }
     }
