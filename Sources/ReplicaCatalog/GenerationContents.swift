@@ -12,6 +12,8 @@ package struct GenerationContents: Sendable {
   package private(set) var batches: [BatchName: Int] = [:]
   /// What slots hold, as far as it was read.
   package private(set) var entries: [Place: LogEntry] = [:]
+  /// When merged objects and batches were stored, seconds since 1970 by the store's clock, by their keys.
+  package private(set) var modified: [String: Int64] = [:]
   package private(set) var hasRecord = false
   package private(set) var byteCount = 0
   package private(set) var objectCount = 0
@@ -31,11 +33,13 @@ package struct GenerationContents: Sendable {
       slots[place] = object.size
     } else if key.hasPrefix(ReplicaLayout.merged(generation)), let name = MergedName(key: key) {
       merged[name] = object.size
+      modified[key] = object.modified
     } else if key.hasPrefix(ReplicaLayout.bases(generation)), let base = BaseName(key: key) {
       bases.append(base)
       bases.sort()
     } else if key.hasPrefix(ReplicaLayout.statements(generation)), let name = BatchName(key: key) {
       batches[name] = object.size
+      modified[key] = object.modified
     } else if key == ReplicaLayout.record(generation) {
       hasRecord = true
     } else if ReplicaLayout.isOfEarlierForm(key) {

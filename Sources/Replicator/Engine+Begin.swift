@@ -246,6 +246,7 @@ extension Engine {
       facts.isAtTip = match != nil
       facts.isSameFile = record.map { $0.identity == identity && ($0.isSynced || $0.isAtRest) } ?? false
       facts.loss = found?.loss
+      facts.restored = settings.restored
       facts.writer = { ChainTip(catalog: ReplicaCatalog(self.store)).writer(tip) }
       facts.recorded = Self.relation(of: record, witness: witness, to: tip)
       if forced == nil, match == nil, tip.state.pages > 1, !facts.wasEmpty, let found {

@@ -5,63 +5,6 @@ import ReplicaCatalog
 import ReplicaFormat
 import Synchronization
 
-/// What the mirror does beside following the log, to keep history short to restore and bounded.
-struct Upkeep {
-  /// An object that a merged one has replaced.
-  struct Replaced {
-    let name: String
-    let last: UInt64
-    /// When it may go.
-    let due: Double
-  }
-
-  var slices = MergeShelf()
-  var batches = MergeShelf()
-  var isRunning = false
-  var isEnding = false
-  /// Objects that a merged one has replaced, and when they may go (`Clock.bootSeconds`): a restore that was planned
-  /// before may still read them.
-  var replaced: [Replaced] = []
-  /// Bytes of log in the replica since the last base, and whether a base is on its way.
-  var bytesSinceBase = 0
-  var isMakingBase = false
-  /// When the next base may begin; monotonic seconds.
-  var nextBase = -Double.infinity
-  /// Transactions of which no statements are in the replica.
-  var gaps: [ClosedRange<UInt64>] = []
-  /// The generation, and the base that counts in it; nil before there is one.
-  var generation: GenerationID?
-  var base: BaseName?
-  /// Whether it is known what the generation held before this session; if not, so many objects are not merged.
-  var isKnown = true
-  var unknownObjects = 0
-  /// Objects stored in this session.
-  var puts = 0
-
-  /// Objects of the log that are not merged, for the next session.
-  var unmerged: Int { unknownObjects + slices.items.count }
-
-  /// Whether it is worth a look what the generation held before the session.
-  var isLookDue: Bool { !isKnown && unmerged > MergeShelf.fanOut }
-
-  /// The next object to delete; nil if none may go yet.
-  ///
-  /// The entry at the tip stays until a later one is stored.
-  func nextRemoval(at now: Double, stored: UInt64) -> String? {
-    replaced.first.flatMap { $0.due <= now && $0.last < stored ? $0.name : nil }
-  }
-
-  /// Of a base that counts, what lies before it need not be merged any more.
-  mutating func count(base new: BaseName) {
-    slices.drop(through: new.transaction)
-    batches.drop(through: new.transaction)
-    base = max(base ?? new, new)
-    // What lies before it need not be known any more.
-    isKnown = true
-    unknownObjects = 0
-  }
-}
-
 extension Engine {
   /// Seconds that replaced objects stay.
   static let grace = 900.0
@@ -143,9 +86,7 @@ extension Engine {
     if let damage = contents.chain(after: base).damage { throw damage }
     upkeep.withLock { upkeep in
       guard upkeep.generation == generation, !upkeep.isKnown else { return }
-      let fresh = Self.upkeep(
-        of: generation, contents, base, contents.chain(after: base),
-        upTo: known?.transactions.lowerBound ?? last + 1)
+      let fresh = Self.upkeep(contents, base, upTo: known?.transactions.lowerBound ?? last + 1)
       upkeep.slices.prepend(fresh.slices.items)
       upkeep.batches.prepend(fresh.batches.items)
       upkeep.gaps += fresh.gaps
@@ -312,83 +253,6 @@ extension Engine {
         $0.bytesSinceBase -= before
       }
     }
-  }
-
-  /// What there is to keep up of a generation that goes on.
-  static func upkeep(
-    of generation: GenerationID, _ found: ChainTip.Found?, _ record: PositionRecord?
-  ) -> Upkeep {
-    guard let found, let contents = found.contents, let base = found.base, let chain = found.chain else {
-      var unknown = Upkeep(generation: generation)
-      unknown.isKnown = false
-      unknown.unknownObjects = record?.unmerged ?? 0
-      unknown.bytesSinceBase = record?.bytesSinceBase ?? 0
-      return unknown
-    }
-    var fresh = upkeep(of: generation, contents, base, chain, upTo: chain.end + 1)
-    // The log behind it is not known on another machine.
-    let compressed = chain.objects.reduce(0) { $0 + $1.size }
-    fresh.bytesSinceBase = record?.bytesSinceBase ?? 4 * compressed
-    return fresh
-  }
-
-  /// The same for what lies before a transaction.
-  private static func upkeep(
-    of generation: GenerationID, _ contents: GenerationContents, _ base: BaseName, _ chain: Chain,
-    upTo end: UInt64
-  ) -> Upkeep {
-    var fresh = Upkeep(generation: generation)
-    fresh.base = base
-    let objects = chain.objects.filter { $0.transactions.upperBound < end }
-    let last = objects.last?.transactions.upperBound ?? base.transaction
-    for object in objects {
-      fresh.slices.append(
-        MergeShelf.Item(
-          transactions: object.transactions, name: object.key, id: object.id, size: object.size,
-          isWhole: !object.isPart))
-    }
-    let names = contents.longestBatches.filter { $0.transactions.upperBound <= last }
-    for name in names where name.transactions.upperBound > base.transaction {
-      fresh.batches.append(
-        MergeShelf.Item(
-          transactions: name.transactions, name: name.key(in: generation), id: name.id,
-          size: contents.batches[name] ?? 0, isWhole: name.transactions.lowerBound > base.transaction))
-    }
-    fresh.gaps = gaps(in: names.map(\.transactions), from: base.transaction, to: last)
-    // Nobody can have begun to read before the last change, if that was long ago.
-    let age = Double(Clock.wallMicroseconds) / 1e6 - Double(contents.newestChange)
-    fresh.replaced = replaced(
-      in: contents, besides: Set(objects.map(\.key) + names.map { $0.key(in: generation) }),
-      after: base.transaction, upTo: last, due: age > grace ? 0 : Clock.bootSeconds + grace)
-    return fresh
-  }
-
-  /// Objects whose transactions larger ones hold.
-  ///
-  /// Turns and seals never go.
-  private static func replaced(
-    in contents: GenerationContents, besides kept: Set<String>, after base: UInt64, upTo last: UInt64,
-    due: Double
-  ) -> [Upkeep.Replaced] {
-    var found: [Upkeep.Replaced] = []
-    for name in contents.merged.keys where name.transactions.upperBound <= last {
-      found.append(
-        Upkeep.Replaced(name: name.key(in: contents.generation), last: name.transactions.upperBound, due: due)
-      )
-    }
-    for name in contents.batches.keys
-    where name.transactions.lowerBound > base && name.transactions.upperBound <= last {
-      found.append(
-        Upkeep.Replaced(name: name.key(in: contents.generation), last: name.transactions.upperBound, due: due)
-      )
-    }
-    for (place, entry) in contents.entries where place.transaction > base {
-      guard case .slice(let header, _) = entry, header.entry.lastTransaction <= last,
-        contents.merged.keys.contains(where: { $0.transactions.contains(place.transaction) })
-      else { continue }
-      found.append(Upkeep.Replaced(name: place.key, last: header.entry.lastTransaction, due: due))
-    }
-    return found.filter { !kept.contains($0.name) }.sorted { ($0.last, $0.name) < ($1.last, $1.name) }
   }
 
   /// Goes over to another generation, or to the first.

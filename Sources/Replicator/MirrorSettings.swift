@@ -1,5 +1,5 @@
 internal import Files
-internal import ReplicaFormat
+package import ReplicaFormat
 
 /// When a commit counts as safe.
 package enum Durability: String, Sendable, CaseIterable {
@@ -45,8 +45,20 @@ package struct MirrorSettings: Sendable {
   package var host = ProcessIdentity.host
   /// Begin a new generation whatever the replica holds.
   package var newGeneration = false
+  /// The moment of the replica that the database was just restored to; nil if it was not.
+  package var restored: Restored?
   /// Whether `sync` may be promised for a store that ignores conditional writes.
   package var isUnfencedAllowed = false
+
+  /// A moment of a replica.
+  package struct Restored: Sendable {
+    package let generation: GenerationID
+    package let transaction: UInt64
+    package init(generation: GenerationID, transaction: UInt64) {
+      self.generation = generation
+      self.transaction = transaction
+    }
+  }
 
   package init() {}
 }

@@ -42,6 +42,8 @@ enum ResumeDecision {
     var earlier: UInt64?
     /// Whether the user ordered a new generation.
     var isOrdered = false
+    /// The moment of the replica that the database was just restored to: from statements it has other pages.
+    var restored: MirrorSettings.Restored?
     /// Who wrote to the replica last; asked only for a message.
     var writer: () -> String? = { nil }
     let path: String
@@ -84,6 +86,11 @@ enum ResumeDecision {
     }
     if let loss = facts.loss, !facts.isOrdered { return lost(facts, loss) }
     if facts.isAtTip || tip.state.pages <= 1, let row = continued(facts, tip) { return row }
+    if let restored = facts.restored, restored.generation == tip.place.generation, !facts.isOrdered {
+      return restored.transaction == tip.transaction
+        ? .begin(reason: "restored from statements", isFork: false)
+        : stale(facts, tip, min(restored.transaction, tip.transaction))
+    }
     if let earlier = facts.earlier { return facts.isOrdered ? fork(facts, tip) : stale(facts, tip, earlier) }
     switch facts.recorded {
     case .atTip where facts.isSameFile:

@@ -198,7 +198,7 @@ struct HostileCase: CustomTestStringConvertible, Sendable {
       try $0.put(
         ReplicaLayout.merged($0.generation) + "ffffffffffffffff-0000000000000001-0000000000000001", text: "x")
     },
-    HostileCase("a merged object up to the last number that counts", "restore") {
+    HostileCase("a merged object up to the last number that counts", "cut short") {
       try $0.put(
         ReplicaLayout.merged($0.generation) + "4000000000000000-0000000000000001-0000000000000001", text: "x")
     },

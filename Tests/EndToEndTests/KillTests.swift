@@ -81,7 +81,7 @@ import Testing
     let about: Comment = "seed \(random.seed)"
     for _ in 0..<Seeded.rounds(2, 10) {
       let work = try Workplace(kind)
-      let shell = try work.start(["-durability", "sync"])
+      let shell = try work.start(["-durability", "sync"] + (kind == .rclone ? ["-unfenced"] : []))
       try shell.type("CREATE TABLE a(n INTEGER PRIMARY KEY, t); CREATE TABLE b(n);\n")
       let acknowledged = Int.random(in: 1...25, using: &random)
       for number in 1...acknowledged {

@@ -154,7 +154,9 @@ import Testing
         .replacingOccurrences(of: "\(rig.url)\n", with: "\(rig.url) --force\nINSERT INTO t VALUES('mine');\n")
     )
     #expect(taken.output.hasSuffix("t\n"), "\(taken)")
-    // The mirror that is on goes on from what came.
+    // It is another database than the replica holds: it takes an order to leave that behind.
+    #expect(taken.errors.contains("holds another database than"), "\(taken)")
+    try other.succeed(".mirror on \(other.replica.url) --new-generation\n")
     #expect(try other.restore("wal").ask("SELECT a FROM t") == "theirs\nmine\n")
   }
 

@@ -22,7 +22,7 @@ import Testing
     // rclone ignores conditions, which is told once.
     let told = typed.errors.split(separator: "\n", omittingEmptySubsequences: false)
     expectSame(
-      told.filter { !$0.contains("does not keep to conditional writes") }.joined(separator: "\n"),
+      told.filter { !$0.contains("ignores conditional writes") }.joined(separator: "\n"),
       expected.errors)
     #expect(
       (told.count > expected.errors.split(separator: "\n", omittingEmptySubsequences: false).count)

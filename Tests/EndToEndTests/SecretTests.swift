@@ -48,7 +48,7 @@ import Testing
 
     var all = try readable(work.replica.objects())
     #expect(!leaks(of: "a word to find", in: all).isEmpty, "the search finds nothing at all")
-    #expect(all.keys.contains { $0.hasSuffix(".sql.zst decompressed") })
+    #expect(all.keys.contains { $0.contains("/sql/") && $0.hasSuffix(" decompressed") })
     all.merge(running) { $1 }
     all.merge(try work.folder.contents().map { ("after: " + $0.key, $0.value) }) { $1 }
     all.merge(try work.home.contents().map { ("home: " + $0.key, $0.value) }) { $1 }

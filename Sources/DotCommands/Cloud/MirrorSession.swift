@@ -36,6 +36,8 @@ package final class MirrorSession: SessionObserver {
   private var unmirrored: UnmirroredCommits?
   /// Whether the database is being closed to be replaced by what a replica holds.
   var isReplacing = false
+  /// What the database that is about to be opened was restored to, and from where.
+  var restored: (url: String, moment: MirrorSettings.Restored)?
   /// Whether Ctrl-C was typed.
   package var isInterrupted: (@Sendable () -> Bool)?
   /// Seconds without anything from the store after which a restore is given up.
@@ -127,7 +129,11 @@ package final class MirrorSession: SessionObserver {
   func begin(_ url: String, on connection: Connection, newGeneration: Bool) throws {
     // What works goes on where the new mirror cannot begin.
     let store = try observed(store(url, for: connection.fileName()))
-    try stop()
+    do {
+      try stop()
+    } catch let error as MirrorError where [.refused, .held].contains(error.code) {
+      // It has never begun, which was told.
+    }
     try? MirrorLogTable.install(on: connection, self)
     var settings = settings
     settings.newGeneration = newGeneration
@@ -250,7 +256,11 @@ package final class MirrorSession: SessionObserver {
       return
     }
     do {
-      try attach(ReplicationObserver(store: observed(makeStore(url)), settings: settings), to: connection)
+      let store = try observed(makeStore(url))
+      var settings = settings
+      settings.restored = restored.flatMap { $0.url == store.url ? $0.moment : nil }
+      restored = nil
+      try attach(ReplicationObserver(store: store, settings: settings), to: connection)
     } catch let error as MirrorError where error.code == .unsuitable {
       tell(error.message, session)
     } catch {

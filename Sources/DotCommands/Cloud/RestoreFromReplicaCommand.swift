@@ -1,4 +1,5 @@
 import Files
+import Replicator
 import Restore
 import ReplicaCatalog
 import ReplicaFormat
@@ -141,9 +142,15 @@ struct RestoreFromReplicaCommand: DotCommand {
     let report = try replacing(isOpen ? output : nil, in: session, observer) {
       try session.progress.during("restore", when: session.isInteractive) { watch in
         restore.watch = watch
-        return try restore.run(options.source, to: output)
+        let report = try restore.run(options.source, to: output)
+        observer.restored = (
+          restore.catalog.store.url,
+          MirrorSettings.Restored(generation: report.generation, transaction: report.transaction)
+        )
+        return report
       }
     }
+    observer.restored = nil
     RestoreReport(session).print(report, output)
   }
 
