@@ -26,6 +26,9 @@ package struct CommandTable {
     let own = commands.map { $0.spec }.filter { !$0.isHidden }
     let added = withExtras ? extras.map { $0.spec }.filter { !$0.isHidden } : []
     guard let pattern else { return Self.list(own.map { [$0.headline] }, added.map { [$0.headline] }) }
+    if pattern.hasPrefix("0"), Dialect.current.hidesUnsafeTests {
+      return commands.map { $0.spec }.filter { $0.isForTests }.flatMap { $0.lines }
+    }
     if pattern.hasPrefix("0") || ["-a", "-all", "--all"].contains(pattern) {
       return Self.list(own.map { $0.lines }, added.map { $0.lines })
     }

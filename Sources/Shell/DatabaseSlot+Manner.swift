@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Files
 internal import SQLite
 
 extension DatabaseSlot {
@@ -41,6 +42,12 @@ extension DatabaseSlot {
     }
   }
 
+  /// Whether a file is there, and holds nothing.
+  private static func isEmpty(_ name: String?) -> Bool {
+    guard let name, let info = try? FileInfo.of(name) else { return false }
+    return info.size == 0
+  }
+
   /// Gives a new connection its content where that is copied.
   func fill(_ connection: Connection) throws {
     guard let session else { return }
@@ -49,7 +56,15 @@ extension DatabaseSlot {
       // As in sqlite3, a table that cannot be made is missing.
       case .zip:
         try? connection.execute("CREATE VIRTUAL TABLE zip USING zipfile(\(SQLText.literal(name ?? "")))")
-      case .copied: try connection.deserialize(file: name ?? "", greatestSize: greatestSize)
+      case .copied where Dialect.current.deserializesOnlyContent && name == nil:
+        return session.errors.print("Error: out of memory")
+      case .copied where Dialect.current.deserializesOnlyContent && Self.isEmpty(name):
+        return session.errors.print("Error: cannot read '\(name ?? "")'")
+      case .copied:
+        try connection.deserialize(
+          file: name ?? "",
+          greatestSize: FileInfo.exists(name ?? "") || !Dialect.current.deserializesOnlyContent
+            ? greatestSize : 0)
       case .hexadecimal:
         guard let content = HexadecimalDatabase(in: session, file: name)?.content else { return }
         try connection.deserialize(content, greatestSize: greatestSize)

@@ -80,8 +80,16 @@ package final class DatabaseSlot {
       session.errors.print("Error: unable to open database \"\(name ?? "")\": \(error.message)")
       guard keepingAlive else { throw SessionExit(code: 1) }
       connection = try Connection(":memory:")
+      if Dialect.current.saysSubstitute {
+        session.errors.print("Notice: using substitute in-memory database instead of \"\(name ?? "")\"")
+        try install(on: connection, session)
+      }
     }
     slots[current].connection = connection
+    if Dialect.current.hasSafeDefaults {
+      connection.set("trusted_schema", session.settings.allowsUnsafeTests)
+      connection.set("defensive", !session.settings.allowsUnsafeTests)
+    }
     try fill(connection)
     if session.settings.safeModeReturns { session.guardSafety(of: connection) }
     connection.allowExtensions()

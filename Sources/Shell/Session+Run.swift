@@ -86,6 +86,8 @@ extension Session {
   /// `line` is the number of its first line; nil where it was typed.
   func runGroup(_ sql: ByteBuffer, line: Int?) throws -> Bool {
     var succeeded = true
+    dumpRecognition.willRun(sql, self)
+    defer { dumpRecognition.didRun(self) }
     if settings.progress.resets { settings.progress.count = 0 }
     do {
       try measured { try showingOutput { try take(sql) } }

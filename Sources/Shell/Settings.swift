@@ -1,9 +1,12 @@
 package import Render
+internal import SQLite
 
 /// Switches of a session that belong to no other part.
 package struct Settings {
   package var echo = false
   package var bail = false
+  /// Whether `-batch` has no effect any more.
+  var staysInteractive = false
   package var showChanges = false
   package var timer = false
   package var scanStatus = false
@@ -19,6 +22,8 @@ package struct Settings {
   package var skipsSafeModeReturn = false
   /// What a statement did against safe mode.
   package var violation: String?
+  /// Whether what serves SQLite's own tests is there: always, before it needed `-unsafe-testing`.
+  package var allowsUnsafeTests = !Dialect.current.hidesUnsafeTests
   /// The word that suspends safe mode.
   package var nonce: String?
   /// Name of the test that `.testcase` began.

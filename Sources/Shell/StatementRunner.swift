@@ -50,6 +50,7 @@ struct StatementRunner {
     let showsTriggers = session.settings.queryPlan == .trigger
     if showsTriggers { connection.set("trigger_eqp", true) }
     defer { if showsTriggers { connection.set("trigger_eqp", false) } }
+    if Dialect.current.listsOwnProgram { return explainItself(statement) }
     let plan = try? connection.prepare("EXPLAIN QUERY PLAN \(statement.sql)")
     if let plan {
       var renderer = OutputMode.queryPlan.renderer(session.output.options)
@@ -60,6 +61,21 @@ struct StatementRunner {
     else { return false }
     var renderer = OutputMode.explain.renderer(session.output.options)
     _ = session.output.write(program, with: &renderer)
+    return true
+  }
+
+  /// The same by the statement itself, which is explained in place of being run.
+  private func explainItself(_ statement: Statement) -> Bool {
+    defer { _ = statement.explain(as: 0) }
+    if statement.explain(as: 2) {
+      try? ParameterBinder(statement.connection).bind(statement)
+      var renderer = OutputMode.queryPlan.renderer(session.output.options)
+      _ = session.output.write(statement, with: &renderer)
+    }
+    guard session.settings.queryPlan >= .full, statement.explain(as: 1) else { return false }
+    try? ParameterBinder(statement.connection).bind(statement)
+    var renderer = OutputMode.explain.renderer(session.output.options)
+    _ = session.output.write(statement, with: &renderer)
     return true
   }
 

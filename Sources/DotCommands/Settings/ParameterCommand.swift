@@ -44,11 +44,10 @@ struct ParameterCommand: DotCommand {
   }
 
   private func create(_ connection: Connection) {
-    let before = connection.isOn("writable_schema")
-    connection.set("writable_schema", true)
-    try? connection.execute(
-      "CREATE TABLE IF NOT EXISTS \(Self.table)(\n  key TEXT PRIMARY KEY,\n  value\n) WITHOUT ROWID;")
-    connection.set("writable_schema", before)
+    connection.allowingSystemNames {
+      try? connection.execute(
+        "CREATE TABLE IF NOT EXISTS \(Self.table)(\n  key TEXT PRIMARY KEY,\n  value\n) WITHOUT ROWID;")
+    }
   }
 
   private func list(_ connection: Connection, _ output: OutputState) {
