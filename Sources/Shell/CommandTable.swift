@@ -35,7 +35,10 @@ package struct CommandTable {
     let named = own.filter { TextPattern.glob(".\(pattern)*", $0.headline) }
     let addedNamed = added.filter { TextPattern.glob(".\(pattern)*", $0.headline) }
     if !named.isEmpty || !addedNamed.isEmpty {
-      return Self.list(Self.brief(named), Self.brief(addedNamed))
+      var shown = Self.brief(named)
+      // As in sqlite3, the last line of all is never shown in this way.
+      if named.count == 1, named.first == own.last, shown[0].count > 1 { shown[0].removeLast() }
+      return Self.list(shown, Self.brief(addedNamed))
     }
     // Where sqlite3 finds the text it is answered as there.
     for specs in [own, added] {

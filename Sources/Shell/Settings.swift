@@ -13,7 +13,7 @@ package struct Settings {
   package var stats = Stats.off
   package var queryPlan = QueryPlan.off
   package var explain = Explain.automatic
-  /// Whether backslashes in argument SQL are kept as they are.
+  /// Whether escapes of C in SQL that is read are replaced.
   package var backslash = false
   /// Whether safe mode is on now, and whether it comes back after one command.
   package var isSafe = false { didSet { if isSafe { safeModeReturns = true } } }

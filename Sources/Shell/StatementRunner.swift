@@ -9,7 +9,8 @@ struct StatementRunner {
   /// Runs all statements of a buffer that ends with a zero byte; the first failure ends it.
   func run(_ sql: ByteBuffer) throws {
     let connection = try session.connection
-    var at = skipSpaces(sql, from: 0)
+    // Blanks before the first statement stand in its errors, too.
+    var at = 0
     while at < sql.count - 1 {
       let statement: Statement?
       let next: Int

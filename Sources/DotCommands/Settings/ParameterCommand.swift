@@ -56,8 +56,8 @@ struct ParameterCommand: DotCommand {
       guard case .text(let key) = row[0], case .text(let value) = row[1] else { return nil }
       return (key, value)
     }
-    // As wide as the longest name in characters; blanks are counted by bytes.
-    let width = pairs.map { $0.0.unicodeScalars.count }.max() ?? 0
+    // As wide as the longest name in characters, up to a limit; blanks are counted by bytes.
+    let width = min(pairs.map { $0.0.unicodeScalars.count }.max() ?? 0, 40)
     for (key, value) in pairs {
       let padding = max(0, width - key.preservedBytes.count)
       output.print(key + String(repeating: " ", count: padding) + " " + value)
