@@ -158,7 +158,7 @@ let package = Package(
       linkerSettings: exportsCurlBoundary),
     tests("EncryptionTests", ["Encryption", "Digest", "ObjectStore", "DirectoryObjectStore"]),
     tests("RenderTests", ["Render", "SQLite", "Bytes"]),
-    tests("ShellTests", ["Shell", "SQLite", "Render"]),
+    tests("ShellTests", ["Shell", "SQLite", "Render", "Bytes"]),
     tests(
       "DotCommandsTests", ["DotCommands", "Shell", "SQLite", "ReplicaFormat", "Encryption"],
       exclude: ["Golden"]),

@@ -86,5 +86,6 @@ package enum AllCommands {
   /// Commands that sqlite3 does not have.
   package static let extras: [any DotCommand.Type] = [
     HighlightCommand.self, MirrorCommand.self, RestoreFromReplicaCommand.self,
+    TextDumpCommand.self, DiskUsedCommand.self, BrowserCommand.self,
   ]
 }

@@ -5,6 +5,7 @@ package enum ExtensionTable {
   package static let functions: [FunctionDefinition] = [
     SHA3Functions.all, DecimalFunctions.all, IEEE754Functions.all, RegexpFunctions.all, FileFunctions.all,
     EditFunction.all, SchemaFunctions.all, SleepFunction.all,
+    SHA1Functions.all, Dialect.current.hasPercentiles ? [] : PercentileFunctions.all,
     Dialect.current.hasBases ? BaseFunctions.all : [],
     Dialect.current.hasExactReals
       ? DecimalFunctions.later + IEEE754Functions.later + NumberFunctions.all : [],
@@ -43,6 +44,12 @@ package enum ExtensionTable {
     /// Only those whose results follow from the arguments and the database, and that change nothing else: for
     /// statements that come from elsewhere.
     case withinDatabase
+  }
+
+  /// Puts functions and collations into a connection, and no virtual table.
+  package static func installFunctions(on connection: Connection) throws(SQLiteError) {
+    for collation in collations { try connection.add(collation) }
+    for function in functions + archiveFunctions { try connection.add(function) }
   }
 
   /// Puts them into a connection; `print` writes a line to where results go.

@@ -117,6 +117,8 @@ package struct Dialect: Sendable {
 
   // MARK: Functions
 
+  /// The library has `median` and the percentiles itself.
+  package var hasPercentiles: Bool { isSince(51) }
   /// `base64` and `base85`.
   package var hasBases: Bool { isSince(41) }
   /// `decimal(REAL)` is exact; `decimal_exp`, `decimal_pow2`, `ieee754_inc`.

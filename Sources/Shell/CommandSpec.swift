@@ -16,6 +16,8 @@ package struct CommandSpec: Equatable, Sendable {
   package let isHidden: Bool
   /// Left out of `.help`, except that `.help 0` lists it.
   package let isForTests: Bool
+  /// Of a later sqlite3 than any whose dialect is spoken.
+  package let isLater: Bool
   /// May run with `-safe`.
   package let isSafe: Bool
   /// Whether safe mode names it as it was typed.
@@ -26,6 +28,7 @@ package struct CommandSpec: Equatable, Sendable {
   package init(
     name: String, shortest: Int = 1, usage: String = "", summary: String = "", details: [String] = [],
     correction: String? = nil, aliases: [String] = [], isHidden: Bool = false, isForTests: Bool = false,
+    isLater: Bool = false,
     isSafe: Bool = true,
     isNamedAsTyped: Bool = false, completions: [String] = []
   ) {
@@ -37,6 +40,7 @@ package struct CommandSpec: Equatable, Sendable {
     self.correction = correction ?? ".\(name)" + (usage.isEmpty ? "" : " \(usage)")
     self.aliases = aliases
     self.isForTests = isForTests
+    self.isLater = isLater
     self.isHidden = isHidden || isForTests
     self.isSafe = isSafe
     self.isNamedAsTyped = isNamedAsTyped

@@ -21,6 +21,8 @@ package final class DatabaseSlot {
   package var manner = Manner.byContent
   /// Whether a new file whose name ends in `.zip` becomes a ZIP archive.
   package var makesArchives = false
+  /// Whether a database that is not there is not made.
+  package var needsFile = false
   /// Whether a symbolic link is refused in place of a database.
   package var refusesLinks = false
   /// Bytes that a database in memory may grow to; 0 for no limit.

@@ -6,11 +6,12 @@ internal import SQLite
 package final class Launch {
   package let session: Session
   // Made when the first option is met: most of a short run is its start.
-  private lazy var options = StandardOptions.all() + extras
+  private lazy var options = StandardOptions.all() + StandardOptions.later + extras
   private let extras: [CommandLineOption]
   /// Database named on the command line.
   package private(set) var databaseName: String?
   package var initFile: String?
+  var readsNoInitFile = false
   private var commands: [String] = []
   /// The option `-A` as it was typed.
   private(set) var archiveOption = "-A"
@@ -118,7 +119,7 @@ package final class Launch {
 
   /// Prints a text made from the table of options, whatever the library's version.
   package func print(_ script: OptionScript, for program: String) {
-    session.output.write(script.text(program, StandardOptions.all(.newest) + extras))
+    session.output.write(script.text(program, StandardOptions.all(.newest) + StandardOptions.later + extras))
   }
 
   /// Reports an error of the command line, with the program's name.
@@ -137,6 +138,7 @@ package final class Launch {
     lines += StandardOptions.all().compactMap { $0.line }
     let added = extras.compactMap { $0.line }
     if !added.isEmpty { lines += ["Options that sqlite3 does not have:"] + added }
+    lines += ["Options of later versions of sqlite3:"] + StandardOptions.later.compactMap { $0.line }
     return lines.joined(separator: "\n")
   }
 
@@ -147,6 +149,7 @@ package final class Launch {
     if let initFile {
       path = initFile
     } else {
+      if readsNoInitFile { return }
       guard let home = ProcessEnvironment.homeDirectory else {
         session.errors.print("-- warning: cannot find home directory; cannot read ~/.sqliterc")
         return
@@ -212,9 +215,11 @@ package final class Launch {
     output.print("SQLite version \(LibraryVersion.number) \(LibraryVersion.source.prefix(19))")
     output.print("Enter \".help\" for usage hints.")
     if isBare {
-      output.print(
-        "Connected to a \u{1b}[1mtransient in-memory database\u{1b}[0m.\n"
-          + "Use \".open FILENAME\" to reopen on a persistent database.")
+      output.withControls {
+        output.print(
+          "Connected to a \u{1b}[1mtransient in-memory database\u{1b}[0m.\n"
+            + "Use \".open FILENAME\" to reopen on a persistent database.")
+      }
     }
     for case let greeting? in session.observers.map({ $0.greeting(in: session) }) { output.print(greeting) }
     output.flush()

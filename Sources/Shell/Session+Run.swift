@@ -166,6 +166,7 @@ extension Session {
 
   private func measured(_ body: () throws -> Void) rethrows {
     guard settings.timer else { return try body() }
+    if settings.timesOnce { (settings.timer, settings.timesOnce) = (false, false) }
     let before = ProcessEnvironment.times
     defer {
       let after = ProcessEnvironment.times

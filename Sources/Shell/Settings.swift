@@ -9,6 +9,8 @@ package struct Settings {
   var staysInteractive = false
   package var showChanges = false
   package var timer = false
+  /// Whether `timer` is for the next input alone.
+  package var timesOnce = false
   package var scanStatus = false
   package var stats = Stats.off
   package var queryPlan = QueryPlan.off

@@ -121,6 +121,27 @@ enum StandardOptions {
     ]
   }
 
+  /// Options of later sqlite3 than any whose dialect is spoken.
+  static var later: [Option] {
+    [
+      Option(
+        "escape", ["ascii|symbol|off"], help: "how control characters in results are shown",
+        late: { launch, arguments in
+          guard let choice = ControlEscape(rawValue: arguments[0]) else {
+            launch.fail("Error: -escape takes ascii, symbol or off")
+            throw SessionExit(code: 1)
+          }
+          launch.session.output.escapeChoice = choice
+        }),
+      Option(
+        "ifexists", help: "only open if database already exists",
+        early: { launch, _ in launch.session.database.needsFile = true }),
+      Option(
+        "noinit", help: "do not read the start-up file",
+        early: { launch, _ in launch.readsNoInitFile = true }),
+    ]
+  }
+
   // MARK: Kinds of options
 
   private static func style(

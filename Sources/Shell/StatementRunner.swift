@@ -92,6 +92,7 @@ extension Session {
   func renderer(for statement: Statement, followsProgram: Bool = false) -> any RowRenderer {
     var options = output.options
     options.followsProgram = followsProgram
+    options.escape = output.controlEscape
     return switch statement.explainLevel {
     case 1 where settings.explain == .automatic: OutputMode.explain.renderer(options)
     case 2 where settings.explain == .automatic: OutputMode.queryPlan.renderer(options)
@@ -114,6 +115,24 @@ extension OutputState {
     renderer.render(statement, to: sink)
   }
 
+  /// Writes rows, in modes that lay out no columns with control characters as was chosen; a terminal's are seen to anyway.
+  private func renderEscaped(
+    _ statement: Statement, with renderer: inout any RowRenderer, to target: Sink
+  ) -> SQLiteError? {
+    guard let escape = escapeChoice, escape != .off, !options.mode.isColumnar else {
+      return renderer.render(statement, to: target)
+    }
+    let filtered = Sink(limit: 1 << 12) { rows in
+      escape.apply(to: rows)
+      target.buffer.append(rows)
+      target.rowEnded()
+      return !target.hasFailed
+    }
+    let failure = renderer.render(statement, to: filtered)
+    filtered.flush()
+    return failure
+  }
+
   /// Writes the rows of a statement in the chosen mode.
   ///
   /// `.show` lists a width for every column that a columnar mode has ever written.
@@ -121,7 +140,7 @@ extension OutputState {
     let before = sink.buffer.count
     // Counts of rows come to standard output, wherever rows themselves would go.
     let isCount = options.mode == .count && statement.explainLevel == 0
-    let failure = renderer.render(statement, to: isCount ? standard : sink)
+    let failure = renderEscaped(statement, with: &renderer, to: isCount ? standard : sink)
     let missing = statement.columnCount - options.widths.count
     let isShownInMode = options.mode.isColumnar && statement.explainLevel == 0
     if isShownInMode && sink.buffer.count != before && missing > 0 {

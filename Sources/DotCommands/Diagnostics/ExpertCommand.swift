@@ -46,7 +46,7 @@ struct ExpertCommand: DotCommand {
     let advisor: IndexAdvisor
     do throws(SQLiteError) {
       advisor = try IndexAdvisor(connection, sampling: Int(percentage)) { (copy) throws(SQLiteError) in
-        if Dialect.current.expertKnowsFunctions { try ExtensionTable.install(on: copy) }
+        if Dialect.current.expertKnowsFunctions { try ExtensionTable.installFunctions(on: copy) }
       }
     } catch  where Dialect.current.expertKnowsFunctions && error.code.primary == .notADatabase {
       return session.errors.print("sqlite3_expert_new: out of memory")
