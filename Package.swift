@@ -136,7 +136,8 @@ let package = Package(
     .target(
       name: "ParserTargets",
       dependencies: [
-        "Bytes", "Compression", "Encryption", "Interchange", "ObjectStore", "ReplicaFormat", "WALFormat",
+        "Bytes", "CS3", "Compression", "Encryption", "Interchange", "ObjectStore", "ReplicaFormat",
+        "S3ObjectStore", "WALFormat",
       ],
       path: "Tests/ParserTargets", swiftSettings: safe),
     tests("BytesTests", ["Bytes"]),
@@ -149,7 +150,7 @@ let package = Package(
       [
         "ReplicaFormat", "WALFormat", "Bytes", "Compression", "Digest", "Encryption", "SQLite",
         "ParserTargets",
-      ]),
+      ], linkerSettings: exportsCurlBoundary),
     tests("InterchangeTests", ["Interchange", "Bytes", "Compression"]),
     tests(
       "ObjectStoreTests",
@@ -157,7 +158,7 @@ let package = Package(
       linkerSettings: exportsCurlBoundary),
     tests("EncryptionTests", ["Encryption", "Digest", "ObjectStore", "DirectoryObjectStore"]),
     tests("RenderTests", ["Render", "SQLite", "Bytes"]),
-    tests("ShellTests", ["Shell", "SQLite", "Render"]),
+    tests("ShellTests", ["Shell", "SQLite", "Render", "Bytes"]),
     tests(
       "DotCommandsTests", ["DotCommands", "Shell", "SQLite", "ReplicaFormat", "Encryption"],
       exclude: ["Golden"]),
@@ -177,5 +178,5 @@ if Context.environment["SQLITE3_CLOUD_S3_LIBFUZZER"] != nil {
     .executableTarget(
       name: "parser-fuzzer", dependencies: ["ParserTargets"], path: "Tests/Fuzz/Parsers",
       exclude: ["Corpus"], swiftSettings: strict,
-      linkerSettings: [.linkedLibrary("stdc++")]))
+      linkerSettings: [.linkedLibrary("stdc++")] + exportsCurlBoundary))
 }

@@ -14,13 +14,13 @@ public final class ByteBuffer {
   package init(capacity: Int = 4096) {
     let capacity = max(capacity, 64)
     self.capacity = capacity
-    base = .allocate(capacity: capacity)
+    base = Self.resized(nil, to: capacity)
   }
 
   /// Number of bytes.
   @inlinable @inline(__always) public var count: Int { used }
 
-  deinit { base.deallocate() }
+  deinit { free(base) }
 
   @inlinable public var isEmpty: Bool { used == 0 }
 
@@ -59,10 +59,15 @@ public final class ByteBuffer {
   @usableFromInline @inline(never)
   func grow(_ more: Int) {
     capacity = max(capacity * 2, count + more)
-    let bigger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
-    memcpy(bigger, base, count)
-    base.deallocate()
-    base = bigger
+    base = Self.resized(base, to: capacity)
+  }
+
+  /// The C library moves the pages of a large block, so that no byte of it is ever there twice (mremap(2)).
+  private static func resized(
+    _ block: UnsafeMutablePointer<UInt8>?, to count: Int
+  ) -> UnsafeMutablePointer<UInt8> {
+    guard let bigger = realloc(block, count) else { fatalError("out of memory") }
+    return bigger.assumingMemoryBound(to: UInt8.self)
   }
 
   @inlinable @inline(__always) public func append(_ byte: UInt8) {

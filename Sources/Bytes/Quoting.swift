@@ -6,8 +6,10 @@ package enum Quoting: Sendable {
   case plain
   /// For spreadsheets: in double quotes where it must be.
   case csv
-  /// A string constant of C, in double quotes.
+  /// A string constant of C, in double quotes, in ASCII.
   case cString
+  /// A string constant of C, in double quotes, in UTF-8.
+  case cStringUTF8
   /// With the five characters escaped that mean something in HTML.
   case html
   /// A string constant of SQL, in single quotes.
@@ -46,6 +48,7 @@ extension ByteBuffer {
     case .plain: append(UnsafeRawPointer(text), count)
     case .csv: appendCSV(text, count, separator)
     case .cString: appendCString(text, count)
+    case .cStringUTF8: appendCStringUTF8(text, count)
     case .html: appendHTML(text, count)
     case .sql: appendDoubling(UInt8(ascii: "'"), text, count)
     case .json: appendJSON(text, count)
@@ -125,6 +128,51 @@ extension ByteBuffer {
       }
     }
     append(0x22)
+  }
+
+  private func appendCStringUTF8(_ text: UnsafePointer<UInt8>, _ count: Int) {
+    append(0x22)
+    var at = 0
+    while at < count {
+      let length = Self.character(text + at, count - at)
+      if length > 1 || text[at] >= 0x20 && text[at] < 0x7f && text[at] != 0x22 && text[at] != 0x5c {
+        append(UnsafeRawPointer(text + at), length)
+      } else {
+        appendEscape(text[at])
+      }
+      at += length
+    }
+    append(0x22)
+  }
+
+  /// One byte in a string constant of C.
+  private func appendEscape(_ byte: UInt8) {
+    append(0x5c)
+    switch byte {
+    case 0x22, 0x5c: append(byte)
+    case 0x09: append(UInt8(ascii: "t"))
+    case 0x0a: append(UInt8(ascii: "n"))
+    case 0x0c: append(UInt8(ascii: "f"))
+    case 0x0d: append(UInt8(ascii: "r"))
+    default:
+      append(0x30 + (byte >> 6))
+      append(0x30 + (byte >> 3 & 7))
+      append(0x30 + (byte & 7))
+    }
+  }
+
+  /// Bytes of the character that begins here, by its first byte and those that go on; 1 if it is none.
+  private static func character(_ text: UnsafePointer<UInt8>, _ count: Int) -> Int {
+    let length =
+      switch text[0] {
+      case 0xc0...0xdf: 2
+      case 0xe0...0xef: 3
+      case 0xf0...0xf7: 4
+      default: 1
+      }
+    guard length <= count else { return 1 }
+    for at in 1..<max(length, 1) where text[at] & 0xc0 != 0x80 { return 1 }
+    return length
   }
 
   private func appendHTML(_ text: UnsafePointer<UInt8>, _ count: Int) {

@@ -51,6 +51,14 @@ extension String {
     return bytes
   }
 
+  /// The least of the characters that stand for bytes.
+  static var leastStandIn: UInt32 { firstStandIn }
+
   /// False only where `preservedBytes` is plain UTF-8.
   package var holdsStandIns: Bool { utf8.contains(Self.standInLead) }
+}
+
+extension Unicode.Scalar {
+  /// The byte that a stand-in stands for; nil for any other character.
+  var standsForByte: UInt8? { value >= String.leastStandIn ? UInt8(truncatingIfNeeded: value & 0xff) : nil }
 }

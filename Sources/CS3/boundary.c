@@ -195,14 +195,20 @@ static size_t on_unwanted(cs3_call *call, const char *bytes, size_t length) {
   return 0;
 }
 
+static long status_of(const cs3_call *call) {
+  long status = 0;
+  if (cs3_is_prepared()) return call->prepared_status;
+  real_getinfo(call->handle, CURLINFO_RESPONSE_CODE, &status);
+  return status;
+}
+
 // Error answers are kept from libs3, whose parser trusts the number of elements in them.
 static size_t on_write(char *bytes, size_t size, size_t count, void *data) {
   cs3_call *call = data;
   size_t length = size * count;
-  long status = 0;
   if (!call->body_begun) call->body_begun = seconds();
   call->body_bytes += length;
-  real_getinfo(call->handle, CURLINFO_RESPONSE_CODE, &status);
+  long status = status_of(call);
   if (status < 200 || status > 299) return on_unwanted(call, bytes, length);
   if (!call->wants_body) {
     call->outcome->unexpected_count = call->body_bytes;
@@ -330,9 +336,8 @@ static int perform(cs3_call *call, void *handle, cs3_additions *additions) {
   if (failed) {
     snprintf(reason, sizeof reason, "libcurl refused a setting");
   } else {
-    code = real_perform(handle);
-    long status = 0, time = -1;
-    real_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+    code = cs3_is_prepared() ? cs3_play(call, on_header, on_write) : real_perform(handle);
+    long status = status_of(call), time = -1;
     real_getinfo(handle, CURLINFO_FILETIME, &time);
     call->outcome->http_status = status;
     call->outcome->modified = time;

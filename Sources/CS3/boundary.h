@@ -19,6 +19,7 @@ typedef struct cs3_call {
   int is_unwanted; // the body is an error's, or should not be there
   int is_cut;      // the rest of an error's body is not wanted
   int is_stalled;  // the answer comes too slowly
+  long prepared_status;  // of the prepared answer
 
   // What libs3 told libcurl.
   void *handle;
@@ -40,3 +41,8 @@ void cs3_end(void);
 int cs3_bind_curl(void *libs3);
 // Whether the dynamic linker would give any library our two functions.
 int cs3_is_exported(void);
+
+// Whether the thread's requests are answered from memory; `cs3_play` does so, by the callbacks that libcurl would call.
+typedef size_t cs3_curl_callback(char *bytes, size_t size, size_t count, void *call);
+int cs3_is_prepared(void);
+int cs3_play(cs3_call *call, cs3_curl_callback *on_header, cs3_curl_callback *on_write);

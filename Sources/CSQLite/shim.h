@@ -29,6 +29,7 @@ static inline int csqlite_db_lookaside(sqlite3 *db, int size, int count) {
 }
 
 /// Sets a global option that takes one int: sqlite3_config is variadic.
+static inline int csqlite_config_pointer(int op, void *value) { return sqlite3_config(op, value); }
 static inline int csqlite_config_int(int op, int value) { return sqlite3_config(op, value); }
 
 /// Formats with SQLite's own printf ("%!.20g" and friends): sqlite3_snprintf is variadic.
@@ -132,6 +133,9 @@ static inline int csqlite_config_log(void (*receive)(void *, int, const char *))
 /// Operations of sqlite3_test_control, which is variadic, by the arguments they take.
 static inline int csqlite_test_none(int op) { return sqlite3_test_control(op); }
 static inline int csqlite_test_int(int op, int value) { return sqlite3_test_control(op, value); }
+// Requests of later libraries than the one whose header is here.
+enum { CSQLITE_TESTCTRL_FK_NO_ACTION = 7, CSQLITE_TESTCTRL_JSON_SELFCHECK = 14, CSQLITE_TESTCTRL_USELONGDOUBLE = 34 };
+static inline int csqlite_test_pointer(int op, int *value) { return sqlite3_test_control(op, value); }
 static inline int csqlite_test_db(int op, sqlite3 *db) { return sqlite3_test_control(op, db); }
 static inline int csqlite_test_db_int(int op, sqlite3 *db, int value) { return sqlite3_test_control(op, db, value); }
 static inline int csqlite_test_seed(int seed, sqlite3 *db) {

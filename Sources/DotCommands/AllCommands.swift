@@ -1,3 +1,4 @@
+internal import SQLite
 package import Shell
 
 /// The table of commands, in the order of `.help`.
@@ -5,7 +6,9 @@ package enum AllCommands {
   /// Commands of sqlite3.
   ///
   /// An undocumented name stands where it takes precedence over prefixes of others.
-  package static let commands: [any DotCommand.Type] = [
+  package static let commands = all.filter { $0.isKnown(Dialect.current) }
+
+  private static let all: [any DotCommand.Type] = [
     ArchiveCommand.self,
     AuthCommand.self,
     BackupCommand.self,
@@ -17,6 +20,7 @@ package enum AllCommands {
     CheckCommand.self,
     CloneCommand.self,
     ConnectionCommand.self,
+    CRNLCommand.self,
     DatabasesCommand.self,
     DbconfigCommand.self,
     DbinfoCommand.self,
@@ -34,6 +38,7 @@ package enum AllCommands {
     ImportCommand.self,
     ImposterCommand.self,
     IndexesCommand.self,
+    IntegrityCheckCommand.self,
     LimitCommand.self,
     LintCommand.self,
     LoadCommand.self,
@@ -81,5 +86,6 @@ package enum AllCommands {
   /// Commands that sqlite3 does not have.
   package static let extras: [any DotCommand.Type] = [
     HighlightCommand.self, MirrorCommand.self, RestoreFromReplicaCommand.self,
+    TextDumpCommand.self, DiskUsedCommand.self, BrowserCommand.self,
   ]
 }

@@ -28,7 +28,9 @@ enum ArchiveFunctions {
   @Sendable static func uncompress(_ arguments: Arguments, _ result: FunctionResult) {
     let size = Int(arguments[1].int32)
     arguments[0].withBlob { bytes in
-      guard size != 0, size != bytes.count else { return result.set(arguments[0]) }
+      guard size != 0, size != bytes.count, size > 0 || !Dialect.current.writesLinksOver else {
+        return result.set(arguments[0])
+      }
       // zlib makes at most 1032 bytes of one: no more room than that is needed, whatever size is declared.
       let room = min(size, bytes.count * 1032 + 64)
       guard size > 0 else { return result.fail("error in uncompress()") }

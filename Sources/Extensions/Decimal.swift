@@ -74,6 +74,59 @@ struct Decimal {
     fraction += exponent
   }
 
+  /// What a number is exactly; nil for what is no finite number.
+  init?(exactly number: Double) {
+    guard number.isFinite else { return nil }
+    self.init()
+    guard number != 0 else { return }
+    // The smallest whole number of which it is a multiple by a power of two.
+    let mantissa = number.significandBitPattern | (number.exponentBitPattern == 0 ? 0 : 1 << 52)
+    let zeros = mantissa.trailingZeroBitCount
+    let power = Int(max(number.exponentBitPattern, 1)) - 1075 + zeros
+    self = Decimal(whole: mantissa >> UInt64(zeros), twoTo: power)
+    isNegative = number < 0
+  }
+
+  /// A whole number times a power of two.
+  init(whole: UInt64, twoTo power: Int) {
+    self.init()
+    digits = Array(String(whole).utf8.map { $0 - 0x30 })
+    // Halving is multiplying by five, and one more digit behind the point.
+    var factor = Decimal(digit: power < 0 ? 5 : 2)
+    var left = power.magnitude
+    while left > 0 {
+      if left & 1 == 1 { self = Decimal.product(self, factor) }
+      left >>= 1
+      if left > 0 { factor = Decimal.product(factor, factor) }
+      factor.dropLeadingZeros()
+    }
+    dropLeadingZeros()
+    guard power < 0 else { return }
+    fraction = -power
+    if digits.count <= fraction {
+      digits.insert(contentsOf: repeatElement(0, count: fraction - digits.count + 1), at: 0)
+    }
+  }
+
+  private init(digit: UInt8) { digits = [digit] }
+
+  private mutating func dropLeadingZeros() {
+    guard let first = digits.firstIndex(where: { $0 != 0 }) else { return }
+    digits.removeFirst(first)
+  }
+
+  /// With one digit before the point, at least one behind it, and a power of ten.
+  var scientificText: [UInt8] {
+    let sign = UInt8(ascii: isNegative ? "-" : "+")
+    guard let first = digits.firstIndex(where: { $0 != 0 }), let last = digits.lastIndex(where: { $0 != 0 })
+    else { return [sign] + Array("0.0e+00".utf8) }
+    let exponent = wholeCount - first - 1
+    let rest = first < last ? digits[(first + 1)...last].map { $0 + 0x30 } : [0x30]
+    let power = String(exponent.magnitude)
+    return [sign, digits[first] + 0x30, UInt8(ascii: ".")] + rest
+      + Array("e\(exponent < 0 ? "-" : "+")\(power.utf8.count < 2 ? "0" : "")\(power)".utf8)
+  }
+
   private var wholeCount: Int { digits.count - fraction }
 
   /// The number as text, without needless zeros before it.

@@ -6,7 +6,7 @@ enum DecimalFunctions {
 
   static let all = [
     FunctionDefinition("decimal", 1, flags) { arguments, result in
-      if let number = number(arguments[0]) { give(number, result) }
+      if let number = exact(arguments[0]) { give(number, result) }
     },
     FunctionDefinition("decimal_cmp", 2, flags) { arguments, result in
       guard let one = number(arguments[0]), let other = number(arguments[1]) else { return }
@@ -28,6 +28,36 @@ enum DecimalFunctions {
     },
     FunctionDefinition(aggregate: "decimal_sum", 1, flags) { Sum() },
   ]
+
+  /// What came with exact numbers.
+  static let later = [
+    FunctionDefinition("decimal_exp", 1, flags) { arguments, result in
+      if let number = exact(arguments[0]) { result.set(text: number.scientificText) }
+    },
+    FunctionDefinition("decimal_pow2", 1, flags) { arguments, result in
+      guard arguments[0].storageClass == .integer else { return }
+      let power = arguments[0].integer
+      guard power.magnitude <= greatestPower else { return result.setNoMemory() }
+      result.set(text: Decimal(whole: 1, twoTo: Int(power)).scientificText)
+    },
+  ]
+
+  private static let greatestPower = 20_000
+
+  /// A number as it is, of a REAL or its eight bytes too where the dialect does so.
+  private static func exact(_ argument: Argument) -> Decimal? {
+    guard Dialect.current.hasExactReals else { return number(argument) }
+    switch argument.storageClass {
+    case .real: return Decimal(exactly: argument.real)
+    case .blob:
+      return argument.withBlob { bytes in
+        guard bytes.count == 8 else { return nil }
+        return Decimal(
+          exactly: Double(bitPattern: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))))
+      }
+    default: return number(argument)
+    }
+  }
 
   static let collation = CollationDefinition("decimal") { Decimal.compare(Decimal($0), Decimal($1)) }
 

@@ -5,19 +5,29 @@ package enum ExtensionTable {
   package static let functions: [FunctionDefinition] = [
     SHA3Functions.all, DecimalFunctions.all, IEEE754Functions.all, RegexpFunctions.all, FileFunctions.all,
     EditFunction.all, SchemaFunctions.all, SleepFunction.all,
+    SHA1Functions.all, Dialect.current.hasPercentiles ? [] : PercentileFunctions.all,
+    Dialect.current.hasBases ? BaseFunctions.all : [],
+    Dialect.current.hasExactReals
+      ? DecimalFunctions.later + IEEE754Functions.later + NumberFunctions.all : [],
+    Dialect.current.hidesInnerFunctions ? [] : SchemaFunctions.former,
   ].flatMap { $0 }
 
   package static let collations: [CollationDefinition] = [
     UnsignedCollation.collation, DecimalFunctions.collation,
   ]
 
-  package static let modules: [ModuleDefinition] = [
-    ModuleDefinition("generate_series", SeriesTable.self, isIntegerRun: true),
-    ModuleDefinition("fsdir", FolderTable.self, reachesOutside: true),
-    ModuleDefinition("completion", CompletionTable.self),
-    ModuleDefinition("sqlite_dbdata", RecordTable.self),
-    ModuleDefinition("sqlite_dbptr", PointerTable.self),
-  ]
+  package static let modules: [ModuleDefinition] =
+    [
+      ModuleDefinition("generate_series", SeriesTable.self, isIntegerRun: true),
+      ModuleDefinition("fsdir", FolderTable.self, reachesOutside: true),
+      ModuleDefinition("completion", CompletionTable.self),
+    ]
+    + (Dialect.current.hidesInnerFunctions
+      ? []
+      : [
+        ModuleDefinition("sqlite_dbdata", RecordTable.self),
+        ModuleDefinition("sqlite_dbptr", PointerTable.self),
+      ])
 
   /// What belongs to archives, which safe mode goes without.
   package static let archiveFunctions: [FunctionDefinition] = ArchiveFunctions.all + ZipFunctions.all
@@ -34,6 +44,12 @@ package enum ExtensionTable {
     /// Only those whose results follow from the arguments and the database, and that change nothing else: for
     /// statements that come from elsewhere.
     case withinDatabase
+  }
+
+  /// Puts functions and collations into a connection, and no virtual table.
+  package static func installFunctions(on connection: Connection) throws(SQLiteError) {
+    for collation in collations { try connection.add(collation) }
+    for function in functions + archiveFunctions { try connection.add(function) }
   }
 
   /// Puts them into a connection; `print` writes a line to where results go.

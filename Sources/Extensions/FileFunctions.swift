@@ -66,7 +66,7 @@ enum FileFunctions {
       }
       return NamedFile.write(
         content, to: name, mode: kind == FileStatus.folder || mode != 0 ? mode : nil,
-        modified: modified >= 0 ? modified : nil)
+        modified: modified >= 0 ? modified : nil, replacesByLink: Dialect.current.writesLinksOver)
     }
     if isWritten {
       if let written { result.set(Int64(written)) }

@@ -29,6 +29,14 @@ enum IEEE754Functions {
     },
   ]
 
+  /// `ieee754_inc(R,N)`: the N-th number after R.
+  static let later = [
+    FunctionDefinition("ieee754_inc", 2, .innocuous) { arguments, result in
+      let bits = Int64(bitPattern: arguments[0].real.bitPattern) &+ arguments[1].integer
+      result.set(Double(bitPattern: UInt64(bitPattern: bits)))
+    }
+  ]
+
   private static func double(_ bytes: UnsafeRawBufferPointer) -> Double {
     Double(bitPattern: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)))
   }

@@ -3,6 +3,14 @@ internal import Digest
 internal import SQLite
 internal import Synchronization
 
+/// A hash that takes what queries give.
+protocol RowHash {
+  func update(_ bytes: UnsafeRawBufferPointer)
+  func update(_ byte: UInt8)
+}
+
+extension SHA3: RowHash {}
+
 /// `sha3(X,SIZE)` and `sha3_query(SQL,SIZE)`: SHA-3 of a value and of the rows of queries.
 enum SHA3Functions {
   static let all = [
@@ -41,13 +49,20 @@ enum SHA3Functions {
 
   /// What goes in is each statement, then each of its rows, each value with its class before it.
   @Sendable private static func digestRows(_ arguments: Arguments, _ result: FunctionResult) {
-    guard let hash = begin(arguments, result), var sql = arguments[0].cText else { return }
+    guard let hash = begin(arguments, result), read(arguments, result, into: hash) else { return }
+    result.set(blob: hash.finish())
+  }
+
+  /// False where there is nothing to hash, with the error set or without one for NULL.
+  static func read(_ arguments: Arguments, _ result: FunctionResult, into hash: some RowHash) -> Bool {
+    guard var sql = arguments[0].cText else { return false }
     defer { depth.subtract(1, ordering: .relaxed) }
     guard depth.add(1, ordering: .relaxed).newValue <= deepest else {
-      return result.fail("sha3_query() is nested more than \(deepest) deep")
+      result.fail("sha3_query() is nested more than \(deepest) deep")
+      return false
     }
     sql.append(0)
-    sql.withUnsafeBytes { sql in
+    return sql.withUnsafeBytes { sql in
       var at = 0
       while at < sql.count - 1 {
         let statement: InnerStatement?
@@ -55,11 +70,13 @@ enum SHA3Functions {
           (statement, at) = try result.prepare(sql, from: at)
         } catch {
           let rest = String(preserving: sql[error.offset..<(sql.count - 1)])
-          return result.fail("error SQL statement [\(rest)]: \(error.message)")
+          result.fail("error SQL statement [\(rest)]: \(error.message)")
+          return false
         }
         guard let statement else { continue }
         guard statement.isReadOnly else {
-          return result.fail("non-query: [\(String(preserving: statement.sql))]")
+          result.fail("non-query: [\(String(preserving: statement.sql))]")
+          return false
         }
         let text = statement.sql
         text.withUnsafeBytes { head("S", $0.count, hash, $0) }
@@ -69,11 +86,11 @@ enum SHA3Functions {
           for column in 0..<columns { add(statement.value(column), to: hash) }
         }
       }
-      result.set(blob: hash.finish())
+      return true
     }
   }
 
-  private static func add(_ value: Argument, to hash: SHA3) {
+  private static func add(_ value: Argument, to hash: some RowHash) {
     switch value.storageClass {
     case .null: hash.update(UInt8(ascii: "N"))
     case .integer: add(UInt8(ascii: "I"), UInt64(bitPattern: value.integer), hash)
@@ -83,14 +100,14 @@ enum SHA3Functions {
     }
   }
 
-  private static func add(_ mark: UInt8, _ word: UInt64, _ hash: SHA3) {
+  private static func add(_ mark: UInt8, _ word: UInt64, _ hash: some RowHash) {
     hash.update(mark)
     withUnsafeBytes(of: word.bigEndian) { hash.update($0) }
   }
 
   /// A mark, a length in decimal, a colon, and the bytes.
   private static func head(
-    _ mark: Unicode.Scalar, _ count: Int, _ hash: SHA3, _ bytes: UnsafeRawBufferPointer
+    _ mark: Unicode.Scalar, _ count: Int, _ hash: some RowHash, _ bytes: UnsafeRawBufferPointer
   ) {
     hash.update(UInt8(ascii: mark))
     var power = 1

@@ -9,6 +9,10 @@ enum SchemaFunctions {
       guard let name = arguments[0].cText, let shape = shape(of: name, in: nil, result) else { return }
       result.set(text: Array("/* ".utf8) + shape + Array(" */".utf8))
     },
+  ]
+
+  /// What later shells go without.
+  static let former = [
     FunctionDefinition("shell_idquote", 1) { arguments, result in
       if let name = arguments[0].cText { result.set(text: quoted(name)) }
     },

@@ -23,7 +23,9 @@ final class SeriesTable: VirtualTable {
     for index in 0..<plan.constraintCount {
       let constraint = plan.constraint(index)
       guard constraint.column >= 1 else { continue }
-      if constraint.column == 1 { namesStart = true }
+      if constraint.column == 1, constraint.isEquality || !Dialect.current.seriesCountDown {
+        namesStart = true
+      }
       let argument = Plan(rawValue: 1 << Int32(constraint.column - 1))
       if !constraint.isUsable {
         unusable.insert(argument)
@@ -64,6 +66,21 @@ final class SeriesTable: VirtualTable {
 
 /// A walk through a series; never beyond the numbers that there are.
 private final class SeriesCursor: VirtualTableCursor {
+  /// Counts from `start` on, up or down; in the other direction if that order is wanted.
+  private static func run(
+    from start: Int64, to stop: Int64, _ step: Int64, _ plan: SeriesTable.Plan, isEmpty: Bool
+  ) -> IntegerRun {
+    let isDown = step < 0
+    let isBackwards = plan.contains(isDown ? .ascending : .descending)
+    let hasRows = !isEmpty && (isDown ? start >= stop : start <= stop)
+    let length = UInt64(bitPattern: isDown ? start &- stop : stop &- start)
+    let rows = length / step.magnitude
+    let last = start &+ Int64(bitPattern: rows) &* step
+    return IntegerRun(
+      from: isBackwards ? last : start, step: isBackwards ? 0 &- step : step, rowsAfter: hasRows ? rows : nil,
+      constants: (start, stop, step), isBackwards: isBackwards)
+  }
+
   override func begin(plan number: Int32, _ arguments: Arguments) throws(VirtualTableError) {
     var plan = SeriesTable.Plan(rawValue: number)
     var position = 0
@@ -77,6 +94,10 @@ private final class SeriesCursor: VirtualTableCursor {
     var start = argument(.start, or: 0)
     var stop = argument(.stop, or: 0xffff_ffff)
     var step = argument(.step, or: 1)
+    if Dialect.current.seriesCountDown {
+      run = Self.run(from: start, to: stop, step == 0 ? 1 : step, plan, isEmpty: hasNull)
+      return
+    }
     if step == 0 {
       step = 1
     } else if step < 0 {

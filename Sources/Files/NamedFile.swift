@@ -35,14 +35,17 @@ package enum NamedFile {
   /// Writes a file, link or folder, with folders above it where they are missing; false where that fails.
   ///
   /// `mode` gives the permissions, those of the process's mask where nil; `modified` is in seconds since 1970.
-  package static func write(_ content: Content, to name: [UInt8], mode: UInt32?, modified: Int64?) -> Bool {
-    if make(content, name, mode, modified) { return true }
+  package static func write(
+    _ content: Content, to name: [UInt8], mode: UInt32?, modified: Int64?, replacesByLink: Bool = false
+  ) -> Bool {
+    if replacesByLink, case .link = content { unlink(FileStatus.cString(name)) }
+    if make(content, name, mode, modified, replacesByLink) { return true }
     guard errno == ENOENT, makeFoldersAbove(name) else { return false }
-    return make(content, name, mode, modified)
+    return make(content, name, mode, modified, replacesByLink)
   }
 
   private static func make(
-    _ content: Content, _ name: [UInt8], _ mode: UInt32?, _ modified: Int64?
+    _ content: Content, _ name: [UInt8], _ mode: UInt32?, _ modified: Int64?, _ replacesByLink: Bool
   ) -> Bool {
     let path = FileStatus.cString(name)
     switch content {
@@ -68,8 +71,19 @@ package enum NamedFile {
     var times = (timeval(), timeval())
     times.0.tv_sec = time(nil)
     times.1.tv_sec = Int(modified)
+    // The link's own time: what it names may not be there.
+    if replacesByLink, case .link = content { return Self.touchLink(path, times) }
     return withUnsafeBytes(of: &times) { utimes(path, $0.baseAddress?.assumingMemoryBound(to: timeval.self)) }
       == 0
+  }
+
+  private static func touchLink(_ path: [CChar], _ times: (timeval, timeval)) -> Bool {
+    var times = (
+      timespec(tv_sec: times.0.tv_sec, tv_nsec: 0), timespec(tv_sec: times.1.tv_sec, tv_nsec: 0)
+    )
+    return withUnsafeBytes(of: &times) {
+      utimensat(AT_FDCWD, path, $0.baseAddress?.assumingMemoryBound(to: timespec.self), AT_SYMLINK_NOFOLLOW)
+    } == 0
   }
 
   private static func store(_ bytes: UnsafeRawBufferPointer, _ descriptor: Int32) -> Bool {

@@ -29,12 +29,15 @@ package final class IndexAdvisor {
   /// Percentage of the rows that statistics are made of; none are made for 0.
   private let sampling: Int
 
-  /// Copies the schema of the main database.
-  package init(_ database: Connection, sampling: Int = 0) throws(SQLiteError) {
+  /// Copies the schema of the main database; `prepare` gives both copies what statements may call.
+  package init(
+    _ database: Connection, sampling: Int = 0, prepare: (Connection) throws(SQLiteError) -> Void = { _ in }
+  ) throws(SQLiteError) {
     self.database = database
     self.sampling = sampling
     model = try Connection(":memory:")
     planner = try Connection(":memory:")
+    for connection in [model, planner] { try prepare(connection) }
     recorder = ScanRecorder(Sample(database, percentage: sampling))
     model.set("trigger_eqp", true)
     let copied = """

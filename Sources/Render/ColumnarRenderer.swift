@@ -33,12 +33,34 @@ struct ColumnarRenderer: RowRenderer {
     if rows == 0 { beginColumns(statement) }
     rows += 1
     for column in columns.indices {
-      let extent = statement.addCell(
-        at: column, quote: options.style.quote, null: options.nullValue, wrap: columns[column].wrap,
-        wordWrap: options.style.wordWrap, scratch: scratch, to: cells)
+      let extent =
+        options.escape != .off
+        ? addEscaped(statement, column)
+        : statement.addCell(
+          at: column, quote: options.style.quote, null: options.nullValue, wrap: columns[column].wrap,
+          wordWrap: options.style.wordWrap, scratch: scratch, to: cells)
       if extent.width > columns[column].width { columns[column].width = extent.width }
       if extent.isMultiLine { isMultiLine = true }
     }
+  }
+
+  /// Adds a cell without control characters, which only text has, and blobs that are shown as text.
+  private func addEscaped(_ statement: Statement, _ column: Int) -> CellStore.Extent {
+    let kind = statement.storageClass(at: column)
+    let isQuoted = options.style.quote
+    guard kind == .text || kind == .blob && !isQuoted else {
+      return statement.addCell(
+        at: column, quote: isQuoted, null: options.nullValue, wrap: columns[column].wrap,
+        wordWrap: options.style.wordWrap, scratch: scratch, to: cells)
+    }
+    scratch.removeAll()
+    if isQuoted {
+      statement.appendLiteral(at: column, style: .plain, to: scratch)
+    } else {
+      statement.appendCell(at: column, as: .plain, null: [], to: scratch)
+    }
+    options.escape.apply(to: scratch)
+    return cells.add(scratch.bytes, wrap: columns[column].wrap, wordWrap: options.style.wordWrap)
   }
 
   mutating func end(to sink: Sink) {
@@ -68,8 +90,11 @@ struct ColumnarRenderer: RowRenderer {
     for index in 0..<statement.columnCount {
       let wanted = index < options.widths.count ? Self.bounded(options.widths[index]) : 0
       let wrap = abs(wanted == 0 ? options.style.wrap : wanted)
+      let name = ByteBuffer()
+      name.append(statement.columnName(at: index).preservedBytes)
+      options.escape.apply(to: name)
       let extent = names.add(
-        statement.columnName(at: index).preservedBytes, wrap: wrap, wordWrap: options.style.wordWrap,
+        name.bytes, wrap: wrap, wordWrap: options.style.wordWrap,
         lines: 1)
       columns.append(
         Column(wrap: wrap, width: max(abs(wanted), extent.width), alignment: wanted < 0 ? .right : .left))

@@ -46,8 +46,9 @@ struct ExplainRenderer: RowRenderer {
         at: column, as: .plain, null: column < count - 1 ? nulls[column] : options.nullValue, to: out)
       if column < count - 1 {
         let width = DisplayWidth.of(out, from: start)
+        let isWider = Dialect.current.widensBytecode && width > Self.widths[column]
         out.append(repeating: UInt8(ascii: " "), count: Self.widths[column] - width)
-        out.append("  " as StaticString)
+        out.append(isWider ? " " : "  " as StaticString)
       }
     }
     out.append(UInt8(ascii: "\n"))

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import SQLite
 
 /// A way to write rows, by the names that `.mode` knows.
 ///
@@ -48,7 +49,7 @@ package enum OutputMode: String, CaseIterable, Sendable {
     switch self {
     case .list, .tabs, .ascii: DelimitedRenderer(options, .plain)
     case .csv: DelimitedRenderer(options, .csv)
-    case .tcl: DelimitedRenderer(options, .cString)
+    case .tcl: DelimitedRenderer(options, Dialect.current.keepsUTF8 ? .cStringUTF8 : .cString)
     case .quote: QuoteRenderer(options)
     case .insert: InsertRenderer(options)
     case .json: JSONRenderer(options)

@@ -16,6 +16,8 @@ package struct RenderOptions: Equatable, Sendable {
   package var widths: [Int] = []
   /// How columnar modes lay out their cells.
   package var style = ColumnStyle()
+  /// How control characters are shown.
+  package var escape = ControlEscape.off
   /// Name of the table in `insert` mode, not yet quoted.
   package var insertTable = "table"
   /// Whether rows of the statement's program stand before its own: then these are not the first, and no header is due.

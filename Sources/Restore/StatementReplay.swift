@@ -19,6 +19,8 @@ final class StatementReplay {
   /// Refuses what no recorder has written.
   private var rules: ReplayGuard
 
+  private let memory: ReplayMemory
+
   /// Whether LIKE is not SQLite's own any more.
   private var hasOtherLike = false
 
@@ -27,6 +29,7 @@ final class StatementReplay {
     self.source = source
     (connection, counters, rules) = try Self.open(path, source, random)
     shapes = ShapeCache(connection)
+    memory = ReplayMemory(path)
     StatementTime.install()
   }
 
@@ -58,6 +61,7 @@ final class StatementReplay {
     StatementTime.give(nil)
     if let variable { StatementZone.restore(variable: variable) }
     connection.close()
+    memory.end()
   }
 
   func run(_ transaction: StatementScript.Transaction, of script: StatementReader) throws {
@@ -126,6 +130,7 @@ final class StatementReplay {
       record.changes = logged.told.changes.map { ($0.value, $0.count) }
     }
     counters.begin(giving: record)
+    memory.allow(text: logged.sql.count)
     do throws(SQLiteError) {
       if !logged.parameters.isEmpty {
         try runWithParameters(logged, script)
@@ -142,6 +147,12 @@ final class StatementReplay {
     }
     try requireKnown(transaction, ", statement \(number)")
     let changes = connection.totalChanges - before
+    if failure?.code.primary == .noMemory, logged.error != ResultCode.noMemory.rawValue {
+      throw RestoreError(
+        .diverged,
+        "replay transaction \(transaction), statement \(number): it needs more memory than the \(memory.text) that a replay "
+          + "may use here; use .restore wal")
+    }
     guard failure?.code.primary.rawValue == logged.error, changes == logged.changes else {
       throw RestoreError(
         .diverged,
@@ -155,6 +166,7 @@ final class StatementReplay {
 
   /// Whatever is not the change of rows may change the schema, and with it which columns are unique.
   private func compileAndRun(_ script: StatementReader, _ sql: Range<Int>) throws(SQLiteError) {
+    memory.allowDatabase()
     guard let statement = try connection.prepare(script.script, sql) else { return }
     script.releaseText()
     let mayVacuum = statement.mayBeVacuum

@@ -183,6 +183,8 @@ struct StatementShape {
       var stop = at
       while stop < end, script[stop] != UInt8(ascii: "'") { stop += 1 }
       guard stop < end else { return false }
+      // With the zero byte, so that a long text has no need to grow again.
+      texts.reserve(stop - at + 1)
       texts.append(script[at..<stop])
       at = stop + 1
       guard at < end, script[at] == UInt8(ascii: "'") else { break }

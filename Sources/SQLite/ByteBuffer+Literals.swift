@@ -12,10 +12,11 @@ extension ByteBuffer {
     }
   }
 
-  /// Appends a number so that JSON reads it back: as `append(real:)`, but infinities as `1e999`.
+  /// Appends a number so that JSON reads it back: as `append(real:)`, but infinities as a number that is too large.
   package func append(numeral value: Double) {
     if value.isInfinite {
-      append(value < 0 ? "-1e999" : "1e999" as StaticString)
+      if value < 0 { append(UInt8(ascii: "-")) }
+      append(Dialect.current.writesLongInfinity ? "9.0e+999" : "1e999" as StaticString)
     } else {
       append(real: value)
     }
@@ -23,7 +24,7 @@ extension ByteBuffer {
 
   /// Appends a number so that SQL reads the very same back: as `append(numeral:)`, but whole numbers exactly.
   package func append(sqlNumeral value: Double) {
-    if let whole = Int64(exactly: value) {
+    if Dialect.current.writesWholeNumbersInFull, let whole = Int64(exactly: value) {
       append(decimal: whole)
       append(".0" as StaticString)
     } else {

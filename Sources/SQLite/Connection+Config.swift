@@ -7,8 +7,19 @@ extension Connection {
     package let name: String
     let operation: Int32
 
+    /// Those that came with a later library than the one that this was built with, which gives them no names yet
+    /// (https://www.sqlite.org/c3ref/c_dbconfig_defensive.html).
+    private static let later =
+      Dialect.current.hasScanSwitches
+      ? [
+        Switch(name: "reverse_scanorder", operation: 1019), Switch(name: "stmt_scanstatus", operation: 1018),
+      ]
+      : []
+
     /// All switches, by name.
-    package static let all: [Switch] = [
+    package static let all: [Switch] = (known + later).sorted { $0.name < $1.name }
+
+    private static let known: [Switch] = [
       Switch(name: "defensive", operation: SQLITE_DBCONFIG_DEFENSIVE),
       Switch(name: "dqs_ddl", operation: SQLITE_DBCONFIG_DQS_DDL),
       Switch(name: "dqs_dml", operation: SQLITE_DBCONFIG_DQS_DML),
@@ -46,6 +57,27 @@ extension Connection {
     var now: Int32 = 0
     csqlite_db_config(handle, option.operation, isOn ? 1 : 0, &now)
     settingsVersion &+= 1
+  }
+
+  /// Lets `body` make tables whose names are kept for SQLite.
+  ///
+  /// Nobody who watches the settings hears of it: they are as before when it is done.
+  package func allowingSystemNames(_ body: () -> Void) {
+    let switches = [(SQLITE_DBCONFIG_DEFENSIVE, Int32(0)), (SQLITE_DBCONFIG_WRITABLE_SCHEMA, Int32(1))]
+    var before: [Int32] = []
+    for (operation, value) in switches {
+      var now: Int32 = 0
+      csqlite_db_config(handle, operation, -1, &now)
+      before.append(now)
+      csqlite_db_config(handle, operation, value, &now)
+    }
+    defer {
+      for ((operation, _), value) in zip(switches, before) {
+        var now: Int32 = 0
+        csqlite_db_config(handle, operation, value, &now)
+      }
+    }
+    body()
   }
 
   /// Whether the switch of this name is on.

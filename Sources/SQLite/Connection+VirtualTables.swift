@@ -321,6 +321,6 @@ private func giveRunColumn(
 private func giveRunRow(
   _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?, _ rowID: UnsafeMutablePointer<sqlite3_int64>?
 ) -> Int32 {
-  rowID?.pointee = Int64(bitPattern: run(cursor).pointee.index &+ 1)
+  rowID?.pointee = run(cursor).pointee.rowID
   return SQLITE_OK
 }

@@ -59,6 +59,21 @@ package enum LibraryOptions {
     }
   }
 
+  /// Writes a line to standard error for each request to the page cache from now on.
+  package static func tracePageCache() {
+    sqlite3_shutdown()
+    csqlite_trace_pages()
+  }
+
+  /// Has views without a column `rowid`.
+  ///
+  /// The option is `SQLITE_CONFIG_ROWID_IN_VIEW`, of SQLite 3.46.
+  package static func hideRowIDsOfViews() {
+    sqlite3_shutdown()
+    var isOn: Int32 = 0
+    csqlite_config_pointer(30, &isOn)
+  }
+
   /// Makes the file system `apndvfs` known, for databases at the end of another file.
   package static func registerAppendedFiles() { csqlite_register_appended_files() }
 

@@ -1,3 +1,6 @@
+internal import Bytes
+internal import CSQLite
+
 /// Values as SQL text.
 package enum SQLText {
   /// A string literal.
@@ -8,5 +11,15 @@ package enum SQLText {
       literal.unicodeScalars.append(character)
     }
     return literal + "'"
+  }
+
+  /// A number with a sign, one digit before the point, so many behind it, and a power of ten; by SQLite's own printf.
+  package static func scientific(_ number: Double, digits: Int32) -> [UInt8] {
+    let room = Int(digits) + 32
+    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: room) { text in
+      guard let start = text.baseAddress else { return [] }
+      csqlite_format_double(Int32(room), start, "%#+.\(digits)e", number)
+      return Array(String(cString: start).utf8)
+    }
   }
 }

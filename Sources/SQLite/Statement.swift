@@ -1,5 +1,6 @@
 package import Bytes
 internal import CSQLite
+internal import CSQLiteFiles
 internal import Glibc
 
 /// A compiled statement.
@@ -72,6 +73,7 @@ package final class Statement {
   ///
   /// The corresponding C function is `sqlite3_step`.
   package func step() throws(SQLiteError) -> Bool {
+    if isExplaining { return try stepExplaining() }
     if !isRunning {
       isRunning = true
       if let observer = connection.observer {
@@ -96,6 +98,27 @@ package final class Statement {
     }
     observer.statementDidBegin(self, totalChanges: before)
     return try didStep(code)
+  }
+
+  /// Whether steps tell what the statement would do; nobody who watches the connection hears of them.
+  @exclusivity(unchecked) private var isExplaining = false
+
+  /// Has the next run give the statement's plan (2) or program (1), or its own rows again (0); false in libraries that cannot.
+  ///
+  /// The corresponding C function is `sqlite3_stmt_explain`, of SQLite 3.43.
+  package func explain(as level: Int32) -> Bool {
+    reset()
+    guard csqlite_stmt_explain(handle, level) == SQLITE_OK else { return false }
+    isExplaining = level > 0
+    columnCount = Int(sqlite3_column_count(handle))
+    return true
+  }
+
+  private func stepExplaining() throws(SQLiteError) -> Bool {
+    let code = sqlite3_step(handle)
+    if code == SQLITE_ROW { return true }
+    guard code == SQLITE_DONE else { throw connection.error(ResultCode(rawValue: code)) }
+    return false
   }
 
   private func didStep(_ code: Int32) throws(SQLiteError) -> Bool {

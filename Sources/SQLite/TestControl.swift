@@ -43,6 +43,25 @@ extension Connection {
     peculiarity = "internal functions are allowed by .testctrl"
     _ = csqlite_test_db(SQLITE_TESTCTRL_INTERNAL_FUNCTIONS, handle)
   }
+  /// Has foreign keys act as if all were `NO ACTION`, or as they say again.
+  package func setForeignKeyAction(off: Bool) {
+    peculiarity = "actions of foreign keys are switched by .testctrl"
+    _ = csqlite_test_db_int(Int32(CSQLITE_TESTCTRL_FK_NO_ACTION), handle, off ? 1 : 0)
+  }
+  /// Whether JSON is checked twice; -1 in libraries built without that.
+  package static var jsonSelfcheck: Int32 {
+    var value: Int32 = -1
+    _ = csqlite_test_pointer(Int32(CSQLITE_TESTCTRL_JSON_SELFCHECK), &value)
+    return value
+  }
+  package static func setJSONSelfcheck(_ value: Int32) {
+    var value = value
+    _ = csqlite_test_pointer(Int32(CSQLITE_TESTCTRL_JSON_SELFCHECK), &value)
+  }
+  /// Has numbers written with longer numbers of the processor: 0 never, 1 always, 2 if it has them, -1 as it is.
+  package static func useLongDouble(_ value: Int32) -> Int32 {
+    csqlite_test_int(Int32(CSQLITE_TESTCTRL_USELONGDOUBLE), value)
+  }
   /// Seeks counted so far; always 0 in libraries built without that counter.
   package var seekCount: UInt64 { csqlite_test_seek_count(handle) }
   /// Lets the next `CREATE TABLE` describe what is on a page instead of making a table.
@@ -59,6 +78,13 @@ extension Connection {
     var name: UnsafePointer<CChar>?
     let code = sqlite3_table_column_metadata(handle, "main", table, column, nil, &name, nil, nil, nil)
     return code == SQLITE_OK ? name.map { String(cString: $0) } : nil
+  }
+
+  /// Whether a schema, or any, has a table of this name; a view is none.
+  ///
+  /// The corresponding C function is `sqlite3_table_column_metadata`.
+  package func hasTable(_ table: String, schema: String?) -> Bool {
+    sqlite3_table_column_metadata(handle, schema, table, nil, nil, nil, nil, nil, nil) == SQLITE_OK
   }
 
   /// Whether a table of any schema has a column; views have none here.

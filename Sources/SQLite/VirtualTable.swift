@@ -76,9 +76,15 @@ public struct IntegerRun {
   let last: UInt64
   /// Columns 1 to 3, the same in all rows.
   let constants: (Int64, Int64, Int64)
+  /// Whether the first row has the highest number.
+  let isBackwards: Bool
 
   /// `rows` are those after the first; nil for no row at all.
-  package init(from value: Int64, step: Int64, rowsAfter rows: UInt64?, constants: (Int64, Int64, Int64)) {
+  package init(
+    from value: Int64, step: Int64, rowsAfter rows: UInt64?, constants: (Int64, Int64, Int64),
+    isBackwards: Bool = false
+  ) {
+    self.isBackwards = isBackwards
     self.value = value
     self.step = step
     index = rows == nil ? 1 : 0
@@ -87,6 +93,8 @@ public struct IntegerRun {
   }
 
   var isAtEnd: Bool { index > last }
+  /// Number of the present row, from 1.
+  var rowID: Int64 { Int64(bitPattern: (isBackwards ? last &- index : index) &+ 1) }
 
   mutating func advance() {
     index &+= 1

@@ -14,6 +14,10 @@ package struct CommandSpec: Equatable, Sendable {
   package let aliases: [String]
   /// Left out of `.help`.
   package let isHidden: Bool
+  /// Left out of `.help`, except that `.help 0` lists it.
+  package let isForTests: Bool
+  /// Of a later sqlite3 than any whose dialect is spoken.
+  package let isLater: Bool
   /// May run with `-safe`.
   package let isSafe: Bool
   /// Whether safe mode names it as it was typed.
@@ -23,7 +27,9 @@ package struct CommandSpec: Equatable, Sendable {
 
   package init(
     name: String, shortest: Int = 1, usage: String = "", summary: String = "", details: [String] = [],
-    correction: String? = nil, aliases: [String] = [], isHidden: Bool = false, isSafe: Bool = true,
+    correction: String? = nil, aliases: [String] = [], isHidden: Bool = false, isForTests: Bool = false,
+    isLater: Bool = false,
+    isSafe: Bool = true,
     isNamedAsTyped: Bool = false, completions: [String] = []
   ) {
     self.name = name
@@ -33,7 +39,9 @@ package struct CommandSpec: Equatable, Sendable {
     self.details = details
     self.correction = correction ?? ".\(name)" + (usage.isEmpty ? "" : " \(usage)")
     self.aliases = aliases
-    self.isHidden = isHidden
+    self.isForTests = isForTests
+    self.isLater = isLater
+    self.isHidden = isHidden || isForTests
     self.isSafe = isSafe
     self.isNamedAsTyped = isNamedAsTyped
     self.completions = completions

@@ -24,18 +24,28 @@ package struct CommandTable {
   /// Commands that sqlite3 does not have stand apart, at the end.
   package func help(_ pattern: String?, withExtras: Bool = true) -> [String] {
     let own = commands.map { $0.spec }.filter { !$0.isHidden }
-    let added = withExtras ? extras.map { $0.spec }.filter { !$0.isHidden } : []
-    guard let pattern else { return Self.list(own.map { [$0.headline] }, added.map { [$0.headline] }) }
+    let extra = withExtras ? extras.map { $0.spec }.filter { !$0.isHidden } : []
+    let (added, later) = (extra.filter { !$0.isLater }, extra.filter { $0.isLater })
+    guard let pattern else {
+      return Self.list(own.map { [$0.headline] }, added.map { [$0.headline] }, later.map { [$0.headline] })
+    }
+    if pattern.hasPrefix("0"), Dialect.current.hidesUnsafeTests {
+      return commands.map { $0.spec }.filter { $0.isForTests }.flatMap { $0.lines }
+    }
     if pattern.hasPrefix("0") || ["-a", "-all", "--all"].contains(pattern) {
-      return Self.list(own.map { $0.lines }, added.map { $0.lines })
+      return Self.list(own.map { $0.lines }, added.map { $0.lines }, later.map { $0.lines })
     }
     let named = own.filter { TextPattern.glob(".\(pattern)*", $0.headline) }
     let addedNamed = added.filter { TextPattern.glob(".\(pattern)*", $0.headline) }
-    if !named.isEmpty || !addedNamed.isEmpty {
-      return Self.list(Self.brief(named), Self.brief(addedNamed))
+    let laterNamed = later.filter { TextPattern.glob(".\(pattern)*", $0.headline) }
+    if !named.isEmpty || !addedNamed.isEmpty || !laterNamed.isEmpty {
+      var shown = Self.brief(named)
+      // As in sqlite3, the last line of all is never shown in this way.
+      if named.count == 1, named.first == own.last, shown[0].count > 1 { shown[0].removeLast() }
+      return Self.list(shown, Self.brief(addedNamed), Self.brief(laterNamed))
     }
     // Where sqlite3 finds the text it is answered as there.
-    for specs in [own, added] {
+    for specs in [own, added, later] {
       let found = specs.filter { spec in spec.lines.contains { TextPattern.like("%\(pattern)%", $0) } }
       if !found.isEmpty { return found.flatMap { $0.lines } }
     }
@@ -47,9 +57,13 @@ package struct CommandTable {
     specs.count == 1 ? specs.map { $0.lines } : specs.map { [$0.headline] }
   }
 
-  private static func list(_ own: [[String]], _ added: [[String]]) -> [String] {
-    let own = own.flatMap { $0 }
-    if added.isEmpty { return own }
-    return own + (own.isEmpty ? [] : ["", "Commands that sqlite3 does not have:"]) + added.flatMap { $0 }
+  private static func list(_ own: [[String]], _ added: [[String]], _ later: [[String]]) -> [String] {
+    var lines = own.flatMap { $0 }
+    for (title, part) in [
+      ("Commands that sqlite3 does not have:", added), ("Commands of later versions of sqlite3:", later),
+    ] where !part.isEmpty {
+      lines += (lines.isEmpty ? [] : ["", title]) + part.flatMap { $0 }
+    }
+    return lines
   }
 }

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Files
 internal import SQLite
 
 extension DatabaseSlot {
@@ -31,10 +32,12 @@ extension DatabaseSlot {
     var flags: Connection.OpenFlags = [.uri, .noMutex]
     if refusesLinks { flags.insert(.noFollow) }
     switch manner {
-    case .byContent: return try Connection(name ?? "", flags.union([.readWrite, .create]), vfs: vfs)
+    case .byContent:
+      return try Connection(
+        name ?? "", flags.union(needsFile ? [.readWrite] : [.readWrite, .create]), vfs: vfs)
     case .readOnly: return try Connection(name ?? "", flags.union(.readOnly), vfs: vfs)
     case .appended:
-      let flags = flags.subtracting(.uri).union([.readWrite, .create])
+      let flags = flags.subtracting(.uri).union(needsFile ? [.readWrite] : [.readWrite, .create])
       return try Connection(name ?? "", flags, vfs: Connection.appendedFiles)
     case .zip: return try Connection(":memory:")
     case .copied, .hexadecimal: return try Connection("")
@@ -49,6 +52,11 @@ extension DatabaseSlot {
       // As in sqlite3, a table that cannot be made is missing.
       case .zip:
         try? connection.execute("CREATE VIRTUAL TABLE zip USING zipfile(\(SQLText.literal(name ?? "")))")
+      case .copied where Dialect.current.deserializesOnlyContent:
+        guard let name, let file = try? FileInfo.of(name) else { return }
+        if file.isFolder { return session.errors.print("Error: out of memory") }
+        if file.size == 0 { return session.errors.print("Error: cannot read '\(name)'") }
+        try connection.deserialize(file: name, greatestSize: greatestSize)
       case .copied: try connection.deserialize(file: name ?? "", greatestSize: greatestSize)
       case .hexadecimal:
         guard let content = HexadecimalDatabase(in: session, file: name)?.content else { return }

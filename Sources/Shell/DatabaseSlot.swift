@@ -21,6 +21,8 @@ package final class DatabaseSlot {
   package var manner = Manner.byContent
   /// Whether a new file whose name ends in `.zip` becomes a ZIP archive.
   package var makesArchives = false
+  /// Whether a database that is not there is not made.
+  package var needsFile = false
   /// Whether a symbolic link is refused in place of a database.
   package var refusesLinks = false
   /// Bytes that a database in memory may grow to; 0 for no limit.
@@ -80,8 +82,16 @@ package final class DatabaseSlot {
       session.errors.print("Error: unable to open database \"\(name ?? "")\": \(error.message)")
       guard keepingAlive else { throw SessionExit(code: 1) }
       connection = try Connection(":memory:")
+      if Dialect.current.saysSubstitute {
+        session.errors.print("Notice: using substitute in-memory database instead of \"\(name ?? "")\"")
+        try install(on: connection, session)
+      }
     }
     slots[current].connection = connection
+    if Dialect.current.hasSafeDefaults {
+      connection.set("trusted_schema", session.settings.allowsUnsafeTests)
+      connection.set("defensive", !session.settings.allowsUnsafeTests)
+    }
     try fill(connection)
     if session.settings.safeModeReturns { session.guardSafety(of: connection) }
     connection.allowExtensions()

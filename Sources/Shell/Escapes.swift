@@ -1,3 +1,6 @@
+internal import Bytes
+internal import SQLite
+
 /// C escapes in words.
 package enum Escapes {
   /// Replaces `\n`, `\t`, `\101` and their like; a NUL ends the word, as it ends a C string.
@@ -22,6 +25,14 @@ package enum Escapes {
             digits += 1
           }
           byte = UInt8(truncatingIfNeeded: value)
+        } else if byte == UInt8(ascii: "x"), Dialect.current.hasHexadecimalEscapes {
+          byte = 0
+          var digits = 0
+          while digits < 2, at < word.endIndex, let digit = Character(UnicodeScalar(word[at])).hexDigitValue {
+            byte = byte << 4 | UInt8(digit)
+            at += 1
+            digits += 1
+          }
         }
       }
       if byte == 0 { break }
@@ -41,6 +52,11 @@ package enum Escapes {
 
   /// A text as a C string literal shows it, without the quotes.
   package static func literal(_ text: [UInt8]) -> [UInt8] {
+    if Dialect.current.keepsUTF8 {
+      let buffer = ByteBuffer(capacity: 64)
+      buffer.append(text, as: .cStringUTF8)
+      return Array(buffer.bytes.dropFirst().dropLast())
+    }
     var result: [UInt8] = []
     for byte in text {
       switch byte {

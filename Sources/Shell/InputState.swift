@@ -1,4 +1,5 @@
 package import Bytes
+internal import SQLite
 
 /// Where input comes from just now.
 package final class InputState {
@@ -12,7 +13,21 @@ package final class InputState {
   /// How many files are being read inside each other.
   package internal(set) var depth = 0
   package var prompt = "sqlite> "
-  package var continuationPrompt = "   ...> "
+  package var continuationPrompt = "   ...> " {
+    didSet {
+      let tail = String(decoding: continuationPrompt.utf8.dropFirst(3), as: UTF8.self)
+      if continuationPrompt.utf8.count > 2 { continuationTail = tail }
+    }
+  }
+  /// What follows the first three characters of the last continuation prompt that had so many.
+  private var continuationTail = "...> "
+  /// What the statement that is being typed has left open.
+  var open = OpenParts()
+  /// The continuation prompt, with what is open.
+  var fullContinuationPrompt: String {
+    guard Dialect.current.showsWhatIsOpen else { return continuationPrompt }
+    return open.prompt(continuationPrompt, tail: continuationTail)
+  }
   /// Whether what is typed is coloured; nil for where the surroundings allow it.
   package var highlights: Bool?
 

@@ -6,11 +6,12 @@ internal import SQLite
 package final class Launch {
   package let session: Session
   // Made when the first option is met: most of a short run is its start.
-  private lazy var options = StandardOptions.all + extras
+  private lazy var options = StandardOptions.all() + StandardOptions.later + extras
   private let extras: [CommandLineOption]
   /// Database named on the command line.
   package private(set) var databaseName: String?
   package var initFile: String?
+  var readsNoInitFile = false
   private var commands: [String] = []
   /// The option `-A` as it was typed.
   private(set) var archiveOption = "-A"
@@ -65,10 +66,15 @@ package final class Launch {
 
   private func read(_ arguments: [String], early: Bool) throws {
     var at = 0
+    var endsOptions = false
     while at < arguments.count {
       let word = arguments[at]
       at += 1
-      guard word.hasPrefix("-") else {
+      if Dialect.current.endsOptionsWithDashes, !endsOptions, word == "--" || word == "-" {
+        endsOptions = true
+        continue
+      }
+      guard word.hasPrefix("-"), !endsOptions else {
         if early { take(word) }
         continue
       }
@@ -111,9 +117,9 @@ package final class Launch {
     }
   }
 
-  /// Prints a text made from the table of options.
+  /// Prints a text made from the table of options, whatever the library's version.
   package func print(_ script: OptionScript, for program: String) {
-    session.output.write(script.text(program, options))
+    session.output.write(script.text(program, StandardOptions.all(.newest) + StandardOptions.later + extras))
   }
 
   /// Reports an error of the command line, with the program's name.
@@ -122,14 +128,17 @@ package final class Launch {
   /// Text of `-help`.
   package var usage: String {
     var lines = [
-      "Usage: \(session.programName) [OPTIONS] FILENAME [SQL]",
+      "Usage: \(session.programName) [OPTIONS] "
+        + (Dialect.current.helpIsNoError ? "[FILENAME [SQL]]" : "FILENAME [SQL]"),
       "FILENAME is the name of an SQLite database. A new database is created",
-      "if the file does not previously exist.",
+      "if the file does not previously exist."
+        + (Dialect.current.helpIsNoError ? " Defaults to :memory:." : ""),
       "OPTIONS include:",
     ]
-    lines += StandardOptions.all.compactMap { $0.line }
+    lines += StandardOptions.all().compactMap { $0.line }
     let added = extras.compactMap { $0.line }
     if !added.isEmpty { lines += ["Options that sqlite3 does not have:"] + added }
+    lines += ["Options of later versions of sqlite3:"] + StandardOptions.later.compactMap { $0.line }
     return lines.joined(separator: "\n")
   }
 
@@ -140,11 +149,12 @@ package final class Launch {
     if let initFile {
       path = initFile
     } else {
+      if readsNoInitFile { return }
       guard let home = ProcessEnvironment.homeDirectory else {
         session.errors.print("-- warning: cannot find home directory; cannot read ~/.sqliterc")
         return
       }
-      path = home + "/.sqliterc"
+      path = Self.configuration ?? home + "/.sqliterc"
     }
     guard let reader = StreamReader(path: path, takesDirectories: true) else {
       guard initFile != nil else { return }
@@ -155,6 +165,15 @@ package final class Launch {
     if session.isInteractive { session.errors.print("-- Loading resources from \(path)") }
     let errorCount = try session.read(StreamLines(reader))
     if errorCount > 0 && session.settings.bail { throw SessionExit(code: 1) }
+  }
+
+  /// The start-up file in the folder that the desktop keeps for such, if it is there.
+  private static var configuration: String? {
+    guard Dialect.current.readsConfigurationHome,
+      let folder = ProcessEnvironment.variable("XDG_CONFIG_HOME"), !folder.isEmpty
+    else { return nil }
+    let path = folder + "/sqlite3/sqliterc"
+    return ProcessEnvironment.exists(path) ? path : nil
   }
 
   /// Runs what `-cmd` names; with bail the first failure ends the program.
@@ -181,6 +200,7 @@ package final class Launch {
         case .quit: return 0
         }
       }
+      if session.settings.echo, Dialect.current.echoesArguments { session.output.print(command) }
       let code = try session.runArgument(command.preservedBytes)
       if code != 0 { return code }
     }
@@ -195,9 +215,11 @@ package final class Launch {
     output.print("SQLite version \(LibraryVersion.number) \(LibraryVersion.source.prefix(19))")
     output.print("Enter \".help\" for usage hints.")
     if isBare {
-      output.print(
-        "Connected to a \u{1b}[1mtransient in-memory database\u{1b}[0m.\n"
-          + "Use \".open FILENAME\" to reopen on a persistent database.")
+      output.withControls {
+        output.print(
+          "Connected to a \u{1b}[1mtransient in-memory database\u{1b}[0m.\n"
+            + "Use \".open FILENAME\" to reopen on a persistent database.")
+      }
     }
     for case let greeting? in session.observers.map({ $0.greeting(in: session) }) { output.print(greeting) }
     output.flush()

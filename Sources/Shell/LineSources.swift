@@ -30,7 +30,8 @@ final class PromptedLines: LineSource {
   }
 
   func appendLine(to buffer: ByteBuffer, isContinuation: Bool) -> LineResult {
-    terminal.readLine(prompt: filled(isContinuation ? input.continuationPrompt : input.prompt), to: buffer)
+    terminal.readLine(
+      prompt: filled(isContinuation ? input.fullContinuationPrompt : input.prompt), to: buffer)
   }
 
   private static let mark = "{mirror}"

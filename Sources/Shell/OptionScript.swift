@@ -21,7 +21,7 @@ package enum OptionScript: String, CaseIterable {
 
     /// `[no]header` stands for two.
     static func all(_ option: CommandLineOption) -> [Entry] {
-      guard let help = option.help else { return [] }
+      guard let help = option.help, option.name != "-" else { return [] }
       let arguments = option.name == "A" ? ["ARGS..."] : option.argumentNames
       let entry = Entry(name: option.name, arguments: arguments, help: help)
       guard option.shownAs?.hasPrefix("[no]") == true else { return [entry] }

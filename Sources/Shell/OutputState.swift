@@ -7,6 +7,11 @@ package final class OutputState {
   package var options = RenderOptions()
   /// Where bytes go now: results and texts alike.
   package private(set) var sink: Sink
+  /// How control characters are shown, where that was chosen; else a terminal gets none.
+  package var escapeChoice: ControlEscape? { didSet { terminalFilter.escape = escapeChoice ?? .ascii } }
+  private let terminalFilter: TerminalFilter
+  /// How rows show control characters now.
+  var controlEscape: ControlEscape { escapeChoice ?? (goesToTerminal ? .ascii : .off) }
   /// Name that `.show` shows.
   package private(set) var targetName = "stdout"
   /// Input groups left before output returns to stdout; 0 where it stays.
@@ -15,6 +20,8 @@ package final class OutputState {
   var savedOptions: RenderOptions?
   /// File to show when output ends, and the program that shows it.
   var pending: (file: String, command: String)?
+  /// What such a file ends with.
+  private var closing = ""
   let standard: Sink
   private let standardIsTerminal = ProcessEnvironment.isTerminal(StreamWriter.standardOutput)
   private var pipe: PipeCommand?
@@ -24,11 +31,14 @@ package final class OutputState {
   /// Makes the output; `hideBar` is called before anything goes to a terminal.
   init(hidingFirst hideBar: @escaping () -> Void = {}) {
     let writer = StreamWriter(descriptor: StreamWriter.standardOutput)
+    let filter = TerminalFilter()
+    terminalFilter = filter
     // On a terminal rows appear one by one, as they are found.
     standard =
       standardIsTerminal
       ? Sink(limit: 1) {
         hideBar()
+        if filter.isOn { filter.escape.apply(to: $0) }
         return Self.write($0, writer)
       } : Sink { Self.write($0, writer) }
     sink = standard
@@ -77,6 +87,16 @@ package final class OutputState {
   /// Whether what is written now goes to a terminal.
   package var goesToTerminal: Bool { sink === standard && standardIsTerminal }
 
+  /// Writes to a terminal what is the shell's own or was typed there, control characters included.
+  package func withControls(_ body: () -> Void) {
+    guard goesToTerminal else { return body() }
+    sink.flush()
+    terminalFilter.isOn = false
+    body()
+    sink.flush()
+    terminalFilter.isOn = true
+  }
+
   /// Hands everything on to whoever reads it.
   package func flush() {
     sink.flush()
@@ -104,6 +124,8 @@ package final class OutputState {
 
   /// Ends the present file or pipe and returns to standard output.
   package func reset() {
+    if !closing.isEmpty { write(closing) }
+    closing = ""
     flush()
     wasCutOff = isCutOff
     sink = standard
@@ -167,10 +189,11 @@ package final class OutputState {
   }
 
   /// Sends output to a temporary file that `command` shows when output ends.
-  package func redirect(toTemporary suffix: String, shownBy command: String) -> Bool {
+  package func redirect(toTemporary suffix: String, shownBy command: String, closing: String = "") -> Bool {
     let file = ProcessEnvironment.temporaryFile(suffix: suffix)
     guard redirect(toFile: file) else { return false }
     pending = (file, command)
+    self.closing = closing
     return true
   }
 
@@ -187,4 +210,10 @@ package final class OutputState {
     reset()
     deleteTemporaryFile()
   }
+}
+
+/// Keeps control characters from a terminal.
+private final class TerminalFilter {
+  var escape = ControlEscape.ascii
+  var isOn = true
 }

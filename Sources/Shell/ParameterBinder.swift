@@ -8,12 +8,21 @@ struct ParameterBinder {
 
   init(_ connection: Connection) { self.connection = connection }
 
+  /// What a name stands for that no table of parameters has.
+  private static func constant(_ name: String) -> Value? {
+    switch name.dropFirst().lowercased() {
+    case "nan": .real(.nan)
+    case "inf": .real(.infinity)
+    default: nil
+    }
+  }
+
   func bind(_ statement: Statement) throws(SQLiteError) {
     guard statement.parameterCount > 0 else { return }
     let lookup = try? connection.prepare("SELECT value FROM \(Self.table) WHERE key=?1")
     for index in 1...statement.parameterCount {
       let name = statement.parameterName(at: index) ?? "?\(index)"
-      var value = Value.null
+      var value = Dialect.current.bindsInfinity ? Self.constant(name) ?? .null : .null
       if let lookup {
         try lookup.bind(.text(name), at: 1)
         if try lookup.step() { value = lookup.value(at: 0) }

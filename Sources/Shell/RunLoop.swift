@@ -79,6 +79,7 @@ struct RunLoop {
       group.append(UInt8(ascii: ";"))
     }
     scanner.scanLine(group, from: start)
+    if isTyped { session.input.open.scan(group, from: start) }
     if start == 0 {
       if scanner.isBlank {
         echo()
@@ -135,6 +136,7 @@ struct RunLoop {
   private mutating func clear() {
     group.removeAll()
     scanner = SQLScanner()
+    if isTyped { session.input.open = OpenParts() }
   }
 
   private func dropLeadingSpaces() {

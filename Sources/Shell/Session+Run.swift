@@ -86,6 +86,9 @@ extension Session {
   /// `line` is the number of its first line; nil where it was typed.
   func runGroup(_ sql: ByteBuffer, line: Int?) throws -> Bool {
     var succeeded = true
+    if settings.backslash { Self.resolveEscapes(in: sql) }
+    dumpRecognition.willRun(sql, self)
+    defer { dumpRecognition.didRun(self) }
     if settings.progress.resets { settings.progress.count = 0 }
     do {
       try measured { try showingOutput { try take(sql) } }
@@ -109,6 +112,14 @@ extension Session {
     }
     settings.restoreSafeMode()
     return succeeded
+  }
+
+  /// Replaces the escapes of C in an input group, as `-backslash` asks.
+  private static func resolveEscapes(in sql: ByteBuffer) {
+    let resolved = Escapes.resolved(sql.bytes.dropLast())
+    sql.removeAll()
+    sql.append(resolved)
+    sql.append(0)
   }
 
   /// Runs SQL given as an argument; returns the code of its failure.
@@ -155,6 +166,7 @@ extension Session {
 
   private func measured(_ body: () throws -> Void) rethrows {
     guard settings.timer else { return try body() }
+    if settings.timesOnce { (settings.timer, settings.timesOnce) = (false, false) }
     let before = ProcessEnvironment.times
     defer {
       let after = ProcessEnvironment.times

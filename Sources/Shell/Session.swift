@@ -21,6 +21,7 @@ package final class Session {
   package var failureCode: Int32 = 1
   /// Takes the next SQL in place of the database; a dot-command that comes first puts an end to it.
   package var nextTaker: ((ByteBuffer) throws -> Void)?
+  var dumpRecognition = DumpRecognition()
   private(set) var observers: [any SessionObserver] = []
 
   package init(programName: String = "sqlite3-cloud-s3", commands: CommandTable) {

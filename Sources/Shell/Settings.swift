@@ -1,16 +1,21 @@
 package import Render
+internal import SQLite
 
 /// Switches of a session that belong to no other part.
 package struct Settings {
   package var echo = false
   package var bail = false
+  /// Whether `-batch` has no effect any more.
+  var staysInteractive = false
   package var showChanges = false
   package var timer = false
+  /// Whether `timer` is for the next input alone.
+  package var timesOnce = false
   package var scanStatus = false
   package var stats = Stats.off
   package var queryPlan = QueryPlan.off
   package var explain = Explain.automatic
-  /// Whether backslashes in argument SQL are kept as they are.
+  /// Whether escapes of C in SQL that is read are replaced.
   package var backslash = false
   /// Whether safe mode is on now, and whether it comes back after one command.
   package var isSafe = false { didSet { if isSafe { safeModeReturns = true } } }
@@ -19,6 +24,8 @@ package struct Settings {
   package var skipsSafeModeReturn = false
   /// What a statement did against safe mode.
   package var violation: String?
+  /// Whether what serves SQLite's own tests is there: always, before it needed `-unsafe-testing`.
+  package var allowsUnsafeTests = !Dialect.current.hidesUnsafeTests
   /// The word that suspends safe mode.
   package var nonce: String?
   /// Name of the test that `.testcase` began.

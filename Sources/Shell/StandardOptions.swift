@@ -6,8 +6,10 @@ internal import SQLite
 enum StandardOptions {
   typealias Option = CommandLineOption
 
-  static var all: [Option] {
-    [
+  static func all(_ dialect: Dialect = .current) -> [Option] {
+    ([
+      dialect.endsOptionsWithDashes
+        ? Option("-", help: "treat no subsequent arguments as options", shownAs: "-") : nil,
       Option("A", help: "run \".archive ARGS\" and exit", shownAs: "A ARGS...", late: archive),
       Option("append", help: "append the database to the end of the file", early: manner(.appended)),
       style("ascii", "set output mode to 'ascii'") {
@@ -66,12 +68,20 @@ enum StandardOptions {
       Option(
         "nonce", ["STRING"], help: "set the safe-mode escape nonce", lateSkip: 2,
         early: { $0.session.settings.nonce = $1[0] }),
+      dialect.hidesRowIDsOfViews
+        ? Option(
+          "no-rowid-in-view", help: "Disable rowid-in-view using sqlite3_config()",
+          early: { _, _ in LibraryOptions.hideRowIDsOfViews() }) : nil,
       Option(
         "nullvalue", ["TEXT"], help: "set text string for NULL values. Default ''",
         late: { $0.session.output.options.nullValue = $1[0].preservedBytes }),
       Option(
         "pagecache", ["SIZE", "N"], help: "use N slots of SZ bytes each for page cache memory",
         early: { LibraryOptions.setPageCache(size: number($1[0]), count: number($1[1])) }),
+      dialect.tracesPageCache
+        ? Option(
+          "pcachetrace", help: "trace all page cache operations",
+          early: { _, _ in LibraryOptions.tracePageCache() }) : nil,
       style("quote", "set output mode to 'quote'") {
         $0.mode = .quote
         $0.setSeparators(",", "\n")
@@ -89,10 +99,14 @@ enum StandardOptions {
         $0.mode = .list
         $0.setSeparators("\t", "\n")
       },
+      dialect.hidesUnsafeTests
+        ? Option(
+          "unsafe-testing", help: "allow unsafe commands and modes for testing",
+          early: { launch, _ in launch.session.settings.allowsUnsafeTests = true }) : nil,
       Option("version", help: "show SQLite version", late: version),
       Option("vfs", ["NAME"], help: "use NAME as the default VFS", early: vfs),
       Option("zip", help: "open the file as a ZIP Archive", early: manner(.zip)),
-    ] + undocumented
+    ] as [Option?]).compactMap { $0 } + undocumented
   }
 
   private static var undocumented: [Option] {
@@ -104,6 +118,27 @@ enum StandardOptions {
       Option("heap", ["SIZE"]),
       Option(
         "threadsafe", ["N"], lateSkip: 2, early: { LibraryOptions.setThreading(number($1[0])) }),
+    ]
+  }
+
+  /// Options of later sqlite3 than any whose dialect is spoken.
+  static var later: [Option] {
+    [
+      Option(
+        "escape", ["ascii|symbol|off"], help: "how control characters in results are shown",
+        late: { launch, arguments in
+          guard let choice = ControlEscape(rawValue: arguments[0]) else {
+            launch.fail("Error: -escape takes ascii, symbol or off")
+            throw SessionExit(code: 1)
+          }
+          launch.session.output.escapeChoice = choice
+        }),
+      Option(
+        "ifexists", help: "only open if database already exists",
+        early: { launch, _ in launch.session.database.needsFile = true }),
+      Option(
+        "noinit", help: "do not read the start-up file",
+        early: { launch, _ in launch.readsNoInitFile = true }),
     ]
   }
 
@@ -130,8 +165,14 @@ enum StandardOptions {
   // MARK: Actions
 
   private static func bail(_ launch: Launch, _: [String]) { launch.session.settings.bail = true }
-  private static func batch(_ launch: Launch, _: [String]) { launch.session.input.isInteractive = false }
-  private static func interactive(_ launch: Launch, _: [String]) { launch.session.input.isInteractive = true }
+  private static func batch(_ launch: Launch, _: [String]) {
+    guard !launch.session.settings.staysInteractive else { return }
+    launch.session.input.isInteractive = false
+  }
+  private static func interactive(_ launch: Launch, _: [String]) {
+    launch.session.input.isInteractive = true
+    launch.session.settings.staysInteractive = Dialect.current.keepsInteractive
+  }
 
   private static func safe(_ launch: Launch, _: [String]) throws {
     launch.session.settings.isSafe = true
@@ -140,11 +181,12 @@ enum StandardOptions {
 
   private static func help(_ launch: Launch, _: [String]) throws {
     launch.session.errors.print(launch.usage)
-    throw SessionExit(code: 1)
+    throw SessionExit(code: Dialect.current.helpIsNoError ? 0 : 1)
   }
 
   private static func version(_ launch: Launch, _: [String]) throws {
-    launch.session.output.print("\(LibraryVersion.number) \(LibraryVersion.source)")
+    let size = Dialect.current.namesAddressSize ? " (\(Int.bitWidth)-bit)" : ""
+    launch.session.output.print("\(LibraryVersion.number) \(LibraryVersion.source)\(size)")
     throw SessionExit(code: 0)
   }
 

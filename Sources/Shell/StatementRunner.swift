@@ -9,7 +9,8 @@ struct StatementRunner {
   /// Runs all statements of a buffer that ends with a zero byte; the first failure ends it.
   func run(_ sql: ByteBuffer) throws {
     let connection = try session.connection
-    var at = skipSpaces(sql, from: 0)
+    // Blanks before the first statement stand in its errors, too.
+    var at = 0
     while at < sql.count - 1 {
       let statement: Statement?
       let next: Int
@@ -50,6 +51,7 @@ struct StatementRunner {
     let showsTriggers = session.settings.queryPlan == .trigger
     if showsTriggers { connection.set("trigger_eqp", true) }
     defer { if showsTriggers { connection.set("trigger_eqp", false) } }
+    if Dialect.current.listsOwnProgram { return explainItself(statement) }
     let plan = try? connection.prepare("EXPLAIN QUERY PLAN \(statement.sql)")
     if let plan {
       var renderer = OutputMode.queryPlan.renderer(session.output.options)
@@ -60,6 +62,21 @@ struct StatementRunner {
     else { return false }
     var renderer = OutputMode.explain.renderer(session.output.options)
     _ = session.output.write(program, with: &renderer)
+    return true
+  }
+
+  /// The same by the statement itself, which is explained in place of being run.
+  private func explainItself(_ statement: Statement) -> Bool {
+    defer { _ = statement.explain(as: 0) }
+    if statement.explain(as: 2) {
+      try? ParameterBinder(statement.connection).bind(statement)
+      var renderer = OutputMode.queryPlan.renderer(session.output.options)
+      _ = session.output.write(statement, with: &renderer)
+    }
+    guard session.settings.queryPlan >= .full, statement.explain(as: 1) else { return false }
+    try? ParameterBinder(statement.connection).bind(statement)
+    var renderer = OutputMode.explain.renderer(session.output.options)
+    _ = session.output.write(statement, with: &renderer)
     return true
   }
 
@@ -75,6 +92,7 @@ extension Session {
   func renderer(for statement: Statement, followsProgram: Bool = false) -> any RowRenderer {
     var options = output.options
     options.followsProgram = followsProgram
+    options.escape = output.controlEscape
     return switch statement.explainLevel {
     case 1 where settings.explain == .automatic: OutputMode.explain.renderer(options)
     case 2 where settings.explain == .automatic: OutputMode.queryPlan.renderer(options)
@@ -97,6 +115,24 @@ extension OutputState {
     renderer.render(statement, to: sink)
   }
 
+  /// Writes rows, in modes that lay out no columns with control characters as was chosen; a terminal's are seen to anyway.
+  private func renderEscaped(
+    _ statement: Statement, with renderer: inout any RowRenderer, to target: Sink
+  ) -> SQLiteError? {
+    guard let escape = escapeChoice, escape != .off, !options.mode.isColumnar else {
+      return renderer.render(statement, to: target)
+    }
+    let filtered = Sink(limit: 1 << 12) { rows in
+      escape.apply(to: rows)
+      target.buffer.append(rows)
+      target.rowEnded()
+      return !target.hasFailed
+    }
+    let failure = renderer.render(statement, to: filtered)
+    filtered.flush()
+    return failure
+  }
+
   /// Writes the rows of a statement in the chosen mode.
   ///
   /// `.show` lists a width for every column that a columnar mode has ever written.
@@ -104,7 +140,7 @@ extension OutputState {
     let before = sink.buffer.count
     // Counts of rows come to standard output, wherever rows themselves would go.
     let isCount = options.mode == .count && statement.explainLevel == 0
-    let failure = renderer.render(statement, to: isCount ? standard : sink)
+    let failure = renderEscaped(statement, with: &renderer, to: isCount ? standard : sink)
     let missing = statement.columnCount - options.widths.count
     let isShownInMode = options.mode.isColumnar && statement.explainLevel == 0
     if isShownInMode && sink.buffer.count != before && missing > 0 {

@@ -1,8 +1,9 @@
 internal import Bytes
+internal import SQLite
 
 /// The words of a dot-command, taken one after the other.
 ///
-/// At most 52 words are read, the command's name among them. `"…"` takes C escapes, as bare words do;
+/// At most 52 words are read, the command's name among them. `"…"` takes C escapes, as bare words do in older dialects;
 /// `'…'` does not.
 package struct Words {
   /// Word of the command's name as typed, without the dot.
@@ -27,7 +28,8 @@ package struct Words {
         all.append(Self.quoted(&rest, by: first))
       } else {
         let end = rest.firstIndex(where: ASCII.isSpace) ?? rest.endIndex
-        all.append(Escapes.resolved(rest[..<end]))
+        all.append(
+          Dialect.current.escapesOnlyInQuotes ? Array(rest[..<end]) : Escapes.resolved(rest[..<end]))
         // The blank that ends a word is part of it, as the closing quote is.
         rest = rest[min(end + 1, rest.endIndex)...]
       }

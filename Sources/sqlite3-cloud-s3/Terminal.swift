@@ -11,9 +11,7 @@ final class Terminal: TerminalInput {
   private let output: OutputState
 
   init(_ session: Session) {
-    let file =
-      ProcessEnvironment.variable("SQLITE_HISTORY")
-      ?? ProcessEnvironment.homeDirectory.map { $0 + "/.sqlite_history" }
+    let file = Self.historyFile
     reader = LineReader(name: "sqlite3-cloud-s3", historyFile: file) { [weak session] word, line, start in
       guard let session else { return [] }
       return Completions(session).candidates(word, in: line, from: start)
@@ -21,6 +19,16 @@ final class Terminal: TerminalInput {
     input = session.input
     output = session.output
     if TypedColours.areShown { reader.use(colours.forReader(input)) }
+  }
+
+  /// Where lines are kept: `SQLITE_HISTORY` names the file, and `XDG_STATE_HOME` the folder unless there is a file at home already.
+  private static var historyFile: String? {
+    if let file = ProcessEnvironment.variable("SQLITE_HISTORY") { return file }
+    let atHome = ProcessEnvironment.homeDirectory.map { $0 + "/.sqlite_history" }
+    guard let folder = ProcessEnvironment.variable("XDG_STATE_HOME"), folder.hasPrefix("/"),
+      atHome.map({ !ProcessEnvironment.exists($0) }) ?? true
+    else { return atHome }
+    return folder + "/sqlite_history"
   }
 
   /// Keeps lines from the history file for which `keeps` is false.

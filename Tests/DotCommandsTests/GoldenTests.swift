@@ -2,7 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// One case: a script, and perhaps arguments in its first line.
+/// One case: a script, and perhaps arguments in its first line, `# args: …`.
+///
+/// `# sqlite3: since 3.42` or `# sqlite3: before 3.44.1` among the first lines says which versions of sqlite3 it is for: others do
+/// not have what it shows, or have a fault there that is not copied.
 struct GoldenCase: CustomTestStringConvertible, Sendable {
   let name: String
   let arguments: [String]
@@ -20,7 +23,8 @@ struct GoldenCase: CustomTestStringConvertible, Sendable {
       .compactMap { file in
         let name = file.deletingLastPathComponent().lastPathComponent + "/" + file.lastPathComponent
         guard let input = try? Data(contentsOf: file) else { return nil }
-        return GoldenCase(name: name, input: input)
+        let golden = GoldenCase(name: name, input: input)
+        return golden.isForInstalled ? golden : nil
       }.sorted { $0.name < $1.name }
   }()
 
@@ -30,6 +34,18 @@ struct GoldenCase: CustomTestStringConvertible, Sendable {
     let first = String(decoding: input.prefix { $0 != 10 }, as: UTF8.self)
     let mark = "# args:"
     arguments = first.hasPrefix(mark) ? Self.words(first.dropFirst(mark.count)) : [":memory:"]
+  }
+
+  private var isForInstalled: Bool {
+    let lines = String(decoding: input.prefix(400), as: UTF8.self).split(separator: "\n").prefix {
+      $0.hasPrefix("#")
+    }
+    return lines.allSatisfy { line in
+      let words = line.split(separator: " ")
+      guard words.count == 4, words[1] == "sqlite3:" else { return true }
+      let isLater = !Oracle.version.isBefore(String(words[3]))
+      return words[2] == "since" ? isLater : !isLater
+    }
   }
 
   /// Splits at blanks, except between single quotes.

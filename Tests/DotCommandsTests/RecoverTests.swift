@@ -18,7 +18,7 @@ import Testing
 
   private func database(_ sql: String) throws -> TemporaryFolder {
     let folder = try TemporaryFolder()
-    let made = try ShellHarness.run("sqlite3", ["x.db"], input: Data(sql.utf8), in: folder)
+    let made = try ShellHarness.run("sqlite3", ["x.db"], input: Data((sql + "\n").utf8), in: folder)
     #expect(made.errors.isEmpty)
     return folder
   }
@@ -81,7 +81,7 @@ import Testing
 
   @Test func aTakenNameGetsANumber() throws {
     let folder = try database(
-      "CREATE TABLE lost_and_found(z); CREATE TABLE t(a); INSERT INTO t VALUES(1);"
+      ".dbconfig defensive off\nCREATE TABLE lost_and_found(z); CREATE TABLE t(a); INSERT INTO t VALUES(1);"
         + "PRAGMA writable_schema=ON; DELETE FROM sqlite_schema WHERE name='t';")
     let result = try run(["x.db", ".recover"], in: folder)
     #expect(try rows(result.output, "SELECT c0 FROM lost_and_found_0") == "1\n")

@@ -165,6 +165,12 @@ struct HostileCase: CustomTestStringConvertible, Sendable {
       frames += Zstandard.compress(tail + Array("-- end \(hash.value)\n".utf8))
       try replica.put(last.key, frames)
     },
+    HostileCase("values of hundreds of megabytes", "it needs more memory than") {
+      try $0.forge(["INSERT INTO t VALUES(2, length(hex(zeroblob(400000000))))"])
+    },
+    HostileCase("values of hundreds of megabytes whose failure is foretold", "restore") {
+      try $0.forge(["INSERT INTO t VALUES(2, length(hex(randomblob(400000000))))"], error: 7)
+    },
     HostileCase("a lease of 3 GB") { try $0.enlarge(ReplicaLayout.lease, to: 3 << 30) },
     HostileCase("a mark of 3 GB", "chain/00000001.txt") {
       try $0.enlarge(ReplicaLayout.mark(1), to: 3 << 30)

@@ -16,6 +16,7 @@ import tempfile
 CASES = pathlib.Path(__file__).resolve().parent.parent / "DotCommandsTests" / "Golden"
 FOUND = pathlib.Path(__file__).resolve().parent / "found"
 SECONDS = 10
+REFERENCE = os.environ.get("REFERENCE", "/usr/bin/sqlite3")
 # What a full file or a closed pipe does to a program is no crash.
 HARMLESS = {-signal.SIGPIPE, -signal.SIGXFSZ}
 # Answers that are not the same twice: chance, times, counters of the process, the statements behind commands, and
@@ -28,6 +29,15 @@ PIECES = [
     b"9223372036854775808", b"-1", b"0x7fffffff", b"1e999", b"NULL", b"|", b".", b"\r\n", b"#", b"go\n", b"/\n",
     b"A" * 3000, b" " * 200, b"\xf0\x9f\x91\xa9\xe2\x80\x8d", b"x'00'", b"zeroblob(70000)", b"select ",
 ]
+
+
+def is_later():
+    """Whether the reference is a version with faults that are not copied."""
+    text = subprocess.run([REFERENCE, "-version"], capture_output=True, check=True, cwd=tempfile.gettempdir()).stdout
+    return tuple(int(part) for part in text.split()[0].split(b".")) >= (3, 41)
+
+
+LATER = bool(os.environ.get("COMPARE")) and is_later()
 
 
 def load():
@@ -117,6 +127,18 @@ def listed(script, answer, other):
     if re.search(rb"\.c(l|\b)", script) and b"out of memory on [SELECT name, sql" in errors:
         if without(rb"Error: \(7\) out of memory on \[", other)[1:] == answer[1:]:
             return "clone as the first command"
+    if b".restore wal or .restore sql restore" in answer[2]:
+        return "restore from nothing"
+    # Faults of 3.41 to 3.46 that are not copied.
+    for name, command, mark in (
+            ("test cases capture nothing", rb"\.testcas|\.chec?k?", b""),
+            ("JSON without backslashes", rb"js", rb"u00[01]|uffffff"),
+            ("import that cannot make its table", rb"\.imp", rb"\(null\) failed:"),
+            ("a mark twice", rb"-bom", b""),
+            ("queries behind a digest", rb"\.sha[^\n]*-debug", rb"with tabcols as materialized"),
+            ("sums with NULL", rb"decimal", rb"out of memory \(7\)")):
+        if LATER and re.search(command, script) and re.search(mark, output + errors):
+            return name
     if b"unable to open database" in errors and re.search(rb"no such function: \w+_|not authorized", errors):
         return "after an open that failed"
     for name, command, lines in (
@@ -134,7 +156,7 @@ def difference(program, script, answer):
     """How sqlite3 answers otherwise, where its answer can be told at all; None where it does not."""
     if CHANCE.search(script) or UNSTARTED.search(answer[2]):
         return None
-    other = run("/usr/bin/sqlite3", script)
+    other = run(REFERENCE, script)
     if other == answer:
         return None
     if other[0] is not None and other[0] < 0 and other[0] not in HARMLESS:
@@ -150,7 +172,7 @@ def try_seed(program, seed, scripts, lines):
     complaint = None
     if code is None:
         # A query without end is sqlite3's to run for ever too, and what takes it long is no hang.
-        complaint = "hang" if run("/usr/bin/sqlite3", script, SECONDS / 3)[0] is not None else None
+        complaint = "hang" if run(REFERENCE, script, SECONDS / 3)[0] is not None else None
     elif (code < 0 and code not in HARMLESS) or any(mark in errors for mark in MARKS):
         complaint = f"crash, code {code}"
     elif os.environ.get("COMPARE"):

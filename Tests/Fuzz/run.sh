@@ -2,6 +2,7 @@
 # Runs scripts mutated from the golden cases through the built program and reports crashes and hangs.
 #
 # Usage: Tests/Fuzz/run.sh [SEED] [RUNS]
+# REFERENCE names the sqlite3 to compare with (/usr/bin/sqlite3 where it is not set).
 # PROGRAM names the program to run (the release build where it is not set); COMPARE=1 also reports scripts that
 # sqlite3 answers otherwise. With the address sanitizer:
 #   swift build --sanitize=address --scratch-path .build/asan

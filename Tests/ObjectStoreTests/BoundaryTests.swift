@@ -38,7 +38,9 @@ import Testing
     }
     """.write(toFile: folder.path + "/main.c", atomically: true, encoding: .utf8)
     let program = folder.path + "/program"
-    let files = ["\(folder.path)/main.c", "\(sources)/boundary.c", "\(sources)/libs3.c"]
+    let files = [
+      "\(folder.path)/main.c", "\(sources)/boundary.c", "\(sources)/libs3.c", "\(sources)/prepared.c",
+    ]
     // Swift brings a compiler where there is no other.
     let compiler =
       "$(command -v cc || command -v clang || echo \"$(dirname \"$(realpath \"$(command -v swiftc)\")\")/clang\")"

@@ -91,6 +91,9 @@ extension ParserTarget {
       let header = WALHeader(
         bigEndian: true, pageSizeExponent: 12, restarts: 1, salt: WALSalt(first: 1, second: 2))
       return [header?.bytes ?? []]
+    case .listing: return [ServerSeeds.listing, ServerSeeds.error].map { Array($0.utf8) }
+    case .answer: return ServerSeeds.answers.map { Array($0.utf8) }
+    case .profile: return [Array(ServerSeeds.profile.utf8)]
     }
   }
 

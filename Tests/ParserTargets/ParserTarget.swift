@@ -4,6 +4,7 @@ import Encryption
 import Interchange
 import ObjectStore
 import ReplicaFormat
+import S3ObjectStore
 import WALFormat
 
 /// A parser of bytes that come from outside, for fuzzers and tests to call with anything.
@@ -11,7 +12,7 @@ import WALFormat
 /// Where a checksum stands before the parser, it is put right, so that what is behind it is reached too.
 package enum ParserTarget: String, CaseIterable, Sendable {
   case names, manifest, record, turn, mark, lease, position, follow, slice, sliceContent, batch, script, head,
-    sealed, ltx, ltxFile, zone, time, varint, logHeader
+    sealed, ltx, ltxFile, zone, time, varint, logHeader, listing, answer, profile
 
   /// Parses some bytes; whatever they are, this returns.
   package func run(_ bytes: [UInt8]) {
@@ -56,6 +57,23 @@ package enum ParserTarget: String, CaseIterable, Sendable {
     case .time: if let time = ISOTime.parse(text) { _ = ISOTime.text(time) }
     case .varint: Self.varints(bytes)
     case .logHeader: if let header = WALHeader(bytes) { _ = header.offset(ofFrame: 7) }
+    case .listing:
+      Self.answer(Array("HTTP/1.1 200 OK\r\n\r\n".utf8) + bytes) {
+        if let page = try? $0.list(prefix: "generations/", after: "generations/0", limit: 1000) {
+          for object in page.objects { Self.names(object.key.name) }
+        }
+      }
+    case .answer:
+      Self.answer(bytes) { store in
+        guard let key = try? ObjectKey("generations/x") else { return }
+        Self.sizes(try? store.head(key))
+        _ = try? store.get(key, range: nil)
+        _ = try? store.get(key, range: 2..<9)
+        _ = try? store.put(key, [1, 2, 3], .always)
+        _ = try? store.delete(key)
+        _ = try? store.list(prefix: "", after: nil, limit: 1000)
+      }
+    case .profile: PreparedAnswer.readProfile(bytes)
     }
   }
 
@@ -162,6 +180,20 @@ package enum ParserTarget: String, CaseIterable, Sendable {
         cursor.fixed(UInt32.self) != nil
       else { break }
     }
+  }
+
+  // MARK: What a server sends
+
+  private static let store = try? PreparedAnswer.store()
+
+  private static func answer(_ bytes: [UInt8], _ ask: (S3ObjectStore) -> Void) {
+    guard let store else { return }
+    PreparedAnswer.give(bytes) { ask(store) }
+  }
+
+  private static func sizes(_ info: ObjectInfo?) {
+    guard let info else { return }
+    _ = ISOTime.text(info.modified)
   }
 
   // MARK: Other forms

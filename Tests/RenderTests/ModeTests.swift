@@ -22,12 +22,13 @@ import Testing
 
   @Test(arguments: OutputMode.choices, [false, true])
   func writesAsSQLite3(mode: OutputMode, headers: Bool) throws {
+    guard mode != .json || Reference.writesJSONRightly else { return }
     var rendering = Rendering(Self.setup)
     rendering.mode(mode)
     rendering.headers(headers)
     try rendering.expectSame(Self.queries)
     rendering.set(".nullvalue \"N<\\\"'\"") { $0.nullValue = Array("N<\"'".utf8) }
-    rendering.set(".separator <> !\\r") { $0.setSeparators("<>", "!\r") }
+    rendering.set(".separator <> \"!\\r\"") { $0.setSeparators("<>", "!\r") }
     try rendering.expectSame(Self.queries)
   }
 
@@ -63,6 +64,7 @@ import Testing
 
   @Test(arguments: [OutputMode.json, .tcl, .html, .insert, .quote, .line, .box])
   func escapesEveryCharacter(mode: OutputMode) throws {
+    guard mode != .json || Reference.writesJSONRightly else { return }
     var rendering = Rendering()
     rendering.mode(mode)
     let cells = (0...260).map { "'x'||char(\($0))||'y' as c\($0)" }

@@ -6,6 +6,12 @@ import Testing
 
 /// The installed sqlite3, which decides what is right.
 enum Reference {
+  /// Whether it escapes control characters in JSON as JSON wants it, which sqlite3 3.44.1 to 3.47 do not.
+  static let writesJSONRightly: Bool = {
+    let output = try? Reference.output(".mode json\nselect char(7);\n")
+    return output.map { String(decoding: $0, as: UTF8.self).contains("\\u0007") } ?? false
+  }()
+
   /// Standard output of sqlite3 for a script on standard input.
   static func output(_ script: String) throws -> [UInt8] {
     let folder = FileManager.default.temporaryDirectory

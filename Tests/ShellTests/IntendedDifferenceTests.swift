@@ -34,9 +34,32 @@ import Testing
     #expect(ours.errors.contains("too large"), "\(ours.errors)")
   }
 
+  /// Faults of sqlite3 3.41 to 3.46 that later versions do not have.
+  @Test(arguments: [
+    (
+      ".testcase a\nselect 1;\n.check 1\n.testcase b\nselect 2;\n.check 3\n", "testcase-a ok\n",
+      "testcase-b FAILED"
+    ),
+    (".mode json\nselect char(7) a;\n", "[{\"a\":\"\\u0007\"}]\n", ""),
+    (".output --bom x\nselect 1;\n.output\nselect hex(readfile('x'));\n", "EFBBBF310A\n", ""),
+    (
+      ".shell echo 1 > f\n.import f no.t\n.import --schema nope f t\n", "",
+      "\"nope\".\"t\"(\n\"1\" TEXT)\n failed:\nunknown database \"nope\""
+    ),
+    ("select quote(decimal_add('1', null));\n", "NULL\n", ""),
+    (
+      "PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCOMMIT;\n.dbconfig dqs_ddl\n",
+      "            dqs_ddl on\n", ""
+    ),
+  ]) func faultsOfLaterVersionsAreNotCopied(_ script: String, _ output: String, _ complaint: String) throws {
+    let ours = try ShellHarness.run(ShellHarness.program, [":memory:"], input: Data(script.utf8))
+    #expect(ours.output == output, "\(ours)")
+    #expect(ours.errors.contains(complaint) || complaint.isEmpty, "\(ours)")
+  }
+
   @Test func anOptionWithoutItsWordIsAnError() throws {
     let (sqlite3, ours) = try both("", [":memory:", "-nonce"])
-    #expect(sqlite3.code != 1)
+    if Oracle.version.isBefore("3.42") { #expect(sqlite3.code != 1) }
     #expect(ours.errors.contains("missing argument to -nonce"))
     #expect(ours.code == 1)
   }
@@ -56,7 +79,9 @@ import Testing
 
   @Test func theShellWorksAfterAnOpenThatFailed() throws {
     let (sqlite3, ours) = try both(".open nodir/x\ncreate table t(a);\n.schema\n")
-    #expect(sqlite3.errors.contains("no such function: shell_add_schema"))
+    if Oracle.version.isBefore("3.42") {
+      #expect(sqlite3.errors.contains("no such function: shell_add_schema"))
+    }
     #expect(!ours.errors.contains("no such function"))
     #expect(ours.output.contains("CREATE TABLE t(a);"))
   }
@@ -88,7 +113,7 @@ import Testing
     #expect(parts.count == 3 && parts[2] == parts[0] + "t|table\nmine|table\nmain\ntemp\n")
     #expect(ours.errors.contains("no such function: sample"))
     #expect(ours.errors.contains("no such function: rem"))
-    #expect(sqlite3.output.contains("\nsample|0|"))
+    if Oracle.version.isBefore("3.42") { #expect(sqlite3.output.contains("\nsample|0|")) }
   }
 
   @Test func aCloneOfVirtualTablesIsWhole() throws {
@@ -109,8 +134,8 @@ import Testing
       select rtreecheck('r');
       """
     let ours = try both(script + "\n").ours.output
-    let dumps = ours[(try #require(ours.range(of: "PRAGMA"))).lowerBound...].components(
-      separatedBy: "=====\n")
+    let start = ours.range(of: "/* WARNING") ?? ours.range(of: "PRAGMA")
+    let dumps = ours[(try #require(start)).lowerBound...].components(separatedBy: "=====\n")
     #expect(dumps.count == 2 && dumps[1] == dumps[0] + "ok\n")
   }
 

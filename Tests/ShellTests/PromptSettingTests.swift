@@ -96,7 +96,7 @@ import Testing
         let terminal = try PseudoTerminal(program, [":memory:"], environment: ["SQLITE_HISTORY": "/dev/null"])
         #expect(terminal.expect("sqlite> "))
         terminal.type(text + "\r")
-        #expect(terminal.expect("   ...> "))
+        #expect(terminal.expect("...> "))
         terminal.type("\u{4}")
         screens.append("\(String(describing: terminal.exitCode())) \(terminal.screen)")
       }

@@ -4,6 +4,22 @@ package import Foundation
 package enum Oracle {
   package static let program = "sqlite3"
 
+  /// A version such as 3.40.1, which compares number by number.
+  package struct Version: Sendable {
+    package let numbers: [Int]
+    package init(_ text: String) { numbers = text.split(separator: ".").map { Int($0) ?? 0 } }
+
+    package func isBefore(_ text: String) -> Bool {
+      numbers.lexicographicallyPrecedes(Version(text).numbers)
+    }
+  }
+
+  /// The version that is installed.
+  package static let version: Version = {
+    let result = try? ShellHarness.run(program, ["-version"])
+    return Version(String(result?.output.prefix { $0 != " " } ?? ""))
+  }()
+
   /// Runs the same input through both programs, each in a fresh folder.
   package static func compare(
     _ arguments: [String], input: Data = Data(), files: [String: String] = [:]

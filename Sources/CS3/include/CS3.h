@@ -90,3 +90,7 @@ void cs3_list(const cs3_target *target, const char *prefix, const char *marker, 
               const cs3_callbacks *callbacks, cs3_outcome *outcome);
 void cs3_create_bucket(const cs3_target *target, const uint8_t *bytes, size_t count,
                        const cs3_callbacks *callbacks, cs3_outcome *outcome);
+
+// For tests and fuzzers: answers the calling thread's requests with these bytes, the head and the body that a server sends,
+// and sends nothing. Null ends it.
+void cs3_answer_with(const uint8_t *bytes, size_t count);

@@ -64,6 +64,13 @@ void *_Nullable csqlite_read_file(const char *path, long long *count);
 /// Writes a line to standard error for each allocation from now on; the library must not be in use yet.
 int csqlite_trace_memory(void);
 
+/// Writes a line to standard error for each request to the page cache from now on; the library must not be in use yet.
+int csqlite_trace_pages(void);
+
+struct sqlite3_stmt;
+/// As sqlite3_stmt_explain, which libraries before 3.43 do not have: SQLITE_ERROR in these.
+int csqlite_stmt_explain(struct sqlite3_stmt *statement, int level);
+
 /// An allocator for SQLite that keeps small blocks of memory in lists of its own; NULL where there is none.
 struct sqlite3_mem_methods;
 const struct sqlite3_mem_methods *_Nullable csqlite_small_blocks(void);

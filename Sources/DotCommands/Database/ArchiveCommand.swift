@@ -46,6 +46,10 @@ struct ArchiveCommand: DotCommand {
   }
 
   func run(in session: Session) throws {
+    if options.task == nil, Dialect.current.archiveNeedsCommand {
+      throw CommandError.message(
+        (["Required argument missing.  Usage:"] + Self.spec.lines).joined(separator: "\n"))
+    }
     var isZip = false
     var isAppended = options.isAppended
     let connection: Connection

@@ -41,16 +41,19 @@ struct CloneCommand: DotCommand {
   private func copySchema(
     _ source: Connection, _ target: Connection, _ condition: String, _ session: Session, withRows: Bool
   ) {
-    let query = "SELECT name, sql FROM sqlite_schema WHERE \(condition)"
+    let order = Dialect.current.namesFailedInsert ? " ORDER BY rowid ASC" : ""
+    let query = "SELECT name, sql FROM sqlite_schema WHERE \(condition)\(order)"
     do throws(SQLiteError) {
       try eachRow(of: query, source) { (row) throws(SQLiteError) in
         guard let name = row.text(at: 0), let sql = row.text(at: 1) else { return }
-        session.output.writeToStandardOutput("\(name)... ")
-        session.output.flush()
-        do throws(SQLiteError) {
-          try target.execute(sql)
-        } catch {
-          session.errors.print("Error: \(error.message)\nSQL: [\(sql)]")
+        if name.lowercased() != "sqlite_sequence" || !Dialect.current.clonesNoSequence {
+          session.output.writeToStandardOutput("\(name)... ")
+          session.output.flush()
+          do throws(SQLiteError) {
+            try target.execute(sql)
+          } catch {
+            session.errors.print("Error: \(error.message)\nSQL: [\(sql)]")
+          }
         }
         if withRows { copyRows(name, source, target, session) }
         session.output.writeToStandardOutput("done\n")
@@ -71,18 +74,21 @@ struct CloneCommand: DotCommand {
     }
     let name =
       "\"" + table.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    var failed = "SELECT * FROM \(name)"
     do throws(SQLiteError) {
       if shadows.contains(table.lowercased()) { try target.execute("DELETE FROM \(name)") }
       let columnCount = try source.prepare("SELECT * FROM \(name)").columnCount
       let marks = Array(repeating: "?", count: columnCount).joined(separator: ",")
-      let insert = try target.prepare("INSERT OR IGNORE INTO \(name) VALUES(\(marks))")
+      let statement = "INSERT OR IGNORE INTO \(name) VALUES(\(marks));"
+      if Dialect.current.namesFailedInsert { failed = statement }
+      let insert = try target.prepare(statement)
       try eachRow(of: "SELECT * FROM \(name)", source) { (row) throws(SQLiteError) in
         for column in 0..<row.columnCount { try insert.bind(row.value(at: column), at: column + 1) }
         try insert.run()
         insert.reset()
       }
     } catch {
-      session.errors.print("Error \(error.code.rawValue): \(error.message) on [SELECT * FROM \(name)]")
+      session.errors.print("Error \(error.code.rawValue): \(error.message) on [\(failed)]")
     }
   }
 

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Extensions
 internal import IndexAdvice
 internal import SQLite
 internal import Shell
@@ -44,7 +45,11 @@ struct ExpertCommand: DotCommand {
     if let complaint { return session.errors.print(complaint) }
     let advisor: IndexAdvisor
     do throws(SQLiteError) {
-      advisor = try IndexAdvisor(connection, sampling: Int(percentage))
+      advisor = try IndexAdvisor(connection, sampling: Int(percentage)) { (copy) throws(SQLiteError) in
+        if Dialect.current.expertKnowsFunctions { try ExtensionTable.installFunctions(on: copy) }
+      }
+    } catch  where Dialect.current.expertKnowsFunctions && error.code.primary == .notADatabase {
+      return session.errors.print("sqlite3_expert_new: out of memory")
     } catch {
       return session.errors.print("sqlite3_expert_new: \(error.message)")
     }

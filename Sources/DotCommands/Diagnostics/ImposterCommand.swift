@@ -6,18 +6,24 @@ struct ImposterCommand: DotCommand {
   static let spec = CommandSpec(
     name: "imposter", shortest: 3, usage: "INDEX TABLE",
     summary: "Create imposter table TABLE on index INDEX",
-    correction: ".imposter INDEX IMPOSTER\n       .imposter off")
+    correction: ".imposter INDEX IMPOSTER\n       .imposter off", isForTests: Dialect.current.hidesUnsafeTests
+  )
   private let index: String
   private let table: String?
+  private let isUsage: Bool
 
   init(parsing words: inout Words) throws(CommandError) {
-    index = try words.required()
+    let first = words.optional()
     table = words.optional()
-    try words.finish()
-    guard table != nil || index.lowercased() == "off" else { throw .usage }
+    isUsage = first == nil || !words.isEmpty || table == nil && first?.lowercased() != "off"
+    index = first ?? ""
   }
 
   func run(in session: Session) throws {
+    guard session.settings.allowsUnsafeTests else {
+      throw CommandError.message(".imposter unavailable without --unsafe-testing")
+    }
+    guard !isUsage else { throw CommandError.usage }
     let connection = try session.connection
     guard let table else {
       connection.setImposter("main", 0, page: 1)

@@ -9,7 +9,7 @@ struct SelftestCommand: DotCommand {
     details: [
       "    Options:", "       --init               Create a new SELFTEST table",
       "       -v                   Verbose output",
-    ])
+    ], isForTests: Dialect.current.hidesUnsafeTests)
   private var makesTable = false
   private var isVerbose = false
 

@@ -50,25 +50,65 @@ struct Sha3sumCommand: DotCommand {
       throw CommandError.silent
     }
     // As in sqlite3, what cannot be read has no hash, and that is no error.
-    guard let query = try? query(session.connection) else { return }
-    if showsQuery { return session.output.print(query) }
+    guard let tables = try? tables(session.connection) else { return try fail() }
+    let query = query(of: tables)
+    if showsQuery { session.output.print(query) } else { try show(query, session) }
+    if tables.isEmpty { try fail() }
+    if !showsQuery { try warn(of: tables, session) }
+  }
+
+  private func show(_ query: String, _ session: Session) throws {
     // Without a table there is no query, and nothing to show.
     do { try session.run(sql: query) } catch is SQLFailure {}
   }
 
-  /// One query that hashes every table, each by itself where a pattern chose it.
-  private func query(_ connection: Connection) throws -> String {
+  private func fail() throws(CommandError) {
+    if Dialect.current.sumNeedsTables { throw .message(".sha3sum failed.") }
+  }
+
+  /// Says how many texts are no text of their encoding: their hash is that of what SQLite makes of them.
+  private func warn(of tables: [(name: String, select: String)], _ session: Session) throws {
+    guard Dialect.current.sumNeedsTables else { return }
+    let connection = try session.connection
+    var count: Int64 = 0
+    for table in tables where !table.name.hasPrefix("sqlite_") {
+      let columns = try connection.rows(
+        "SELECT name FROM pragma_table_info(\(SQLText.literal(table.name)))")
+      let tests = columns.compactMap { row -> String? in
+        guard case .text(let name) = row[0] else { return nil }
+        let column = Identifier.quoted(name)
+        return "(typeof(\(column)) = 'text' AND CAST(CAST(\(column) AS BLOB) AS TEXT) <> \(column))"
+      }
+      guard !tests.isEmpty else { continue }
+      let query =
+        "SELECT count(*) FROM \(Identifier.quoted(table.name)) WHERE \(tests.joined(separator: " OR "))"
+      if case .integer(let found)? = try? connection.value(query) { count += found }
+    }
+    if count > 0 {
+      session.output.print(
+        "Digest includes \(count) invalidly encoded text field\(count == 1 ? "" : "s").")
+    }
+  }
+
+  /// The tables to hash, and what reads each.
+  private func tables(_ connection: Connection) throws -> [(name: String, select: String)] {
     let system = withSchema ? "" : " AND name NOT LIKE 'sqlite_%'"
     let union = withSchema ? " UNION ALL SELECT 'sqlite_schema'" : ""
     let names = try connection.rows(
       "SELECT lower(name) AS name FROM sqlite_schema WHERE type='table' AND coalesce(rootpage,0)>1\(system)\(union)"
         + " ORDER BY 1 COLLATE nocase")
-    var values: [String] = []
+    var tables: [(name: String, select: String)] = []
     for case .text(let name) in names.compactMap(\.first) {
       if let pattern, !TextPattern.like(pattern, name) { continue }
       guard let select = Self.select(name) else { continue }
-      values.append("(\(SQLText.literal(select)),\(SQLText.literal(name)))")
+      tables.append((name, select))
     }
+    return tables
+  }
+
+  /// One query that hashes every table, each by itself where a pattern chose it.
+  private func query(of tables: [(name: String, select: String)]) -> String {
+    let values = tables.map { "(\(SQLText.literal($0.select)),\(SQLText.literal($0.name)))" }
     let list = values.isEmpty ? ")" : "VALUES" + values.joined(separator: ",")
     let hash =
       pattern == nil

@@ -6,13 +6,15 @@ struct TestctrlCommand: DotCommand {
   static let spec = CommandSpec(
     name: "testctrl", shortest: 8, usage: "CMD ...", summary: "Run various sqlite3_test_control() operations",
     details: ["                           Run \".testctrl\" with no arguments for details"],
-    completions: Request.allCases.map { $0.rawValue })
+    isForTests: Dialect.current.hidesUnsafeTests, completions: Request.allCases.map { $0.rawValue })
 
   private enum Request: String, CaseIterable {
     case always, assert, byteorder
     case extraSchemaChecks = "extra_schema_checks"
+    case noForeignKeyAction = "fk_no_action"
     case imposter
     case internalFunctions = "internal_functions"
+    case jsonSelfcheck = "json_selfcheck"
     case localtimeFault = "localtime_fault"
     case neverCorrupt = "never_corrupt"
     case optimizations
@@ -23,10 +25,20 @@ struct TestctrlCommand: DotCommand {
     case seekCount = "seek_count"
     case sorterMmap = "sorter_mmap"
     case tune
+    case longDouble = "uselongdouble"
+
+    /// Those that the dialect has; without `-unsafe-testing` some are missing.
+    static func known(_ session: Session) -> [Request] {
+      allCases.filter {
+        Dialect.current.hasLaterTests || ![noForeignKeyAction, jsonSelfcheck, longDouble].contains($0)
+      }.filter { session.settings.allowsUnsafeTests || !$0.isUnsafe }
+    }
 
     var usage: String {
       switch self {
-      case .always, .assert, .extraSchemaChecks, .localtimeFault, .neverCorrupt: "BOOLEAN"
+      case .always, .assert, .extraSchemaChecks, .localtimeFault, .neverCorrupt,
+        .noForeignKeyAction, .jsonSelfcheck:
+        "BOOLEAN"
       case .byteorder, .internalFunctions, .prngRestore, .prngSave, .seekCount: ""
       case .imposter: "SCHEMA ON/OFF ROOTPAGE"
       case .optimizations: "DISABLE-MASK"
@@ -34,6 +46,7 @@ struct TestctrlCommand: DotCommand {
       case .prngSeed: "SEED ?db?"
       case .sorterMmap: "NMAX"
       case .tune: "ID VALUE"
+      case .longDouble: "?BOOLEAN|\"default\"?"
       }
     }
     /// Whether safe mode forbids it: those that can corrupt a database or what SQLite holds for true.
@@ -43,12 +56,13 @@ struct TestctrlCommand: DotCommand {
       default: false
       }
     }
-    var takesBoolean: Bool { usage == "BOOLEAN" && self != .extraSchemaChecks }
+    var takesBoolean: Bool { usage == "BOOLEAN" && self != .extraSchemaChecks || self == .longDouble }
+    /// Whether further arguments are passed over.
+    var takesMore: Bool { self == .jsonSelfcheck }
   }
 
   private let name: String?
   private let arguments: [String]
-  private var value: Int32 = 0
 
   init(parsing words: inout Words) throws(CommandError) {
     // One dash or two before the name are passed over.
@@ -57,27 +71,23 @@ struct TestctrlCommand: DotCommand {
       return String(word.dropFirst(word.hasPrefix("--") && word.utf8.count > 2 ? 2 : 1))
     }
     arguments = words.rest()
-    let found = found
-    if arguments.count == 1, found.count == 1, found[0].takesBoolean {
-      value = words.choice(from: arguments[0])
-    }
   }
 
-  private var found: [Request] {
+  private func found(_ requests: [Request]) -> [Request] {
     guard let name else { return [] }
-    return Request.allCases.filter { $0.rawValue.hasPrefix(name) }
+    return requests.filter { $0.rawValue.hasPrefix(name) }
   }
 
   func run(in session: Session) throws {
     let connection = try session.connection
     guard let name, name != "help" else {
       session.output.print("Available test-controls:")
-      for request in Request.allCases {
+      for request in Request.known(session) {
         session.output.print("  .testctrl \(request.rawValue) \(request.usage)")
       }
       throw CommandError.silent
     }
-    let found = found
+    let found = found(Request.known(session))
     guard let request = found.first else {
       session.errors.print("Error: unknown test-control: \(name)\nUse \".testctrl --help\" for help")
       return
@@ -89,15 +99,26 @@ struct TestctrlCommand: DotCommand {
     if request.isUnsafe {
       try session.requireUnsafe("\".testctrl \(request.rawValue)\" may not be used in safe mode")
     }
-    guard let answer = answer(request, connection) else {
+    let value = choice(for: request, session)
+    guard let answer = answer(request, value, connection) else {
       session.output.print("Usage: .testctrl \(name) \(request.usage)")
       throw CommandError.silent
     }
     if let text = answer.first { session.output.print(text) }
   }
 
+  /// The number that the only argument stands for, or the first one where more are passed over.
+  private func choice(for request: Request, _ session: Session) -> Int32 {
+    guard let word = arguments.first, request.takesBoolean, arguments.count == 1 || request.takesMore,
+      request != .longDouble || word != "default"
+    else { return 0 }
+    let (value, warning) = Numbers.choice(word)
+    if let warning { session.errors.print(warning) }
+    return value
+  }
+
   /// Nil where the arguments do not fit; empty where there is nothing to show.
-  private func answer(_ request: Request, _ connection: Connection) -> [String]? {
+  private func answer(_ request: Request, _ value: Int32, _ connection: Connection) -> [String]? {
     func number(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: Numbers.integer(arguments[index])) }
     switch (request, arguments.count) {
     case (.always, 1): return ["\(Connection.test(.always, value))"]
@@ -118,6 +139,12 @@ struct TestctrlCommand: DotCommand {
       connection.seedRandom(seed, withSchema: arguments.count == 2)
       return isChosen ? ["-- random seed: \(seed)"] : []
     case (.seekCount, _): return ["\(connection.seekCount)"]
+    case (.noForeignKeyAction, 1): connection.setForeignKeyAction(off: value != 0)
+    case (.jsonSelfcheck, 0): return ["\(Connection.jsonSelfcheck)"]
+    case (.jsonSelfcheck, _): Connection.setJSONSelfcheck(value)
+    case (.longDouble, 1):
+      return ["\(Connection.useLongDouble(arguments[0] == "default" ? 2 : value != 0 ? 1 : 0))"]
+    case (.longDouble, _): return ["\(Connection.useLongDouble(-1))"]
     case (.sorterMmap, 1): connection.setSorterMap(number(0))
     default: return nil
     }

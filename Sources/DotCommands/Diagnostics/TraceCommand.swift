@@ -31,7 +31,7 @@ struct TraceCommand: DotCommand {
     let first = words.peek
     while let word = words.optional() {
       guard word.hasPrefix("-") else {
-        if let first { targets.append(first) }
+        targets.append(Dialect.current.tracesInAnyOrder ? word : first ?? word)
         continue
       }
       switch word.drop(while: { $0 == "-" }) {

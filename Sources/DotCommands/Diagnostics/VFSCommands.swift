@@ -42,7 +42,9 @@ struct VFSNameCommand: DotCommand {
 
 /// The number and date of the library: undocumented, but its name comes before `.vfsinfo`.
 struct VersionCommand: DotCommand {
-  static let spec = CommandSpec(name: "version", shortest: 1, isHidden: true)
+  static let spec = CommandSpec(
+    name: "version", shortest: 1, summary: "Show source, library and compiler versions",
+    isHidden: !Dialect.current.listsVersion)
   init(parsing words: inout Words) throws(CommandError) {}
   func run(in session: Session) {
     session.output.print("SQLite \(LibraryVersion.number) \(LibraryVersion.source)")

@@ -75,6 +75,7 @@ struct TableImport {
 
   /// Number of columns of the table, which is made of the first row where there is none.
   private func columns(of target: Target, in connection: Connection) throws -> Int {
+    if Dialect.current.importNamesSchema { return try countColumns(of: target, in: connection) }
     let query = "SELECT * FROM \(target.quoted)"
     do throws(SQLiteError) {
       return try connection.prepare(query).columnCount
@@ -83,6 +84,21 @@ struct TableImport {
         throw CommandError.message("Error: \(error.message)")
       }
     }
+    try make(target, in: connection)
+    return try prepare(query, connection).columnCount
+  }
+
+  /// The same of a table alone, without columns that are generated; a view is in the way of the table that is made.
+  private func countColumns(of target: Target, in connection: Connection) throws -> Int {
+    if !connection.hasTable(target.table, schema: target.schema) { try make(target, in: connection) }
+    let schema = target.schema.map { ", \(SQLText.literal($0))" } ?? ""
+    let query = "SELECT count(*) FROM pragma_table_info(\(SQLText.literal(target.table))\(schema))"
+    guard case .integer(let count) = try connection.value(query) else { return 0 }
+    return Int(count)
+  }
+
+  /// Makes the table of the first row.
+  private func make(_ target: Target, in connection: Connection) throws {
     let columns = ImportedColumns(readNames())
     if let renames = columns.renames {
       let text = "Columns renamed during .import \(name) due to duplicates:\n\(renames)"
@@ -91,14 +107,16 @@ struct TableImport {
     guard let definitions = columns.definitions else {
       throw CommandError.message("\(name): empty file")
     }
-    let create = "CREATE TABLE \(target.quoted)\(definitions)\n"
+    let name =
+      Dialect.current.importNamesSchema
+      ? Target(table: target.table, schema: target.schema ?? "main") : target
+    let create = "CREATE TABLE \(name.quoted)\(definitions)\n"
     if verbosity >= 1 { session.output.print(create) }
     do throws(SQLiteError) {
       try connection.execute(create)
     } catch {
       throw CommandError.message("\(create) failed:\n\(error.message)")
     }
-    return try prepare(query, connection).columnCount
   }
 
   private func readNames() -> [String] {
@@ -150,7 +168,9 @@ struct TableImport {
     let columnCount = offsets.count
     for index in 0..<columnCount {
       let start = row.count
-      let isThere = fields.next(to: row)
+      var isThere = fields.next(to: row)
+      // After a separator there is a field, even if the input ends there.
+      if !isThere, index > 0, Dialect.current.importsEmptyLastField { isThere = true }
       if index == 0 && (!isThere || (skipsEmptyRows && row.isEmpty)) {
         if fields.endsColumn { skipExtras(after: 0, of: columnCount, line) }
         return false

@@ -36,6 +36,18 @@ struct OnceCommand: DotCommand {
   func run(in session: Session) throws { try redirection.run(in: session) }
 }
 
+/// Shows the output of the next input group in a browser.
+struct BrowserCommand: DotCommand {
+  static let spec = CommandSpec(
+    name: "www", shortest: 3, summary: "Display the output of the next command in a web browser",
+    details: ["   --plain                 Show the output as plain text"], isLater: true, isSafe: false)
+  private var redirection: Redirection
+  init(parsing words: inout Words) throws(CommandError) {
+    redirection = Redirection(&words, Self.spec, .browser)
+  }
+  func run(in session: Session) throws { try redirection.run(in: session) }
+}
+
 /// Shows the output of the next input group in a spreadsheet.
 struct ExcelCommand: DotCommand {
   static let spec = CommandSpec(

@@ -7,10 +7,12 @@ struct PrintCommand: DotCommand {
   private let words: [[UInt8]]
   init(parsing words: inout Words) throws(CommandError) { self.words = words.restBytes() }
   func run(in session: Session) {
-    for (index, word) in words.enumerated() {
-      if index > 0 { session.output.write(" ") }
-      session.output.write(word)
+    session.output.withControls {
+      for (index, word) in words.enumerated() {
+        if index > 0 { session.output.write(" ") }
+        session.output.write(word)
+      }
+      session.output.write("\n")
     }
-    session.output.write("\n")
   }
 }

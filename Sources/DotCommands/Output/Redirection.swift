@@ -4,7 +4,7 @@ internal import Shell
 
 /// What `.output`, `.once` and `.excel` have in common.
 struct Redirection {
-  enum Kind { case output, once, excel }
+  enum Kind { case output, once, excel, browser }
 
   private let spec: CommandSpec
   private let kind: Kind
@@ -12,16 +12,22 @@ struct Redirection {
   private var hasMark = false
   private var suffix: String?
   private var complaint: String?
+  /// Whether a browser gets text, not a table.
+  private var isPlain = false
   private let typedName: String
 
   init(_ words: inout Words, _ spec: CommandSpec, _ kind: Kind) {
     self.spec = spec
     self.kind = kind
     typedName = words.name
-    suffix = kind == .excel ? "x" : nil
+    suffix = kind == .excel ? "x" : kind == .browser ? "w" : nil
     while let word = words.optional() {
       switch word {
       case "-bom", "--bom": hasMark = true
+      // As in sqlite3 3.47.
+      case "-w" where kind == .once || kind == .output, "--w" where kind == .once || kind == .output:
+        suffix = "w"
+      case "-plain" where suffix == "w", "--plain" where suffix == "w": isPlain = true
       case "-x" where kind != .excel, "--x" where kind != .excel: suffix = "x"
       case "-e" where kind != .excel, "--e" where kind != .excel: suffix = "e"
       default:
@@ -53,6 +59,10 @@ struct Redirection {
     if hasMark { output.write([0xef, 0xbb, 0xbf]) }
   }
 
+  private static let pageStart =
+    "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>Results</title></head><body>\n<table border=\"1\">\n"
+  private static let pageEnd = "</table>\n</body></html>\n"
+
   private func redirect(_ session: Session) throws {
     let output = session.output
     if let suffix {
@@ -62,9 +72,17 @@ struct Redirection {
         output.options.mode = .csv
         output.options.setSeparators(",", "\r\n")
       }
-      guard output.redirect(toTemporary: isSheet ? ".csv" : ".txt", shownBy: "xdg-open") else {
+      let isPage = suffix == "w" && !isPlain
+      if isPage {
+        output.options.mode = .html
+        output.options.headers = true
+      }
+      let ending = isSheet ? ".csv" : isPage ? ".html" : ".txt"
+      guard output.redirect(toTemporary: ending, shownBy: "xdg-open", closing: isPage ? Self.pageEnd : "")
+      else {
         throw CommandError.message("Error: cannot open a temporary file")
       }
+      if isPage { output.write(Self.pageStart) }
     } else if let file, file.hasPrefix("|") {
       let command = String(file.dropFirst())
       guard output.redirect(toCommand: command) else {

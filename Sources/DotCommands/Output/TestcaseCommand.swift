@@ -1,5 +1,6 @@
 internal import Bytes
 internal import Files
+internal import SQLite
 internal import Shell
 
 /// The file that `.testcase` fills and `.check` reads.
@@ -8,7 +9,8 @@ private let testFile = "testcase-out.txt"
 /// Sends output to a file that `.check` will look at.
 struct TestcaseCommand: DotCommand {
   static let spec = CommandSpec(
-    name: "testcase", shortest: 8, usage: "NAME", summary: "Begin redirecting output to 'testcase-out.txt'")
+    name: "testcase", shortest: 8, usage: "NAME", summary: "Begin redirecting output to 'testcase-out.txt'",
+    isForTests: Dialect.current.hidesUnsafeTests)
   private let name: String?
   init(parsing words: inout Words) throws(CommandError) { name = words.optional() }
   func run(in session: Session) throws {

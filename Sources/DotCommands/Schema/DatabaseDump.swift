@@ -19,16 +19,21 @@ struct DatabaseDump {
   private let connection: Connection
   private let options: Options
   private let sink: Sink
+  private let complain: (String) -> Void
   private var errorCount = 0
   private var hasVirtualTables = false
 
-  init(_ connection: Connection, _ options: Options, to sink: Sink) {
+  init(
+    _ connection: Connection, _ options: Options, to sink: Sink, complain: @escaping (String) -> Void
+  ) {
+    self.complain = complain
     self.connection = connection
     self.options = options
     self.sink = sink
   }
 
   mutating func run() throws {
+    warn()
     if !options.isDataOnly { print("PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n") }
     // One snapshot for all of it, and a schema that may be broken.
     try? connection.execute("SAVEPOINT dump; PRAGMA writable_schema=ON")
@@ -40,6 +45,21 @@ struct DatabaseDump {
     try? connection.execute("PRAGMA writable_schema=OFF")
     try? connection.execute("RELEASE dump")
     if !options.isDataOnly { print(errorCount > 0 ? "ROLLBACK; -- due to errors\n" : "COMMIT;\n") }
+  }
+
+  /// Says that only a connection that is not defensive takes the script.
+  ///
+  /// As in sqlite3 what a second pattern finds counts, whatever it is.
+  private func warn() {
+    guard Dialect.current.warnsOfVirtualTables else { return }
+    do throws(SQLiteError) {
+      let found = try connection.rows(
+        "SELECT 1 FROM sqlite_schema AS o WHERE sql LIKE 'CREATE VIRTUAL TABLE%' AND \(condition) LIMIT 1")
+      if found.isEmpty { return }
+      print("/* WARNING: Script requires that SQLITE_DBCONFIG_DEFENSIVE be disabled */\n")
+    } catch {
+      complain("sql error: \(error.message) (\(error.code.primary.rawValue))")
+    }
   }
 
   private func print(_ text: String) {
@@ -155,6 +175,7 @@ struct DatabaseDump {
     let query =
       "SELECT sql FROM sqlite_schema AS o WHERE (\(condition)) AND sql NOT NULL"
       + " AND type IN ('index','trigger','view')"
+      + (Dialect.current.dumpsByKind ? " ORDER BY type COLLATE NOCASE DESC" : "")
     do throws(SQLiteError) {
       try forEachRow(query) { dump, row in
         let sql = row.textBytes(at: 0) ?? []

@@ -32,7 +32,9 @@ struct DumpCommand: DotCommand {
   }
 
   func run(in session: Session) throws {
-    var dump = DatabaseDump(try session.connection, options, to: session.output.sink)
+    var dump = DatabaseDump(try session.connection, options, to: session.output.sink) {
+      session.errors.print($0)
+    }
     try dump.run()
   }
 }

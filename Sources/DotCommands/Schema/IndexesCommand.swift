@@ -1,9 +1,11 @@
+internal import SQLite
 internal import Shell
 
 /// Lists indexes.
 struct IndexesCommand: DotCommand {
   static let spec = CommandSpec(
-    name: "indexes", shortest: 2, usage: "?TABLE?", summary: "Show names of indexes",
+    name: "indexes", shortest: Dialect.current.hasIntegrityCheck ? 3 : 2, usage: "?TABLE?",
+    summary: "Show names of indexes",
     details: [
       "                           If TABLE is specified, only show indexes for",
       "                           tables matching TABLE using the LIKE operator.",

@@ -1,10 +1,27 @@
+internal import SQLite
 internal import Shell
 
 /// Chooses binary output where the system knows a difference; here it knows none.
 struct BinaryCommand: DotCommand {
   static let spec = CommandSpec(
-    name: "binary", shortest: 3, usage: "on|off", summary: "Turn binary output on or off.  Default OFF")
-  private let isOn: Bool
-  init(parsing words: inout Words) throws(CommandError) { isOn = try words.boolean() }
+    name: "binary", shortest: 3, usage: "on|off", summary: "Turn binary output on or off.  Default OFF",
+    isHidden: Dialect.current.hasCRNL)
+  init(parsing words: inout Words) throws(CommandError) {
+    if Dialect.current.hasCRNL, words.count != 1 {
+      words.warn("The \".binary\" command is deprecated. Use \".crnl\" instead.")
+    }
+    _ = try words.boolean()
+  }
+  func run(in session: Session) {}
+}
+
+/// Chooses line ends where the system knows a difference; here it knows none.
+struct CRNLCommand: DotCommand {
+  static let spec = CommandSpec(name: "crnl", shortest: 4, usage: "on|off", isHidden: true)
+  static func isKnown(_ dialect: Dialect) -> Bool { dialect.hasCRNL }
+  init(parsing words: inout Words) throws(CommandError) {
+    if words.count != 1 { words.warn("The \".crnl\" is a no-op on non-Windows machines.") }
+    _ = try words.boolean()
+  }
   func run(in session: Session) {}
 }

@@ -6,7 +6,8 @@ struct LimitCommand: DotCommand {
   static let spec = CommandSpec(
     name: "limit", shortest: 5, usage: "?LIMIT? ?VAL?",
     summary: "Display or change the value of an SQLITE_LIMIT",
-    correction: ".limit NAME ?NEW-VALUE?", completions: Connection.Limit.all.map { $0.name })
+    correction: ".limit NAME ?NEW-VALUE?", aliases: ["limits"],
+    completions: Connection.Limit.all.map { $0.name })
   private let name: String?
   private let value: Int32?
   init(parsing words: inout Words) throws(CommandError) {

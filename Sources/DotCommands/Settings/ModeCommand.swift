@@ -34,6 +34,7 @@ struct ModeCommand: DotCommand {
   private var name: String?
   private var table: String?
   private var style: ColumnStyle?
+  private var escape: ControlEscape?
 
   init(parsing words: inout Words) throws(CommandError) {
     while let word = words.optional() {
@@ -44,6 +45,11 @@ struct ModeCommand: DotCommand {
       case "-wordwrap" where !words.isEmpty, "--wordwrap" where !words.isEmpty:
         let isOn = words.boolean(from: words.optional() ?? "")
         change { $0.wordWrap = isOn }
+      case "-escape" where !words.isEmpty, "--escape" where !words.isEmpty:
+        guard let choice = ControlEscape(rawValue: words.optional() ?? "") else {
+          throw .message("choose how control characters are shown: --escape takes ascii, symbol or off")
+        }
+        escape = choice
       case "-quote", "--quote": change { $0.quote = true }
       case "-noquote", "--noquote": change { $0.quote = false }
       default: try take(word)
@@ -74,6 +80,11 @@ struct ModeCommand: DotCommand {
   func run(in session: Session) throws {
     var options = session.output.options
     defer { session.output.options = options }
+    if let escape {
+      session.output.escapeChoice = escape
+      // Alone it changes nothing else.
+      if name == nil, style == nil { return }
+    }
     if name == nil { session.output.print("current output mode: \(describe(options))") }
     // The question chooses the present mode anew, with all that this resets.
     let name = name ?? options.mode.rawValue

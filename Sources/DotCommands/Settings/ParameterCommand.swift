@@ -44,11 +44,10 @@ struct ParameterCommand: DotCommand {
   }
 
   private func create(_ connection: Connection) {
-    let before = connection.isOn("writable_schema")
-    connection.set("writable_schema", true)
-    try? connection.execute(
-      "CREATE TABLE IF NOT EXISTS \(Self.table)(\n  key TEXT PRIMARY KEY,\n  value\n) WITHOUT ROWID;")
-    connection.set("writable_schema", before)
+    connection.allowingSystemNames {
+      try? connection.execute(
+        "CREATE TABLE IF NOT EXISTS \(Self.table)(\n  key TEXT PRIMARY KEY,\n  value\n) WITHOUT ROWID;")
+    }
   }
 
   private func list(_ connection: Connection, _ output: OutputState) {
@@ -57,8 +56,8 @@ struct ParameterCommand: DotCommand {
       guard case .text(let key) = row[0], case .text(let value) = row[1] else { return nil }
       return (key, value)
     }
-    // As wide as the longest name in characters; blanks are counted by bytes.
-    let width = pairs.map { $0.0.unicodeScalars.count }.max() ?? 0
+    // As wide as the longest name in characters, up to a limit; blanks are counted by bytes.
+    let width = min(pairs.map { $0.0.unicodeScalars.count }.max() ?? 0, 40)
     for (key, value) in pairs {
       let padding = max(0, width - key.preservedBytes.count)
       output.print(key + String(repeating: " ", count: padding) + " " + value)

@@ -5,6 +5,14 @@ struct TimerCommand: DotCommand {
   static let spec = CommandSpec(
     name: "timer", shortest: 5, usage: "on|off", summary: "Turn SQL timer on or off")
   private let isOn: Bool
-  init(parsing words: inout Words) throws(CommandError) { isOn = try words.boolean() }
-  func run(in session: Session) { session.settings.timer = isOn }
+  /// Whether it is for the next input alone, as in sqlite3 3.53.
+  private let isOnce: Bool
+  init(parsing words: inout Words) throws(CommandError) {
+    isOnce = words.count == 1 && words.peek == "once"
+    isOn = isOnce ? true : try words.boolean()
+  }
+  func run(in session: Session) {
+    session.settings.timer = isOn
+    session.settings.timesOnce = isOnce
+  }
 }
