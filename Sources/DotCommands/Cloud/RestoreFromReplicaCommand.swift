@@ -1,4 +1,5 @@
 import Files
+import ObjectStore
 import Replicator
 import Restore
 import ReplicaCatalog
