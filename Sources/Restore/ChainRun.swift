@@ -82,7 +82,8 @@ final class ChainRun {
 
   /// Holds a commit against what its batch and a base say of it.
   private func compare(_ transaction: UInt64, _ commit: SliceCommit, end: String) throws {
-    if let base = manifests.values.first(where: { $0.transaction == transaction }), base.state != commit.state {
+    if let base = manifests.values.first(where: { $0.transaction == transaction }), base.state != commit.state
+    {
       check.note(
         base.key,
         "it is not the database that the slices lead to")
@@ -159,7 +160,8 @@ final class ChainRun {
       batches.lastBarrier.flatMap {
         $0.transaction == first ? " after the barrier at \($0.transaction) (\($0.reason))" : nil
       }
-      ?? (manifests[first] != nil && first != plan.manifest.transaction ? " after the base at \(first)" : "")
+      ?? (manifests.keys.contains { $0.transaction == first } && first != plan.manifest.transaction
+        ? " after the base at \(first)" : "")
     check.findings.proven.append(
       "\(replayed.statements) statements of transactions \(first + 1) to \(outcome.transaction)\(from) give the same "
         + "content as the log (\(content.tables.count - 1) tables, \(content.rowCount) rows)")

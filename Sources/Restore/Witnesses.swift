@@ -28,6 +28,18 @@ struct Witnesses {
     }
   }
 
+  /// The places that are in a generation: of another one they say nothing of its end.
+  func of(_ generation: GenerationID) -> Witnesses {
+    Witnesses(
+      lease: lease?.generation == generation ? lease : nil,
+      record: record?.generation == generation ? record : nil)
+  }
+
+  private init(lease: Place?, record: Place?) {
+    self.lease = lease
+    self.record = record
+  }
+
   /// What each witness that the chain contradicts says.
   func testimonies(against chain: Chain, _ contents: GenerationContents) -> [String] {
     let places = [(ReplicaLayout.lease, lease), ("the record beside the database", record)]
@@ -36,7 +48,8 @@ struct Witnesses {
     }
     if let last = contents.batches.keys.map(\.transactions.upperBound).max(), last > chain.end {
       found.append(
-        "statements up to transaction \(last) are in the replica, but the log ends with \(chain.end): a slice was lost")
+        "statements up to transaction \(last) are in the replica, but the log ends with \(chain.end): a slice was lost"
+      )
     }
     return found
   }
