@@ -260,9 +260,9 @@ def verify(template, replica, kind, damaged, counts):
         key = damaged[0]
         if "/base/" in key:
             bases = [other for other in template.keys if os.path.dirname(other) == os.path.dirname(key)]
-            if key != bases[0]:
-                # Restores begin with the base before; nothing is lost but speed.
-                counts["verify: a later base's manifest gone, all can be restored"] += 1
+            if len(bases) > 1:
+                # Restores begin with the base before; of the first one, retention deletes it in the same way.
+                counts["verify: a manifest gone, another base is left"] += 1
                 return
         if key == max(template.model.marks):
             # The seal before it names the generation too.
