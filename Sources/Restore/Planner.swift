@@ -168,9 +168,11 @@ struct Planner {
     let reach = contents.batchesReach(from: base.transaction)
     let wanted = target.transaction ?? reach
     guard wanted > chain.end, wanted <= reach else { return nil }
-    return RestorePlan(
+    var plan = RestorePlan(
       contents: contents, manifest: base, slices: chain.objects, transaction: wanted, time: base.time,
       state: base.state, notices: ["the log is damaged (\(damage)); statements do not need it"])
+    plan.damage = damage
+    return plan
   }
 
   private func candidates(_ contents: GenerationContents) -> [BaseName] {

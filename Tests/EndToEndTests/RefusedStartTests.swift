@@ -82,6 +82,29 @@ import Testing
     )
   }
 
+  /// The mark of the next generation names the end of the one before, and the lease that of the newest one.
+  @Test(arguments: ["00000001", "00000002"]) func aLostEndOfAGenerationIsNoticedByItsName(_ number: String)
+    throws
+  {
+    let work = try prepare()
+    try work.succeed(".mirror on \(work.replica.url) --new-generation\nINSERT INTO t VALUES(3);\n")
+    let slices = try work.replica.objects().filter {
+      $0.key.contains("/\(number)-") && $0.key.contains("/wal/")
+        && $0.value.starts(with: Data("SQLCS3W1".utf8))
+    }.keys.sorted()
+    let last = try #require(slices.last)
+    let generation = String(last.split(separator: "/")[1])
+    let whole = try work.restore("wal", "--generation \(generation)")
+    #expect(whole.result.code == 0, "\(whole.result)")
+    try FileManager.default.removeItem(atPath: work.replica.path(last))
+    let refused = try work.restore("wal", "--generation \(generation)")
+    #expect(refused.result.code == 1)
+    let witness = number == "00000001" ? "chain/00000002.txt says" : "lease.txt says"
+    #expect(refused.result.errors.contains(witness), "\(refused.result)")
+    let shorter = try work.restore("wal", "--generation \(generation) --allow-shorter")
+    #expect(try shorter.ask("SELECT count(*) FROM t") == (number == "00000001" ? "1\n" : "2\n"))
+  }
+
   /// In `sync` a store that ignores conditions must be accepted by name.
   @Test(arguments: [[], ["-unfenced"]]) func syncNeedsAFencedStore(_ flag: [String]) throws {
     let work = try Workplace(.rclone)

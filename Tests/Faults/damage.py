@@ -260,9 +260,9 @@ def verify(template, replica, kind, damaged, counts):
         key = damaged[0]
         if "/base/" in key:
             bases = [other for other in template.keys if os.path.dirname(other) == os.path.dirname(key)]
-            if len(bases) > 1:
-                # Restores begin with the base before; of the first one, retention deletes it in the same way.
-                counts["verify: a manifest gone, another base is left"] += 1
+            if len(bases) > 1 or f"/{template.model.generations[-1]}/" not in key:
+                # Restores begin with the base before. Of old history, retention deletes bases in the same way.
+                counts["verify: a manifest gone, as retention deletes it"] += 1
                 return
         if key == max(template.model.marks):
             # The seal before it names the generation too.

@@ -26,7 +26,8 @@ def kind(key, content):
         return "part"
     if "/wal/" in key:
         return "slice" if content.startswith(b"SQLCS3W1") else content.split()[1].decode()
-    return {"base": "base", "merged": "merged", "sql": "batch"}.get(key.split("/")[-2], os.path.basename(key).split(".")[0])
+    return {"base": "base", "merged": "merged", "sql": "batch"}.get(
+        os.path.basename(os.path.dirname(key)), os.path.basename(key).split(".")[0])
 
 
 def span(key):
