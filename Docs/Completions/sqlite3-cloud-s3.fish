@@ -49,3 +49,4 @@ complete -c sqlite3-cloud-s3 -o mirror -x -d 'mirror to s3://bucket/prefix or fi
 complete -c sqlite3-cloud-s3 -o metrics -r -F -d 'keep FILE up to date for Prometheus\'s node_exporter'
 complete -c sqlite3-cloud-s3 -o check -d 'try the mirror\'s settings and store, tell what to fix, and exit'
 complete -c sqlite3-cloud-s3 -o durability -x -a 'async sync' -d 'when a commit counts: at once, or once mirrored'
+complete -c sqlite3-cloud-s3 -o unfenced -d 'allow sync with a store that ignores conditional writes'

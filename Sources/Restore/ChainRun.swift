@@ -160,7 +160,8 @@ final class ChainRun {
       batches.lastBarrier.flatMap {
         $0.transaction == first ? " after the barrier at \($0.transaction) (\($0.reason))" : nil
       }
-      ?? (manifests.keys.contains { $0.transaction == first } && first != plan.manifest.transaction ? " after the base at \(first)" : "")
+      ?? (manifests.keys.contains { $0.transaction == first } && first != plan.manifest.transaction
+        ? " after the base at \(first)" : "")
     check.findings.proven.append(
       "\(replayed.statements) statements of transactions \(first + 1) to \(outcome.transaction)\(from) give the same "
         + "content as the log (\(content.tables.count - 1) tables, \(content.rowCount) rows)")

@@ -86,6 +86,8 @@ struct Planner {
 
   /// Plans a moment of a generation that was asked for, whether it is on the chain or not.
   private func plan(in wanted: GenerationID) throws -> RestorePlan {
+    let witnesses =
+      try target.transaction == nil ? Witnesses(source, record: options.witness).of(wanted) : nil
     let contents = try source.retry { _ in try catalog.contents(of: wanted) }
     guard contents.objectCount > 0 else {
       throw RestoreError(.nothing, "\(catalog.store.url) has no generation \(wanted)")
@@ -94,7 +96,7 @@ struct Planner {
       throw RestoreError(.nothing, "generation \(wanted) has no base: nothing can be restored from it")
     }
     var history = try source.retry { _ in try ReplicaHistory(catalog) }
-    return try plan(contents, history: &history, witnesses: nil)
+    return try plan(contents, history: &history, witnesses: witnesses)
   }
 
   /// Whether a moment lies after the newest base.
@@ -150,7 +152,7 @@ struct Planner {
       moment = try self.moment(of: target.transaction ?? chain.end, end, &notices)
     }
     if moment.transaction == chain.end, target.transaction == nil, chain.seal == nil {
-      try checkEnd(contents, chain, moment, witnesses, &notices)
+      try checkEnd(contents, chain, moment, witnesses, successor: successor(contents, &history), &notices)
     }
     return RestorePlan(
       contents: contents, manifest: base,
@@ -166,9 +168,11 @@ struct Planner {
     let reach = contents.batchesReach(from: base.transaction)
     let wanted = target.transaction ?? reach
     guard wanted > chain.end, wanted <= reach else { return nil }
-    return RestorePlan(
+    var plan = RestorePlan(
       contents: contents, manifest: base, slices: chain.objects, transaction: wanted, time: base.time,
       state: base.state, notices: ["the log is damaged (\(damage)); statements do not need it"])
+    plan.damage = damage
+    return plan
   }
 
   private func candidates(_ contents: GenerationContents) -> [BaseName] {
@@ -191,10 +195,19 @@ struct Planner {
     }
   }
 
+  /// The mark of the generation after this one; nil if there is none.
+  private func successor(_ contents: GenerationContents, _ history: inout ReplicaHistory) throws
+    -> MarkRecord?
+  {
+    let sequence = contents.generation.sequence
+    guard let newest = history.newestMark, sequence < newest else { return nil }
+    return try source.retry { _ in try catalog.mark(sequence + 1) }
+  }
+
   /// The newest state was asked for: looks whether it is really the end.
   private func checkEnd(
     _ contents: GenerationContents, _ chain: Chain, _ moment: ChainEnd.Moment, _ witnesses: Witnesses?,
-    _ notices: inout [String]
+    successor: MarkRecord?, _ notices: inout [String]
   ) throws {
     try refuseGap(contents, chain)
     if let time = target.time, time > moment.time {
@@ -203,7 +216,14 @@ struct Planner {
     if !chain.unfinished.isEmpty {
       notices.append("transaction \(chain.end + 1) was never stored whole; it is left out")
     }
-    let found = witnesses?.testimonies(against: chain, contents) ?? []
+    var found = witnesses?.testimonies(against: chain, contents) ?? []
+    if let successor, let seal = successor.seal, seal.generation == contents.generation,
+      seal.transaction - 1 > chain.end
+    {
+      found.append(
+        "\(successor.key) says that transaction \(seal.transaction - 1) was stored, but the log ends with \(chain.end): a "
+          + "slice was lost")
+    }
     guard !found.isEmpty else { return }
     guard options.allowsShorter else {
       throw RestoreError(

@@ -26,6 +26,8 @@ package struct RestorePlan: Sendable {
   package let transaction: UInt64
   package let time: Int64
   package let state: DatabaseState
+  /// Why the log could not be read further than the slices; nil if it was not needed further.
+  var damage: FormatError?
   /// What a person should know, such as transactions whose upload was never finished.
   package var notices: [String]
 

@@ -43,6 +43,7 @@ struct WALRestore {
       guard try applier.advance(slice, object: name, upTo: last) else { break }
     }
     guard applier.transaction == last else {
+      if let damage = plan.damage { throw damage }
       throw RestoreError(
         .hole, "restore transaction \(last): the slices end with transaction \(applier.transaction)")
     }

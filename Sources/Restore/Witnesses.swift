@@ -28,6 +28,18 @@ struct Witnesses {
     }
   }
 
+  /// The places that are in a generation: of another one they say nothing of its end.
+  func of(_ generation: GenerationID) -> Witnesses {
+    Witnesses(
+      lease: lease?.generation == generation ? lease : nil,
+      record: record?.generation == generation ? record : nil)
+  }
+
+  private init(lease: Place?, record: Place?) {
+    self.lease = lease
+    self.record = record
+  }
+
   /// What each witness that the chain contradicts says.
   func testimonies(against chain: Chain, _ contents: GenerationContents) -> [String] {
     let places = [(ReplicaLayout.lease, lease), ("the record beside the database", record)]

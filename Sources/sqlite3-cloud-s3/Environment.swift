@@ -150,6 +150,9 @@ enum Environment {
             throw SessionExit(code: 1)
           }
         }),
+      CommandLineOption(
+        "unfenced", help: "allow sync with a store that ignores conditional writes",
+        early: { _, _ in session.settings.isUnfencedAllowed = true }),
     ]
   }
 }

@@ -3,8 +3,9 @@
 
 Usage: damage.py PROGRAM [SEED] [RUNS]. What must hold:
   - a restore that succeeds gives exactly the content that the database had at that moment;
-  - damage inside what a restore reads ends it with an error that names the object (or, where it is gone, its place);
+  - damage inside what a restore reads ends it with an error that names the object (or, if it is gone, its place);
   - damage outside of that does not disturb it;
+  - a restore of the newest state fails if the end of the log is gone, and with --allow-shorter gives what is left;
   - .mirror verify --all finds every damage and names the object.
 """
 import hashlib
@@ -16,6 +17,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+from expected import Model, kind as kind_of, span
 
 program = os.path.abspath(sys.argv[1])
 seed = int(sys.argv[2]) if len(sys.argv) > 2 and sys.argv[2] else random.randrange(1 << 32)
@@ -52,9 +55,9 @@ class Template:
         self.make()
         self.keys = sorted(
             os.path.relpath(os.path.join(at, name), self.replica)
-            for at, _, names in os.walk(self.replica) for name in names if not name.startswith("%") and name != "lease.txt")
+            for at, _, names in os.walk(self.replica) for name in names if not name.startswith("%"))
         self.content = {key: self.read(key) for key in self.keys}
-        self.generations = sorted({key.split("/")[1] for key in self.keys if key.startswith("generations/")})
+        self.model = Model(self.content)
         self.known = {}
 
     def read(self, key):
@@ -106,49 +109,6 @@ class Template:
         done = shell(f".mirror verify --all --from file://{self.replica}\n", "-mirror", "off")
         assert done.returncode == 0, done.stdout + done.stderr
 
-    # What a restore reads, told from names and manifests alone.
-
-    def of(self, generation, kind, keys):
-        return [key for key in keys if key.startswith(f"generations/{generation}/{kind}/")]
-
-    def plan(self, keys, target):
-        """(generation, transaction, what must be read, what may be read), or None where nothing can be restored."""
-        wanted, chosen = target.get("transaction"), target.get("generation")
-        for generation in reversed(self.generations):
-            if chosen and generation != chosen:
-                continue
-            bases = sorted(int(key.split("/")[-1][:16], 16) for key in self.of(generation, "base", keys))
-            if not bases:
-                first = min((span(key)[0] for key in self.of(generation, "wal", keys)), default=1)
-                if wanted is not None and wanted + 1 < first:
-                    continue
-                return None
-            if wanted is not None and wanted < bases[0] and not chosen:
-                continue
-            fitting = [base for base in bases if wanted is None or base <= wanted]
-            if not fitting:
-                return None
-            base = fitting[-1]
-            manifest = f"generations/{generation}/base/{base:016x}.txt"
-            must = {manifest}
-            for line in self.content[manifest].decode().splitlines():
-                if line.startswith("part "):
-                    must.add(f"pages/{line.split()[4]}.zst")
-            slices = self.of(generation, "wal", keys)
-            end, chain, ways = base, [], best_ways(slices)
-            while end + 1 in ways and (wanted is None or end < wanted):
-                chain += ways[end + 1][2]
-                end = ways[end + 1][3]
-            if wanted is not None and end < wanted:
-                return None
-            if wanted is None and any(span(key)[0] > end + 1 for key in slices):
-                return None
-            last = end if wanted is None else wanted
-            batches = [
-                key for key in longest(self.of(generation, "sql", keys)) if span(key)[1] > base and span(key)[0] <= last]
-            return generation, last, must, chain, batches
-        return None
-
     def state(self, generation, transaction):
         """Hash of the dump after a transaction, restored from the undamaged replica where no session ended with it."""
         key = (generation, transaction)
@@ -165,50 +125,25 @@ class Template:
         return self.known[key]
 
 
-def span(key):
-    name = key.split("/")[-1]
-    return int(name[:16], 16), int(name[17:33], 16)
-
-
-def best_ways(slices):
-    """By the transaction a slice begins with: (end reached, -objects, keys of its parts, its last transaction), the best."""
-    whole, ways = {}, {}
-    for key in slices:
-        whole.setdefault(key.split(".")[0], []).append(key)
-    for keys in sorted(whole.values(), key=lambda keys: -span(keys[0])[0]):
-        first, last = span(keys[0])
-        if len(keys) < int(keys[0].split(".")[1].split("-")[1], 16):
-            continue
-        following = ways.get(last + 1, (last, 0))
-        way = (following[0], following[1] - len(keys), sorted(keys), last)
-        if first not in ways or way[:2] > ways[first][:2]:
-            ways[first] = way
-    return ways
-
-
-def longest(batches):
-    """Batches in order, without those that a longer one replaces."""
-    kept = []
-    for key in sorted(batches, key=lambda key: (span(key)[0], -span(key)[1])):
-        if not kept or span(key)[1] > span(kept[-1])[1]:
-            kept.append(key)
-    return kept
-
-
 def harm(template, replica, target):
     """Damages an object; returns how, and the names that are no longer what they should be."""
     key = rng.choice(template.keys)
     if rng.random() < 0.6:
         # Most of a replica is not read by one restore: aim at what is.
-        _, _, must, chain, batches = template.plan(template.keys, target)
-        key = rng.choice(sorted(rng.choice([kind for kind in (must, chain, batches) if kind])))
+        plan = template.model.plan(template.keys, target)
+        key = rng.choice(sorted(rng.choice([keys for keys in (plan.must, plan.objects, plan.turns, plan.batches) if keys])))
     kind = rng.choice(["flip", "truncate", "delete", "swap", "duplicate", "append"])
+    if rng.random() < 0.08:
+        # Of the newest slice nothing is left in the log.
+        newest = template.model.generations[-1]
+        slices = [other for other in template.keys if f"/{newest}/wal/" in other]
+        key, kind = slices[-1], "delete"
     path = os.path.join(replica, key)
     bytes_ = bytearray(template.content[key])
     others = [
         other for other in template.keys
         if other != key and template.content[other] != template.content[key]
-        and (rng.random() < 0.3 or other.split("/")[-2] == key.split("/")[-2])]
+        and (rng.random() < 0.3 or os.path.dirname(other)[-4:] == os.path.dirname(key)[-4:])]
     if kind in ("swap", "duplicate") and not others:
         kind = "flip"
     if kind == "flip":
@@ -234,34 +169,39 @@ def harm(template, replica, target):
     return kind, [key]
 
 
+def run_restore(source, replica, output, target, more=""):
+    options = "".join(f" --{name} {value}" for name, value in (
+        ("to-txn", target.get("transaction")), ("generation", target.get("generation"))) if value is not None) + more
+    done = shell(f".restore {source} --from file://{replica} --output {output} --force{options}\n", "-mirror", "off")
+    about = f".restore {source}{options}: code {done.returncode}\n{done.stdout.decode()}{done.stderr.decode()}"
+    return done, about
+
+
+def prove(template, output, plan, about):
+    """Throws if a restored database is not what it should be."""
+    if sqlite3(output, "PRAGMA quick_check") != hashlib.sha256(b"ok\n").hexdigest():
+        raise Wrong(f"not a whole database: {about}")
+    if not plan:
+        raise Wrong(f"succeeded although it cannot: {about}")
+    if sqlite3(output, ".dump") != template.state(plan.generation, plan.last):
+        raise Wrong(f"a wrong database: {about}")
+
+
 def restore(template, folder, replica, source, target, kind, damaged, counts):
     output = os.path.join(folder, f"{source}.db")
-    options = "".join(f" --{name} {value}" for name, value in (
-        ("to-txn", target.get("transaction")), ("generation", target.get("generation"))) if value is not None)
     sqlite3(output, "CREATE TABLE mine(x); INSERT INTO mine VALUES('untouched')")
     before = sqlite3(output, ".dump")
-    done = shell(f".restore {source} --from file://{replica} --output {output} --force{options}\n", "-mirror", "off")
+    done, about = run_restore(source, replica, output, target)
     errors = done.stderr.decode()
-    keys = [key for key in template.keys if not (kind == "delete" and key in damaged)]
-    plan = template.plan(keys, target)
-    about = f".restore {source}{options}: code {done.returncode}\n{done.stdout.decode()}{errors}"
-    if plan:
-        generation, last, must, chain, batches = plan
-        reads = must | set(chain) if source == "wal" else must | set(batches)
-        may = reads | set(chain)
-        hit = kind != "delete" and any(key in reads for key in damaged)
-        grazed = kind != "delete" and any(key in may for key in damaged)
-        hit = hit or kind == "delete" and any(key in must for key in damaged)
-        grazed = grazed or hit
+    left = [key for key in template.keys if not (kind == "delete" and key in damaged)]
+    plan = template.model.plan(left, target)
+    # Of what was deleted, a part is still named by its manifest.
+    hit = plan and any(key in plan.reads(source) for key in damaged)
+    grazed = plan and any(key in plan.may_read(source) for key in damaged)
     if done.returncode == 0:
-        if sqlite3(output, "PRAGMA quick_check") != hashlib.sha256(b"ok\n").hexdigest():
-            raise Wrong(f"not a whole database: {about}")
-        if not plan:
-            raise Wrong(f"succeeded although it cannot: {about}")
+        prove(template, output, plan, about)
         if hit:
             raise Wrong(f"did not report the damage: {about}")
-        if sqlite3(output, ".dump") != template.state(generation, last):
-            raise Wrong(f"a wrong database: {about}")
         counts["restored rightly, the damage outside"] += 1
         return
     if sqlite3(output, ".dump") != before or os.path.exists(output + ".restoring"):
@@ -270,36 +210,68 @@ def restore(template, folder, replica, source, target, kind, damaged, counts):
         raise Wrong(f"disturbed by damage outside of what it reads: {about}")
     named = any(key in errors for key in damaged)
     if kind == "delete":
-        # Of an object that is gone, its place is told.
-        named = named or "missing" in errors or "has no base" in errors or "cannot be restored" in errors
+        # Of an object that is gone, its place is named, or what says that there was more.
+        named = named or any(words in errors for words in (
+            "missing", "has no base", "cannot be restored", "a slice was lost", "no generation"))
     if not named:
         raise Wrong(f"the object is not named: {about}")
     counts["refused, naming the object"] += 1
+    shorter = kind == "delete" and target.get("transaction") is None and template.model.plan(left, target, shorter=True)
+    if not shorter or any(key in shorter.reads(source) for key in damaged):
+        return
+    # The statements of what is lost are of no use.
+    done, about = run_restore(source, replica, output, target, " --allow-shorter")
+    if done.returncode != 0:
+        raise Wrong(f"gave nothing of what is left: {about}")
+    prove(template, output, shorter, about)
+    if "lost" not in about and "missing" not in about:
+        raise Wrong(f"did not say that it is shorter: {about}")
+    counts["restored with --allow-shorter"] += 1
+
+
+def is_covered(template, key, left):
+    """Whether what a deleted object held is in others that a reader takes."""
+    folder = key.rsplit("/", 2)[0]
+    if "/sql/" in key:
+        held = {n for other in left if os.path.dirname(other) == os.path.dirname(key)
+                for n in range(span(other)[0], span(other)[1] + 1)}
+        return held.issuperset(range(span(key)[0], span(key)[1] + 1))
+    if "/wal/" in key:
+        entry = template.model.entries[key]
+        merged = [span(other) for other in left if other.startswith(folder + "/merged/")]
+        return any(first <= entry.at[0] and max(entry.last, entry.at[0]) <= last for first, last in merged)
+    if "/merged/" not in key:
+        return False
+    # The slices that it took the place of stay for a quarter of an hour.
+    generation = folder.split("/")[1]
+    bases = template.model.bases(generation, left)
+    chain = template.model.chain(generation, left, bases[0])
+    return chain.end >= template.model.ends[generation]
 
 
 def verify(template, replica, kind, damaged, counts):
     done = shell(f".mirror verify --all --from file://{replica}\n", "-mirror", "off")
     output = done.stdout.decode()
     about = f".mirror verify: code {done.returncode}\n{output}{done.stderr.decode()}"
+    if damaged == ["lease.txt"]:
+        counts["verify: a lease proves less"] += 1
+        return
     if kind == "delete":
         key = damaged[0]
         if "/base/" in key:
             bases = [other for other in template.keys if os.path.dirname(other) == os.path.dirname(key)]
-            if key != bases[0]:
-                # Restores begin with the base before; nothing is lost but speed.
-                counts["verify: a later base's manifest gone, all can be restored"] += 1
+            if len(bases) > 1 or f"/{template.model.generations[-1]}/" not in key:
+                # Restores begin with the base before. Of old history, retention deletes bases in the same way.
+                counts["verify: a manifest gone, as retention deletes it"] += 1
                 return
-        if key.endswith("/complete.txt") and key in output:
-            counts["verify: found"] += 1
+        if key == max(template.model.marks):
+            # The seal before it names the generation too.
+            counts["verify: the newest mark gone, all can be restored"] += 1
             return
-        if "/sql/" in key or "/wal/" in key:
-            # A merged object and those it replaced hold the same.
-            left = [other for other in template.keys if other != key and os.path.dirname(other) == os.path.dirname(key)]
-            held = {n for other in left if ".0001-0001." in other or "/sql/" in key
-                    for n in range(span(other)[0], span(other)[1] + 1)}
-            if held.issuperset(range(span(key)[0], span(key)[1] + 1)):
-                counts["verify: deleted, but another object holds the same"] += 1
-                return
+        left = [other for other in template.keys if other != key]
+        if is_covered(template, key, left):
+            counts["verify: deleted, but another object holds the same"] += 1
+            return
         if done.returncode == 0 or "fault: " not in output:
             raise Wrong(f"not found: {about}")
         faults = re.findall(r"fault: (\S+): ", output)
@@ -310,8 +282,9 @@ def verify(template, replica, kind, damaged, counts):
     if done.returncode == 0:
         raise Wrong(f"not found: {about}")
     for key in damaged:
-        # Nobody knows of a part whose manifest is damaged as well.
-        hidden = key.startswith("pages/") and any("/base/" in other for other in damaged)
+        # Nobody knows of a part whose manifest is damaged as well, nor of anything in a generation whose mark is.
+        hidden = key == "lease.txt" or any(other.startswith("chain/") for other in damaged if other != key)
+        hidden = hidden or key.startswith("pages/") and any("/base/" in other for other in damaged)
         if f"fault: {key}: " not in output and not hidden:
             raise Wrong(f"{key} is not named: {about}")
     counts["verify: found"] += 1
@@ -350,6 +323,7 @@ def main():
                              {"generation": generation, "transaction": transaction}])
         kind, damaged = harm(template, replica, target)
         counts[f"damage: {kind}"] += 1
+        counts[f"damage of a {kind_of(damaged[0], template.content[damaged[0]])}"] += 1
         for check in (
             lambda: restore(template, folder, replica, "wal", target, kind, damaged, counts),
             lambda: restore(template, folder, replica, "sql", target, kind, damaged, counts),

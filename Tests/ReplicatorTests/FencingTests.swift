@@ -147,7 +147,7 @@ import Testing
     let error = thrown(MirrorError.self) { try first.close() }
     #expect(error?.code == .refused)
     #expect(
-      error?.message.contains("is 1 transactions ahead of \(first.path)") == true, "\(error?.message ?? "")")
+      error?.message.contains("is 1 transaction ahead of \(first.path)") == true, "\(error?.message ?? "")")
     first.abandon()
     var restore = Restore(ReplicaCatalog(first.store))
     restore.force = true

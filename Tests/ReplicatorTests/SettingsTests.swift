@@ -105,7 +105,7 @@ import Testing
     // The replica is the better copy: it takes an order to leave it behind.
     try fixture.open()
     let error = thrown(MirrorError.self) { try fixture.close() }
-    #expect(error?.code == .refused && error?.message.contains("is 1 transactions ahead of") == true)
+    #expect(error?.code == .refused && error?.message.contains("is 1 transaction ahead of") == true)
     fixture.abandon()
     fixture.settings.newGeneration = true
     try fixture.open()

@@ -21,6 +21,8 @@ import Testing
     (".filectrl chu\t", ".filectrl chunk_size "), (".schema wal\t", ".schema walrus "),
     (".dump wal\t", ".dump walrus "),
     (".mirror sna\t", ".mirror snapshot "), (".restore wa\t", ".restore wal "),
+    (".mirror on file:///x --unf\t", ".mirror on file:///x --unfenced "),
+    (".restore wal --allow\t", ".restore wal --allow-shorter "),
     // Files
     (".read some-f\t", ".read some-file.sql"),
     (".import some-file.sql wal\t", ".import some-file.sql walrus "),

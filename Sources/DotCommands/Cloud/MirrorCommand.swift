@@ -4,11 +4,15 @@ import Shell
 /// Shows and steers the mirror.
 struct MirrorCommand: DotCommand {
   static let spec = CommandSpec(
-    name: "mirror", shortest: 2, usage: "?CMD? ...", summary: "Mirror the database to S3 or a directory",
+    name: "mirror", shortest: 2, usage: "?CMD? ?OPTIONS?",
+    summary: "Mirror the database to S3 or a directory",
     details: [
       "   status [--json]        Replica, last mirrored transaction, lag, last error",
-      "   on URL [--new-generation]",
-      "                          Start; URL is s3://bucket/prefix or file:///directory",
+      "   on URL [--new-generation] [--unfenced]",
+      "                          Start; URL is s3://bucket/prefix or file:///directory.",
+      "                          --new-generation leaves behind what the replica holds",
+      "                          and this database lacks; --unfenced takes a store that",
+      "                          ignores conditional writes for -durability sync",
       "   check [--json] [URL]   Try what is configured and all that is asked of the store",
       "   off                    Stop, once everything is uploaded",
       "   sync                   Wait until everything committed is in the store",
@@ -26,11 +30,14 @@ struct MirrorCommand: DotCommand {
     correction: ".mirror status|on|off|sync|check|snapshot|list|log|prune|verify|export", isSafe: false,
     completions: [
       "status", "on", "off", "sync", "check", "snapshot", "list", "log", "prune", "verify", "export",
+      "--json", "--new-generation", "--unfenced", "--since", "--until", "--grep", "--from", "--keep",
+      "--dry-run",
+      "--all", "--to-txn", "--to-time",
     ])
 
   private enum Action {
     case status(json: Bool)
-    case on(url: String, newGeneration: Bool)
+    case on(url: String, newGeneration: Bool, isUnfenced: Bool)
     case off
     case sync
     case snapshot
@@ -55,20 +62,7 @@ struct MirrorCommand: DotCommand {
     case "off": action = .off
     case "sync": action = .sync
     case "snapshot": action = .snapshot
-    case "on":
-      var url: String?
-      var newGeneration = false
-      for word in words.rest() {
-        if word == "--new-generation" || word == "-new-generation" {
-          newGeneration = true
-        } else if url == nil, !word.hasPrefix("-") {
-          url = word
-        } else {
-          throw .usage
-        }
-      }
-      guard let url else { throw .usage }
-      action = .on(url: url, newGeneration: newGeneration)
+    case "on": action = try Self.on(&words)
     default: throw .usage
     }
     try words.finish()
@@ -78,6 +72,22 @@ struct MirrorCommand: DotCommand {
     guard let word = words.optional() else { return false }
     guard word == "--json" || word == "-json" else { throw .usage }
     return true
+  }
+
+  private static func on(_ words: inout Words) throws(CommandError) -> Action {
+    var url: String?
+    var (newGeneration, isUnfenced) = (false, false)
+    while let word = words.optional() {
+      switch word {
+      case "--new-generation", "-new-generation": newGeneration = true
+      case "--unfenced", "-unfenced": isUnfenced = true
+      default:
+        guard url == nil, !word.hasPrefix("-") else { throw .usage }
+        url = word
+      }
+    }
+    guard let url else { throw .usage }
+    return .on(url: url, newGeneration: newGeneration, isUnfenced: isUnfenced)
   }
 
   private static func check(_ words: inout Words) throws(CommandError) -> Action {
@@ -129,6 +139,15 @@ struct MirrorCommand: DotCommand {
 
   func run(in session: Session) throws {
     guard let observer = session.observer(MirrorSession.self) else { throw CommandError.usage }
+    let failure = observer.failure
+    do {
+      try perform(session, observer)
+    } catch {
+      throw observer.shortened(error, because: observer.failure ?? failure)
+    }
+  }
+
+  private func perform(_ session: Session, _ observer: MirrorSession) throws {
     switch action {
     case .status(let json):
       MirrorReport(session).print(
@@ -137,8 +156,8 @@ struct MirrorCommand: DotCommand {
     case .list(let json):
       try MirrorListing(observer.store(nil, for: session.database.name), observer).print(
         to: session, json: json)
-    case .on(let url, let newGeneration):
-      try observer.begin(url, on: session.connection, newGeneration: newGeneration)
+    case .on(let url, let newGeneration, let isUnfenced):
+      try observer.begin(url, on: session.connection, newGeneration: newGeneration, isUnfenced: isUnfenced)
     case .check(let url, let json): try MirrorCheck(session: session, observer: observer).run(url, json: json)
     case .log(let options):
       // What was committed just now is wanted too.

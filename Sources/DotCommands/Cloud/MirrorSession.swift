@@ -30,14 +30,20 @@ package final class MirrorSession: SessionObserver {
   private var firstPath: String?
   private weak var session: Session?
   /// What `.mirror on` and `.mirror off` chose for a database; it holds when the database is opened again.
-  private var chosen: [String: ReplicaURL?] = [:]
+  private var chosen: [String: Choice] = [:]
+
+  private enum Choice {
+    case on(ReplicaURL, isUnfenced: Bool)
+    case off
+  }
   private var told: Set<String> = []
+  private var once = FailureOnce()
   private var complaints: [String] = []
   private var unmirrored: UnmirroredCommits?
   /// Whether the database is being closed to be replaced by what a replica holds.
   var isReplacing = false
-  /// What the database that is about to be opened was restored to, and from where.
-  var restored: (url: String, moment: MirrorSettings.Restored)?
+  /// The database that was restored last in this session, from where, and to what.
+  var restored: (path: String, url: String, moment: MirrorSettings.Restored)?
   /// Whether Ctrl-C was typed.
   package var isInterrupted: (@Sendable () -> Bool)?
   /// Seconds without anything from the store after which a restore is given up.
@@ -126,19 +132,26 @@ package final class MirrorSession: SessionObserver {
   }
 
   /// Begins to mirror a connection to a URL, in place of what was mirrored.
-  func begin(_ url: String, on connection: Connection, newGeneration: Bool) throws {
+  ///
+  /// `isUnfenced` accepts `-durability sync` with a store that ignores conditional writes.
+  func begin(_ url: String, on connection: Connection, newGeneration: Bool, isUnfenced: Bool) throws {
     // What works goes on where the new mirror cannot begin.
     let store = try observed(store(url, for: connection.fileName()))
+    let hasFailed = failure != nil
     do {
       try stop()
-    } catch let error as MirrorError where [.refused, .held].contains(error.code) {
-      // It has never begun, which was told.
+    } catch {
+      // A mirror that has ended has nothing to complete: this one takes its place.
+      guard hasFailed else { throw error }
     }
     try? MirrorLogTable.install(on: connection, self)
     var settings = settings
     settings.newGeneration = newGeneration
+    settings.isUnfencedAllowed = settings.isUnfencedAllowed || isUnfenced
     try attach(ReplicationObserver(store: store, settings: settings), to: connection, isNew: false)
-    if let path = connection.fileName() { chosen[path] = try ReplicaURL(url).named(for: path) }
+    if let path = connection.fileName() {
+      chosen[path] = .on(try ReplicaURL(url).named(for: path), isUnfenced: isUnfenced)
+    }
     told.remove("off")
   }
 
@@ -160,6 +173,19 @@ package final class MirrorSession: SessionObserver {
     try showing("mirror", mirror) { try mirror.stop() }
   }
 
+  /// Why the mirror ended; nil if it did not.
+  var failure: String? {
+    guard let status = mirror?.status(), status.phase == .failed else { return nil }
+    return status.lastError
+  }
+
+  /// Returns an error of a command without the reason why the mirror ended, if that was printed before.
+  func shortened(_ error: any Error, because reason: String?) -> any Error {
+    let message = if case CommandError.message(let text) = error { text } else { "Error: \(error)" }
+    let text = once.text(of: message, because: reason)
+    return text == message ? error : CommandError.message(text)
+  }
+
   /// Runs something that uploads, and shows how much of what is captured now has arrived.
   func showing<Value>(_ title: String, _ mirror: ReplicationObserver, _ body: () throws -> Value) rethrows
     -> Value
@@ -176,7 +202,7 @@ package final class MirrorSession: SessionObserver {
 
   /// Ends the mirror because somebody asked for it: the database is not mirrored when it is opened again.
   func turnOff() throws {
-    if let path = connection?.fileName() { chosen.updateValue(nil, forKey: path) }
+    if let path = connection?.fileName() { chosen[path] = .off }
     unmirrored = nil
     try stop()
   }
@@ -217,8 +243,9 @@ package final class MirrorSession: SessionObserver {
         return "Not mirrored: \(configurationError ?? "\(error)")"
       }
     }
-    return MirrorGreeting.line(
+    let line = MirrorGreeting.line(
       MirrorGreeting.settled { self.status(of: path, isOpen: session.database.openConnection != nil) })
+    return once.text(of: line, because: failure)
   }
 
   package func promptField(in session: Session) -> String {
@@ -258,14 +285,25 @@ package final class MirrorSession: SessionObserver {
     do {
       let store = try observed(makeStore(url))
       var settings = settings
-      settings.restored = restored.flatMap { $0.url == store.url ? $0.moment : nil }
-      restored = nil
+      if case .on(_, isUnfenced: true) = chosen[connection.fileName() ?? ""] {
+        settings.isUnfencedAllowed = true
+      }
+      settings.restored = takeRestored(connection, store.url)
       try attach(ReplicationObserver(store: store, settings: settings), to: connection)
     } catch let error as MirrorError where error.code == .unsuitable {
       tell(error.message, session)
     } catch {
       refuse("\(error)", connection, session)
     }
+  }
+
+  /// What a database that opens was just restored to from the replica that it is mirrored to, once; nil if it was not.
+  private func takeRestored(_ connection: Connection, _ url: String) -> MirrorSettings.Restored? {
+    guard let restored, let path = connection.fileName(), restored.url == url,
+      Folder.canonical(restored.path) == Folder.canonical(path)
+    else { return nil }
+    self.restored = nil
+    return restored.moment
   }
 
   /// The mirror of a connection cannot begin.
@@ -291,7 +329,11 @@ package final class MirrorSession: SessionObserver {
   /// Where a database that was just opened goes.
   private func url(for connection: Connection, in session: Session) -> ReplicaURL? {
     let path = connection.fileName() ?? ""
-    if let choice = chosen[path] { return choice }
+    switch chosen[path] {
+    case .on(let url, _): return url
+    case .off: return nil
+    case nil: break
+    }
     switch configuration {
     case .off: return nil
     case .bucket(let url): return url.named(for: path)
@@ -310,12 +352,13 @@ package final class MirrorSession: SessionObserver {
   package func connectionWillClose(_ connection: Connection, in session: Session) {
     if unmirrored?.connection === connection { unmirrored = nil }
     guard connection === self.connection else { return }
+    let failure = failure
     do {
       try stop()
     } catch let error as MirrorError where error.code == .refused && isReplacing {
       // Nothing of it was to be mirrored: it makes room for what the replica holds.
     } catch {
-      complain(unfinished(error), session)
+      complain(once.text(of: unfinished(error), because: failure), session)
     }
   }
 
@@ -326,22 +369,27 @@ package final class MirrorSession: SessionObserver {
       return 1
     }
     guard let mirror, mirror.mayHaveNews else { return 0 }
-    for notice in mirror.takeNotices() { session.errors.tell(notice) }
+    let reason = failure
+    for notice in once.news(mirror.takeNotices(), because: reason) { session.errors.tell(notice) }
     let failures = mirror.takeFailures()
-    for failure in failures { session.errors.tell("Error: \(failure)") }
+    for failure in failures { session.errors.tell(once.text(of: "Error: \(failure)", because: reason)) }
     return failures.count
   }
 
   package func sessionWillEnd(_ session: Session) -> String? {
     let ending = mirror
     if hasNotedMetrics { noteMetrics(session) }
+    var unfinished: String?
+    var reason = failure
     do {
       try stop()
     } catch {
-      complaints.append(unfinished(error))
+      reason = reason ?? ending?.status().lastError
+      unfinished = self.unfinished(error)
     }
     endMetrics()
-    for notice in ending?.takeNotices() ?? [] { session.errors.tell(notice) }
+    for notice in once.news(ending?.takeNotices() ?? [], because: reason) { session.errors.tell(notice) }
+    if let unfinished { complaints.append(once.text(of: unfinished, because: reason)) }
     return complaints.isEmpty ? nil : complaints.joined(separator: "\nError: ")
   }
 

@@ -15,8 +15,8 @@ struct RestoreFromLitestream {
     if options.source == .sql {
       throw .message("Error: a replica of Litestream has no statements: use .restore wal")
     }
-    if options.follow || options.target.generation != nil {
-      throw .message("Error: --follow and --generation are not for replicas of Litestream")
+    if options.follow || options.allowsShorter || options.target.generation != nil {
+      throw .message("Error: --follow, --generation and --allow-shorter are not for replicas of Litestream")
     }
   }
 

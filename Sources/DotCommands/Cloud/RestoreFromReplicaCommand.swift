@@ -24,13 +24,18 @@ struct RestoreFromReplicaCommand: DotCommand {
       "   --force                Replace a database that is not empty",
       "   --verify               Restore both ways, compare, and check before replacing",
       "   --no-verify            With sql: do not compare with what the WAL gives",
-      "   --dry-run              Only tell what would be done",
+      "   --dry-run              Only print what would be done",
+      "   --allow-shorter        Restore what is left if the end of the log was lost",
       "   --follow               With wal and --output: keep FILE current, for programs",
       "                          that read it, until Ctrl-C",
       " A file that is really called wal or sql: write ./wal",
     ],
-    correction:
-      ".restore wal|sql [--from URL] [--output FILE] [--force] [--verify|--no-verify] [--dry-run] [--follow] ...",
+    correction: """
+      .restore wal|sql [--from URL] [--to-txn N | --to-time ISO8601]
+                     [--generation ID] [--output FILE] [--force] [--dry-run]
+                     [--verify | --no-verify] [--allow-shorter] [--follow]
+             .restore ?DB? FILE
+      """,
     isSafe: false,
     completions: ["wal", "sql"])
 
@@ -43,6 +48,8 @@ struct RestoreFromReplicaCommand: DotCommand {
     /// Whether statements are replayed without comparing what they give.
     var unproven = false
     var dryRun = false
+    /// Whether a log whose end was lost is restored up to there.
+    var allowsShorter = false
     var follow = false
     var target = RestoreTarget()
   }
@@ -69,6 +76,7 @@ struct RestoreFromReplicaCommand: DotCommand {
       case "verify": options.verify = true
       case "no-verify": options.unproven = true
       case "dry-run": options.dryRun = true
+      case "allow-shorter": options.allowsShorter = true
       case "follow": options.follow = true
       case "to-txn":
         options.target.transaction = try RestoreTarget.transaction(words.required())
@@ -88,7 +96,7 @@ struct RestoreFromReplicaCommand: DotCommand {
     }
     if options.follow {
       guard options.source == .wal, options.output != nil, !options.verify, !options.dryRun,
-        options.target == RestoreTarget()
+        !options.allowsShorter, options.target == RestoreTarget()
       else { throw .message("Error: --follow goes with wal, --output FILE, --from URL and --force alone") }
     }
     self.options = options
@@ -96,11 +104,13 @@ struct RestoreFromReplicaCommand: DotCommand {
   }
 
   private static func sqliteForm(_ words: inout Words) throws(CommandError) -> RestoreCommand {
+    let isAlone = words.peek == nil
     do throws(CommandError) {
       return try RestoreCommand(parsing: &words)
     } catch {
       guard error == .usage else { throw error }
-      throw .message("Usage: \(RestoreCommand.spec.correction)")
+      // Of more words than it takes, sqlite3's own usage is shown.
+      throw .message("Usage: \((isAlone ? spec : RestoreCommand.spec).correction)")
     }
   }
 
@@ -132,6 +142,7 @@ struct RestoreFromReplicaCommand: DotCommand {
     restore.force = options.force
     restore.verifies = options.verify
     restore.proves = !options.unproven
+    restore.allowsShorter = options.allowsShorter
     restore.target = options.target
     restore.patience = observer.patience
     restore.isInterrupted = observer.isInterrupted
@@ -145,13 +156,12 @@ struct RestoreFromReplicaCommand: DotCommand {
         restore.watch = watch
         let report = try restore.run(options.source, to: output)
         observer.restored = (
-          restore.catalog.store.url,
+          output, restore.catalog.store.url,
           MirrorSettings.Restored(generation: report.generation, transaction: report.transaction)
         )
         return report
       }
     }
-    observer.restored = nil
     RestoreReport(session).print(report, output)
   }
 

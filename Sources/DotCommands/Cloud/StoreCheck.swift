@@ -98,7 +98,7 @@ struct StoreCheck {
 
   // MARK: Conditions
 
-  /// The lease rests on them; without them a second writer is noticed, not prevented.
+  /// The fenced log rests on the first; without it a second writer is noticed, not prevented.
   private mutating func tryConditions() {
     tryCondition("put if absent", "If-None-Match: *", wrong: .ifAbsent) { _, _ in .ifAbsent }
     tryCondition("put if unchanged", "If-Match", wrong: .ifMatch(ETag("0123456789abcdef"))) {
@@ -144,7 +144,6 @@ struct StoreCheck {
     outcomes.append(
       Outcome(
         name: name, verdict: .weak,
-        text: "\(reason): a second writer on another host is noticed, not prevented; see to it that there is "
-          + "one"))
+        text: "\(reason): a second writer is noticed, not prevented; -durability sync needs -unfenced"))
   }
 }
