@@ -35,6 +35,11 @@ struct DumpRecognition {
     }
   }
 
+  /// A group could not be compiled: as if it had not been there, if it ended the search.
+  mutating func wasNotCompiled(_ before: DumpRecognition) {
+    if case .over = state { self = before }
+  }
+
   /// After an input group has run.
   mutating func didRun(_ session: Session) {
     guard case .within(let opened, let switches) = state else { return }

@@ -87,6 +87,7 @@ extension Session {
   func runGroup(_ sql: ByteBuffer, line: Int?) throws -> Bool {
     var succeeded = true
     if settings.backslash { Self.resolveEscapes(in: sql) }
+    let seen = dumpRecognition
     dumpRecognition.willRun(sql, self)
     defer { dumpRecognition.didRun(self) }
     if settings.progress.resets { settings.progress.count = 0 }
@@ -95,6 +96,8 @@ extension Session {
       if settings.showChanges { try printChanges() }
     } catch let failure as SQLFailure {
       succeeded = false
+      // What could not be compiled does not count as a statement before the dump.
+      if failure.phase == .prepare { dumpRecognition.wasNotCompiled(seen) }
       let kind = failure.phase == .prepare ? "Parse error" : "Runtime error"
       errors.print(kind + (line.map { " near line \($0): " } ?? ": ") + failure.message)
     } catch let failure as SQLiteError {

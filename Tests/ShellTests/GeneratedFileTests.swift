@@ -46,7 +46,8 @@ import Testing
         ])
       return result.output.split(separator: "\n").map(String.init)
     }
-    #expect(Set(try complete("--no")) == ["--noheader", "--nofollow", "--nonce", "--no-rowid-in-view", "--noinit"])
+    #expect(
+      Set(try complete("--no")) == ["--noheader", "--nofollow", "--nonce", "--no-rowid-in-view", "--noinit"])
     #expect(try complete("", after: "-durability") == ["async", "sync"])
     let help = try ShellHarness.run(ShellHarness.program, ["-help"]).errors
     let names = help.split(separator: "\n").filter { $0.hasPrefix("   -") }

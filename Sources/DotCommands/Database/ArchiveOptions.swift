@@ -87,7 +87,7 @@ struct ArchiveOptions {
   /// The first byte of a letter, as sqlite3 writes it: one beyond ASCII as if it were a number below 0.
   private static func shown(_ letter: Character) -> String {
     guard let byte = String(letter).preservedBytes.first, byte >= 0x80 else { return String(letter) }
-    return String(preserving: [0xf7, 0xbf, 0xbf, 0x80 | byte & 0x3f])
+    return String(preserving: [0xf7, 0xbf, byte < 0xc0 ? 0xbe : 0xbf, 0x80 | byte & 0x3f])
   }
 
   private static func choice(_ letter: Character) throws(ArchiveOptionError) -> (

@@ -48,7 +48,9 @@ struct ExpertCommand: DotCommand {
       advisor = try IndexAdvisor(connection, sampling: Int(percentage)) { (copy) throws(SQLiteError) in
         if Dialect.current.expertKnowsFunctions { try ExtensionTable.installFunctions(on: copy) }
       }
-    } catch  where Dialect.current.expertKnowsFunctions && error.code.primary == .notADatabase {
+    } catch
+      where Dialect.current.expertKnowsFunctions && [.notADatabase, .corrupt].contains(error.code.primary)
+    {
       return session.errors.print("sqlite3_expert_new: out of memory")
     } catch {
       return session.errors.print("sqlite3_expert_new: \(error.message)")

@@ -24,10 +24,8 @@ struct TraceCommand: DotCommand {
   /// The first word, once for each word that is not an option: whatever it looks like, it names the file.
   private var targets: [String] = []
   private var unknown: String?
-  private let typedName: String
 
   init(parsing words: inout Words) throws(CommandError) {
-    typedName = words.name
     let first = words.peek
     while let word = words.optional() {
       guard word.hasPrefix("-") else {
@@ -52,7 +50,7 @@ struct TraceCommand: DotCommand {
     let connection = try session.connection
     if let expands { session.settings.trace.expands = expands }
     for target in targets { session.settings.trace.write = Self.writer(target, session) }
-    if let unknown { throw CommandError.message("Unknown option \"\(unknown)\" on \".\(typedName)\"") }
+    if let unknown { throw CommandError.message("Unknown option \"\(unknown)\" on \".trace\"") }
     guard let write = session.settings.trace.write else {
       connection.setTrace([], nil)
       return
