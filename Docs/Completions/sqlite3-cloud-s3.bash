@@ -10,8 +10,8 @@ _sqlite3_cloud_s3() {
     A|cmd|lookaside|maxsize|mmap|newline|nonce|nullvalue|pagecache|separator|vfs|mirror) compopt +o default; return ;;
   esac
   case $current in
-    --*) COMPREPLY=($(compgen -W '--A --append --ascii --bail --batch --box --column --cmd --csv --deserialize --echo --init --header --noheader --help --html --interactive --json --line --list --lookaside --markdown --maxsize --memtrace --mmap --newline --nofollow --nonce --nullvalue --pagecache --quote --readonly --safe --separator --stats --table --tabs --version --vfs --zip --mirror --metrics --check --durability --unfenced' -- "$current")) ;;
-    -*) COMPREPLY=($(compgen -W '-A -append -ascii -bail -batch -box -column -cmd -csv -deserialize -echo -init -header -noheader -help -html -interactive -json -line -list -lookaside -markdown -maxsize -memtrace -mmap -newline -nofollow -nonce -nullvalue -pagecache -quote -readonly -safe -separator -stats -table -tabs -version -vfs -zip -mirror -metrics -check -durability -unfenced' -- "$current")) ;;
+    --*) COMPREPLY=($(compgen -W '--A --append --ascii --bail --batch --box --column --cmd --csv --deserialize --echo --init --header --noheader --help --html --interactive --json --line --list --lookaside --markdown --maxsize --memtrace --mmap --newline --nofollow --nonce --no-rowid-in-view --nullvalue --pagecache --pcachetrace --quote --readonly --safe --separator --stats --table --tabs --unsafe-testing --version --vfs --zip --escape --ifexists --noinit --mirror --metrics --check --durability --unfenced' -- "$current")) ;;
+    -*) COMPREPLY=($(compgen -W '-A -append -ascii -bail -batch -box -column -cmd -csv -deserialize -echo -init -header -noheader -help -html -interactive -json -line -list -lookaside -markdown -maxsize -memtrace -mmap -newline -nofollow -nonce -no-rowid-in-view -nullvalue -pagecache -pcachetrace -quote -readonly -safe -separator -stats -table -tabs -unsafe-testing -version -vfs -zip -escape -ifexists -noinit -mirror -metrics -check -durability -unfenced' -- "$current")) ;;
   esac
 }
 complete -o default -F _sqlite3_cloud_s3 sqlite3-cloud-s3
