@@ -142,7 +142,8 @@ package final class MirrorSession: SessionObserver {
       try stop()
     } catch {
       // A mirror that has ended has nothing to complete: this one takes its place.
-      guard hasFailed else { throw error }
+      let code = (error as? MirrorError)?.code
+      guard hasFailed || code == .refused || code == .held else { throw error }
     }
     try? MirrorLogTable.install(on: connection, self)
     var settings = settings
