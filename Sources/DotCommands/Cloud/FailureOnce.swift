@@ -4,6 +4,8 @@
 /// program.
 struct FailureOnce {
   private var printed: Set<String> = []
+  /// How the notice of a mirror that has ended begins.
+  private static let mark = "mirror off: "
 
   /// Returns a message as it is to be printed: with its reason the first time, and "see above" instead of it after that.
   mutating func text(of message: String, because reason: String?) -> String {
@@ -13,10 +15,15 @@ struct FailureOnce {
     return rest == "Error: see above" ? "Error: the mirror is off: see above" : String(rest)
   }
 
+  /// Why a mirror has ended, as one of its notices says; nil if none does.
+  static func reason(in notices: [String]) -> String? {
+    notices.first { $0.hasPrefix(mark) }.map { String($0.dropFirst(mark.count)) }
+  }
+
   /// The notices that say something new.
   mutating func news(_ notices: [String], because reason: String?) -> [String] {
     notices.filter { notice in
-      guard let reason, notice == "mirror off: \(reason)" else { return true }
+      guard let reason, notice == Self.mark + reason else { return true }
       return printed.insert(reason).inserted
     }
   }

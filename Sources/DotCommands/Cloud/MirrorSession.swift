@@ -137,14 +137,9 @@ package final class MirrorSession: SessionObserver {
   func begin(_ url: String, on connection: Connection, newGeneration: Bool, isUnfenced: Bool) throws {
     // What works goes on where the new mirror cannot begin.
     let store = try observed(store(url, for: connection.fileName()))
-    let hasFailed = failure != nil
-    do {
-      try stop()
-    } catch {
-      // A mirror that has ended has nothing to complete: this one takes its place.
-      let code = (error as? MirrorError)?.code
-      guard hasFailed || code == .refused || code == .held else { throw error }
-    }
+    // A mirror that has ended has nothing to complete: this one takes its place.
+    let old = ended()
+    if let error = old.error, old.reason == nil { throw error }
     try? MirrorLogTable.install(on: connection, self)
     var settings = settings
     settings.newGeneration = newGeneration
@@ -185,6 +180,15 @@ package final class MirrorSession: SessionObserver {
     let message = if case CommandError.message(let text) = error { text } else { "Error: \(error)" }
     let text = once.text(of: message, because: reason)
     return text == message ? error : CommandError.message(text)
+  }
+
+  /// Stops the mirror; returns what went wrong, notices that nobody has seen, and why the mirror had ended, if it had.
+  private func ended() -> (error: (any Error)?, notices: [String], reason: String?) {
+    let (ending, reason) = (mirror, failure)
+    var failed: (any Error)?
+    do { try stop() } catch { failed = error }
+    let notices = ending?.takeNotices() ?? []
+    return (failed, notices, reason ?? FailureOnce.reason(in: notices))
   }
 
   /// Runs something that uploads, and shows how much of what is captured now has arrived.
@@ -353,14 +357,10 @@ package final class MirrorSession: SessionObserver {
   package func connectionWillClose(_ connection: Connection, in session: Session) {
     if unmirrored?.connection === connection { unmirrored = nil }
     guard connection === self.connection else { return }
-    let failure = failure
-    do {
-      try stop()
-    } catch let error as MirrorError where error.code == .refused && isReplacing {
-      // Nothing of it was to be mirrored: it makes room for what the replica holds.
-    } catch {
-      complain(once.text(of: unfinished(error), because: failure), session)
-    }
+    let (error, _, reason) = ended()
+    // Nothing of a mirror that was refused was to be mirrored: it makes room for what the replica holds.
+    if (error as? MirrorError)?.code == .refused, isReplacing { return }
+    if let error { complain(once.text(of: unfinished(error), because: reason), session) }
   }
 
   package func inputDidComplete(in session: Session) -> Int {
@@ -378,19 +378,11 @@ package final class MirrorSession: SessionObserver {
   }
 
   package func sessionWillEnd(_ session: Session) -> String? {
-    let ending = mirror
     if hasNotedMetrics { noteMetrics(session) }
-    var unfinished: String?
-    var reason = failure
-    do {
-      try stop()
-    } catch {
-      reason = reason ?? ending?.status().lastError
-      unfinished = self.unfinished(error)
-    }
+    let (error, notices, reason) = ended()
+    for notice in once.news(notices, because: reason) { session.errors.tell(notice) }
+    if let error { complaints.append(once.text(of: unfinished(error), because: reason)) }
     endMetrics()
-    for notice in once.news(ending?.takeNotices() ?? [], because: reason) { session.errors.tell(notice) }
-    if let unfinished { complaints.append(once.text(of: unfinished, because: reason)) }
     return complaints.isEmpty ? nil : complaints.joined(separator: "\nError: ")
   }
 
