@@ -72,7 +72,9 @@ extension Engine {
     unknown.isKnown = false
     unknown.unknownObjects = record?.unmerged ?? 0
     unknown.bytesSinceBase = record?.bytesSinceBase ?? 0
-    guard let contents = found?.contents, let base = found?.base, let chain = found?.chain else { return unknown }
+    guard let contents = found?.contents, let base = found?.base, let chain = found?.chain else {
+      return unknown
+    }
     unknown.base = base
     unknown.unknownObjects = chain.objects.count
     unknown.hasGap = contents.batchesReach(from: base.transaction) < chain.end

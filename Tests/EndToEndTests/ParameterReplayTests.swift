@@ -38,7 +38,10 @@ import Testing
     let place = try #require(URL(string: work.replica.url)).path
     let script = try ShellHarness.run(
       "/bin/sh",
-      ["-c", "find '\(place)' -path '*/sql/*' -type f | sort | xargs zstd -dcq | sqlite3 plain.db >/dev/null"],
+      [
+        "-c",
+        "find '\(place)' -path '*/sql/*' -type f | sort | xargs zstd -dcq | sqlite3 plain.db >/dev/null",
+      ],
       in: plain)
     #expect(!script.errors.contains("rror near") || script.errors.contains("UNIQUE"), "\(script.errors)")
     let found = try ShellHarness.run("sqlite3", [plain.path("plain.db")], input: Data(dump.utf8)).output

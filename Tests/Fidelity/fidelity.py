@@ -25,7 +25,7 @@ def counts(replica):
     transactions = {}
     for path, _, names in os.walk(replica):
         for name in names:
-            if not name.endswith(".sql.zst"):
+            if not path.endswith("/sql"):
                 continue
             script = subprocess.run(["zstd", "-dc", f"{path}/{name}"], stdout=subprocess.PIPE).stdout
             for found in re.finditer(rb"^-- transaction (\d+) time=\d+ statements=(\d+)([^\n]*)", script, re.M):

@@ -186,7 +186,9 @@ final class History: @unchecked Sendable {
   /// Everything lands; then a restore must yield what the proofs expect, and who holds it must be able to go on.
   private func end() {
     while world.failure == nil, !world.late.isEmpty { world.land(world.choices.pick(world.late.count)) }
-    guard world.failure == nil, !world.settings.ignoresConditions, let expected = world.proof.last else { return }
+    guard world.failure == nil, !world.settings.ignoresConditions, let expected = world.proof.last else {
+      return
+    }
     let reader = Reader(world: world, name: "restore at the end", store: world.store)
     reader.run { moment in
       guard moment.state.checksum == expected.state else {
@@ -196,7 +198,9 @@ final class History: @unchecked Sendable {
       let file = SimulatedFile("file at the end", inode: inode, moment)
       let writer = Writer(world, "session at the end", file, isFaulty: false)
       writer.run(isOrdered: false, rounds: 1)
-      guard world.failure == nil, !world.proof.stored.contains(where: { $0.who == writer.name }) else { return }
+      guard world.failure == nil, !world.proof.stored.contains(where: { $0.who == writer.name }) else {
+        return
+      }
       world.fail("invariant 4", "a session that holds the tip cannot go on: \(writer.refusal ?? "")")
     }
   }

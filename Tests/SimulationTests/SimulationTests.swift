@@ -21,7 +21,9 @@ import Testing
           print("seed \(seed): \(failure) after \(choices.made.count) choices")
           print(history.world.story.joined(separator: "\n"))
         }
-      } else if count == 1 { print(history.world.story.joined(separator: "\n")) }
+      } else if count == 1 {
+        print(history.world.story.joined(separator: "\n"))
+      }
     }
     print("\(count) histories in \(Date().timeIntervalSince(began)) s: \(kinds)")
   }

@@ -91,7 +91,8 @@ final class World: @unchecked Sendable {
   }
 
   func drawGeneration(after previous: GenerationID?) -> GenerationID {
-    GenerationID(sequence: (previous?.sequence ?? 0) + 1, random: UInt32(truncatingIfNeeded: drawID().value >> 8))
+    GenerationID(
+      sequence: (previous?.sequence ?? 0) + 1, random: UInt32(truncatingIfNeeded: drawID().value >> 8))
   }
 
   func drawValue() -> UInt32 {
@@ -122,7 +123,8 @@ final class World: @unchecked Sendable {
   /// Lets a request land that nobody waits for any more.
   func land(_ index: Int) {
     let request = late.remove(at: index)
-    let what = "\(request.bytes == nil ? "DELETE" : "PUT") \(short(request.key.name)) of \(request.from) lands late"
+    let what =
+      "\(request.bytes == nil ? "DELETE" : "PUT") \(short(request.key.name)) of \(request.from) lands late"
     do {
       _ = try apply(request)
       tell(what)
@@ -157,7 +159,9 @@ final class World: @unchecked Sendable {
   /// Names shortened for people.
   func short(_ name: String) -> String {
     var text = name
-    if text.hasPrefix(ReplicaLayout.generations) { text = String(text.dropFirst(ReplicaLayout.generations.count)) }
+    if text.hasPrefix(ReplicaLayout.generations) {
+      text = String(text.dropFirst(ReplicaLayout.generations.count))
+    }
     for part in text.split(whereSeparator: { "/.-".contains($0) }) where part.count == 16 {
       let digits = part.drop { $0 == "0" }
       text = text.replacing(part, with: digits.isEmpty ? "0" : String(digits.prefix(5)))
