@@ -32,7 +32,8 @@ import Testing
 
     let elsewhere = try Workplace(work.replica)
     let restored = try elsewhere.shell(".restore \(source)\n.dump\n", ["-bail"])
-    #expect(restored.code == 0 && restored.errors.isEmpty, "\(restored.errors)")
+    let complaints = restored.errors.split(separator: "\n").filter { !$0.contains("ignores conditional writes") }
+    #expect(restored.code == 0 && complaints.isEmpty, "\(restored.errors)")
     #expect(restored.output.hasPrefix("restored "))
     let ours = restored.output.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
     // sqlite3's own dump, below, has another order in other versions.
