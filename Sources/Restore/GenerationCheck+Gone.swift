@@ -19,6 +19,7 @@ extension GenerationCheck {
     let check = GenerationCheck(
       source: source, contents: contents, work: work, isNewest: isNewest, live: live, freeBytes: freeBytes)
     check.witnesses = witnesses
+    check.seal = seal
     check.parts = parts
     return check
   }

@@ -18,6 +18,8 @@ final class GenerationCheck {
   var findings: Verification.Findings
   /// What was read before the listings; nil if it is not asked.
   var witnesses: Witnesses?
+  /// Where the next generation says that this one ends; nil in the newest.
+  var seal: Place?
   /// Parts of bases that are known to be right, with the combined hashes of their pages.
   var parts: [BaseManifest.Part: Hash128] = [:]
   /// Of the bases, by their names.
@@ -164,6 +166,12 @@ final class GenerationCheck {
     } else if let proof = contents.proofOfLoss(after: chain) {
       try relist(forEntryAt: chain.tip)
       note(chain.tip.key, "it is missing; \(proof)")
+    } else if let seal, seal.transaction - 1 > chain.end {
+      try relist(forEntryAt: chain.tip)
+      note(
+        chain.tip.key,
+        "it is missing; transaction \(seal.transaction - 1) was stored before generation \(generation.sequence + 1) began"
+      )
     }
     if let live, live.transaction > chain.end {
       note(

@@ -89,6 +89,7 @@ package struct Verification {
         source: source, contents: contents, work: work.folder, isNewest: generation.id == newest.id,
         live: generation.id == newest.id ? live : nil, freeBytes: freeBytes)
       check.witnesses = generation.id == newest.id ? witnesses : nil
+      check.seal = generations.first { $0.id.sequence == generation.id.sequence + 1 }?.seal
       var beginnings = 1
       while true {
         do {

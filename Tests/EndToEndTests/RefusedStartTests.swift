@@ -101,6 +101,8 @@ import Testing
     #expect(refused.result.code == 1)
     let witness = number == "00000001" ? "chain/00000002.txt says" : "lease.txt says"
     #expect(refused.result.errors.contains(witness), "\(refused.result)")
+    let verified = try work.shell(".mirror verify --all --from \(work.replica.url)\n", ["-mirror", "off"])
+    #expect(verified.code == 1 && verified.output.contains("fault: "), "\(verified)")
     let shorter = try work.restore("wal", "--generation \(generation) --allow-shorter")
     #expect(try shorter.ask("SELECT count(*) FROM t") == (number == "00000001" ? "1\n" : "2\n"))
   }
