@@ -32,7 +32,9 @@ import Testing
 
     let elsewhere = try Workplace(work.replica)
     let restored = try elsewhere.shell(".restore \(source)\n.dump\n", ["-bail"])
-    let complaints = restored.errors.split(separator: "\n").filter { !$0.contains("ignores conditional writes") }
+    let complaints = restored.errors.split(separator: "\n").filter {
+      !$0.contains("ignores conditional writes")
+    }
     #expect(restored.code == 0 && complaints.isEmpty, "\(restored.errors)")
     #expect(restored.output.hasPrefix("restored "))
     let ours = restored.output.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)

@@ -116,7 +116,9 @@ import Testing
     let log = String(decoding: try folder.read("log"), as: UTF8.self)
     #expect(log.contains("sync -1 "), "nothing failed")
     // Folders in which nothing was stored need not survive.
-    let hasObjects = try folder.contents().keys.contains { $0.hasPrefix("new/replica/") && !$0.contains("%lock") }
+    let hasObjects = try folder.contents().keys.contains {
+      $0.hasPrefix("new/replica/") && !$0.contains("%lock")
+    }
     let left = hasObjects ? try unsafeFolders() : []
     #expect(left == [], "\(log)")
   }
