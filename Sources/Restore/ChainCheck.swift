@@ -47,7 +47,8 @@ struct ChainCheck {
   /// Adds what was found to the findings of a generation; the newest one has those of generations that are not verified, or
   /// cannot be because their mark is gone.
   func report(
-    on generation: ReplicaHistory.Generation, contents: GenerationContents, to check: GenerationCheck, isForAll: Bool
+    on generation: ReplicaHistory.Generation, contents: GenerationContents, to check: GenerationCheck,
+    isForAll: Bool
   ) {
     let number = generation.id.sequence
     let isNewest = number == numbers.upperBound

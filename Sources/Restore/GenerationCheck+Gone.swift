@@ -58,7 +58,9 @@ extension GenerationCheck {
     guard isNewest, listsLeft > 0 else { return }
     listsLeft -= 1
     let present = try list()
-    guard present.slots[place] != nil || present.merged.keys.contains(where: { $0.transactions.contains(place.transaction) })
+    guard
+      present.slots[place] != nil
+        || present.merged.keys.contains(where: { $0.transactions.contains(place.transaction) })
     else { return }
     throw ListedAnew(contents: present)
   }
