@@ -10,11 +10,13 @@ struct ChainCheck {
   /// Seals that cannot be read with the keys that are there.
   private var unread: [String] = []
   private let numbers: ClosedRange<UInt32>
+  /// Of the generations that are verified if all are.
+  private let present: Set<UInt32>
 
   /// Reads the mark and the seal of each generation, the oldest first.
   init(source: ObjectSource, generations: [ReplicaHistory.Generation]) throws {
     numbers = 1...(generations.last?.id.sequence ?? 1)
-    let present = Set(generations.map(\.id.sequence))
+    present = Set(generations.map(\.id.sequence))
     for number in numbers where !present.contains(number) {
       note(number, ReplicaLayout.mark(number), "it is missing")
     }
@@ -42,18 +44,20 @@ struct ChainCheck {
     faults[number, default: []].append(Verification.Fault(object: object, cause: cause))
   }
 
-  /// Adds what was found to the findings of a generation; the newest one has those of generations that are not verified.
+  /// Adds what was found to the findings of a generation; the newest one has those of generations that are not verified, or
+  /// cannot be because their mark is gone.
   func report(
     on generation: ReplicaHistory.Generation, contents: GenerationContents, to check: GenerationCheck,
     isForAll: Bool
   ) {
     let number = generation.id.sequence
-    let mine = isForAll ? number...number : numbers
+    let isNewest = number == numbers.upperBound
+    let mine = numbers.filter { $0 == number || isNewest && (!isForAll || !present.contains($0)) }
     for number in mine { for fault in faults[number] ?? [] { check.note(fault.object, fault.cause) } }
     if let base = contents.bases.first, base.transaction < generation.base.transaction {
       check.note(base.key(in: generation.id), "it is before the generation's first base")
     }
-    guard faults.isEmpty, number == numbers.upperBound else { return }
+    guard faults.isEmpty, isNewest else { return }
     guard unread.isEmpty else {
       check.findings.notices += unread.map { "a seal was not proven: \($0)" }
       return

@@ -228,7 +228,8 @@ struct Planner {
     guard options.allowsShorter else {
       throw RestoreError(
         .hole,
-        "restore \(catalog.store.url): \(found.joined(separator: "; ")); --allow-shorter takes what is left")
+        "restore \(catalog.store.url): \(found.joined(separator: "; ")); \(chain.tip.key) is missing; "
+          + "--allow-shorter takes what is left")
     }
     notices += found
   }

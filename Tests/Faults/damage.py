@@ -166,7 +166,14 @@ def harm(template, replica, target):
             return kind, [key, other]
     with open(path, "wb") as file:
         file.write(bytes_)
+    if kind == "flip" and key.startswith("pages/") and pages(bytes_) == pages(template.content[key]):
+        # Some bits of a zstd frame say nothing, such as a larger window.
+        return "vain", []
     return kind, [key]
+
+
+def pages(part):
+    return subprocess.run(["zstd", "-dcq"], input=bytes(part), capture_output=True).stdout
 
 
 def run_restore(source, replica, output, target, more=""):
@@ -285,7 +292,8 @@ def verify(template, replica, kind, damaged, counts):
         # Nobody knows of a part whose manifest is damaged as well, nor of anything in a generation whose mark is.
         hidden = key == "lease.txt" or any(other.startswith("chain/") for other in damaged if other != key)
         hidden = hidden or key.startswith("pages/") and any("/base/" in other for other in damaged)
-        if f"fault: {key}: " not in output and not hidden:
+        # A mark that is too large to be one ends the proof with an error.
+        if f"fault: {key}: " not in output and f"Error: get {key}: " not in done.stderr.decode() and not hidden:
             raise Wrong(f"{key} is not named: {about}")
     counts["verify: found"] += 1
 
@@ -323,6 +331,9 @@ def main():
                              {"generation": generation, "transaction": transaction}])
         kind, damaged = harm(template, replica, target)
         counts[f"damage: {kind}"] += 1
+        if not damaged:
+            shutil.rmtree(folder)
+            continue
         counts[f"damage of a {kind_of(damaged[0], template.content[damaged[0]])}"] += 1
         for check in (
             lambda: restore(template, folder, replica, "wal", target, kind, damaged, counts),
