@@ -49,13 +49,8 @@ final class GenerationCheck {
       findings.notices.append("generation \(generation) was removed meanwhile: it had become too old")
       return
     }
-    let record = ReplicaLayout.record(generation)
-    try noting(record) {
-      let found = try source.read(record) { try GenerationRecord($0, object: record) }
-      guard found.generation == generation else {
-        throw FormatError(record, "it is that of generation \(found.generation)")
-      }
-    }
+    // Retention takes the record with the last base.
+    if contents.hasRecord || !contents.bases.isEmpty { try checkRecord() }
     for base in contents.bases {
       let name = base.key(in: generation)
       manifests[base] = try noting(name) {
@@ -81,6 +76,16 @@ final class GenerationCheck {
     try work.remove("objects")
     try checkOtherSlices(runs.map(\.chain))
     try checkEnd(runs.map(\.chain))
+  }
+
+  private func checkRecord() throws {
+    let record = ReplicaLayout.record(generation)
+    try noting(record) {
+      let found = try source.read(record) { try GenerationRecord($0, object: record) }
+      guard found.generation == generation else {
+        throw FormatError(record, "it is that of generation \(found.generation)")
+      }
+    }
   }
 
   /// Throws `.space` where the folder for the databases has no room for so many bytes more.
