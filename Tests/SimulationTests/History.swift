@@ -47,6 +47,7 @@ final class History: @unchecked Sendable {
   // MARK: The beginning
 
   private func begin() {
+    world.vary()
     let values = (0..<2 + world.choices.pick(2)).map { _ in world.drawValue() }
     let moment = SimulatedFile.Moment(values, written: [], time: world.microseconds)
     world.lineage.add(moment.state.checksum, after: nil)
@@ -57,9 +58,13 @@ final class History: @unchecked Sendable {
       let first = Writer(world, "W0", file, isFaulty: false)
       first.run(isOrdered: false, rounds: world.choices.pick(2))
     }
-    for _ in 0..<2 + world.choices.pick(2) { beginWriter() }
-    if world.choices.chance(300) { beginKeeper() }
-    if world.choices.chance(300) { beginReader() }
+    let focus = world.settings.focus
+    let forks = focus == .forks ? 400 : 30
+    for _ in 0..<2 + world.choices.pick(2) { beginWriter(isOrdered: world.choices.chance(forks)) }
+    if world.choices.chance(focus == .forks ? 800 : 300) { beginKeeper() }
+    for _ in 0..<(focus == .readers ? 4 : 1) where world.choices.chance(focus == .readers ? 600 : 300) {
+      beginReader()
+    }
   }
 
   private func name(_ letter: String) -> String {
@@ -85,7 +90,7 @@ final class History: @unchecked Sendable {
   /// A file, or a copy of one, present or old.
   private func pickFile() -> SimulatedFile {
     let file = files[world.choices.pick(files.count)]
-    switch world.choices.weighted([250, 150]) {
+    switch world.choices.weighted(world.settings.focus == .copies ? [450, 200] : [250, 100]) {
     case 1: return copy(file, at: file.moments.count - 1)
     case 2: return copy(file, at: world.choices.pick(file.moments.count))
     default: return file
@@ -128,6 +133,12 @@ final class History: @unchecked Sendable {
   // MARK: What happens
 
   private func happen() {
+    switch world.settings.focus {
+    case .readers where world.choices.chance(500): return beginReader()
+    case .forks where world.choices.chance(500):
+      return world.choices.chance(500) ? beginKeeper() : beginWriter(isOrdered: true)
+    default: break
+    }
     switch world.choices.pick(10) {
     case 0, 1: beginKeeper()
     case 2: beginReader()
@@ -139,7 +150,9 @@ final class History: @unchecked Sendable {
     }
   }
 
-  /// All sessions have ended: something may begin once more. False if nothing does.
+  /// Lets something begin once more after all sessions have ended.
+  ///
+  /// False if nothing does.
   private func happenAtRest() -> Bool {
     if !world.late.isEmpty, world.choices.chance(500) {
       world.land(world.choices.pick(world.late.count))

@@ -9,7 +9,7 @@ import ReplicaFormat
 /// Reached by whoever has the baton.
 final class World: @unchecked Sendable {
   let choices: Choices
-  let settings: Settings
+  private(set) var settings: Settings
   let baton = Baton()
   let store: MemoryStore
   let reading = Reading()
@@ -47,6 +47,20 @@ final class World: @unchecked Sendable {
     var pageSize = 1000
     var ignoresConditions = false
     var steps = 260
+    /// What there is more of than of all else.
+    var focus = Focus.nothing
+  }
+
+  enum Focus: CaseIterable, Sendable { case nothing, readers, forks, copies }
+
+  /// Histories differ in how often threads change, in faults, in events, and in the length of a page.
+  func vary() {
+    settings.switches = [150, 50, 400][choices.pick(3)]
+    settings.faults = [60, 10, 140][choices.pick(3)]
+    settings.events = [15, 40][choices.pick(2)]
+    settings.pageSize = [1000, 1000, 1000, 4][choices.pick(4)]
+    settings.focus = Focus.allCases[choices.pick(Focus.allCases.count)]
+    if settings.broken == .mergedListedFirst { settings.focus = .readers }
   }
 
   /// A request that changes the store.
@@ -136,7 +150,8 @@ final class World: @unchecked Sendable {
   // MARK: What must hold
 
   func fail(_ kind: String, _ text: String) {
-    guard failure == nil else { return }
+    // In a store that ignores conditions much may go wrong; only nobody may trust it.
+    guard failure == nil, !settings.ignoresConditions || kind == "detection" else { return }
     failure = Failure(kind: kind, text: text)
     tell("=> \(kind): \(text)")
   }
