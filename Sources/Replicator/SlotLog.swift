@@ -14,6 +14,8 @@ final class SlotLog: Sendable {
   /// Seconds since the system started, those it slept through too.
   private let now: @Sendable () -> Double
   private let state: Mutex<State>
+  /// Entries whose places are kept in memory.
+  private static let most = 4096
 
   private struct State {
     /// The session's first entry, once it was read back (rule 5).
@@ -36,6 +38,13 @@ final class SlotLog: Sendable {
 
     /// Seconds without an answer after which an entry is read back before anything counts as stored (rule 8).
     private static let silence = 60.0
+
+    /// Only the newest entries are confirmed; of older ones the chain itself tells.
+    mutating func forgetOldHalf() {
+      let middle = places.values.map(\.transaction).sorted()[places.count / 2]
+      places = places.filter { $0.value.transaction >= middle }
+      own = own.filter { $0.transaction >= middle }
+    }
 
     /// Whether the session was asleep, forked or cut off for so long that another may have written.
     func isSilent(at now: Double) -> Bool {
@@ -111,6 +120,7 @@ final class SlotLog: Sendable {
     state.withLock {
       $0.newest = (place, id)
       $0.places[id] = place
+      if $0.places.count > Self.most { $0.forgetOldHalf() }
     }
   }
 

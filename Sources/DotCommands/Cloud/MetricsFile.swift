@@ -16,6 +16,7 @@ final class MetricsFile: Sendable {
     var database = ""
     var written: String?
     var complaint: String?
+    var isStarted = false
     var isEnded = false
   }
 
@@ -29,13 +30,13 @@ final class MetricsFile: Sendable {
 
   /// Names the file.
   ///
-  /// Nothing is written before `start`. `seconds` is the least time between two writes.
+  /// Nothing is written before the first note. `seconds` is the least time between two writes.
   init(_ path: String, seconds: Double = 5) {
     self.path = path
     self.seconds = seconds
   }
 
-  func start() {
+  private func start() {
     queue.async(group: running) {
       while true {
         self.write()
@@ -46,17 +47,28 @@ final class MetricsFile: Sendable {
   }
 
   /// Tells of the mirror as it is now; `monitor` tells of it from then on.
+  ///
+  /// The first one starts the writing.
   func note(_ status: MirrorStatus, _ monitor: (@Sendable () -> MirrorStatus)?, database: String) {
-    state.withLock {
+    let isFirst = state.withLock {
       $0.status = status
       $0.monitor = monitor
       $0.database = database
+      defer { $0.isStarted = true }
+      return !$0.isStarted
     }
+    if isFirst { start() }
   }
 
   /// Writes the last state, with the mirror off; returns what went wrong first.
+  ///
+  /// Nothing is written if nothing was noted.
   func end() -> String? {
-    state.withLock { $0.isEnded = true }
+    guard
+      state.withLock({
+        $0.isEnded = true; return $0.isStarted
+      })
+    else { return nil }
     wake.signal()
     running.wait()
     return state.withLock { $0.complaint }

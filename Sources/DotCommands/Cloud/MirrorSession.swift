@@ -50,7 +50,6 @@ package final class MirrorSession: SessionObserver {
   package var patience = 60.0
 
   private var metrics: MetricsFile?
-  private var hasNotedMetrics = false
 
   package init(
     encryption: EncryptionSettings? = nil, makeStore: @escaping (ReplicaURL) throws -> any ObjectStore
@@ -227,14 +226,11 @@ package final class MirrorSession: SessionObserver {
     let path = connection?.fileName() ?? session.database.openConnection?.fileName() ?? session.database.name
     metrics.note(
       status(of: path, isOpen: session.database.openConnection != nil), mirror?.monitor, database: path ?? "")
-    if !hasNotedMetrics { metrics.start() }
-    hasNotedMetrics = true
   }
 
   private func endMetrics() {
-    guard let metrics, hasNotedMetrics else { return }
-    if let complaint = metrics.end() { complaints.append(complaint) }
-    self.metrics = nil
+    if let complaint = metrics?.end() { complaints.append(complaint) }
+    metrics = nil
   }
 
   // MARK: The session
