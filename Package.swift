@@ -167,6 +167,12 @@ let package = Package(
         "Replicator", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat",
         "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption", "Compression",
       ]),
+    tests(
+      "SimulationTests",
+      [
+        "Replicator", "Restore", "Files", "Bytes", "Digest", "Compression", "WALFormat", "ReplicaFormat",
+        "ReplicaCatalog", "ObjectStore",
+      ]),
     tests("EndToEndTests", ["ObjectStore", "ReplicaFormat", "Bytes", "Compression", "WALFormat"]),
   ]
 )

@@ -11,6 +11,8 @@ import Synchronization
 final class SlotLog: Sendable {
   let session: TurnRecord.Session
   private let store: any ObjectStore
+  /// Seconds since the system started, those it slept through too.
+  private let now: @Sendable () -> Double
   private let state: Mutex<State>
 
   private struct State {
@@ -21,7 +23,7 @@ final class SlotLog: Sendable {
     var keepsConditions: Bool?
     /// Why the store does not keep to conditions, if it said so.
     var refusal: String?
-    /// When the store answered last, seconds of `Clock.bootSeconds`, and in which process.
+    /// When the store answered last, in seconds of `now`, and in which process.
     var lastAnswer = -Double.infinity
     var process = ProcessIdentity.current
     /// Entries that were sent.
@@ -33,20 +35,27 @@ final class SlotLog: Sendable {
     private static let silence = 60.0
 
     /// Whether the session was asleep, forked or cut off for so long that another may have written.
-    var isSilent: Bool {
-      Clock.bootSeconds - lastAnswer > Self.silence || process != ProcessIdentity.current
+    func isSilent(at now: Double) -> Bool {
+      now - lastAnswer > Self.silence || process != ProcessIdentity.current
     }
   }
 
-  init(_ store: any ObjectStore, database: String, host: String) {
+  init(
+    _ store: any ObjectStore, database: String, host: String,
+    now: @escaping @Sendable () -> Double = { Clock.bootSeconds }
+  ) {
     self.store = store
+    self.now = now
     session = TurnRecord.Session(
       number: .random(in: 1...UInt64.max), host: host, process: ProcessIdentity.current, database: database)
     state = Mutex(State())
   }
 
   /// Whether nothing keeps an entry that is stored from counting as stored.
-  var isConfirmed: Bool { state.withLock { $0.isConfirmed && !$0.isSilent } }
+  var isConfirmed: Bool {
+    let now = now()
+    return state.withLock { $0.isConfirmed && !$0.isSilent(at: now) }
+  }
 
   /// Whether the store keeps to the conditions of puts; nil before that was tried.
   var keepsConditions: Bool? { state.withLock { $0.keepsConditions } }
@@ -145,9 +154,10 @@ final class SlotLog: Sendable {
 
   /// Nobody else can have written: the session has created the first mark of a replica.
   func noteConfirmed() {
+    let now = now()
     state.withLock {
       $0.isConfirmed = true
-      $0.lastAnswer = Clock.bootSeconds
+      $0.lastAnswer = now
       $0.process = ProcessIdentity.current
     }
   }
@@ -178,6 +188,7 @@ final class SlotLog: Sendable {
 
   /// The store has answered: the session is not silent.
   func noteAnswer() {
-    state.withLock { if !$0.isSilent { $0.lastAnswer = Clock.bootSeconds } }
+    let now = now()
+    state.withLock { if !$0.isSilent(at: now) { $0.lastAnswer = now } }
   }
 }

@@ -1,0 +1,167 @@
+import Bytes
+import Foundation
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+
+/// Everything that one history shares: the store, the clock, requests under way, and what was acknowledged.
+///
+/// Reached by whoever has the baton.
+final class World: @unchecked Sendable {
+  let choices: Choices
+  let settings: Settings
+  let baton = Baton()
+  let store: MemoryStore
+  let reading = Reading()
+  let lineage = Lineage()
+  let proof: Proof
+  /// Seconds; what `Clock.bootSeconds` and the store's clock say.
+  private(set) var clock = 1_000_000.0
+  private let clockForStore = SharedClock()
+  /// Requests that were sent, and have not landed yet or will land once more.
+  private(set) var late: [Request] = []
+  /// What happened, one line each.
+  private(set) var story: [String] = []
+  private var drawn: UInt64 = 0
+  /// Values that pages hold, no two the same.
+  private var written: UInt32 = 0
+  private(set) var changes = 0
+  private(set) var failure: Failure?
+
+  struct Failure: Error, Hashable, CustomStringConvertible {
+    /// Which invariant, or what else went wrong.
+    let kind: String
+    let text: String
+    var description: String { "\(kind): \(text)" }
+  }
+
+  /// How a kind of history is made.
+  struct Settings: Sendable {
+    var broken: BrokenRule?
+    /// Chances in a thousand that a call of the store hands on the baton, and that one meets a fault.
+    var switches = 150
+    var faults = 60
+    /// Chance in a thousand that something happens outside of the sessions at a step.
+    var events = 15
+    /// Names in one page of a listing.
+    var pageSize = 1000
+    var ignoresConditions = false
+    var steps = 260
+  }
+
+  /// A request that changes the store.
+  struct Request {
+    let from: String
+    let key: ObjectKey
+    /// Nil for a DELETE.
+    let bytes: [UInt8]?
+    let condition: PutCondition
+  }
+
+  init(_ choices: Choices, _ settings: Settings) {
+    self.choices = choices
+    self.settings = settings
+    let clock = clockForStore
+    store = MemoryStore(url: "memory://replica") { Int64(clock.now) }
+    proof = Proof(lineage, slotsOutrank: settings.broken == .slotsOutrank)
+    clockForStore.now = self.clock
+  }
+
+  /// Read by the store, which may not know the world.
+  final class SharedClock: @unchecked Sendable { var now = 0.0 }
+
+  var now: @Sendable () -> Double {
+    let clock = clockForStore
+    return { clock.now }
+  }
+  var microseconds: Int64 { Int64(clock * 1e6) }
+
+  func pass(_ seconds: Double) {
+    clock += seconds
+    clockForStore.now = clock
+  }
+
+  func tell(_ line: @autoclosure () -> String) { story.append(line()) }
+
+  /// An identifier: the order of names is then the same each time that a script is repeated.
+  func drawID() -> EntryID {
+    drawn += 1
+    var mixed = SplitMix(state: drawn)
+    return EntryID(mixed.next() | 1)
+  }
+
+  func drawGeneration(after previous: GenerationID?) -> GenerationID {
+    GenerationID(sequence: (previous?.sequence ?? 0) + 1, random: UInt32(truncatingIfNeeded: drawID().value >> 8))
+  }
+
+  func drawValue() -> UInt32 {
+    written += 1
+    return written
+  }
+
+  // MARK: The store
+
+  /// Carries out a request now; throws `.preconditionFailed` as a store does.
+  func apply(_ request: Request) throws(ObjectStoreError) -> ETag {
+    var tag = ETag("")
+    if let bytes = request.bytes {
+      let condition = settings.ignoresConditions ? .always : request.condition
+      tag = try store.put(request.key, bytes, condition)
+      reading.put(request.key.name, bytes)
+    } else {
+      try store.delete(request.key)
+      reading.delete(request.key.name)
+    }
+    changes += 1
+    check("\(request.from)")
+    return tag
+  }
+
+  func send(later request: Request) { late.append(request) }
+
+  /// Lets a request land that nobody waits for any more.
+  func land(_ index: Int) {
+    let request = late.remove(at: index)
+    let what = "\(request.bytes == nil ? "DELETE" : "PUT") \(short(request.key.name)) of \(request.from) lands late"
+    do {
+      _ = try apply(request)
+      tell(what)
+    } catch {
+      tell("\(what): 412")
+    }
+  }
+
+  // MARK: What must hold
+
+  func fail(_ kind: String, _ text: String) {
+    guard failure == nil else { return }
+    failure = Failure(kind: kind, text: text)
+    tell("=> \(kind): \(text)")
+  }
+
+  /// Checks what a restore would yield now.
+  func check(_ who: String) {
+    guard failure == nil, !settings.ignoresConditions else { return }
+    if let (kind, text) = proof.check(reading) { fail(kind, text) }
+  }
+
+  /// A session counts a transaction as stored.
+  func acknowledge(_ who: String, _ place: Place, _ transaction: UInt64, _ state: DatabaseState) {
+    tell("\(who) counts transaction \(transaction) as stored")
+    guard failure == nil, !settings.ignoresConditions else { return }
+    if let (kind, text) = proof.acknowledge(who, place.generation, transaction, state.checksum, reading) {
+      fail(kind, text)
+    }
+  }
+
+  /// Names shortened for people.
+  func short(_ name: String) -> String {
+    var text = name
+    if text.hasPrefix(ReplicaLayout.generations) { text = String(text.dropFirst(ReplicaLayout.generations.count)) }
+    for part in text.split(whereSeparator: { "/.-".contains($0) }) where part.count == 16 {
+      let digits = part.drop { $0 == "0" }
+      text = text.replacing(part, with: digits.isEmpty ? "0" : String(digits.prefix(5)))
+    }
+    return text.replacing("0000000", with: "").replacing(".0001-", with: "-")
+  }
+}
