@@ -290,15 +290,14 @@ extension Engine {
   }
 
   /// Where the record, or the lease if there is no record, says that the replica was.
-  private static func relation(
+  static func relation(
     of record: PositionRecord?, witness: Place?, to tip: ResumeDecision.Tip
   ) -> ResumeDecision.Recorded {
     guard let place = record?.place ?? witness else { return .nowhere }
-    let isSession = record.map { $0.session == tip.session } ?? false
     if place.generation == tip.place.generation {
       if place.transaction > tip.place.transaction { return .beyondTip(place) }
-      if place == tip.place || isSession { return record == nil ? .nowhere : .atTip }
-      return record == nil ? .nowhere : .belowTip
+      guard record != nil else { return .nowhere }
+      return place == tip.place ? .atTip : .belowTip
     }
     if place.generation.sequence > tip.place.generation.sequence { return .beyondTip(place) }
     return record == nil ? .nowhere : .belowTip
