@@ -28,7 +28,12 @@ package final class SliceReader {
   private var isChecksumKnown = true
   private var frameBytes: [UInt8]
 
+  /// Throws an error with `isMissing` if the bytes are a turn: then the slice of that name was deleted since it was listed, and
+  /// a session that had read the chain before has left its first entry there.
   package init(_ bytes: [UInt8], object: String) throws(FormatError) {
+    guard !TurnRecord.begins(bytes) else {
+      throw FormatError(object, "a turn has taken its place", isMissing: true)
+    }
     var sections: [SliceSection] = []
     var commits: [SliceCommit] = []
     var at = 0
