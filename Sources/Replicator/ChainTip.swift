@@ -38,8 +38,22 @@ struct ChainTip {
     return Found(tip: tip, contents: nil, base: nil, chain: nil, unmarked: [])
   }
 
+  /// Times that the chain is read while objects of it go.
+  private static let rounds = 8
+
   /// The tip as the chain tells it; nil if the replica holds nothing.
+  ///
+  /// If an object is gone when it is read, begins again: what took its place is listed then (rule 13).
   func read() throws -> Found? {
+    for _ in 1..<Self.rounds {
+      do {
+        return try readOnce()
+      } catch let error as FormatError where error.isMissing {}
+    }
+    return try readOnce()
+  }
+
+  private func readOnce() throws -> Found? {
     var history = try ReplicaHistory(catalog)
     guard var end = try history.end(batches: true) else { return nil }
     if end.contents.proofOfLoss(after: end.chain) != nil {
