@@ -16,6 +16,7 @@ import Testing
       let history = History(choices, settings)
       if let failure = history.run() {
         kinds[failure.kind, default: 0] += 1
+        if ProcessInfo.processInfo.environment["STOP"] != nil, kinds.values.reduce(0, +) > 1 { break }
         if kinds.values.reduce(0, +) <= 3 {
           print("seed \(seed): \(failure) after \(choices.made.count) choices")
           print(history.world.story.joined(separator: "\n"))

@@ -26,7 +26,7 @@ extension Writer {
     if let record, !isOrdered { try untilStored { found = try reader.recorded(record) } }
     if found == nil {
       try untilStored { witness = try readLease() }
-      try untilStored { found = try read(reader) }
+      try untilStored { found = try reader.read() }
     }
     for mark in found?.unmarked ?? [] { try untilStored { _ = try create(mark) } }
     let end = file.moments.count - 1
@@ -52,18 +52,6 @@ extension Writer {
     case .begin(let reason, let isFork):
       self.isFork = isFork
       try begin(after: found?.tip, because: reason)
-    }
-  }
-
-  /// Reads the tip; if objects go while it is read, reads again.
-  private func read(_ reader: ChainTip) throws -> ChainTip.Found? {
-    var attempts = 0
-    while true {
-      do {
-        return try reader.read()
-      } catch let error as FormatError where error.isMissing && attempts < 8 && !life.isDead {
-        attempts += 1
-      }
     }
   }
 
@@ -93,7 +81,7 @@ extension Writer {
     facts.isSameFile = record.map { $0.identity == file.identity && $0.isSynced } ?? false
     if world.settings.broken == .anyFile { facts.isSameFile = true }
     facts.loss = found.loss
-    facts.recorded = Self.relation(of: record, witness: witness, to: tip)
+    facts.recorded = Engine.relation(of: record, witness: witness, to: tip)
     if match == nil {
       try untilStored {
         facts.earlier = try ChainTip(catalog: ReplicaCatalog(store)).transaction(of: file.last.state, in: found)
@@ -105,21 +93,6 @@ extension Writer {
       world.fail("invariant 6", "\(name): \(message)")
     }
     return decision
-  }
-
-  /// As `Engine.relation`, which nothing else reaches.
-  private static func relation(
-    of record: PositionRecord?, witness: Place?, to tip: ResumeDecision.Tip
-  ) -> ResumeDecision.Recorded {
-    guard let place = record?.place ?? witness else { return .nowhere }
-    let isSession = record.map { $0.session == tip.session } ?? false
-    if place.generation == tip.place.generation {
-      if place.transaction > tip.place.transaction { return .beyondTip(place) }
-      if place == tip.place || isSession { return record == nil ? .nowhere : .atTip }
-      return record == nil ? .nowhere : .belowTip
-    }
-    if place.generation.sequence > tip.place.generation.sequence { return .beyondTip(place) }
-    return record == nil ? .nowhere : .belowTip
   }
 
   // MARK: A new generation

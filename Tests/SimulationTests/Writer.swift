@@ -71,7 +71,12 @@ final class Writer: @unchecked Sendable {
 
   // MARK: Rounds
 
+  private func checkAlive() throws(ObjectStoreError) {
+    guard !life.isDead else { throw ObjectStoreError(.io, verb: "run", object: name, cause: "the session died") }
+  }
+
   private func round() throws {
+    try checkAlive()
     if let fence { throw fence }
     let count = 1 + world.choices.pick(2)
     for _ in 0..<count {
@@ -153,9 +158,7 @@ final class Writer: @unchecked Sendable {
     do { try create(entries[0]) } catch { failures.all.append(error) }
     if let task = Baton.current { world.baton.yield(task) { others.allSatisfy { $0.isDone } } }
     if let error = failures.all.first(where: { $0 is MirrorError }) ?? failures.all.first { throw error }
-    if let task = others.first(where: { !$0.isDone }) {
-      throw ObjectStoreError(.io, verb: "put", object: task.name, cause: "the session died")
-    }
+    try checkAlive()
   }
 
   private final class Failures: @unchecked Sendable { var all: [any Error] = [] }
