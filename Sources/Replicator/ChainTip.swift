@@ -123,16 +123,19 @@ struct ChainTip {
 
   /// The last transaction before the tip after which the database was in a state; nil if there is none since the newest base.
   func transaction(of state: DatabaseState, in found: Found) throws -> UInt64? {
+    let tip = found.tip.transaction
     guard let found = found.contents == nil ? try read() : found, let contents = found.contents,
       let chain = found.chain
     else { return nil }
     for object in chain.objects.reversed() where object.isLast {
       let slice = try SliceReader(catalog.store.content(of: object.key).bytes, object: object.key)
       if let index = slice.commits.lastIndex(where: { $0.state == state }) {
-        return object.transactions.lowerBound + UInt64(index)
+        // Another session may have stored more since the tip was found.
+        let transaction = object.transactions.lowerBound + UInt64(index)
+        return transaction < tip ? transaction : nil
       }
     }
-    for base in contents.bases.reversed() where base.transaction < found.tip.transaction {
+    for base in contents.bases.reversed() where base.transaction < tip {
       if try catalog.manifest(contents.generation, base).state == state { return base.transaction }
     }
     return nil
