@@ -187,7 +187,9 @@ struct Keeper {
     var history = try ReplicaHistory(catalog)
     let chain = Set(try history.all().map(\.id))
     for generation in try catalog.folders() where !chain.contains(generation) {
-      for object in try store.listAll(prefix: ReplicaLayout.bases(generation)) { try store.delete(object.key) }
+      for object in try store.listAll(prefix: ReplicaLayout.bases(generation)) {
+        try store.delete(object.key)
+      }
     }
   }
 }

@@ -28,7 +28,8 @@ struct Encoder {
     self.stored = stored
     self.needsTurn = needsTurn
     var bytes: [UInt8] = []
-    for word in [0x377f_0682, 3_007_000, UInt32(SimulatedFile.pageSize), 0, world.drawValue(), 9] as [UInt32] {
+    for word in [0x377f_0682, 3_007_000, UInt32(SimulatedFile.pageSize), 0, world.drawValue(), 9] as [UInt32]
+    {
       bytes.appendBigEndian(word)
     }
     var checksum = WALChecksum.zero
@@ -46,7 +47,8 @@ struct Encoder {
     if needsTurn {
       needsTurn = false
       let turn = TurnRecord(
-        place: place, id: world.drawID(), session: session, time: world.microseconds, reason: "a session begins")
+        place: place, id: world.drawID(), session: session, time: world.microseconds,
+        reason: "a session begins")
       push(turn.id, turn.bytes, nil, &entries)
     }
     if inParts, moments.count == 1, let moment = moments.first, moment.written.count > 1 {
@@ -83,7 +85,8 @@ struct Encoder {
         builder.endPart(checksum: sums)
       }
       let section = builder.close(
-        transactions: number...number, part: index + 1, parts: moment.written.count, created: world.microseconds)
+        transactions: number...number, part: index + 1, parts: moment.written.count,
+        created: world.microseconds)
       push([section], number...number, isPart: true, isPartial: !isLast, world, &entries)
     }
   }
@@ -106,7 +109,8 @@ struct Encoder {
   }
 
   private mutating func push(
-    _ sections: [SealedSlice], _ transactions: ClosedRange<UInt64>, isPart: Bool = false, isPartial: Bool = false,
+    _ sections: [SealedSlice], _ transactions: ClosedRange<UInt64>, isPart: Bool = false,
+    isPartial: Bool = false,
     _ world: World, _ entries: inout [PendingUpload]
   ) {
     let id = world.drawID()
@@ -121,7 +125,8 @@ struct Encoder {
   ) {
     let entry = PendingUpload(
       place: place, id: id, lastTransaction: transaction, state: state,
-      position: WALPosition(salt: header.salt, frame: frame, checksum: sums), bytes: bytes, batch: nil, firstTime: 0,
+      position: WALPosition(salt: header.salt, frame: frame, checksum: sums), bytes: bytes, batch: nil,
+      firstTime: 0,
       lastTime: 0, transactions: transactions, isPart: isPart, isPartial: isPartial, logBytes: 0)
     entries.append(entry)
     place = entry.next

@@ -47,6 +47,7 @@ final class History: @unchecked Sendable {
   // MARK: The beginning
 
   private func begin() {
+    world.vary()
     let values = (0..<2 + world.choices.pick(2)).map { _ in world.drawValue() }
     let moment = SimulatedFile.Moment(values, written: [], time: world.microseconds)
     world.lineage.add(moment.state.checksum, after: nil)
@@ -57,9 +58,11 @@ final class History: @unchecked Sendable {
       let first = Writer(world, "W0", file, isFaulty: false)
       first.run(isOrdered: false, rounds: world.choices.pick(2))
     }
-    for _ in 0..<2 + world.choices.pick(2) { beginWriter() }
-    if world.choices.chance(300) { beginKeeper() }
-    if world.choices.chance(300) { beginReader() }
+    let focus = world.settings.focus
+    let forks = focus == .forks ? 400 : 30
+    for _ in 0..<2 + world.choices.pick(2) { beginWriter(isOrdered: world.choices.chance(forks)) }
+    if world.choices.chance(focus == .forks ? 800 : 300) { beginKeeper() }
+    for _ in 0..<(focus == .readers ? 4 : 1) where world.choices.chance(300) { beginReader() }
   }
 
   private func name(_ letter: String) -> String {
@@ -85,7 +88,7 @@ final class History: @unchecked Sendable {
   /// A file, or a copy of one, present or old.
   private func pickFile() -> SimulatedFile {
     let file = files[world.choices.pick(files.count)]
-    switch world.choices.weighted([250, 150]) {
+    switch world.choices.weighted(world.settings.focus == .copies ? [450, 200] : [250, 100]) {
     case 1: return copy(file, at: file.moments.count - 1)
     case 2: return copy(file, at: world.choices.pick(file.moments.count))
     default: return file
@@ -128,6 +131,12 @@ final class History: @unchecked Sendable {
   // MARK: What happens
 
   private func happen() {
+    switch world.settings.focus {
+    case .readers where world.choices.chance(500): return beginReader()
+    case .forks where world.choices.chance(500):
+      return world.choices.chance(500) ? beginKeeper() : beginWriter(isOrdered: true)
+    default: break
+    }
     switch world.choices.pick(10) {
     case 0, 1: beginKeeper()
     case 2: beginReader()
@@ -186,7 +195,9 @@ final class History: @unchecked Sendable {
   /// Everything lands; then a restore must yield what the proofs expect, and who holds it must be able to go on.
   private func end() {
     while world.failure == nil, !world.late.isEmpty { world.land(world.choices.pick(world.late.count)) }
-    guard world.failure == nil, !world.settings.ignoresConditions, let expected = world.proof.last else { return }
+    guard world.failure == nil, !world.settings.ignoresConditions, let expected = world.proof.last else {
+      return
+    }
     let reader = Reader(world: world, name: "restore at the end", store: world.store)
     reader.run { moment in
       guard moment.state.checksum == expected.state else {
@@ -196,7 +207,9 @@ final class History: @unchecked Sendable {
       let file = SimulatedFile("file at the end", inode: inode, moment)
       let writer = Writer(world, "session at the end", file, isFaulty: false)
       writer.run(isOrdered: false, rounds: 1)
-      guard world.failure == nil, !world.proof.stored.contains(where: { $0.who == writer.name }) else { return }
+      guard world.failure == nil, !world.proof.stored.contains(where: { $0.who == writer.name }) else {
+        return
+      }
       world.fail("invariant 4", "a session that holds the tip cannot go on: \(writer.refusal ?? "")")
     }
   }

@@ -87,8 +87,10 @@ struct Reader {
     do {
       guard let moment = try restore() else { return }
       let state = moment.state.checksum
-      for one in before where !world.lineage.leads(one.state, to: state) && !world.proof.isLeftBehind(one.state) {
-        return world.fail("invariant 5", "\(name) began after transaction \(one.transaction) of \(one.who) was stored")
+      for one in before
+      where !world.lineage.leads(one.state, to: state) && !world.proof.isLeftBehind(one.state) {
+        return world.fail(
+          "invariant 5", "\(name) began after transaction \(one.transaction) of \(one.who) was stored")
       }
       world.tell("\(name) has restored")
       use(moment)

@@ -30,7 +30,8 @@ final class SimulatedFile: @unchecked Sendable {
       self.time = time
       var checksum = Hash128.zero
       for (index, value) in pages.enumerated() {
-        checksum ^= PageHash.of(UInt32(index) + 1, SimulatedFile.bytes(value), at: 0, pageSize: SimulatedFile.pageSize)
+        checksum ^= PageHash.of(
+          UInt32(index) + 1, SimulatedFile.bytes(value), at: 0, pageSize: SimulatedFile.pageSize)
       }
       state = DatabaseState(pageSize: SimulatedFile.pageSize, pages: UInt32(pages.count), checksum: checksum)
     }

@@ -19,7 +19,9 @@ struct SimulatedStore: ObjectStore {
   private var lost: ObjectStoreError {
     ObjectStoreError(.timeout, verb: "ask", object: name, cause: "no answer")
   }
-  private var dead: ObjectStoreError { ObjectStoreError(.io, verb: "ask", object: name, cause: "the session died") }
+  private var dead: ObjectStoreError {
+    ObjectStoreError(.io, verb: "ask", object: name, cause: "the session died")
+  }
 
   /// Hands on the baton; throws if the session has died meanwhile.
   private func wait(_ task: Baton.Task) throws(ObjectStoreError) {
@@ -35,7 +37,8 @@ struct SimulatedStore: ObjectStore {
     do throws(ObjectStoreError) {
       return try change(World.Request(from: name, key: key, bytes: bytes, condition: condition))
     } catch {
-      guard error.code == .preconditionFailed, world.settings.broken == .existsIsOurs, Place(key: key.name) != nil
+      guard error.code == .preconditionFailed, world.settings.broken == .existsIsOurs,
+        Place(key: key.name) != nil
       else { throw error }
       return ETag("")
     }
@@ -108,13 +111,15 @@ struct SimulatedStore: ObjectStore {
     try ask("LIST \(world.short(prefix))")
     let limit = min(limit, world.settings.pageSize)
     if world.settings.broken == .mergedListedFirst, let task = Baton.current,
-      let generation = ReplicaLayout.generation(of: prefix), prefix == ReplicaLayout.folder(generation), after == nil
+      let generation = ReplicaLayout.generation(of: prefix), prefix == ReplicaLayout.folder(generation),
+      after == nil
     {
       return try listMergedFirst(generation, task)
     }
     let found = try world.store.list(prefix: prefix, after: after, limit: limit)
     guard let task = Baton.current else { return found }
-    world.tell("\(name) LIST \(world.short(prefix)): \(found.objects.count)\(found.isTruncated ? " and more" : "")")
+    world.tell(
+      "\(name) LIST \(world.short(prefix)): \(found.objects.count)\(found.isTruncated ? " and more" : "")")
     // What is listed may be old when it is looked at.
     if prefix.hasPrefix(ReplicaLayout.generations) { try wait(task) }
     return found

@@ -2,27 +2,48 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Histories of several sessions on one replica.
-@Suite struct SimulationTests {
-  @Test func one() {
-    let from = UInt64(ProcessInfo.processInfo.environment["SEED"] ?? "") ?? 0
-    let count = UInt64(ProcessInfo.processInfo.environment["COUNT"] ?? "") ?? 100
-    var settings = World.Settings()
-    settings.broken = ProcessInfo.processInfo.environment["BROKEN"].flatMap { BrokenRule(rawValue: $0) }
-    let began = Date()
-    var kinds: [String: Int] = [:]
-    for seed in from..<from + count {
-      let choices = Choices(seed: seed)
-      let history = History(choices, settings)
-      if let failure = history.run() {
-        kinds[failure.kind, default: 0] += 1
-        if ProcessInfo.processInfo.environment["STOP"] != nil, kinds.values.reduce(0, +) > 1 { break }
-        if kinds.values.reduce(0, +) <= 3 {
-          print("seed \(seed): \(failure) after \(choices.made.count) choices")
-          print(history.world.story.joined(separator: "\n"))
-        }
-      } else if count == 1 { print(history.world.story.joined(separator: "\n")) }
+/// Sessions on one replica that run the protocol's own code, one thread at a time, in an order that a seed decides.
+@Suite(.serialized) struct SimulationTests {
+  private static let budget = 5000
+
+  @Test func keepsTheInvariants() {
+    let count = Seeded.rounds(2000, 200_000)
+    let seed = Trial.seed
+    let finding = Trial().run(from: seed, count: count) { done in
+      if done % 8192 == 0 { print("\(done) of \(count) histories from seed \(seed)") }
     }
-    print("\(count) histories in \(Date().timeIntervalSince(began)) s: \(kinds)")
+    #expect(finding == nil, "\(finding?.description ?? "")")
+  }
+
+  @Test(arguments: BrokenRule.allCases)
+  func findsABrokenRule(_ rule: BrokenRule) throws {
+    var trial = Trial()
+    trial.settings.broken = rule
+    trial.shrinks = Trial.printsStories
+    let finding = try #require(
+      trial.run(from: Trial.seed, count: Self.budget), "\(Self.budget) histories do not show \(rule.rawValue)"
+    )
+    #expect(finding.failure.kind != "not repeatable", "\(finding)")
+    if Trial.printsStories { print("\(rule.rawValue) after \(finding.count) histories
+\(finding)") }
+  }
+
+  /// A store that ignores conditions protects nothing; every session that counts something has noticed that.
+  @Test func noticesAStoreWithoutConditions() {
+    var trial = Trial()
+    trial.settings.ignoresConditions = true
+    let finding = trial.run(from: Trial.seed, count: Seeded.rounds(300, 20_000))
+    #expect(finding == nil, "\(finding?.description ?? "")")
+  }
+
+  @Test func aHistoryRepeats() {
+    for seed in Trial.seed..<Trial.seed + 20 {
+      let choices = Choices(seed: seed)
+      let first = History(choices, World.Settings())
+      _ = first.run()
+      let second = History(Choices(script: choices.made), World.Settings())
+      _ = second.run()
+      #expect(first.world.story == second.world.story, "seed \(seed)")
+    }
   }
 }

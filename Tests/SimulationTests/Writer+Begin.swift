@@ -84,7 +84,8 @@ extension Writer {
     facts.recorded = Engine.relation(of: record, witness: witness, to: tip)
     if match == nil {
       try untilStored {
-        facts.earlier = try ChainTip(catalog: ReplicaCatalog(store)).transaction(of: file.last.state, in: found)
+        facts.earlier = try ChainTip(catalog: ReplicaCatalog(store)).transaction(
+          of: file.last.state, in: found)
       }
     }
     let decision = ResumeDecision.of(facts)
@@ -101,7 +102,8 @@ extension Writer {
     let next = world.drawGeneration(after: tip?.place.generation)
     let seal = tip.map { tip in
       TurnRecord(
-        place: tip.place, id: world.drawID(), session: slots.session, time: world.microseconds, reason: reason,
+        place: tip.place, id: world.drawID(), session: slots.session, time: world.microseconds,
+        reason: reason,
         successor: TurnRecord.Successor(
           generation: next, transaction: tip.transaction, checksum: tip.state.checksum, isFork: isFork))
     }
@@ -111,7 +113,8 @@ extension Writer {
     let place = base.next(in: next)
     uploaded = (base.transaction, moment.state, moment.time, place)
     encoder = Encoder(
-      world, session: slots.session, place: place, transaction: base.transaction, state: moment.state, stored: 0,
+      world, session: slots.session, place: place, transaction: base.transaction, state: moment.state,
+      stored: 0,
       needsTurn: false)
     world.tell("\(name) begins a generation for \(file.name): \(reason)")
     let opening = Opening(base: base, generation: next, seal: seal, moment: moment, reason: reason)
@@ -133,7 +136,8 @@ extension Writer {
     let broken = world.settings.broken
     let mark = MarkRecord(generation: opening.generation, base: opening.base, seal: opening.seal?.place)
     let record = GenerationRecord(
-      generation: opening.generation, time: world.microseconds, reason: opening.reason, seal: opening.seal?.place,
+      generation: opening.generation, time: world.microseconds, reason: opening.reason,
+      seal: opening.seal?.place,
       writer: slots.session.text)
     let name = ReplicaLayout.record(opening.generation)
     try put(name, record.bytes)

@@ -72,7 +72,9 @@ final class Writer: @unchecked Sendable {
   // MARK: Rounds
 
   private func checkAlive() throws(ObjectStoreError) {
-    guard !life.isDead else { throw ObjectStoreError(.io, verb: "run", object: name, cause: "the session died") }
+    guard !life.isDead else {
+      throw ObjectStoreError(.io, verb: "run", object: name, cause: "the session died")
+    }
   }
 
   private func round() throws {
@@ -223,7 +225,8 @@ final class Writer: @unchecked Sendable {
     file.sync()
     file.record = PositionRecord(
       url: store.url, place: uploaded.place, entries: lastEntries, session: slots.session.number,
-      transaction: uploaded.transaction, state: uploaded.state, position: nil, time: uploaded.time, unmerged: 0,
+      transaction: uploaded.transaction, state: uploaded.state, position: nil, time: uploaded.time,
+      unmerged: 0,
       identity: file.identity, isSynced: true, isAtRest: false, bytesSinceBase: nil, file: nil)
     world.tell("\(name) writes its record: \(uploaded.transaction)")
   }
