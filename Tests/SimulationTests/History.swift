@@ -62,7 +62,9 @@ final class History: @unchecked Sendable {
     let forks = focus == .forks ? 400 : 30
     for _ in 0..<2 + world.choices.pick(2) { beginWriter(isOrdered: world.choices.chance(forks)) }
     if world.choices.chance(focus == .forks ? 800 : 300) { beginKeeper() }
-    for _ in 0..<(focus == .readers ? 4 : 1) where world.choices.chance(300) { beginReader() }
+    for _ in 0..<(focus == .readers ? 4 : 1) where world.choices.chance(focus == .readers ? 600 : 300) {
+      beginReader()
+    }
   }
 
   private func name(_ letter: String) -> String {

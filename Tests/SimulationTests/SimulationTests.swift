@@ -24,8 +24,7 @@ import Testing
       trial.run(from: Trial.seed, count: Self.budget), "\(Self.budget) histories do not show \(rule.rawValue)"
     )
     #expect(finding.failure.kind != "not repeatable", "\(finding)")
-    if Trial.printsStories { print("\(rule.rawValue) after \(finding.count) histories
-\(finding)") }
+    if Trial.printsStories { print("\(rule.rawValue) after \(finding.count) histories\n\(finding)") }
   }
 
   /// A store that ignores conditions protects nothing; every session that counts something has noticed that.

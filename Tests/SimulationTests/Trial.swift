@@ -67,7 +67,8 @@ struct Trial: Sendable {
   /// Whether all tests run, or the stories of broken rules are asked for.
   static var printsStories: Bool {
     let environment = ProcessInfo.processInfo.environment
-    return environment["SQLITE3_CLOUD_S3_TEST_ALL"] != nil || environment["SQLITE3_CLOUD_S3_TEST_STORY"] != nil
+    return environment["SQLITE3_CLOUD_S3_TEST_ALL"] != nil
+      || environment["SQLITE3_CLOUD_S3_TEST_STORY"] != nil
   }
 
   /// Where histories begin: always at the same, unless `SQLITE3_CLOUD_S3_TEST_SEED` names another, or all tests run.

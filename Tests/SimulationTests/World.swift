@@ -60,6 +60,7 @@ final class World: @unchecked Sendable {
     settings.events = [15, 40][choices.pick(2)]
     settings.pageSize = [1000, 1000, 1000, 4][choices.pick(4)]
     settings.focus = Focus.allCases[choices.pick(Focus.allCases.count)]
+    if settings.broken == .mergedListedFirst { settings.focus = .readers }
   }
 
   /// A request that changes the store.
