@@ -52,6 +52,7 @@ extension Engine {
       found = try reader.read()
     }
     guard !isStopped else { return }
+    slots.begin(after: found?.tip.entries ?? [])
     try mark(found?.unmarked ?? [])
     // The state that the base holds is that of the beginning, whenever the store answered.
     let time = max(reason == nil ? began : Clock.wallMicroseconds, found?.tip.time ?? 0)

@@ -26,8 +26,11 @@ final class SlotLog: Sendable {
     /// When the store answered last, in seconds of `now`, and in which process.
     var lastAnswer = -Double.infinity
     var process = ProcessIdentity.current
-    /// Entries that were sent.
+    /// Entries that were sent, and the places of those that are stored.
     var own: Set<Place> = []
+    var places: [EntryID: Place] = [:]
+    /// The last entry of the log before the session's first, and others with the same number; none if they are not known.
+    var before: Set<Place> = []
     /// The newest of them that is stored.
     var newest: (place: Place, id: EntryID)?
 
@@ -62,6 +65,9 @@ final class SlotLog: Sendable {
 
   /// Why the store does not, if it said so.
   var refusal: String? { state.withLock { $0.refusal } }
+
+  /// Keeps what the log ended with when the session read it: confirming its first entry is then one request.
+  func begin(after entries: [Place]) { state.withLock { $0.before = Set(entries) } }
 
   // MARK: Creating (rules 1 to 3, 7)
 
@@ -101,7 +107,10 @@ final class SlotLog: Sendable {
   }
 
   private func note(_ place: Place, _ id: EntryID) {
-    state.withLock { $0.newest = (place, id) }
+    state.withLock {
+      $0.newest = (place, id)
+      $0.places[id] = place
+    }
   }
 
   /// The bytes of an object; nil if it is not there.
@@ -138,15 +147,12 @@ final class SlotLog: Sendable {
   /// Nil stands for the newest. Also tries, once in a session, whether the store keeps to conditions. Throws `.fenced` if the
   /// entry is not on the chain.
   func confirm(_ entry: (place: Place, id: EntryID)? = nil) throws {
-    let (newest, own) = state.withLock { (entry ?? $0.newest, $0.own) }
-    guard let newest else { return }
-    let found = try ReplicaCatalog(store).entries(from: newest.place)
-    if found.slots.keys.contains(where: { !own.contains($0) }) {
-      guard try isOnChain(newest.place, newest.id) else {
-        let turns = found.entries.values.compactMap { if case .turn(let turn) = $0 { turn } else { nil } }
-        let other = turns.first { $0.session.number != session.number }
-        throw fence("\(other?.session.text ?? "another session") writes to \(store.url)")
-      }
+    guard let newest = state.withLock({ entry ?? $0.newest }) else { return }
+    if try !isAlone(newest.place), try !isOnChain(newest.place, newest.id) {
+      let found = try ReplicaCatalog(store).entries(from: newest.place)
+      let turns = found.entries.values.compactMap { if case .turn(let turn) = $0 { turn } else { nil } }
+      let other = turns.first { $0.session.number != session.number }
+      throw fence("\(other?.session.text ?? "another session") writes to \(store.url)")
     }
     if let bytes = try look(ObjectKey(newest.place.key)) { try probe(newest.place.key, bytes) }
     noteConfirmed()
@@ -160,6 +166,23 @@ final class SlotLog: Sendable {
       $0.lastAnswer = now
       $0.process = ProcessIdentity.current
     }
+  }
+
+  /// Whether the entry before a place is listed, and no entry of another session after it.
+  ///
+  /// An entry before that is gone was covered: then others have written since, and their entries may be gone too.
+  private func isAlone(_ place: Place) throws -> Bool {
+    let (own, before) = state.withLock { state -> (Set<Place>, Set<Place>) in
+      if let previous = state.places[place.previous] { return (state.own, [previous]) }
+      return (state.own, state.before.filter { $0.generation == place.generation })
+    }
+    guard let first = before.map(\.transaction).min() else { return false }
+    let folder = ReplicaLayout.slots(place.generation)
+    let listed = Set(
+      try store.listAll(prefix: folder, after: folder + ReplicaLayout.fromTransaction(first))
+        .compactMap { Place(key: $0.key.name) })
+    return before.isSubset(of: listed)
+      && listed.allSatisfy { $0.transaction < place.transaction || own.contains($0) || before.contains($0) }
   }
 
   /// Whether the chain, as a reader finds it, holds an entry.

@@ -28,6 +28,7 @@ extension Writer {
       try untilStored { witness = try readLease() }
       try untilStored { found = try reader.read() }
     }
+    slots.begin(after: found?.tip.entries ?? [])
     for mark in found?.unmarked ?? [] { try untilStored { _ = try create(mark) } }
     let end = file.moments.count - 1
     var match: Int?
