@@ -110,6 +110,9 @@ package struct Retention: Sendable {
     }
     let start = manifests[keep].transaction
     let generation = contents.generation
+    // The last entry of the chain stays, although the base holds its transactions (rule 16).
+    let chain = contents.chain(after: manifests[keep].name)
+    let isTip = chain.objects.isEmpty && chain.turns.isEmpty && chain.seal == nil
     bases += keep
     objects += Self.inOrder(
       listed.filter { object in
@@ -117,7 +120,7 @@ package struct Retention: Sendable {
         if name.hasPrefix(ReplicaLayout.bases(generation)) { return BaseName(key: name).map { $0.transaction < start } ?? false }
         if let place = Place(key: name) {
           guard case .slice(let header, _) = contents.entries[place] else { return false }
-          return header.entry.lastTransaction <= start
+          return header.entry.lastTransaction < start || header.entry.lastTransaction == start && !isTip
         }
         if let batch = BatchName(key: name) { return batch.transactions.upperBound <= start }
         guard name.hasPrefix(ReplicaLayout.merged(generation)) else { return false }
