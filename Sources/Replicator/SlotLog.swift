@@ -154,7 +154,10 @@ final class SlotLog: Sendable {
       let other = turns.first { $0.session.number != session.number }
       throw fence("\(other?.session.text ?? "another session") writes to \(store.url)")
     }
-    if let bytes = try look(ObjectKey(newest.place.key)) { try probe(newest.place.key, bytes) }
+    // A slice may have been merged and deleted already; the session's turn is still there.
+    for name in [newest.place.key] + state.withLock({ $0.own.map(\.key) }).sorted() where keepsConditions == nil {
+      if let bytes = try look(ObjectKey(name)) { try probe(name, bytes) }
+    }
     noteConfirmed()
   }
 
