@@ -150,7 +150,9 @@ final class History: @unchecked Sendable {
     }
   }
 
-  /// All sessions have ended: something may begin once more. False if nothing does.
+  /// All sessions have ended: something may begin once more.
+  ///
+  /// False if nothing does.
   private func happenAtRest() -> Bool {
     if !world.late.isEmpty, world.choices.chance(500) {
       world.land(world.choices.pick(world.late.count))
