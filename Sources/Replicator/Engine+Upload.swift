@@ -101,6 +101,8 @@ extension Engine {
           // The thread that uploads tries again, and finds out for itself.
           return false
         }
+        // The answer came after long silence: the thread that uploads reads the entry back (rule 8).
+        guard slots.isConfirmed else { return false }
         didStore(entry, &turn, now)
       }
     } ?? false

@@ -150,7 +150,7 @@ final class History: @unchecked Sendable {
     }
   }
 
-  /// Lets something begin once more after all sessions have ended.
+  /// All sessions have ended: something may begin once more.
   ///
   /// False if nothing does.
   private func happenAtRest() -> Bool {

@@ -20,6 +20,8 @@ final class MetricsFile: Sendable {
     var isEnded = false
   }
 
+  /// Whether anything was noted.
+  var isStarted: Bool { state.withLock { $0.isStarted } }
   let ledger = ObservedStore.Ledger()
   private let path: String
   private let seconds: Double
@@ -50,25 +52,22 @@ final class MetricsFile: Sendable {
   ///
   /// The first one starts the writing.
   func note(_ status: MirrorStatus, _ monitor: (@Sendable () -> MirrorStatus)?, database: String) {
-    let isFirst = state.withLock {
+    let wasStarted = isStarted
+    state.withLock {
       $0.status = status
       $0.monitor = monitor
       $0.database = database
-      defer { $0.isStarted = true }
-      return !$0.isStarted
+      $0.isStarted = true
     }
-    if isFirst { start() }
+    if !wasStarted { start() }
   }
 
   /// Writes the last state, with the mirror off; returns what went wrong first.
   ///
   /// Nothing is written if nothing was noted.
   func end() -> String? {
-    guard
-      state.withLock({
-        $0.isEnded = true; return $0.isStarted
-      })
-    else { return nil }
+    state.withLock { $0.isEnded = true }
+    guard isStarted else { return nil }
     wake.signal()
     running.wait()
     return state.withLock { $0.complaint }

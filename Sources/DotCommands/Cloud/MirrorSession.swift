@@ -228,11 +228,6 @@ package final class MirrorSession: SessionObserver {
       status(of: path, isOpen: session.database.openConnection != nil), mirror?.monitor, database: path ?? "")
   }
 
-  private func endMetrics() {
-    if let complaint = metrics?.end() { complaints.append(complaint) }
-    metrics = nil
-  }
-
   // MARK: The session
 
   package func greeting(in session: Session) -> String? {
@@ -360,7 +355,7 @@ package final class MirrorSession: SessionObserver {
   }
 
   package func inputDidComplete(in session: Session) -> Int {
-    if hasNotedMetrics { noteMetrics(session) }
+    if metrics?.isStarted == true { noteMetrics(session) }
     if let failure = unmirrored?.take() {
       session.errors.tell("Error: \(failure)")
       return 1
@@ -374,11 +369,12 @@ package final class MirrorSession: SessionObserver {
   }
 
   package func sessionWillEnd(_ session: Session) -> String? {
-    if hasNotedMetrics { noteMetrics(session) }
+    if metrics?.isStarted == true { noteMetrics(session) }
     let (error, notices, reason) = ended()
     for notice in once.news(notices, because: reason) { session.errors.tell(notice) }
     if let error { complaints.append(once.text(of: unfinished(error), because: reason)) }
-    endMetrics()
+    if let complaint = metrics?.end() { complaints.append(complaint) }
+    metrics = nil
     return complaints.isEmpty ? nil : complaints.joined(separator: "\nError: ")
   }
 
