@@ -24,7 +24,7 @@ package struct StatementGroup: Sendable {
   /// `error` is SQLite's primary result code where it failed, `parameters` the lines that give its parameters their values.
   package mutating func append(
     _ sql: ByteBuffer, parameters: ByteBuffer? = nil, changes: Int64, error: Int32?,
-    told: StatementTold? = nil, took: Int64? = nil,
+    told: RecordedInputs? = nil, took: Int64? = nil,
     with line: ByteBuffer = ByteBuffer()
   ) {
     count += 1

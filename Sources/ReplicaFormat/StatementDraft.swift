@@ -34,7 +34,7 @@ package final class StatementDraft {
   /// The statements change settings.
   package func leaveSettings() { group.leavesSettings = true }
 
-  /// Adds a statement as `StatementGroup.append` does; `told` holds what `StatementTold.append` wrote.
+  /// Adds a statement as `StatementGroup.append` does; `told` holds what `RecordedInputs.append` wrote.
   package func append(
     _ sql: ByteBuffer, parameters: ByteBuffer? = nil, changes: Int64, error: Int32?, told: ByteBuffer,
     took: Int64?

@@ -13,7 +13,7 @@ package struct StatementScript: Sendable {
     package let changes: Int64
     /// SQLite's primary result code where the statement failed.
     package let error: Int32?
-    package let told: StatementTold
+    package let told: RecordedInputs
   }
 
   package struct Transaction: Sendable {
@@ -207,7 +207,7 @@ package final class StatementReader {
     let line = try lines.next()
     var (size, changes, error): (UInt64?, UInt64?, UInt64?)
     var parameters: UInt64 = 0
-    var told = StatementTold()
+    var told = RecordedInputs()
     var at = line.lowerBound
     while let field = lines.field(&at, line.upperBound) {
       let number = lines.number(at: field.value)
@@ -222,7 +222,7 @@ package final class StatementReader {
       case .rowid: told.rowID = number.map { Int64(bitPattern: $0) }
       case .total: told.total = number.map { Int64(bitPattern: $0) }
       case .counts:
-        guard let runs = StatementTold.runs(Substring(lines.text(field.value))) else {
+        guard let runs = RecordedInputs.runs(Substring(lines.text(field.value))) else {
           throw lines.wrong(lines.text(line))
         }
         told.changes = runs

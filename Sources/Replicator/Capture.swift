@@ -10,7 +10,7 @@ import WALFormat
 final class Capture {
   let encoder: LogEncoder
   let guardian: Guard
-  private let announcements: Announcements
+  private let pendingCommits: PendingCommits
   private let logFile: File
   private var tail: LogTail?
   private var scanned: [LogCommit]
@@ -25,12 +25,12 @@ final class Capture {
   var quiet = Quiet()
 
   init(
-    encoder: LogEncoder, guardian: Guard, announcements: Announcements, logFile: File, tail: LogTail?,
+    encoder: LogEncoder, guardian: Guard, pendingCommits: PendingCommits, logFile: File, tail: LogTail?,
     following: [LogCommit]
   ) {
     self.encoder = encoder
     self.guardian = guardian
-    self.announcements = announcements
+    self.pendingCommits = pendingCommits
     self.logFile = logFile
     self.tail = tail
     scanned = following
@@ -118,7 +118,7 @@ final class Capture {
         while scannedHead < scanned.count {
           let commit = scanned[scannedHead]
           // A commit of the session that is not announced yet must not be taken for somebody else's.
-          if let limit = announcements.readLimit, commit.end.frame > limit,
+          if let limit = pendingCommits.readLimit, commit.end.frame > limit,
             try commit.end.frame > framesOfOthers(tail)
           {
             return .unannounced
@@ -134,7 +134,7 @@ final class Capture {
       guard left > 0 else { return encoder.isFull ? .full : .budget }
       try followEpoch()
       guard let tail else { return .atEnd }
-      var limit = announcements.limit(after: tail.position.frame)
+      var limit = pendingCommits.limit(after: tail.position.frame)
       if let announced = limit { limit = try max(announced, framesOfOthers(tail)) }
       let scan = try tail.scan(bytes: max(left, 1 << 20), limit: limit)
       scanned = scan.commits
@@ -147,7 +147,7 @@ final class Capture {
   ///
   /// It waits for the lock that another process has, and nobody's commits need wait with it.
   private func framesOfOthers(_ tail: LogTail) throws -> Int {
-    try announcements.whileWaiting { try tail.committed() ?? 0 } ?? 0
+    try pendingCommits.whileWaiting { try tail.committed() ?? 0 } ?? 0
   }
 
   /// Goes over to the new epoch where the log was restarted, having made sure that nothing was missed.

@@ -255,7 +255,7 @@ extension Engine {
     let done = DispatchSemaphore(value: 0)
     baseQueue.async(group: running) {
       if self.uploadBase(present) {
-        self.upkeep.withLock { $0.bytesSinceBase = 0 }
+        self.maintenance.withLock { $0.bytesSinceBase = 0 }
       }
       done.signal()
     }
@@ -295,7 +295,7 @@ extension Engine {
         capture.encoder.closeSlice()
         capture.pins += 1
         let encoder = capture.encoder
-        upkeep.withLock { $0.slices.keepApart(after: encoder.transaction) }
+        maintenance.withLock { $0.slices.keepApart(after: encoder.transaction) }
         return Present(
           snapshot: capture.snapshot(), generation: encoder.generation,
           base: BaseName(encoder.transaction, id: encoder.place.previous),

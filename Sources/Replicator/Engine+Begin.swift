@@ -63,15 +63,15 @@ extension Engine {
     }
     guard let ready else { return }
     let opening = ready.start.opening
-    let upkeep =
+    let maintenance =
       opening == nil
-      ? Self.upkeep(of: ready.start.place.generation, found, record)
-      : Upkeep(generation: opening?.generation)
+      ? Self.maintenance(of: ready.start.place.generation, found, record)
+      : Maintenance(generation: opening?.generation)
     // Slices are taken from what is there, and what becomes of them is noted: so all of it is there at once.
     let isOpen = capture.withLock { site in
       guard !site.isClosed else { return false }
       publish(ready, found)
-      beginUpkeep(upkeep)
+      beginMaintenance(maintenance)
       site.capture = ready.capture
       return true
     }
@@ -172,14 +172,14 @@ extension Engine {
       log: commits, pageSize: size.pageSize, record: record, stamp: stamp, snapshot: snapshot)
     let start = try self.start(
       found, local, record, witness: witness, slots: slots, forced: reason, later: later)
-    for commit in start.taken { _ = announcements.take(frame: commit.end.frame) }
+    for commit in start.taken { _ = pendingCommits.take(frame: commit.end.frame) }
     let encoder = LogEncoder(
       place: start.place, turn: start.opening == nil ? "a session begins" : nil,
       transaction: start.transaction, state: start.state, time: time, position: start.position,
-      images: PageImages(start.taken), database: site.guardian.file, announcements: announcements,
+      images: PageImages(start.taken), database: site.guardian.file, pendingCommits: pendingCommits,
       settings: settings, session: slots.session, hasBase: start.opening == nil)
     let capture = Capture(
-      encoder: encoder, guardian: site.guardian, announcements: announcements, logFile: logFile, tail: tail,
+      encoder: encoder, guardian: site.guardian, pendingCommits: pendingCommits, logFile: logFile, tail: tail,
       following: start.following)
     // The guard was moved to this very place, so the log may be restarted here.
     capture.seal()
@@ -224,7 +224,7 @@ extension Engine {
       return from?.salt == tail.header.salt ? from?.frame ?? 0 : 0
     }
     // A commit of the session that is not announced yet is left for later.
-    return announcements.readLimit ?? .max
+    return pendingCommits.readLimit ?? .max
   }
 
   private func start(

@@ -80,14 +80,14 @@ extension Engine {
     }
     guard mayCopy else { return }
     try capture.withLock { site in
-      guard let capture = site.capture, capture.pins == 0, announcements.readLimit == nil else { return }
+      guard let capture = site.capture, capture.pins == 0, pendingCommits.readLimit == nil else { return }
       let before = capture.encoder.transaction
       defer { noteTaken(capture, since: before) }
       if capture.framesTaken < capture.copiedFrames { capture.copiedFrames = 0 }
       // Each attempt needs a moment without a commit: the longer the log, the more of them.
       let step = isLogLong ? frames / 32 : frames / 4
       guard capture.framesTaken >= frames, capture.framesTaken - capture.copiedFrames >= step else { return }
-      for _ in 0..<3 where announcements.readLimit == nil {
+      for _ in 0..<3 where pendingCommits.readLimit == nil {
         capture.copiedFrames = capture.framesTaken
         let guardian = capture.guardian
         if try copyLog(of: capture, { () throws(SQLiteError) in try guardian.checkpoint() }) { return }

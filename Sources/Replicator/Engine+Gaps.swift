@@ -22,9 +22,9 @@ extension Engine {
 
   /// Stores a batch of barriers for each gap, so that the numbering is complete and says where it leans on the log.
   func fillGaps() throws {
-    while let gap = upkeep.withLock({ $0.gaps.isEmpty ? nil : $0.gaps.removeFirst() }) {
+    while let gap = maintenance.withLock({ $0.gaps.isEmpty ? nil : $0.gaps.removeFirst() }) {
       guard let generation = state.withLock({ $0.generation }) else { return }
-      let slices = upkeep.withLock { $0.slices.items }.filter { $0.transactions.overlaps(gap) }
+      let slices = maintenance.withLock { $0.slices.items }.filter { $0.transactions.overlaps(gap) }
       guard let last = slices.last else { continue }
       var builder = StatementBatchBuilder(generation: generation)
       for item in slices {
@@ -45,9 +45,9 @@ extension Engine {
       guard try upload(PendingUpload.Object(name: name.key(in: generation), bytes: batch.bytes)) else {
         return
       }
-      upkeep.withLock {
+      maintenance.withLock {
         $0.batches.insert(
-          MergeShelf.Item(
+          CompactionPolicy.Item(
             transactions: gap, name: name.key(in: generation), id: last.id, size: batch.bytes.count,
             isWhole: false))
       }

@@ -28,7 +28,7 @@ extension Engine {
   private func look(isSessionActive: Bool) throws -> Double {
     let isAllStored = state.withLock { $0.hasBase && $0.uploaded == $0.captured }
     let isWritten = Clock.monotonicSeconds - logWritten.withLock { $0 } < Self.attention
-    let isAwaited = hasCompany
+    let isAwaited = isGroupCommitAwaited
     let idle = isWritten ? Self.shortPause : Self.longPause
     return try capture.withLock { site in
       guard let capture = site.capture, capture.pins == 0 else { return Self.longPause }
@@ -47,7 +47,7 @@ extension Engine {
       let quiet = now - capture.quiet.since
       // Sessions that wait for each commit make pauses that mean nothing.
       let delay = capture.quiet.isOwn || isAwaited ? Self.ownDelay : Self.delay
-      if !end.isCopied, isAllStored, quiet >= delay, !capture.quiet.hasCopied, announcements.readLimit == nil
+      if !end.isCopied, isAllStored, quiet >= delay, !capture.quiet.hasCopied, pendingCommits.readLimit == nil
       {
         capture.quiet.hasCopied = true
         try copyQuietLog(capture)

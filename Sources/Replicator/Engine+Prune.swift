@@ -18,7 +18,7 @@ extension Engine {
   /// The store's time, or the system's if the store has not told.
   private func storeTime() throws -> Int64 { try store.time() ?? Clock.wallMicroseconds }
 
-  /// Deletes history once a day, by the store's clock; on the upkeep thread.
+  /// Deletes history once a day, by the store's clock; on the maintenance thread.
   func pruneIfDue() throws {
     guard let retention = settings.retention, isPruneDue, state.withLock({ $0.hasBase }) else { return }
     let now = try storeTime()
@@ -29,7 +29,7 @@ extension Engine {
       return
     }
     do {
-      let plan = try prune(keeping: retention) { !isStopped && !upkeep.withLock { $0.isEnding } }
+      let plan = try prune(keeping: retention) { !isStopped && !maintenance.withLock { $0.isEnding } }
       state.withLock { $0.notices += plan.notices.map { "mirror: old history is not deleted: \($0)" } }
     } catch let error as ObjectStoreError where error.code == .sealed {
       state.withLock { $0.notices.append("mirror: old history is not deleted: \(error)") }

@@ -7,13 +7,13 @@ import Synchronization
 
 extension Engine {
   /// What the uploading of slices needs to know from one to the next; whoever has it uploads.
-  struct UploadTurn {
+  struct UploadState {
     /// When the last slice and the last record were begun; monotonic seconds.
     var lastStart = -Double.infinity
     var lastRecord = -Double.infinity
     var isRecordDue = false
     /// Commits in the last slice, and those that came while it was on its way.
-    var company = 0
+    var groupCommitSize = 0
     /// Entries that are on their way, or could not be stored at the first attempt: one, or a turn and the slice after it.
     var held: [PendingUpload] = []
   }
@@ -42,12 +42,12 @@ extension Engine {
   }
 
   /// Uploads the next slice, or returns how many seconds there is nothing to upload, infinitely many until the signal.
-  private func uploadNext(_ turn: inout UploadTurn) throws -> Double? {
+  private func uploadNext(_ turn: inout UploadState) throws -> Double? {
     let now = Clock.monotonicSeconds
     let isUrgent =
       settings.durability == .sync || state.withLock { $0.isFlushing > 0 || $0.recordWanted > now }
     let wait = isUrgent ? 0 : turn.lastStart + settings.syncInterval - now
-    if turn.held.isEmpty { awaitCompany(turn.company) }
+    if turn.held.isEmpty { awaitGroupCommit(turn.groupCommitSize) }
     if turn.held.isEmpty { turn.held = nextPending(mayClose: wait <= 0) }
     guard let last = turn.held.last else {
       // Nothing waits, or only an open slice that is not due yet.
@@ -67,10 +67,12 @@ extension Engine {
 
   /// Where several processes wait for their commits, lets those whose last ones went together have the next ones in one
   /// slice too, for less than half as long as an upload takes.
-  private func awaitCompany(_ company: Int) {
+  private func awaitGroupCommit(_ groupCommitSize: Int) {
     let began = Clock.monotonicSeconds
     let end = state.withLock { $0.recordWanted > began ? began + min($0.lastPutSeconds * 0.4, 0.005) : began }
-    while !isStopped, state.withLock({ $0.captured > $0.uploaded && $0.captured - $0.uploaded < company }) {
+    while !isStopped,
+      state.withLock({ $0.captured > $0.uploaded && $0.captured - $0.uploaded < groupCommitSize })
+    {
       let left = end - Clock.monotonicSeconds
       guard left > 0 else { return }
       uploadSignal.wait(seconds: left)
@@ -88,7 +90,7 @@ extension Engine {
         }
         // A turn, and what comes after long silence, need more than one request.
         let slots = self.slots.withLock { $0 }
-        guard mayGoOn, turn.company < 2, turn.held.isEmpty, isStoreNear, slots.isConfirmed else {
+        guard mayGoOn, turn.groupCommitSize < 2, turn.held.isEmpty, isStoreNear, slots.isConfirmed else {
           return false
         }
         if state.withLock({ $0.uploaded >= last }) { return true }
@@ -109,7 +111,7 @@ extension Engine {
   }
 
   /// Entries are stored, the last of which is `entry`, and count.
-  private func didStore(_ entry: PendingUpload, _ turn: inout UploadTurn, _ begun: Double) {
+  private func didStore(_ entry: PendingUpload, _ turn: inout UploadState, _ begun: Double) {
     let held = turn.held
     turn.held = []
     let isPresent = state.withLock { state in
@@ -128,7 +130,7 @@ extension Engine {
     turn.lastStart = begun
     if let batch = entry.batch { uploadLater(batch) }
     acknowledge(entry)
-    turn.company =
+    turn.groupCommitSize =
       (entry.transactions?.count ?? 0)
       + state.withLock { $0.captured > $0.uploaded ? Int($0.captured - $0.uploaded) : 0 }
     // Written at most once a second, unless another process waits for it.
@@ -145,10 +147,10 @@ extension Engine {
   /// Renews the lease beside everything else, if that is due.
   func renewLease() {
     guard lease.isDue, state.withLock({ $0.hasBase }) else { return }
-    upkeepQueue.async(group: running) {
+    maintenanceQueue.async(group: running) {
       self.renewLeaseNow()
       // Only who holds the lease knows when history was last pruned.
-      self.startUpkeep()
+      self.startMaintenance()
     }
   }
 
@@ -170,7 +172,7 @@ extension Engine {
     return (try? ChainTip(catalog: ReplicaCatalog(store)).holds(place, tip: tip)) ?? false
   }
 
-  private func saveRecord(_ turn: inout UploadTurn, _ now: Double) {
+  private func saveRecord(_ turn: inout UploadState, _ now: Double) {
     turn.lastRecord = now
     turn.isRecordDue = false
     saveRecord()
@@ -329,9 +331,9 @@ extension Engine {
   }
 
   private func record(isSynced: Bool) -> PositionRecord? {
-    let bytes = upkeep.withLock { $0.bytesSinceBase }
+    let bytes = maintenance.withLock { $0.bytesSinceBase }
     let session = slots.withLock { $0.session.number }
-    let unmerged = upkeep.withLock { $0.unmerged }
+    let unmerged = maintenance.withLock { $0.unmerged }
     let identity = identity
     return state.withLock {
       guard $0.hasBase, let place = $0.uploadedPlace, let database = $0.uploadedState else { return nil }

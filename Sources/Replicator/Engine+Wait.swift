@@ -81,7 +81,7 @@ extension Engine {
   private static let burst = 0.05
 
   /// Whether another process waited for commits of its own a moment ago.
-  var hasCompany: Bool { state.withLock { $0.recordWanted > Clock.monotonicSeconds } }
+  var isGroupCommitAwaited: Bool { state.withLock { $0.recordWanted > Clock.monotonicSeconds } }
 
   /// Answers processes that stand by and wait for commits of theirs.
   func demandLoop(_ demand: FileWatch) {

@@ -19,7 +19,7 @@ final class Engine: Sendable {
   let from: WALPosition?
   /// When the session began, before its first commit; microseconds since 1970.
   let began = Clock.wallMicroseconds
-  let announcements = Announcements()
+  let pendingCommits = PendingCommits()
   let capture: CaptureLock
   let lease: Lease
   /// The log as the present session writes it; another one after each beginning.
@@ -31,7 +31,7 @@ final class Engine: Sendable {
   let state: Mutex<EngineState>
   private let notices: Notices
   let news: News
-  let turn = Mutex(UploadTurn())
+  let turn = Mutex(UploadState())
   /// Held while the record beside the database is written.
   let recordLock = Mutex(())
   /// Tells that a process which stands by waits for its commits.
@@ -53,8 +53,8 @@ final class Engine: Sendable {
   let waitingBatches = Mutex(WaitingBatches())
   /// Its threads give way, as those of a background pool do: sessions that write go first.
   let baseQueue = DispatchQueue(label: "mirror.base", qos: .background)
-  let upkeepQueue = DispatchQueue(label: "mirror.upkeep")
-  let upkeep = Mutex(Upkeep())
+  let maintenanceQueue = DispatchQueue(label: "mirror.maintenance")
+  let maintenance = Mutex(Maintenance())
   /// Held from the listing of parts to the manifest that names them, and while parts are deleted.
   let parts = Mutex(())
   let running = DispatchGroup()
@@ -196,7 +196,7 @@ final class Engine: Sendable {
       case .atEnd, .unannounced: break
       }
       // A session that writes makes its own checkpoints.
-      let isSessionActive = announcements.takeActivity()
+      let isSessionActive = pendingCommits.takeActivity()
       if !isSessionActive { try checkpointForOthers() }
       let pause = try giveWay(isSessionActive: isSessionActive)
       // What waits for a slice that is not due yet need not be taken commit by commit.

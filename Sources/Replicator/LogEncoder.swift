@@ -13,7 +13,7 @@ final class LogEncoder {
   private(set) var place: Place
   /// Why the session's turn stands at `place`; nil if no turn is due any more.
   private var turn: String?
-  private let announcements: Announcements
+  private let pendingCommits: PendingCommits
   private let database: DatabaseFile
   private(set) var images: PageImages
   private var builder: SliceBuilder?
@@ -66,7 +66,7 @@ final class LogEncoder {
 
   init(
     place: Place, turn: String?, transaction: UInt64, state: DatabaseState, time: Int64,
-    position: WALPosition?, images: PageImages, database: DatabaseFile, announcements: Announcements,
+    position: WALPosition?, images: PageImages, database: DatabaseFile, pendingCommits: PendingCommits,
     settings: MirrorSettings, session: TurnRecord.Session, hasBase: Bool
   ) {
     generation = place.generation
@@ -80,7 +80,7 @@ final class LogEncoder {
     endOfLast = position
     self.images = images
     self.database = database
-    self.announcements = announcements
+    self.pendingCommits = pendingCommits
     self.settings = settings
     stored = hasBase ? transaction : 0
     statements = StatementBatchBuilder(generation: generation, session: session.number)
@@ -193,7 +193,7 @@ final class LogEncoder {
   private func finish(_ commit: LogCommit, tail: LogTail) throws {
     guard let pending else { return }
     let after = try stateAfter(commit, pending, tail: tail)
-    let announcement = announcements.take(frame: commit.end.frame)
+    let announcement = pendingCommits.take(frame: commit.end.frame)
     // Each has a time of its own, also while the clock is behind one that was set back.
     lastTime = max(lastTime + 1, announcement?.time ?? Clock.wallMicroseconds)
     if !hasOpenSlice { firstTime = lastTime }

@@ -90,8 +90,8 @@ extension ReplicationObserver {
 
   /// A statement that writes begins in `sync`: where other processes wait for their commits too, it waits for its turn.
   func takeTurn(_ connection: Connection) {
-    guard standby != nil || engine?.hasCompany == true else { return }
-    if turn == nil, let path = connection.fileName() { turn = WriteTurn(path) }
+    guard standby != nil || engine?.isGroupCommitAwaited == true else { return }
+    if turn == nil, let path = connection.fileName() { turn = WriterQueue(path) }
     turn?.take()
   }
 

@@ -45,8 +45,8 @@ extension ReplicationObserver {
     lastAnnounced = frames
     // In a log that was restarted it may end where the last one did.
     lastSettled = -1
-    engine.announcements.announce(
-      Announcements.Announcement(frame: frames, time: Clock.wallMicroseconds, group: log.commit()))
+    engine.pendingCommits.announce(
+      PendingCommits.Announcement(frame: frames, time: Clock.wallMicroseconds, group: log.commit()))
     if settings.durability == .async { engine.captureSignal.raise() }
   }
 
@@ -206,15 +206,15 @@ extension ReplicationObserver {
     let waits = LockWaits.ofThread
     if waits !== lockWaits {
       lockWaits = waits
-      engine.announcements.follow(waits)
+      engine.pendingCommits.follow(waits)
     }
-    engine.announcements.setWriting(true)
+    engine.pendingCommits.setWriting(true)
   }
 
   private func finishWriting(_ engine: Engine, _ connection: Connection) {
     writing -= 1
     guard writing == 0 else { return }
-    engine.announcements.setWriting(false)
+    engine.pendingCommits.setWriting(false)
     guard !isInternal, connection.isInAutocommit, lastSettled != lastAnnounced else { return }
     lastSettled = lastAnnounced
     if settings.durability == .sync { waitForCommit(engine) } else { engine.captureSignal.raise() }

@@ -38,7 +38,7 @@ package final class ReplicationObserver: ConnectionObserver {
   /// Statements under way that may commit.
   var writing = 0
   /// Made when it is first asked for.
-  var turn: WriteTurn?
+  var turn: WriterQueue?
   /// Of the thread that the engine knows to write.
   var lockWaits: LockWaits?
   /// Whether the statements that run are the mirror's own.
@@ -148,7 +148,7 @@ package final class ReplicationObserver: ConnectionObserver {
     do {
       let deadline = Clock.monotonicSeconds + settings.flushTimeout
       try flush(seconds: settings.flushTimeout)
-      engine?.endUpkeep(seconds: min(deadline - Clock.monotonicSeconds, 5))
+      engine?.endMaintenance(seconds: min(deadline - Clock.monotonicSeconds, 5))
       // What is stored already is so whether the lease can be released or not.
       RequestDeadline.enforce(max(deadline, Clock.monotonicSeconds + 1)) { detach(isFlushed: true) }
     } catch {

@@ -134,7 +134,7 @@ final class StatementLog {
     return true
   }
 
-  private func write(_ statement: Statement, _ reach: StatementReach, changes: Int64, error: ResultCode?) {
+  private func write(_ statement: Statement, _ reach: StatementAccess, changes: Int64, error: ResultCode?) {
     let length = statement.sqlLength
     buffer.removeAll()
     if length >= Self.partBytes, statement.parameterCount == 0, others.temporary.isEmpty {
@@ -193,19 +193,19 @@ final class StatementLog {
 
   /// Notes what the statement was told of it.
   private func noteTold() {
-    var told = StatementTold()
+    var told = RecordedInputs()
     told.now = StatementTime.recorded
     told.seed = random.seed
     if StatementZone.wasAsked {
       told.zone = StatementZone.present
-      if told.zone.map({ StatementTold.canHold(zone: $0) }) != true {
+      if told.zone.map({ RecordedInputs.canHold(zone: $0) }) != true {
         refuse("the local time zone has no name")
       }
     }
     if let counters, counters.wasAsked {
       told.rowID = counters.record.rowID
       told.total = counters.record.total
-      told.changes = counters.record.changes.map { StatementTold.Run($0.value, $0.count) }
+      told.changes = counters.record.changes.map { RecordedInputs.Run($0.value, $0.count) }
       if counters.isOverfull { refuse("a statement asked changes() too often") }
     }
     told.append(to: self.told)
@@ -220,7 +220,7 @@ final class StatementLog {
   }
 
   /// Why a statement cannot be replayed; nil where it can.
-  private func reason(_ statement: Statement, _ reach: StatementReach) -> String? {
+  private func reason(_ statement: Statement, _ reach: StatementAccess) -> String? {
     let connection = statement.connection
     if let peculiarity = connection.peculiarity ?? peculiarity { return peculiarity }
     statistics.noteWriting(reach)

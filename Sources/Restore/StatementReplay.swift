@@ -222,7 +222,7 @@ final class StatementReplay {
 
   private func give(_ zone: String, _ transaction: UInt64, _ number: Int) throws {
     if variable == nil { variable = .some(StatementZone.variable) }
-    guard StatementTold.canHold(zone: zone) else {
+    guard RecordedInputs.canHold(zone: zone) else {
       throw RestoreError(
         .diverged,
         "replay transaction \(transaction), statement \(number): \"\(zone.prefix(80))\" names no time zone; "

@@ -24,7 +24,7 @@ package struct LoadedStatistics {
   }
 
   /// A statement is going to be recorded that may have written statistics.
-  package mutating func noteWriting(_ reach: StatementReach) {
+  package mutating func noteWriting(_ reach: StatementAccess) {
     if reach.contains(.statistics) { differ("statistics of the session are not those of the file") }
   }
 

@@ -24,7 +24,7 @@ package final class Statement {
     isPlain = compiledReach.isMainOnly && columnCount == 0 && Self.isPlain(handle)
   }
 
-  private let compiledReach: StatementReach
+  private let compiledReach: StatementAccess
   /// What it controls; `.none` if the connection does not watch that.
   package let control: StatementControl
   /// Whether it changes rows, those of the schema too, and whether it changes a schema.
@@ -44,7 +44,7 @@ package final class Statement {
   /// What it touches by itself, where the connection watches that.
   ///
   /// A statement that SQLite compiled anew while it ran counts with all that was compiled meanwhile.
-  package var reach: StatementReach {
+  package var reach: StatementAccess {
     sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_REPREPARE, 0) > 0
       ? compiledReach.union(innerReach) : compiledReach
   }
@@ -52,10 +52,10 @@ package final class Statement {
   /// What it touches, with all that functions and virtual tables compiled while it ran.
   ///
   /// But not what `VACUUM` runs, of which SQLite reports nothing while it compiles.
-  package var wholeReach: StatementReach { compiledReach.isEmpty ? reach : compiledReach.union(innerReach) }
+  package var wholeReach: StatementAccess { compiledReach.isEmpty ? reach : compiledReach.union(innerReach) }
 
   /// Virtual tables write to their own tables.
-  private var innerReach: StatementReach { connection.presentReach.subtracting(.shadowTable) }
+  private var innerReach: StatementAccess { connection.presentReach.subtracting(.shadowTable) }
 
   /// Steps of the virtual machine in its last run.
   package var machineSteps: Int { Int(sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_VM_STEP, 0)) }

@@ -53,7 +53,7 @@ package enum ParserTarget: String, CaseIterable, Sendable {
     case .sealed: Self.sealed(bytes)
     case .ltx: Self.ltxFile(bytes)
     case .ltxFile: Self.ltxFile(Self.withRightChecksum(bytes))
-    case .zone: _ = StatementTold.canHold(zone: text)
+    case .zone: _ = RecordedInputs.canHold(zone: text)
     case .time: if let time = ISOTime.parse(text) { _ = ISOTime.text(time) }
     case .varint: Self.varints(bytes)
     case .logHeader: if let header = WALHeader(bytes) { _ = header.offset(ofFrame: 7) }

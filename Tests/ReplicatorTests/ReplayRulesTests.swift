@@ -69,12 +69,12 @@ import Testing
     for zone in [
       "Europe/Berlin", ":America/Argentina/Salta", "UTC0", "<+0330>-3:30", "CET-1CEST,M3.5.0,M10.5.0/3",
     ] {
-      #expect(StatementTold.canHold(zone: zone), "\(zone)")
+      #expect(RecordedInputs.canHold(zone: zone), "\(zone)")
     }
     for zone in [
       "/dev/zero", ":/dev/zero", "../x", "a/../../x", ":..", "a b", String(repeating: "x", count: 300),
     ] {
-      #expect(!StatementTold.canHold(zone: zone), "\(zone)")
+      #expect(!RecordedInputs.canHold(zone: zone), "\(zone)")
     }
   }
 }

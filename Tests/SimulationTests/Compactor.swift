@@ -11,7 +11,7 @@ final class Compactor: @unchecked Sendable {
   private let world: World
   private let name: String
   private let store: SimulatedStore
-  var shelf = MergeShelf()
+  var shelf = CompactionPolicy()
   private var replaced: [(name: String, last: UInt64)] = []
   /// Turns that were met, for a compactor that deletes them.
   private var turns: [Place] = []
@@ -26,7 +26,7 @@ final class Compactor: @unchecked Sendable {
   func learn(_ chain: Chain, _ contents: GenerationContents) {
     for object in chain.objects {
       shelf.append(
-        MergeShelf.Item(
+        CompactionPolicy.Item(
           transactions: object.transactions, name: object.key, id: object.id, size: object.size,
           isWhole: !object.isPart))
     }
@@ -45,7 +45,7 @@ final class Compactor: @unchecked Sendable {
   func note(_ entry: PendingUpload) {
     guard let transactions = entry.transactions else { return turns.append(entry.place) }
     shelf.append(
-      MergeShelf.Item(
+      CompactionPolicy.Item(
         transactions: transactions, name: entry.place.key, id: entry.id, size: entry.bytes.count,
         bytes: entry.bytes, isWhole: !entry.isPart))
   }
@@ -72,7 +72,7 @@ final class Compactor: @unchecked Sendable {
     try put(merged.name.key(in: generation), merged.bytes)
     shelf.replace(
       merged.name.transactions,
-      with: MergeShelf.Item(
+      with: CompactionPolicy.Item(
         transactions: merged.name.transactions, name: merged.name.key(in: generation), id: merged.name.id,
         size: merged.bytes.count, bytes: merged.bytes))
     replaced += run.map { ($0.name, $0.transactions.upperBound) }

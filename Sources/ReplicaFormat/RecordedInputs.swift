@@ -1,7 +1,7 @@
 package import Bytes
 
 /// What a statement was told of things that are not in the database; what it did not ask is nil or empty.
-package struct StatementTold: Sendable, Equatable {
+package struct RecordedInputs: Sendable, Equatable {
   /// The time, milliseconds of the Julian day.
   package var now: Int64?
   /// What its random numbers were drawn from.

@@ -5,7 +5,7 @@ import ReplicaFormat
 /// Sixteen neighbours of the same size class become one object, with those before that are not much larger than all that
 /// follows them. So their number grows with the logarithm of the history, and each byte is sent again a few times only.
 /// Objects past the largest class stay as they are, unless there are too many.
-struct MergeShelf {
+struct CompactionPolicy {
   struct Item {
     let transactions: ClosedRange<UInt64>
     let name: String

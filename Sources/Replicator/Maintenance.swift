@@ -3,7 +3,7 @@ import ReplicaCatalog
 import ReplicaFormat
 
 /// What the mirror does beside following the log, to keep history short to restore and bounded.
-struct Upkeep {
+struct Maintenance {
   /// An object that a merged one has replaced.
   struct Replaced {
     let name: String
@@ -12,8 +12,8 @@ struct Upkeep {
     let due: Double
   }
 
-  var slices = MergeShelf()
-  var batches = MergeShelf()
+  var slices = CompactionPolicy()
+  var batches = CompactionPolicy()
   var isRunning = false
   var isEnding = false
   /// Objects that a merged one has replaced, and when they may go (`Clock.bootSeconds`): a restore that was planned
@@ -41,7 +41,7 @@ struct Upkeep {
   var unmerged: Int { unknownObjects + slices.items.count }
 
   /// Whether it is worth a look what the generation held before the session.
-  var isLookDue: Bool { !isKnown && (hasGap || unmerged > MergeShelf.fanOut) }
+  var isLookDue: Bool { !isKnown && (hasGap || unmerged > CompactionPolicy.fanOut) }
 
   /// The next object to delete; nil if none may go yet.
   ///
@@ -64,11 +64,11 @@ struct Upkeep {
 extension Engine {
   /// What there is to keep up of a generation that goes on.
   ///
-  /// What it held before the session is listed later, once there is something to do (`Upkeep.isLookDue`).
-  static func upkeep(
+  /// What it held before the session is listed later, once there is something to do (`Maintenance.isLookDue`).
+  static func maintenance(
     of generation: GenerationID, _ found: ChainTip.Found?, _ record: PositionRecord?
-  ) -> Upkeep {
-    var unknown = Upkeep(generation: generation)
+  ) -> Maintenance {
+    var unknown = Maintenance(generation: generation)
     unknown.isKnown = false
     unknown.unknownObjects = record?.unmerged ?? 0
     unknown.bytesSinceBase = record?.bytesSinceBase ?? 0
@@ -84,22 +84,22 @@ extension Engine {
   }
 
   /// What a generation holds before a transaction, from a listing of everything.
-  static func upkeep(_ contents: GenerationContents, _ base: BaseName, upTo end: UInt64) -> Upkeep {
+  static func maintenance(_ contents: GenerationContents, _ base: BaseName, upTo end: UInt64) -> Maintenance {
     let generation = contents.generation
-    var fresh = Upkeep(generation: generation)
+    var fresh = Maintenance(generation: generation)
     fresh.base = base
     let objects = contents.chain(after: base).objects.filter { $0.transactions.upperBound < end }
     let last = objects.last?.transactions.upperBound ?? base.transaction
     for object in objects {
       fresh.slices.append(
-        MergeShelf.Item(
+        CompactionPolicy.Item(
           transactions: object.transactions, name: object.key, id: object.id, size: object.size,
           isWhole: !object.isPart))
     }
     let names = contents.longestBatches.filter { $0.transactions.upperBound <= last }
     for name in names where name.transactions.upperBound > base.transaction {
       fresh.batches.append(
-        MergeShelf.Item(
+        CompactionPolicy.Item(
           transactions: name.transactions, name: name.key(in: generation), id: name.id,
           size: contents.batches[name] ?? 0, isWhole: name.transactions.lowerBound > base.transaction))
     }
@@ -120,7 +120,7 @@ extension Engine {
   /// Turns and seals never go.
   private static func replacedSlices(
     _ contents: GenerationContents, by kept: [Kept], after base: UInt64
-  ) -> [Upkeep.Replaced] {
+  ) -> [Maintenance.Replaced] {
     let slots = contents.entries.compactMap { place, entry -> Kept? in
       guard case .slice(let header, _) = entry, place.transaction > base else { return nil }
       return (place.transaction...header.entry.lastTransaction, place.key)
@@ -131,7 +131,7 @@ extension Engine {
 
   private static func replacedBatches(
     _ contents: GenerationContents, by kept: [Kept], after base: UInt64
-  ) -> [Upkeep.Replaced] {
+  ) -> [Maintenance.Replaced] {
     let all = contents.batches.keys.filter { $0.transactions.lowerBound > base }
     return replaced(all.map { ($0.transactions, $0.key(in: contents.generation)) }, by: kept, contents)
   }
@@ -140,7 +140,7 @@ extension Engine {
   /// the grace is over.
   private static func replaced(
     _ objects: [Kept], by kept: [Kept], _ contents: GenerationContents
-  ) -> [Upkeep.Replaced] {
+  ) -> [Maintenance.Replaced] {
     let now = Double(Clock.wallMicroseconds) / 1e6
     return objects.compactMap { object in
       let cover = kept.first {
@@ -149,7 +149,7 @@ extension Engine {
       }
       guard let cover, !kept.contains(where: { $0.key == object.key }) else { return nil }
       let age = now - Double(contents.modified[cover.key] ?? .max)
-      return Upkeep.Replaced(
+      return Maintenance.Replaced(
         name: object.key, last: object.transactions.upperBound,
         due: age > grace ? 0 : Clock.bootSeconds + min(grace, max(grace - age, 0)))
     }

@@ -5,7 +5,7 @@ import Files
 /// Who finds SQLite's lock taken sleeps a millisecond, then two, five, ten (https://www.sqlite.org/c3ref/busy_timeout.html):
 /// longer than a commit takes, and than it takes to store it. This only spares those sleeps: who does not get the turn
 /// in time writes all the same, as SQLite allows.
-struct WriteTurn {
+struct WriterQueue {
   private let file: File
   private var isTaken = false
 

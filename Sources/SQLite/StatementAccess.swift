@@ -2,46 +2,46 @@ internal import CSQLite
 internal import Glibc
 
 /// What a statement touches, as SQLite tells its authorizer while it compiles (https://www.sqlite.org/c3ref/set_authorizer.html).
-package struct StatementReach: OptionSet, Sendable {
+package struct StatementAccess: OptionSet, Sendable {
   package let rawValue: UInt16
   package init(rawValue: UInt16) { self.rawValue = rawValue }
   /// Whether it writes to the main database and needs nothing else.
   package var isMainOnly: Bool { rawValue == 1 }
 
   /// Writes to the main database.
-  package static let writesMain = StatementReach(rawValue: 1)
+  package static let writesMain = StatementAccess(rawValue: 1)
   /// Writes to a temporary or attached one.
-  package static let writesOther = StatementReach(rawValue: 2)
+  package static let writesOther = StatementAccess(rawValue: 2)
   /// Reads from the temporary database, or changes it beside another.
-  package static let temporary = StatementReach(rawValue: 4)
-  package static let attached = StatementReach(rawValue: 8)
+  package static let temporary = StatementAccess(rawValue: 4)
+  package static let attached = StatementAccess(rawValue: 8)
   /// Reads a table of which SQLite does not say where it is.
-  package static let placeless = StatementReach(rawValue: 16)
+  package static let placeless = StatementAccess(rawValue: 16)
   /// Uses a function that only this connection has, or one that tells of the surroundings.
-  package static let foreignFunction = StatementReach(rawValue: 32)
+  package static let foreignFunction = StatementAccess(rawValue: 32)
   /// Reads a virtual table that tells of the connection or of pages.
-  package static let foreignTable = StatementReach(rawValue: 64)
+  package static let foreignTable = StatementAccess(rawValue: 64)
   /// Touches the schema of temporary objects, as every `ALTER TABLE … RENAME` does.
-  package static let temporarySchema = StatementReach(rawValue: 128)
+  package static let temporarySchema = StatementAccess(rawValue: 128)
   /// Writes by itself to a table in which a virtual table keeps its content.
-  package static let shadowTable = StatementReach(rawValue: 256)
+  package static let shadowTable = StatementAccess(rawValue: 256)
   /// Writes statistics otherwise than `ANALYZE` does, so that those in memory are others.
-  package static let statistics = StatementReach(rawValue: 512)
+  package static let statistics = StatementAccess(rawValue: 512)
   /// Is an `ANALYZE` of the main database.
-  package static let analyzes = StatementReach(rawValue: 1024)
-  static let dropsTable = StatementReach(rawValue: 2048)
+  package static let analyzes = StatementAccess(rawValue: 1024)
+  static let dropsTable = StatementAccess(rawValue: 2048)
   /// Looks for a name in the schemas of all databases, temporary ones first.
-  package static let allSchemas = StatementReach(rawValue: 4096)
+  package static let allSchemas = StatementAccess(rawValue: 4096)
   /// Runs SQL that stands in a value.
-  package static let runsSQL = StatementReach(rawValue: 8192)
+  package static let runsSQL = StatementAccess(rawValue: 8192)
   /// Asks a pragma that may answer otherwise in another session; virtual tables do so too.
-  package static let describesSession = StatementReach(rawValue: 16384)
+  package static let describesSession = StatementAccess(rawValue: 16384)
 }
 
 /// Notes the reach of the statements that a connection compiles.
 final class ReachWatch {
   /// What was noted so far.
-  var noted: (StatementReach, String) {
+  var noted: (StatementAccess, String) {
     get { (reach, name) }
     set { (reach, name) = newValue }
   }
@@ -51,7 +51,7 @@ final class ReachWatch {
   /// What is controlled beside.
   let control = ControlWatch()
   /// Of what was compiled since this was emptied.
-  var reach: StatementReach = []
+  var reach: StatementAccess = []
   /// The function or table that is foreign.
   var name = ""
   /// Whether what was compiled since changes a schema by `ALTER`, which looks through the temporary one.
@@ -179,7 +179,7 @@ final class ReachWatch {
     }
   }
 
-  private func found(_ what: StatementReach, _ name: String) {
+  private func found(_ what: StatementAccess, _ name: String) {
     reach.formUnion(what)
     self.name = name
   }
@@ -232,5 +232,5 @@ extension Connection {
   }
 
   /// What was compiled since `beginReach`.
-  var presentReach: StatementReach { hooks.reach?.reach ?? [] }
+  var presentReach: StatementAccess { hooks.reach?.reach ?? [] }
 }

@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 /// History stays short to restore, and bounded.
-@Suite struct UpkeepTests {
+@Suite struct MaintenanceTests {
   private func contents(_ fixture: MirrorFixture) throws -> GenerationContents {
     let catalog = ReplicaCatalog(fixture.store)
     // No requirement of the test: some ask until there is one.

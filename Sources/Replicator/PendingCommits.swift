@@ -6,7 +6,7 @@ import Synchronization
 /// What the session's connection says of its own commits, before the log is read.
 ///
 /// A commit found in the log without an announcement was made by another connection or process.
-final class Announcements: Sendable {
+final class PendingCommits: Sendable {
   struct Announcement: Sendable {
     /// Frames in the log after the commit.
     let frame: Int
@@ -22,10 +22,10 @@ final class Announcements: Sendable {
 
   /// Those that come before the ones that wait, of which the first so many are taken.
   private struct Fetched {
-    var announcements: [Announcement] = []
+    var list: [Announcement] = []
     var head = 0
 
-    var lastFrame: Int? { head < announcements.count ? announcements.last?.frame : nil }
+    var lastFrame: Int? { head < list.count ? list.last?.frame : nil }
   }
 
   /// The session's thread adds to it, and hardly ever finds it locked: others hold it for a moment only.
@@ -80,17 +80,17 @@ final class Announcements: Sendable {
   /// The announcement of the commit that ends at `frame`; nil for a commit of somebody else.
   func take(frame: Int) -> Announcement? {
     fetched.withLock { fetched in
-      if fetched.head == fetched.announcements.count {
-        fetched.announcements.removeAll(keepingCapacity: true)
+      if fetched.head == fetched.list.count {
+        fetched.list.removeAll(keepingCapacity: true)
         fetched.head = 0
-        state.withLock { swap(&$0.waiting, &fetched.announcements) }
+        state.withLock { swap(&$0.waiting, &fetched.list) }
       }
       let head = fetched.head
-      guard head < fetched.announcements.count, fetched.announcements[head].frame == frame else { return nil }
+      guard head < fetched.list.count, fetched.list[head].frame == frame else { return nil }
       fetched.head += 1
-      let found = fetched.announcements[head]
+      let found = fetched.list[head]
       // What it says may be long, and others of the same list wait longer.
-      fetched.announcements[head].group = StatementGroup()
+      fetched.list[head].group = StatementGroup()
       return found
     }
   }
