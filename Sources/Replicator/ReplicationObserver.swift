@@ -200,6 +200,8 @@ package final class ReplicationObserver: ConnectionObserver {
     isInternal = true
     defer { isInternal = false }
     _ = try? engine.checkpoint(connection)
+    // A log that cannot be copied now does not keep the record from naming the last entry.
+    engine.saveRecord()
   }
 
   // MARK: Waiting

@@ -128,10 +128,10 @@ enum ResumeDecision {
 
   private static func stale(_ facts: Facts, _ tip: Tip, _ earlier: UInt64?) -> ResumeDecision {
     let ahead =
-      earlier.map { $0 + 1 == tip.transaction ? "1 transaction" : "\(tip.transaction - $0) transactions" }
-      ?? "transactions"
+      earlier.map { $0 + 1 == tip.transaction ? "1 transaction " : "\(tip.transaction - $0) transactions " }
+      ?? ""
     return .refuse(
-      "\(facts.url) is \(ahead) ahead of \(facts.path) (last: \(last(facts, tip))): use .restore wal, or leave them behind "
+      "\(facts.url) is \(ahead)ahead of \(facts.path) (last: \(last(facts, tip))): use .restore wal, or leave them behind "
         + "with .mirror on \(facts.url) --new-generation")
   }
 
