@@ -80,7 +80,7 @@ struct ChainTip {
 
   /// Who wrote to a generation last, as far as is known.
   func writer(_ tip: ResumeDecision.Tip) -> String? {
-    if let writer = tip.writer { return writer }
+    if let writer = tip.writer ?? (try? read())?.tip.writer { return writer }
     let name = ReplicaLayout.record(tip.place.generation)
     return try? GenerationRecord(catalog.read(name), object: name).writer
   }
