@@ -181,7 +181,7 @@ extension Chain {
 }
 
 /// Merged objects by the transactions that they hold.
-private struct Covers {
+struct Covers {
   /// In the order of their first transactions; of those that begin together, the longest.
   private let names: [MergedName]
 

@@ -69,9 +69,9 @@ package struct GenerationContents: Sendable {
 
   /// Slots of which it is not known what they hold, and which the chain after a transaction may need.
   package func unread(after transaction: UInt64) -> [Place] {
-    slots.keys.filter { place in
-      place.transaction > transaction && entries[place] == nil
-        && !merged.keys.contains { $0.transactions.contains(place.transaction) }
+    let covers = Covers(merged.keys)
+    return slots.keys.filter {
+      $0.transaction > transaction && entries[$0] == nil && covers.name(of: $0.transaction) == nil
     }
   }
 

@@ -83,7 +83,10 @@ extension Engine {
     if [ResumeDecision.keyChanged, ResumeDecision.encryptionBegan].contains(opening.reason)
       || opening.isFork
     {
-      state.withLock { $0.notices.append("mirror: \(opening.reason); starting a new generation") }
+      let cause =
+        opening.seal != nil && opening.isFork
+        ? "transactions up to \(opening.base.transaction - 1) are left behind" : opening.reason
+      state.withLock { $0.notices.append("mirror: \(cause); starting a new generation") }
     }
     let generation = GenerationRecord(
       generation: opening.generation, time: time, reason: opening.reason, seal: opening.seal?.place,

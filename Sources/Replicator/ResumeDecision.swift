@@ -79,7 +79,7 @@ enum ResumeDecision {
       return .begin(reason: "first generation", isFork: facts.loss != nil)
     }
     if facts.wasEmpty, tip.state.pages > 1, !facts.isAtTip {
-      if facts.isOrdered { return fork(facts, tip) }
+      if facts.isOrdered { return fork() }
       return .refuse(
         "\(facts.url) holds data (generation \(tip.place.generation), transaction \(tip.transaction)) but "
           + "\(facts.path) was empty: use .restore wal, or .mirror on \(facts.url) --new-generation")
@@ -91,7 +91,7 @@ enum ResumeDecision {
         ? .begin(reason: "restored from statements", isFork: false)
         : stale(facts, tip, min(restored.transaction, tip.transaction))
     }
-    if let earlier = facts.earlier { return facts.isOrdered ? fork(facts, tip) : stale(facts, tip, earlier) }
+    if let earlier = facts.earlier { return facts.isOrdered ? fork() : stale(facts, tip, earlier) }
     switch facts.recorded {
     case .atTip where facts.isSameFile:
       return .begin(reason: "other programs changed the database while it was not mirrored", isFork: false)
@@ -102,7 +102,7 @@ enum ResumeDecision {
           + "\(tip.transaction)")
     case .belowTip where !facts.isOrdered: return stale(facts, tip, nil)
     case .atTip, .belowTip, .beyondTip, .nowhere:
-      return facts.isOrdered ? fork(facts, tip) : foreign(facts, tip)
+      return facts.isOrdered ? fork() : foreign(facts, tip)
     }
   }
 
@@ -122,8 +122,8 @@ enum ResumeDecision {
     return facts.isAtTip ? .goOn : .begin(reason: "the replica held an empty database", isFork: false)
   }
 
-  private static func fork(_ facts: Facts, _ tip: Tip) -> ResumeDecision {
-    .begin(reason: "asked for; transactions up to \(tip.transaction) are left behind", isFork: true)
+  private static func fork() -> ResumeDecision {
+    .begin(reason: "asked for, as a fork", isFork: true)
   }
 
   private static func stale(_ facts: Facts, _ tip: Tip, _ earlier: UInt64?) -> ResumeDecision {
