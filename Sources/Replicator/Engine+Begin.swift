@@ -306,7 +306,9 @@ extension Engine {
     if place.generation == tip.place.generation {
       if place.transaction > tip.place.transaction { return .beyondTip(place) }
       guard record != nil else { return .nowhere }
-      return place == tip.place ? .atTip : .belowTip
+      // What stands there stored no transaction: a turn, or parts of one that was never stored whole.
+      let isVoid = place.transaction == tip.place.transaction && tip.entries.contains(place)
+      return place == tip.place || isVoid ? .atTip : .belowTip
     }
     if place.generation.sequence > tip.place.generation.sequence { return .beyondTip(place) }
     return record == nil ? .nowhere : .belowTip

@@ -15,7 +15,7 @@ enum ResumeDecision {
   enum Recorded {
     /// There is no record of this replica.
     case nowhere
-    /// At the tip, or in the session that wrote the tip.
+    /// At the tip, or before it with no stored transaction between.
     case atTip
     /// On the chain, before the tip.
     case belowTip

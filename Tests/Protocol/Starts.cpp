@@ -53,7 +53,10 @@ static void decide(State &t, int who, const Chain &chain, const Point &witness) 
   }
   bool continues = isAncestor(t, tip.node, node) && !changedBetween(t, tip.node, node);
   if (continues && (keeps(Rule::nameTellsPrevious) || tip.part == 1)) return begin(t, who, tip);  // a, b
-  bool recordIsTip = samePlace(file.record, tip) || (!keeps(Rule::recordNamesTip) && file.record.generation);
+  // Between the record's place and the tip no transaction was stored: only turns, or parts of one.
+  bool isAtTip = file.record.generation && file.record.generation == tip.generation &&
+                 file.record.number == tip.number && holds(t, chain, file.record);
+  bool recordIsTip = isAtTip || (!keeps(Rule::recordNamesTip) && file.record.generation);
   bool isThisFile = !file.isReplaced || !keeps(Rule::recordOfThisFile);
   if (!isAncestor(t, node, tip.node) && recordIsTip && isThisFile)
     return begins(false, 0);                                                        // e; c comes first

@@ -1,5 +1,5 @@
 import Files
-import Replicator
+@testable import Replicator
 import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
@@ -107,6 +107,37 @@ import Testing
     other.close()
     try fixture.open()
     try fixture.run("INSERT INTO t VALUES(6)")
+    try fixture.close()
+    try expectEqual(fixture)
+    #expect(try ReplicaCatalog(fixture.store).generations().count == 2)
+  }
+
+  /// Parts of a transaction that was never stored whole are nothing that a new generation leaves behind.
+  @Test func anotherProgramMayWriteAfterAKillBetweenTwoParts() throws {
+    let store = MemoryStore()
+    let fixture = try MirrorFixture(store)
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
+    try fixture.close()
+    let record = try fixture.bytes(Engine.recordPath(fixture.path))
+    try fixture.open()
+    try fixture.run("INSERT INTO t VALUES(randomblob(20000000))")
+    try fixture.flush()
+    fixture.abandon()
+    // The session was killed after the first part, before it wrote its record again.
+    for object in try store.listAll(prefix: "") {
+      let isLater = Place(key: object.key.name).map { $0.part > 1 } ?? false
+      let isBatch = BatchName(key: object.key.name).map { $0.transactions.upperBound > 2 } ?? false
+      if isLater || isBatch || object.key.name == ReplicaLayout.lease { try store.delete(object.key) }
+    }
+    let file = try File(Engine.recordPath(fixture.path), .readWrite)
+    try file.write(record, at: 0)
+    try file.truncate(to: record.count)
+    let other = try Connection(fixture.path)
+    try other.execute("PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO t VALUES(2)")
+    other.close()
+    try fixture.open()
+    try fixture.run("INSERT INTO t VALUES(3)")
     try fixture.close()
     try expectEqual(fixture)
     #expect(try ReplicaCatalog(fixture.store).generations().count == 2)
