@@ -188,8 +188,8 @@ struct Covers {
   init(_ all: some Sequence<MergedName>) {
     var kept: [MergedName] = []
     let sorted = all.sorted {
-      ($0.transactions.lowerBound, $1.transactions.upperBound)
-        < ($1.transactions.lowerBound, $0.transactions.upperBound)
+      ($0.transactions.lowerBound, $1.transactions.upperBound, $0.id.value)
+        < ($1.transactions.lowerBound, $0.transactions.upperBound, $1.id.value)
     }
     // One that lies within another is not needed.
     for name in sorted

@@ -94,7 +94,10 @@ final class Proof {
       guard seal == nil else { return nil }
       let number = tip.transaction
       let cover = reading.merged[tip.generation]?.filter { $0.key.transactions.contains(number) }
-        .max { $0.key.transactions.upperBound < $1.key.transactions.upperBound }
+        .max {
+          ($0.key.transactions.upperBound, $1.key.transactions.lowerBound, $1.key.id.value)
+            < ($1.key.transactions.upperBound, $0.key.transactions.lowerBound, $0.key.id.value)
+        }
       if let cover, !(slotsOutrank && reading.slots[tip] != nil) { return take(cover.value) }
       switch reading.slots[tip] {
       case .turn(let id, let successor):
