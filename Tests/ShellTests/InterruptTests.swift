@@ -95,7 +95,7 @@ import Testing
   }
 
   @Test func stopsAProgramOfTheSystem() {
-    stop(".system echo started; sleep 60", after: "\nstarted", "System command returns", isSilent: false)
+    stop(".system echo started; exec sleep 60", after: "\nstarted", "System command returns", isSilent: false)
     leave(0)
   }
 }
