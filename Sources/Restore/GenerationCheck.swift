@@ -92,7 +92,8 @@ final class GenerationCheck {
   func requireRoom(_ needed: Int) throws {
     let free = try freeBytes(work.path)
     guard free >= needed else {
-      throw RestoreError(.space, "verify: \(needed) bytes are needed in \(work.path), \(free) are free")
+      throw RestoreError(
+        .space, "verify: \(needed) bytes are needed in \(work.path), \(free) are free: make room")
     }
   }
 

@@ -38,7 +38,7 @@ struct LitestreamReplica {
     if let key = others.first?.key.name {
       hint =
         ReplicaLayout.generation(of: key) != nil
-        ? ", but one of this program: name it without litestream:" : " 0.5 (one of 0.3 is not read)"
+        ? ", but one of this program: remove litestream: from the name" : " 0.5 (one of 0.3 is not read)"
     }
     throw RestoreError(.nothing, "\(store.url) holds no replica of Litestream\(hint)")
   }

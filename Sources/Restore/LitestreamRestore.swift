@@ -68,7 +68,8 @@ package struct LitestreamRestore {
     guard report.free >= report.needed else {
       throw RestoreError(
         .space,
-        "restore \(output): \(report.needed) bytes are needed in \(Folder.parent(of: output)), \(report.free) are free"
+        "restore \(output): \(report.needed) bytes are needed in \(Folder.parent(of: output)), \(report.free) are free: "
+          + "make room, or use --output on another disk"
       )
     }
     let done = ByteCount()
@@ -146,7 +147,7 @@ package struct LitestreamRestore {
     if target.time != nil, all.contains(where: { $0.name.transactions.lowerBound == 1 }) {
       throw RestoreError(.range, "\(store.url) holds nothing as old as the time that was asked for")
     }
-    throw RestoreError(.hole, "\(store.url): no file begins with transaction 1, from which all others go on")
+    throw RestoreError(.hole, "\(store.url): no file begins with transaction 1, which all others need")
   }
 
   // MARK: - Building

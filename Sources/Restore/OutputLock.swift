@@ -28,7 +28,9 @@ final class OutputLock {
     self.output = output
     info = try FileInfo.of(output)
     guard let info else { return }
-    guard info.isRegular else { throw RestoreError(.exists, "replace \(output): it is not a file") }
+    guard info.isRegular else {
+      throw RestoreError(.exists, "replace \(output): it is not a regular file: use --output")
+    }
     // Looked at before it is opened here: closing a descriptor of a file drops the locks that this process has on it.
     guard !OpenFiles.isOpenHere(info) else {
       throw RestoreError(.busy, "replace \(output): this session has it open")
@@ -96,7 +98,7 @@ final class OutputLock {
     let now = try FileInfo.of(output)
     let isSame = info.map { now?.isSame(as: $0) == true } ?? (now == nil)
     guard isSame else {
-      throw RestoreError(.busy, "replace \(output): somebody put another file there meanwhile")
+      throw RestoreError(.busy, "replace \(output): another file was put there meanwhile: try again")
     }
   }
 

@@ -45,7 +45,7 @@ struct Planner {
     let witnesses = try target.isOpen ? Witnesses(source, record: options.witness) : nil
     var history = try source.retry { _ in try ReplicaHistory(catalog) }
     guard let newest = history.newestMark else {
-      throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
+      throw RestoreError(.nothing, "\(catalog.store.url) holds no replica: check URL and prefix")
     }
     // Marks and records lead to the generation of an earlier moment, whatever became of the later ones.
     var sequence = newest
@@ -68,7 +68,7 @@ struct Planner {
   /// Plans a moment of the newest generation that has a mark, or of one that follows it.
   private func planAtEnd(_ history: inout ReplicaHistory, _ witnesses: Witnesses?) throws -> RestorePlan {
     guard let end = try source.retry({ _ in try history.end(batches: options.needsBatches) }) else {
-      throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
+      throw RestoreError(.nothing, "\(catalog.store.url) holds no replica: check URL and prefix")
     }
     var generation = end.generation
     while generation.id.sequence > 1, try begins(after: generation),

@@ -12,7 +12,7 @@ extension Restore {
       folder.discard()
       return
     }
-    throw RestoreError(.busy, "replace \(output): files there come and go")
+    throw RestoreError(.busy, "replace \(output): other programs create and remove files there: try again")
   }
 
   /// Files that may appear at an output that was absent, one after the other, before it is given up.

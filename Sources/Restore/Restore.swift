@@ -129,14 +129,15 @@ package struct Restore {
     guard report.free >= report.needed else {
       throw RestoreError(
         .space,
-        "restore \(output): \(report.needed) bytes are needed in \(Folder.parent(of: output)), \(report.free) are free"
+        "restore \(output): \(report.needed) bytes are needed in \(Folder.parent(of: output)), \(report.free) are free: "
+          + "make room, or use --output on another disk"
       )
     }
   }
 
   /// What can go on later stays; what is wrong would be wrong again.
   private func keepingWork(of folder: RestoreFolder, after error: any Error, _ output: String) -> any Error {
-    let advice = "; \(folder.path) keeps what was fetched, and the same command goes on from there"
+    let advice = "; \(folder.path) keeps what was fetched: the same command continues from there"
     if let error = error as? RestoreError, error.code == .interrupted {
       return RestoreError(.interrupted, "restore \(output): interrupted\(advice)")
     }

@@ -35,7 +35,7 @@ final class RestoreFolder {
     folder = try PrivateFolder(Self.path(for: output))
     lock = try folder.file("lock", .create)
     guard try lock.tryLock() else {
-      throw RestoreError(.busy, "restore \(output): another restore of it is at work")
+      throw RestoreError(.busy, "restore \(output): another restore writes it: wait for it")
     }
     let identity = Array(text.utf8)
     if (try? folder.file("plan", .read).readAll()) != identity {
@@ -93,7 +93,7 @@ final class RestoreFolder {
   /// Throws if the folder's name leads elsewhere now; SQLite goes by names.
   func requireInPlace() throws {
     guard folder.isInPlace else {
-      throw RestoreError(.busy, "restore \(output): somebody moved \(path) away meanwhile")
+      throw RestoreError(.busy, "restore \(output): \(path) was moved away meanwhile: try again")
     }
   }
 

@@ -50,7 +50,7 @@ struct StatementProof {
     return RestoreError(
       .differs,
       "prove the statements: transaction \(differs)\(statement ?? "") gives another content than the WAL: "
-        + "\(difference.sentence); nothing was replaced: use .restore wal, or --no-verify to have what the statements give"
+        + "\(difference.sentence); nothing was replaced: use .restore wal, or --no-verify for the state from the statements"
     )
   }
 

@@ -73,7 +73,7 @@ package struct Verification {
       return report(findings)
     }
     guard let newest = generations.last else {
-      throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
+      throw RestoreError(.nothing, "\(catalog.store.url) holds no replica: check URL and prefix")
     }
     let work = try folder.map { try WorkFolder(beside: $0, for: "verifying") } ?? WorkFolder()
     defer {

@@ -81,8 +81,12 @@ struct S3Failure {
     if cs3_is_host_not_found(code) != 0 {
       return (.hostNotFound, "host \(host) was not found; check S3_HOSTNAME and the network")
     }
-    if cs3_is_connection_refused(code) != 0 { return (.unreachable, "could not connect to \(place)") }
-    if cs3_is_timeout(code) != 0 { return (.timeout, "\(place) did not answer in time") }
+    if cs3_is_connection_refused(code) != 0 {
+      return (.unreachable, "could not connect to \(place); check host and port")
+    }
+    if cs3_is_timeout(code) != 0 {
+      return (.timeout, "\(place) did not answer in time; check the network, or raise S3_TRANSFER_TIMEOUT")
+    }
     if cs3_is_certificate_refused(code) != 0 {
       let advice =
         settings.caBundle == nil
@@ -193,7 +197,7 @@ struct S3Failure {
     }
     let ahead = Timestamp.now() - theirs
     return
-      "the clock here is \(abs(ahead)) seconds \(ahead > 0 ? "ahead of" : "behind") the store's; set it right"
+      "the clock here is \(abs(ahead)) seconds \(ahead > 0 ? "ahead of" : "behind") the store's; set the clock"
   }
 
   /// The server's own words, cut to what fits a line.

@@ -114,7 +114,7 @@ import Testing
         "HOME": work.home.path,
       ])
     #expect(result.code == 1)
-    #expect(result.output.contains("seconds ahead of the store's: set it right"), "\(result.output)")
+    #expect(result.output.contains("seconds ahead of the store's: set the clock"), "\(result.output)")
     #expect(
       result.output.contains("put needs s3:PutObject on arn:aws:s3:::some-bucket/p/*"), "\(result.output)")
     #expect(result.output.contains("delete: not tried"), "\(result.output)")

@@ -26,7 +26,10 @@ struct MirrorLog {
         case "grep": pattern = try words.required()
         case "json": json = true
         case "from": from = try words.required()
-        default: throw .message("Error: unknown option: \(word)")
+        default:
+          throw .message(
+            "Error: unknown option: \(word)\n"
+              + "Usage: .mirror log [--since T] [--until T] [--grep RE] [--json] [--from URL]")
         }
       }
     }

@@ -16,7 +16,8 @@ struct RestoreFromLitestream {
       throw .message("Error: a replica of Litestream has no statements: use .restore wal")
     }
     if options.follow || options.allowsShorter || options.target.generation != nil {
-      throw .message("Error: --follow, --generation and --allow-shorter are not for replicas of Litestream")
+      throw .message(
+        "Error: --follow, --generation and --allow-shorter do not work with Litestream's replicas")
     }
   }
 

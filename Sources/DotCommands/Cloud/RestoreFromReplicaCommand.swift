@@ -12,22 +12,22 @@ struct RestoreFromReplicaCommand: DotCommand {
   static let spec = CommandSpec(
     name: "restore", shortest: 3, usage: "wal|sql ?OPTIONS?", summary: "Restore the database from its mirror",
     details: [
-      "   wal                    From base and write-ahead log",
-      "   sql                    From base and re-executed statements",
+      "   wal                    Restore from base and write-ahead log",
+      "   sql                    Restore from base and statements, which run again",
       " Options:",
-      "   --from URL             Another replica than the configured one; with wal also",
-      "                          Litestream's: litestream:s3://bucket/path",
-      "   --to-txn N             The state after transaction N",
-      "   --to-time ISO8601      The state at a time (UTC unless it has a zone)",
-      "   --generation ID        Another generation than the newest",
-      "   --output FILE          Another file than the open database",
+      "   --from URL             Read another replica than the configured one; with wal",
+      "                          also Litestream's: litestream:s3://bucket/path",
+      "   --to-txn N             Restore the state after transaction N",
+      "   --to-time ISO8601      Restore the state at a time (UTC unless it has a zone)",
+      "   --generation ID        Restore from another generation than the newest",
+      "   --output FILE          Write another file than the open database",
       "   --force                Replace a database that is not empty",
       "   --verify               Restore both ways, compare, and check before replacing",
-      "   --no-verify            With sql: do not compare with what the WAL gives",
+      "   --no-verify            With sql: do not compare with the state from the log",
       "   --dry-run              Only print what would be done",
       "   --allow-shorter        Restore what is left if the end of the log was lost",
-      "   --follow               With wal and --output: keep FILE current, for programs",
-      "                          that read it, until Ctrl-C",
+      "   --follow               With wal and --output: keep FILE current until Ctrl-C,",
+      "                          while other programs read it",
       " A file that is really called wal or sql: write ./wal",
     ],
     correction: """
@@ -92,12 +92,12 @@ struct RestoreFromReplicaCommand: DotCommand {
       }
     }
     if options.unproven, options.verify || options.source == .wal {
-      throw .message("Error: --no-verify goes with sql, and not with --verify")
+      throw .message("Error: --no-verify works only with sql and without --verify")
     }
     if options.follow {
       guard options.source == .wal, options.output != nil, !options.verify, !options.dryRun,
         !options.allowsShorter, options.target == RestoreTarget()
-      else { throw .message("Error: --follow goes with wal, --output FILE, --from URL and --force alone") }
+      else { throw .message("Error: --follow works only with wal, --output FILE, --from URL and --force") }
     }
     self.options = options
     other = nil

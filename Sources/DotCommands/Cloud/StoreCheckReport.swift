@@ -41,7 +41,7 @@ struct StoreCheckReport {
     session.output.tell(
       check.weaknesses == 0
         ? "\(store.url): everything a mirror needs works"
-        : "\(store.url): a mirror works, with the weakness told above")
+        : "\(store.url): a mirror works, with the weakness shown above")
   }
 
   private static func text(_ error: any Error) -> String {
@@ -58,7 +58,7 @@ struct StoreCheckReport {
     // The header counts whole seconds.
     if abs(ahead) <= 1 { return "ok, within a second of the store's" }
     let text = "\(abs(ahead)) seconds \(ahead > 0 ? "ahead of" : "behind") the store's"
-    return abs(ahead) > skewLimit ? "\(text): set it right, or requests are refused" : text
+    return abs(ahead) > skewLimit ? "\(text): set the clock, or requests are refused" : text
   }
 
   private func line(_ name: String, _ value: String) {

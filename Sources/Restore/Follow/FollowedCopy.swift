@@ -43,7 +43,7 @@ final class FollowedCopy {
   private static func foreign(_ path: String) -> RestoreError {
     RestoreError(
       .exists,
-      "\(path) was changed by another program: it is not the copy that was made; use --force to make it anew")
+      "\(path) was changed by another program: it is not the copy that was made: use --force to make a new copy")
   }
 
   func close() { connection.close() }
@@ -138,7 +138,7 @@ final class FollowSlots {
     self.url = url
     file = try File(side: output + Self.suffix, of: output)
     guard try file.tryLock() else {
-      throw RestoreError(.busy, "follow \(output): another process keeps it up to date")
+      throw RestoreError(.busy, "follow \(output): another process keeps it current: stop that one first")
     }
   }
 
