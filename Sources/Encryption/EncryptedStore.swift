@@ -5,7 +5,7 @@ internal import Synchronization
 /// Encrypts what goes into another store and decrypts what comes out of it, whichever key of the ring it needs.
 ///
 /// Names stay as they are. Lengths that `list` tells are those of the objects as they are stored; all others are those of
-/// the content. Where there is no key everything passes through, and what is encrypted is refused.
+/// the content. If there is no key everything passes through, and what is encrypted is refused.
 package final class EncryptedStore: DetailedStore {
   private let store: any ObjectStore
   private let ring: KeyRing

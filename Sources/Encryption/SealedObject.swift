@@ -17,7 +17,7 @@ package enum SealedObject {
     package static let size = 56
     let bytes: [UInt8]
 
-    /// Reads it from an object's first bytes; nil where the object is not encrypted.
+    /// Reads it from an object's first bytes; nil if the object is not encrypted.
     package init?(_ object: [UInt8]) {
       guard object.count >= Self.size, object.starts(with: SealedObject.magic) else { return nil }
       bytes = Array(object[..<Self.size])
@@ -69,7 +69,7 @@ package enum SealedObject {
     Header.size + length + chunkCount(of: length) * AES256GCM.tagSize
   }
 
-  /// Bytes of content in an encrypted object of so many bytes; nil where there is no such object.
+  /// Bytes of content in an encrypted object of so many bytes; nil if there is no such object.
   package static func contentSize(ofSealed size: Int) -> Int? {
     let body = size - Header.size
     let chunks = (body + storedChunkSize - 1) / storedChunkSize
@@ -97,7 +97,7 @@ package enum SealedObject {
     return sealed
   }
 
-  /// Decrypts consecutive chunks; nil where they are not those of this header under this name and key.
+  /// Decrypts consecutive chunks; nil if they are not those of this header under this name and key.
   ///
   /// `stored` holds the bytes of the object from `start` on.
   static func open(
@@ -121,7 +121,7 @@ package enum SealedObject {
     return content
   }
 
-  /// Decrypts a whole object; nil where it is not what was encrypted under this name and key.
+  /// Decrypts a whole object; nil if it is not what was encrypted under this name and key.
   package static func open(_ object: [UInt8], name: String, key: EncryptionKey) -> [UInt8]? {
     guard let header = Header(object), header.keyIdentifier == key.identifier,
       object.count == header.sealedSize

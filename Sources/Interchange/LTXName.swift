@@ -23,7 +23,7 @@ package struct LTXName: Hashable, Sendable {
     self.layout = layout
   }
 
-  /// Reads a key; nil where it is none of an LTX file.
+  /// Reads a key; nil if it is none of an LTX file.
   package init?(key: String) {
     var parts = key.split(separator: "/", omittingEmptySubsequences: false)[...]
     let file = parts.popLast() ?? ""

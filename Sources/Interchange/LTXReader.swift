@@ -97,7 +97,7 @@ package struct LTXReader {
     if header.hasDatabaseChecksum { databaseChecksum = window.bigEndian(UInt64.self, at: trailer) }
   }
 
-  /// Index in the window of the next `count` bytes, which are fetched where they are not there.
+  /// Index in the window of the next `count` bytes, which are fetched if they are not there.
   private mutating func take(_ count: Int) throws -> Int {
     guard at + count <= size else { throw LTXError(object, "it is cut short") }
     if at + count > windowStart + window.count {

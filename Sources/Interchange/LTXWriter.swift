@@ -6,7 +6,7 @@ internal import Compression
 /// After the header come pages: number (4 bytes), flags (2; 1 says that a length follows), length (4), an LZ4 block.
 /// Six zero bytes end them. The index tells of each page, as variable-length numbers, its own number, where in the file
 /// it begins and how long it is there; a zero ends it, and its length follows (8). The trailer is the checksum of the
-/// database, zero where it is not told, and of the file, with its highest bit set: CRC-64 of all before it, with the
+/// database, zero if it is not told, and of the file, with its highest bit set: CRC-64 of all before it, with the
 /// pages as they are uncompressed.
 package struct LTXWriter {
   /// The file so far; whole after `finish`.

@@ -1,5 +1,5 @@
 extension ObjectStore {
-  /// Whether the store keeps to the conditions of puts; some stores ignore them without a word.
+  /// Whether the store keeps to the conditions of puts; some stores ignore them without a message.
   ///
   /// Tries it with an object of its own, named `PREFIXcondition-probe-…`, which it removes again.
   package func honoursConditions(prefix: String = "") throws(ObjectStoreError) -> Bool {

@@ -4,25 +4,25 @@
 /// root (bucket and prefix). Reads see every write that was acknowledged before (S3's strong consistency:
 /// https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel).
 package protocol ObjectStore: Sendable {
-  /// Where it is, as a person writes it (`s3://bucket/prefix`, `file:///directory`). Never a secret.
+  /// If it is, as a person writes it (`s3://bucket/prefix`, `file:///directory`). Never a secret.
   var url: String { get }
 
-  /// How what is put is encrypted on its way into the store; nil where it is not.
+  /// How what is put is encrypted on its way into the store; nil if it is not.
   var encryption: StoreEncryption? { get }
 
   /// Stores an object whole; after it returns, the object survives a crash of the store's host.
   ///
-  /// Throws `.preconditionFailed` where the condition does not hold, and the object is then as it was. A thrown
+  /// Throws `.preconditionFailed` if the condition does not hold, and the object is then as it was. A thrown
   /// `.unreachable` or `.timeout` leaves open whether the object was stored.
   @discardableResult
   func put(_ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition) throws(ObjectStoreError) -> ETag
 
   /// The bytes of an object, or of the part of it that `range` names; a range past the end is cut short.
   ///
-  /// Throws `.notFound` where there is no such object.
+  /// Throws `.notFound` if there is no such object.
   func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent
 
-  /// What is known of an object without reading it; nil where there is none.
+  /// What is known of an object without reading it; nil if there is none.
   func head(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectInfo?
 
   /// Up to `limit` objects (1 to 1,000) whose keys begin with `prefix` and sort after `after`, in byte order.
@@ -81,7 +81,7 @@ package enum PutCondition: Hashable, Sendable {
 package struct ObjectContent: Sendable {
   package let bytes: [UInt8]
   package let etag: ETag
-  /// The key that it was encrypted with, 16 hexadecimal digits; nil where it was not.
+  /// The key that it was encrypted with, 16 hexadecimal digits; nil if it was not.
   package let keyID: String?
   package init(bytes: [UInt8], etag: ETag, keyID: String? = nil) {
     self.bytes = bytes

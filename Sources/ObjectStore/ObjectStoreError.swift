@@ -15,7 +15,7 @@ package struct ObjectStoreError: Error, Hashable, Sendable, CustomStringConverti
     /// It is encrypted with a key that is not at hand.
     case sealed
     /// It is not what was encrypted under its name, or not encrypted although it must be; fetching it again may help
-    /// where it was damaged on the way.
+    /// if it was damaged on the way.
     case forged
   }
 

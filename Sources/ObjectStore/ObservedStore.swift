@@ -13,7 +13,7 @@ package final class ObservedStore: ObjectStore {
 
     /// By `put`, `get`, `head`, `list` and `delete`.
     package var lines: [String: Line] = [:]
-    /// Bytes of objects, those of failed uploads too.
+    /// Bytes of objects, those of including failed uploads.
     package var bytesSent = 0
     package var bytesReceived = 0
     /// When a call last succeeded, in microseconds since 1970; nil before the first.

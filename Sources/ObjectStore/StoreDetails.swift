@@ -13,7 +13,7 @@ package protocol DetailedStore: ObjectStore {
   /// Settings and where each was found, in the order to show them; never a secret.
   var details: [StoreDetail] { get }
 
-  /// Seconds that the clock here is ahead of the store's, as of its last answer; nil where it told no time.
+  /// Seconds that the clock here is ahead of the store's, as of its last answer; nil if it told no time.
   var clockAhead: Int? { get }
 
   /// What its owner must allow for an operation (`put`, `get`, `list`, `delete`), in the store's own words.

@@ -4,7 +4,7 @@ package struct StoreEncryption: Sendable {
   package let keyID: String
   /// A secret, the same for all objects of the key, that names told from content are made with.
   package let naming: [UInt8]
-  /// Length of the content of an object of this key that is stored with a length; nil where there is none such.
+  /// Length of the content of an object of this key that is stored with a length; nil if there is none such.
   package let contentSize: @Sendable (_ stored: Int) -> Int?
 
   package init(keyID: String, naming: [UInt8], contentSize: @escaping @Sendable (_ stored: Int) -> Int?) {

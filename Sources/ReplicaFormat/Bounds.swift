@@ -1,6 +1,6 @@
 /// What numbers of a replica may be.
 ///
-/// They come from outside: what lies beyond is refused where it is read, so that sums and differences of what was read are
+/// They come from outside: what lies beyond is refused if it is read, so that sums and differences of what was read are
 /// numbers too.
 package enum Bounds {
   /// No replica counts further: at a million commits a second it takes 146,000 years.

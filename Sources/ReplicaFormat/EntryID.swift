@@ -9,7 +9,7 @@ package struct EntryID: Hashable, Sendable, CustomStringConvertible {
 
   package init(_ value: UInt64) { self.value = value }
 
-  /// Stands where there is no predecessor: before the first entry of a replica's first generation.
+  /// Stands if there is no predecessor: before the first entry of a replica's first generation.
   package static let none = EntryID(0)
 
   /// Draws a new identifier from the system's random source.

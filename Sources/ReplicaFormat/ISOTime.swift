@@ -16,7 +16,7 @@ package enum ISOTime {
   /// Microseconds since 1970 of `YYYY-MM-DD`, then optionally `T` or a space, `HH:MM`, `:SS`, a fraction,
   /// and `Z` or `+HH:MM`.
   ///
-  /// Nil where it is something else; without a zone it is UTC.
+  /// Nil if it is something else; without a zone it is UTC.
   package static func parse(_ text: String) -> Int64? {
     var rest = Substring(text)
     func number(_ width: Int) -> Int64? {

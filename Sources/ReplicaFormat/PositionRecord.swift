@@ -52,7 +52,7 @@ package struct PositionRecord: Hashable, Sendable {
   package let isSynced: Bool
   /// Whether the database file alone holds it.
   package let isAtRest: Bool
-  /// Bytes of log in the replica since its last base; nil where that is not known.
+  /// Bytes of log in the replica since its last base; nil if that is not known.
   package let bytesSinceBase: Int?
   /// Set where the database file holds exactly `transaction`.
   package let file: FileStamp?

@@ -12,7 +12,7 @@ package final class SliceBuilder {
   package let firstFrame: Int
   package let start: WALChecksum
   package let previous: DatabaseState
-  /// Set where it is a part of a transaction, for the reader to know how large the database becomes.
+  /// Set if it is a part of a transaction, for the reader to know how large the database becomes.
   package var largestPage: UInt32?
   package private(set) var commits: [SliceCommit] = []
   package private(set) var frameCount = 0

@@ -41,7 +41,7 @@ extension SliceHeader {
     return bytes
   }
 
-  /// Nil where the bytes are damaged.
+  /// Nil if the bytes are damaged.
   init?(fields bytes: [UInt8]) {
     let size = Int(bytes[9])
     guard size > 12 + Self.hashSize, size <= bytes.count,

@@ -85,7 +85,7 @@ final class SlicePages {
   }
 
   private struct Operation {
-    /// Where in the page, how many bytes, and how far from there they stood before; 0 where they are new.
+    /// Where in the page, how many bytes, and how far from there they stood before; 0 if they are new.
     let at: Int
     let count: Int
     let distance: Int

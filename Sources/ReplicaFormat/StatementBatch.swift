@@ -9,7 +9,7 @@ package struct StatementGroup: Sendable {
   package internal(set) var count = 0
   /// `PRAGMA` statements that give a replay the settings the statements ran under.
   package var settings: String = ""
-  /// Why this transaction cannot be replayed; nil where it can.
+  /// Why this transaction cannot be replayed; nil if it can.
   package var barrier: String?
   /// Whether it was begun by `BEGIN` or a savepoint, even if it holds one statement: virtual tables write some of what
   /// they keep at the end of the transaction.
@@ -176,7 +176,7 @@ package struct StatementBatchBuilder: Sendable {
     body.close(atLeast: 4 << 20)
   }
 
-  /// The object and the transactions in it; nil where it holds none.
+  /// The object and the transactions in it; nil if it holds none.
   package func seal() -> (transactions: ClosedRange<UInt64>, bytes: [UInt8])? {
     guard let first else { return nil }
     let head =
@@ -228,7 +228,7 @@ private struct StatementPieces: Sendable {
     append(text.open)
   }
 
-  /// Compresses what is open where that is so much, for texts of any length to take little memory.
+  /// Compresses what is open if that is so much, for texts of any length to take little memory.
   mutating func close(atLeast size: Int) {
     guard open.count >= size else { return }
     let part = StatementText.Part(open)

@@ -71,7 +71,7 @@ package final class StatementDraft {
     StatementGroup.end(open, of: count)
   }
 
-  /// Closes a part of the text where it has `size` bytes, for `Part.compress` to be called by somebody who has time.
+  /// Closes a part of the text if it has `size` bytes, for `Part.compress` to be called by somebody who has time.
   package func closePart(of size: Int) -> StatementText.Part? {
     guard open.count >= size else { return nil }
     defer { open.removeAll() }

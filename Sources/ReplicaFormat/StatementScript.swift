@@ -3,7 +3,7 @@ internal import Compression
 
 /// A batch of statements, checked; `reader` takes it apart.
 ///
-/// Holds the object as it is stored, and its text only where that is short.
+/// Holds the object as it is stored, and its text only if that is short.
 package struct StatementScript: Sendable {
   /// A statement: where its text stands in the reader's, and what it did.
   package struct Statement: Sendable {
@@ -25,7 +25,7 @@ package struct StatementScript: Sendable {
     package let statementCount: Int
     /// Whether its statements stand between `BEGIN` and `COMMIT`.
     package let isExplicit: Bool
-    /// Where its commit ends in the log: salts in hexadecimal, colon, frame; nil where that is not told.
+    /// Where its commit ends in the log: salts in hexadecimal, colon, frame; nil if that is not told.
     package let end: String?
     /// Which session of the shell logged it, where that changes.
     package let session: String?
@@ -76,7 +76,7 @@ package struct StatementScript: Sendable {
 
   /// When the first transaction was, microseconds since 1970, as an object's first bytes tell it.
   ///
-  /// Nil where they do not tell; what they tell is not checked.
+  /// Nil if they do not tell; what they tell is not checked.
   package static func firstTime(ofHead head: [UInt8]) -> Int64? {
     let script = Zstandard.decompressHead(head, most: 4096)
     guard let at = Kernels.find("\n-- transaction ", in: script, 0..<script.count),
@@ -103,7 +103,7 @@ package final class StatementReader {
   private let lines: ScriptLines
   private let transactions: ClosedRange<UInt64>
   private var statementsLeft = 0
-  /// Bytes of the statements of the present transaction while none of them was taken; nil where that is not told.
+  /// Bytes of the statements of the present transaction while none of them was taken; nil if that is not told.
   private var textLeft: Int?
   private var closesTransaction = false
 

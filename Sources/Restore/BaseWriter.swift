@@ -40,7 +40,7 @@ struct BaseWriter {
   /// Throws what is wrong with the first part that is; a part that the file holds already is not fetched.
   ///
   /// The checksum of the database proves all pages at once, for a fraction of what the SHA-256 of the parts costs: they
-  /// are asked only where it does not come out, to tell which part it is, and that one is fetched once more.
+  /// are asked only if it does not come out, to tell which part it is, and that one is fetched once more.
   func write() throws {
     guard let first = try check(stopAtFirst: true, names: false).faults.first else { return }
     guard first.object == name else { throw first }

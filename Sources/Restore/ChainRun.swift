@@ -15,7 +15,7 @@ final class ChainRun {
   var isIntact = true
   /// The seal after the end; nil if the generation goes on.
   var seal: TurnRecord?
-  /// Where the live database was read; nil where it is not compared.
+  /// Where the live database was read; nil if it is not compared.
   var liveTransaction: UInt64?
   /// Where replays of statements begin: as early as they can, and from the base that `.restore sql` takes.
   var replayTransactions: [UInt64] = []

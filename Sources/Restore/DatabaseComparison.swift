@@ -3,7 +3,7 @@ import SQLite
 
 /// Tells where the contents of two databases differ first.
 package enum DatabaseComparison {
-  /// A sentence about the first difference; nil where there is none.
+  /// A sentence about the first difference; nil if there is none.
   ///
   /// `left` and `right` are what the databases are called in it.
   package static func difference(

@@ -43,7 +43,7 @@ package struct DatabaseContent: Sendable {
     .compactMap { if case .text(let name) = $0[0] { name } else { nil } }
   }
 
-  /// A statement that gives a table's rows in the order of its own tree, with their numbers where they have any.
+  /// A statement that gives a table's rows in the order of its own tree, with their numbers if they have any.
   static func rows(of table: String, _ connection: Connection) throws(SQLiteError) -> Statement {
     let name = Identifier.quoted(table)
     let columns = try connection.rows("SELECT lower(name) FROM pragma_table_xinfo(?, 'main')", [.text(table)])

@@ -24,7 +24,7 @@ extension GenerationCheck {
     return check
   }
 
-  /// Throws `ListedAnew` where an object that is gone is not needed any more; returns where it is lost.
+  /// Throws `ListedAnew` if an object that is gone is not needed any more; returns if it is lost.
   ///
   /// After some lists for lost ones it is believed to be lost too: whoever deletes objects by hand deletes many.
   func relist(without object: String) throws {
@@ -42,7 +42,7 @@ extension GenerationCheck {
     }
   }
 
-  /// Throws `ListedAnew` where statements have come meanwhile: a batch follows the slice that it belongs to, and a session
+  /// Throws `ListedAnew` if statements have come meanwhile: a batch follows the slice that it belongs to, and a session
   /// that goes on fills the gap that one which was killed left.
   func relist(forStatementsOf transactions: ClosedRange<UInt64>) throws {
     guard isNewest, listsLeft > 0 else { return }

@@ -88,7 +88,7 @@ final class GenerationCheck {
     }
   }
 
-  /// Throws `.space` where the folder for the databases has no room for so many bytes more.
+  /// Throws `.space` if the folder for the databases has no room for so many bytes more.
   func requireRoom(_ needed: Int) throws {
     let free = try freeBytes(work.path)
     guard free >= needed else {

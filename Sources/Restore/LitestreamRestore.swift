@@ -36,7 +36,7 @@ package struct LitestreamRestore {
     /// Bytes that the restore needs in the output's folder, and those that are free there.
     package let needed: Int
     package let free: Int
-    /// What was checked; nil where nothing was.
+    /// What was checked; nil if nothing was.
     package internal(set) var proof: String?
   }
 
@@ -53,7 +53,7 @@ package struct LitestreamRestore {
       .report
   }
 
-  /// Throws `.exists` where `output` holds a database that must not be replaced.
+  /// Throws `.exists` if `output` holds a database that must not be replaced.
   package func check(_ output: String) throws { try replacement.check(output) }
 
   /// Restores into `output`, which must be absent, empty or without tables unless `force`.

@@ -17,7 +17,7 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
   private let items: [FetchItem]
   /// Folder in which objects are kept for another run; nil to keep none.
   private let spool: PrivateFolder?
-  /// Reads an object that is too long to be held in memory; nil where none can be.
+  /// Reads an object that is too long to be held in memory; nil if none can be.
   private let readLong: (@Sendable (_ item: FetchItem) throws -> Value)?
   /// Throws where the bytes are not the object they should be.
   private let parse: @Sendable (_ name: String, _ bytes: [UInt8]) throws -> Value

@@ -16,7 +16,7 @@ final class OutputLock {
   }
 
   private let output: String
-  /// What the file is; nil where there is none.
+  /// What the file is; nil if there is none.
   let info: FileInfo?
   private var hold = Hold.nothing
 

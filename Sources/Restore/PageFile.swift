@@ -30,7 +30,7 @@ final class PageFile: PageStore {
     scratch = [UInt8](repeating: 0, count: pageSize)
   }
 
-  /// Calls `body` with the newest image of a page; zeros where nothing was written.
+  /// Calls `body` with the newest image of a page; zeros if nothing was written.
   func withImage<Result>(_ page: UInt32, _ body: (_ bytes: [UInt8], _ index: Int) throws -> Result) throws
     -> Result
   {

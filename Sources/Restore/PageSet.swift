@@ -1,10 +1,10 @@
-/// Numbers of pages, in a few bits each where they are many: a large transaction changes millions.
+/// Numbers of pages, in a few bits each if they are many: a large transaction changes millions.
 struct PageSet {
   /// Sixty-four pages each, by their number / 64.
   private var words: [UInt32: UInt64] = [:]
   private(set) var count = 0
 
-  /// Adds a page; false where it is in it already.
+  /// Adds a page; false if it is in it already.
   mutating func insert(_ page: UInt32) -> Bool {
     let bit = UInt64(1) << UInt64(page % 64)
     var isNew = false

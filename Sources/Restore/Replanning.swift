@@ -53,7 +53,7 @@ final class Replanning {
     }
   }
 
-  /// Throws the error where the object was found gone before, or too many were.
+  /// Throws the error if the object was found gone before, or too many were.
   private static func note(_ error: FormatError, _ gone: inout Set<String>) throws(FormatError) {
     guard gone.count < most, gone.insert(error.object).inserted else { throw error }
   }
@@ -62,7 +62,7 @@ final class Replanning {
     try Self.plan(source, target, options, &gone, base: base)
   }
 
-  /// Plans what leads to the same moment without an object; throws the error where nothing does.
+  /// Plans what leads to the same moment without an object; throws the error if nothing does.
   ///
   /// Where the newest state was wanted and its history was removed meanwhile, a later moment takes its place.
   func replan(without error: FormatError) throws {
@@ -94,7 +94,7 @@ final class Replanning {
     }
   }
 
-  /// The newest moment, where it is later than the one planned.
+  /// The newest moment, if it is later than the one planned.
   private func laterMoment() throws -> RestorePlan? {
     do {
       let later = try plan(for: target)
@@ -106,7 +106,7 @@ final class Replanning {
 
   /// What is to be read after a transaction that was reached with the plan before, without an object that is gone.
   ///
-  /// Throws `PlannedAnew` where nothing leads on from there.
+  /// Throws `PlannedAnew` if nothing leads on from there.
   func replan(
     without error: FormatError, after point: ChainPoint, upTo last: UInt64
   ) throws -> [ChainObject] {

@@ -48,13 +48,13 @@ extension Restore {
       .exists, "\(output) is there and not empty: use --force to replace it, or --output for another file")
   }
 
-  /// Throws `.busy` where somebody uses the database now: told before anything is fetched.
+  /// Throws `.busy` if somebody uses the database now: told before anything is fetched.
   func checkUnused(_ output: String) throws {
     guard let info = try FileInfo.of(output), info.size > 0 else { return }
     _ = try OutputLock(output)
   }
 
-  /// Throws `.exists` where `output` holds a database that must not be replaced.
+  /// Throws `.exists` if `output` holds a database that must not be replaced.
   package func check(_ output: String) throws {
     let output = try Folder.followingLinks(output)
     guard !force, let info = try FileInfo.of(output), info.size > 0 else { return }

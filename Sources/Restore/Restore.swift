@@ -53,7 +53,7 @@ package struct Restore {
     package let needed: Int
     package let free: Int
     package internal(set) var statements: Int?
-    /// What was compared; nil where nothing was.
+    /// What was compared; nil if nothing was.
     package internal(set) var proof: String?
     package internal(set) var notices: [String]
 
@@ -88,7 +88,7 @@ package struct Restore {
 
   /// Restores into `output`, which must be absent, empty or without tables unless `force`.
   ///
-  /// A link is followed, and stays. Throws `.busy` where somebody else uses the database.
+  /// A link is followed, and stays. Throws `.busy` if somebody else uses the database.
   package func run(_ source: Source, to output: String) throws -> Report {
     let output = try Folder.followingLinks(output)
     try check(output)

@@ -24,7 +24,7 @@ struct ShapeCache {
     lastText = ([], nil)
   }
 
-  /// A statement that does what a text says, with its literals bound; nil where the text must be compiled.
+  /// A statement that does what a text says, with its literals bound; nil if the text must be compiled.
   ///
   /// The literals' texts are borrowed until the next call.
   mutating func statement(_ script: [UInt8], _ range: Range<Int>) -> Statement? {

@@ -104,7 +104,7 @@ final class SliceApplier {
     try slice.skip(commits: count, checksum: position?.checksum)
   }
 
-  /// Applies the slice's commits up to a transaction; true where the slice is done.
+  /// Applies the slice's commits up to a transaction; true if the slice is done.
   func advance(_ slice: SliceReader, object: String, upTo last: UInt64) throws -> Bool {
     let commits = slice.commits
     var index = commits.firstIndex { $0.frames > slice.frameIndex } ?? commits.count

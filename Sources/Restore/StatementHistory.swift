@@ -22,9 +22,9 @@ package struct StatementHistory {
   /// A statement, or a transaction of which statements are not known.
   package struct Entry: Sendable {
     package let transaction: StatementScript.Transaction
-    /// Which session of the shell logged it; nil where that was not told.
+    /// Which session of the shell logged it; nil if that was not told.
     package let session: String?
-    /// From 1, within the transaction; nil where statements are not known.
+    /// From 1, within the transaction; nil if statements are not known.
     package let number: Int?
     package let statement: StatementScript.Statement?
     package let sql: [UInt8]
@@ -98,7 +98,7 @@ package struct StatementHistory {
     return ParameterLines.description(values)
   }
 
-  /// Reads the next batch; false where there is none.
+  /// Reads the next batch; false if there is none.
   private mutating func openBatch() throws -> Bool {
     while true {
       if let name = batches.popFirst() {

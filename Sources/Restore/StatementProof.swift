@@ -15,7 +15,7 @@ struct StatementProof {
 
   private var source: ObjectSource { replanning.source }
 
-  /// Whether the two files have the same pages, but for what each commit counts in the first one: then their contents are equal.
+  /// Whether the two files have the same pages, except what each commit counts in the first one: then their contents are equal.
   static func hasSamePages(_ left: File, _ right: File) throws -> Bool {
     let size = try left.size()
     guard try size == right.size() else { return false }

@@ -14,7 +14,7 @@ struct StatementRestore {
   struct Start {
     /// The transaction after which all can be replayed.
     var transaction: UInt64
-    /// Why that is not the base; nil where it is.
+    /// Why that is not the base; nil if it is.
     var reason: String?
     var batches: [FetchItem] = []
     /// The last batch, which need not be taken apart once more.
@@ -113,7 +113,7 @@ struct StatementRestore {
 }
 
 extension StatementScript {
-  /// The batch itself; throws where it is not the one that has this name.
+  /// The batch itself; throws if it is not the one that has this name.
   func required(_ generation: GenerationID, object: String) throws(FormatError) -> StatementScript {
     guard self.generation == generation, BatchName(key: object)?.transactions == transactions else {
       throw FormatError(object, "its header does not fit its name")

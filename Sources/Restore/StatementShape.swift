@@ -27,7 +27,7 @@ struct StatementShape {
   private var at = 0
   private var end = 0
 
-  /// Reads a statement; false where it has another form.
+  /// Reads a statement; false if it has another form.
   mutating func read(_ script: [UInt8], _ range: Range<Int>) -> Bool {
     at = range.lowerBound
     end = range.upperBound

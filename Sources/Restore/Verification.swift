@@ -53,7 +53,7 @@ package struct Verification {
 
   /// Verifies the newest generation, or all, and tells of each as soon as it is done.
   ///
-  /// `live` is compared with the state of the newest generation after its transaction. Throws only where the replica
+  /// `live` is compared with the state of the newest generation after its transaction. Throws only if the replica
   /// could not be read: what is wrong with it is among the findings.
   package func run(comparing live: Live?, report: (Findings) -> Void) throws {
     let source = ObjectSource(catalog, patience: patience, isInterrupted: isInterrupted)

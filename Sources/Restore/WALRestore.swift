@@ -6,14 +6,14 @@ import ReplicaFormat
 struct WALRestore {
   let source: ObjectSource
   let plan: RestorePlan
-  /// Tells what took the place of slices that are gone; nil where that is the end of it.
+  /// Tells what took the place of slices that are gone; nil if that is the end of it.
   var replanning: Replanning?
   /// Folder in which slices are kept for another run; nil to keep none.
   var spool: PrivateFolder?
 
   /// Writes the database after transaction `last` into a file, and proves that it is what was mirrored.
   ///
-  /// What an earlier run left in the file is used where it is right. With `copy`, the database after an earlier
+  /// What an earlier run left in the file is used if it is right. With `copy`, the database after an earlier
   /// transaction is put into another file on the way.
   func build(
     in file: File, upTo last: UInt64, copying copy: (transaction: UInt64, file: File)? = nil

@@ -9,7 +9,7 @@ package struct Endpoint: Hashable, Sendable {
     self.isSecure = isSecure
   }
 
-  /// Reads `host[:port]`, with `http://` or `https://` or neither (then https); nil where it is something else.
+  /// Reads `host[:port]`, with `http://` or `https://` or neither (then https); nil if it is something else.
   package init?(_ text: String) {
     var rest = Substring(text)
     var isSecure = true

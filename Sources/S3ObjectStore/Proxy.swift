@@ -7,7 +7,7 @@ package struct Proxy: Hashable, Sendable {
   /// Name of the variable.
   package let variable: String
 
-  /// Nil where there is none for this endpoint.
+  /// Nil if there is none for this endpoint.
   init?(_ environment: [String: String], for endpoint: Endpoint) {
     let names =
       (endpoint.isSecure ? ["https_proxy", "HTTPS_PROXY"] : ["http_proxy"]) + ["all_proxy", "ALL_PROXY"]

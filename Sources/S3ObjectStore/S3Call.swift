@@ -20,7 +20,7 @@ final class S3Call {
   private(set) var entries: [(key: String, etag: String, size: Int, modified: Int64)] = []
   private(set) var outcome = cs3_outcome()
 
-  /// `digest` is the SHA-256 of the body; nil where there is none.
+  /// `digest` is the SHA-256 of the body; nil if there is none.
   init(
     settings: S3Settings, resourcePrefix: String, digest: [UInt8]?, extraHeaders: [Header],
     isGivenUp: (@Sendable () -> Bool)?

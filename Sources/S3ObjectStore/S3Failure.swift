@@ -35,7 +35,7 @@ struct S3Failure {
   let settings: S3Settings
   let bucket: String
 
-  /// The error, or nil where the call succeeded.
+  /// The error, or nil if the call succeeded.
   func error(verb: String, object: String) -> ObjectStoreError? {
     guard let (code, cause) = verdict() else { return nil }
     return ObjectStoreError(code, verb: verb, object: object, cause: cause)

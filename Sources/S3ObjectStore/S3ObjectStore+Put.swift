@@ -40,7 +40,7 @@ extension S3ObjectStore {
     }
     let call = send(key, bytes, digest, headers)
     if let failure = failure(of: call, verb: "put", object: key.name) {
-      // Amazon's answer to If-Match where there is no object at all.
+      // Amazon's answer to If-Match if there is no object at all.
       if case .ifMatch = condition, failure.code == .notFound {
         throw ObjectStoreError(
           .preconditionFailed, verb: "put", object: key.name, cause: "the object is gone")
@@ -76,7 +76,7 @@ extension S3ObjectStore {
     return ObjectStoreError(code, verb: verb, object: key.name, cause: cause)
   }
 
-  /// Stores an object with its SHA-256; nil where the store does not check that.
+  /// Stores an object with its SHA-256; nil if the store does not check that.
   private func putChecked(
     _ key: ObjectKey, _ bytes: [UInt8], _ digest: [UInt8]
   ) throws(ObjectStoreError) -> ETag? {

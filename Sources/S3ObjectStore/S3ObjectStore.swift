@@ -31,9 +31,9 @@ package final class S3ObjectStore: ObjectStore {
     let moment: Double
   }
 
-  /// Requests made since the beginning, failed ones too.
+  /// Requests made since the beginning, including failed ones.
   package var requestsMade: Int { requests.load(ordering: .relaxed) }
-  /// Bytes of objects uploaded since the beginning, failed uploads too.
+  /// Bytes of objects uploaded since the beginning, including failed uploads.
   package var bytesSent: Int { sent.load(ordering: .relaxed) }
 
   package var clockAhead: Int? { told.withLock { $0?.ahead } }

@@ -29,7 +29,7 @@ package struct S3Settings: Sendable {
   package var connectTimeout: Int
   /// Seconds after which a transfer that stands still is given up.
   package var transferTimeout: Int
-  /// What libcurl goes through on its way to the endpoint; nil where it goes there itself.
+  /// What libcurl goes through on its way to the endpoint; nil if it goes there itself.
   package var proxy: Proxy?
   /// Where keys, endpoint and region were found.
   package var origins = SettingsOrigins()
@@ -52,7 +52,7 @@ package struct S3Settings: Sendable {
     self.transferTimeout = transferTimeout
   }
 
-  /// Reads the environment, and the profile files below `home` where it does not say enough.
+  /// Reads the environment, and the profile files below `home` if it does not say enough.
   package init(environment: [String: String], home: String?) throws(ObjectStoreError) {
     let reader = SettingsReader(environment: environment, home: home)
     let found = try reader.credentials()

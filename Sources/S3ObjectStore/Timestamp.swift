@@ -17,7 +17,7 @@ enum Timestamp {
       + "\(digits(time.tm_year + 1900, 4)) \(clock) GMT"
   }
 
-  /// Seconds since 1970 of a `Date` header; nil where it is not one.
+  /// Seconds since 1970 of a `Date` header; nil if it is not one.
   static func seconds(http text: String) -> Int? {
     let words = text.split { $0 == " " || $0 == ":" }
     guard words.count == 8, let month = months.firstIndex(of: String(words[2])) else { return nil }

@@ -18,7 +18,7 @@ package struct Unexplained: Error {
 
 /// Ends the program with this code after the observers were told.
 ///
-/// Thrown where nothing can go on, such as a database that cannot be opened or a forbidden act in safe mode.
+/// Thrown if nothing can go on, such as a database that cannot be opened or a forbidden act in safe mode.
 package struct SessionExit: Error, Hashable, Sendable {
   package let code: Int32
   package init(code: Int32) { self.code = code }

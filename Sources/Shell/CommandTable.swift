@@ -19,7 +19,7 @@ package struct CommandTable {
     return nil
   }
 
-  /// Lines of help that `pattern` asks for; empty where nothing matches.
+  /// Lines of help that `pattern` asks for; empty if nothing matches.
   ///
   /// Commands that sqlite3 does not have stand apart, at the end.
   package func help(_ pattern: String?, withExtras: Bool = true) -> [String] {

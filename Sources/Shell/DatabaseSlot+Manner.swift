@@ -44,7 +44,7 @@ extension DatabaseSlot {
     }
   }
 
-  /// Gives a new connection its content where that is copied.
+  /// Gives a new connection its content if that is copied.
   func fill(_ connection: Connection) throws {
     guard let session else { return }
     do throws(SQLiteError) {

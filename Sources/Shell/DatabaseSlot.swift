@@ -52,7 +52,7 @@ package final class DatabaseSlot {
   /// Whether a slot other than the current one holds an open database.
   package func isOpen(_ index: Int) -> Bool { slots[index].connection != nil }
 
-  /// The current connection, opened now where that has not happened yet; the program ends where that fails.
+  /// The current connection, opened now if that has not happened yet; the program ends where that fails.
   package func connection() throws -> Connection {
     if let connection = slots[current].connection { return connection }
     return try open(keepingAlive: false)

@@ -9,9 +9,9 @@ struct HexadecimalDatabase {
   private(set) var content: [UInt8] = []
   private var pageOffset = 0
 
-  /// Reads a file, or the lines that follow in the present input where there is no name.
+  /// Reads a file, or the lines that follow in the present input if there is no name.
   ///
-  /// Nil, and the reason told, where there is no such text.
+  /// Nil, and the reason told, if there is no such text.
   init?(in session: Session, file: String?) {
     let source: any LineSource
     if let file {
@@ -54,7 +54,7 @@ struct HexadecimalDatabase {
   /// How the last line begins.
   private static let end = Array("| end ".utf8)
 
-  /// Reads `| size N pagesize P …`: the size in whole pages; nil where that is not what the line says.
+  /// Reads `| size N pagesize P …`: the size in whole pages; nil if that is not what the line says.
   private static func size(_ line: [UInt8]) -> Int? {
     var scanner = FormatScanner(line)
     guard scanner.skip("| size "), let size = scanner.number(), scanner.skip(" pagesize "),

@@ -28,7 +28,7 @@ package enum OptionScript: String, CaseIterable {
       return [entry, Entry(name: "no" + option.name, arguments: arguments, help: help)]
     }
 
-    /// Words that its argument may be; empty where it is anything.
+    /// Words that its argument may be; empty if it is anything.
     var choices: [String] {
       guard arguments.count == 1, arguments[0].contains("|") else { return [] }
       return arguments[0].split(separator: "|").map(String.init)

@@ -7,14 +7,14 @@ package final class OutputState {
   package var options = RenderOptions()
   /// Where bytes go now: results and texts alike.
   package private(set) var sink: Sink
-  /// How control characters are shown, where that was chosen; else a terminal gets none.
+  /// How control characters are shown, if that was chosen; else a terminal gets none.
   package var escapeChoice: ControlEscape? { didSet { terminalFilter.escape = escapeChoice ?? .ascii } }
   private let terminalFilter: TerminalFilter
   /// How rows show control characters now.
   var controlEscape: ControlEscape { escapeChoice ?? (goesToTerminal ? .ascii : .off) }
   /// Name that `.show` shows.
   package private(set) var targetName = "stdout"
-  /// Input groups left before output returns to stdout; 0 where it stays.
+  /// Input groups left before output returns to stdout; 0 if it stays.
   package var groupsLeft = 0
   /// Mode and separators to return to after a spreadsheet was written.
   var savedOptions: RenderOptions?
@@ -25,7 +25,7 @@ package final class OutputState {
   let standard: Sink
   private let standardIsTerminal = ProcessEnvironment.isTerminal(StreamWriter.standardOutput)
   private var pipe: PipeCommand?
-  /// Counts the bytes of the file that output goes to; nil where it goes elsewhere.
+  /// Counts the bytes of the file that output goes to; nil if it goes elsewhere.
   private(set) var fileCounter: ByteCounter?
 
   /// Makes the output; `hideBar` is called before anything goes to a terminal.
@@ -44,7 +44,7 @@ package final class OutputState {
     sink = standard
   }
 
-  /// Hands bytes on; false where nobody will ever read them.
+  /// Hands bytes on; false if nobody will ever read them.
   ///
   /// A full device is no reason to stop: a statement may do more than show rows.
   private static func write(_ buffer: ByteBuffer, _ writer: StreamWriter) -> Bool {
@@ -55,7 +55,7 @@ package final class OutputState {
   package var isCutOff: Bool { wasCutOff || sink.hasFailed || standard.hasFailed }
   private var wasCutOff = false
 
-  /// Returns to standard output from a pipe that nobody reads any more; false where standard output is closed itself.
+  /// Returns to standard output from a pipe that nobody reads any more; false if standard output is closed itself.
   func leavePipe() -> Bool {
     guard !standard.hasFailed else { return false }
     reset()
@@ -154,7 +154,7 @@ package final class OutputState {
     temporaryFile = nil
   }
 
-  /// Sends output to a file; false, and output dropped, where it cannot be opened.
+  /// Sends output to a file; false, and output dropped, if it cannot be opened.
   package func redirect(toFile path: String) -> Bool {
     guard let writer = StreamWriter(path: path) else { return false }
     let counter = ByteCounter()
@@ -165,7 +165,7 @@ package final class OutputState {
     return true
   }
 
-  /// Sends output to a shell command; false where it cannot be started.
+  /// Sends output to a shell command; false if it cannot be started.
   package func redirect(toCommand command: String) -> Bool {
     guard let pipe = PipeCommand(command, .toCommand) else { return false }
     let writer = StreamWriter(descriptor: pipe.descriptor)

@@ -4,7 +4,7 @@ package struct ProgressBar: Equatable, Sendable {
   package var title: String
   /// Bytes done so far.
   package var done: Int
-  /// Bytes there are; nil where that is not known.
+  /// Bytes there are; nil if that is not known.
   package var total: Int?
   /// Seconds since it began.
   package var seconds: Double

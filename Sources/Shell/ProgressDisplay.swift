@@ -6,7 +6,7 @@ internal import Synchronization
 ///
 /// A timer asks the work how far it is; the work itself only counts. Whoever writes to the terminal calls `hide` first.
 package final class ProgressDisplay: Sendable {
-  /// Bytes done, and those there are where that is known; called from the timer's thread.
+  /// Bytes done, and those there are if that is known; called from the timer's thread.
   package typealias Measure = @Sendable () -> (done: Int, total: Int?)
 
   private struct Work: Sendable {

@@ -72,7 +72,7 @@ struct RunLoop {
     return group.count
   }
 
-  /// Handles the line that begins at `start`; false where input ends here.
+  /// Handles the line that begins at `start`; false if input ends here.
   private mutating func take(from start: Int) throws -> Bool {
     if scanner.isPlain && isTerminator(from: start) && (start == 0 || scanner.isCompleteWithSemicolon) {
       group.truncate(to: start)

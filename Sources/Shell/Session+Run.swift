@@ -81,9 +81,9 @@ extension Session {
     }
   }
 
-  /// Runs an input group that ends with a zero byte and reports its failure; true where all went well.
+  /// Runs an input group that ends with a zero byte and reports its failure; true if all went well.
   ///
-  /// `line` is the number of its first line; nil where it was typed.
+  /// `line` is the number of its first line; nil if it was typed.
   func runGroup(_ sql: ByteBuffer, line: Int?) throws -> Bool {
     var succeeded = true
     if settings.backslash { Self.resolveEscapes(in: sql) }

@@ -44,7 +44,7 @@ package final class Session {
   /// Whether input comes from a file, a pipe or arguments.
   package var isBatch: Bool { !input.isInteractive }
 
-  /// The open database; opened now where that has not happened yet.
+  /// The open database; opened now if that has not happened yet.
   package var connection: Connection {
     get throws { try database.connection() }
   }
@@ -77,7 +77,7 @@ package final class Session {
     return complaints
   }
 
-  /// Ends the program with 1 where safe mode forbids `act`, such as `cannot run .shell in safe mode`.
+  /// Ends the program with 1 if safe mode forbids `act`, such as `cannot run .shell in safe mode`.
   package func requireUnsafe(_ complaint: String) throws {
     guard settings.isSafe else { return }
     errors.print("line \(input.lineNumber): \(complaint)")

@@ -45,7 +45,7 @@ struct StatementRunner {
     }
   }
 
-  /// Shows how a statement would run, as `.eqp` asks; true where its program was listed.
+  /// Shows how a statement would run, as `.eqp` asks; true if its program was listed.
   private func explain(_ statement: Statement) -> Bool {
     let connection = statement.connection
     let showsTriggers = session.settings.queryPlan == .trigger

@@ -79,7 +79,7 @@ package struct Words {
     return arguments[next - 1]
   }
 
-  /// Takes the next argument; a usage error where there is none.
+  /// Takes the next argument; a usage error if there is none.
   package mutating func required() throws(CommandError) -> String {
     guard let word = optional() else { throw .usage }
     return word
@@ -102,7 +102,7 @@ package struct Words {
     guard isEmpty else { throw .usage }
   }
 
-  /// Takes the one argument `on` or `off`, or another way to say so; a usage error where it is not alone.
+  /// Takes the one argument `on` or `off`, or another way to say so; a usage error if it is not alone.
   package mutating func boolean() throws(CommandError) -> Bool {
     let word = try required()
     try finish()

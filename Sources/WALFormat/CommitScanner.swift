@@ -18,7 +18,7 @@ package struct CommitScanner: Sendable {
 
   /// Scans whole frames of a chunk that begins with frame `position.frame + 1`.
   ///
-  /// Returns the commits completed (frames of the first may come from earlier chunks). `ended` is true where a
+  /// Returns the commits completed (frames of the first may come from earlier chunks). `ended` is true if a
   /// frame did not check.
   package mutating func scan(_ chunk: [UInt8], count: Int) -> (commits: [LogCommit], ended: Bool) {
     var at = 0

@@ -43,7 +43,7 @@ package struct WALHeader: Hashable, Sendable {
   /// Whether the sums read their words big-endian.
   package let bigEndian: Bool
 
-  /// Nil where the bytes are no valid header, which ends a log as an empty file does.
+  /// Nil if the bytes are no valid header, which ends a log as an empty file does.
   package init?(_ bytes: [UInt8]) {
     guard bytes.count == Self.size else { return nil }
     // > The magic number 0x377f0682 or 0x377f0683: the least bit tells the checksum's byte order.
@@ -62,7 +62,7 @@ package struct WALHeader: Hashable, Sendable {
     checksum = sums
   }
 
-  /// The header that SQLite writes with these fields; nil where there is none.
+  /// The header that SQLite writes with these fields; nil if there is none.
   package init?(bigEndian: Bool, pageSizeExponent: UInt8, restarts: UInt32, salt: WALSalt) {
     guard pageSizeExponent <= 16 else { return nil }
     var bytes: [UInt8] = []

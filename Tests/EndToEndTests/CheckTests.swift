@@ -25,7 +25,7 @@ import Testing
     for name in ["list", "put", "get", "get a part", "head", "delete"] {
       #expect(result.output.contains("  \(name): ok, "), "\(result.output)")
     }
-    // rclone ignores conditions without a word.
+    // rclone ignores conditions without a message.
     let isKept = kind != .rclone
     #expect(result.output.contains("put if absent: ok") == isKept, "\(result.output)")
     #expect(result.output.contains("put if unchanged: ok") == isKept, "\(result.output)")

@@ -17,7 +17,7 @@ import Testing
     #expect(terminal.expect("sqlite> "))
   }
 
-  /// Types a line that runs for ever, waits until it runs, and presses Ctrl-C.
+  /// Types a line that runs forever, waits until it runs, and presses Ctrl-C.
   ///
   /// `sign` is the line's first output, or with `isSilent` the echo of the line.
   private func stop(_ line: String, after sign: String, _ message: String? = nil, isSilent: Bool = true) {

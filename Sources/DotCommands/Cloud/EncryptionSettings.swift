@@ -33,7 +33,7 @@ package final class EncryptionSettings: Sendable {
   /// Seconds until what failed is tried again.
   private static let pause = 5.0
 
-  /// Reads the keys, once; the ring is empty where none are asked for.
+  /// Reads the keys, once; the ring is empty if none are asked for.
   package func keys() throws(KeyRingError) -> KeyRing {
     let known = state.withLock { $0 }
     if let ring = known.ring { return ring }

@@ -147,7 +147,7 @@ private final class MirrorLogCursor: VirtualTableCursor {
     return time
   }
 
-  /// The time that a text compared with the column stands for; nil where the order of texts is not that of times.
+  /// The time that a text compared with the column stands for; nil if the order of texts is not that of times.
   private static func bound(_ value: Argument) -> Int64? {
     guard value.storageClass == .text, let bytes = value.text else { return nil }
     let text = String(decoding: bytes, as: UTF8.self)

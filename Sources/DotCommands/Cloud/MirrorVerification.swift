@@ -45,7 +45,7 @@ struct MirrorVerification {
     for fault in findings.faults { line("fault: \(fault.object): \(fault.cause)") }
   }
 
-  /// The content of the open database with the number of its last transaction; nil where there is no database.
+  /// The content of the open database with the number of its last transaction; nil if there is no database.
   private func readLive(_ path: String?) throws -> Verification.Live? {
     if observer.isWaiting(for: session) {
       // A database that was lost must not be made anew to be compared.

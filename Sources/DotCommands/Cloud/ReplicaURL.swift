@@ -33,13 +33,13 @@ package enum ReplicaURL: Equatable, Sendable {
     return text[query...].contains("=")
   }
 
-  /// The same place with a database's name as prefix where it has none.
+  /// The same place with a database's name as prefix if it has none.
   package func named(for databasePath: String) -> ReplicaURL {
     guard case .s3(let bucket, let prefix) = self, prefix.isEmpty else { return self }
     return .s3(bucket: bucket, prefix: Self.prefix(for: databasePath))
   }
 
-  /// The file's name, so far as a key may hold it.
+  /// The file's name, as far as a key may hold it.
   static func prefix(for path: String) -> String {
     ObjectKey.escaped(String(path.split(separator: "/").last ?? "database"))
   }

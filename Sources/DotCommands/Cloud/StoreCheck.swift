@@ -11,7 +11,7 @@ struct StoreCheck {
     let verdict: Verdict
     /// Median of several, in milliseconds.
     var milliseconds: Double?
-    /// What is wrong and what mends it; empty where nothing is.
+    /// What is wrong and what mends it; empty if nothing is.
     var text = ""
   }
 

@@ -3,7 +3,7 @@ internal import Extensions
 internal import SQLite
 internal import Shell
 
-/// What ended work on an archive, for standard error where it was not said yet.
+/// What ended work on an archive, for standard error if it was not said yet.
 struct ArchiveFailure: Error {
   var message: String?
   var code: Int32 = 1
@@ -15,7 +15,7 @@ struct Archive {
   private let options: ArchiveOptions
   private let isZip: Bool
   private let session: Session
-  /// What members are read from; none where they are only written.
+  /// What members are read from; none if they are only written.
   private var table = ""
 
   init(_ connection: Connection, _ options: ArchiveOptions, isZip: Bool, in session: Session) {
@@ -98,7 +98,7 @@ struct Archive {
     try execute("DELETE FROM \(table) WHERE \(condition);")
   }
 
-  /// What selects the named members; an error where one is not there.
+  /// What selects the named members; an error if one is not there.
   private func condition(orNone: String = "1") throws -> String {
     guard !options.names.isEmpty else { return orNone }
     let comparison = options.usesGlob ? "GLOB" : "="

@@ -5,7 +5,7 @@ internal import Shell
 struct ArchiveOptions {
   enum Task { case create, extract, insert, list, remove, update, help }
 
-  /// Nil where none was named.
+  /// Nil if none was named.
   var task: Task?
   var isVerbose = false
   var file: String?

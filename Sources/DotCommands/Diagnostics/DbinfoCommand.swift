@@ -10,7 +10,7 @@ struct DbinfoCommand: DotCommand {
   private let schema: String
   init(parsing words: inout Words) throws(CommandError) { schema = words.optional() ?? "main" }
 
-  /// Numbers of four bytes and where they are (https://www.sqlite.org/fileformat2.html#the_database_header).
+  /// Numbers of four bytes, and their offsets (https://www.sqlite.org/fileformat2.html#the_database_header).
   private static let fields: [(name: String, offset: Int)] = [
     ("file change counter:", 24), ("database page count:", 28), ("freelist page count:", 36),
     ("schema cookie:", 40), ("schema format:", 44), ("default cache size:", 48),
@@ -60,7 +60,7 @@ struct DbinfoCommand: DotCommand {
     show("data version", String(connection.control(.dataVersion, schema, 0)))
   }
 
-  /// The first 100 bytes, from the log where they are there; nil where there is no page.
+  /// The first 100 bytes, from the log if they are there; nil if there is no page.
   private static func header(of schema: String, _ connection: Connection) -> [UInt8]? {
     let log = connection.fileName(of: schema).flatMap { try? FileInfo.of($0 + "-wal") }
     if log?.size ?? 0 == 0, let size = try? connection.fileSize(schema), size > 0 {

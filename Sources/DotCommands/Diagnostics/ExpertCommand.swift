@@ -85,7 +85,7 @@ struct ExpertCommand: DotCommand {
     }
   }
 
-  /// Each with its end and a line break; the word that sqlite3 has for nothing where there is none.
+  /// Each with its end and a line break; the word that sqlite3 has for nothing if there is none.
   private static func lines(_ lines: [String], _ end: String) -> String {
     lines.isEmpty ? "(null)" : lines.map { $0 + end + "\n" }.joined()
   }

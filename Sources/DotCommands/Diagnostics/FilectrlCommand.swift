@@ -94,7 +94,7 @@ struct FilectrlCommand: DotCommand {
     if let text = answer.first { session.output.print(text) }
   }
 
-  /// Nil where the arguments do not fit; empty where there is nothing to show.
+  /// Nil if the arguments do not fit; empty if there is nothing to show.
   private func answer(_ request: Request, _ connection: Connection) -> [String]? {
     let count = arguments.count
     switch request {

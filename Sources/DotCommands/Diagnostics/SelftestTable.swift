@@ -6,7 +6,7 @@ struct SelftestTable {
 
   init(_ connection: Connection) { self.connection = connection }
 
-  /// Makes the table where it is missing and adds a test for the schema, one for each table, and a check of the file.
+  /// Makes the table if it is missing and adds a test for the schema, one for each table, and a check of the file.
   func fill() throws(SQLiteError) {
     try connection.execute("SAVEPOINT selftest_init")
     do throws(SQLiteError) {

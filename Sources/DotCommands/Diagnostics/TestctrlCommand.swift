@@ -117,7 +117,7 @@ struct TestctrlCommand: DotCommand {
     return value
   }
 
-  /// Nil where the arguments do not fit; empty where there is nothing to show.
+  /// Nil if the arguments do not fit; empty if there is nothing to show.
   private func answer(_ request: Request, _ value: Int32, _ connection: Connection) -> [String]? {
     func number(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: Numbers.integer(arguments[index])) }
     switch (request, arguments.count) {

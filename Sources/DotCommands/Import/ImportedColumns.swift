@@ -2,9 +2,9 @@ internal import SQLite
 
 /// Columns of a new table, named by the first row of what is imported.
 struct ImportedColumns {
-  /// Their definitions in parentheses; nil where there are none.
+  /// Their definitions in parentheses; nil if there are none.
   let definitions: String?
-  /// What was renamed because several columns had one name, one line each; nil where nothing was.
+  /// What was renamed because several columns had one name, one line each; nil if nothing was.
   let renames: String?
 
   init(_ header: [String]) {

@@ -73,7 +73,7 @@ struct TableImport {
     }
   }
 
-  /// Number of columns of the table, which is made of the first row where there is none.
+  /// Number of columns of the table, which is made of the first row if there is none.
   private func columns(of target: Target, in connection: Connection) throws -> Int {
     if Dialect.current.importNamesSchema { return try countColumns(of: target, in: connection) }
     let query = "SELECT * FROM \(target.quoted)"

@@ -71,7 +71,7 @@ struct OutputPattern {
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 32 || byte >= 9 && byte <= 13 }
   private static func isDigit(_ byte: UInt8) -> Bool { byte >= 48 && byte <= 57 }
 
-  /// The place after the set that begins at `start`, where it holds `byte`; nil where not or where it has no end.
+  /// The place after the set that begins at `start`, if it holds `byte`; nil if not or if it has no end.
   private func takesSet(_ start: Int, _ byte: UInt8) -> Int? {
     var at = start
     let isInverted = at < pattern.count && pattern[at] == UInt8(ascii: "^")

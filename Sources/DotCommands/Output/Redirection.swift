@@ -92,7 +92,7 @@ struct Redirection {
       switch file ?? "stdout" {
       case "stdout": break
       case "stderr": output.redirectToStandardError()
-      // Names nothing to write to: output stays where it was, and the command fails without a word.
+      // Names nothing to write to: output does not change, and the command fails without a message.
       case "off": throw CommandError.silent
       case let file:
         guard output.redirect(toFile: file) else {

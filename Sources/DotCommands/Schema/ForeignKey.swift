@@ -5,7 +5,7 @@ struct ForeignKey {
   let child: String
   let parent: String
   private let columns: [String]
-  /// `parent(columns)`; nil where the parent is not known.
+  /// `parent(columns)`; nil if the parent is not known.
   private let target: String?
   /// A clause for each column whose collation is not the parent's, empty for the others.
   private let collations: [String]

@@ -68,7 +68,7 @@ extension SchemaLine {
     return output
   }
 
-  /// What ends the quotation or comment that begins at a byte; nil where none does.
+  /// What ends the quotation or comment that begins at a byte; nil if none does.
   private static func opening(_ sql: [UInt8], _ at: Int) -> UInt8? {
     switch sql[at] {
     case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"): sql[at]

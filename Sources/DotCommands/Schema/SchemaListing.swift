@@ -93,7 +93,7 @@ struct SchemaListing {
     return text
   }
 
-  /// A table's name with its columns in parentheses; nil where it has none.
+  /// A table's name with its columns in parentheses; nil if it has none.
   private func shape(of table: String, _ prefix: String?) -> String? {
     let query = "PRAGMA \(Identifier.quoted(prefix ?? "main")).table_info=\(SQLText.literal(table))"
     guard let rows = try? connection.rows(query), !rows.isEmpty else { return nil }

@@ -3,7 +3,7 @@ internal import SQLite
 /// The columns of a table that INSERT can set.
 struct TableColumns {
   let names: [String]
-  /// A name that reaches the rowid, where that was asked for and is not a column anyway.
+  /// A name that reaches the rowid, if that was asked for and is not a column anyway.
   let rowID: String?
 
   /// Reads them; none where the table cannot be read.

@@ -6,7 +6,7 @@ struct ExplainCommand: DotCommand {
   static let spec = CommandSpec(
     name: "explain", shortest: 3, usage: "?on|off|auto?",
     summary: "Change the EXPLAIN formatting mode.  Default: auto")
-  /// Nil where nothing changes.
+  /// Nil if nothing changes.
   private let choice: Settings.Explain?
   /// The number that stands for `auto`.
   private static let automatic: Int32 = 99

@@ -17,9 +17,9 @@ final class FollowedCopy {
   /// Seconds that readers are waited for at a time; those that come meanwhile wait too.
   static let patience = 5.0
 
-  /// Opens a copy that is there, and proves that it holds what its record says; nil where it has no record.
+  /// Opens a copy that is there, and proves that it holds what its record says; nil if it has no record.
   ///
-  /// Throws `.exists` where something else changed it.
+  /// Throws `.exists` if something else changed it.
   init?(_ path: String, _ slots: FollowSlots, check: () throws -> Void) throws {
     let records = slots.read()
     guard !records.isEmpty, FileInfo.exists(path) else { return nil }
@@ -66,7 +66,7 @@ final class FollowedCopy {
     return sum
   }
 
-  /// Brings the copy to another state; false where readers did not make room for it in time.
+  /// Brings the copy to another state; false if readers did not make room for it in time.
   ///
   /// `changed` are the pages that differ, in order; all where the page size does.
   func publish(_ point: ChainPoint, changed: [UInt32], image: (UInt32) throws -> [UInt8]) throws -> Bool {
@@ -133,7 +133,7 @@ final class FollowSlots {
   static let suffix = "-s3follow"
   private static let stride = 4096
 
-  /// Throws `.busy` where another process keeps the copy up to date.
+  /// Throws `.busy` if another process keeps the copy up to date.
   init(for output: String, url: String) throws {
     self.url = url
     file = try File(side: output + Self.suffix, of: output)

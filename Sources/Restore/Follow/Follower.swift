@@ -246,7 +246,7 @@ package struct Follower {
 
   // MARK: Another chain
 
-  /// Builds the newest state beside the copy, and brings the pages in which they differ into it; false where it did not.
+  /// Builds the newest state beside the copy, and brings the pages in which they differ into it; false if it did not.
   private func rebuild(_ copy: FollowedCopy, _ objects: ObjectSource) throws -> Bool {
     let planning = try Replanning(source: objects, target: RestoreTarget())
     let plan = planning.plan
