@@ -23,8 +23,8 @@ enum FrameKind: UInt8, Sendable {
 
   /// The kind for a whole page.
   ///
-  /// > A value of 13 (0x0d) means the page is a leaf table b-tree page >
-  /// (https://www.sqlite.org/fileformat2.html#b_tree_pages).
+  /// > A value of 13 (0x0d) means the page is a leaf table b-tree page
+  /// > (https://www.sqlite.org/fileformat2.html#b_tree_pages).
   init(ofPage firstByte: UInt8) { self = firstByte == 13 ? .leaf : .whole }
 }
 
