@@ -48,7 +48,8 @@ final class FollowedCopy {
   private static func foreign(_ path: String) -> RestoreError {
     RestoreError(
       .exists,
-      "\(path) was changed by another program: it is not the copy that was made: use --force to make a new copy")
+      "\(path) was changed by another program: it is not the copy that was made: use --force to make a new copy"
+    )
   }
 
   func close() { connection.close() }

@@ -91,7 +91,8 @@ package struct Follower {
     try make(planning, restore) { try slots.write($0) }
     for notice in planning.plan.notices where !notices.contains(notice) { tell(.notice(notice)) }
     guard let copy = try FollowedCopy(output, slots, check: {}) else {
-      throw RestoreError(.database, "follow \(output): its record cannot be read: use --force to make a new copy")
+      throw RestoreError(
+        .database, "follow \(output): its record cannot be read: use --force to make a new copy")
     }
     tell(.built(copy.record.point))
     return copy
