@@ -61,7 +61,8 @@ struct MirrorCommand: DotCommand {
     }
   }
 
-  /// The form of a sub-command as `.help mirror` shows it, with the command's name before it; nil if there is no such one.
+  /// Returns the form of a sub-command in `.help mirror`, after the command's name; nil for an
+  /// unknown one.
   private static func usage(of name: String) -> String? {
     let forms = spec.details.map { $0.drop { $0 == " " } }
     guard let line = forms.first(where: { $0.prefix { $0 != " " } == name }) else { return nil }
