@@ -8,7 +8,7 @@ import Synchronization
 /// Reads a replica's objects however long the store is away, within reason.
 ///
 /// What may only have been bad luck is tried again with growing, jittered pauses until nothing has arrived for
-/// `patience` seconds; where nothing has arrived at all, after a few. After a failure an object is fetched in pieces, so that what arrived of it is not asked for again.
+/// `patience` seconds; if nothing has arrived at all, after a few. After a failure an object is fetched in pieces, so that what arrived of it is not asked for again.
 /// May be used from several threads.
 package final class ObjectSource: Sendable {
   package let catalog: ReplicaCatalog

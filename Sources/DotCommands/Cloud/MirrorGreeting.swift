@@ -24,7 +24,7 @@ enum MirrorGreeting {
   }
 
   /// The mirror's state in a prompt: nothing without one, `=` where all is mirrored, `+N` for N transactions to go, `~`
-  /// while it starts, waits or stands by, `!` where it does not work.
+  /// while it starts, waits or stands by, `!` if it does not work.
   static func field(_ status: MirrorStatus) -> String {
     if status.url.isEmpty { return "" }
     switch status.phase {
