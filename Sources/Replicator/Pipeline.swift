@@ -124,7 +124,9 @@ final class Pipeline: Sendable {
   func stop() {
     progress.stop()
     // What is on its way ends first, if that does not take long; then another process may have the database.
-    _ = running.wait(timeout: .now() + 1)
+    let ended = Semaphore()
+    running.notify(queue: .global()) { ended.signal() }
+    _ = ended.wait(seconds: 1)
     position.release()
   }
 

@@ -1,4 +1,3 @@
-import Dispatch
 import Files
 import ReplicaFormat
 import WALFormat
@@ -65,7 +64,7 @@ final class Progress: Sendable {
     /// Until when another process waits for the position record; monotonic seconds.
     var recordWanted = -Double.infinity
 
-    fileprivate var waiters: [DispatchSemaphore] = []
+    fileprivate var waiters: [Semaphore] = []
   }
 
   /// The end of the generation's log as this session knows it.
@@ -147,7 +146,7 @@ final class Progress: Sendable {
   ) throws {
     let failuresBefore = health.permanentFailures
     while true {
-      let waiter = DispatchSemaphore(value: 0)
+      let waiter = Semaphore()
       let isOver: Bool = try state.withLock { state in
         guard !state.isStopped else {
           throw state.failure ?? health.lastError ?? MirrorError(.notMirrored, "the mirror is off")
@@ -158,7 +157,7 @@ final class Progress: Sendable {
       }
       if isOver { return }
       if !patient, health.permanentFailures > failuresBefore, let error = health.lastError { throw error }
-      while waiter.wait(timeout: .now() + 0.1) != .success {
+      while !waiter.wait(seconds: 0.1) {
         if isInterrupted?() == true { throw MirrorError(.timeout, "interrupted") }
         guard Clock.monotonicSeconds < deadline else { throw late() }
       }
