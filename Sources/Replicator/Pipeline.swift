@@ -193,7 +193,7 @@ final class Pipeline: Sendable {
     if let opening = ready.opening {
       opener.begin(opening, slots)
     } else {
-      if !ready.maintenance.gaps.isEmpty { maintainer.startIfDue() }
+      if ready.maintenance.hasGap { maintainer.startIfDue() }
       if !ready.hasTaken { recorder.save() }
     }
   }
@@ -209,6 +209,7 @@ final class Pipeline: Sendable {
       if isOld { $0.openGeneration = ready.tip.place.generation }
       $0.captured = ready.tip.transaction
       $0.tip = ready.tip
+      $0.statements = Progress.ContiguousReach(end: ready.statements)
       $0.fence = nil
       if let opening = ready.opening { $0.isFork = opening.generation.isFork }
       $0.fileStamp = ready.stamp

@@ -52,6 +52,8 @@ final class Progress: Sendable {
     // BatchUploader, Maintainer
     /// Statement batches on their way.
     var batches = 0
+    /// Transactions of the generation whose statements are stored.
+    var statements = ContiguousReach(end: 0)
     /// What was found wrong in the replica: its chain cannot be continued.
     var damage: String?
 
@@ -89,6 +91,22 @@ final class Progress: Sendable {
       }
       entries.append(entry.place)
       place = entry.next
+    }
+  }
+
+  /// Ranges of transactions that arrive in any order, and how far they reach without a gap.
+  struct ContiguousReach: Sendable {
+    /// The last transaction with everything before it.
+    private(set) var end: UInt64
+    private var ahead: [ClosedRange<UInt64>] = []
+
+    init(end: UInt64) { self.end = end }
+
+    mutating func insert(_ range: ClosedRange<UInt64>) {
+      ahead.append(range)
+      while let index = ahead.firstIndex(where: { $0.lowerBound <= end + 1 }) {
+        end = max(end, ahead.remove(at: index).upperBound)
+      }
     }
   }
 
