@@ -34,7 +34,7 @@ extension IndexCandidate {
     repeat {
       guard attempts < Self.mostAttempts else { return nil }
       attempts += 1
-      // A hash of the columns; if the name is taken, the hash includes it once more.
+      // The hash is of the columns; if the name is taken, they are hashed once more.
       for byte in columns.preservedBytes {
         hash = hash &* 9 &+ UInt32(bitPattern: Int32(Int8(bitPattern: byte)))
       }
