@@ -22,7 +22,7 @@ import Testing
     return writer
   }
 
-  /// Row e of the table of starts: the record must name the tip itself, whoever wrote what came
+  /// Row e of the table of starts: the record must name the tip itself, whichever session wrote
   /// after it.
   @Test func aRecordOfAnOlderPlaceIsBelowTheTip() throws {
     let writer = session("A")

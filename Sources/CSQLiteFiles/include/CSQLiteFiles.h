@@ -95,7 +95,7 @@ int csqlite_use_small_blocks(void);
 /// was asked for at once.
 struct csqlite_memory { long long used, most_used, number, most_number, largest; };
 
-/// False where SQLite counts itself. Of what other threads take at the same time it may miss some.
+/// False if SQLite counts itself. It may miss memory that other threads take at the same time.
 bool csqlite_count_memory(struct csqlite_memory *memory);
 
 /// The calling thread counts what it takes without atomic instructions from now on; no other may at
