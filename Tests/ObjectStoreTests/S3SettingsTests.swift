@@ -5,7 +5,7 @@ import Testing
 
 @testable import S3ObjectStore
 
-/// How the environment becomes settings.
+/// The environment becomes settings.
 @Suite struct S3SettingsTests {
   static let keys = ["S3_ACCESS_KEY_ID": "an-access-key", "S3_SECRET_ACCESS_KEY": "a-secret-key"]
 
