@@ -209,8 +209,10 @@ class FaultyRound(Round):
                 return
         code, _, errors = self.run(host, f".mirror on {self.url} --new-generation{' --unfenced' if self.broken == 'conditions' else ''}\n.mirror sync\n", "-mirror", "off", *self.flags, "live.db")
         self.tell(f"host {host.name} forks by order: {errors or 'done'}")
-        if code == 0:
-            self.counts["forks"] += 1
-            commits = read(self.path(host))
-            for writer in self.acknowledged:
-                self.acknowledged[writer] = max((n for name, n in commits if name == writer), default=0)
+        if code:
+            return self.fail("the fork was not done, or only half")
+        self.counts["forks"] += 1
+        self.has_forked = True
+        commits = read(self.path(host))
+        for writer in self.acknowledged:
+            self.acknowledged[writer] = max((n for name, n in commits if name == writer), default=0)
