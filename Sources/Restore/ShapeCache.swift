@@ -45,10 +45,12 @@ struct ShapeCache {
   }
 
   /// The statement of this very text, which was kept.
-  func known(_ script: [UInt8], _ range: Range<Int>) -> Statement? {
+  mutating func known(_ script: [UInt8], _ range: Range<Int>) -> Statement? {
     guard range.count <= Self.longestText else { return nil }
-    if lastText.key.elementsEqual(script[range]) { return lastText.statement }
-    return texts[Array(script[range])]
+    if Kernels.isEqual(lastText.key, script, range) { return lastText.statement }
+    guard let statement = texts[Array(script[range])] else { return nil }
+    lastText = (Array(script[range]), statement)
+    return statement
   }
 
   /// Keeps a statement that has parameters.

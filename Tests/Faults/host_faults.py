@@ -212,7 +212,6 @@ class FaultyRound(Round):
         if code:
             return self.fail("the fork was not done, or only half")
         self.counts["forks"] += 1
-        self.has_forked = True
         commits = read(self.path(host))
         for writer in self.acknowledged:
             self.acknowledged[writer] = max((n for name, n in commits if name == writer), default=0)

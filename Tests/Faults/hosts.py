@@ -12,7 +12,7 @@ old copies of the files set back, other names and starts of a host, several sess
 `--seed N --rounds 1` repeats a round, as far as real processes allow. STORY=1 prints also what is right, KEEP=1 leaves the hosts' disks of a round that failed.
 With --broken the store ignores conditions, or loses one of 30 objects that it said it has: rounds must fail then. As root."""
 
-import collections, os, shutil, sys, tempfile, time
+import collections, os, shutil, signal, sys, tempfile, time
 
 import moved_clock
 from host_faults import FaultyRound
@@ -25,6 +25,7 @@ def main():
     if not are_possible():
         sys.exit("hosts.py needs namespaces: run it as root, where unshare works")
     print(f"seed {chosen.seed}, {chosen.rounds} rounds", flush=True)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     root = tempfile.mkdtemp(prefix="faults-hosts-")
     server, library, program = Seaweed(chosen.weed), moved_clock.build(root), os.path.abspath(chosen.program)
     # Its first requests take seconds.
