@@ -39,7 +39,7 @@ test-fresh: ## Run the two commands that README.md begins with in clean roots of
 	Tests/Fresh/run.sh trixie
 	Tests/Fresh/run.sh bookworm
 
-lint: ## Check form, file lengths and imports
+lint: ## Check form, file lengths, imports, and the language of documents and comments
 	@.ci/setup.sh build
 	.ci/lint.sh
 

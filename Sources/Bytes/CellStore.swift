@@ -189,7 +189,7 @@ package final class CellStore {
     return width
   }
 
-  /// Where to break a line of `start..<end` so that words stay whole; nil where its second half has no good
+  /// Where to break a line of `start..<end` so that words stay whole; nil if its second half has no good
   /// place for it.
   private func wordEnd(_ text: UnsafePointer<UInt8>, _ start: Int, _ end: Int, of count: Int) -> Int? {
     let half = start + (end - start) / 2

@@ -3,7 +3,7 @@ internal import CKernels
 /// How a page differs from an image of it before: bytes that are replaced, and bytes that moved.
 ///
 /// Operations follow one another through the page. Each is a number of bytes that stay as they are, and then a number
-/// whose half is a count: where it is even, so many bytes are replaced by those of the literals; where it is odd, a
+/// whose half is a count: if it is even, so many bytes are replaced by those of the literals; if it is odd, a
 /// signed number follows, and so many bytes are those of the image before at that distance. Pages of SQLite have an array
 /// of numbers at their beginning, into which an insertion moves all that follow by two bytes.
 package enum PageDifference {
@@ -72,13 +72,13 @@ package enum PageDifference {
       new.load(fromByteOffset: at, as: UInt8.self) == old.load(fromByteOffset: at, as: UInt8.self)
     }
 
-    /// Where the images differ next, from `start` on; `count` where they do not.
+    /// Where the images differ next, from `start` on; `count` if they do not.
     @inline(__always) private func difference(from start: Int, distance: Int, end: Int) -> Int {
       // Most of a page is as it was.
       start < end ? start + ckernels_mismatch(new + start, old + (start + distance), end - start) : start
     }
 
-    /// At which distance the bytes from `at` on stood before; 0 where they stood nowhere near.
+    /// At which distance the bytes from `at` on stood before; 0 if they stood nowhere near.
     @inline(__always) private func move(at: Int) -> Int {
       guard moves, at >= 4, at + 12 <= count else { return 0 }
       let here = word(new, at)
@@ -91,7 +91,7 @@ package enum PageDifference {
       return 0
     }
 
-    /// Takes the next difference; false where there is none.
+    /// Takes the next difference; false if there is none.
     mutating func step() -> Bool {
       let start = difference(from: done, distance: 0, end: count)
       guard start < count else { return false }

@@ -37,7 +37,7 @@ extension String {
     return text
   }
 
-  /// The bytes this was decoded from; UTF-8 where it was made otherwise.
+  /// The bytes this was decoded from; UTF-8 if it was made otherwise.
   package var preservedBytes: [UInt8] {
     guard holdsStandIns else { return Array(utf8) }
     var bytes: [UInt8] = []

@@ -41,13 +41,13 @@ static inline void creadline_complete_only(int only, int append) {
 /// Number of lines in the history.
 static inline int creadline_history_length(void) { return history_length; }
 
-/// The line before the next one in the history; NULL where there is none.
+/// The line before the next one in the history; NULL if there is none.
 static inline const char *creadline_last_line(void) {
   HIST_ENTRY *entry = history_length > 0 ? history_get(history_base + history_length - 1) : NULL;
   return entry == NULL ? NULL : entry->line;
 }
 
-/// The line so many before the last one in the history; NULL where there is none.
+/// The line so many before the last one in the history; NULL if there is none.
 static inline const char *creadline_line_from_end(int index) {
   HIST_ENTRY *entry = index < history_length ? history_get(history_base + history_length - 1 - index) : NULL;
   return entry == NULL ? NULL : entry->line;
@@ -78,7 +78,7 @@ static inline int creadline_wait(int descriptor, const sigset_t *mask) {
   return pselect(descriptor + 1, &input, NULL, NULL, NULL, mask);
 }
 
-/// Has readline ask `redisplay` to draw the line, or draw it itself where that is NULL.
+/// Has readline ask `redisplay` to draw the line, or draw it itself if that is NULL.
 static inline void creadline_draw_with(rl_voidfunc_t *redisplay) {
   rl_redisplay_function = redisplay == NULL ? rl_redisplay : redisplay;
 }
@@ -87,7 +87,7 @@ static inline void creadline_draw_with(rl_voidfunc_t *redisplay) {
 extern FILE *fopencookie(void *cookie, const char *mode, cookie_io_functions_t functions);
 extern int wcwidth(wchar_t character);
 
-/// Bytes of the first character of a text, and the columns it takes; 0 or less, or negative, where it is none.
+/// Bytes of the first character of a text, and the columns it takes; 0 or less, or negative, if it is none.
 static inline int creadline_measure(const char *text, int count, int *columns) {
   wchar_t character = 0;
   mbstate_t state = {0};
@@ -97,7 +97,7 @@ static inline int creadline_measure(const char *text, int count, int *columns) {
   return (int)length;
 }
 
-/// Has readline write to a stream that hands all bytes to `put`; false where there can be none.
+/// Has readline write to a stream that hands all bytes to `put`; false if there can be none.
 /// A stream of callbacks is a C structure of function pointers.
 static inline int creadline_write_to(cookie_write_function_t *put) {
   cookie_io_functions_t functions = {.write = put};
@@ -119,7 +119,7 @@ static inline const char *creadline_prompt(void) { return rl_display_prompt == N
 static inline int creadline_length(void) { return rl_end; }
 static inline int creadline_point(void) { return rl_point; }
 
-/// Where the selected text begins or ends besides the cursor; -1 where nothing is selected.
+/// Where the selected text begins or ends besides the cursor; -1 if nothing is selected.
 static inline int creadline_selection(void) { return rl_mark_active_p() ? rl_mark : -1; }
 
 /// Whether a key is waited for that begins a command, with the cursor in the line.
@@ -128,7 +128,7 @@ static inline int creadline_is_at_rest(void) {
 }
 
 /// Gives up the line being typed: the next prompt begins below it. readline would go back as many rows as the line has,
-/// for it forgets where it is when a signal comes.
+/// for it forgets if it is when a signal comes.
 static inline void creadline_abandon(void) {
   rl_crlf();
   rl_replace_line("", 0);
@@ -158,7 +158,7 @@ static inline int creadline_agrees(int row, int column) {
   return (&_rl_last_v_pos == NULL || _rl_last_v_pos == row) && (&_rl_last_c_pos == NULL || _rl_last_c_pos == column);
 }
 
-/// Colours that the terminal has; negative where that is not known. To be called once readline is set up.
+/// Colours that the terminal has; negative if that is not known. To be called once readline is set up.
 static inline int creadline_colours(void) {
   // readline brings this library along.
   int (*number)(const char *) = (int (*)(const char *))dlsym(NULL, "tgetnum");

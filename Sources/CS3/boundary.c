@@ -45,7 +45,7 @@ static const char *(*real_strerror)(int);
 static _Thread_local cs3_call *current;
 
 #define MAX_HEADERS 48
-// libcurl sends a POST's body in the same packet as its headers where it is smaller.
+// libcurl sends a POST's body in the same packet as its headers if it is smaller.
 #define MAX_BODY_WITH_HEADERS (64 << 10)
 // An answer's head, all interim answers included. Amazon allows 8 KB.
 #define MAX_HEAD (64 << 10)
@@ -182,7 +182,7 @@ static int on_seek(void *data, int64_t offset, int origin) {
   return 0;
 }
 
-// The body of an error, or one that is not asked for: ends the transfer where it does not end itself.
+// The body of an error, or one that is not asked for: ends the transfer if it does not end itself.
 static size_t on_unwanted(cs3_call *call, const char *bytes, size_t length) {
   uint64_t before = call->body_bytes - length;
   call->is_unwanted = 1;

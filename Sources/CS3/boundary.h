@@ -37,7 +37,7 @@ typedef struct cs3_call {
 void cs3_begin(cs3_call *call);
 void cs3_end(void);
 
-// Takes libcurl's functions from the library that `libs3` (a handle of dlopen) itself uses; 0 where all are there.
+// Takes libcurl's functions from the library that `libs3` (a handle of dlopen) itself uses; 0 if all are there.
 int cs3_bind_curl(void *libs3);
 // Whether the dynamic linker would give any library our two functions.
 int cs3_is_exported(void);

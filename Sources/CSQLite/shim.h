@@ -150,7 +150,7 @@ static inline sqlite3_uint64 csqlite_test_seek_count(sqlite3 *db) {
   return count;
 }
 
-/// Results of functions that are copied, or that live for ever: SQLITE_TRANSIENT and SQLITE_STATIC are casts.
+/// Results of functions that are copied, or that live forever: SQLITE_TRANSIENT and SQLITE_STATIC are casts.
 static inline void csqlite_result_text(sqlite3_context *context, const void *bytes, sqlite3_uint64 count) {
   sqlite3_result_text64(context, bytes ? (const char *)bytes : "", count, SQLITE_TRANSIENT, SQLITE_UTF8);
 }

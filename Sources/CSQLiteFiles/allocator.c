@@ -60,7 +60,7 @@ static long long limit = LLONG_MAX;
 #define relaxed(value) __atomic_load_n(&(value), __ATOMIC_RELAXED)
 static inline void set(long long *value, long long to) { __atomic_store_n(value, to, __ATOMIC_RELAXED); }
 
-/// The thread is about to have so many bytes; false where they are too many.
+/// The thread is about to have so many bytes; false if they are too many.
 static __attribute__((noinline)) int pass_mark(long long used) {
   long long all = used + relaxed(others_used);
   if (all >= relaxed(limit)) return 0;
@@ -69,7 +69,7 @@ static __attribute__((noinline)) int pass_mark(long long used) {
   return 1;
 }
 
-/// Counts a block of so many bytes; false where they are too many.
+/// Counts a block of so many bytes; false if they are too many.
 static inline int count_block(int bytes) {
   if (__builtin_expect(!is_counter, 0)) {
     long long all = __atomic_add_fetch(&others_used, bytes, __ATOMIC_RELAXED) + relaxed(counted.used);
@@ -124,7 +124,7 @@ static void shelve(void *memory, struct list *to) {
   to->count++;
 }
 
-/// What is left of a slab becomes a free block, where it is not too much.
+/// What is left of a slab becomes a free block, if it is not too much.
 static void shelve_rest(void) {
   ptrdiff_t size = rest_end - rest;
   if (size > greatest + word) return;
@@ -154,7 +154,7 @@ static void know(void) {
   pthread_setspecific(key, lists);
 }
 
-/// Takes some of the shared blocks of a size; false where there are none.
+/// Takes some of the shared blocks of a size; false if there are none.
 static int take_shared(struct list *to) {
   struct free_block **from = &shared[to - lists];
   if (__atomic_load_n(from, __ATOMIC_RELAXED) == 0) return 0;
@@ -170,7 +170,7 @@ static int take_shared(struct list *to) {
   return to->first != 0;
 }
 
-/// Takes what an ended thread has left of a slab, or a new one; false where there is no memory.
+/// Takes what an ended thread has left of a slab, or a new one; false if there is no memory.
 static int take_slab(void) {
   pthread_mutex_lock(&shared_lock);
   struct slab_rest *found = shared_rests;
@@ -185,7 +185,7 @@ static int take_slab(void) {
   return 1;
 }
 
-/// Puts a block of this size into its list; false where there is no memory.
+/// Puts a block of this size into its list; false if there is no memory.
 static int fill(int room) {
   if (!is_known) know();
   if (take_shared(list(room))) return 1;

@@ -39,7 +39,7 @@ static int write_mark(appended_file *file, sqlite3_int64 at) {
   return code;
 }
 
-// Where the mark of a file says that its database starts; -1 where there is no mark or it cannot be true.
+// Where the mark of a file says that its database starts; -1 if there is no mark or it cannot be true.
 static sqlite3_int64 start_in(sqlite3_file *real, sqlite3_int64 size) {
   unsigned char mark[mark_size];
   if (size < mark_size + smallest_page || (size - mark_size) % smallest_page != 0) return -1;

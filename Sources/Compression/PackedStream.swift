@@ -1,7 +1,7 @@
 package import Bytes
 internal import CZstd
 
-/// Bytes given piece by piece that become a zstd frame, or stay as they are where that is shorter.
+/// Bytes given piece by piece that become a zstd frame, or stay as they are if that is shorter.
 ///
 /// What is short is compressed at once at its end, with tables that fit it; what is long as it comes, so that memory
 /// holds the compressed bytes and a window. Belongs to one thread at a time.
@@ -10,7 +10,7 @@ package final class PackedStream {
   package let buffer: ByteBuffer
   private let level: Int32
   private var writer: ZstandardWriter?
-  /// Bytes that are compressed together at most where nothing was compressed before.
+  /// Bytes that are compressed together at most if nothing was compressed before.
   private static let mostAtOnce = 256 << 10
   /// Frames have at least 9 bytes around what they hold.
   private static let leastAtOnce = 40
@@ -32,7 +32,7 @@ package final class PackedStream {
     settle()
   }
 
-  /// Makes room in the buffer where it is full.
+  /// Makes room in the buffer if it is full.
   @inline(__always) package func settle() { if buffer.count >= Self.mostAtOnce { compress() } }
 
   private func compress() {
@@ -65,7 +65,7 @@ package final class PackedReader {
   private let bytes: [UInt8]
   private var at: Int
   private let end: Int
-  /// Nil where the bytes are as they were.
+  /// Nil if the bytes are as they were.
   private let frame: ZstandardReader?
 
   /// Reads the stream that stands in a range of an array.

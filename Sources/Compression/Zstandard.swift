@@ -42,7 +42,7 @@ package enum Zstandard {
     guard let context = ZSTD_createCCtx() else { preconditionFailure("out of memory") }
     defer { ZSTD_freeCCtx(context) }
     ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
-    // ZSTD_c_stableInBuffer: the array stays where it is, so that the library need not copy it piece by piece and look for
+    // ZSTD_c_stableInBuffer: the array does not move, so that the library need not copy it piece by piece and look for
     // matches in two places. A library without it does that.
     _ = ZSTD_CCtx_setParameter(context, ZSTD_c_experimentalParam9, 1)
     let chunk = ZSTD_CStreamOutSize()

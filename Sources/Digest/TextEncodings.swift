@@ -25,7 +25,7 @@ package func base64(_ bytes: [UInt8]) -> String {
   return String(decoding: text, as: UTF8.self)
 }
 
-/// The bytes that hexadecimal digits of either case stand for; nil where the text is something else.
+/// The bytes that hexadecimal digits of either case stand for; nil if the text is something else.
 package func bytes(hex text: some StringProtocol) -> [UInt8]? {
   let digits = Array(text.utf8)
   guard digits.count % 2 == 0 else { return nil }
@@ -46,7 +46,7 @@ private func hexValue(_ digit: UInt8) -> UInt8? {
   }
 }
 
-/// The bytes that base 64 stands for, with padding or without (RFC 4648); nil where the text is something else.
+/// The bytes that base 64 stands for, with padding or without (RFC 4648); nil if the text is something else.
 package func bytes(base64 text: some StringProtocol) -> [UInt8]? {
   var digits = Array(text.utf8)
   if digits.count % 4 == 0 { for _ in 0..<2 where digits.last == UInt8(ascii: "=") { digits.removeLast() } }

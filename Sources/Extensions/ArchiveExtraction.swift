@@ -31,7 +31,7 @@ package enum ArchiveExtraction {
     return try body()
   }
 
-  /// Why a path is not written; nil where it lies in the folder, links on the way considered.
+  /// Why a path is not written; nil if it lies in the folder, links on the way considered.
   private static func complaint(_ path: [UInt8], _ folder: [UInt8], _ arguments: Arguments) -> String? {
     let mode = arguments.count > 2 ? UInt32(bitPattern: arguments[2].int32) : 0
     // Making a link where one is fails by itself, and follows nothing.

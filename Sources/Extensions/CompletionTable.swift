@@ -89,7 +89,7 @@ private final class CompletionCursor: VirtualTableCursor {
     isAtEnd = true
   }
 
-  /// Goes to the next candidate of this phase; false where there is none.
+  /// Goes to the next candidate of this phase; false if there is none.
   private func advance() -> Bool {
     if phase == .keywords {
       guard keyword < Self.keywords.count else { return false }

@@ -20,7 +20,7 @@ struct Decimal {
     }
     while at < end && text[at] == UInt8(ascii: "0") { at += 1 }
     digits.reserveCapacity(end - at)
-    /// One more than the digits before the last point; 0 where there is none.
+    /// One more than the digits before the last point; 0 if there is none.
     var point = 0
     var exponent = 0
     while at < end {

@@ -27,7 +27,7 @@ enum FileFunctions {
     return kind + String(letters.indices.map { mode >> UInt32(8 - $0) & 1 == 1 ? letters[$0] : "-" })
   }
 
-  /// Gives a file's content as a blob; NULL where it cannot be read.
+  /// Gives a file's content as a blob; NULL if it cannot be read.
   static func give(contentOf name: [UInt8], to result: FunctionResult) {
     let limit = result.greatestLength
     var hasFailed = false

@@ -103,7 +103,7 @@ private class PageCursor: VirtualTableCursor {
   func clear() {}
   /// Takes in what the present page holds.
   func fill(_ reader: RecordReader) {}
-  /// Goes to the next thing of the present page; false where there is none.
+  /// Goes to the next thing of the present page; false if there is none.
   func advance() -> Bool { false }
 }
 

@@ -26,7 +26,7 @@ final class RegularExpression {
   private let program: UnsafeMutablePointer<Instruction>
   /// Capital letters A to Z in the text count as small ones.
   let ignoresCase: Bool
-  /// Bytes that every match begins with; empty where that is not known.
+  /// Bytes that every match begins with; empty if that is not known.
   private let prefix: [UInt8]
   /// States to be in, reused from match to match.
   private let sets: (StateSet, StateSet)
@@ -94,7 +94,7 @@ final class RegularExpression {
     return false
   }
 
-  /// Goes from the states in `now` to those in `next`; true where the program accepts.
+  /// Goes from the states in `now` to those in `next`; true if the program accepts.
   @inline(__always)
   private func advance(
     _ now: inout StateSet, to next: inout StateSet, from before: Int32, over character: Int32
@@ -247,7 +247,7 @@ struct CharacterReader {
     return 0xfffd
   }
 
-  /// The six bits of a byte that continues a character; nil where it does not.
+  /// The six bits of a byte that continues a character; nil if it does not.
   private func following(_ offset: Int) -> Int32? {
     guard at + offset < bytes.count, bytes[at + offset] & 0xc0 == 0x80 else { return nil }
     return Int32(bytes[at + offset] & 0x3f)

@@ -82,7 +82,7 @@ struct RegularExpressionCompiler {
   }
 
   private mutating func sequence() throws(Failure) {
-    /// Where the operand of an operator begins; nil where there is none.
+    /// Where the operand of an operator begins; nil if there is none.
     var operand: Int?
     while true {
       let began = reader.at

@@ -20,7 +20,7 @@ enum SHA3Functions {
     FunctionDefinition("sha3_query", 2, .directOnly, digestRows),
   ]
 
-  /// A digest of the size that the second argument asks for; nil with the error set where there is none such.
+  /// A digest of the size that the second argument asks for; nil with the error set if there is none such.
   private static func begin(_ arguments: Arguments, _ result: FunctionResult) -> SHA3? {
     let bits = arguments.count == 1 ? 256 : Int(arguments[1].int32)
     guard SHA3.sizes.contains(bits) else {
@@ -53,7 +53,7 @@ enum SHA3Functions {
     result.set(blob: hash.finish())
   }
 
-  /// False where there is nothing to hash, with the error set or without one for NULL.
+  /// False if there is nothing to hash, with the error set or without one for NULL.
   static func read(_ arguments: Arguments, _ result: FunctionResult, into hash: some RowHash) -> Bool {
     guard var sql = arguments[0].cText else { return false }
     defer { depth.subtract(1, ordering: .relaxed) }

@@ -68,7 +68,7 @@ enum SchemaFunctions {
     String(preserving: name).lowercased() == "temp" ? name : quotedIfNeeded(name)
   }
 
-  /// A table's name with its columns in parentheses; nil where it has none.
+  /// A table's name with its columns in parentheses; nil if it has none.
   private static func shape(of table: [UInt8], in schema: [UInt8]?, _ result: FunctionResult) -> [UInt8]? {
     let literal = table.flatMap { $0 == 0x27 ? [0x27, 0x27] : [$0] }
     let query =

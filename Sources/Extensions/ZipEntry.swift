@@ -89,7 +89,7 @@ struct ZipEntry {
       + Int(local.littleEndian(UInt16.self, at: 28))
   }
 
-  /// Bytes that the name takes in the archive; more than `name` where it holds a zero byte.
+  /// Bytes that the name takes in the archive; more than `name` if it holds a zero byte.
   private(set) var nameSize: Int?
 
   /// Bytes that the entry takes in the directory.

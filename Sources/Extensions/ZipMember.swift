@@ -49,7 +49,7 @@ struct ZipMember {
     return mode
   }
 
-  /// Seconds since 1970: now where nothing is given.
+  /// Seconds since 1970: now if nothing is given.
   static func time(_ value: Argument?) -> Int64 {
     if let value, !value.isNull { return value.integer }
     return Clock.wallMicroseconds / 1_000_000

@@ -19,7 +19,7 @@ enum ZipSource {
     }
   }
 
-  /// Bytes at an offset; an error where they are not all there.
+  /// Bytes at an offset; an error if they are not all there.
   func read(at offset: Int, count: Int) throws(ZipError) -> [UInt8] {
     // What is declared is compared with what there is before room is made for it.
     guard offset >= 0, count >= 0, offset <= size, count <= size - offset else {

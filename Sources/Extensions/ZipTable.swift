@@ -106,7 +106,7 @@ final class ZipCursor: VirtualTableCursor {
   private var source: ZipSource?
   private var entries: [ZipEntry] = []
   private var position = 0
-  /// Where the directory goes on, in bytes of the file, where it is read entry by entry.
+  /// Where the directory goes on, in bytes of the file, if it is read entry by entry.
   private var directory: Range<Int>?
   private(set) var entry: ZipEntry? { didSet { isAtEnd = entry == nil } }
 

@@ -13,7 +13,7 @@ package enum CommandOutput {
 
   /// Runs a command with `/bin/sh -c`, with nothing on its standard input.
   ///
-  /// It may ask at the terminal. Where there is none, the programs that it started are ended with it. Output beyond `limit`
+  /// It may ask at the terminal. If there is none, the programs that it started are ended with it. Output beyond `limit`
   /// bytes is not read. The corresponding C function is `posix_spawn`.
   package static func of(_ command: String, limit: Int, seconds: Double) -> End {
     var ends: [Int32] = [-1, -1]
@@ -65,7 +65,7 @@ package enum CommandOutput {
     return failure == 0 ? process : -1
   }
 
-  /// Nil where the output did not end in time.
+  /// Nil if the output did not end in time.
   private static func read(_ descriptor: Int32, limit: Int, until deadline: Double) -> [UInt8]? {
     var output: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
@@ -81,7 +81,7 @@ package enum CommandOutput {
     return output
   }
 
-  /// The wait status of the process; nil where it did not end in time.
+  /// The wait status of the process; nil if it did not end in time.
   private static func wait(_ process: pid_t, until deadline: Double) -> Int? {
     var status: Int32 = 0
     while waitpid(process, &status, WNOHANG) == 0 {

@@ -125,7 +125,7 @@ package final class FieldReader {
     return nil
   }
 
-  /// Looks at what follows a quote inside a quoted field: true where the quote was the closing one.
+  /// Looks at what follows a quote inside a quoted field: true if the quote was the closing one.
   private func endsField(after buffer: ByteBuffer) -> Bool {
     guard let next = reader.nextByte() else {
       end = .input

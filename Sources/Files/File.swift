@@ -15,7 +15,7 @@ package final class File: Sendable {
     case readUntrusted
     /// For reading and writing; it must exist.
     case readWrite
-    /// For reading and writing; made where it does not exist.
+    /// For reading and writing; made if it does not exist.
     case create
     /// For reading and writing; it must not exist yet.
     case createNew
@@ -67,7 +67,7 @@ package final class File: Sendable {
     self.descriptor = descriptor
   }
 
-  /// Opens the file of a name that may be any bytes; nil where that fails.
+  /// Opens the file of a name that may be any bytes; nil if that fails.
   package init?(named name: [UInt8], _ mode: Mode) {
     let opened = retrying { open(FileStatus.cString(name), mode.flags | O_CLOEXEC, 0o666) }
     guard opened >= 0 else { return nil }
@@ -189,7 +189,7 @@ package final class File: Sendable {
     }
   }
 
-  /// Takes the advisory lock on this open file; false where another open file has it.
+  /// Takes the advisory lock on this open file; false if another open file has it.
   ///
   /// The corresponding C function is `flock`.
   package func tryLock() throws(FilesError) -> Bool {

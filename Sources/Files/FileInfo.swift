@@ -34,7 +34,7 @@ package struct FileInfo: Hashable, Sendable {
     linkCount = Int(status.st_nlink)
   }
 
-  /// Asks for the file at `path`; nil where there is none.
+  /// Asks for the file at `path`; nil if there is none.
   ///
   /// The corresponding C function is `stat`, or `lstat`.
   package static func of(_ path: String, followingLinks: Bool = true) throws(FilesError) -> FileInfo? {

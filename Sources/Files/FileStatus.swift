@@ -15,7 +15,7 @@ package struct FileStatus: Sendable {
   package var isFolder: Bool { mode & Self.kindMask == Self.folder }
   package var isLink: Bool { mode & Self.kindMask == Self.link }
 
-  /// Asks for the file of this name, a C string; nil where there is none or it cannot be told.
+  /// Asks for the file of this name, a C string; nil if there is none or it cannot be told.
   ///
   /// The corresponding C function is `lstat`.
   package init?(_ name: [UInt8]) {
@@ -25,7 +25,7 @@ package struct FileStatus: Sendable {
     modified = Int64(status.st_mtim.tv_sec)
   }
 
-  /// What a symbolic link points to; nil where it cannot be read.
+  /// What a symbolic link points to; nil if it cannot be read.
   ///
   /// The corresponding C function is `readlink`.
   package static func target(ofLink name: [UInt8]) -> [UInt8]? {

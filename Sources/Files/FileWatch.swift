@@ -51,7 +51,7 @@ package final class FileWatch: Sendable {
     for open in [descriptor, ended, ending] where open >= 0 { _ = close(open) }
   }
 
-  /// Waits for a change after those told before, at most so many seconds, without end where nil; false where there
+  /// Waits for a change after those told before, at most so many seconds, without end where nil; false if there
   /// was none.
   package func wait(seconds: Double?) -> Bool {
     var polled = [descriptor, ended].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }

@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Files by names that may be any bytes, as SQL has them: each call opens, works and closes.
 package enum NamedFile {
-  /// Reads a whole file into room that `body` gives; false where it cannot be opened or read.
+  /// Reads a whole file into room that `body` gives; false if it cannot be opened or read.
   ///
   /// `body` gets the length that the file has, which is 0 for what has none and huge for a folder; nil from it ends the
   /// matter. The corresponding C functions are `lseek` and `pread`.
@@ -32,7 +32,7 @@ package enum NamedFile {
     case link(to: [UInt8])
   }
 
-  /// Writes a file, link or folder, with folders above it where they are missing; false where that fails.
+  /// Writes a file, link or folder, with folders above it if they are missing; false if that fails.
   ///
   /// `mode` gives the permissions, those of the process's mask where nil; `modified` is in seconds since 1970.
   package static func write(
@@ -121,7 +121,7 @@ package enum NamedFile {
 package final class FolderReader {
   private let folder: OpaquePointer
 
-  /// Nil where it cannot be read.
+  /// Nil if it cannot be read.
   ///
   /// The corresponding C function is `opendir`.
   package init?(_ name: [UInt8]) {
@@ -144,7 +144,7 @@ package final class FolderReader {
 }
 
 extension NamedFile {
-  /// Reads a whole file of at most `limit` bytes; false where that cannot be done.
+  /// Reads a whole file of at most `limit` bytes; false if that cannot be done.
   package static func collect(_ name: [UInt8], limit: Int, into content: inout [UInt8]) -> Bool {
     let descriptor = retrying { open(FileStatus.cString(name), O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { return false }

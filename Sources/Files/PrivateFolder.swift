@@ -47,7 +47,7 @@ package final class PrivateFolder: Sendable {
 
   deinit { _ = close(descriptor) }
 
-  /// A folder in it, made where there is none.
+  /// A folder in it, made if there is none.
   package func folder(_ name: String) throws(FilesError) -> PrivateFolder {
     try PrivateFolder(path + "/" + name, in: descriptor, name: name)
   }

@@ -9,14 +9,14 @@ package enum ProcessEnvironment {
   /// The corresponding C function is `isatty`.
   package static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) != 0 }
 
-  /// Columns of the terminal that errors go to; 80 where it does not tell.
+  /// Columns of the terminal that errors go to; 80 if it does not tell.
   package static var terminalWidth: Int {
     var size = winsize()
     guard ioctl(2, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
     return Int(size.ws_col)
   }
 
-  /// A variable of the environment; nil where it is not set.
+  /// A variable of the environment; nil if it is not set.
   package static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
   /// Home directory of the user in the password database; nil for a user it does not know.
@@ -32,7 +32,7 @@ package enum ProcessEnvironment {
   /// Programs that are started from here are dumped as they would be. The corresponding C function is `prctl`.
   package static func keepMemoryPrivate() { _ = cfiles_prctl(Int32(cfiles_set_dumpable), 0) }
 
-  /// Changes the working directory; false where that fails.
+  /// Changes the working directory; false if that fails.
   package static func changeDirectory(_ path: String) -> Bool { path.withPreservedCString { chdir($0) } == 0 }
 
   /// Runs a command with `/bin/sh -c` and waits for it.
@@ -46,7 +46,7 @@ package enum ProcessEnvironment {
   /// Deletes a file and ignores failure.
   package static func delete(_ path: String) { _ = path.withPreservedCString { unlink($0) } }
 
-  /// Makes the empty file `path` truncated to nothing; false where it cannot be opened.
+  /// Makes the empty file `path` truncated to nothing; false if it cannot be opened.
   package static func truncate(_ path: String) -> Bool {
     let descriptor = path.withPreservedCString { open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666) }
     guard descriptor >= 0 else { return false }
@@ -54,7 +54,7 @@ package enum ProcessEnvironment {
     return true
   }
 
-  /// Makes an empty file in the folder for temporary files, for its owner alone, and returns its name; where it cannot be
+  /// Makes an empty file in the folder for temporary files, for its owner alone, and returns its name; if it cannot be
   /// made, a name at which nothing is.
   package static func temporaryFile(suffix: String) -> String {
     let folder = variable("TMPDIR") ?? "/tmp"

@@ -19,10 +19,10 @@ package enum ProcessIdentity {
     return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  /// Names one start of the system; empty where the system does not tell.
+  /// Names one start of the system; empty if the system does not tell.
   package static var boot: String { line("/proc/sys/kernel/random/boot_id") ?? "" }
 
-  /// When a process started, in ticks since the system did; nil where there is no such process.
+  /// When a process started, in ticks since the system did; nil if there is no such process.
   ///
   /// Field 22 of https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html.
   package static func start(of process: Int) -> UInt64? {

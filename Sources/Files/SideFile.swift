@@ -96,7 +96,7 @@ extension File {
     }
   }
 
-  /// Takes the locks on this file by which SQLite excludes everybody else; false where somebody has one of them.
+  /// Takes the locks on this file by which SQLite excludes everybody else; false if somebody has one of them.
   ///
   /// They go when the file is closed (https://www.sqlite.org/lockingv3.html).
   package func tryExcludeSQLite() -> Bool {
@@ -124,7 +124,7 @@ extension Folder {
     throw FilesError(.loop, verb: "open", object: path)
   }
 
-  /// The one absolute path without links of a file that exists; nil where there is none.
+  /// The one absolute path without links of a file that exists; nil if there is none.
   ///
   /// The corresponding C function is `realpath`.
   package static func canonical(_ path: String) -> String? {

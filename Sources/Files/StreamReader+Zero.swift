@@ -36,7 +36,7 @@ extension StreamReader {
 
   /// Takes at most `most` bytes, up to and with a line break; false at the end of the input.
   ///
-  /// Those before the first zero byte are appended; none where they are hidden already.
+  /// Those before the first zero byte are appended; none if they are hidden already.
   private func take(_ most: Int, isHidden: Bool, to buffer: ByteBuffer) -> Bool {
     var (left, isHidden, hadBytes) = (most, isHidden, false)
     while left > 0, start < end || fill() {

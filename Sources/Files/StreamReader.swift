@@ -24,7 +24,7 @@ package final class StreamReader {
     block = .allocate(capacity: blockSize)
   }
 
-  /// Opens a file; nil where that fails or where it is a directory, unless that shall count as an empty file.
+  /// Opens a file; nil if that fails or if it is a directory, unless that shall count as an empty file.
   package init?(path: String, blockSize: Int = 1 << 16, takesDirectories: Bool = false) {
     let descriptor = path.withPreservedCString { open($0, O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { return nil }

@@ -16,7 +16,7 @@ package final class StreamWriter {
     closesDescriptor = false
   }
 
-  /// Opens a file for writing, empty or at its end; nil where that fails.
+  /// Opens a file for writing, empty or at its end; nil if that fails.
   package init?(path: String, appending: Bool = false) {
     let flags = O_WRONLY | O_CREAT | O_CLOEXEC | (appending ? O_APPEND : O_TRUNC)
     descriptor = path.withPreservedCString { open($0, flags, 0o666) }
@@ -33,7 +33,7 @@ package final class StreamWriter {
     if closesDescriptor { close(descriptor) }
   }
 
-  /// Writes all bytes of a buffer; false where the other side is gone or the device is full.
+  /// Writes all bytes of a buffer; false if the other side is gone or the device is full.
   @discardableResult
   package func write(_ buffer: ByteBuffer) -> Bool {
     buffer.withUnsafeBytes { write($0) }

@@ -24,7 +24,7 @@ extension IndexCandidate {
     }.joined(separator: ", ")
   }
 
-  /// The index with a name that is not `taken`; nil where all that are tried are.
+  /// The index with a name that is not `taken`; nil if all that are tried are.
   init?(
     on table: TableShape, columns: String, isTaken: (String) throws(SQLiteError) -> Bool
   ) throws(SQLiteError) {

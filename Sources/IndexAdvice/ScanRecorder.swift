@@ -30,7 +30,7 @@ final class ScanRecorder {
   }
 }
 
-/// A table that has rows only where they are sampled, and accepts every change without making it.
+/// A table with rows only for sampled columns, and accepts every change without making it.
 private final class PlannedTable: VirtualTable {
   private let recorder: ScanRecorder
   private let shape: TableShape?

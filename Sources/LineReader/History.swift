@@ -16,7 +16,7 @@ final class History {
   private let file: String?
   /// Entries that are not in the file yet.
   private var newEntries: Int32 = 0
-  /// Lines of the statement being typed; nil where one of them must not be kept.
+  /// Lines of the statement being typed; nil if one of them must not be kept.
   private var statement: [[UInt8]]? = []
   /// Entries at the end that hold them.
   private var pieces: Int32 = 0

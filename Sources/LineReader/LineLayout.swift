@@ -28,7 +28,7 @@ struct LineLayout {
 
   /// Lays out a prompt, which may hold what is not seen between bytes 1 and 2, and a line after it.
   ///
-  /// Nil where the layout is not certain: bytes that are no text, characters of unknown width.
+  /// Nil if the layout is not certain: bytes that are no text, characters of unknown width.
   init?(prompt: [UInt8], line: [UInt8], point: Int, width: Int) {
     guard width > 2 else { return nil }
     self.width = width
@@ -106,7 +106,7 @@ struct LineLayout {
     return true
   }
 
-  /// Bytes and columns of the character that begins a text; nil where it is not one that has a width.
+  /// Bytes and columns of the character that begins a text; nil if it is not one that has a width.
   private static func measure(_ text: ArraySlice<UInt8>) -> (bytes: Int, columns: Int)? {
     var columns: Int32 = -1
     let count = text.withUnsafeBytes {

@@ -44,7 +44,7 @@ struct LinePaint {
     return Self.overlay(layout, tints, from: first, codes)
   }
 
-  /// Bytes of the line that are on the screen as they were; nil where that is not certain.
+  /// Bytes of the line that are on the screen as they were; nil if that is not certain.
   private static func kept(_ old: [UInt8], _ new: [UInt8], _ drawn: ArraySlice<UInt8>) -> Int? {
     if old == new { return isMotion(drawn) ? old.count : nil }
     guard new.count > old.count, new.starts(with: old), new[old.count...] == drawn else { return nil }

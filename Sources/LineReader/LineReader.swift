@@ -25,7 +25,7 @@ package final class LineReader {
   private var candidates: [String] = []
   private var wasInterrupted = false
   private var hadText = false
-  /// Decides whether a line is kept in the history; all are where it is nil.
+  /// Decides whether a line is kept in the history; all are if it is nil.
   package var keeps: (([UInt8]) -> Bool)?
 
   /// Prepares the terminal; `historyFile` is read now and written by `saveHistory`.

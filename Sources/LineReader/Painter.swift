@@ -7,7 +7,7 @@ internal import Glibc
 /// terminal in one write. Where the place of a character is not certain (readline itself loses count in a search with
 /// wide characters), or the line is higher than the screen, readline's own drawing stays.
 package struct LineColours {
-  /// A tint for each byte of a line, 0 where it is plain; the cursor is nil once the line is accepted.
+  /// A tint for each byte of a line, 0 if it is plain; the cursor is nil once the line is accepted.
   package typealias Tints = (_ line: [UInt8], _ cursor: Int?) -> [UInt8]
 
   /// Whether lines that begin now are coloured.
@@ -35,7 +35,7 @@ final class Painter {
   private var isDrawn = false
   private var isOn = false
 
-  /// Nil where the terminal cannot show colours, or nothing can be put between.
+  /// Nil if the terminal cannot show colours, or nothing can be put between.
   init?(_ colours: LineColours) {
     self.colours = colours
     guard creadline_colours() >= 8, !Self.isOn("horizontal-scroll-mode"), !Self.isOn("mark-modified-lines"),
@@ -89,7 +89,7 @@ final class Painter {
   /// readline's hook: draws the line.
   private func redraw() {
     creadline_flush()
-    // What stands on the screen is not where it was if anything else was written meanwhile.
+    // The text on the screen has moved if anything else was written meanwhile.
     if !isDrawn { paint.forget() }
     collected = []
     rl_redisplay()

@@ -15,7 +15,7 @@ package struct BTreePage {
   private let usableSize: Int
   private let start: Int
 
-  /// Nil where the page does not say that it belongs to a b-tree.
+  /// Nil if the page does not say that it belongs to a b-tree.
   package init?(_ bytes: [UInt8], number: Int, usableSize: Int) {
     start = number == 1 ? 100 : 0
     guard let kind = Kind(rawValue: bytes[start]) else { return nil }
@@ -35,7 +35,7 @@ package struct BTreePage {
     min(Int(bytes.bigEndian(UInt16.self, at: start + 3)), (bytes.count - pointers) / 2)
   }
 
-  /// Where a cell begins; nil where that is not in the page.
+  /// Where a cell begins; nil if that is not in the page.
   package func cellOffset(_ index: Int) -> Int? {
     let offset = Int(bytes.bigEndian(UInt16.self, at: pointers + 2 * index))
     return offset >= pointers && offset < usableSize ? offset : nil
@@ -80,7 +80,7 @@ package struct BTreePage {
     let overflow: Int?
   }
 
-  /// A cell; nil where it has no content or cannot be one.
+  /// A cell; nil if it has no content or cannot be one.
   package func cell(_ index: Int) -> Cell? {
     guard kind != .tableInterior, var at = cellOffset(index) else { return nil }
     if kind == .indexInterior { at += 4 }
@@ -108,7 +108,7 @@ package struct BTreePage {
 
 /// SQLite's numbers of one to nine bytes (https://www.sqlite.org/fileformat2.html#varint).
 enum Varint {
-  /// Reads a number and goes past it; nil where the bytes end in it.
+  /// Reads a number and goes past it; nil if the bytes end in it.
   static func read(_ bytes: [UInt8], _ at: inout Int) -> Int64? {
     var value: UInt64 = 0
     for index in 0..<9 {

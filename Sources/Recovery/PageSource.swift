@@ -56,7 +56,7 @@ package final class PageSource {
     pageCount = Int((size + Int64(pageSize) - 1) / Int64(pageSize))
   }
 
-  /// A copy of a database whose log holds something; nil where there is no log or no copy can be made.
+  /// A copy of a database whose log holds something; nil if there is no log or no copy can be made.
   private static func copy(
     _ connection: Connection, _ schema: String
   ) -> (connection: Connection, folder: TemporaryFolder)? {
@@ -68,7 +68,7 @@ package final class PageSource {
     return (target, folder)
   }
 
-  /// Page `number`, counted from 1, zeros past the end; nil where there is none.
+  /// Page `number`, counted from 1, zeros past the end; nil if there is none.
   package func page(_ number: Int) -> [UInt8]? {
     guard number >= 1, number <= pageCount else { return nil }
     if let page = kept[number] { return page }

@@ -6,7 +6,7 @@ package struct RecordReader {
   package let source: PageSource
   package init(_ source: PageSource) { self.source = source }
 
-  /// A page as part of a b-tree; nil where it is not one.
+  /// A page as part of a b-tree; nil if it is not one.
   package func page(_ number: Int) -> BTreePage? {
     source.page(number).flatMap { BTreePage($0, number: number, usableSize: source.usableSize) }
   }

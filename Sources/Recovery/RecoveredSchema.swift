@@ -12,7 +12,7 @@ struct SchemaRow {
   /// Whether rows must not be put in before it is there.
   var isUniqueIndex: Bool { type == "index" && TextPattern.like("%unique%", sql) }
 
-  /// Nil where what a schema must say is missing.
+  /// Nil if what a schema must say is missing.
   init?(_ values: [Value]) {
     func text(_ index: Int) -> String? {
       guard index < values.count, case .text(let text) = values[index] else { return nil }
@@ -39,7 +39,7 @@ struct TableLayout {
   let name: String
   let root: Int
   let columns: [Column]
-  /// The column that is the row id; nil where it is none of them.
+  /// The column that is the row id; nil if it is none of them.
   let rowIDColumn: Int?
   let hasRowIDs: Bool
 

@@ -1,7 +1,7 @@
 internal import Bytes
 internal import SQLite
 
-/// Writes one JSON array of objects; nothing where there are no rows.
+/// Writes one JSON array of objects; nothing if there are no rows.
 struct JSONRenderer: RowRenderer {
   /// What stands before each value, made at the first row.
   private var labels: [[UInt8]] = []

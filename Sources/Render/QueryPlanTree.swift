@@ -18,7 +18,7 @@ package struct QueryPlanTree {
     steps.append(Step(id: id, parent: parent, text: text))
   }
 
-  /// Appends the tree below a title; nothing where there are no steps.
+  /// Appends the tree below a title; nothing if there are no steps.
   package mutating func render(to out: ByteBuffer, title: StaticString = "QUERY PLAN\n") {
     guard let first = steps.first else { return }
     // A step that is a comment names the trigger whose plan follows.

@@ -11,14 +11,14 @@ package final class Sink {
   private let limit: Int
   private let write: (ByteBuffer) -> Bool
 
-  /// Makes a sink that gives its bytes to `write`, which returns false where it could not write them.
+  /// Makes a sink that gives its bytes to `write`, which returns false if it could not write them.
   package init(limit: Int = 64 << 10, write: @escaping (ByteBuffer) -> Bool) {
     self.limit = limit
     self.write = write
     buffer = ByteBuffer(capacity: limit + limit / 4)
   }
 
-  /// Hands everything on; false where writing fails now or failed before.
+  /// Hands everything on; false if writing fails now or failed before.
   @discardableResult
   package func flush() -> Bool {
     if !buffer.isEmpty && !hasFailed { hasFailed = !write(buffer) }

@@ -1,12 +1,15 @@
 internal import Bytes
 package import WALFormat
 
-/// What is kept beside a database so that the next start recognises it without reading it.
+/// The position record beside a database: the next start recognizes the database without reading
+/// it.
 ///
-/// It is only a short cut: the replica decides. Where the record is missing or wrong, the database is read.
+/// It only saves work: the replica decides. If the record is missing or wrong, the database is
+/// read.
 package struct PositionRecord: Hashable, Sendable {
-  /// The database file as it was when the record was written: not a byte has been written to it since if these
-  /// are still the same.
+  /// The state of the database file when the record was written.
+  ///
+  /// If these values are still the same, nothing has been written to the file since.
   package struct FileStamp: Hashable, Sendable {
     package let size: Int
     package let modifiedNs: Int64
@@ -18,11 +21,13 @@ package struct PositionRecord: Hashable, Sendable {
     }
   }
 
-  /// The database file itself, whatever it holds: a copy of it is another file.
+  /// The identity of the database file, whatever its content.
+  ///
+  /// A copy is another file.
   package struct FileIdentity: Hashable, Sendable {
     package let device: UInt64
     package let inode: UInt64
-    /// When it was created, nanoseconds since 1970; 0 if the file system does not say.
+    /// When it was created, nanoseconds since 1970; 0 if the file system has no such time.
     package let bornNs: Int64
     package init(device: UInt64, inode: UInt64, bornNs: Int64) {
       self.device = device
@@ -34,31 +39,35 @@ package struct PositionRecord: Hashable, Sendable {
   package let url: String
   /// The place of the log after the last transaction that is stored.
   package let place: Place
-  /// The last entry of the log, and others with the same transaction number; none if they are not known.
+  /// The last entry of the log, and others with the same transaction number; empty if they are not
+  /// known.
   package let entries: [Place]
   /// Number of the session that wrote the record.
   package let session: UInt64
   /// Last transaction known to be in the replica.
   package let transaction: UInt64
   package let state: DatabaseState
-  /// Where in the log that transaction ends.
+  /// Where that transaction ends in the log.
   package let position: WALPosition?
   /// When it was committed, microseconds since 1970.
   package let time: Int64
-  /// Objects of the log that nobody has merged yet, as far as the sessions that wrote them knew.
+  /// The number of log objects that are not merged yet, as far as the sessions that wrote them
+  /// knew.
   package let unmerged: Int
   package let identity: FileIdentity?
-  /// Whether SQLite's log was synced up to there before the record was written, so that a power loss takes nothing of it.
+  /// Whether SQLite's log was synced up to there before the record was written, so that a power
+  /// loss takes none of it.
   package let isSynced: Bool
-  /// Whether the database file alone holds it.
+  /// Whether the database file alone holds the transaction.
   package let isAtRest: Bool
-  /// Bytes of log in the replica since its last base; nil where that is not known.
+  /// Bytes of log in the replica since its last base; nil if this is not known.
   package let bytesSinceBase: Int?
-  /// Set where the database file holds exactly `transaction`.
+  /// Set if the database file holds exactly `transaction`.
   package let file: FileStamp?
-  /// Identifier of the key that the replica is encrypted with; nil if it is not encrypted.
+  /// The identifier of the key that the replica is encrypted with; nil if it is not encrypted.
   package let keyID: String?
-  /// The process that wrote the record, and whether it mirrors in `sync` or `async`; nil if that is not known.
+  /// The process that wrote the record, and whether it mirrors in `sync` or `async`; nil if this is
+  /// not known.
   package let writer: Writer?
 
   /// The process that mirrors a database.

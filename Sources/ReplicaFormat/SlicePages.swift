@@ -2,14 +2,14 @@ internal import Bytes
 internal import Compression
 internal import WALFormat
 
-/// Gives the pages of one section back, frame by frame.
+/// Decodes the pages of one section, frame by frame.
 ///
 /// Belongs to one thread at a time.
 final class SlicePages {
   private let object: String
   private let pageSize: Int
   private let tables: SliceTables
-  /// Streams before the tables.
+  /// The streams before the tables.
   private let streams: [PackedReader]
   private var operations: FieldCursor
   private var literals: [UInt8]
@@ -37,7 +37,7 @@ final class SlicePages {
     literals = [UInt8](repeating: 0, count: pageSize)
   }
 
-  /// Puts the page of the next frame to `index` of `target`; `base` is its image before.
+  /// Writes the page of the next frame at `index` of `target`; `base` is its image before.
   func next(into target: inout [UInt8], at index: Int, base: (bytes: [UInt8], index: Int)?)
     throws(FormatError)
   {
@@ -62,14 +62,14 @@ final class SlicePages {
     }
   }
 
-  /// Passes over the page of the next frame; `scratch` holds a page.
+  /// Skips the page of the next frame; `scratch` holds a page.
   func skip(scratch: inout [UInt8]) throws(FormatError) {
     guard tables.kinds[frame].needsBase else { return try next(into: &scratch, at: 0, base: nil) }
     frame += 1
     _ = try nextDifference()
   }
 
-  /// Adds the page of the next frame to another slice as it is stored here; `scratch` holds a page.
+  /// Adds the page of the next frame to another slice in its stored form; `scratch` holds a page.
   func copyNext(_ page: UInt32, to builder: SliceBuilder, scratch: inout [UInt8]) throws(FormatError) {
     let kind = tables.kinds[frame]
     if kind.needsBase {
@@ -85,13 +85,14 @@ final class SlicePages {
   }
 
   private struct Operation {
-    /// Where in the page, how many bytes, and how far from there they stood before; 0 where they are new.
+    /// Offset in the page, number of bytes, and their distance in the image before; 0 if they are
+    /// new.
     let at: Int
     let count: Int
     let distance: Int
   }
 
-  /// Takes the operations of a frame, checked, and their literals.
+  /// Reads and checks the operations of a frame, and takes their literals.
   private func nextDifference() throws(FormatError) -> (
     operations: [Operation], bytes: Range<Int>, literals: Int
   ) {

@@ -58,7 +58,7 @@ package final class ChangeRecorder {
   /// Whether nothing was noted.
   package var isEmpty: Bool { sqlite3session_isempty(handle) != 0 }
 
-  /// Everything noted, as a changeset, or as a patchset, which leaves out what was there before; nil where no
+  /// Everything noted, as a changeset, or as a patchset, which leaves out what was there before; nil if no
   /// table was touched.
   ///
   /// The corresponding C functions are `sqlite3session_changeset` and `sqlite3session_patchset`.

@@ -17,7 +17,7 @@ extension Connection {
     return byName && path.lowercased().hasSuffix(".zip") && csqlite_file_length(path) <= 0
   }
 
-  /// All pages of a schema as SQLite sees them, for databases without a file; nil where they cannot be had.
+  /// All pages of a schema as SQLite sees them, for databases without a file; nil if they cannot be had.
   ///
   /// The corresponding C function is `sqlite3_serialize`.
   package func content(of schema: String) -> [UInt8]? {
@@ -27,9 +27,9 @@ extension Connection {
     return Array(UnsafeBufferPointer(start: bytes, count: Int(size)))
   }
 
-  /// Takes the content of a file as the main database, in memory; an empty one where it cannot be read.
+  /// Takes the content of a file as the main database, in memory; an empty one if it cannot be read.
   ///
-  /// Grows to `greatestSize` bytes, where that is more than 0. The corresponding C function is
+  /// Grows to `greatestSize` bytes, if that is more than 0. The corresponding C function is
   /// `sqlite3_deserialize`.
   package func deserialize(file: String, greatestSize: Int64) throws(SQLiteError) {
     var count: Int64 = 0
@@ -39,7 +39,7 @@ extension Connection {
 
   /// Takes these bytes as the main database, in memory.
   ///
-  /// Grows to `greatestSize` bytes, where that is more than 0. The corresponding C function is
+  /// Grows to `greatestSize` bytes, if that is more than 0. The corresponding C function is
   /// `sqlite3_deserialize`.
   package func deserialize(_ content: [UInt8], greatestSize: Int64) throws(SQLiteError) {
     let copy = sqlite3_malloc64(UInt64(content.count))

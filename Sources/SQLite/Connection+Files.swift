@@ -92,7 +92,7 @@ extension Connection {
     }
   }
 
-  /// What a checkpoint did, in frames of the log; -1 where there is no log.
+  /// What a checkpoint did, in frames of the log; -1 if there is no log.
   package struct CheckpointResult: Sendable {
     package let framesInLog: Int
     package let framesCheckpointed: Int

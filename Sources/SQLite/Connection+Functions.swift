@@ -23,7 +23,7 @@ private final class FunctionBox {
 
 /// Remembers that a statement reached beyond its database.
 package final class OutsideReach {
-  /// The function or virtual table that did last, in words; nil where none has since this was cleared.
+  /// The function or virtual table that did last, in words; nil if none has since this was cleared.
   package var latest: String?
   /// All that do, in lower case.
   var names: Set<String> = []
@@ -110,7 +110,7 @@ private func callScalar(
 
 // MARK: Aggregates
 
-/// The state of the group at hand; nil where it has no row and none is to be made.
+/// The state of the group at hand; nil if it has no row and none is to be made.
 private func state(_ context: OpaquePointer?, making: Bool) -> Unmanaged<AggregateState>? {
   let size = Int32(MemoryLayout<UnsafeMutableRawPointer?>.size)
   guard let slot = sqlite3_aggregate_context(context, making ? size : 0) else { return nil }

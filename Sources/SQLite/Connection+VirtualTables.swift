@@ -14,7 +14,7 @@ public struct VirtualTableConnection {
   /// The connection itself, to be used only while the table is asked something; nobody observes it.
   package var whole: Connection { Connection(borrowing: handle) }
 
-  /// Compiles a statement that nobody observes; nil where that fails.
+  /// Compiles a statement that nobody observes; nil if that fails.
   package func prepare(_ sql: String) -> InnerStatement? {
     var compiled: OpaquePointer?
     let text = (sql.preservedBytes + [0]).map { CChar(bitPattern: $0) }

@@ -28,7 +28,7 @@ package final class Connection {
   package let outsideReach = OutsideReach()
   /// Goes up whenever something other than a statement changes what statements do.
   package internal(set) var settingsVersion = 0
-  /// Why nothing that runs from now on could be repeated by another connection; nil where it could.
+  /// Why nothing that runs from now on could be repeated by another connection; nil if it could.
   package internal(set) var peculiarity: String? { didSet { settingsVersion &+= 1 } }
   /// Whether limits were set, which make statements fail that would not elsewhere.
   package internal(set) var hasOwnLimits = false { didSet { settingsVersion &+= 1 } }
@@ -99,7 +99,7 @@ package final class Connection {
 
   /// Compiles the first statement of `sql` at or after byte `start`.
   ///
-  /// The array should end with a zero byte; where it does not, SQLite copies the text. Returns no statement for
+  /// The array should end with a zero byte; if it does not, SQLite copies the text. Returns no statement for
   /// white space and comments; `next` is the byte after what was compiled.
   /// The corresponding C function is `sqlite3_prepare_v3`.
   package func prepare(
@@ -124,7 +124,7 @@ package final class Connection {
     return (compiled.map { Statement($0, of: self) }, next)
   }
 
-  /// Compiles the first statement of a part of an array that another byte follows; nil where there is none.
+  /// Compiles the first statement of a part of an array that another byte follows; nil if there is none.
   ///
   /// Long text is not copied if that byte is zero. The corresponding C function is `sqlite3_prepare_v3`.
   package func prepare(_ sql: [UInt8], _ range: Range<Int>) throws(SQLiteError) -> Statement? {
@@ -176,7 +176,7 @@ package final class Connection {
     return rows
   }
 
-  /// First value of the first row; nil where there is no row.
+  /// First value of the first row; nil if there is no row.
   package func value(_ sql: String, _ parameters: [Value] = []) throws(SQLiteError) -> Value? {
     try rows(sql, parameters).first?.first
   }
@@ -199,7 +199,7 @@ package final class Connection {
   /// The corresponding C function is `sqlite3_interrupt`.
   package var interruptHandle: InterruptHandle { InterruptHandle(handle) }
 
-  /// Absolute name of a database's file; empty for temporary and in-memory databases, nil where there is no
+  /// Absolute name of a database's file; empty for temporary and in-memory databases, nil if there is no
   /// such schema.
   ///
   /// The corresponding C function is `sqlite3_db_filename`.
@@ -207,7 +207,7 @@ package final class Connection {
     sqlite3_db_filename(handle, schema).map { String(preservingCString: $0) }
   }
 
-  /// Whether a database is read-only; nil where there is no such schema.
+  /// Whether a database is read-only; nil if there is no such schema.
   ///
   /// The corresponding C function is `sqlite3_db_readonly`.
   package func isReadOnly(_ schema: String = "main") -> Bool? {

@@ -10,10 +10,10 @@ package protocol ConnectionObserver: AnyObject {
   func statementWillBegin(_ statement: Statement)
   /// A statement ran to its end, failed, or was reset before its end (then `code` is `.ok`).
   func statementDidEnd(_ statement: Statement, code: ResultCode)
-  /// A plain statement is about to take its only step: true where `didRunPlainly` is to be called after it, or
-  /// `statementDidBegin`, false where `statementWillBegin`.
+  /// A plain statement is about to take its only step: true if `didRunPlainly` is to be called after it, or
+  /// `statementDidBegin`, false if `statementWillBegin`.
   func willRunPlainly(_ statement: Statement) -> Bool
-  /// It has run to its end, and touched nothing but the main database; false where the observer wants to be told as of
+  /// It has run to its end, and touched nothing but the main database; false if the observer wants to be told as of
   /// any other. `changes` counts rows, triggers' too.
   func didRunPlainly(_ statement: Statement, changes: Int64) -> Bool
   /// It has taken its step, and is like any other: `statementDidEnd` will be called; `totalChanges` counts rows changed on the

@@ -7,7 +7,7 @@ extension Connection {
     case sizeLimit, chunkSize, lockTimeout, persistWAL, powersafeOverwrite, dataVersion
   }
 
-  /// Makes a request with a number; returns the number that came back, or the result code where there is none.
+  /// Makes a request with a number; returns the number that came back, or the result code if there is none.
   package func control(_ request: NumberControl, _ schema: String?, _ value: Int64) -> Int64 {
     switch request {
     case .sizeLimit:
@@ -39,7 +39,7 @@ extension Connection {
     return answer != 0
   }
 
-  /// A name for a temporary file, as SQLite makes them; nil where the file knows none.
+  /// A name for a temporary file, as SQLite makes them; nil if the file knows none.
   package func temporaryFileName(_ schema: String?) -> String? {
     var name: UnsafeMutablePointer<CChar>?
     sqlite3_file_control(handle, schema, SQLITE_FCNTL_TEMPFILENAME, &name)
@@ -54,7 +54,7 @@ extension Connection {
     return number
   }
 
-  /// Name of the stack of file systems beneath a schema; nil where there is no such schema.
+  /// Name of the stack of file systems beneath a schema; nil if there is no such schema.
   package func vfsName(_ schema: String?) -> String? {
     var name: UnsafeMutablePointer<CChar>?
     sqlite3_file_control(handle, schema, SQLITE_FCNTL_VFSNAME, &name)
@@ -62,7 +62,7 @@ extension Connection {
     return name.map { String(cString: $0) }
   }
 
-  /// The file system that a schema is on; nil where there is none.
+  /// The file system that a schema is on; nil if there is none.
   package func vfs(_ schema: String?) -> FileSystem? {
     var vfs: UnsafeMutablePointer<sqlite3_vfs>?
     sqlite3_file_control(handle, schema, SQLITE_FCNTL_VFS_POINTER, &vfs)

@@ -3,7 +3,7 @@ internal import CSQLite
 
 /// Takes the result of a function or of a virtual table's column (https://www.sqlite.org/c3ref/result_blob.html).
 ///
-/// NULL where nothing is set; valid only during the call.
+/// NULL if nothing is set; valid only during the call.
 public struct FunctionResult {
   let context: OpaquePointer?
 
@@ -34,7 +34,7 @@ public struct FunctionResult {
   }
   package func set(blob bytes: [UInt8]) { bytes.withUnsafeBytes { set(blob: $0) } }
 
-  /// Makes a blob of `count` bytes the result, and lends them to be filled at once; nil where there is no room.
+  /// Makes a blob of `count` bytes the result, and lends them to be filled at once; nil if there is no room.
   package func blob(count: Int) -> UnsafeMutableRawBufferPointer? {
     guard let bytes = sqlite3_malloc64(UInt64(max(count, 1))) else {
       setNoMemory()
@@ -70,7 +70,7 @@ public struct FunctionResult {
   // MARK: What is kept between calls
 
   /// What was made of argument `index` in an earlier call of the same statement with the same argument, or else made
-  /// now; nil where it cannot be made.
+  /// now; nil if it cannot be made.
   ///
   /// SQLite drops it when it likes. The corresponding C function is `sqlite3_set_auxdata`.
   package func kept<Kept: AnyObject>(for index: Int, make: () -> Kept?) -> Kept? {

@@ -79,7 +79,7 @@ extension Connection {
     if hooks.largestRows?.isEmpty == false { findLargestRows() }
   }
 
-  /// Looks into every table; true where one was found that was not known.
+  /// Looks into every table; true if one was found that was not known.
   @discardableResult
   private func findLargestRows() -> Bool {
     guard let largest = hooks.largestRows else { return false }

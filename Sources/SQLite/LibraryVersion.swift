@@ -15,7 +15,7 @@ package enum LibraryVersion {
 
 /// Choices for the whole library, made before the first connection.
 package enum LibraryOptions {
-  /// Makes this VFS the default; false where there is none of the name.
+  /// Makes this VFS the default; false if there is none of the name.
   package static func useVFS(_ name: String) -> Bool {
     guard let vfs = sqlite3_vfs_find(name) else { return false }
     sqlite3_vfs_register(vfs, 1)

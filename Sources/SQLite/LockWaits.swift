@@ -10,7 +10,7 @@ package final class LockWaits: Sendable {
   /// Odd during a wait.
   private let count = Atomic<UInt64>(0)
 
-  /// What names the wait under way; nil where there is none.
+  /// What names the wait under way; nil if there is none.
   package var present: UInt64? {
     let now = count.load(ordering: .acquiring)
     return now & 1 == 1 ? now : nil

@@ -62,7 +62,7 @@ public struct QueryPlan: ~Copyable {
     info.pointee.aConstraintUsage[index].omit = isTrusted ? 1 : 0
   }
 
-  /// Column that rows are to be ordered by first, and which way; nil where no order is wanted.
+  /// Column that rows are to be ordered by first, and which way; nil if no order is wanted.
   package var firstOrder: (column: Int, isDescending: Bool)? { orderCount > 0 ? order(0) : nil }
 
   /// Number of columns that rows are to be ordered by.

@@ -3,7 +3,7 @@ internal import Glibc
 
 /// What statements of a replica may use: the recorder logs nothing else, and a replay runs nothing else.
 ///
-/// Both ask the same lists. A statement that uses more is a barrier where it is recorded, and ends a replay where it is read.
+/// Both ask the same lists. A statement that uses more is a barrier if it is recorded, and ends a replay if it is read.
 package enum ReplayRules {
   /// Functions of SQLite that follow from their arguments, the database, and what a replay gives again.
   ///
@@ -110,7 +110,7 @@ package enum ReplayRules {
 ///
 /// Belongs to the thread of its connection.
 package final class ReplayGuard {
-  /// What was refused first since this was cleared, in words; nil where nothing was.
+  /// What was refused first since this was cleared, in words; nil if nothing was.
   package var refusal: String?
   /// Whether the statement under way is a `VACUUM`, which attaches a temporary database of its own.
   package var isVacuum = false

@@ -4,7 +4,7 @@ package struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
   package let code: ResultCode
   /// SQLite's own message, as `sqlite3_errmsg` gives it.
   package let message: String
-  /// Byte offset of the offending token in the statement's text; -1 where unknown.
+  /// Byte offset of the offending token in the statement's text; -1 if unknown.
   ///
   /// The corresponding C function is `sqlite3_error_offset`.
   package let offset: Int

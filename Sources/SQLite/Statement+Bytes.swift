@@ -2,7 +2,7 @@ internal import CSQLite
 internal import Glibc
 
 extension Statement {
-  /// Text of a column as the bytes it is made of, also where they are no valid UTF-8; nil for NULL.
+  /// Text of a column as the bytes it is made of, also if they are no valid UTF-8; nil for NULL.
   ///
   /// Ends at the first NUL.
   package func textBytes(at column: Int) -> [UInt8]? {

@@ -36,7 +36,7 @@ package final class Statement {
   package let writesSchemaItself: Bool
   /// Whether it changes rows of the main database, has no parameters and gives none back.
   private let isPlain: Bool
-  /// What its parameters are, where they were bound as values.
+  /// What its parameters are, if they were bound as values.
   @exclusivity(unchecked) private(set) var values: [Value] = []
   /// Whether text was bound that SQLite did not copy, and of which no value is kept.
   @exclusivity(unchecked) var hasBorrowed = false
@@ -212,7 +212,7 @@ package final class Statement {
 
   package var parameterCount: Int { Int(sqlite3_bind_parameter_count(handle)) }
 
-  /// Name of parameter `index` (from 1) with its prefix, such as `:name`; nil where it has none.
+  /// Name of parameter `index` (from 1) with its prefix, such as `:name`; nil if it has none.
   package func parameterName(at index: Int) -> String? {
     sqlite3_bind_parameter_name(handle, Int32(index)).map { String(preservingCString: $0) }
   }

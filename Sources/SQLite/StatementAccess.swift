@@ -15,7 +15,7 @@ package struct StatementAccess: OptionSet, Sendable {
   /// Reads from the temporary database, or changes it beside another.
   package static let temporary = StatementAccess(rawValue: 4)
   package static let attached = StatementAccess(rawValue: 8)
-  /// Reads a table of which SQLite does not say where it is.
+  /// Reads a table whose root page SQLite does not report.
   package static let placeless = StatementAccess(rawValue: 16)
   /// Uses a function that only this connection has, or one that tells of the surroundings.
   package static let foreignFunction = StatementAccess(rawValue: 32)

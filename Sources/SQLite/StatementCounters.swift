@@ -8,7 +8,7 @@ package final class StatementCounters {
   /// So many runs of equal answers of `changes()` are kept.
   package static let mostRuns = 64
 
-  /// What a statement was told; nil and empty where it did not ask.
+  /// What a statement was told; nil and empty if it did not ask.
   package struct Record: Sendable, Equatable {
     /// `last_insert_rowid()` before the statement.
     package var rowID: Int64?

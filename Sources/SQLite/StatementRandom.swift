@@ -5,7 +5,7 @@ internal import CSQLite
 /// SplitMix64 (Steele, Lea, Flood, 2014). Belongs to the connection it is installed on.
 package final class StatementRandom {
   private var state: UInt64 = 0
-  /// What the present statement's numbers are drawn from; nil where it has drawn none.
+  /// What the present statement's numbers are drawn from; nil if it has drawn none.
   package private(set) var seed: UInt64?
   private var given: UInt64?
 

@@ -18,7 +18,7 @@ package enum StatementTime {
   /// Whether statements of a connection over this VFS ask the clock that was put in.
   static func watches(_ vfs: UnsafeMutablePointer<sqlite3_vfs>?) -> Bool { vfs != nil && vfs == watched }
 
-  /// Puts the clock into the default VFS; false where that VFS has none to replace.
+  /// Puts the clock into the default VFS; false if that VFS has none to replace.
   @discardableResult
   package static func install() -> Bool {
     isInstalled.withLock { isInstalled in
@@ -37,7 +37,7 @@ package enum StatementTime {
   /// A statement begins on this thread: what it is told will be noted.
   package static func record() { set(keepsOneValue: true, 0) }
 
-  /// What the statement was told, in milliseconds of the Julian day; nil where it did not ask.
+  /// What the statement was told, in milliseconds of the Julian day; nil if it did not ask.
   package static var recorded: Int64? {
     let time = csqlite_surroundings().pointee.time
     return time == 0 ? nil : time

@@ -38,7 +38,7 @@ package enum StatementZone {
   /// Whether the statement asked.
   package static var wasAsked: Bool { csqlite_surroundings().pointee.asked_zone }
 
-  /// The zone of this process, as the variable TZ writes it; nil where it has no name.
+  /// The zone of this process, as the variable TZ writes it; nil if it has no name.
   package static var present: String? {
     if let variable = getenv("TZ") { return String(cString: variable) }
     var target = [CChar](repeating: 0, count: 4096)
@@ -50,7 +50,7 @@ package enum StatementZone {
     return String(path[at...])
   }
 
-  /// Makes it the zone of this process; false where the system does not know it.
+  /// Makes it the zone of this process; false if the system does not know it.
   ///
   /// Other threads must not read the environment meanwhile.
   package static func give(_ zone: String) -> Bool {

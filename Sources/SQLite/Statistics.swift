@@ -22,7 +22,7 @@ package enum LibraryStatistic: Sendable {
     return Statistic(current: current, highest: highest)
   }
 
-  /// As the allocator counted; nil where SQLite does.
+  /// As the allocator counted; nil if SQLite does.
   private var ownCount: Statistic? {
     var memory = csqlite_memory()
     guard csqlite_count_memory(&memory) else { return nil }

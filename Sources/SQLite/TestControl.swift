@@ -71,7 +71,7 @@ extension Connection {
     return ResultCode(rawValue: csqlite_test_imposter(handle, schema, isOn, page))
   }
 
-  /// Name of the collation of a column; nil where there is no such column.
+  /// Name of the collation of a column; nil if there is no such column.
   ///
   /// The corresponding C function is `sqlite3_table_column_metadata`.
   package func collation(of column: String, in table: String) -> String? {

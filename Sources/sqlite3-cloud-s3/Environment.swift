@@ -132,16 +132,16 @@ enum Environment {
           throw SessionExit(code: 0)
         }),
       CommandLineOption(
-        "metrics", ["FILE"], help: "keep FILE up to date for Prometheus's node_exporter",
+        "metrics", ["FILE"], help: "write metrics to FILE for Prometheus's node_exporter",
         early: { _, arguments in session.writeMetrics(to: arguments[0]) }),
       CommandLineOption(
-        "check", help: "try the mirror's settings and store, tell what to fix, and exit",
+        "check", help: "try the mirror's settings and store, print fixes, and exit",
         early: { _, _ in session.isCheckOnly = true },
         late: { launch, _ in
           launch.instead = { MirrorCheck(session: $0, observer: session).runAlone() }
         }),
       CommandLineOption(
-        "durability", ["async|sync"], help: "when a commit counts: at once, or once mirrored",
+        "durability", ["async|sync"], help: "when a commit returns: at once, or when it is stored",
         early: { launch, arguments in
           do {
             session.settings.durability = try durability(arguments.first ?? "", of: "-durability")

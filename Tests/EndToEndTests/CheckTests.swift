@@ -25,7 +25,7 @@ import Testing
     for name in ["list", "put", "get", "get a part", "head", "delete"] {
       #expect(result.output.contains("  \(name): ok, "), "\(result.output)")
     }
-    // rclone ignores conditions without a word.
+    // rclone ignores conditions without a message.
     let isKept = kind != .rclone
     #expect(result.output.contains("put if absent: ok") == isKept, "\(result.output)")
     #expect(result.output.contains("put if unchanged: ok") == isKept, "\(result.output)")
@@ -114,7 +114,7 @@ import Testing
         "HOME": work.home.path,
       ])
     #expect(result.code == 1)
-    #expect(result.output.contains("seconds ahead of the store's: set it right"), "\(result.output)")
+    #expect(result.output.contains("seconds ahead of the store's: set the clock"), "\(result.output)")
     #expect(
       result.output.contains("put needs s3:PutObject on arn:aws:s3:::some-bucket/p/*"), "\(result.output)")
     #expect(result.output.contains("delete: not tried"), "\(result.output)")

@@ -69,4 +69,23 @@ import Testing
       }
     }
   }
+
+  /// Pictures are what their texts and data give, links lead somewhere, and lines and words are plain.
+  @Test(arguments: [
+    ["diagrams.py", "--check"], ["figures.py", "--check"],
+    ["prose.py", "README.md"] + DocumentTests.documents,
+  ]) func documentsAreInOrder(_ words: [String]) throws {
+    let paths = words.dropFirst().map {
+      $0.hasPrefix("--") ? $0 : Self.root.appendingPathComponent($0).path
+    }
+    let result = try ShellHarness.run(
+      "/usr/bin/env", ["python3", Self.root.appendingPathComponent("Tests/Docs/\(words[0])").path] + paths)
+    #expect(result.code == 0 && result.errors.isEmpty, "\(result.errors)")
+  }
+
+  private static var documents: [String] {
+    let folder = root.appendingPathComponent("Docs").path
+    let names = (try? FileManager.default.subpathsOfDirectory(atPath: folder)) ?? []
+    return names.filter { $0.hasSuffix(".md") }.sorted().map { "Docs/\($0)" }
+  }
 }

@@ -57,6 +57,6 @@ import Testing
     let work = try Workplace(.directory)
     let result = try work.shell(".restore \(words)\n")
     #expect(result.code == 1)
-    #expect(result.errors == "Error: --follow goes with wal, --output FILE, --from URL and --force alone\n")
+    #expect(result.errors == "Error: --follow works only with wal, --output FILE, --from URL and --force\n")
   }
 }

@@ -8,7 +8,7 @@ import Testing
 /// Something that an attacker writes into a replica.
 struct HostileCase: CustomTestStringConvertible, Sendable {
   let name: String
-  /// What `.restore sql` prints; nil where it may succeed.
+  /// What `.restore sql` prints; nil if it may succeed.
   var refusal: String?
   let write: @Sendable (HostileReplica) throws -> Void
   var testDescription: String { name }

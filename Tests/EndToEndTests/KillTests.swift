@@ -19,7 +19,7 @@ import Testing
     "SELECT (SELECT count(*) FROM a), (SELECT max(n) FROM a), (SELECT sum(n) FROM a),"
     + "(SELECT count(*) FROM b), (SELECT max(n) FROM b), (SELECT sum(n) FROM b); PRAGMA integrity_check"
 
-  /// The number up to which both tables hold every transaction; nil where they are torn.
+  /// The number up to which both tables hold every transaction; nil if they are torn.
   private static func last(_ answer: String) -> Int? {
     let lines = answer.split(separator: "\n")
     guard lines.count == 2, lines[1] == "ok",

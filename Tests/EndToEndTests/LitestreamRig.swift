@@ -12,7 +12,7 @@ struct LitestreamRig {
     replica = try Replica(kind)
   }
 
-  /// Where it is, without `litestream:` and with.
+  /// If it is, without `litestream:` and with.
   var place: String { replica.url }
   var url: String { "litestream:\(place)" }
   /// The directory it is in.

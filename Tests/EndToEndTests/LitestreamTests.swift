@@ -206,7 +206,7 @@ import Testing
       try failure(".restore sql --from \(rig.url) --output o.db")
         == "Error: a replica of Litestream has no statements: use .restore wal\n")
     #expect(try failure(".mirror export litestream \(rig.place)").contains("holds a replica of Litestream"))
-    #expect(try failure(".mirror export tar \(rig.place)").contains("not a form to export to: \"tar\""))
+    #expect(try failure(".mirror export tar \(rig.place)").contains("unknown export format: \"tar\": use litestream"))
     let url = work.replica.url
     #expect(
       try failure(".restore wal --from litestream:\(url) --output o.db").contains("but one of this program"))

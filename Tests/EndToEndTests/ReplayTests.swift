@@ -7,7 +7,7 @@ import Testing
   struct Case: Sendable, CustomTestStringConvertible {
     let name: String
     let script: String
-    /// Words of the last barrier's reason; nil where everything is replayed.
+    /// Words of the last barrier's reason; nil if everything is replayed.
     let barrier: String?
     /// A line of the dump without which there is no barrier: whether it is committed differs between versions of SQLite.
     let committed: String?

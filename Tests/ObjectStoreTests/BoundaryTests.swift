@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The boundary between libs3 and libcurl holds here, and a program where it does not refuses to work.
+/// The boundary between libs3 and libcurl holds here, and a program if it does not refuses to work.
 @Suite struct BoundaryTests {
   @Test func holdsInThisProgram() {
     var why: UnsafePointer<CChar>?
@@ -41,7 +41,7 @@ import Testing
     let files = [
       "\(folder.path)/main.c", "\(sources)/boundary.c", "\(sources)/libs3.c", "\(sources)/prepared.c",
     ]
-    // Swift brings a compiler where there is no other.
+    // Swift brings a compiler if there is no other.
     let compiler =
       "$(command -v cc || command -v clang || echo \"$(dirname \"$(realpath \"$(command -v swiftc)\")\")/clang\")"
     try output(

@@ -102,7 +102,7 @@ import Testing
       try S3RequestTests.store(server.host).put(try key("a"), [1], .always)
     }
     #expect(error?.code == .clockSkew)
-    #expect(error?.cause.contains(" seconds \(word) the store's; set it right") == true)
+    #expect(error?.cause.contains(" seconds \(word) the store's; set the clock") == true)
   }
 
   @Test(arguments: StoreKind.remote) func refusesAWrongSecret(kind: StoreKind) throws {

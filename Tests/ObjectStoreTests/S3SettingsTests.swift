@@ -166,6 +166,6 @@ import Testing
     let error = thrown {
       try S3ObjectStore(settings: found, bucket: "bucket", prefix: "p").get(try key("a"))
     }
-    #expect(error?.cause == "could not connect to \(host) through the proxy \(host) (http_proxy)")
+    #expect(error?.cause == "could not connect to \(host) through the proxy \(host) (http_proxy); check host and port")
   }
 }

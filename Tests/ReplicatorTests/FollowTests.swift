@@ -89,7 +89,7 @@ import Testing
     try Poll.until { number(reader) == .integer(99) }
     #expect(try reader.value("PRAGMA integrity_check") == .text("ok"))
     let last = try #require(try following.stop())
-    #expect(last.transaction == fixture.mirror?.status().mirrored)
+    #expect(last.transaction == fixture.mirror?.status().stored)
     #expect(following.told.filter { $0.hasPrefix("built") }.count == 1)
     try fixture.close()
     #expect(try content(copy) == content(fixture.path))
@@ -217,7 +217,7 @@ import Testing
     let following = Following(fixture.store, copy, force: true)
     try Poll.until { !following.told.isEmpty }
     #expect(
-      try Following(fixture.store, copy).failure() == "follow \(copy): another process keeps it up to date")
+      try Following(fixture.store, copy).failure() == "follow \(copy): another process keeps it current: stop that one first")
     _ = try following.stop()
     let writer = try Connection(copy)
     try writer.execute("INSERT INTO t VALUES(2)")

@@ -3,7 +3,7 @@ import Testing
 
 /// What is coloured while it is typed.
 @Suite struct SQLColouringTests {
-  /// One letter for each byte: keyword, number or string, comment, error, or a point; capital where it is a partner.
+  /// One letter for each byte: keyword, number or string, comment, error, or a point; capital if it is a partner.
   private func colours(
     _ line: String, after lines: [String] = [], cursor: Int? = nil, isAccepted: Bool = false
   ) -> String {

@@ -62,13 +62,13 @@ package final class FaultyStore: ObjectStore {
     set { state.withLock { $0.latency = newValue } }
   }
 
-  /// Calls of a kind so far, failed ones too.
+  /// Calls of a kind so far, including failed ones.
   package func calls(_ kind: Kind) -> Int { state.withLock { $0.calls[kind] ?? 0 } }
 
   /// Calls of all kinds so far.
   package var calls: Int { state.withLock { $0.calls.values.reduce(0, +) } }
 
-  /// Bytes that puts brought, failed ones too.
+  /// Bytes that puts brought, including failed ones.
   package var bytesPut: Int { state.withLock { $0.bytesPut } }
 
   @discardableResult

@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A server that speaks S3 honestly from memory, but for what a trick makes of an answer.
+/// A server that speaks S3 honestly from memory, except what a trick makes of an answer.
 ///
 /// Buckets are not told apart: what follows the first part of a path is an object's key. Signatures are not looked at.
 package final class HostileServer: Sendable {

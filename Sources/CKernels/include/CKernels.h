@@ -11,7 +11,7 @@ void ckernels_wal_sums(const void *bytes, size_t count, uint32_t *first, uint32_
 /// The same, one pair of words after the other.
 void ckernels_wal_sums_plain(const void *bytes, size_t count, uint32_t *first, uint32_t *second);
 
-/// Where two runs of `count` bytes differ first; `count` where they do not.
+/// Where two runs of `count` bytes differ first; `count` if they do not.
 size_t ckernels_mismatch(const void *one, const void *other, size_t count);
 
 /// XXH3-128 of any number of bytes.

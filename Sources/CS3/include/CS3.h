@@ -63,7 +63,7 @@ typedef struct cs3_outcome {
   char text[512];
 } cs3_outcome;
 
-// Opens libs3 and proves that its calls into libcurl reach this boundary; 0 where they do, else `why` says what is
+// Opens libs3 and proves that its calls into libcurl reach this boundary; 0 if they do, else `why` says what is
 // wrong. Done once; later calls return the first answer.
 int cs3_load(const char **why);
 

@@ -14,7 +14,7 @@ struct csqlite_surroundings {
   bool keeps_one_time;
   /// Whether it asked for local time.
   bool asked_zone;
-  /// What counts the thread's waits for locks; null where nothing does.
+  /// What counts the thread's waits for locks; null if nothing does.
   void *_Nullable waits;
 };
 
@@ -55,10 +55,10 @@ int csqlite_holds_appended_database(const char *path);
 /// Whether a file ends as a ZIP archive does, and is no database; asks SQLite's own file system.
 int csqlite_holds_archive(const char *path);
 
-/// Length of a file; -1 where it cannot be opened. Asks SQLite's own file system.
+/// Length of a file; -1 if it cannot be opened. Asks SQLite's own file system.
 long long csqlite_file_length(const char *path);
 
-/// Reads a whole file into memory of sqlite3_malloc64; NULL where it is empty or cannot be read.
+/// Reads a whole file into memory of sqlite3_malloc64; NULL if it is empty or cannot be read.
 void *_Nullable csqlite_read_file(const char *path, long long *count);
 
 /// Writes a line to standard error for each allocation from now on; the library must not be in use yet.
@@ -71,7 +71,7 @@ struct sqlite3_stmt;
 /// As sqlite3_stmt_explain, which libraries before 3.43 do not have: SQLITE_ERROR in these.
 int csqlite_stmt_explain(struct sqlite3_stmt *statement, int level);
 
-/// An allocator for SQLite that keeps small blocks of memory in lists of its own; NULL where there is none.
+/// An allocator for SQLite that keeps small blocks of memory in lists of its own; NULL if there is none.
 struct sqlite3_mem_methods;
 const struct sqlite3_mem_methods *_Nullable csqlite_small_blocks(void);
 

@@ -58,7 +58,7 @@ package final class MirrorSession: SessionObserver {
     makePlainStore = makeStore
   }
 
-  /// A store that encrypts where there is a key, and tells encrypted objects where there is none.
+  /// A store that encrypts where there is a key, and tells encrypted objects if there is none.
   private func makeStore(_ url: ReplicaURL) throws -> any ObjectStore {
     EncryptedStore(
       try makePlainStore(url), keys: try encryption?.keys() ?? .empty, open: ReplicaLayout.open)
@@ -250,7 +250,7 @@ package final class MirrorSession: SessionObserver {
     return status.url.isEmpty ? "!" : MirrorGreeting.field(status)
   }
 
-  /// The database whose mirror is to be shown; nil where there is nothing to show, or it was said why there is no mirror.
+  /// The database whose mirror is to be shown; nil if there is nothing to show, or it was said why there is no mirror.
   private func pathToShow(_ session: Session) -> String? {
     if case .off = configuration, mirror == nil { return nil }
     let open = session.database.openConnection
@@ -380,7 +380,7 @@ package final class MirrorSession: SessionObserver {
 
   private func unfinished(_ error: any Error) -> String {
     let status = mirror?.status()
-    let left = (status?.captured ?? 0) - min(status?.mirrored ?? 0, status?.captured ?? 0)
+    let left = (status?.captured ?? 0) - min(status?.stored ?? 0, status?.captured ?? 0)
     return left > 0
       ? "\(left) transactions are not mirrored: \(error)" : "the mirror is not complete: \(error)"
   }

@@ -1,0 +1,206 @@
+import Files
+import ReplicaCatalog
+import ReplicaFormat
+
+/// What the mirror does beside following the log, to keep history short to restore and bounded.
+struct Maintenance {
+  /// An object that a merged one has replaced.
+  struct Replaced {
+    let name: String
+    let last: UInt64
+    /// When it may go.
+    let due: Double
+  }
+
+  var slices = CompactionPolicy()
+  var batches = CompactionPolicy()
+  var isRunning = false
+  var isEnding = false
+  /// Objects that a merged one has replaced, and when they may go (`Clock.bootSeconds`): a restore that was planned
+  /// before may still read them.
+  var replaced: [Replaced] = []
+  /// Bytes of log in the replica since the last base, and whether a base is on its way.
+  var bytesSinceBase = 0
+  var isMakingBase = false
+  /// When the next base may begin; monotonic seconds.
+  var nextBase = -Double.infinity
+  /// Transactions of which no statements are in the replica.
+  var gaps: [ClosedRange<UInt64>] = []
+  /// The generation, and the base that counts in it; nil before there is one.
+  var generation: GenerationID?
+  var base: BaseName?
+  /// Whether it is known what the generation held before this session; if not, so many objects are not merged.
+  var isKnown = true
+  var unknownObjects = 0
+  /// Whether some transactions before the session have no statements.
+  var hasGap = false
+  /// Objects stored in this session.
+  var puts = 0
+
+  /// Objects of the log that are not merged, for the next session.
+  var unmerged: Int { unknownObjects + slices.items.count }
+
+  /// Whether it is worth a look what the generation held before the session.
+  var isLookDue: Bool { !isKnown && (hasGap || unmerged > CompactionPolicy.fanOut) }
+
+  /// The next object to delete; nil if none may go yet.
+  ///
+  /// The entry at the tip stays until a later one is stored.
+  func nextRemoval(at now: Double, stored: UInt64) -> String? {
+    replaced.first.flatMap { $0.due <= now && $0.last < stored ? $0.name : nil }
+  }
+
+  /// Of a base that counts, what lies before it need not be merged any more.
+  mutating func count(base new: BaseName) {
+    slices.drop(through: new.transaction)
+    batches.drop(through: new.transaction)
+    base = max(base ?? new, new)
+    // What lies before it need not be known any more.
+    isKnown = true
+    unknownObjects = 0
+  }
+}
+
+/// What the open generation holds that is to be merged, filled or deleted: one copy for all jobs.
+final class GenerationLedger: Sendable {
+  private let state = OrderedLock(.maintenance, Maintenance())
+
+  func withLock<Result: ~Copyable, Failure: Error>(
+    _ body: (inout sending Maintenance) throws(Failure) -> sending Result
+  ) throws(Failure) -> sending Result { try state.withLock(body) }
+
+  /// A slice is stored.
+  func note(slice entry: PendingUpload) {
+    guard let range = entry.transactions else { return }
+    withLock {
+      $0.slices.append(
+        CompactionPolicy.Item(
+          transactions: range, name: entry.place.key, id: entry.id, size: entry.bytes.count,
+          bytes: entry.bytes, isWhole: !entry.isPart))
+      $0.bytesSinceBase += entry.logBytes
+      $0.puts += 1
+    }
+  }
+
+  /// A batch is stored.
+  func note(batch: PendingUpload.Batch) {
+    withLock {
+      $0.batches.append(
+        CompactionPolicy.Item(
+          transactions: batch.name.transactions, name: batch.object.name, id: batch.name.id,
+          size: batch.bytes.count, bytes: batch.bytes))
+      $0.puts += 1
+    }
+  }
+
+  /// A base counts.
+  func note(base: BaseName, of generation: GenerationID) {
+    withLock { if $0.generation == generation { $0.count(base: base) } }
+  }
+
+  /// Goes over to another generation, or to the first.
+  func begin(_ fresh: Maintenance) {
+    withLock { old in
+      var fresh = fresh
+      fresh.isRunning = old.isRunning
+      fresh.isMakingBase = old.isMakingBase
+      fresh.isEnding = old.isEnding
+      old = fresh
+    }
+  }
+}
+
+extension Maintenance {
+  /// What there is to keep up of a generation that goes on.
+  ///
+  /// What it held before the session is listed later, once there is something to do (`Maintenance.isLookDue`).
+  static func of(
+    _ generation: GenerationID, _ found: ChainTip.Found?, _ record: PositionRecord?
+  ) -> Maintenance {
+    var unknown = Maintenance(generation: generation)
+    unknown.isKnown = false
+    unknown.unknownObjects = record?.unmerged ?? 0
+    unknown.bytesSinceBase = record?.bytesSinceBase ?? 0
+    guard let contents = found?.contents, let base = found?.base, let chain = found?.chain else {
+      return unknown
+    }
+    unknown.base = base
+    unknown.unknownObjects = chain.objects.count
+    unknown.hasGap = contents.batchesReach(from: base.transaction) < chain.end
+    // The log behind it is not known on another machine.
+    if record?.bytesSinceBase == nil { unknown.bytesSinceBase = 4 * chain.objects.reduce(0) { $0 + $1.size } }
+    return unknown
+  }
+
+  /// What a generation holds before a transaction, from a listing of everything.
+  static func of(_ contents: GenerationContents, _ base: BaseName, upTo end: UInt64) -> Maintenance {
+    let generation = contents.generation
+    var fresh = Maintenance(generation: generation)
+    fresh.base = base
+    let objects = contents.chain(after: base).objects.filter { $0.transactions.upperBound < end }
+    let last = objects.last?.transactions.upperBound ?? base.transaction
+    for object in objects {
+      fresh.slices.append(
+        CompactionPolicy.Item(
+          transactions: object.transactions, name: object.key, id: object.id, size: object.size,
+          isWhole: !object.isPart))
+    }
+    let names = contents.longestBatches.filter { $0.transactions.upperBound <= last }
+    for name in names where name.transactions.upperBound > base.transaction {
+      fresh.batches.append(
+        CompactionPolicy.Item(
+          transactions: name.transactions, name: name.key(in: generation), id: name.id,
+          size: contents.batches[name] ?? 0, isWhole: name.transactions.lowerBound > base.transaction))
+    }
+    fresh.gaps = GapFiller.gaps(in: names.map(\.transactions), from: base.transaction, to: last)
+    let merged = objects.filter(\.isMerged).map { ($0.transactions, $0.key) }
+    let batches = names.map { ($0.transactions, $0.key(in: generation)) }
+    fresh.replaced =
+      (replacedSlices(contents, by: merged, after: base.transaction)
+      + replacedBatches(contents, by: batches, after: base.transaction))
+      .sorted { ($0.last, $0.name) < ($1.last, $1.name) }
+    return fresh
+  }
+
+  private typealias Kept = (transactions: ClosedRange<UInt64>, key: String)
+
+  /// Slices and merged objects whose transactions merged objects of the chain hold.
+  ///
+  /// Turns and seals never go.
+  private static func replacedSlices(
+    _ contents: GenerationContents, by kept: [Kept], after base: UInt64
+  ) -> [Maintenance.Replaced] {
+    let slots = contents.entries.compactMap { place, entry -> Kept? in
+      guard case .slice(let header, _) = entry, place.transaction > base else { return nil }
+      return (place.transaction...header.entry.lastTransaction, place.key)
+    }
+    let merged = contents.merged.keys.map { ($0.transactions, $0.key(in: contents.generation)) }
+    return replaced(slots + merged, by: kept, contents)
+  }
+
+  private static func replacedBatches(
+    _ contents: GenerationContents, by kept: [Kept], after base: UInt64
+  ) -> [Maintenance.Replaced] {
+    let all = contents.batches.keys.filter { $0.transactions.lowerBound > base }
+    return replaced(all.map { ($0.transactions, $0.key(in: contents.generation)) }, by: kept, contents)
+  }
+
+  /// Those of some objects that others hold; nobody who began to read before the others were stored needs them any more once
+  /// the grace is over.
+  private static func replaced(
+    _ objects: [Kept], by kept: [Kept], _ contents: GenerationContents
+  ) -> [Maintenance.Replaced] {
+    let now = Double(Clock.wallMicroseconds) / 1e6
+    return objects.compactMap { object in
+      let cover = kept.first {
+        $0.key != object.key && $0.transactions.lowerBound <= object.transactions.lowerBound
+          && $0.transactions.upperBound >= object.transactions.upperBound
+      }
+      guard let cover, !kept.contains(where: { $0.key == object.key }) else { return nil }
+      let age = now - Double(contents.modified[cover.key] ?? .max)
+      return Maintenance.Replaced(
+        name: object.key, last: object.transactions.upperBound,
+        due: age > Compactor.grace ? 0 : Clock.bootSeconds + min(Compactor.grace, Compactor.grace - age))
+    }
+  }
+}
