@@ -5,7 +5,7 @@ import os, random, shutil, signal, subprocess, time
 from histories import SCHEMA, Session, missing, read
 
 # What a session prints if no other session is in its way.
-TROUBLES = ["not mirrored", "the clock here is", "cannot be reached", "connect", "timed out", "time-out"]
+TROUBLES = ["not mirrored", "no answer from", "the clock here is", "cannot be reached", "connect", "timed out", "time-out"]
 
 
 class Round:
