@@ -1,4 +1,3 @@
-import Dispatch
 import Files
 import ReplicaFormat
 
