@@ -84,6 +84,7 @@ extension Writer {
     facts.loss = found.loss
     facts.recorded = ResumeDecision.Recorded(
       record, witness: witness, tip: tip, found.contents, base: found.base)
+    if world.settings.broken == .anyPlace, case .belowTip = facts.recorded { facts.recorded = .holdsTip }
     if match == nil {
       try untilStored {
         facts.earlier = try ChainTip(catalog: ReplicaCatalog(store)).transaction(

@@ -72,7 +72,7 @@ final class Standby: Sendable {
       }
       pipeline.start()
       state.pipeline = pipeline
-      notices.add("mirror: \(holderText) has ended, and this one mirrors")
+      notices.add("mirror: \(holderText) no longer mirrors; this process does")
       return true
     }
   }
