@@ -24,13 +24,13 @@ import Testing
     let url = work.replica.url
     #expect(
       try screen(work, work.replica.arguments).contains(
-        Self.banner + "Mirrored to \(url), from its first table on.\r\nsqlite> "))
+        Self.banner + "Mirror to \(url): begins with the first table.\r\nsqlite> "))
     try work.succeed("CREATE TABLE t(a); INSERT INTO t VALUES(1);\n")
     let shown = try screen(work, work.replica.arguments)
     // A busy machine may not finish in the time that a start takes.
     #expect(
       shown.contains(Self.banner + "Mirrored to \(url), up to transaction 2.\r\nsqlite> ")
-        || shown.contains(Self.banner + "Mirrored to \(url): connecting.\r\nsqlite> "), "\(shown)")
+        || shown.contains(Self.banner + "Mirror to \(url): connecting.\r\nsqlite> "), "\(shown)")
   }
 
   /// Before the first table, a mirror that cannot be set up has not reported anything yet.
