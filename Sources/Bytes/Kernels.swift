@@ -113,7 +113,19 @@ extension Kernels {
     }
   }
 
-  /// Whether the bytes from `at` on are a word, in either case; `word` is in capitals.
+  /// Whether bytes `range` of an array are those of another.
+  package static func isEqual(_ wanted: [UInt8], _ bytes: [UInt8], _ range: Range<Int>) -> Bool {
+    precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
+    guard wanted.count == range.count else { return false }
+    return wanted.withUnsafeBytes { wanted in
+      bytes.withUnsafeBytes { bytes in
+        guard let wanted = wanted.baseAddress, let base = bytes.baseAddress else { return true }
+        return memcmp(wanted, base + range.lowerBound, range.count) == 0
+      }
+    }
+  }
+
+  /// Whether the bytes from `at` on are a word in capitals, in either case.
   package static func matches(_ word: StaticString, in bytes: [UInt8], at: Int) -> Bool {
     let count = word.utf8CodeUnitCount
     guard at >= 0, at + count <= bytes.count else { return false }

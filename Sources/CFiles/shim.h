@@ -50,3 +50,9 @@ static inline unsigned *cfiles_held_locks(void) {
   static _Thread_local unsigned held = 0;
   return &held;
 }
+
+#include <semaphore.h>
+#include <time.h>
+
+/// sem_clockwait of glibc 2.30 and later, in the same way.
+extern int cfiles_sem_clockwait(sem_t *semaphore, int clock, const struct timespec *end) __asm__("sem_clockwait");

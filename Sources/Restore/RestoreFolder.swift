@@ -1,4 +1,3 @@
-import Dispatch
 import Files
 import ReplicaFormat
 
@@ -122,7 +121,7 @@ final class RestoreFolder {
     for _ in 0..<100 {
       try? folder.removeContent()
       guard folder.isInPlace, (try? Folder.removeIfEmpty(folder.path)) == false else { return }
-      _ = DispatchSemaphore(value: 0).wait(timeout: .now() + 0.02)
+      Clock.sleep(seconds: 0.02)
     }
   }
 }

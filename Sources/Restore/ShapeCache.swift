@@ -46,10 +46,12 @@ struct ShapeCache {
   }
 
   /// Returns the kept statement for exactly this text.
-  func known(_ script: [UInt8], _ range: Range<Int>) -> Statement? {
+  mutating func known(_ script: [UInt8], _ range: Range<Int>) -> Statement? {
     guard range.count <= Self.longestText else { return nil }
-    if lastText.key.elementsEqual(script[range]) { return lastText.statement }
-    return texts[Array(script[range])]
+    if Kernels.isEqual(lastText.key, script, range) { return lastText.statement }
+    guard let statement = texts[Array(script[range])] else { return nil }
+    lastText = (Array(script[range]), statement)
+    return statement
   }
 
   /// Keeps a statement that has parameters.

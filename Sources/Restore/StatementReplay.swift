@@ -183,16 +183,13 @@ final class StatementReplay {
   private func runWithParameters(_ logged: StatementScript.Statement, _ script: StatementReader)
     throws(SQLiteError)
   {
-    guard let values = ParameterLines.read(script.script, logged.parameters) else {
-      return rules.note(refused: "lines before a statement that are no values")
-    }
     if let statement = shapes.known(script.script, logged.sql) {
       defer { statement.reset() }
-      guard try bind(values, to: statement) else { return }
+      guard try bind(logged.parameters, of: script.script, to: statement) else { return }
       return try statement.run()
     }
     guard let statement = try connection.prepare(script.script, logged.sql) else { return }
-    guard try bind(values, to: statement) else { return }
+    guard try bind(logged.parameters, of: script.script, to: statement) else { return }
     if statement.isPlainlyOfRows {
       shapes.keep(statement, script.script, logged.sql)
     } else {
@@ -204,8 +201,13 @@ final class StatementReplay {
 
   /// Returns false if the values do not fit the statement's parameters.
   private func bind(
-    _ values: [(key: String, value: Value)], to statement: Statement
+    _ lines: Range<Int>, of script: [UInt8], to statement: Statement
   ) throws(SQLiteError) -> Bool {
+    if try ParameterLines.bind(script, lines, to: statement) { return true }
+    guard let values = ParameterLines.read(script, lines) else {
+      rules.note(refused: "lines before a statement that are no values")
+      return false
+    }
     guard values.count == statement.parameterCount else {
       rules.note(refused: "values of other parameters")
       return false

@@ -3,11 +3,11 @@ internal import CSQLite
 internal import Glibc
 
 extension ByteBuffer {
-  /// Appends a number with up to 20 digits, by SQLite's own printf (`%!.20g`); infinities as `Inf`.
+  /// Appends a number so that SQL reads the very same back, by SQLite's own printf; infinities as `Inf`.
   package func append(real value: Double) {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
       guard let start = text.baseAddress else { return }
-      csqlite_format_double(64, start, "%!.20g", value)
+      csqlite_format_double(64, start, Dialect.current.writesSeventeenDigits ? "%!.17g" : "%!.20g", value)
       append(UnsafeRawPointer(start), strlen(start))
     }
   }

@@ -45,8 +45,10 @@ package struct Dialect: Sendable {
   package var hasSafeDefaults: Bool { isSince(42) }
   /// Commands and test controls that can do harm need `-unsafe-testing`.
   package var hidesUnsafeTests: Bool { isSince(42) }
-  /// `.testctrl` has `fk_no_action`, `json_selfcheck` and `uselongdouble`.
+  /// `.testctrl` has `fk_no_action` and `json_selfcheck`.
   package var hasLaterTests: Bool { isSince(45) }
+  /// `.testctrl` has `uselongdouble`; later libraries use its number for a control with other arguments, and crash.
+  package var hasLongDoubleTest: Bool { isSince(45) && !isSince(47) }
   /// A script that begins like a dump is trusted until its COMMIT.
   package var recognizesDumps: Bool { isSince(45) }
   /// `.log on` and `.log off` are allowed in safe mode.
@@ -76,6 +78,8 @@ package struct Dialect: Sendable {
   package var writesLongInfinity: Bool { isSince(42) }
   /// Whole numbers that are REAL have all their digits in SQL.
   package var writesWholeNumbersInFull: Bool { !isSince(43) }
+  /// Reals in SQL and JSON have at most 17 digits, since the library's `%!.20g` writes more.
+  package var writesSeventeenDigits: Bool { isSince(53) }
   /// UTF-8 is unchanged in strings of C and JSON.
   package var keepsUTF8: Bool { isSince(44, 1) }
   /// Columns of bytecode that are too narrow move the next one by one blank.

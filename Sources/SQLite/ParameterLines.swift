@@ -9,9 +9,9 @@ internal import Glibc
 /// of the statement, in the order of their numbers. A replay reads the lines as data: `read`
 /// accepts what `append` writes, and nothing else.
 package enum ParameterLines {
-  private static let head =
+  static let head =
     ".parameter init\nREPLACE INTO temp.sqlite_parameters(key,value)VALUES(" as StaticString
-  private static let real = "ieee754_from_blob(x'" as StaticString
+  static let real = "ieee754_from_blob(x'" as StaticString
 
   /// The shell's key for a parameter's value; parameters without a name have their number.
   package static func key(_ name: String?, at index: Int) -> String { name ?? "?\(index)" }
@@ -63,7 +63,7 @@ package enum ParameterLines {
 
   /// Bytes that no line of a script can hold: zero ends it, and a shell drops a carriage return at
   /// its end.
-  private static func isUnsayable(_ byte: UInt8) -> Bool { byte == 0 || byte == 13 }
+  static func isUnsayable(_ byte: UInt8) -> Bool { byte == 0 || byte == 13 }
 
   /// A literal in which unused control characters stand for those that a line cannot hold.
   private static func append(text: [UInt8], to buffer: ByteBuffer) -> Bool {

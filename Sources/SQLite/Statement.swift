@@ -221,6 +221,10 @@ package final class Statement {
     sqlite3_bind_parameter_name(handle, Int32(index)).map { String(preservingCString: $0) }
   }
 
+  /// What `ParameterLines` write before the values of its parameters; nil if that is unusual.
+  private(set) lazy var parameterKeys = ParameterLines.keys(
+    of: (0..<parameterCount).map { ParameterLines.key(parameterName(at: $0 + 1), at: $0 + 1) })
+
   /// Sets parameter `index` (from 1).
   ///
   /// The corresponding C functions are `sqlite3_bind_*`.

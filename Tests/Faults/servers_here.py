@@ -4,7 +4,7 @@ import argparse, os, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Bench"))
 from faultproxy import FaultProxy
-from servers import KEY, SECRET, Seaweed
+from servers import KEY, SECRET, Seaweed, raw_puts, signed
 
 
 def options(description, **defaults):

@@ -50,7 +50,8 @@ import WALFormat
           ? nil
           : WALPosition(
             salt: WALSalt(first: 1, second: 2), frame: 9, checksum: WALChecksum(first: 3, second: 4)),
-        time: -5, unmerged: 3, identity: isShort ? nil : .init(device: 1, inode: .max, bornNs: -3),
+        time: -5, unmerged: 3, statements: 4,
+        identity: isShort ? nil : .init(device: 1, inode: .max, bornNs: -3),
         isSynced: true, isAtRest: !isShort, bytesSinceBase: isShort ? nil : 12,
         file: isShort ? nil : .init(size: 1, modifiedNs: 2, inode: 3),
         keyID: isShort ? nil : "0123456789abcdef",

@@ -30,7 +30,11 @@ struct TestctrlCommand: DotCommand {
     /// The switches of the dialect; some need `-unsafe-testing`.
     static func known(_ session: Session) -> [Request] {
       allCases.filter {
-        Dialect.current.hasLaterTests || ![noForeignKeyAction, jsonSelfcheck, longDouble].contains($0)
+        switch $0 {
+        case noForeignKeyAction, jsonSelfcheck: Dialect.current.hasLaterTests
+        case longDouble: Dialect.current.hasLongDoubleTest
+        default: true
+        }
       }.filter { session.settings.allowsUnsafeTests || !$0.isUnsafe }
     }
 

@@ -1,4 +1,3 @@
-import Dispatch
 import Files
 import ObjectStore
 package import ReplicaCatalog
@@ -165,13 +164,7 @@ package struct Follower {
   }
 
   private func rest(_ seconds: Double, _ objects: ObjectSource) throws {
-    let end = Clock.monotonicSeconds + seconds
-    while true {
-      try objects.checkInterrupt()
-      let left = end - Clock.monotonicSeconds
-      guard left > 0 else { return }
-      _ = DispatchSemaphore(value: 0).wait(timeout: .now() + min(left, 0.1))
-    }
+    try objects.pause(seconds)
   }
 
   /// Brings the copy to the newest state, if that is newer.
