@@ -19,7 +19,7 @@ import Testing
     return terminal.screen
   }
 
-  @Test func tellsWhereAndHowFar() throws {
+  @Test func reportsWhereAndHowFar() throws {
     let work = try Workplace(.directory)
     let url = work.replica.url
     #expect(
@@ -34,14 +34,14 @@ import Testing
   }
 
   /// Before the first table, a mirror that cannot be set up has not reported anything yet.
-  @Test func saysWhatIsMissing() throws {
+  @Test func reportsWhatIsMissing() throws {
     let work = try Workplace(.directory)
     let shown = try screen(work, ["-mirror", "s3://bucket/prefix"])
     #expect(
       shown.contains(Self.banner + "Not mirrored: configure S3_ACCESS_KEY_ID: not set; "), "\(shown)")
   }
 
-  @Test func saysNothingWithoutAMirror() throws {
+  @Test func printsNothingWithoutAMirror() throws {
     let work = try Workplace(.directory)
     let ours = try screen(work, ["-mirror", "off"])
     let terminal = try PseudoTerminal(
