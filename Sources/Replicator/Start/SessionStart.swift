@@ -257,7 +257,8 @@ struct SessionStart {
     facts.loss = found.loss
     facts.restored = settings.restored
     facts.writer = { ChainTip(catalog: ReplicaCatalog(store)).writer(tip) }
-    facts.recorded = ResumeDecision.Recorded(record, witness: witness, tip: tip)
+    facts.recorded = ResumeDecision.Recorded(
+      record, witness: witness, tip: tip, found.contents, base: found.base)
     if !isAtTip, tip.state.pages > 1, !wasEmpty {
       let state = try local.snapshot(local.log.count).state()
       facts.earlier = try ChainTip(catalog: ReplicaCatalog(store)).transaction(of: state, in: found)
