@@ -8,19 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-// SQLite's allocator for small blocks: one list of free blocks for each size, and nothing else. Compiling a statement
-// takes and gives back twenty of them; Debian's library has no lookaside memory, and so the general allocator under it
-// was a twelfth of the time of a script. In C because the allocator is a table of C functions, set by a variadic call.
+// SQLite's allocator for small blocks: one list of free blocks for each size, and nothing else.
+// Compiling a statement takes and gives back twenty of them; Debian's library has no lookaside
+// memory, and so the general allocator under it was a twelfth of the time of a script. In C because
+// the allocator is a table of C functions, set by a variadic call.
 //
-// No lock where it matters: each thread has its lists, and a block goes to the lists of the thread that gives it back. What
-// is too much for a list, and all that a thread has at its end, goes to lists that the threads share.
+// No lock where it matters: each thread has its lists, and a block goes to the lists of the thread
+// that gives it back. What is too much for a list, and all that a thread has at its end, goes to
+// lists that the threads share.
 //
-// It counts memory as SQLite would (https://www.sqlite.org/c3ref/c_status_malloc_count.html), and keeps to its hard limit, so
-// that SQLite need not: its own counters are behind a mutex, fifty times for a statement, a fifth of the time of a script.
-// The thread that set it up, which runs the shell's statements, counts without atomic instructions.
+// It counts memory as SQLite would (https://www.sqlite.org/c3ref/c_status_malloc_count.html), and
+// keeps to its hard limit, so that SQLite need not: its own counters are behind a mutex, fifty
+// times for a statement, a fifth of the time of a script. The thread that set it up, which runs the
+// shell's statements, counts without atomic instructions.
 //
-// A block is 16 bytes aligned and has room for 8 bytes more than a multiple of 16; the word before it says how much of
-// that SQLite asked for, to the next multiple of 8. So SQLite's own counts of memory are those of its own allocator.
+// A block is 16 bytes aligned and has room for 8 bytes more than a multiple of 16; the word before
+// it says how much of that SQLite asked for, to the next multiple of 8. So SQLite's own counts of
+// memory are those of its own allocator.
 
 enum {
   word = 8,

@@ -1,20 +1,20 @@
 internal import Glibc
 
-/// What a shell command writes to its standard output, within a limit of time and length.
+/// Runs a shell command and returns its output, with limits of time and length.
 package enum CommandOutput {
   package enum End: Sendable {
-    /// The command ended with this wait status, and its output.
+    /// The command ended with this wait status and output.
     case ended(status: Int, output: [UInt8])
-    /// It did not end in time, and was ended.
+    /// It did not end in time, and was killed.
     case late
     /// It could not be started.
     case notStarted(Errno)
   }
 
-  /// Runs a command with `/bin/sh -c`, with nothing on its standard input.
+  /// Runs a command with `/bin/sh -c`, with empty standard input.
   ///
-  /// It may ask at the terminal. If there is none, the programs that it started are ended with it. Output beyond `limit`
-  /// bytes is not read. The corresponding C function is `posix_spawn`.
+  /// It may ask at the terminal. Without a terminal, the programs that it started are killed with
+  /// it. Output beyond `limit` bytes is not read. The corresponding C function is `posix_spawn`.
   package static func of(_ command: String, limit: Int, seconds: Double) -> End {
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { return .notStarted(.current) }

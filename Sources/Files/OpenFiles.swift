@@ -1,6 +1,6 @@
 import Glibc
 
-/// Which processes have a file open, as far as the system tells this user.
+/// The processes that have a file open, if the system shows them to this user.
 ///
 /// Read from https://man7.org/linux/man-pages/man5/proc_pid_fd.5.html.
 package enum OpenFiles {

@@ -1,11 +1,11 @@
 package import Bytes
 internal import Glibc
 
-/// Bytes to a file, pipe or terminal, unbuffered.
+/// Writes bytes to a file, pipe or terminal, unbuffered.
 package final class StreamWriter {
   private let descriptor: Int32
   private let closesDescriptor: Bool
-  /// Whether the other end of a pipe was found closed.
+  /// Whether the other end of a pipe is closed.
   package private(set) var isCutOff = false
   /// Counts what is written.
   package var counter: ByteCounter?
@@ -26,7 +26,7 @@ package final class StreamWriter {
 
   /// Writes to the program's standard output.
   package static let standardOutput = 1 as Int32
-  /// Where errors go.
+  /// The stream for errors.
   package static let standardError = 2 as Int32
 
   deinit {

@@ -54,6 +54,8 @@ package struct PositionRecord: Hashable, Sendable {
   /// The number of log objects that are not merged yet, as far as the sessions that wrote them
   /// knew.
   package let unmerged: Int
+  /// Last transaction of the generation up to which all statements are stored; nil if that is not known.
+  package let statements: UInt64?
   package let identity: FileIdentity?
   /// Whether SQLite's log was synced up to there before the record was written, so that a power
   /// loss takes none of it.
@@ -82,7 +84,8 @@ package struct PositionRecord: Hashable, Sendable {
 
   package init(
     url: String, place: Place, entries: [Place], session: UInt64, transaction: UInt64, state: DatabaseState,
-    position: WALPosition?, time: Int64, unmerged: Int, identity: FileIdentity?, isSynced: Bool,
+    position: WALPosition?, time: Int64, unmerged: Int, statements: UInt64? = nil, identity: FileIdentity?,
+    isSynced: Bool,
     isAtRest: Bool, bytesSinceBase: Int?, file: FileStamp?, keyID: String? = nil, writer: Writer? = nil
   ) {
     self.keyID = keyID
@@ -93,6 +96,7 @@ package struct PositionRecord: Hashable, Sendable {
     self.session = session
     self.time = time
     self.unmerged = unmerged
+    self.statements = statements
     self.identity = identity
     self.isSynced = isSynced
     self.transaction = transaction
@@ -124,6 +128,7 @@ package struct PositionRecord: Hashable, Sendable {
     }
     record.add("time", time)
     record.add("unmerged", unmerged)
+    if let statements { record.add("statements", statements) }
     if let identity { record.add("identity", "\(identity.device) \(identity.inode) \(identity.bornNs)") }
     if isSynced { record.add("synced", "yes") }
     if isAtRest { record.add("rest", "yes") }
@@ -143,6 +148,7 @@ package struct PositionRecord: Hashable, Sendable {
     session = try reader.value("session") { EntryID($0) }.value
     time = try reader.value("time") { Bounds.time($0) }
     unmerged = try reader.value("unmerged") { UInt32($0).map { Int($0) } }
+    statements = record.first("statements").flatMap { Bounds.transaction($0) }
     transaction = try reader.value("transaction") { Bounds.transaction($0) }
     state = DatabaseState(
       pageSize: try reader.value("page-size") { Bounds.pageSize($0) },

@@ -81,7 +81,9 @@ struct BaseWriter {
       }
       try source.checkInterrupt()
     }
-    while group.wait(timeout: .now() + 0.1) == .timedOut { try source.checkInterrupt() }
+    let done = Semaphore()
+    group.notify(queue: .global()) { done.signal() }
+    while !done.wait(seconds: 0.1) { try source.checkInterrupt() }
     try source.checkInterrupt()
     let errors = found.withLock { $0 }
     // A failure of the store proves nothing about the replica.

@@ -35,7 +35,7 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
     var results: [Int: Result<Value, any Error>] = [:]
   }
   private let progress = Mutex(Progress())
-  private let arrival = DispatchSemaphore(value: 0)
+  private let arrival = Semaphore()
 
   init(
     _ source: ObjectSource, _ items: [FetchItem], spool: PrivateFolder? = nil, window: Int = 32 << 20,
@@ -117,7 +117,7 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
         return (items[index].name, result)
       }
       // Ctrl-C is checked meanwhile.
-      _ = arrival.wait(timeout: .now() + 0.1)
+      _ = arrival.wait(seconds: 0.1)
       try source.checkInterrupt()
     }
   }

@@ -46,7 +46,7 @@ package struct WALHeader: Hashable, Sendable {
   /// Fails (nil) for an invalid header, which ends a log like an empty file.
   package init?(_ bytes: [UInt8]) {
     guard bytes.count == Self.size else { return nil }
-    // > The magic number 0x377f0682 or 0x377f0683: the least bit tells the checksum's byte order.
+    // > The magic number 0x377f0682 or 0x377f0683: the lowest bit is the checksum's byte order.
     let magic: UInt32 = bytes.bigEndian(at: 0)
     guard magic & 0xffff_fffe == 0x377f_0682, bytes.bigEndian(at: 4) == UInt32(3_007_000) else { return nil }
     let pageSize = Int(bytes.bigEndian(at: 8) as UInt32)

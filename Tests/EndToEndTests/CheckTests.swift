@@ -53,7 +53,7 @@ import Testing
     #expect(try json(command.output)["replica"] as? String == work.replica.url)
   }
 
-  /// What is wrong is said in words, and the exit code is 1.
+  /// The fault is printed as a sentence, and the exit code is 1.
   @Test(
     arguments: [
       (["S3_SECRET_ACCESS_KEY": "wrong-secret"], "check S3_SECRET_ACCESS_KEY"),
@@ -94,7 +94,7 @@ import Testing
     #expect(!result.output.contains(RcloneServer.secretKey))
   }
 
-  /// A store whose clock is elsewhere, and that lets nobody write.
+  /// A store with another clock, to which nobody may write.
   @Test func tellsClockAndPermissions() throws {
     let body = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
     let server = try ScriptedServer { request in

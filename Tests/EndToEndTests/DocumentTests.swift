@@ -2,13 +2,13 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What the documents print is what happens.
+/// The documents describe what the program does.
 @Suite(.enabled(if: Servers.areInstalled)) struct DocumentTests {
   @Test func commandsRunAsPrinted() throws {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
     let server = try SeaweedServer.shared()
-    // With its own time limits: more than one short command.
+    // It has its own time limits, because it runs more than one short command.
     let process = Process()
     let output = Pipe()
     process.executableURL = root.appendingPathComponent("Tests/Docs/run.sh")
@@ -36,7 +36,7 @@ import Testing
     where name.hasSuffix(".swift") || name.hasSuffix(".c") {
       source += try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
     }
-    // Texts that go on in the next line.
+    // Texts that continue in the next line.
     source.replace(try Regex(#""\s*\+\s*""#), with: "")
     let page = try String(
       contentsOf: Self.root.appendingPathComponent("Docs/Troubleshooting.md"), encoding: .utf8)
@@ -53,7 +53,7 @@ import Testing
     #expect(count > 50)
   }
 
-  /// Alerts and dashboard ask for numbers that are written.
+  /// Alerts and dashboard use only metrics that are written.
   @Test func monitorsWhatIsWritten() throws {
     let work = try Workplace(.directory)
     try work.succeed("CREATE TABLE t(a);\n", ["-metrics", "m.prom"])
@@ -70,7 +70,8 @@ import Testing
     }
   }
 
-  /// Pictures are what their texts and data give, links lead somewhere, and lines and words are plain.
+  /// Pictures are what their texts and data give, links lead somewhere, and lines and words are
+  /// plain.
   @Test(arguments: [
     ["diagrams.py", "--check"], ["figures.py", "--check"],
     ["prose.py", "README.md"] + DocumentTests.documents,

@@ -2,7 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Everything that the program adds to sqlite3 is in the tables of README or Guide, and in the manual page.
+/// Everything that the program adds to sqlite3 is in the tables of README or Guide, and in the
+/// manual page.
 @Suite struct DocumentedNameTests {
   private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
@@ -12,7 +13,8 @@ import Testing
     try ShellHarness.run(ShellHarness.program, [":memory:", words]).output
   }
 
-  /// The first words of the lines of a list that follows `title`, up to a line that is not indented by `indent`.
+  /// The first words of the lines of a list that follows `title`, up to a line that is not indented
+  /// by `indent`.
   private func names(after title: String, in text: String, indent: String = "") throws -> [String] {
     let start = try #require(text.range(of: title), "\(title)")
     let lines = text[start.upperBound...].split(separator: "\n").prefix { !$0.hasSuffix(":") }

@@ -34,7 +34,7 @@ import Testing
       try writer.type("INSERT INTO t VALUES(\(n));\n")
       try waitFor(n, work, follower)
     }
-    // Killed, it goes on; the writer too.
+    // After a kill it continues, and so does the writer.
     follower.kill()
     writer.kill()
     try work.succeed("INSERT INTO t VALUES(5);\n")

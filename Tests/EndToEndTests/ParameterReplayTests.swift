@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Parameters are bound again as they were bound, by a replay and by plain sqlite3 alike.
+/// Parameters are bound again with the same values, by a replay and by plain sqlite3.
 @Suite struct ParameterReplayTests {
   private static let table =
     "CREATE TABLE t(a,b);\nINSERT INTO t VALUES(1,'b'),(2,'a'),(3,'c');\n.parameter init\n"
@@ -40,7 +40,7 @@ import Testing
     #expect(restored.result.code == 0, "\(restored.result)")
     #expect(!restored.result.errors.contains("come from the WAL"), "\(restored.result.errors)")
     #expect(try restored.ask(".dump") == expected)
-    // The batches are scripts for anybody's sqlite3.
+    // The batches are scripts for any sqlite3.
     let plain = try TemporaryFolder()
     let place = try #require(URL(string: work.replica.url)).path
     let script = try ShellHarness.run(

@@ -45,7 +45,7 @@ import Testing
     #expect(CRC64().value == 0)
   }
 
-  /// Another byte in a compressed page may stand for the same page: the checksum is that of what is in it.
+  /// Another byte in a compressed page may give the same page: the checksum is over the content.
   @Test func noByteMayMakeAnotherPage() throws {
     let bytes = Self.file(pageSize: 512, pages: 3)
     let whole = try Self.read(bytes).map(\.bytes)

@@ -132,7 +132,7 @@ import Testing
     let error = thrown { try store.put(try key("a"), [1], .always) }
     #expect(error?.code == .certificateNotTrusted && error?.isTransient == false)
     #expect(error?.cause.contains("is not trusted") == true && error?.cause.contains("S3_CA_BUNDLE") == true)
-    // The right authority, but a name that is not the server's.
+    // The right authority, but another server's name.
     var settings = try kind.settings()
     settings.endpoint = Endpoint(
       host: settings.endpoint.host.replacingOccurrences(of: "127.0.0.1", with: "127.0.0.2"), isSecure: true)
@@ -140,7 +140,7 @@ import Testing
       try S3ObjectStore(settings: settings, bucket: "contract", prefix: "p").put(try key("a"), [1], .always)
     }
     #expect(other?.code == .certificateNotTrusted || other?.code == .unreachable)
-    // A server under load may close a connection just then, which is no matter of trust.
+    // A server under load may close a connection at that moment, which proves nothing about trust.
     let trusting = try S3ObjectStore(settings: kind.settings(), bucket: try kind.bucket(), prefix: "p")
     for attempt in 1...5 {
       do {

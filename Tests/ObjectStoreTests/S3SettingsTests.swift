@@ -5,7 +5,7 @@ import Testing
 
 @testable import S3ObjectStore
 
-/// How the environment becomes settings.
+/// The environment becomes settings.
 @Suite struct S3SettingsTests {
   static let keys = ["S3_ACCESS_KEY_ID": "an-access-key", "S3_SECRET_ACCESS_KEY": "a-secret-key"]
 
@@ -166,6 +166,8 @@ import Testing
     let error = thrown {
       try S3ObjectStore(settings: found, bucket: "bucket", prefix: "p").get(try key("a"))
     }
-    #expect(error?.cause == "could not connect to \(host) through the proxy \(host) (http_proxy); check host and port")
+    #expect(
+      error?.cause
+        == "could not connect to \(host) through the proxy \(host) (http_proxy); check host and port")
   }
 }

@@ -1,7 +1,7 @@
-// What must hold in every state and across every step: the numbered invariants of Docs/Protocol.md.
+// The invariants of every state and every step: the numbered invariants of Docs/Protocol.md.
 #include "Reading.h"
 
-// Acknowledged transactions that a restore does not yield and that no fork by order left behind.
+// Stored transactions that a restore does not give and that no fork by order left behind.
 static uint32_t missingFrom(const State &s, const Chain &chain) {
   return storedNodes(s) & ~leftBehind(s, chain) & ~lineage(s, 0, chain.tip.node);
 }

@@ -3,7 +3,7 @@ import Shell
 import TestSupport
 import Testing
 
-/// Bars for what lasts.
+/// Bars for long work.
 @Suite struct ProgressTests {
   private func line(_ done: Int, of total: Int?, after seconds: Double, width: Int = 80) -> String {
     ProgressBar(title: "restore", done: done, total: total, seconds: seconds).line(width: width)
@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  /// A pipe that gives rows for more than a second, imported.
+  /// Imports a pipe that gives rows for more than a second.
   private static let slowImport = ".import \"|for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.25; done\" t\n"
 
   @Test func isShownWhileSomethingLastsAndLeavesNothing() throws {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct SessionTests {
-  /// Writes down what it is told.
+  /// Records the calls.
   private final class Witness: SessionObserver {
     var notes: [String] = []
     var complaint: String?

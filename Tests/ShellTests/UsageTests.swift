@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What `-help` says: sqlite3's own text, and below it what sqlite3 does not have.
+/// The text of `-help`: sqlite3's own, and below it what sqlite3 does not have.
 @Suite struct UsageTests {
   @Test func listsOurOptionsBelowThoseOfSQLite3() throws {
     let theirs = try ShellHarness.run(Oracle.program, ["-help"])

@@ -8,15 +8,15 @@ final class SimulatedFile: @unchecked Sendable {
   static let pageSize = 512
   let name: String
   let identity: PositionRecord.FileIdentity
-  /// What the file held when its log began, and after each commit.
+  /// The content of the file when its log began, and after each commit.
   private(set) var moments: [Moment]
   var record: PositionRecord?
-  /// Moments that a power loss leaves.
+  /// States that a power loss leaves.
   private(set) var synced = 1
   /// Sessions that use it now.
   var users = 0
 
-  /// The database after a commit: the value that each page holds.
+  /// The database after a commit: the value of each page.
   struct Moment {
     let pages: [UInt32]
     /// Pages that the commit wrote, from 1.
@@ -58,7 +58,7 @@ final class SimulatedFile: @unchecked Sendable {
   /// The database as a file, for a base.
   static func content(_ moment: Moment) -> [UInt8] { moment.pages.flatMap { bytes($0) } }
 
-  /// A session commits: one page, or two.
+  /// Makes a commit of one page or two.
   func commit(_ world: World, pages count: Int) {
     var pages = last.pages
     var written: [UInt32] = []
@@ -77,17 +77,17 @@ final class SimulatedFile: @unchecked Sendable {
 
   // MARK: What happens while no session uses it
 
-  /// Another program writes to it and copies the log into the file.
+  /// Another program writes to it, and copies the log into the file.
   func changeOutside(_ world: World) {
     commit(world, pages: 1)
     moments = [last]
     sync()
   }
 
-  /// The machine loses power: what was not synced is lost.
+  /// The machine loses power: everything that was not synced is lost.
   func losePower() { moments.removeSubrange(min(synced, moments.count)...) }
 
-  /// A copy under another name, or in the place of another file, of some moment.
+  /// Makes a copy of some state, under another name or in the place of another file.
   func copy(_ name: String, inode: UInt64, at index: Int, record: PositionRecord?) -> SimulatedFile {
     let copy = SimulatedFile(name, inode: inode, moments[0])
     copy.moments = Array(moments[...index])

@@ -26,7 +26,7 @@ final class MetricsFile: Sendable {
   private let path: String
   private let seconds: Double
   private let state = Mutex(State())
-  private let wake = DispatchSemaphore(value: 0)
+  private let wake = Semaphore()
   private let queue = DispatchQueue(label: "metrics")
   private let running = DispatchGroup()
 
@@ -43,7 +43,7 @@ final class MetricsFile: Sendable {
       while true {
         self.write()
         if self.state.withLock({ $0.isEnded }) { return }
-        _ = self.wake.wait(timeout: .now() + self.seconds)
+        _ = self.wake.wait(seconds: self.seconds)
       }
     }
   }

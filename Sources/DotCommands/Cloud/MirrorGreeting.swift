@@ -1,9 +1,10 @@
 import Files
 import Replicator
 
-/// What an interactive start and a prompt say of the mirror.
+/// The mirror's line at an interactive start, and its sign in a prompt.
 enum MirrorGreeting {
-  /// Seconds that an interactive start waits to tell how far the mirror is; longer, and it says that it is connecting.
+  /// Seconds that an interactive start waits for the mirror's position; after that it prints that
+  /// it is connecting.
   static let patience = 0.25
 
   /// The line below sqlite3's banner.
@@ -23,8 +24,8 @@ enum MirrorGreeting {
     }
   }
 
-  /// The mirror's state in a prompt: nothing without one, `=` where all is mirrored, `+N` for N transactions to go, `~`
-  /// while it starts, waits or stands by, `!` if it does not work.
+  /// The mirror's sign in a prompt: nothing without a mirror, `=` if everything is stored, `+N` for
+  /// N transactions to go, `~` while it starts, waits or stands by, `!` if it does not work.
   static func field(_ status: MirrorStatus) -> String {
     if status.url.isEmpty { return "" }
     switch status.phase {

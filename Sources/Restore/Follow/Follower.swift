@@ -164,10 +164,7 @@ package struct Follower {
   }
 
   private func rest(_ seconds: Double, _ objects: ObjectSource) throws {
-    try Clock.wait(seconds: seconds) {
-      try objects.checkInterrupt()
-      return false
-    }
+    try objects.pause(seconds)
   }
 
   /// Brings the copy to the newest state, if that is newer.
