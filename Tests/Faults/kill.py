@@ -6,7 +6,7 @@ In `sync` no commit that was acknowledged may be missing from a restore, and sin
 fails, the database may be one commit ahead of the replica; in `async` a restore must be the state after some
 commit, and no later run may lose what an earlier one restored."""
 
-import os, random, shutil, sys, tempfile, time
+import os, random, shutil, signal, sys, tempfile, time
 
 import workload
 from servers_here import Store, options
@@ -48,8 +48,14 @@ def main():
     place, floor, worst, story = None, 0, 0, []
     lost = torn = named = continued = relocated = refused = 0
     is_behind = False
-    begun = time.time()
+    begun, done = time.time(), 0
+    # SIGTERM ends it after the run at hand.
+    is_ending = []
+    signal.signal(signal.SIGTERM, lambda number, frame: is_ending.append(number))
     for run in range(chosen.runs):
+        if is_ending:
+            break
+        done += 1
         if run % (5 if chosen.largest else 25) == 0:
             if place:
                 place.remove()
@@ -117,7 +123,7 @@ def main():
         floor = max(floor, restored)
         worst = max(worst, acknowledged - restored)
         continued += acknowledged > start
-    print(f"{chosen.runs} kills ({named} at a request), {continued} after commits, {relocated} on a restored database, {refused} starts refused: "
+    print(f"{done} kills ({named} at a request), {continued} after commits, {relocated} on a restored database, {refused} starts refused: "
           f"{lost} lost something acknowledged, {torn} torn or failed, "
           f"at most {max(worst, 0)} commits behind, {time.time() - begun:.0f} s")
     place.remove()
