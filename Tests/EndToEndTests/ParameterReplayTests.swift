@@ -21,7 +21,8 @@ import Testing
     ".parameter set :x zeroblob(1500000)\nINSERT INTO t VALUES(:x, '\(String(repeating: "y", count: 1_100_000))');\nDELETE FROM t WHERE a IS NOT :x;",
     "CREATE TABLE u(a INTEGER PRIMARY KEY);\n.parameter set :x 7\nBEGIN; INSERT INTO u VALUES(:x), (8); INSERT OR FAIL INTO u VALUES(9), (:x), (10); COMMIT;",
     [
-      "-5, ''", "9223372036854775807, 'it''s'", "-9223372036854775807 - 1, NULL", "9e999, x''", "-0.5, '''tis'",
+      "-5, ''", "9223372036854775807, 'it''s'", "-9223372036854775807 - 1, NULL", "9e999, x''",
+      "-0.5, '''tis'",
       "0, 'NULL'", "999999999999999999, char(13) || 'x'",
     ].map {
       "REPLACE INTO temp.sqlite_parameters SELECT ':x', column1 FROM (VALUES(\($0))) UNION ALL SELECT ':y', column2 "
