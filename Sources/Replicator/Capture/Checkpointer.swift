@@ -225,7 +225,7 @@ struct Checkpointer: Sendable {
   private static let attention = 0.7
   /// Seconds without a change before a log is copied.
   ///
-  /// `ownDelay` applies after the session's own changes, because a session may go on soon.
+  /// `ownDelay` applies after the session's own changes, because a session may continue soon.
   private static let delay = 0.03
   private static let ownDelay = 0.5
 }
