@@ -106,10 +106,15 @@ let package = Package(
         "ReplicaCatalog", "ObjectStore",
       ]),
     safeTarget(
+      "Replica",
+      [
+        "Files", "Bytes", "Digest", "Compression", "WALFormat", "ReplicaFormat", "ReplicaCatalog", "ObjectStore",
+      ]),
+    safeTarget(
       "Restore",
       [
         "Extensions", "SQLite", "Files", "Bytes", "Digest", "Compression", "WALFormat", "ReplicaFormat",
-        "ReplicaCatalog", "ObjectStore", "Interchange",
+        "ReplicaCatalog", "ObjectStore", "Interchange", "Replica",
       ]),
 
     // 4

@@ -85,6 +85,13 @@ package final class PrivateFolder: Sendable {
     try file.sync()
   }
 
+  /// Gives a file in it another name in it, in place of what has that name.
+  package func rename(_ name: String, to target: String) throws(FilesError) {
+    guard renameat(descriptor, name, descriptor, target) == 0 else {
+      throw FilesError(.current, verb: "rename", object: path + "/" + name)
+    }
+  }
+
   /// Gives a file in it a name elsewhere in the same file system, in place of what has that name.
   package func move(_ name: String, to target: String) throws(FilesError) {
     guard renameat(descriptor, name, AT_FDCWD, target) == 0 else {

@@ -12,8 +12,8 @@ package final class SliceReader {
   package let commits: [SliceCommit]
   /// Where in the log the last frame stands.
   package let endPosition: WALPosition
-  private let object: String
-  private let bytes: [UInt8]
+  let object: String
+  let bytes: [UInt8]
   let sections: [SliceSection]
 
   /// Frames given out so far.

@@ -1,0 +1,26 @@
+internal import ReplicaFormat
+
+/// What a process keeps of replicas that it reads page by page, and how much.
+package final class ReplicaCache {
+  /// The cache on the disk; nil without one.
+  let disk: DiskCache?
+  private var maps: [String: BaseMap?] = [:]
+
+  /// Bytes of memory for frames of a base, for pages that slices changed, and for slices.
+  let frameMemory = 44 << 20
+  let imageMemory = 20 << 20
+  let sliceMemory = 32 << 20
+
+  package init(disk: DiskCache?) { self.disk = disk }
+
+  /// The map of a base; nil if there is none, or none that can be used: then whole parts are fetched.
+  func map(of manifest: BaseManifest, _ access: ReplicaAccess) -> BaseMap? {
+    let key = BaseMap.key(of: manifest.name, in: manifest.generation)
+    if let known = maps[key] { return known }
+    // One byte more than is believed shows that there is more.
+    let bytes = try? access.read(key, 0..<BaseMap.largest + 1)
+    let map = bytes.flatMap { $0.count <= BaseMap.largest ? try? BaseMap($0, of: manifest, object: key) : nil }
+    maps[key] = .some(map)
+    return map
+  }
+}

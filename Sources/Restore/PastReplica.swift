@@ -1,0 +1,78 @@
+import ObjectStore
+package import Replica
+import ReplicaCatalog
+import ReplicaFormat
+
+/// Opens moments of one replica for reading page by page.
+///
+/// `PageHistory` objects are shared: another moment after the same base costs what differs. Belongs to one thread at a time.
+package final class PastReplica {
+  package let source: ObjectSource
+  private let cache: ReplicaCache
+  private var histories: [String: PageHistory] = [:]
+  /// Histories that are kept; each may take some megabytes of memory.
+  private static let most = 4
+
+  package init(_ source: ObjectSource, _ cache: ReplicaCache) {
+    self.source = source
+    self.cache = cache
+  }
+
+  /// The state after a moment, planned as a restore is.
+  ///
+  /// With `near`, the history of another moment is used if the moment lies in it.
+  package func open(_ target: RestoreTarget, near other: PageReader? = nil) throws -> PageReader {
+    if let other, let wanted = target.transaction, let reader = try open(wanted, in: other.history) {
+      return reader
+    }
+    let plan = try plan(target, base: other?.history.manifest.name)
+    return try PageReader(history(of: plan), at: plan.transaction)
+  }
+
+  /// A transaction of a history that is open already; nil if it does not reach there.
+  package func open(_ transaction: UInt64, in history: PageHistory) throws -> PageReader? {
+    guard transaction >= history.manifest.transaction, transaction <= history.end else { return nil }
+    return try PageReader(history, at: transaction)
+  }
+
+  private func plan(_ target: RestoreTarget, base: BaseName?) throws -> RestorePlan {
+    var gone: Set<String> = []
+    while true {
+      do {
+        return try Planner(source: source, target: target, gone: gone, base: base).plan()
+      } catch let error as FormatError where error.isMissing {
+        guard gone.count < Replanning.most, gone.insert(error.object).inserted else { throw error }
+        try source.pause(Replanning.pause)
+      }
+    }
+  }
+
+  private func history(of plan: RestorePlan) -> PageHistory {
+    if let known = histories[plan.manifest.key], known.end >= plan.transaction { return known }
+    let source = source
+    let generation = plan.generation
+    let base = plan.manifest.name
+    let access = ReplicaAccess(
+      url: source.catalog.store.url, isEncrypted: source.catalog.store.encryption != nil,
+      read: { name, range in try source.readOnce(name, range) },
+      checkInterrupt: { try source.checkInterrupt() })
+    let history = PageHistory(
+      access, cache, base: plan.manifest, objects: plan.contents.chain(after: base).objects
+    ) { _ in
+      try source.pause(Replanning.pause)
+      let contents = try source.retry { _ in try source.catalog.contents(of: generation) }
+      return contents.chain(after: base).objects
+    }
+    if histories.count >= Self.most { histories = [:] }
+    histories[plan.manifest.key] = history
+    return history
+  }
+}
+
+extension ObjectSource {
+  /// Reads an object, or a part of it, for a reader of single pages.
+  fileprivate func readOnce(_ name: String, _ range: Range<Int>?) throws -> [UInt8] {
+    guard let range else { return try read(name) }
+    return try retry { _ in try catalog.store.content(of: name, range).bytes }
+  }
+}
