@@ -170,8 +170,8 @@ let package = Package(
     tests(
       "ReplicatorTests",
       [
-        "Replicator", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat",
-        "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption", "Compression",
+        "Replicator", "Replica", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat",
+        "ReplicaFormat", "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption", "Compression",
       ]),
     tests(
       "SimulationTests",
