@@ -117,12 +117,16 @@ let package = Package(
         "ReplicaCatalog", "ObjectStore", "Interchange", "Replica",
       ]),
 
+    safeTarget(
+      "History",
+      ["Extensions", "SQLite", "Bytes", "ObjectStore", "ReplicaFormat", "ReplicaCatalog", "Replica", "Restore"]),
+
     // 4
     safeTarget(
       "DotCommands",
       [
         "Shell", "Extensions", "Recovery", "IndexAdvice", "SQLite", "Render", "Files", "Bytes", "Replicator",
-        "Restore", "ReplicaCatalog", "ReplicaFormat", "ObjectStore", "Encryption",
+        "Restore", "Replica", "History", "ReplicaCatalog", "ReplicaFormat", "ObjectStore", "Encryption",
       ]),
 
     // 5
@@ -170,7 +174,7 @@ let package = Package(
     tests(
       "ReplicatorTests",
       [
-        "Replicator", "Replica", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat",
+        "Replicator", "Replica", "History", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat",
         "ReplicaFormat", "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption", "Compression",
       ]),
     tests(

@@ -142,6 +142,13 @@ package final class PageHistory {
     return (try base.frame(place), offset)
   }
 
+  /// The part that holds a page of the base, and where in it.
+  func origin(of page: UInt32) -> PageReader.Origin {
+    let (place, offset) = base.place(of: page)
+    return PageReader.Origin(
+      part: manifest.parts[place.part].digest, offset: place.frame * BaseMap.frameBytes + offset)
+  }
+
   /// Whether a page can be had without a request.
   package func isAtHand(_ page: UInt32, at moment: UInt64) -> Bool {
     guard index.last(page, upTo: moment) == nil, page <= manifest.state.pages, copies[page] == nil else {

@@ -59,3 +59,19 @@ package final class PageReader {
     return recorded ?? []
   }
 }
+
+extension PageReader {
+  /// What a page of a base is, whichever base names it.
+  package struct Origin: Hashable, Sendable {
+    let part: String
+    let offset: Int
+  }
+
+  /// Where a page comes from if no slice changed it; nil if one did, or if there is no such page.
+  package func origin(of page: UInt32) throws -> Origin? {
+    guard page > 0, page <= pageCount, page <= history.manifest.state.pages,
+      try history.lastChange(of: page, upTo: moment.transaction) == nil
+    else { return nil }
+    return history.origin(of: page)
+  }
+}
