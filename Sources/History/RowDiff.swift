@@ -93,6 +93,15 @@ package final class RowDiff {
     }
   }
 
+  /// Calls `body` for every row of a table at the later moment, as if it were new.
+  package func forEachRow(of name: String, _ body: (RowChange) throws -> Void) throws {
+    guard let table = after.tables[name.lowercased()] else { return }
+    try all(table, Self.later) { try body(RowChange(table: table, key: $0, before: nil, after: $1)) }
+  }
+
+  /// The table of an index, in lower case; of anything else its own name.
+  func owner(of entry: SchemaShape.Entry) -> String { after.owners[entry] ?? entry.name.lowercased() }
+
   private func all(_ table: TableShape, _ schema: String, _ body: ([Value], RowChange.Row) throws -> Void) throws {
     let keys = table.hasRowID ? [table.rowID].compactMap { $0 } : table.primaryKey
     guard !keys.isEmpty else { return }

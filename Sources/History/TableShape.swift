@@ -27,6 +27,8 @@ package struct SchemaShape {
   package private(set) var virtual: [String: [String]] = [:]
   /// Every entry of the schema: its kind and name, and its text.
   package private(set) var entries: [Entry: String] = [:]
+  /// The tables of indexes and triggers, in lower case.
+  package private(set) var owners: [Entry: String] = [:]
   /// Roots of all trees.
   package private(set) var roots: [(name: String, root: UInt32, isTable: Bool)] = []
 
@@ -49,13 +51,14 @@ package struct SchemaShape {
       let owner = virtual.keys.filter { name.hasPrefix($0 + "_") }.max { $0.utf8.count < $1.utf8.count }
       if let owner { virtual[owner, default: []].append(name) }
     }
-    for row in try connection.rows("SELECT type, name, rootpage, sql FROM \(quoted).sqlite_schema") {
+    for row in try connection.rows("SELECT type, name, rootpage, sql, tbl_name FROM \(quoted).sqlite_schema") {
       guard case .text(let kind) = row[0], case .text(let name) = row[1] else { continue }
       var sql = ""
       if case .text(let text) = row[3] { sql = text }
       let lower = name.lowercased()
       if !lower.hasPrefix("sqlite_"), !shadows.contains(lower) {
         entries[Entry(kind: kind, name: name)] = sql
+        if case .text(let owner) = row[4] { owners[Entry(kind: kind, name: name)] = owner.lowercased() }
       }
       guard case .integer(let number) = row[2], let root = UInt32(exactly: number), root > 0 else { continue }
       roots.append((name, root, kind == "table"))

@@ -20,6 +20,13 @@ struct MirrorCommand: DotCommand {
       "   list [--json]          Generations and what can be restored from them",
       "   log [--since T] [--until T] [--grep RE] [--json] [--from URL]",
       "                          Statements with time, transaction, rows and duration",
+      "   diff [FROM [TO]] [TABLE...] [--summary|--sql|--json] [--changeset FILE] [--from URL]",
+      "                          Rows that differ; without moments those of the last",
+      "                          transaction. A moment is 17, 'before 17', 21:50, -5m, ...",
+      "   undo N [--dry-run] [--force|--skip]",
+      "                          Take transaction N back as a new transaction",
+      "   attach MOMENT AS NAME [--from URL]",
+      "                          Attach the database as it was, read-only",
       "   prune --keep DURATION [--dry-run]",
       "                          Delete history older than 30d, 12h, ...",
       "   verify [--all] [--from URL]",
@@ -27,12 +34,13 @@ struct MirrorCommand: DotCommand {
       "   export litestream URL [--from URL] [--to-txn N] [--to-time T]",
       "                          Write what litestream restore (0.5) reads",
     ],
-    correction: ".mirror status|on|off|sync|check|snapshot|list|log|prune|verify|export", isSafe: false,
+    correction: ".mirror status|on|off|sync|check|snapshot|list|log|diff|undo|attach|prune|verify|export", isSafe: false,
     completions: [
-      "status", "on", "off", "sync", "check", "snapshot", "list", "log", "prune", "verify", "export",
+      "status", "on", "off", "sync", "check", "snapshot", "list", "log", "diff", "undo", "attach", "prune",
+      "verify", "export",
       "--json", "--new-generation", "--unfenced", "--since", "--until", "--grep", "--from", "--keep",
       "--dry-run",
-      "--all", "--to-txn", "--to-time",
+      "--all", "--to-txn", "--to-time", "--summary", "--sql", "--changeset", "--force", "--skip",
     ])
 
   private enum Action {
@@ -47,6 +55,9 @@ struct MirrorCommand: DotCommand {
     case verify(from: String?, all: Bool)
     case prune(keep: Double, dryRun: Bool)
     case export(MirrorExport.Options)
+    case diff(MirrorDiff.Options)
+    case undo(MirrorUndo.Options)
+    case attach(MirrorAttach)
   }
   private let action: Action
 
@@ -59,6 +70,9 @@ struct MirrorCommand: DotCommand {
     case "prune": action = try Self.prune(&words)
     case "check": action = try Self.check(&words)
     case "export": action = .export(try MirrorExport.Options(parsing: &words))
+    case "diff": action = .diff(try MirrorDiff.Options(parsing: &words))
+    case "undo": action = .undo(try MirrorUndo.Options(parsing: &words))
+    case "attach": action = .attach(try MirrorAttach(parsing: &words))
     case "off": action = .off
     case "sync": action = .sync
     case "snapshot": action = .snapshot
@@ -167,6 +181,11 @@ struct MirrorCommand: DotCommand {
       try MirrorLog(session, observer, options).print()
     case .export(let options):
       try MirrorExport(session: session, observer: observer, options: options).run()
+    case .diff(let options):
+      try MirrorDiff(session: session, observer: observer, options: options).run()
+    case .undo(let options):
+      try MirrorUndo(session: session, observer: observer, options: options).run()
+    case .attach(let command): try command.run(in: session, observer)
     case .off: try observer.turnOff()
     case .sync:
       // Before the database is opened nothing can be left to mirror.

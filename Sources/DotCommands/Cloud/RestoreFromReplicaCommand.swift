@@ -17,8 +17,10 @@ struct RestoreFromReplicaCommand: DotCommand {
       " Options:",
       "   --from URL             Another replica than the configured one; with wal also",
       "                          Litestream's: litestream:s3://bucket/path",
-      "   --to-txn N             The state after transaction N",
-      "   --to-time ISO8601      The state at a time (UTC unless it has a zone)",
+      "   --as-of MOMENT         The state at a moment: 17, 'before 17', 21:50, -5m,",
+      "                          'yesterday 14:00', 2026-01-31T13:45:00Z (UTC unless it",
+      "                          has a zone); --to-txn and --to-time take the same",
+      "   --before N             The state before transaction N",
       "   --generation ID        Another generation than the newest",
       "   --output FILE          Another file than the open database",
       "   --force                Replace a database that is not empty",
@@ -31,7 +33,7 @@ struct RestoreFromReplicaCommand: DotCommand {
       " A file that is really called wal or sql: write ./wal",
     ],
     correction: """
-      .restore wal|sql [--from URL] [--to-txn N | --to-time ISO8601]
+      .restore wal|sql [--from URL] [--as-of MOMENT | --before N]
                      [--generation ID] [--output FILE] [--force] [--dry-run]
                      [--verify | --no-verify] [--allow-shorter] [--follow]
              .restore ?DB? FILE
@@ -78,10 +80,10 @@ struct RestoreFromReplicaCommand: DotCommand {
       case "dry-run": options.dryRun = true
       case "allow-shorter": options.allowsShorter = true
       case "follow": options.follow = true
-      case "to-txn":
-        options.target.transaction = try RestoreTarget.transaction(words.required())
-      case "to-time":
-        options.target.time = try RestoreTarget.time(words.required())
+      case "to-txn", "to-time", "as-of":
+        options.target.take(try MomentWords.moment(words.required()))
+      case "before":
+        options.target.take(try MomentWords.moment("before \(words.required())"))
       case "generation":
         let text = try words.required()
         guard let generation = GenerationID(text) else {
