@@ -39,6 +39,25 @@ struct FrameIndex {
     return low > 0 && entries[low - 1].page == page ? low - 1 : nil
   }
 
+  /// The first transaction after another that has an entry of a page.
+  func next(_ page: UInt32, after transaction: UInt64) -> UInt64? {
+    var (low, high) = (0, entries.count)
+    while low < high {
+      let middle = (low + high) / 2
+      let entry = entries[middle]
+      if (entry.page, entry.transaction) <= (page, transaction) { low = middle + 1 } else { high = middle }
+    }
+    return low < entries.count && entries[low].page == page ? entries[low].transaction : nil
+  }
+
+  /// Numbers of the entries of a page, in order.
+  func all(_ page: UInt32) -> Range<Int> {
+    guard let last = last(page, upTo: .max) else { return 0..<0 }
+    var first = last
+    while first > 0, entries[first - 1].page == page { first -= 1 }
+    return first..<last + 1
+  }
+
   /// Pages that have an entry in a range of transactions, in order.
   func pages(changedAfter first: UInt64, through last: UInt64) -> [UInt32] {
     var pages: [UInt32] = []

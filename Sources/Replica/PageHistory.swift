@@ -22,6 +22,8 @@ package final class PageHistory {
   private var index = FrameIndex()
   /// The transactions that the index has, from the base's on.
   private var moments: [Moment]
+  /// Transactions that changed page 1 in more than its counters, of so many moments.
+  private var schemaChanges: (end: Int, found: [UInt64])?
   /// Where the last object of the index ends in the log.
   private var position: WALPosition?
   /// Objects that are decoded, by their place in `objects`.
@@ -89,6 +91,53 @@ package final class PageHistory {
   package func changed(after first: UInt64, through last: UInt64) throws -> [UInt32] {
     try load(upTo: last)
     return index.pages(changedAfter: first, through: last)
+  }
+
+  /// The next transaction that changed one of some pages, in what decides about the answer to a query.
+  ///
+  /// Of page 1 only the schema's part counts: its counters change with nearly every transaction.
+  package func nextChange(
+    of pages: Set<UInt32>, after transaction: UInt64, through last: UInt64
+  ) throws -> UInt64? {
+    try load(upTo: last)
+    var next: UInt64?
+    for page in pages where page > 1 {
+      if let found = index.next(page, after: transaction) { next = min(next ?? found, found) }
+    }
+    if pages.contains(1), let found = try changesOfSchema().first(where: { $0 > transaction }) {
+      next = min(next ?? found, found)
+    }
+    return next.flatMap { $0 <= last ? $0 : nil }
+  }
+
+  /// Transactions of the index that changed page 1 in more than its counters.
+  private func changesOfSchema() throws -> [UInt64] {
+    if let known = schemaChanges, known.end == moments.count { return known.found }
+    var found: [UInt64] = []
+    var before: [UInt8]?
+    if manifest.state.pages > 0 {
+      let base = try baseImage(1)
+      before = Array(base.bytes[base.index..<base.index + pageSize])
+    }
+    var bytes = before
+    let all = index.all(1)
+    for number in all {
+      let entry = index.entries[number]
+      bytes = try slice(Int(entry.object)).page(Int(entry.frame), base: bytes)
+      // Frames of one transaction count together.
+      if number + 1 < all.upperBound, index.entries[number + 1].transaction == entry.transaction { continue }
+      if !Self.isSameSchema(before, bytes) { found.append(entry.transaction) }
+      before = bytes
+    }
+    schemaChanges = (moments.count, found)
+    return found
+  }
+
+  /// > Schema cookie, at 40; schema format, default cache size, largest root, text encoding, user version, incremental
+  /// > vacuum and application id, up to 72 (https://www.sqlite.org/fileformat2.html#the_database_header).
+  private static func isSameSchema(_ one: [UInt8]?, _ other: [UInt8]?) -> Bool {
+    guard let one, let other, one.count == other.count else { return one == nil && other == nil }
+    return one[..<24] == other[..<24] && one[40..<92] == other[40..<92] && one[100...] == other[100...]
   }
 
   // MARK: Pages
@@ -193,6 +242,7 @@ package final class PageHistory {
     index = FrameIndex()
     moments = [moments[0]]
     position = nil
+    schemaChanges = nil
     slices.removeAll()
   }
 

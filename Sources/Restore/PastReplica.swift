@@ -35,6 +35,32 @@ package final class PastReplica {
     return try PageReader(history, at: transaction)
   }
 
+  /// Runs of transactions that can be read, in order; what lies between was removed.
+  ///
+  /// They are listed once.
+  package func runs() throws -> [ClosedRange<UInt64>] {
+    var history = try source.retry { _ in try ReplicaHistory(source.catalog) }
+    var found: [ClosedRange<UInt64>] = []
+    for generation in try source.retry({ _ in try history.all() }) {
+      let contents = try source.retry { _ in try history.contents(of: generation) }
+      for (base, chain) in contents.restorable { found.append(base.transaction...chain.end) }
+    }
+    return found
+  }
+
+  /// Which process made the sessions of the replica, by the sessions' numbers.
+  package func authors() throws -> [String: String] {
+    var history = try source.retry { _ in try ReplicaHistory(source.catalog) }
+    var found: [String: String] = [:]
+    for generation in try source.retry({ _ in try history.all() }) {
+      let contents = try source.retry { _ in try history.contents(of: generation) }
+      for case .turn(let turn) in contents.entries.values {
+        found["\(EntryID(turn.session.number))"] = "process \(turn.session.process) on \(turn.session.host)"
+      }
+    }
+    return found
+  }
+
   private func plan(_ target: RestoreTarget, base: BaseName?) throws -> RestorePlan {
     var gone: Set<String> = []
     while true {

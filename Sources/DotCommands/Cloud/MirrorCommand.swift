@@ -23,6 +23,10 @@ struct MirrorCommand: DotCommand {
       "   diff [FROM [TO]] [TABLE...] [--summary|--sql|--json] [--changeset FILE] [--from URL]",
       "                          Rows that differ; without moments those of the last",
       "                          transaction. A moment is 17, 'before 17', 21:50, -5m, ...",
+      "   history TABLE [KEY | WHERE ...] [--from URL]",
+      "                          Each version of rows, with transaction and statements",
+      "   bisect QUERY [FROM [TO]] [--all] [--from URL]",
+      "                          The first transaction after which the answer changed",
       "   undo N [--dry-run] [--force|--skip]",
       "                          Take transaction N back as a new transaction",
       "   attach MOMENT AS NAME [--from URL]",
@@ -34,9 +38,10 @@ struct MirrorCommand: DotCommand {
       "   export litestream URL [--from URL] [--to-txn N] [--to-time T]",
       "                          Write what litestream restore (0.5) reads",
     ],
-    correction: ".mirror status|on|off|sync|check|snapshot|list|log|diff|undo|attach|prune|verify|export", isSafe: false,
+    correction: ".mirror status|on|off|sync|check|snapshot|list|log|diff|history|bisect|undo|attach|prune|verify|export", isSafe: false,
     completions: [
-      "status", "on", "off", "sync", "check", "snapshot", "list", "log", "diff", "undo", "attach", "prune",
+      "status", "on", "off", "sync", "check", "snapshot", "list", "log", "diff", "history", "bisect", "undo",
+      "attach", "prune",
       "verify", "export",
       "--json", "--new-generation", "--unfenced", "--since", "--until", "--grep", "--from", "--keep",
       "--dry-run",
@@ -57,6 +62,8 @@ struct MirrorCommand: DotCommand {
     case export(MirrorExport.Options)
     case diff(MirrorDiff.Options)
     case undo(MirrorUndo.Options)
+    case history(MirrorRowHistory.Options)
+    case bisect(MirrorBisect.Options)
     case attach(MirrorAttach)
   }
   private let action: Action
@@ -71,6 +78,8 @@ struct MirrorCommand: DotCommand {
     case "check": action = try Self.check(&words)
     case "export": action = .export(try MirrorExport.Options(parsing: &words))
     case "diff": action = .diff(try MirrorDiff.Options(parsing: &words))
+    case "history": action = .history(try MirrorRowHistory.Options(parsing: &words))
+    case "bisect": action = .bisect(try MirrorBisect.Options(parsing: &words))
     case "undo": action = .undo(try MirrorUndo.Options(parsing: &words))
     case "attach": action = .attach(try MirrorAttach(parsing: &words))
     case "off": action = .off
@@ -185,6 +194,10 @@ struct MirrorCommand: DotCommand {
       try MirrorDiff(session: session, observer: observer, options: options).run()
     case .undo(let options):
       try MirrorUndo(session: session, observer: observer, options: options).run()
+    case .history(let options):
+      try MirrorRowHistory(session: session, observer: observer, options: options).run()
+    case .bisect(let options):
+      try MirrorBisect(session: session, observer: observer, options: options).run()
     case .attach(let command): try command.run(in: session, observer)
     case .off: try observer.turnOff()
     case .sync:
