@@ -38,3 +38,9 @@ static inline long long cfiles_birth(const char *path) {
   if (cfiles_statx(-100, path, 0, 0x800, &status) != 0 || !(status.mask & 0x800)) return 0;
   return status.words[10] * 1000000000LL + (unsigned)status.words[11];
 }
+
+/// A set of bits for each thread, which Swift has no variables for.
+static inline unsigned *cfiles_held_locks(void) {
+  static _Thread_local unsigned held = 0;
+  return &held;
+}

@@ -54,4 +54,14 @@ package enum Clock {
 
   /// Lets the calling thread rest, an hour at most.
   package static func sleep(seconds: Double) { sleep(microseconds: UInt32(min(max(seconds, 0), 3600) * 1e6)) }
+
+  /// Waits so many seconds, or until `isOver` returns true or throws; it is called ten times a second.
+  package static func wait(seconds: Double, until isOver: () throws -> Bool) rethrows {
+    let end = monotonicSeconds + seconds
+    while try !isOver() {
+      let left = end - monotonicSeconds
+      guard left > 0 else { return }
+      sleep(seconds: min(left, 0.1))
+    }
+  }
 }

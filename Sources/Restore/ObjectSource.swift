@@ -173,20 +173,17 @@ package final class ObjectSource: Sendable {
         let last = state.withLock { $0.lastArrival }
         let limit = last == nil ? min(patience, Self.firstPatience) : patience
         guard Clock.monotonicSeconds - max(began, last ?? began) < limit else { throw error }
-        try pause(min(0.1 * Double(1 << min(attempt, 7)), 5) * Double.random(in: 0.5...1))
         attempt += 1
+        try pause(RetryPolicy.pause(after: attempt, longest: RetryPolicy.longestForReader))
       }
     }
   }
 
   /// Waits; throws `.interrupted` after Ctrl-C.
   func pause(_ seconds: Double) throws {
-    let end = Clock.monotonicSeconds + seconds
-    while true {
+    try Clock.wait(seconds: seconds) {
       try checkInterrupt()
-      let left = end - Clock.monotonicSeconds
-      guard left > 0 else { return }
-      _ = DispatchSemaphore(value: 0).wait(timeout: .now() + min(left, 0.1))
+      return false
     }
   }
 }

@@ -89,7 +89,7 @@ import Testing
     try Poll.until { number(reader) == .integer(99) }
     #expect(try reader.value("PRAGMA integrity_check") == .text("ok"))
     let last = try #require(try following.stop())
-    #expect(last.transaction == fixture.mirror?.status().mirrored)
+    #expect(last.transaction == fixture.mirror?.status().stored)
     #expect(following.told.filter { $0.hasPrefix("built") }.count == 1)
     try fixture.close()
     #expect(try content(copy) == content(fixture.path))

@@ -87,7 +87,7 @@ import Testing
     fixture.settings.syncInterval = 30
     try fixture.open()
     try fixture.run("CREATE TABLE t(a)")
-    try Poll.until { fixture.mirror?.status().mirrored == 1 }
+    try Poll.until { fixture.mirror?.status().stored == 1 }
     try fixture.close()
   }
 
@@ -98,7 +98,7 @@ import Testing
     fixture.settings.flushTimeout = 0.5
     try fixture.open()
     try fixture.run("CREATE TABLE t(a)")
-    #expect(fixture.mirror?.status().mirrored == 1)
+    #expect(fixture.mirror?.status().stored == 1)
     store.isDown = true
     try fixture.run("INSERT INTO t VALUES(1)")
     #expect(fixture.mirror?.takeFailures().count == 1)
@@ -106,7 +106,7 @@ import Testing
     store.isDown = false
     try fixture.run("INSERT INTO t VALUES(2)")
     #expect(fixture.mirror?.takeFailures().count == 0)
-    #expect(fixture.mirror?.status().mirrored == 3)
+    #expect(fixture.mirror?.status().stored == 3)
     try fixture.close()
   }
 

@@ -119,7 +119,7 @@ import Testing
     try fixture.open()
     try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
     try fixture.close()
-    let record = try fixture.bytes(Engine.recordPath(fixture.path))
+    let record = try fixture.bytes(PositionFile.path(of: fixture.path))
     try fixture.open()
     try fixture.run("INSERT INTO t VALUES(randomblob(20000000))")
     try fixture.flush()
@@ -130,7 +130,7 @@ import Testing
       let isBatch = BatchName(key: object.key.name).map { $0.transactions.upperBound > 2 } ?? false
       if isLater || isBatch || object.key.name == ReplicaLayout.lease { try store.delete(object.key) }
     }
-    let file = try File(Engine.recordPath(fixture.path), .readWrite)
+    let file = try File(PositionFile.path(of: fixture.path), .readWrite)
     try file.write(record, at: 0)
     try file.truncate(to: record.count)
     let other = try Connection(fixture.path)

@@ -33,7 +33,7 @@ import WALFormat
       }
       if number % 50 == 40 { store.plan(.refuse(.unreachable), for: .put, at: store.calls(.put) + 1) }
       try fixture.run("INSERT INTO t VALUES(\(number))")
-      #expect(fixture.mirror?.status().mirrored == UInt64(number) + 1)
+      #expect(fixture.mirror?.status().stored == UInt64(number) + 1)
       if number % 60 == 0 { #expect(try rows(fixture.restore(.wal)) == .integer(Int64(number))) }
     }
     #expect(fixture.mirror?.takeFailures() == [])
@@ -68,7 +68,7 @@ import WALFormat
     #expect(fixture.mirror?.status().captured == 4)
     for number in 4...6 { try fixture.run("INSERT INTO t VALUES(\(number))") }
     try fixture.flush()
-    #expect(fixture.mirror?.status().mirrored == 7)
+    #expect(fixture.mirror?.status().stored == 7)
     #expect(try rows(fixture.restore(.wal)) == .integer(6))
     try fixture.close()
     #expect(try fixture.bytes(fixture.restore(.wal)) == fixture.bytes(fixture.path))

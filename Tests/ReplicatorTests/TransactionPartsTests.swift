@@ -152,14 +152,14 @@ import WALFormat
     try fixture.open()
     try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
     try fixture.flush()
-    let start = try #require(fixture.mirror).status().mirrored
+    let start = try #require(fixture.mirror).status().stored
     #expect(try follow(fixture, fixture.store, to: start) { $0.chunk = 64 << 10 }.transaction == start)
     for _ in 0..<smallBefore { try fixture.run("INSERT INTO t VALUES(2)") }
     try fixture.run(
       "INSERT INTO t SELECT randomblob(3000) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
         + "WHERE i < 300) SELECT i FROM n)")
     try fixture.flush()
-    let last = try #require(fixture.mirror).status().mirrored
+    let last = try #require(fixture.mirror).status().stored
     let followed = try follow(fixture, fixture.store, to: last) {
       $0.chunk = 64 << 10
       $0.baseThreshold = .max
@@ -178,7 +178,7 @@ import WALFormat
     try fixture.open()
     try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
     try fixture.flush()
-    let start = try #require(fixture.mirror).status().mirrored
+    let start = try #require(fixture.mirror).status().stored
     _ = try follow(fixture, fixture.store, to: start) { $0.baseThreshold = 100_000 }
     for _ in 0..<20 {
       try fixture.run("UPDATE t SET a = randomblob(20000)")
@@ -187,7 +187,7 @@ import WALFormat
     try #require(fixture.mirror).snapshot()
     try fixture.run("INSERT INTO t VALUES(3)")
     try fixture.flush()
-    let last = try #require(fixture.mirror).status().mirrored
+    let last = try #require(fixture.mirror).status().stored
     let slices = Mutex(0)
     let store = CountingStore(base: fixture.store) { if $0.contains("/wal/") { slices.withLock { $0 += 1 } } }
     let followed = try follow(fixture, store, to: last) { $0.baseThreshold = 100_000 }

@@ -32,7 +32,7 @@ import Testing
         place: place, entries: [], transaction: place.transaction - 1, state: record.state, time: 1,
         position: nil,
         keyID: nil, session: record.session, writer: nil)
-      return Engine.relation(of: record, witness: nil, to: tip)
+      return ResumeDecision.Recorded(record, witness: nil, tip: tip)
     }
     let later = Place(
       record.place.generation, transaction: record.place.transaction + 1, previous: EntryID(7))

@@ -82,7 +82,7 @@ extension Writer {
     facts.isSameFile = record.map { $0.identity == file.identity && $0.isSynced } ?? false
     if world.settings.broken == .anyFile { facts.isSameFile = true }
     facts.loss = found.loss
-    facts.recorded = Engine.relation(of: record, witness: witness, to: tip)
+    facts.recorded = ResumeDecision.Recorded(record, witness: witness, tip: tip)
     if match == nil {
       try untilStored {
         facts.earlier = try ChainTip(catalog: ReplicaCatalog(store)).transaction(

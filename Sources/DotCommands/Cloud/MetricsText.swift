@@ -56,8 +56,8 @@ struct MetricsText {
 
   private mutating func addProgress(_ status: MirrorStatus) {
     one("committed_transaction", "gauge", "Last transaction read from the log.", "\(status.captured)")
-    one("mirrored_transaction", "gauge", "Last transaction that a restore reaches.", "\(status.mirrored)")
-    let lag = status.captured > status.mirrored ? status.captured - status.mirrored : 0
+    one("mirrored_transaction", "gauge", "Last transaction that a restore reaches.", "\(status.stored)")
+    let lag = status.captured > status.stored ? status.captured - status.stored : 0
     one("lag_transactions", "gauge", "Transactions committed and not mirrored.", "\(lag)")
     one("lag_bytes", "gauge", "Bytes of log that are not mirrored.", "\(status.lagBytes)")
     one(

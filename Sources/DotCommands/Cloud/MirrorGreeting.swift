@@ -15,11 +15,11 @@ enum MirrorGreeting {
     case .standby: return "Mirrored to \(place): \(status.lastError ?? "another process mirrors it")."
     case .failed, .off: return "Not mirrored to \(place): \(status.lastError ?? "the mirror is off")."
     case .running:
-      guard status.captured > status.mirrored else {
-        return "Mirrored to \(place), up to transaction \(status.mirrored)."
+      guard status.captured > status.stored else {
+        return "Mirrored to \(place), up to transaction \(status.stored)."
       }
       return
-        "Mirrored to \(place): \(status.captured - status.mirrored) of \(status.captured) transactions to go."
+        "Mirrored to \(place): \(status.captured - status.stored) of \(status.captured) transactions to go."
     }
   }
 
@@ -31,7 +31,7 @@ enum MirrorGreeting {
     case .waiting, .starting, .standby: return "~"
     case .failed, .off: return "!"
     case .running:
-      if status.captured > status.mirrored { return "+\(status.captured - status.mirrored)" }
+      if status.captured > status.stored { return "+\(status.captured - status.stored)" }
       return status.lastError == nil ? "=" : "!"
     }
   }
@@ -40,7 +40,7 @@ enum MirrorGreeting {
   static func settled(_ status: () -> MirrorStatus) -> MirrorStatus {
     let end = Clock.monotonicSeconds + patience
     var now = status()
-    while now.phase == .starting || now.phase == .running && now.captured > now.mirrored,
+    while now.phase == .starting || now.phase == .running && now.captured > now.stored,
       now.lastError == nil, Clock.monotonicSeconds < end
     {
       Clock.sleep(microseconds: 5000)

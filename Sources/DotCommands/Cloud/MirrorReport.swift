@@ -17,7 +17,7 @@ struct MirrorReport {
         ("replica", status.url), ("durability", status.durability.rawValue),
         ("generation", status.generation.map { "\($0)" } ?? "none yet"),
         ("base", status.hasBase ? "uploaded" : "not uploaded yet"),
-        ("mirrored", "transaction \(status.mirrored)"), ("committed", "transaction \(status.captured)"),
+        ("mirrored", "transaction \(status.stored)"), ("committed", "transaction \(status.captured)"),
         (
           "lag",
           "\(status.lagFrames) frames, \(status.lagBytes) bytes, \(JSONText.seconds(status.lagSeconds)) seconds"
@@ -38,7 +38,7 @@ struct MirrorReport {
     object.add("durability", text: status.durability.rawValue)
     object.add("generation", text: status.generation.map { "\($0)" })
     object.add("base", raw: status.hasBase ? "true" : "false")
-    object.add("mirrored_transaction", raw: "\(status.mirrored)")
+    object.add("mirrored_transaction", raw: "\(status.stored)")
     object.add("committed_transaction", raw: "\(status.captured)")
     object.add("lag_frames", raw: "\(status.lagFrames)")
     object.add("lag_bytes", raw: "\(status.lagBytes)")

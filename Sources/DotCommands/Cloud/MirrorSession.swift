@@ -356,7 +356,7 @@ package final class MirrorSession: SessionObserver {
 
   private func unfinished(_ error: any Error) -> String {
     let status = mirror?.status()
-    let left = (status?.captured ?? 0) - min(status?.mirrored ?? 0, status?.captured ?? 0)
+    let left = (status?.captured ?? 0) - min(status?.stored ?? 0, status?.captured ?? 0)
     return left > 0
       ? "\(left) transactions are not mirrored: \(error)" : "the mirror is not complete: \(error)"
   }

@@ -6,9 +6,9 @@ import WALFormat
 
 /// Follows the log from epoch to epoch and has its commits encoded.
 ///
-/// Not thread-safe: used under `CaptureLock`.
+/// Not thread-safe: used under the lock of `Capturer`.
 final class Capture {
-  let encoder: LogEncoder
+  let encoder: CommitEncoder
   let guardian: Guard
   private let pendingCommits: PendingCommits
   private let logFile: File
@@ -25,7 +25,7 @@ final class Capture {
   var quiet = Quiet()
 
   init(
-    encoder: LogEncoder, guardian: Guard, pendingCommits: PendingCommits, logFile: File, tail: LogTail?,
+    encoder: CommitEncoder, guardian: Guard, pendingCommits: PendingCommits, logFile: File, tail: LogTail?,
     following: [LogCommit]
   ) {
     self.encoder = encoder
@@ -66,13 +66,13 @@ final class Capture {
     case atEnd
     /// So many bytes were read as were allowed, also within a commit: more follows.
     case budget
-    /// The outbox is full: nothing more is taken until something of it was uploaded.
+    /// The upload queue is full: nothing more is taken until something of it was stored.
     case full
     /// What follows may be a commit of the session that is not announced yet.
     case unannounced
   }
 
-  /// Takes commits from the log until it ends, `bytes` have been read, or enough waits in the outbox.
+  /// Takes commits from the log until it ends, `bytes` have been read, or the upload queue is full.
   ///
   /// Throws `.hole` if the log was restarted before all of it was read, or copied into the database file while
   /// images of pages were still read there.
@@ -87,7 +87,7 @@ final class Capture {
     return stop
   }
 
-  /// Takes all that the log holds and the session has announced; returns false if the outbox is full.
+  /// Takes all that the log holds and the session has announced; returns false if the upload queue is full.
   func takeAll() throws -> Bool {
     while true {
       switch try advance(bytes: 16 << 20) {

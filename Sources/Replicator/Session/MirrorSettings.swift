@@ -28,7 +28,7 @@ package struct MirrorSettings: Sendable {
   /// Bytes of pages in one slice object.
   package var sliceBytes = 8 << 20
   /// Bytes of slices that wait in memory; past that the log itself is the buffer.
-  package var outboxBytes = 32 << 20
+  package var queueBytes = 32 << 20
   /// Bytes of pages in one part of a base.
   package var partBytes = 16 << 20
   /// Bytes of log since the base after which a new one is written, where they are also more than the database's.

@@ -20,7 +20,7 @@ package struct MirrorStatus: Sendable {
   package var durability = Durability.async
   package var generation: GenerationID?
   /// Last transaction in the store, with every one before it.
-  package var mirrored: UInt64 = 0
+  package var stored: UInt64 = 0
   /// Last transaction read from the log.
   package var captured: UInt64 = 0
   /// Whether the generation's base is in the store; nothing can be restored before.

@@ -26,7 +26,7 @@ extension ReplicationObserver {
     while true {
       do {
         if try pageCount(connection) == 0 {
-          isWaitingForContent = true
+          phase = .waiting
         } else {
           try start(wasEmpty: false)
         }

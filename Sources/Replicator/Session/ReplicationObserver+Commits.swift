@@ -10,24 +10,24 @@ extension ReplicationObserver {
   /// rows (`OR FAIL`), or was reset before its end (`RETURNING`).
   ///
   /// Where other commits stand beside it in the log nobody can tell which it is, and all become barriers.
-  func announceUnnoticed(_ engine: Engine) {
-    let captured = try? engine.capture.withLock { try $0.capture?.unannouncedCommits() }
-    let frames = captured ?? (try? commitsSinceLastAnnounced(engine))
-    if let frames, frames.count == 1, let frame = frames.first { announce(engine, frames: frame) }
+  func announceUnnoticed(_ pipeline: Pipeline) {
+    let captured = try? pipeline.capturer.withLock { try $0.capture?.unannouncedCommits() }
+    let frames = captured ?? (try? commitsSinceLastAnnounced(pipeline))
+    if let frames, frames.count == 1, let frame = frames.first { announce(pipeline, frames: frame) }
   }
 
-  /// Ends of the commits after the last announced one, while the engine has not begun to read the log.
-  private func commitsSinceLastAnnounced(_ engine: Engine) throws -> [Int] {
-    guard let tail = try LogTail(File(engine.path + "-wal", .read), of: nil) else { return [] }
-    let start = engine.from?.salt == tail.header.salt ? engine.from?.frame ?? 0 : 0
+  /// Ends of the commits after the last announced one, while the pipeline has not begun to read the recorder.
+  private func commitsSinceLastAnnounced(_ pipeline: Pipeline) throws -> [Int] {
+    guard let tail = try LogTail(File(pipeline.database + "-wal", .read), of: nil) else { return [] }
+    let start = pipeline.from?.salt == tail.header.salt ? pipeline.from?.frame ?? 0 : 0
     return try tail.scan(bytes: .max, limit: nil, all: true).commits.map(\.end.frame)
       .filter { $0 > max(start, lastAnnounced) }
   }
 
   /// In `sync` a statement has only succeeded once the store has it.
-  func waitForCommit(_ engine: Engine) {
+  func waitForCommit(_ pipeline: Pipeline) {
     do {
-      try engine.flush(seconds: settings.flushTimeout, all: false, isInterrupted: isInterrupted)
+      try pipeline.flush.run(seconds: settings.flushTimeout, all: false, isInterrupted: isInterrupted)
     } catch {
       failures.append("committed locally, not mirrored: \(error)")
     }
@@ -37,26 +37,26 @@ extension ReplicationObserver {
 
   /// Between statements, with everything in the store: copies the log into the database file so that it can start
   /// from its beginning again.
-  func checkpointIfDue(_ engine: Engine, _ connection: Connection) {
+  func checkpointIfDue(_ pipeline: Pipeline, _ connection: Connection) {
     guard lastAnnounced >= settings.checkpointFrames, lastAnnounced != lastCheckpoint else { return }
-    let isAllUploaded = engine.state.withLock {
-      $0.phase == .running && $0.uploaded == $0.captured && $0.framesCaptured == lastAnnounced && $0.hasBase
+    let isAllUploaded = pipeline.progress.withLock {
+      $0.phase == .running && $0.isAllStored && $0.framesCaptured == lastAnnounced
     }
     guard isAllUploaded else { return }
-    checkpoint(engine, connection)
+    checkpoint(pipeline, connection)
   }
 
   /// Tells once, until the log is short again, that it has grown past what was set.
-  func warnOfLongLog(_ engine: Engine) {
-    let bytes = lastAnnounced * engine.state.withLock { $0.pageSize }
+  func warnOfLongLog(_ pipeline: Pipeline) {
+    let bytes = lastAnnounced * pipeline.progress.withLock { $0.pageSize }
     guard bytes > settings.logWarning else {
       hasWarnedOfLog = false
       return
     }
     guard !hasWarnedOfLog else { return }
     hasWarnedOfLog = true
-    tell(
-      "mirror: the log of \(engine.path) has grown to \(bytes >> 20) MB: the store does not keep up\(engine.lastErrorText)"
+    notices.add(
+      "mirror: the log of \(pipeline.database) has grown to \(bytes >> 20) MB: the store does not keep up\(pipeline.health.lastErrorText)"
     )
   }
 
@@ -64,29 +64,29 @@ extension ReplicationObserver {
   ///
   /// A crash before it is uploaded costs a new base at the next start, and loses nothing; so the log may grow with
   /// the database.
-  func checkpointUnderLoad(_ engine: Engine, _ connection: Connection) {
+  func checkpointUnderLoad(_ pipeline: Pipeline, _ connection: Connection) {
     guard lastAnnounced >= lastCheckpoint + settings.checkpointFrames || lastAnnounced < lastCheckpoint else {
       return
     }
-    let mayStart = engine.state.withLock {
+    let mayStart = pipeline.progress.withLock {
       $0.phase == .running && $0.hasBase && lastAnnounced - $0.framesCaptured < 2 * settings.checkpointFrames
         && lastAnnounced * $0.pageSize > min(max($0.databaseBytes / 4, 8 << 20), settings.logLimit)
     }
     guard mayStart else { return }
-    checkpoint(engine, connection)
+    checkpoint(pipeline, connection)
   }
 
-  private func checkpoint(_ engine: Engine, _ connection: Connection) {
+  private func checkpoint(_ pipeline: Pipeline, _ connection: Connection) {
     lastCheckpoint = lastAnnounced
     isInternal = true
     defer { isInternal = false }
     do {
-      if try engine.checkpoint(connection) == nil {
+      if try pipeline.checkpointer.checkpoint(connection) == nil {
         // Who has the log lets go of it soon.
         lastCheckpoint -= settings.checkpointFrames - settings.checkpointFrames / 16
       }
     } catch {
-      engine.captureSignal.raise()
+      pipeline.capturer.wakeup.raise()
     }
   }
 }

@@ -5,10 +5,10 @@ extension ReplicationObserver {
   ///
   /// Goes on telling the last state once the mirror has stopped.
   package var monitor: (@Sendable () -> MirrorStatus)? {
-    guard let engine else { return nil }
+    guard let pipeline else { return nil }
     let (url, durability) = (store.url, settings.durability)
     return {
-      var status = engine.status()
+      var status = pipeline.status()
       status.url = url
       status.durability = durability
       return status

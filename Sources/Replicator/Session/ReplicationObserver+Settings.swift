@@ -8,9 +8,9 @@ extension ReplicationObserver {
   /// > PRAGMA wal_autocheckpoint: this pragma is a wrapper around sqlite3_wal_autocheckpoint(), which sets the hook.
   func didRunPragma(_ connection: Connection, _ statement: Statement, name: String, value: String?) {
     connection.notePragmas()
-    if name == "case_sensitive_like" { log.hasSetLike = true }
+    if name == "case_sensitive_like" { recorder.hasSetLike = true }
     if name == "optimize", !connection.isInAutocommit {
-      log.refuse("what PRAGMA optimize does depends on what the session has read")
+      recorder.refuse("what PRAGMA optimize does depends on what the session has read")
     }
     // Others must not be repeated: some would stay.
     let isSetting = ReplayRules.settings.contains(name) || name == "case_sensitive_like"
@@ -23,9 +23,9 @@ extension ReplicationObserver {
     settingsVersion = connection.settingsVersion
     guard let settings = try? sessionSettings(connection) else { return }
     if let statement {
-      log.change(settings: settings, by: statement)
+      recorder.change(settings: settings, by: statement)
     } else {
-      log.change(settings: settings)
+      recorder.change(settings: settings)
     }
   }
 
@@ -42,7 +42,7 @@ extension ReplicationObserver {
     connection.setVirtualTables(names)
     others.hasStatistics = connection.hasStatistics
     // A DROP may be rolled back.
-    others.hasVirtualTables = log.others.hasVirtualTables || !names.isEmpty
+    others.hasVirtualTables = recorder.others.hasVirtualTables || !names.isEmpty
     // The pragma opens nothing, while a look at the TEMP schema makes a database that `.databases` shows.
     for row in (try? connection.rows("PRAGMA database_list")) ?? [] {
       guard case .integer(let number) = row[0], case .text(let name) = row[1] else { continue }
@@ -61,7 +61,7 @@ extension ReplicationObserver {
         others.temporary.append(name)
       }
     }
-    log.others = others
+    recorder.others = others
   }
 
   /// The session's settings as `PRAGMA` statements in one line, and those that SQL cannot set in a comment.
@@ -77,13 +77,13 @@ extension ReplicationObserver {
       }
     }
     // It can only be set, so ask LIKE itself; setting it changes more than the case, so only where it was.
-    if log.hasSetLike, case .integer(let same) = try connection.value("SELECT 'a' LIKE 'A'") {
+    if recorder.hasSetLike, case .integer(let same) = try connection.value("SELECT 'a' LIKE 'A'") {
       settings += "PRAGMA case_sensitive_like=\(1 - same); "
     }
     let switches = connection.unusualSwitches
     if !switches.isEmpty { settings += "/* dbconfig \(switches) */" }
     if connection.isOn("reset_database") { connection.makePeculiar("the database was to be reset") }
-    log.peculiarity =
+    recorder.peculiarity =
       connection.isOn("writable_schema")
       ? "the schema was writable" : connection.sortsInThreads ? "several threads sort" : nil
     return settings

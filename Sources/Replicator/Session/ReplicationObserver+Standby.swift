@@ -5,10 +5,10 @@ import SQLite
 extension ReplicationObserver {
   /// Stands by because another process mirrors the database.
   func standBy(_ path: String, claim: File) {
-    let standby = Standby(path, claim: claim, store: store, settings: settings, news: news)
-    self.standby = standby
+    let standby = Standby(path, claim: claim, store: store, settings: settings, notices: notices)
+    phase = .standby(standby)
     isConnectionNew = false
-    notices.append("\(path) is mirrored by \(standby.holderText): what is written here is mirrored by that")
+    notices.add("\(path) is mirrored by \(standby.holderText): what is written here is mirrored by that")
     armStandbyHook()
     standby.start()
   }
@@ -18,43 +18,30 @@ extension ReplicationObserver {
   /// Call while no transaction is open: a log of statements begins between transactions.
   func takeOverIfPossible() {
     guard let standby, let connection, connection.isInAutocommit else { return }
-    if let engine = standby.takeEngine() {
-      leaveStandby()
-      adopt(engine, connection)
-      return
+    if let pipeline = standby.takePipeline() {
+      _ = standby.end()
+      return adopt(pipeline, connection)
     }
     guard let claim = standby.takeClaim() else { return }
-    self.standby = nil
     do {
       try start(wasEmpty: false, claim: claim)
       _ = standby.end()
-      tell("mirror: \(standby.holderText) has ended, and this one mirrors")
+      notices.add("mirror: \(standby.holderText) has ended, and this one mirrors")
     } catch let error as SQLiteError where error.isBusy {
       standby.giveBackClaim()
-      self.standby = standby
+      phase = .standby(standby)
     } catch {
       _ = standby.end()
       refuse(error)
     }
   }
 
-  /// Ends standing by; what was begun meanwhile is the session's now.
-  private func leaveStandby() {
-    guard let standby else { return }
-    notices += standby.notices.take()
-    _ = standby.end()
-    self.standby = nil
-  }
-
   /// Ends standing by with the database: what was begun meanwhile ends with the session.
   func endStandby() {
     guard let standby else { return }
-    let engine = standby.end()
-    notices += standby.notices.take()
-    self.standby = nil
-    guard let engine else { return }
-    notices += engine.takeNotices()
-    engine.stop()
+    let pipeline = standby.end()
+    phase = .off
+    pipeline?.stop()
   }
 
   /// Waits until the process that mirrors has the log in the store as far as it goes now, or this one has taken over.
@@ -75,7 +62,9 @@ extension ReplicationObserver {
       case .notYet: break
       }
       takeOverIfPossible()
-      if let engine { return try engine.flush(seconds: seconds, all: false, isInterrupted: isInterrupted) }
+      if let pipeline {
+        return try pipeline.flush.run(seconds: seconds, all: false, isInterrupted: isInterrupted)
+      }
       guard self.standby != nil else { throw MirrorError(.notMirrored, suspension ?? "the mirror is off") }
       guard isInterrupted?() != true else { throw MirrorError(.timeout, "interrupted") }
       guard Clock.monotonicSeconds < deadline else {
@@ -90,7 +79,7 @@ extension ReplicationObserver {
 
   /// A statement that writes begins in `sync`: where other processes wait for their commits too, it waits for its turn.
   func takeTurn(_ connection: Connection) {
-    guard standby != nil || engine?.isGroupCommitAwaited == true else { return }
+    guard standby != nil || pipeline?.isGroupCommitAwaited == true else { return }
     if turn == nil, let path = connection.fileName() { turn = WriterQueue(path) }
     turn?.take()
   }

@@ -22,59 +22,58 @@ extension ReplicationObserver {
 
   /// The statement under way has committed; the log now holds so many frames.
   private func didCommit(frames: Int) {
-    guard let engine, !isInternal, let connection else { return }
+    guard let pipeline, !isInternal, let connection else { return }
     turn?.give()
     defer { connection.noteOwnCommit() }
     let endsWriting = current?.endsWriting == true
     if let running = current, !running.watched.isReadOnly {
       let statement = running.watched.statement
-      log.add(statement, changes: connection.totalChanges - running.totalChanges, error: nil)
+      recorder.add(statement, changes: connection.totalChanges - running.totalChanges, error: nil)
       committed = ObjectIdentifier(statement)
     }
     // A transaction of which nothing is left is one too.
-    guard !log.isEmpty || endsWriting else {
+    guard !recorder.isEmpty || endsWriting else {
       // Not by a statement: a backup into the database, which SQLite tells of at the end of some later statement. Without
       // an announcement it becomes a barrier.
       lastAnnounced = frames
-      return engine.captureSignal.raise()
+      return pipeline.capturer.wakeup.raise()
     }
-    announce(engine, frames: frames)
+    announce(pipeline, frames: frames)
   }
 
-  func announce(_ engine: Engine, frames: Int) {
+  func announce(_ pipeline: Pipeline, frames: Int) {
     lastAnnounced = frames
     // In a log that was restarted it may end where the last one did.
     lastSettled = -1
-    engine.pendingCommits.announce(
-      PendingCommits.Announcement(frame: frames, time: Clock.wallMicroseconds, group: log.commit()))
-    if settings.durability == .async { engine.captureSignal.raise() }
+    pipeline.capturer.pendingCommits.announce(
+      PendingCommits.Announcement(frame: frames, time: Clock.wallMicroseconds, group: recorder.commit()))
+    if settings.durability == .async { pipeline.capturer.wakeup.raise() }
   }
 
   package func statementWillBegin(_ statement: Statement) {
     guard !isInternal, watched.isSet else { return }
     let connection = statement.connection
     let isReadOnly = statement.isReadOnly
-    if engine != nil, statement.control.isPragma { suspendIfNeeded(statement, connection) }
+    if pipeline != nil, statement.control.isPragma { suspendIfNeeded(statement, connection) }
     if isWaitingForContent, connection.isInAutocommit, startsContent(statement) {
       do {
         try start(wasEmpty: true)
       } catch {
-        isWaitingForContent = false
         refuse(error)
       }
     }
     if standby != nil, connection.isInAutocommit, !isReadOnly { takeOverIfPossible() }
     if settings.durability == .sync, !isReadOnly, connection.isInAutocommit { takeTurn(connection) }
-    guard engine != nil else { return }
+    guard pipeline != nil else { return }
     let isInAutocommit = connection.isInAutocommit
     takesPlainStatements = false
     if let current {
       outer.append(current)
     } else if !isRunningPlainly {
-      if connection.settingsVersion != settingsVersion || log.endsSetting && isInAutocommit {
+      if connection.settingsVersion != settingsVersion || recorder.endsSetting && isInAutocommit {
         noteSettings(connection)
       }
-      log.begin()
+      recorder.begin()
       connection.forgetWhatWasDone()
     }
     // A `COMMIT` and its like only read. What writes within a transaction cannot commit it.
@@ -102,31 +101,31 @@ extension ReplicationObserver {
       if suspension != nil { didEndSuspended(statement) }
     }
     guard let running = takeRunning(statement) else { return }
-    defer { if running.mayCommit, let engine { finishWriting(engine, statement.connection) } }
-    guard !isInternal, engine != nil, watched.isSet else { return }
+    defer { if running.mayCommit, let pipeline { finishWriting(pipeline, statement.connection) } }
+    guard !isInternal, pipeline != nil, watched.isSet else { return }
     let connection = statement.connection
     let isInAutocommit = connection.isInAutocommit
     if committed == ObjectIdentifier(statement) {
       committed = nil
     } else if !running.watched.isReadOnly, !isBegin(statement) {
       let changes = connection.totalChanges - running.totalChanges
-      log.add(statement, changes: changes, error: code.isSuccess ? nil : code)
+      recorder.add(statement, changes: changes, error: code.isSuccess ? nil : code)
       if isInAutocommit {
-        if changes != 0, !log.isEmpty, let engine { announceUnnoticed(engine) }
-        log.discard()
+        if changes != 0, !recorder.isEmpty, let pipeline { announceUnnoticed(pipeline) }
+        recorder.discard()
       }
     } else if !isInAutocommit {
       if connection.totalChanges != running.totalChanges {
-        log.refuse("a statement that only reads has changed rows")
+        recorder.refuse("a statement that only reads has changed rows")
       }
-      log.noteControl(statement.control, code)
+      recorder.noteControl(statement.control, code)
     } else {
       // The transaction was rolled back.
-      log.discard()
+      recorder.discard()
     }
-    log.noteEnd(statement, code)
+    recorder.noteEnd(statement, code)
     noteEffects(of: statement, connection)
-    takesPlainStatements = !isInAutocommit && current == nil && log.takesPlainStatements(of: connection)
+    takesPlainStatements = !isInAutocommit && current == nil && recorder.takesPlainStatements(of: connection)
   }
 
   /// Takes note of what a statement may have changed beside rows.
@@ -144,7 +143,9 @@ extension ReplicationObserver {
       if !statement.isReadOnly, statement.reach.isEmpty { return noteSettings(connection) }
       guard connection.hasInnerControl else { return }
       connection.notePragmas()
-      if !connection.isInAutocommit { log.refuse("a function ran a statement that is more than a query") }
+      if !connection.isInAutocommit {
+        recorder.refuse("a function ran a statement that is more than a query")
+      }
       noteSettings(connection)
       noteOtherSchemas(connection)
       armHook()
@@ -154,16 +155,16 @@ extension ReplicationObserver {
   // MARK: Plain statements
 
   package func willRunPlainly(_ statement: Statement) -> Bool {
-    guard takesPlainStatements, !isRunningPlainly, !isInternal, engine != nil,
+    guard takesPlainStatements, !isRunningPlainly, !isInternal, pipeline != nil,
       statement.connection.settingsVersion == settingsVersion, !statement.connection.isInAutocommit
     else { return false }
-    log.begin()
+    recorder.begin()
     isRunningPlainly = true
     return true
   }
 
   package func didRunPlainly(_ statement: Statement, changes: Int64) -> Bool {
-    let isNoted = current == nil && log.addPlain(statement, changes: changes)
+    let isNoted = current == nil && recorder.addPlain(statement, changes: changes)
     if isNoted { isRunningPlainly = false }
     return isNoted
   }
@@ -193,32 +194,32 @@ extension ReplicationObserver {
 
   package func contentDidChange(_ connection: Connection, by what: String) {
     // Not through a statement: the log shows it, and the statement log gets a barrier.
-    engine?.captureSignal.raise()
+    pipeline?.capturer.wakeup.raise()
   }
 
   package func connectionWillClose(_ connection: Connection) { detach(isFlushed: false) }
 
   /// A statement that may commit begins; `connection` where no transaction is open.
   private func beginWriting(_ connection: Connection?) {
-    guard let engine else { return }
-    if writing == 0, let connection { checkpointIfDue(engine, connection) }
+    guard let pipeline else { return }
+    if writing == 0, let connection { checkpointIfDue(pipeline, connection) }
     writing += 1
     let waits = LockWaits.ofThread
     if waits !== lockWaits {
       lockWaits = waits
-      engine.pendingCommits.follow(waits)
+      pipeline.capturer.pendingCommits.follow(waits)
     }
-    engine.pendingCommits.setWriting(true)
+    pipeline.capturer.pendingCommits.setWriting(true)
   }
 
-  private func finishWriting(_ engine: Engine, _ connection: Connection) {
+  private func finishWriting(_ pipeline: Pipeline, _ connection: Connection) {
     writing -= 1
     guard writing == 0 else { return }
-    engine.pendingCommits.setWriting(false)
+    pipeline.capturer.pendingCommits.setWriting(false)
     guard !isInternal, connection.isInAutocommit, lastSettled != lastAnnounced else { return }
     lastSettled = lastAnnounced
-    if settings.durability == .sync { waitForCommit(engine) } else { engine.captureSignal.raise() }
-    checkpointUnderLoad(engine, connection)
-    warnOfLongLog(engine)
+    if settings.durability == .sync { waitForCommit(pipeline) } else { pipeline.capturer.wakeup.raise() }
+    checkpointUnderLoad(pipeline, connection)
+    warnOfLongLog(pipeline)
   }
 }

@@ -11,7 +11,7 @@ extension ReplicationObserver {
     guard case .pragma(let name, let value, let schema) = statement.control, connection.isInAutocommit,
       schema.map({ $0.lowercased() == "main" }) ?? true
     else { return }
-    if name == "wal_checkpoint" { engine?.giveWay(to: connection) }
+    if name == "wal_checkpoint" { pipeline?.checkpointer.giveWay(to: connection) }
     guard let value = value?.lowercased() else { return }
     // The locking mode is set while the pragma is compiled, the journal mode when it runs.
     let changesJournal = name == "journal_mode" && value != "wal" && statement.explainLevel == 0
@@ -21,18 +21,18 @@ extension ReplicationObserver {
       try flush(seconds: settings.flushTimeout)
     } catch {
       isFlushed = false
-      tell("mirror: not everything is in \(store.url): \(error)")
+      notices.add("mirror: not everything is in \(store.url): \(error)")
     }
     release(isFlushed: isFlushed)
-    suspension = "the mirror is suspended"
+    phase = .suspended("the mirror is suspended")
     hasChangedSuspended = false
   }
 
   /// The mirror cannot begin: in `sync` what is committed from now on has failed.
   func refuse(_ error: any Error) {
-    suspension = "\(error)"
+    phase = .suspended("\(error)")
     hasChangedSuspended = false
-    tell("mirror off: \(error)")
+    notices.add("mirror off: \(error)")
   }
 
   /// A statement has ended while the mirror is suspended: goes on where that is possible again.
@@ -48,7 +48,6 @@ extension ReplicationObserver {
       return
     }
     guard let reason = reasonToStaySuspended(connection) else {
-      suspension = nil
       do {
         try start(wasEmpty: false)
       } catch {
@@ -56,8 +55,8 @@ extension ReplicationObserver {
       }
       return
     }
-    if reason != suspension { tell("mirror off: \(reason)") }
-    suspension = reason
+    if reason != suspension { notices.add("mirror off: \(reason)") }
+    phase = .suspended(reason)
   }
 
   private func reasonToStaySuspended(_ connection: Connection) -> String? {

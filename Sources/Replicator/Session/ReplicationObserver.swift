@@ -8,42 +8,51 @@ import Synchronization
 /// Mirrors the main database of a connection to a store, on the thread that uses the connection.
 ///
 /// Starts when the database has content: at once, or just before the first statement that writes to a new one, so
-/// that `PRAGMA page_size` and the like still work. Everything that takes time happens on the engine's threads.
+/// that `PRAGMA page_size` and the like still work. Everything that takes time happens on the pipeline's threads.
 package final class ReplicationObserver: ConnectionObserver {
+  /// Who mirrors the database.
+  enum Phase {
+    /// Nobody: the observer is not attached.
+    case off
+    /// Nobody yet: the database is empty.
+    case waiting
+    /// This process.
+    case running(Pipeline)
+    /// Another process.
+    case standby(Standby)
+    /// Nobody for the time being, for a reason.
+    case suspended(String)
+  }
+
   package let store: any ObjectStore
   /// Asked while waiting for the store: true ends the wait.
   package var isInterrupted: (() -> Bool)?
   package private(set) var settings: MirrorSettings
   var watched = WatchedConnection()
   var connection: Connection? { watched.connection }
-  var engine: Engine?
-  /// Why a database that was mirrored is not for the time being; nil where it is.
-  var suspension: String?
+  var phase = Phase.off
   /// Whether the database was mirrored since this was attached.
   var hasBegun = false
-  /// Set while another process mirrors the database.
-  var standby: Standby?
   /// Frames in the log after the last commit made while standing by.
   var standbyFrames = 0
   var standbySettled = 0
   /// Whether something was committed while suspended.
   var hasChangedSuspended = false
-  let log = StatementLog()
+  let recorder = StatementRecorder()
   /// Whether the connection has run no statements before they were recorded.
   var isConnectionNew = true
-  /// Whether the engine may have something to tell.
-  let news = News()
+  /// What the user reads at the next prompt, from all threads of the mirror.
+  let notices = NoticeQueue()
   /// Of the connection, when the settings were read.
   var settingsVersion = 0
   /// Statements under way that may commit.
   var writing = 0
   /// Made when it is first asked for.
   var turn: WriterQueue?
-  /// Of the thread that the engine knows to write.
+  /// Of the thread that the pipeline knows to write.
   var lockWaits: LockWaits?
   /// Whether the statements that run are the mirror's own.
   var isInternal = false { didSet { watched.connection?.isQuiet = isInternal } }
-  var isWaitingForContent = false
   /// The statement whose end the commit hook has already dealt with.
   var committed: ObjectIdentifier?
   var current: Running?
@@ -59,7 +68,6 @@ package final class ReplicationObserver: ConnectionObserver {
   var lastSettled = 0
   var lastCheckpoint = 0
   var hasWarnedOfLog = false
-  var notices: [String] = []
   /// Errors that a statement met because it could not be mirrored in time.
   var failures: [String] = []
 
@@ -68,6 +76,11 @@ package final class ReplicationObserver: ConnectionObserver {
     self.settings = settings
     LargeBlocks.returnToSystem()
   }
+
+  var pipeline: Pipeline? { if case .running(let pipeline) = phase { pipeline } else { nil } }
+  var standby: Standby? { if case .standby(let standby) = phase { standby } else { nil } }
+  var suspension: String? { if case .suspended(let reason) = phase { reason } else { nil } }
+  var isWaitingForContent: Bool { if case .waiting = phase { true } else { false } }
 
   deinit { watched.connection?.observer = nil }
 
@@ -78,11 +91,11 @@ package final class ReplicationObserver: ConnectionObserver {
     guard let connection, let path = connection.fileName() else { return }
     isInternal = true
     defer { isInternal = false }
-    isWaitingForContent = false
+    phase = .off
     do {
       var claim = claim
       if claim == nil {
-        let claimed = try Standby.claim(path)
+        let claimed = try PositionFile.claim(path)
         guard claimed.isTaken else { return standBy(path, claim: claimed.file) }
         claim = claimed.file
       }
@@ -98,15 +111,15 @@ package final class ReplicationObserver: ConnectionObserver {
           throw MirrorError(.unsuitable, "the journal mode of \(path) cannot be changed to WAL")
         }
         if !wasEmpty, case .text(let mode) = before {
-          notices.append("journal mode of \(path) changed from \(mode) to wal")
+          notices.add("journal mode of \(path) changed from \(mode) to wal")
         }
       }
       // A read begins the log, which the guard then keeps.
       _ = try connection.value("PRAGMA main.schema_version")
-      let engine = try Engine.begin(
-        path, claim: claim, store: store, settings: settings, wasEmpty: wasEmpty, news: news)
-      adopt(engine, connection)
-      engine.start()
+      let pipeline = try Pipeline(
+        path, claim: claim, store: store, settings: settings, wasEmpty: wasEmpty, notices: notices)
+      adopt(pipeline, connection)
+      pipeline.start()
     } catch let error as SQLiteError where !error.isBusy {
       throw MirrorError(.database, "mirror \(path): \(error.message)")
     } catch let error as FilesError {
@@ -114,21 +127,21 @@ package final class ReplicationObserver: ConnectionObserver {
     }
   }
 
-  /// Has an engine mirror what the session does from now on.
-  func adopt(_ engine: Engine, _ connection: Connection) {
-    self.engine = engine
+  /// Has a pipeline mirror what the session does from now on.
+  func adopt(_ pipeline: Pipeline, _ connection: Connection) {
+    phase = .running(pipeline)
     lockWaits = nil
     hasBegun = true
     do {
-      try log.install(on: connection)
-      log.longestStatement = settings.longestStatement
-      if !isConnectionNew { log.beginLate(connection) }
+      try recorder.install(on: connection)
+      recorder.longestStatement = settings.longestStatement
+      if !isConnectionNew { recorder.beginLate(connection) }
       isConnectionNew = false
       if !connection.hasWatchedClock {
         connection.makePeculiar("the clock of the database's VFS is not watched")
       }
     } catch {
-      log.refuse("what statements ask of time and chance could not be recorded: \(error.message)")
+      recorder.refuse("what statements ask of time and chance could not be recorded: \(error.message)")
     }
     noteSettings(connection)
     noteOtherSchemas(connection)
@@ -148,15 +161,15 @@ package final class ReplicationObserver: ConnectionObserver {
     do {
       let deadline = Clock.monotonicSeconds + settings.flushTimeout
       try flush(seconds: settings.flushTimeout)
-      engine?.endMaintenance(seconds: min(deadline - Clock.monotonicSeconds, 5))
+      pipeline?.maintainer.end(seconds: min(deadline - Clock.monotonicSeconds, 5))
       // What is stored already is so whether the lease can be released or not.
       RequestDeadline.enforce(max(deadline, Clock.monotonicSeconds + 1)) { detach(isFlushed: true) }
     } catch {
       let status = status()
       detach(isFlushed: false)
-      guard status.captured > status.mirrored else { throw error }
+      guard status.captured > status.stored else { throw error }
       throw MirrorError(
-        .notMirrored, "\(status.captured - status.mirrored) transactions are not mirrored: \(error)")
+        .notMirrored, "\(status.captured - status.stored) transactions are not mirrored: \(error)")
     }
   }
 
@@ -164,11 +177,10 @@ package final class ReplicationObserver: ConnectionObserver {
   ///
   /// Where not everything is in the store the log is left for the next start.
   func detach(isFlushed: Bool) {
-    isWaitingForContent = false
     endStandby()
-    suspension = nil
     turn = nil
     release(isFlushed: isFlushed)
+    phase = .off
     if let connection {
       connection.setAutomaticCheckpoint(frames: 1000)
       connection.observer = nil
@@ -176,10 +188,10 @@ package final class ReplicationObserver: ConnectionObserver {
     watched.connection = nil
   }
 
-  /// Ends the engine, and keeps watch over the connection.
+  /// Ends the pipeline, and keeps watch over the connection.
   func release(isFlushed: Bool) {
-    guard let engine else { return }
-    self.engine = nil
+    guard let pipeline else { return }
+    phase = .off
     // Nobody waits for the end of what is under way.
     current = nil
     outer = []
@@ -187,21 +199,20 @@ package final class ReplicationObserver: ConnectionObserver {
     committed = nil
     writing = 0
     if let connection {
-      if isFlushed { settle(engine, connection) } else { connection.disableCheckpointOnClose() }
+      if isFlushed { settle(pipeline, connection) } else { connection.disableCheckpointOnClose() }
       connection.setAutomaticCheckpoint(frames: 1000)
     }
-    notices += engine.takeNotices()
-    engine.stop()
-    if isFlushed, engine.hasStored { engine.releaseLease() }
+    pipeline.stop()
+    if isFlushed, pipeline.hasStored { pipeline.maintainer.releaseLease() }
   }
 
   /// Copies the log into the database file and notes that the file holds exactly what the replica does.
-  private func settle(_ engine: Engine, _ connection: Connection) {
+  private func settle(_ pipeline: Pipeline, _ connection: Connection) {
     isInternal = true
     defer { isInternal = false }
-    _ = try? engine.checkpoint(connection)
+    _ = try? pipeline.checkpointer.checkpoint(connection)
     // A log that cannot be copied now does not keep the record from naming the last entry.
-    engine.saveRecord()
+    pipeline.recorder.save()
   }
 
   // MARK: Waiting
@@ -209,48 +220,47 @@ package final class ReplicationObserver: ConnectionObserver {
   /// Waits until everything committed is in the store.
   package func flush(seconds: Double) throws {
     takeOverIfPossible()
-    if let engine { return try engine.flush(seconds: seconds, all: true, isInterrupted: isInterrupted) }
+    if let pipeline {
+      return try pipeline.flush.run(seconds: seconds, all: true, isInterrupted: isInterrupted)
+    }
     if let standby { try waitForHolder(standby, seconds: seconds) }
   }
 
   /// Number of the last transaction in SQLite's log now; nil if it is not stored yet, or another process mirrors and has not
   /// said.
   package func lastTransaction() -> UInt64? {
-    if let engine { return engine.status().captured }
+    if let pipeline { return pipeline.status().captured }
     guard let standby, let connection, let end = try? LogEnd.of(DatabaseFile(connection)) else { return nil }
     return standby.transaction(at: end)
   }
 
   /// Writes a new base now and waits for it.
   package func snapshot() throws {
-    guard let engine else {
+    guard let pipeline else {
       throw MirrorError(.notMirrored, "nothing is mirrored yet: the database is empty")
     }
     try flush(seconds: settings.flushTimeout)
-    try engine.makeBase(deadline: 24 * 3600, isInterrupted: isInterrupted)
+    let maintainer = pipeline.maintainer
+    try pipeline.bases.makeBase(deadline: 24 * 3600, isInterrupted: isInterrupted) { maintainer.startIfDue() }
   }
 
   /// Whether a database is being mirrored, or will be once it has content.
   package var isOn: Bool {
-    if suspension != nil { return false }
-    return engine.map { !$0.isStopped } ?? (isWaitingForContent || standby != nil)
+    switch phase {
+    case .off, .suspended: false
+    case .waiting, .standby: true
+    case .running(let pipeline): !pipeline.isStopped
+    }
   }
 
-  func tell(_ notice: String) { notices.append(notice) }
-
   /// Whether there may be notices or failures: asked after every line.
-  package var mayHaveNews: Bool { news.isWaiting || !notices.isEmpty || !failures.isEmpty }
+  package var mayHaveNews: Bool { !notices.isEmpty || !failures.isEmpty }
 
   /// What is to be told at the next prompt, once.
   package func takeNotices() -> [String] {
-    if news.wasRaised {
-      takeOverIfPossible()
-      notices += engine?.takeNotices() ?? []
-      notices += standby?.notices.take() ?? []
-    }
     guard !notices.isEmpty else { return [] }
-    defer { notices.removeAll() }
-    return notices
+    takeOverIfPossible()
+    return notices.take()
   }
 
   /// Commits that succeeded locally and could not be mirrored in time, to be reported as errors, once.
@@ -262,18 +272,16 @@ package final class ReplicationObserver: ConnectionObserver {
 
   package func status() -> MirrorStatus {
     takeOverIfPossible()
-    var status = engine?.status() ?? MirrorStatus()
+    var status = pipeline?.status() ?? MirrorStatus()
     status.url = store.url
     status.durability = settings.durability
     status.keyID = store.encryption?.keyID
-    if engine == nil, isWaitingForContent { status.phase = .waiting }
-    if let suspension {
-      status.phase = .off
-      status.lastError = suspension
-    }
-    if let standby, engine == nil {
-      status.phase = .standby
-      status.lastError = "\(standby.holderText) mirrors it"
+    switch phase {
+    case .off, .running: break
+    case .waiting: status.phase = .waiting
+    case .suspended(let reason): (status.phase, status.lastError) = (.off, reason)
+    case .standby(let standby):
+      (status.phase, status.lastError) = (.standby, "\(standby.holderText) mirrors it")
     }
     return status
   }

@@ -12,11 +12,10 @@ import WALFormat
 final class Standby: Sendable {
   /// Process that mirrors, if the system says which.
   let holder: Int?
-  let notices: Notices
+  private let notices: NoticeQueue
   private let path: String
   private let store: any ObjectStore
   private let settings: MirrorSettings
-  private let news: News
   /// The record beside the database; the process that has it locked mirrors.
   private let claim: File
   /// Wakes as soon as the holder has written the record.
@@ -26,24 +25,17 @@ final class Standby: Sendable {
 
   private struct State {
     /// What the thread has begun and the session has not taken yet.
-    var engine: Engine?
+    var pipeline: Pipeline?
     var isEnded = false
     var hasWarned = false
   }
 
-  /// Locks the record of a database; nil if another process has.
-  static func claim(_ path: String) throws(FilesError) -> (file: File, isTaken: Bool) {
-    let file = try File(side: Engine.recordPath(path), of: path)
-    return (file, try file.tryLock())
-  }
-
-  init(_ path: String, claim: File, store: any ObjectStore, settings: MirrorSettings, news: News) {
+  init(_ path: String, claim: File, store: any ObjectStore, settings: MirrorSettings, notices: NoticeQueue) {
     self.path = path
     self.claim = claim
     self.store = store
     self.settings = settings
-    self.news = news
-    notices = Notices(news)
+    self.notices = notices
     holder = (try? claim.info()).flatMap { ProcessIdentity.holder(ofLockOn: $0) }
     watch = FileWatch([claim.path], .content)
   }
@@ -68,37 +60,37 @@ final class Standby: Sendable {
   /// Begins to mirror if the holder has ended; the session takes what was begun when it gets to it.
   private func takeOver() -> Bool {
     state.withLock { state in
-      guard !state.isEnded, state.engine == nil else { return true }
+      guard !state.isEnded, state.pipeline == nil else { return true }
       guard (try? claim.tryLock()) == true else { return false }
       // The database is being used alone by somebody, or no longer has a log: the session deals with that.
       guard
-        let engine = try? Engine.begin(
-          path, claim: claim, store: store, settings: settings, wasEmpty: false, news: news)
+        let pipeline = try? Pipeline(
+          path, claim: claim, store: store, settings: settings, wasEmpty: false, notices: notices)
       else {
         claim.unlock()
         return false
       }
-      engine.start()
-      state.engine = engine
+      pipeline.start()
+      state.pipeline = pipeline
       notices.add("mirror: \(holderText) has ended, and this one mirrors")
       return true
     }
   }
 
   /// What the thread has begun, once; the standby has ended then.
-  func takeEngine() -> Engine? {
+  func takePipeline() -> Pipeline? {
     state.withLock { state in
-      guard let engine = state.engine else { return nil }
-      state.engine = nil
+      guard let pipeline = state.pipeline else { return nil }
+      state.pipeline = nil
       state.isEnded = true
-      return engine
+      return pipeline
     }
   }
 
   /// The claim, for a session that begins to mirror by itself; nil if the holder still has it.
   func takeClaim() -> File? {
     state.withLock { state in
-      guard !state.isEnded, state.engine == nil, (try? claim.tryLock()) == true else { return nil }
+      guard !state.isEnded, state.pipeline == nil, (try? claim.tryLock()) == true else { return nil }
       state.isEnded = true
       return claim
     }
@@ -108,11 +100,11 @@ final class Standby: Sendable {
   func giveBackClaim() { state.withLock { $0.isEnded = false } }
 
   /// Ends the look-out; returns what it has begun.
-  func end() -> Engine? {
-    let engine = takeEngine()
+  func end() -> Pipeline? {
+    let pipeline = takePipeline()
     state.withLock { $0.isEnded = true }
     ended.signal()
-    return engine
+    return pipeline
   }
 
   // MARK: What the holder has stored
@@ -139,10 +131,7 @@ final class Standby: Sendable {
     if let difference = difference(of: record) { return difference }
     // A log that was emptied: the record must be of the very file that is there now.
     if end.frame == 0, present == end {
-      let info = try? FileInfo.of(path)
-      let stamp = info.map {
-        PositionRecord.FileStamp(size: $0.size, modifiedNs: $0.modifiedNs, inode: $0.inode)
-      }
+      let stamp = try? PositionRecord.FileStamp.of(path)
       return record.isAtRest && record.file != nil && record.file == stamp ? .stored : .notYet
     }
     guard let position = record.position else { return .notYet }

@@ -11,7 +11,7 @@ struct WriterQueue {
 
   /// Nil where the record beside the database cannot be opened.
   init?(_ path: String) {
-    guard let file = try? File(side: Engine.recordPath(path), of: path) else { return nil }
+    guard let file = try? File(side: PositionFile.path(of: path), of: path) else { return nil }
     self.file = file
   }
 

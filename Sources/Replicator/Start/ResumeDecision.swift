@@ -145,3 +145,28 @@ enum ResumeDecision {
     "transaction \(tip.transaction), \(ISOTime.text(tip.time))" + (facts.writer().map { ", \($0)" } ?? "")
   }
 }
+
+extension ResumeDecision.Recorded {
+  /// Where the record, or the lease if there is no record, says that the replica was.
+  init(_ record: PositionRecord?, witness: Place?, tip: ResumeDecision.Tip) {
+    guard let place = record?.place ?? witness else {
+      self = .nowhere
+      return
+    }
+    if place.generation == tip.place.generation {
+      if place.transaction > tip.place.transaction {
+        self = .beyondTip(place)
+      } else if record == nil {
+        self = .nowhere
+      } else {
+        // What stands there stored no transaction: a turn, or parts of one that was never stored whole.
+        let isVoid = place.transaction == tip.place.transaction && tip.entries.contains(place)
+        self = place == tip.place || isVoid ? .atTip : .belowTip
+      }
+    } else if place.generation.sequence > tip.place.generation.sequence {
+      self = .beyondTip(place)
+    } else {
+      self = record == nil ? .nowhere : .belowTip
+    }
+  }
+}

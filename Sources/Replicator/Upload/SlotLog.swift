@@ -230,3 +230,51 @@ final class SlotLog: Sendable {
     state.withLock { if !$0.isSilent(at: now) { $0.lastAnswer = now } }
   }
 }
+
+/// The log as the present session writes it; each beginning makes another one.
+final class SessionLog: Sendable {
+  private let log: Mutex<SlotLog>
+  private let store: MeteredStore
+  private let database: String
+  private let settings: MirrorSettings
+  private let hasToldUnfenced = Mutex(false)
+
+  init(_ store: MeteredStore, database: String, _ settings: MirrorSettings) {
+    self.store = store
+    self.database = database
+    self.settings = settings
+    log = Mutex(SlotLog(store, database: database, host: settings.host))
+  }
+
+  var current: SlotLog { log.withLock { $0 } }
+
+  /// Begins another session.
+  func begin() -> SlotLog {
+    let fresh = SlotLog(store, database: database, host: settings.host)
+    log.withLock { $0 = fresh }
+    return fresh
+  }
+
+  /// Warns once if the store ignores conditions.
+  ///
+  /// Throws `.refused` in `sync` without `--unfenced`.
+  func checkConditions(_ notices: NoticeQueue) throws {
+    let slots = current
+    guard slots.keepsConditions == false else { return }
+    let cause = slots.refusal.map { " (\($0))" } ?? ""
+    guard settings.isUnfencedAllowed || settings.durability == .async else {
+      throw MirrorError(
+        .refused,
+        "\(store.url) ignores conditional writes\(cause), so nothing keeps a second writer from destroying what is stored: "
+          + "durability sync is not possible there, unless you add --unfenced")
+    }
+    let isFirst = hasToldUnfenced.withLock { told in
+      defer { told = true }
+      return !told
+    }
+    guard isFirst else { return }
+    notices.add(
+      "mirror: \(store.url) ignores conditional writes\(cause): a second writer would be noticed, not prevented"
+    )
+  }
+}

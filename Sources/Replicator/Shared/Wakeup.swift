@@ -1,8 +1,9 @@
 import Dispatch
+import Files
 import Synchronization
 
-/// Wakes one waiting thread; signals that nobody has waited for yet count as one.
-final class Signal: Sendable {
+/// Wakes the thread of one stage; several calls before it waits again count as one.
+final class Wakeup: Sendable {
   private let semaphore = DispatchSemaphore(value: 0)
   private let isRaised = Atomic(false)
 
@@ -10,10 +11,10 @@ final class Signal: Sendable {
     if !isRaised.exchange(true, ordering: .acquiringAndReleasing) { semaphore.signal() }
   }
 
-  /// Lets time pass, signals or not, so that many of them cost as much as one; `wait` then finds them.
-  func rest(seconds: Double) { _ = DispatchSemaphore(value: 0).wait(timeout: .now() + seconds) }
+  /// Lets time pass without looking, so that many calls cost as much as one; `wait` then finds them.
+  func rest(seconds: Double) { Clock.sleep(seconds: seconds) }
 
-  /// Waits for a signal, or so many seconds; without end where nil.
+  /// Waits for a call, or so many seconds; without end if nil.
   func wait(seconds: Double?) {
     if let seconds {
       _ = semaphore.wait(timeout: .now() + max(seconds, 0))

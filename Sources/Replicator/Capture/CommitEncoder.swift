@@ -4,8 +4,10 @@ import ReplicaFormat
 import SQLite
 import WALFormat
 
-/// Turns commits of the log into slices and statement batches.
-final class LogEncoder {
+/// Turns commits of the log into entries: slices with their statements.
+///
+/// They go to the upload queue as they are sealed.
+final class CommitEncoder {
   let settings: MirrorSettings
   let generation: GenerationID
   private let session: TurnRecord.Session
@@ -40,9 +42,7 @@ final class LogEncoder {
   /// Entries say so to readers, who take it as proof that everything up to there was there. Parts of a large transaction are
   /// closed before the uploader asks for them, so it must hold from the beginning.
   var stored: UInt64
-  /// Entries that wait to be uploaded.
-  private(set) var outbox: [PendingUpload] = []
-  private(set) var outboxBytes = 0
+  private let queue: UploadQueue
 
   /// Sections of an object to be, one for each epoch.
   private struct ClosedSections {
@@ -67,8 +67,9 @@ final class LogEncoder {
   init(
     place: Place, turn: String?, transaction: UInt64, state: DatabaseState, time: Int64,
     position: WALPosition?, images: PageImages, database: DatabaseFile, pendingCommits: PendingCommits,
-    settings: MirrorSettings, session: TurnRecord.Session, hasBase: Bool
+    settings: MirrorSettings, session: TurnRecord.Session, hasBase: Bool, queue: UploadQueue
   ) {
+    self.queue = queue
     generation = place.generation
     self.place = place
     self.turn = turn
@@ -86,25 +87,15 @@ final class LogEncoder {
     statements = StatementBatchBuilder(generation: generation, session: session.number)
   }
 
-  var isFull: Bool { outboxBytes >= settings.outboxBytes }
+  var isFull: Bool { queue.isFull }
   var hasOpenSlice: Bool { (builder?.commits.count ?? 0) > 0 || !sections.sealed.isEmpty }
   var isInsideCommit: Bool { pending != nil }
-  /// Time of the oldest commit that no slice of the outbox holds; nil where there is none.
+  /// Time of the oldest commit in the open slice; nil if there is none.
   var oldestOpenTime: Int64? { hasOpenSlice ? firstTime : nil }
-
-  /// The oldest entry that waits; closes the open slice if none does.
-  func takeNext() -> PendingUpload? {
-    if outbox.isEmpty { sealOpenSlice() }
-    guard !outbox.isEmpty else { return nil }
-    let next = outbox.removeFirst()
-    outboxBytes -= next.byteCount
-    return next
-  }
 
   /// Gives up what was encoded and not taken; nothing can be encoded after.
   func discard() {
-    outbox = []
-    outboxBytes = 0
+    queue.removeAll()
     builder = nil
     sections = ClosedSections()
     pending = nil
@@ -125,7 +116,7 @@ final class LogEncoder {
 
   // MARK: Frames
 
-  /// Encodes a commit, or goes on with one begun before; false where `budget` (bytes) or the outbox ended it.
+  /// Encodes a commit, or goes on with one begun before; false if `budget` (bytes) or a full queue ended it.
   func encode(_ commit: LogCommit, from tail: LogTail, budget: inout Int) throws -> Bool {
     let header = tail.header
     let perPart = max(settings.sliceBytes / header.pageSize, 1)
@@ -292,39 +283,35 @@ final class LogEncoder {
   /// Builds the entry of a slice, and before the session's first one its turn (rule 4).
   private func push(_ sections: [SealedSlice], isPart: Bool, isPartial: Bool, logBytes: Int) {
     guard let first = sections.first, let last = sections.last else { return }
+    var entries: [PendingUpload] = []
     if let turn {
       self.turn = nil
-      push(turn: turn)
+      entries.append(entry(turn: turn))
+      place = entries[0].next
     }
     let id = EntryID.draw()
     let bytes = SealedSlice.object(
       sections, id: id, previous: place.previous, session: session.number, stored: stored)
     let batch = isPartial ? nil : sealStatements()
-    push(
-      PendingUpload(
-        place: place, id: id, lastTransaction: transaction, state: state, position: endOfLast, bytes: bytes,
-        batch: batch.map {
-          PendingUpload.Batch(
-            generation: generation, name: BatchName($0.transactions, id: id), bytes: $0.bytes)
-        },
-        firstTime: firstTime, lastTime: lastTime,
-        transactions: first.transactions.lowerBound...last.transactions.upperBound, isPart: isPart,
-        isPartial: isPartial, logBytes: logBytes))
+    let slice = PendingUpload(
+      place: place, id: id, lastTransaction: transaction, state: state, position: endOfLast, bytes: bytes,
+      batch: batch.map {
+        PendingUpload.Batch(
+          generation: generation, name: BatchName($0.transactions, id: id), bytes: $0.bytes)
+      },
+      firstTime: firstTime, lastTime: lastTime,
+      transactions: first.transactions.lowerBound...last.transactions.upperBound, isPart: isPart,
+      isPartial: isPartial, logBytes: logBytes)
+    place = slice.next
+    queue.append(entries + [slice])
   }
 
-  private func push(turn reason: String) {
+  private func entry(turn reason: String) -> PendingUpload {
     let turn = TurnRecord(
       place: place, id: .draw(), session: session, time: Clock.wallMicroseconds, reason: reason)
-    push(
-      PendingUpload(
-        place: place, id: turn.id, lastTransaction: place.transaction - 1, state: state, position: endOfLast,
-        bytes: turn.bytes, batch: nil, firstTime: firstTime, lastTime: firstTime, transactions: nil,
-        isPart: false, isPartial: false, logBytes: 0))
-  }
-
-  private func push(_ entry: PendingUpload) {
-    place = entry.next
-    outbox.append(entry)
-    outboxBytes += entry.byteCount
+    return PendingUpload(
+      place: place, id: turn.id, lastTransaction: place.transaction - 1, state: state, position: endOfLast,
+      bytes: turn.bytes, batch: nil, firstTime: firstTime, lastTime: firstTime, transactions: nil,
+      isPart: false, isPartial: false, logBytes: 0)
   }
 }

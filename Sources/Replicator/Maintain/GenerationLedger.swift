@@ -61,12 +61,61 @@ struct Maintenance {
   }
 }
 
-extension Engine {
+/// What the open generation holds that is to be merged, filled or deleted: one copy for all jobs.
+final class GenerationLedger: Sendable {
+  private let state = OrderedLock(.maintenance, Maintenance())
+
+  func withLock<Result: ~Copyable, Failure: Error>(
+    _ body: (inout sending Maintenance) throws(Failure) -> sending Result
+  ) throws(Failure) -> sending Result { try state.withLock(body) }
+
+  /// A slice is stored.
+  func note(slice entry: PendingUpload) {
+    guard let range = entry.transactions else { return }
+    withLock {
+      $0.slices.append(
+        CompactionPolicy.Item(
+          transactions: range, name: entry.place.key, id: entry.id, size: entry.bytes.count,
+          bytes: entry.bytes, isWhole: !entry.isPart))
+      $0.bytesSinceBase += entry.logBytes
+      $0.puts += 1
+    }
+  }
+
+  /// A batch is stored.
+  func note(batch: PendingUpload.Batch) {
+    withLock {
+      $0.batches.append(
+        CompactionPolicy.Item(
+          transactions: batch.name.transactions, name: batch.object.name, id: batch.name.id,
+          size: batch.bytes.count, bytes: batch.bytes))
+      $0.puts += 1
+    }
+  }
+
+  /// A base counts.
+  func note(base: BaseName, of generation: GenerationID) {
+    withLock { if $0.generation == generation { $0.count(base: base) } }
+  }
+
+  /// Goes over to another generation, or to the first.
+  func begin(_ fresh: Maintenance) {
+    withLock { old in
+      var fresh = fresh
+      fresh.isRunning = old.isRunning
+      fresh.isMakingBase = old.isMakingBase
+      fresh.isEnding = old.isEnding
+      old = fresh
+    }
+  }
+}
+
+extension Maintenance {
   /// What there is to keep up of a generation that goes on.
   ///
   /// What it held before the session is listed later, once there is something to do (`Maintenance.isLookDue`).
-  static func maintenance(
-    of generation: GenerationID, _ found: ChainTip.Found?, _ record: PositionRecord?
+  static func of(
+    _ generation: GenerationID, _ found: ChainTip.Found?, _ record: PositionRecord?
   ) -> Maintenance {
     var unknown = Maintenance(generation: generation)
     unknown.isKnown = false
@@ -84,7 +133,7 @@ extension Engine {
   }
 
   /// What a generation holds before a transaction, from a listing of everything.
-  static func maintenance(_ contents: GenerationContents, _ base: BaseName, upTo end: UInt64) -> Maintenance {
+  static func of(_ contents: GenerationContents, _ base: BaseName, upTo end: UInt64) -> Maintenance {
     let generation = contents.generation
     var fresh = Maintenance(generation: generation)
     fresh.base = base
@@ -103,7 +152,7 @@ extension Engine {
           transactions: name.transactions, name: name.key(in: generation), id: name.id,
           size: contents.batches[name] ?? 0, isWhole: name.transactions.lowerBound > base.transaction))
     }
-    fresh.gaps = gaps(in: names.map(\.transactions), from: base.transaction, to: last)
+    fresh.gaps = GapFiller.gaps(in: names.map(\.transactions), from: base.transaction, to: last)
     let merged = objects.filter(\.isMerged).map { ($0.transactions, $0.key) }
     let batches = names.map { ($0.transactions, $0.key(in: generation)) }
     fresh.replaced =
@@ -151,7 +200,7 @@ extension Engine {
       let age = now - Double(contents.modified[cover.key] ?? .max)
       return Maintenance.Replaced(
         name: object.key, last: object.transactions.upperBound,
-        due: age > grace ? 0 : Clock.bootSeconds + min(grace, max(grace - age, 0)))
+        due: age > Compactor.grace ? 0 : Clock.bootSeconds + min(Compactor.grace, Compactor.grace - age))
     }
   }
 }

@@ -10,7 +10,7 @@ import SQLite
 ///
 /// Statements that were rolled back are forgotten, those that only read are never noted. One that failed inside a
 /// transaction that went on is kept with its error: with `OR FAIL` it may have changed rows.
-final class StatementLog {
+final class StatementRecorder {
   private let draft = StatementDraft()
   private var savepoints: [Savepoint] = []
   private var buffer = ByteBuffer()
@@ -128,7 +128,7 @@ final class StatementLog {
     guard !hasAsked, !StatementZone.isFailing else { return false }
     let count = statement.sqlLength
     guard count < Self.partBytes else { return false }
-    let took = StatementLog.rounded(duration.microseconds())
+    let took = StatementRecorder.rounded(duration.microseconds())
     draft.append(bytes: count, changes: changes, took: took) { text in statement.appendSQL(count, to: text) }
     if let part = draft.closePart(of: Self.partBytes) { packer.pack(part) }
     return true
@@ -162,7 +162,7 @@ final class StatementLog {
     beginDraft(statement)
     draft.append(
       long: count, changes: changes, error: error?.primary.rawValue, told: told,
-      took: StatementLog.rounded(duration.microseconds()), parts: Self.partBytes,
+      took: StatementRecorder.rounded(duration.microseconds()), parts: Self.partBytes,
       pack: { packer.pack($0) }, { statement.appendSQL($0, to: $1) })
   }
 
@@ -177,7 +177,7 @@ final class StatementLog {
 
   /// Appends what stands in `buffer`.
   private func note(_ statement: Statement, changes: Int64, error: ResultCode?) {
-    let took = StatementLog.rounded(duration.microseconds())
+    let took = StatementRecorder.rounded(duration.microseconds())
     beginDraft(statement)
     draft.append(
       buffer, parameters: parameters, changes: changes, error: error?.primary.rawValue, told: told, took: took

@@ -1,0 +1,91 @@
+import Files
+import ObjectStore
+import ReplicaFormat
+
+/// Waits until everything committed is stored: until the mirror is past the place where SQLite's log ends now.
+struct Flush {
+  let capturer: Capturer
+  let uploader: SliceUploader
+  let batches: BatchUploader
+  let queue: UploadQueue
+  let progress: Progress
+  let health: Health
+  let settings: MirrorSettings
+  let url: String
+
+  /// Waits, at most so many seconds; with `all`, for the statements too.
+  ///
+  /// Throws `.timeout` at the end or if interrupted, and the store's error at once if trying again will not help.
+  func run(seconds: Double, all: Bool, isInterrupted: (() -> Bool)? = nil) throws {
+    let deadline = Clock.monotonicSeconds + seconds
+    if !all, settings.durability == .sync, runAtOnce(until: deadline) { return }
+    progress.withLock {
+      $0.flushes += 1
+      if all { $0.statementFlushes += 1 }
+    }
+    defer {
+      progress.withLock {
+        $0.flushes -= 1
+        if all { $0.statementFlushes -= 1 }
+      }
+    }
+    if all { batches.schedule() }
+    func wait(_ isDone: (Progress.State) -> Bool) throws {
+      health.demand()
+      queue.arrivals.raise()
+      try progress.wait(
+        until: deadline, health, isInterrupted: isInterrupted, late: { noAnswer(in: seconds) }, isDone)
+    }
+    let end = try capturer.end()
+    while true {
+      try wait { $0.phase == .running }
+      let sent = progress.withLock { $0.sent }
+      switch try capture(through: end, until: deadline) {
+      case .taken(let last, let generation):
+        try wait {
+          // A new generation has its own numbers, and a base that holds everything.
+          $0.phase == .running && $0.hasBase && ($0.created >= last || $0.generation != generation)
+            && (!all || $0.batches == 0)
+        }
+        if progress.withLock({ $0.generation == generation }) { return }
+      case .stopped(.full): try wait { $0.sent != sent }
+      case .stopped(.budget): break
+      case .stopped(.atEnd), .stopped(.unannounced):
+        // The log is being looked at anew, or another statement is about to announce its commit.
+        capturer.wakeup.raise()
+        Clock.sleep(seconds: 0.002)
+      }
+      guard isInterrupted?() != true else { throw MirrorError(.timeout, "interrupted") }
+      guard Clock.monotonicSeconds < deadline else { throw noAnswer(in: seconds) }
+    }
+  }
+
+  /// The same on the calling thread alone, for a series of commits; returns false if that cannot be.
+  private func runAtOnce(until deadline: Double) -> Bool {
+    let began = Clock.monotonicSeconds
+    defer { progress.withLock { $0.lastAwaited = Clock.monotonicSeconds } }
+    guard
+      progress.withLock({ began - $0.lastAwaited < Pacing.series && $0.phase == .running && $0.hasBase }),
+      let end = try? capturer.end(),
+      case .taken(let last, let generation) = try? capturer.capture(through: end, wakesUploader: false)
+    else { return false }
+    return RequestDeadline.enforce(deadline) { uploader.uploadNow(upTo: last) }
+      && progress.withLock { $0.generation == generation }
+  }
+
+  /// `Capturer.capture`, for a thread that only waits: what it finds wrong with the log is the capturing thread's to deal with.
+  private func capture(through end: LogEnd?, until deadline: Double) throws -> Capturer.Reach {
+    while true {
+      do {
+        return try capturer.capture(through: end)
+      } catch let error as MirrorError where error.code == .hole && Clock.monotonicSeconds < deadline {
+        capturer.wakeup.raise()
+        Clock.sleep(seconds: 0.005)
+      }
+    }
+  }
+
+  private func noAnswer(in seconds: Double) -> MirrorError {
+    MirrorError(.timeout, "no answer from \(url) in \(Int(seconds)) s\(health.lastErrorText)")
+  }
+}

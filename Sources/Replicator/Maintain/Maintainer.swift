@@ -1,0 +1,223 @@
+import Dispatch
+import Files
+import ObjectStore
+import ReplicaCatalog
+import ReplicaFormat
+
+/// Runs what keeps history short to restore and bounded, beside the log, on a thread of its own.
+///
+/// Each job knows the store, the ledger of the generation and the progress, and no other job: `Compactor`, `GapFiller`, `Pruner`.
+final class Maintainer: Sendable {
+  let lease: Lease
+  private let store: RetryingStore
+  private let ledger: GenerationLedger
+  private let bases: BaseUploader
+  private let log: SessionLog
+  private let settings: MirrorSettings
+  private let running: DispatchGroup
+  private let thread = DispatchQueue(label: "mirror.maintenance")
+  /// Called when the replica is found damaged.
+  private let onDamage: @Sendable () -> Void
+
+  init(
+    _ store: RetryingStore, _ ledger: GenerationLedger, _ bases: BaseUploader, _ lease: Lease,
+    _ log: SessionLog, _ settings: MirrorSettings, in running: DispatchGroup,
+    onDamage: @escaping @Sendable () -> Void
+  ) {
+    self.store = store
+    self.ledger = ledger
+    self.bases = bases
+    self.lease = lease
+    self.log = log
+    self.settings = settings
+    self.running = running
+    self.onDamage = onDamage
+  }
+
+  private var progress: Progress { store.progress }
+  private var compactor: Compactor { Compactor(store: store, ledger: ledger) }
+  private var pruner: Pruner {
+    Pruner(store: store, ledger: ledger, bases: bases, lease: lease, retention: settings.retention)
+  }
+
+  // MARK: Work
+
+  /// A slice of the present generation is stored.
+  func note(slice entry: PendingUpload) {
+    ledger.note(slice: entry)
+    startIfDue()
+  }
+
+  /// A batch is stored.
+  func note(batch: PendingUpload.Batch) {
+    guard progress.withLock({ $0.generation == batch.generation }) else { return }
+    ledger.note(batch: batch)
+    startIfDue()
+  }
+
+  /// Begins the work that is due.
+  func startIfDue() {
+    let facts = progress.withLock { (hasBase: $0.hasBase, stored: $0.stored, bytes: $0.databaseBytes) }
+    let isPruneDue = pruner.isDue
+    let isDue = ledger.withLock { ledger in
+      guard !ledger.isRunning, !ledger.isEnding else { return false }
+      ledger.isRunning =
+        settings.mergesObjects && facts.hasBase
+        && (ledger.slices.run() != nil || ledger.batches.run() != nil || ledger.isLookDue)
+        || !ledger.gaps.isEmpty || isPruneDue || isBaseDue(ledger, facts.hasBase, databaseBytes: facts.bytes)
+        || ledger.nextRemoval(at: Clock.bootSeconds, stored: facts.stored) != nil
+      return ledger.isRunning
+    }
+    guard isDue else { return }
+    thread.async(group: running) { self.work() }
+  }
+
+  private func work() {
+    defer { ledger.withLock { $0.isRunning = false } }
+    do {
+      let (hasBase, bytes) = progress.withLock { ($0.hasBase, $0.databaseBytes) }
+      if ledger.withLock({ isBaseDue($0, hasBase, databaseBytes: bytes) }) { beginBase() }
+      try learnIfDue()
+      try GapFiller(store: store, ledger: ledger).run()
+      var isFirst = true
+      while !progress.isStopped, isFirst || !ledger.withLock({ $0.isEnding }) {
+        isFirst = false
+        guard settings.mergesObjects, try compactor.mergeNext() else { break }
+      }
+      try compactor.removeReplaced()
+      try pruner.pruneIfDue(renewLease: renewLeaseNow)
+    } catch let error as FormatError {
+      // What is in the store cannot be read back: it would not restore either.
+      ledger.withLock { $0 = Maintenance(isRunning: true) }
+      progress.withLock { $0.damage = "\(error)" }
+      onDamage()
+    } catch {
+      // The store is away or busy: there will be another occasion.
+    }
+  }
+
+  /// Lists what the generation held before the session, once enough of it is not merged.
+  private func learnIfDue() throws {
+    guard ledger.withLock({ $0.isLookDue }), let generation = progress.withLock({ $0.generation }) else {
+      return
+    }
+    let (last, known) = (progress.withLock { $0.stored }, ledger.withLock { $0.slices.items.first })
+    let contents = try ReplicaCatalog(store.store).contents(of: generation, .everything)
+    guard let base = contents.bases.last else { return }
+    if let damage = contents.chain(after: base).damage { throw damage }
+    let fresh = Maintenance.of(contents, base, upTo: known?.transactions.lowerBound ?? last + 1)
+    ledger.withLock { ledger in
+      guard ledger.generation == generation, !ledger.isKnown else { return }
+      ledger.slices.prepend(fresh.slices.items)
+      ledger.batches.prepend(fresh.batches.items)
+      ledger.gaps += fresh.gaps
+      ledger.replaced = fresh.replaced + ledger.replaced
+      ledger.base = base
+      ledger.isKnown = true
+      ledger.unknownObjects = 0
+    }
+  }
+
+  /// Deletes old history now, at the user's order.
+  func prune(
+    keeping seconds: Double, dryRun: Bool, patience: Double, while mayGoOn: () -> Bool
+  ) throws -> Retention {
+    try pruner.prune(
+      keeping: seconds, dryRun: dryRun, patience: patience, renewLease: renewLeaseNow, while: mayGoOn)
+  }
+
+  // MARK: Bases
+
+  private func isBaseDue(_ ledger: Maintenance, _ hasBase: Bool, databaseBytes: Int) -> Bool {
+    hasBase && !ledger.isMakingBase
+      && Pacing.isBaseDue(
+        logBytes: ledger.bytesSinceBase, databaseBytes: databaseBytes, least: settings.baseBytes,
+        now: Clock.monotonicSeconds, notBefore: ledger.nextBase)
+  }
+
+  /// The log since the base has outgrown the database: writes a new base beside everything else.
+  private func beginBase() {
+    guard let snapshot = try? bases.snapshot(until: Clock.monotonicSeconds + 60) else { return }
+    let before = ledger.withLock { ledger in
+      ledger.isMakingBase = true
+      return ledger.bytesSinceBase
+    }
+    let start = Clock.monotonicSeconds
+    bases.run {
+      let isDone = self.bases.upload(snapshot)
+      self.ledger.withLock {
+        $0.isMakingBase = false
+        let end = Clock.monotonicSeconds
+        $0.nextBase = end + Pacing.restBetweenBases * (end - start)
+        if isDone { $0.bytesSinceBase -= before }
+      }
+      if isDone { self.startIfDue() }
+    }
+  }
+
+  // MARK: The lease
+
+  /// Renews the lease beside everything else, if that is due.
+  func renewLease() {
+    guard lease.isDue, progress.withLock({ $0.hasBase }) else { return }
+    thread.async(group: running) {
+      self.renewLeaseNow()
+      // Only who holds the lease knows when history was last pruned.
+      self.startIfDue()
+    }
+  }
+
+  /// Takes or renews the lease if that is due.
+  func renewLeaseNow() {
+    let (session, tip) = (log.current.session, progress.withLock { $0.storedPlace })
+    lease.renew(session, last: tip) { holds($0, tip) }
+  }
+
+  /// Closes the lease after everything was stored.
+  func releaseLease() {
+    let (session, tip) = (log.current.session, progress.withLock { $0.storedPlace })
+    lease.release(session, last: tip) { holds($0, tip) }
+  }
+
+  /// Returns whether a place that another session stored is on the chain to the tip, or was left behind by order.
+  private func holds(_ place: Place, _ tip: Place?) -> Bool {
+    guard let tip, !progress.withLock({ $0.isFork }) else { return true }
+    return (try? ChainTip(catalog: ReplicaCatalog(store.store)).holds(place, tip: tip)) ?? false
+  }
+
+  // MARK: The end
+
+  /// Objects stored in a session from which on its last ones are merged at its end.
+  private static let busySession = 256
+
+  /// Lets no new work begin, and waits for what is under way, which ends soon.
+  func end(seconds: Double) {
+    ledger.withLock { $0.isEnding = true }
+    let end = Clock.monotonicSeconds + seconds
+    awaitWork(until: end)
+    // After many small slices the last of them become one, of bytes that are at hand, by one request.
+    guard settings.mergesObjects, !store.health.isFailing,
+      progress.withLock({ $0.phase == .running && $0.hasBase }),
+      let run = ledger.withLock({ ledger -> [CompactionPolicy.Item]? in
+        guard !ledger.isRunning, ledger.puts >= Self.busySession,
+          let run = ledger.slices.tail(least: 8, kept: true)
+        else { return nil }
+        ledger.isRunning = true
+        return Array(run)
+      })
+    else { return }
+    thread.async(group: running) {
+      defer { self.ledger.withLock { $0.isRunning = false } }
+      try? self.compactor.mergeAtEnd(run)
+    }
+    awaitWork(until: min(end, Clock.monotonicSeconds + 2))
+  }
+
+  private func awaitWork(until end: Double) {
+    while ledger.withLock({ $0.isRunning || $0.isMakingBase }), !progress.isStopped,
+      Clock.monotonicSeconds < end
+    {
+      Clock.sleep(seconds: 0.002)
+    }
+  }
+}

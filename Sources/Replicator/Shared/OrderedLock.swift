@@ -1,0 +1,76 @@
+import Files
+import Synchronization
+
+/// The locks of the mirror, in the order in which one thread may take them.
+///
+/// A thread that holds a lock takes only locks that stand below it in this list, and none twice. Debug builds stop at a violation.
+enum LockOrder: UInt32 {
+  /// The parts of a base: held from their listing to the manifest that names them, and while parts are deleted.
+  case parts
+  /// What the slice uploader is about to store.
+  case uploader
+  /// SQLite's log: the guard, and the place up to which it was read.
+  case log
+  /// Sealed entries on their way from the capturer to the uploader.
+  case queue
+  /// The file of the position record.
+  case record
+  /// What the generation holds that is to be merged or deleted.
+  case maintenance
+  /// Statement batches that wait.
+  case batches
+  /// Committed, captured, stored.
+  case progress
+  /// Whether the store answers.
+  case health
+  case notices
+}
+
+/// A mutex with a place in `LockOrder`.
+struct OrderedLock<State>: ~Copyable, Sendable {
+  private let mutex: Mutex<State>
+  private let order: LockOrder
+
+  init(_ order: LockOrder, _ state: consuming sending State) {
+    mutex = Mutex(state)
+    self.order = order
+  }
+
+  borrowing func withLock<Result: ~Copyable, Failure: Error>(
+    _ body: (inout sending State) throws(Failure) -> sending Result
+  ) throws(Failure) -> sending Result {
+    order.enter()
+    defer { order.leave() }
+    return try mutex.withLock(body)
+  }
+
+  /// Returns nil if another thread holds the lock.
+  borrowing func withLockIfAvailable<Result, Failure: Error>(
+    _ body: (inout sending State) throws(Failure) -> sending Result
+  ) throws(Failure) -> sending Result? {
+    order.enter()
+    defer { order.leave() }
+    return try mutex.withLockIfAvailable(body)
+  }
+}
+
+extension LockOrder {
+  /// Returns whether a thread that holds locks, one bit each, may take this one.
+  func mayFollow(_ held: UInt32) -> Bool { held >> rawValue == 0 }
+
+  /// Notes that the calling thread is about to hold this lock.
+  func enter() {
+    #if DEBUG
+      let held = HeldLocks.ofThread
+      precondition(mayFollow(held), "lock \(self) is taken by a thread that holds \(String(held, radix: 2))")
+      HeldLocks.ofThread = held | 1 << rawValue
+    #endif
+  }
+
+  /// Notes that the calling thread holds this lock no longer.
+  func leave() {
+    #if DEBUG
+      HeldLocks.ofThread &= ~(1 << rawValue)
+    #endif
+  }
+}

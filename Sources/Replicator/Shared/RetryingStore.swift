@@ -1,0 +1,64 @@
+import Files
+import ObjectStore
+import ReplicaFormat
+
+/// The store of a mirror: requests are sent again until they succeed or the mirror stops.
+final class RetryingStore: Sendable {
+  let store: MeteredStore
+  let progress: Progress
+  let health: Health
+
+  init(_ store: MeteredStore, _ progress: Progress, _ health: Health) {
+    self.store = store
+    self.progress = progress
+    self.health = health
+  }
+
+  /// Calls `body` until it succeeds; returns false if the mirror was stopped first.
+  ///
+  /// Throws what is no error of the store.
+  func untilStored(_ body: () throws -> Void) throws -> Bool {
+    var failures = 0
+    while !progress.isStopped {
+      do {
+        try body()
+        health.didReachStore()
+        return true
+      } catch let error as ObjectStoreError {
+        failures += 1
+        wait(after: error, failures: failures)
+      }
+    }
+    return false
+  }
+
+  /// Reports a failure, and waits before the next attempt.
+  func wait(after error: ObjectStoreError, failures: Int) {
+    guard !progress.isStopped else { return }
+    if health.report(error) { progress.wakeWaiters() }
+    health.pause(after: failures) { progress.isStopped }
+  }
+
+  /// Ends mirroring for a reason that waiting does not mend.
+  func fail(_ error: MirrorError) {
+    progress.stop(because: error) { health.notices.add("mirror off: \(error.message)") }
+  }
+
+  /// Stores an object whose name decides its content, whoever writes it: parts, manifests, merged objects, batches.
+  ///
+  /// Returns false if the mirror was stopped first.
+  func upload(_ object: PendingUpload.Object, _ condition: PutCondition = .ifAbsent) throws -> Bool {
+    let key = try ObjectKey(object.name)
+    return try untilStored {
+      do throws(ObjectStoreError) {
+        try store.put(key, object.bytes, condition)
+      } catch {
+        switch error.code {
+        case .preconditionFailed: return
+        case .configuration where condition != .always: try store.put(key, object.bytes, .always)
+        default: throw error
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,274 @@
+import Dispatch
+import Files
+import ObjectStore
+import ReplicaFormat
+import Synchronization
+
+/// Creates the entries of the log in order, one at a time; commits that come meanwhile go together in the next slice.
+///
+/// `step` is the one way of an entry into the store. The uploading thread calls it, and in `sync` also the session's thread, which
+/// saves the hand-over to another thread: a third of the time of a commit.
+final class SliceUploader: Sendable {
+  private let queue: UploadQueue
+  private let capturer: Capturer
+  private let log: SessionLog
+  private let store: RetryingStore
+  private let batches: BatchUploader
+  private let maintainer: Maintainer
+  private let recorder: PositionRecorder
+  private let settings: MirrorSettings
+  private let state = OrderedLock(.uploader, State())
+
+  private struct State {
+    /// When the last slice and the last record were begun; monotonic seconds.
+    var lastStart = -Double.infinity
+    var lastRecord = -Double.infinity
+    var isRecordDue = false
+    /// Commits in the last slice, and those that came while it was on its way.
+    var groupCommitSize = 0
+    /// Entries that are on their way, or could not be stored at the first attempt: one, or a turn and the slice after it.
+    var held: [PendingUpload] = []
+  }
+
+  /// Who drives a step.
+  private enum Driver {
+    /// The uploading thread: tries until it works.
+    case thread
+    /// The session's thread: one attempt, and only if nothing is unusual.
+    case session
+  }
+
+  private enum Outcome {
+    case stored
+    /// Nothing is due for so many seconds, infinitely many if only an arrival matters.
+    case idle(Double)
+    /// Nothing was stored; the uploading thread tries again, and finds out why.
+    case declined
+  }
+
+  init(
+    _ queue: UploadQueue, _ capturer: Capturer, _ log: SessionLog, _ store: RetryingStore,
+    _ batches: BatchUploader, _ maintainer: Maintainer, _ recorder: PositionRecorder,
+    _ settings: MirrorSettings
+  ) {
+    self.queue = queue
+    self.capturer = capturer
+    self.log = log
+    self.store = store
+    self.batches = batches
+    self.maintainer = maintainer
+    self.recorder = recorder
+    self.settings = settings
+  }
+
+  private var progress: Progress { store.progress }
+
+  /// Whether entries are on their way.
+  var isBusy: Bool { state.withLock { !$0.held.isEmpty } }
+
+  /// Gives up the entries on their way: another session writes, or the session begins anew.
+  func giveUp() { state.withLock { $0.held = [] } }
+
+  // MARK: Drivers
+
+  /// Uploads until the mirror stops; the uploading thread calls it.
+  ///
+  /// Throws what ends the mirror.
+  func run() throws {
+    while !progress.isStopped {
+      do {
+        switch try state.withLock({ try step(&$0, by: .thread) }) {
+        case .stored, .declined: continue
+        case .idle(let pause): queue.arrivals.wait(seconds: pause == .infinity ? nil : pause)
+        }
+      } catch let error as MirrorError where error.code == .fenced {
+        // The capturing thread begins a new session.
+        giveUp()
+        queue.removeAll()
+        progress.update { $0.fence = error }
+        capturer.wakeup.raise()
+        queue.arrivals.wait(seconds: 0.1)
+      }
+    }
+  }
+
+  /// Stores what is captured on the calling thread, which waits for it, up to transaction `last`.
+  ///
+  /// Returns false if the uploading thread is at it, or has to deal with something unusual.
+  func uploadNow(upTo last: UInt64) -> Bool {
+    state.withLockIfAvailable { state in
+      while !progress.withLock({ $0.created >= last }) {
+        guard case .stored = try? step(&state, by: .session) else { return false }
+      }
+      return true
+    } ?? false
+  }
+
+  private func step(_ state: inout State, by driver: Driver) throws -> Outcome {
+    let now = Clock.monotonicSeconds
+    let slots = log.current
+    if driver == .session {
+      // A turn, and what comes after long silence, need more than one request.
+      guard isUsual, slots.isConfirmed, state.groupCommitSize < 2, state.held.isEmpty else {
+        return .declined
+      }
+    }
+    let pacing = Pacing.slice(
+      Pacing.SliceFacts(
+        now: now, lastStart: state.lastStart, interval: settings.syncInterval, isUrgent: isUrgent(at: now)))
+    if state.held.isEmpty {
+      if driver == .thread { awaitGroupCommit(state.groupCommitSize) }
+      state.held = next(mayClose: pacing == .send)
+    }
+    guard let last = state.held.last else {
+      return driver == .thread ? idle(&state, pacing, now) : .declined
+    }
+    switch driver {
+    case .thread:
+      guard progress.withLock({ $0.fence == nil }) else { return .idle(0.1) }
+      guard try create(state.held, slots), try confirm(slots) else { return .declined }
+    case .session:
+      guard state.held.count == 1, (try? create(last, slots)) != nil, slots.isConfirmed else {
+        return .declined
+      }
+    }
+    didStore(&state, begun: now)
+    return .stored
+  }
+
+  private var isUsual: Bool {
+    progress.withLock { $0.phase == .running && $0.hasBase && !$0.isStopped }
+      && !store.health.isFailing && store.health.isStoreNear
+  }
+
+  private func isUrgent(at now: Double) -> Bool {
+    settings.durability == .sync || progress.withLock { $0.flushes > 0 || $0.recordWanted > now }
+  }
+
+  /// Nothing waits, or only an open slice that is not due yet.
+  private func idle(_ state: inout State, _ pacing: Pacing.Decision, _ now: Double) -> Outcome {
+    var pause = Double.infinity
+    if case .wait(let left) = pacing, capturer.hasOpenSlice { pause = left }
+    if state.isRecordDue {
+      switch Pacing.record(now: now, lastRecord: state.lastRecord) {
+      case .send: saveRecord(&state, now)
+      case .wait(let left): pause = min(pause, left)
+      }
+    }
+    return .idle(pause)
+  }
+
+  /// Lets the commits of several processes whose last ones went together have the next ones in one slice too.
+  private func awaitGroupCommit(_ size: Int) {
+    let began = Clock.monotonicSeconds
+    let patience = Pacing.groupCommitWait(lastPutSeconds: store.health.lastPutSeconds)
+    let end = progress.withLock { $0.recordWanted > began ? began + patience : began }
+    while !progress.isStopped,
+      progress.withLock({ $0.captured > $0.created && $0.captured - $0.created < size })
+    {
+      let left = end - Clock.monotonicSeconds
+      guard left > 0 else { return }
+      queue.arrivals.wait(seconds: left)
+    }
+  }
+
+  /// The next entries; with `mayClose` the open slice is closed if nothing else waits.
+  private func next(mayClose: Bool) -> [PendingUpload] {
+    if mayClose, queue.isEmpty { capturer.closeSlice() }
+    let wasFull = queue.isFull
+    let next = queue.take()
+    if wasFull { capturer.wakeup.raise() }
+    return next
+  }
+
+  // MARK: Storing
+
+  /// Creates entries, the turn and the slice after it at once, however long it takes; false if the mirror was stopped first.
+  private func create(_ entries: [PendingUpload], _ slots: SlotLog) throws -> Bool {
+    guard entries.count == 2 else {
+      return try entries.allSatisfy { entry in try store.untilStored { try create(entry, slots) } }
+    }
+    let failure = Mutex<(any Error)?>(nil)
+    let isStored = Mutex(true)
+    DispatchQueue.concurrentPerform(iterations: 2) { index in
+      do {
+        let done = try store.untilStored { try self.create(entries[index], slots) }
+        if !done { isStored.withLock { $0 = false } }
+      } catch {
+        failure.withLock { $0 = error }
+      }
+    }
+    if let error = failure.withLock({ $0 }) { throw error }
+    return isStored.withLock { $0 }
+  }
+
+  /// One attempt to create an entry.
+  private func create(_ entry: PendingUpload, _ slots: SlotLog) throws {
+    let start = Clock.monotonicSeconds
+    try slots.create(entry.place, id: entry.id, entry.bytes)
+    slots.noteAnswer()
+    store.health.didReachStore()
+    store.health.note(putSeconds: Clock.monotonicSeconds - start)
+  }
+
+  /// Reads back what was stored, if the rules ask for that before it counts; false if the mirror was stopped first.
+  private func confirm(_ slots: SlotLog) throws -> Bool {
+    guard !slots.isConfirmed, progress.withLock({ $0.hasBase }) else { return true }
+    guard try store.untilStored({ try slots.confirm() }) else { return false }
+    try log.checkConditions(store.health.notices)
+    return true
+  }
+
+  /// The entries that were held are stored, and count.
+  private func didStore(_ state: inout State, begun: Double) {
+    let held = state.held
+    state.held = []
+    guard let last = held.last else { return }
+    let isPresent = progress.withLock { progress in
+      guard progress.generation == last.generation else { return false }
+      for entry in held { progress.tip?.append(entry) }
+      progress.hasStored = true
+      return true
+    }
+    if isPresent { maintainer.note(slice: last) }
+    defer { progress.update { $0.sent += 1 } }
+    guard !last.isPartial else { return }
+    state.lastStart = begun
+    if let batch = last.batch { batches.upload(batch) }
+    advance(to: last)
+    state.groupCommitSize =
+      (last.transactions?.count ?? 0)
+      + progress.withLock { $0.captured > $0.created ? Int($0.captured - $0.created) : 0 }
+    let isWanted = progress.withLock { $0.recordWanted > begun }
+    state.isRecordDue = true
+    if Pacing.record(now: begun, lastRecord: state.lastRecord) == .send {
+      saveRecord(&state, begun)
+    } else if isWanted {
+      // A process that waits needs no more than to read it.
+      recorder.save(syncs: false)
+    }
+    maintainer.renewLease()
+  }
+
+  /// Moves the mark of what is stored.
+  private func advance(to entry: PendingUpload) {
+    let open = queue.oldest ?? capturer.oldestOpenTime
+    progress.withLock {
+      // What a generation that was given up still sent says nothing of the present one.
+      guard $0.generation == entry.generation else { return }
+      $0.tip?.transaction = entry.lastTransaction
+      $0.tip?.state = entry.state
+      $0.tip?.position = entry.position
+      $0.tip?.time = entry.lastTime
+      // What a moving guard took may be stored before it is noted as captured.
+      $0.captured = max($0.captured, entry.lastTransaction)
+      $0.oldest = open
+    }
+  }
+
+  private func saveRecord(_ state: inout State, _ now: Double) {
+    state.lastRecord = now
+    state.isRecordDue = false
+    recorder.save()
+  }
+}

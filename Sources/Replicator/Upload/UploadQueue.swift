@@ -1,0 +1,46 @@
+import ReplicaFormat
+
+/// Sealed entries on their way from the capturer to the uploader, in order.
+///
+/// Bounded: while it is full the capturer takes nothing more from SQLite's log, which is the buffer then. Nothing is dropped.
+final class UploadQueue: Sendable {
+  private struct State {
+    var entries: [PendingUpload] = []
+    var bytes = 0
+  }
+
+  private let state = OrderedLock(.queue, State())
+  private let limit: Int
+  /// Wakes the uploader: entries wait, or the open slice has grown.
+  let arrivals = Wakeup()
+
+  /// Bytes from which it is full.
+  init(limit: Int) { self.limit = limit }
+
+  var isFull: Bool { state.withLock { $0.bytes >= limit } }
+  var isEmpty: Bool { state.withLock { $0.entries.isEmpty } }
+  /// Time of the oldest commit that waits, microseconds since 1970.
+  var oldest: Int64? { state.withLock { $0.entries.first?.firstTime } }
+
+  /// Appends entries that go together: a slice, or a turn and the slice after it.
+  func append(_ entries: [PendingUpload]) {
+    state.withLock {
+      $0.entries += entries
+      $0.bytes += entries.reduce(0) { $0 + $1.byteCount }
+    }
+  }
+
+  /// Takes the oldest entry; a turn together with the slice after it, since nobody waits for a turn.
+  func take() -> [PendingUpload] {
+    state.withLock { state in
+      let count = min(state.entries.first?.isTurn == true ? 2 : 1, state.entries.count)
+      let taken = Array(state.entries[..<count])
+      state.entries.removeFirst(count)
+      state.bytes -= taken.reduce(0) { $0 + $1.byteCount }
+      return taken
+    }
+  }
+
+  /// Gives up everything that waits: it can never be stored.
+  func removeAll() { state.withLock { $0 = State() } }
+}
