@@ -108,7 +108,8 @@ let package = Package(
     safeTarget(
       "Replica",
       [
-        "Files", "Bytes", "Digest", "Compression", "WALFormat", "ReplicaFormat", "ReplicaCatalog", "ObjectStore",
+        "Files", "Bytes", "Digest", "Compression", "WALFormat", "ReplicaFormat", "ReplicaCatalog",
+        "ObjectStore",
       ]),
     safeTarget(
       "Restore",
@@ -119,7 +120,10 @@ let package = Package(
 
     safeTarget(
       "History",
-      ["Extensions", "SQLite", "Bytes", "ObjectStore", "ReplicaFormat", "ReplicaCatalog", "Replica", "Restore"]),
+      [
+        "Extensions", "SQLite", "Bytes", "ObjectStore", "ReplicaFormat", "ReplicaCatalog", "Replica",
+        "Restore",
+      ]),
 
     // 4
     safeTarget(

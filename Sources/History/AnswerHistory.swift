@@ -13,7 +13,9 @@ package struct Answer: Sendable {
   /// Whether two answers are the same, byte for byte.
   package func isIdentical(to other: Answer) -> Bool {
     failure == other.failure && columns == other.columns && rows.count == other.rows.count
-      && zip(rows, other.rows).allSatisfy { $0.count == $1.count && zip($0, $1).allSatisfy { $0.isIdentical(to: $1) } }
+      && zip(rows, other.rows).allSatisfy {
+        $0.count == $1.count && zip($0, $1).allSatisfy { $0.isIdentical(to: $1) }
+      }
   }
 }
 
@@ -89,11 +91,12 @@ package final class AnswerHistory {
     defer { connection.close() }
     do {
       let statement = try connection.prepare(sql)
+      guard statement.isReadOnly else { throw UndoError("only a query has a history: \(sql)") }
       let columns = (0..<statement.columnCount).map { statement.columnName(at: $0) }
       var rows: [[Value]] = []
       while try statement.step() { rows.append(columns.indices.map { statement.value(at: $0) }) }
       return (Answer(columns: columns, rows: rows, failure: nil), reader.endRecording())
-    } catch {
+    } catch let error as SQLiteError {
       guard error.code.primary == .error else { throw error }
       return (Answer(columns: [], rows: [], failure: error.message), reader.endRecording())
     }

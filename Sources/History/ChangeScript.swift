@@ -12,9 +12,9 @@ package enum ChangeScript {
     case .null: return "NULL"
     case .integer(let number): return number == .min ? "(-9223372036854775807-1)" : "\(number)"
     case .real(let number):
-      let buffer = ByteBuffer(capacity: 64)
-      buffer.append(sqlNumeral: number)
-      return String(decoding: buffer.bytes, as: UTF8.self)
+      // The shortest decimal that is this number and no other.
+      if number.isInfinite { return number < 0 ? "-9.0e+999" : "9.0e+999" }
+      return "\(number)"
     case .text(let text):
       let bytes = text.preservedBytes
       guard text.holdsStandIns || bytes.contains(0) else { return SQLText.literal(text) }
@@ -67,7 +67,8 @@ package enum ChangeScript {
   /// A script that turns the earlier state of a comparison into the later one.
   ///
   /// A table whose text changed is made anew with all of its rows.
-  package static func script(_ diff: RowDiff, tables: [String]? = nil, write: (String) throws -> Void) throws {
+  package static func script(_ diff: RowDiff, tables: [String]? = nil, write: (String) throws -> Void) throws
+  {
     let schema = diff.schemaChanges.filter { change in
       tables == nil || tables?.contains(diff.owner(of: .init(kind: change.kind, name: change.name))) == true
     }
@@ -75,7 +76,8 @@ package enum ChangeScript {
     try write("PRAGMA foreign_keys=OFF;")
     try write("BEGIN;")
     // Triggers are for changes that people make.
-    for (entry, _) in diff.before.entries.sorted(by: { $0.key.name < $1.key.name }) where entry.kind == "trigger" {
+    for (entry, _) in diff.before.entries.sorted(by: { $0.key.name < $1.key.name })
+    where entry.kind == "trigger" {
       try write("DROP TRIGGER \(Identifier.quotedIfNeeded(entry.name));")
     }
     for change in schema where change.before != nil && change.kind != "table" && change.kind != "trigger" {

@@ -32,7 +32,9 @@ enum ChangedPages {
     while next > 0, next <= reader.pageCount, found.insert(next).inserted {
       next = try reader.withPage(next) { bytes, index in
         let count = min(Int(bytes.bigEndian(UInt32.self, at: index + 4)), usable / 4 - 2)
-        for number in 0..<max(count, 0) { found.insert(bytes.bigEndian(UInt32.self, at: index + 8 + 4 * number)) }
+        for number in 0..<max(count, 0) {
+          found.insert(bytes.bigEndian(UInt32.self, at: index + 8 + 4 * number))
+        }
         return bytes.bigEndian(UInt32.self, at: index)
       }
     }

@@ -40,7 +40,9 @@ package final class RowDiff {
   package var schemaChanges: [SchemaChange] {
     let all = Set(before.entries.keys).union(after.entries.keys)
     return all.filter { before.entries[$0] != after.entries[$0] }
-      .sorted { ($0.kind == "table" ? 0 : 1, $0.kind, $0.name) < ($1.kind == "table" ? 0 : 1, $1.kind, $1.name) }
+      .sorted {
+        ($0.kind == "table" ? 0 : 1, $0.kind, $0.name) < ($1.kind == "table" ? 0 : 1, $1.kind, $1.name)
+      }
       .map {
         SchemaChange(kind: $0.kind, name: $0.name, before: before.entries[$0], after: after.entries[$0])
       }
@@ -76,7 +78,8 @@ package final class RowDiff {
     let key = name.lowercased()
     switch (before.tables[key], after.tables[key]) {
     case (nil, nil): return
-    case (let old?, nil): try all(old, "main") { try body(RowChange(table: old, key: $0, before: $1, after: nil)) }
+    case (let old?, nil):
+      try all(old, "main") { try body(RowChange(table: old, key: $0, before: $1, after: nil)) }
     case (nil, let new?):
       try all(new, Self.later) { try body(RowChange(table: new, key: $0, before: nil, after: $1)) }
     case (let old?, let new?):
@@ -102,7 +105,9 @@ package final class RowDiff {
   /// The table of an index, in lower case; of anything else its own name.
   func owner(of entry: SchemaShape.Entry) -> String { after.owners[entry] ?? entry.name.lowercased() }
 
-  private func all(_ table: TableShape, _ schema: String, _ body: ([Value], RowChange.Row) throws -> Void) throws {
+  private func all(_ table: TableShape, _ schema: String, _ body: ([Value], RowChange.Row) throws -> Void)
+    throws
+  {
     let keys = table.hasRowID ? [table.rowID].compactMap { $0 } : table.primaryKey
     guard !keys.isEmpty else { return }
     let columns = (keys + table.columns).map { Identifier.quoted($0) }.joined(separator: ", ")

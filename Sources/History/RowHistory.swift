@@ -94,7 +94,8 @@ package final class RowHistory {
     var order = from.rows.map { Array($0[..<count]) }
     order += to.rows.map { Array($0[..<count]) }.filter { old[$0] == nil }
     return order.compactMap { key in
-      let change = RowChange(table: shape.table, key: key, before: row(old[key], from), after: row(new[key], to))
+      let change = RowChange(
+        table: shape.table, key: key, before: row(old[key], from), after: row(new[key], to))
       return change.kind == .changed && change.differing.isEmpty ? nil : change
     }
   }

@@ -41,7 +41,9 @@ package struct SchemaShape {
     let quoted = Identifier.quoted(schema)
     var isWithoutRowID: [String: Bool] = [:]
     var shadows: [String] = []
-    for row in try connection.rows("SELECT name, type, wr FROM pragma_table_list WHERE schema = ?1", [.text(schema)]) {
+    for row in try connection.rows(
+      "SELECT name, type, wr FROM pragma_table_list WHERE schema = ?1", [.text(schema)])
+    {
       guard case .text(let name) = row[0], case .text(let type) = row[1] else { continue }
       isWithoutRowID[name.lowercased()] = row[2] == .integer(1)
       if type == "shadow" { shadows.append(name.lowercased()) }
@@ -51,7 +53,8 @@ package struct SchemaShape {
       let owner = virtual.keys.filter { name.hasPrefix($0 + "_") }.max { $0.utf8.count < $1.utf8.count }
       if let owner { virtual[owner, default: []].append(name) }
     }
-    for row in try connection.rows("SELECT type, name, rootpage, sql, tbl_name FROM \(quoted).sqlite_schema") {
+    for row in try connection.rows("SELECT type, name, rootpage, sql, tbl_name FROM \(quoted).sqlite_schema")
+    {
       guard case .text(let kind) = row[0], case .text(let name) = row[1] else { continue }
       var sql = ""
       if case .text(let text) = row[3] { sql = text }
@@ -75,7 +78,8 @@ package struct SchemaShape {
     var all: Set<String> = []
     var key: [(order: Int64, name: String, type: String)] = []
     let info = try connection.rows(
-      "SELECT name, type, pk, hidden FROM pragma_table_xinfo(?1, ?2) ORDER BY cid", [.text(name), .text(schema)])
+      "SELECT name, type, pk, hidden FROM pragma_table_xinfo(?1, ?2) ORDER BY cid",
+      [.text(name), .text(schema)])
     for row in info {
       guard case .text(let column) = row[0], case .integer(let order) = row[2] else { continue }
       all.insert(column.lowercased())

@@ -29,7 +29,8 @@ struct TreeWalk {
     while true {
       let next = try reader.withPage(page) { bytes, index -> UInt32? in
         let header = InteriorPage.header(page, index)
-        guard bytes[header] == InteriorPage.interiorTable || bytes[header] == InteriorPage.interiorIndex else {
+        guard bytes[header] == InteriorPage.interiorTable || bytes[header] == InteriorPage.interiorIndex
+        else {
           return nil
         }
         return InteriorPage.children(
@@ -45,7 +46,8 @@ struct TreeWalk {
 
   private static func damage(_ reader: PageReader, _ page: UInt32) -> FormatError {
     FormatError(
-      reader.history.manifest.key, "page \(page) of transaction \(reader.moment.transaction) is no page of a tree")
+      reader.history.manifest.key,
+      "page \(page) of transaction \(reader.moment.transaction) is no page of a tree")
   }
 
   private mutating func descend(

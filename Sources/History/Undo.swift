@@ -55,7 +55,8 @@ package final class Undo {
       where entry.kind == "trigger" && now.owners[entry] == name {
         for table in now.virtual.keys where text.lowercased().contains(table) {
           throw UndoError(
-            "the trigger \(entry.name) keeps the virtual table \(table) current with \(name): take it back by hand")
+            "the trigger \(entry.name) keeps the virtual table \(table) current with \(name): take it back by hand"
+          )
         }
       }
     }
@@ -71,7 +72,8 @@ package final class Undo {
       let row = try row(of: change)
       present.append(row)
       if let text = Self.conflict(change, row) {
-        found.append(Conflict(index: index, text: "\(change.table.name) \(ChangeScript.condition(change)): \(text)"))
+        found.append(
+          Conflict(index: index, text: "\(change.table.name) \(ChangeScript.condition(change)): \(text)"))
       }
     }
     return found
@@ -167,7 +169,8 @@ package final class Undo {
   private func checkForeignKeys() throws {
     let rows = try connection.rows("PRAGMA foreign_key_check")
     guard let first = rows.first, case .text(let table) = first[0] else { return }
-    throw UndoError("it would leave rows of \(table) without the rows that they refer to; nothing was changed")
+    throw UndoError(
+      "it would leave rows of \(table) without the rows that they refer to; nothing was changed")
   }
 }
 

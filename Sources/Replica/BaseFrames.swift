@@ -47,7 +47,9 @@ final class BaseFrames: Sendable {
     self.map = map
     state = Mutex(State(frames: RecentlyUsed(limit: memory)))
     offsets = manifest.parts.map { part in
-      map?.frames[part.digest].map { frames in frames.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.size) } }
+      map?.frames[part.digest].map { frames in
+        frames.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.size) }
+      }
     }
   }
 
@@ -228,7 +230,8 @@ final class BaseFrames: Sendable {
     while at < sorted.count {
       let (first, offsets) = (sorted[at], offsets[sorted[at].part] ?? [])
       var end = at + 1
-      while end < sorted.count, sorted[end].part == first.part, sorted[end].frame == sorted[end - 1].frame + 1,
+      while end < sorted.count, sorted[end].part == first.part,
+        sorted[end].frame == sorted[end - 1].frame + 1,
         offsets[sorted[end].frame + 1] - offsets[first.frame] <= Self.run
       {
         end += 1

@@ -88,7 +88,8 @@ package final class DiskCache: Sendable {
     let now = Clock.wallMicroseconds / 1_000_000
     var files: [(name: String, size: Int, used: Int64)] = []
     for name in (try? folder.names()) ?? [] {
-      guard let info = try? FileInfo.of(folder.path + "/" + name, followingLinks: false), info.isRegular else {
+      guard let info = try? FileInfo.of(folder.path + "/" + name, followingLinks: false), info.isRegular
+      else {
         continue
       }
       if name.hasPrefix(Self.temporary) {

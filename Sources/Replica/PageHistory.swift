@@ -163,7 +163,9 @@ package final class PageHistory {
     let key = Image(page: page, transaction: index.entries[newest].transaction)
     if let known = images.value(key) { return (known, 0) }
     var first = newest
-    while !index.entries[first].isWhole, first > index.entries.startIndex, index.entries[first - 1].page == page {
+    while !index.entries[first].isWhole, first > index.entries.startIndex,
+      index.entries[first - 1].page == page
+    {
       first -= 1
     }
     var bytes: [UInt8]?
@@ -234,7 +236,9 @@ package final class PageHistory {
 
   private func renew(without error: FormatError) throws {
     listings += 1
-    guard listings <= Self.mostListings, objects.contains(where: { $0.key == error.object }) else { throw error }
+    guard listings <= Self.mostListings, objects.contains(where: { $0.key == error.object }) else {
+      throw error
+    }
     let new = try relist(error)
     guard !new.contains(where: { $0.key == error.object }) else { throw error }
     objects = new
@@ -277,7 +281,8 @@ package final class PageHistory {
       known > 0 && known <= frames.commits.count ? frames.commits[known - 1].state : frames.header.previous
     guard before == last.state else {
       throw FormatError(
-        object.key, "it does not continue transaction \(last.transaction): another database state comes before it")
+        object.key,
+        "it does not continue transaction \(last.transaction): another database state comes before it")
     }
     try check(frames, after: position, object, isWithin: known > 0)
     position = frames.endPosition

@@ -3,7 +3,7 @@ internal import Bytes
 /// Finds which pages a walk through a tree is going to read next.
 ///
 /// Interior pages name their children in the order of keys. Two children that are read in that order, or in the reverse, begin
-/// a run. A run reads 16 children ahead, and twice as many whenever half of them were read. Pages come here as SQLite reads
+/// a run. A run reads 32 children ahead, and twice as many whenever half of them were read. Pages come here as SQLite reads
 /// them; SQLite reads an interior page before its children.
 final class ReadAhead {
   private struct Place {
@@ -22,7 +22,7 @@ final class ReadAhead {
     var window = 0
   }
 
-  private static let first = 16
+  private static let first = 32
   private static let most = 2048
   /// Children that are remembered; beyond it all begins anew.
   private static let mostChildren = 2 << 20
@@ -83,7 +83,9 @@ final class ReadAhead {
     if run.parent == place.parent {
       return abs(place.index - run.index) == 1 ? place.index - run.index : 0
     }
-    guard let from = places[run.parent], let to = places[place.parent], from.parent == to.parent else { return 0 }
+    guard let from = places[run.parent], let to = places[place.parent], from.parent == to.parent else {
+      return 0
+    }
     let (old, new) = (children[run.parent]?.count ?? 0, children[place.parent]?.count ?? 0)
     if to.index == from.index + 1, run.index == old - 1, place.index == 0 { return 1 }
     if to.index == from.index - 1, run.index == 0, place.index == new - 1 { return -1 }

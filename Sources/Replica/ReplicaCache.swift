@@ -19,7 +19,9 @@ package final class ReplicaCache {
     if let known = maps[key] { return known }
     // One byte more than is believed shows that there is more.
     let bytes = try? access.read(key, 0..<BaseMap.largest + 1)
-    let map = bytes.flatMap { $0.count <= BaseMap.largest ? try? BaseMap($0, of: manifest, object: key) : nil }
+    let map = bytes.flatMap {
+      $0.count <= BaseMap.largest ? try? BaseMap($0, of: manifest, object: key) : nil
+    }
     maps[key] = .some(map)
     return map
   }

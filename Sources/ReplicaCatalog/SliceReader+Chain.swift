@@ -4,7 +4,8 @@ extension SliceReader {
   /// Reads an object of a chain.
   ///
   /// Throws if it is not the one that the chain needs.
-  package convenience init(_ bytes: [UInt8], as object: ChainObject, of generation: GenerationID) throws(FormatError)
+  package convenience init(_ bytes: [UInt8], as object: ChainObject, of generation: GenerationID)
+    throws(FormatError)
   {
     try self.init(bytes, object: object.key)
     let commits =

@@ -56,7 +56,9 @@ package enum Moment: Hashable, Sendable {
     if words.count == 1, words[0].hasPrefix("-"), let span = span(String(words[0].dropFirst())) {
       return checked(clock.now, minus: span)
     }
-    if words.last == "ago", let span = span(words.dropLast().joined()) { return checked(clock.now, minus: span) }
+    if words.last == "ago", let span = span(words.dropLast().joined()) {
+      return checked(clock.now, minus: span)
+    }
     var day: Int64 = 0
     var rest = words
     switch rest.first {

@@ -66,7 +66,8 @@ final class SlicePages {
       frame += 1
       let difference = try nextDifference()
       builder.addStored(
-        page, kind, operations: tables.bytes, difference.bytes, literals: literals, count: difference.literalCount
+        page, kind, operations: tables.bytes, difference.bytes, literals: literals,
+        count: difference.literalCount
       )
       return
     }

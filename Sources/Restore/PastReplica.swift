@@ -53,7 +53,17 @@ package final class PastReplica {
     var history = try source.retry { _ in try ReplicaHistory(source.catalog) }
     var found: [String: String] = [:]
     for generation in try source.retry({ _ in try history.all() }) {
-      let contents = try source.retry { _ in try history.contents(of: generation) }
+      let contents = try source.retry { _ in try source.catalog.contents(of: generation.id, .everything) }
+      // The session that begins a generation has no turn there.
+      if case .slice(let header, _)? = contents.entries[generation.base.next(in: generation.id)],
+        let record = try? source.read(
+          ReplicaLayout.record(generation.id),
+          as: { try GenerationRecord($0, object: ReplicaLayout.record(generation.id)) })
+      {
+        let writer = record.writer.prefix { $0 != "(" }
+        found["\(EntryID(header.entry.session))"] =
+          writer.last == " " ? String(writer.dropLast()) : String(writer)
+      }
       for case .turn(let turn) in contents.entries.values {
         found["\(EntryID(turn.session.number))"] = "process \(turn.session.process) on \(turn.session.host)"
       }

@@ -242,7 +242,8 @@ package final class Connection {
       message += ": \(cause)"
     }
     return SQLiteError(
-      code: extended.primary == code.primary ? extended : code, message: message, offset: Int(sqlite3_error_offset(handle)))
+      code: extended.primary == code.primary ? extended : code, message: message,
+      offset: Int(sqlite3_error_offset(handle)))
   }
 
   func check(_ code: Int32) throws(SQLiteError) {

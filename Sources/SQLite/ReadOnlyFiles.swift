@@ -208,7 +208,8 @@ package enum ReadOnlyFiles {
         guard wanted > 0 else { break }
         found.bytes.withUnsafeBytes { bytes in
           (target + done).copyMemory(
-            from: UnsafeRawBufferPointer(rebasing: bytes[found.index..<found.index + wanted]).baseAddress ?? UnsafeRawPointer(target),
+            from: UnsafeRawBufferPointer(rebasing: bytes[found.index..<found.index + wanted]).baseAddress
+              ?? UnsafeRawPointer(target),
             byteCount: wanted)
         }
         done += wanted

@@ -32,11 +32,17 @@ final class GeneratedReplica {
     fixture.settings.syncInterval = 0
     // Several parts, even of a small database.
     fixture.settings.partBytes = 256 << 10
+    if seed % 3 > 0 { fixture.settings.mapBytes = 0 }
     try begin()
     for _ in 0..<transactions { try step() }
     try fixture.close()
-    var history = try ReplicaHistory(ReplicaCatalog(store))
-    last = try #require(try history.end()).chain.end
+    last = try end()
+  }
+
+  /// The last transaction that is stored now.
+  func end() throws -> UInt64 {
+    var history = try ReplicaHistory(ReplicaCatalog(fixture.store))
+    return try #require(try history.end()).chain.end
   }
 
   private func begin() throws {
@@ -62,7 +68,7 @@ final class GeneratedReplica {
 
   private func pick(_ count: Int) -> Int { Int(random.next() % UInt64(count)) }
 
-  private func step() throws {
+  func step() throws {
     let n = pick(4000)
     switch pick(20) {
     case 0, 1: try run("INSERT INTO a(k,v) VALUES(\(n), 'v\(n)')")

@@ -36,12 +36,15 @@ import Testing
     var found: [String] = []
     for name in Set(before.rows.keys).union(after.rows.keys) {
       let (a, b) = (before.rows[name] ?? [:], after.rows[name] ?? [:])
-      let common = before.shape.tables[name]?.columns.filter { after.shape.tables[name]?.columns.contains($0) ?? false }
+      let common = before.shape.tables[name]?.columns.filter {
+        after.shape.tables[name]?.columns.contains($0) ?? false
+      }
       for key in Set(a.keys).union(b.keys) where a[key] != b[key] {
         // A column that came or went makes no row another.
         if let old = a[key], let new = b[key], let common {
           func only(_ text: String) -> [String] {
-            text.components(separatedBy: " | ").filter { part in common.contains { part.hasPrefix("\($0)=") } }
+            text.components(separatedBy: " | ").filter { part in common.contains { part.hasPrefix("\($0)=") }
+            }
           }
           if only(old) == only(new) { continue }
         }
@@ -101,7 +104,9 @@ import Testing
       #expect(try connection.value("PRAGMA integrity_check") == .text("ok"))
       let path = try replica.fixture.restore(.wal, "x.db", GeneratedReplica.target(transaction))
       let lines = try content(path)
-      var past = try connection.rows("SELECT type, name, sql FROM sqlite_schema ORDER BY name").map { "\($0)" }
+      var past = try connection.rows("SELECT type, name, sql FROM sqlite_schema ORDER BY name").map {
+        "\($0)"
+      }
       for row in try connection.rows("SELECT name FROM sqlite_schema WHERE type='table' ORDER BY name") {
         guard case .text(let name) = row[0] else { continue }
         past += try connection.rows("SELECT * FROM \"\(name)\"").map { "\(name): \($0)" }
@@ -109,7 +114,9 @@ import Testing
       #expect(past == lines)
       // A large sort needs a temporary file.
       try connection.execute("PRAGMA temp_store=1; PRAGMA cache_size=5; SELECT * FROM a ORDER BY v, k DESC")
-      #expect { try connection.execute("DELETE FROM a") } throws: { "\($0)" == "attempt to write a readonly database" }
+      #expect { try connection.execute("DELETE FROM a") } throws: {
+        "\($0)" == "attempt to write a readonly database"
+      }
     }
   }
 

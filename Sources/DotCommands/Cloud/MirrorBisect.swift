@@ -51,7 +51,8 @@ struct MirrorBisect {
     }
     if count == 0 {
       session.output.tell(
-        "no change from transaction \(first) to \(last): \(beginning.map { Self.text($0) } ?? "nothing to read")")
+        "no change from transaction \(first) to \(last): \(beginning.map { Self.text($0) } ?? "nothing to read")"
+      )
     }
   }
 

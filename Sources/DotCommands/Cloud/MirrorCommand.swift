@@ -38,7 +38,9 @@ struct MirrorCommand: DotCommand {
       "   export litestream URL [--from URL] [--to-txn N] [--to-time T]",
       "                          Write what litestream restore (0.5) reads",
     ],
-    correction: ".mirror status|on|off|sync|check|snapshot|list|log|diff|history|bisect|undo|attach|prune|verify|export", isSafe: false,
+    correction:
+      ".mirror status|on|off|sync|check|snapshot|list|log|diff|history|bisect|undo|attach|prune|verify|export",
+    isSafe: false,
     completions: [
       "status", "on", "off", "sync", "check", "snapshot", "list", "log", "diff", "history", "bisect", "undo",
       "attach", "prune",

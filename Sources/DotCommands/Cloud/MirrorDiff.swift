@@ -52,7 +52,8 @@ struct MirrorDiff {
     let (from, to) = try MirrorDiff.ends(options.moments, replica)
     let diff = try RowDiff(from: from, to: to, past.files) { try replica.source.checkInterrupt() }
     for name in options.tables where diff.before.tables[name] == nil && diff.after.tables[name] == nil {
-      throw CommandError.message("Error: no table \(name) at transactions \(from.moment.transaction) and \(to.moment.transaction)")
+      throw CommandError.message(
+        "Error: no table \(name) at transactions \(from.moment.transaction) and \(to.moment.transaction)")
     }
     if let file = options.changeset { try write(diff, to: file) }
     switch options.form {
@@ -101,7 +102,8 @@ struct MirrorDiff {
     let printer = RowPrinter(session)
     printer.head("from \(PastSession.text(from))")
     printer.head("to   \(PastSession.text(to))")
-    for change in diff.schemaChanges where options.tables.isEmpty || options.tables.contains(change.name.lowercased()) {
+    for change in diff.schemaChanges
+    where options.tables.isEmpty || options.tables.contains(change.name.lowercased()) {
       printer.print(change, withText: options.form == .rows)
     }
     for name in tables(diff) {
@@ -113,7 +115,8 @@ struct MirrorDiff {
         if options.form == .rows, kept.count < Self.most { kept.append(change) }
       }
       guard counts.total > 0 else { continue }
-      printer.head("\(diff.after.tables[name]?.name ?? diff.before.tables[name]?.name ?? name): \(counts.text)")
+      printer.head(
+        "\(diff.after.tables[name]?.name ?? diff.before.tables[name]?.name ?? name): \(counts.text)")
       guard options.form == .rows else { continue }
       for change in kept { printer.print(change) }
       guard counts.total > kept.count else { continue }
@@ -138,7 +141,8 @@ struct MirrorDiff {
   // MARK: JSON
 
   private func json(_ diff: RowDiff) throws {
-    for change in diff.schemaChanges where options.tables.isEmpty || options.tables.contains(change.name.lowercased()) {
+    for change in diff.schemaChanges
+    where options.tables.isEmpty || options.tables.contains(change.name.lowercased()) {
       var object = JSONText()
       object.add("schema", text: change.kind)
       object.add("name", text: change.name)
@@ -164,7 +168,7 @@ struct MirrorDiff {
     session.output.print(onTerminal ? object.text.escapingControls() : object.text)
   }
 
-  private static func object(_ names: [String], _ values: [Value]) -> String {
+  static func object(_ names: [String], _ values: [Value]) -> String {
     var object = JSONText()
     for (name, value) in zip(names, values) { object.add(name, raw: json(value)) }
     return object.text

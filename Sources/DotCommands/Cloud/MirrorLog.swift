@@ -30,7 +30,6 @@ struct MirrorLog {
         }
       }
     }
-
   }
 
   let session: Session

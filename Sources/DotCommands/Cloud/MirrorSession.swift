@@ -242,6 +242,7 @@ package final class MirrorSession: SessionObserver {
     // Before the mirror looks at what reaches outside. sqlite3 has no such table: it is there where something is mirrored.
     if !session.settings.isSafe, mayBeMirrored(connection) {
       try? MirrorLogTable.install(on: connection, self)
+      try? MirrorChangesTable.install(on: connection, self)
     }
     guard !isCheckOnly, let url = url(for: connection, in: session) else { return }
     if let configurationError {

@@ -28,7 +28,8 @@ struct MirrorUndo {
       guard !text.isEmpty else { throw .usage }
       moment = try MomentWords.moment(text.joined(separator: " "))
       if case .time = moment {
-        throw .message("Error: name the transaction to take back by its number, or \"last\": .mirror log shows them")
+        throw .message(
+          "Error: name the transaction to take back by its number, or \"last\": .mirror log shows them")
       }
     }
   }
@@ -49,7 +50,9 @@ struct MirrorUndo {
     let number = after.moment.transaction
     let diff = try RowDiff(from: before, to: after, past.files) { try replica.source.checkInterrupt() }
     let undo = Undo(diff, connection)
-    if let reason = try undo.refusal() { throw CommandError.message("Error: undo transaction \(number): \(reason)") }
+    if let reason = try undo.refusal() {
+      throw CommandError.message("Error: undo transaction \(number): \(reason)")
+    }
     try undo.collect()
     guard !undo.changes.isEmpty else {
       return session.output.tell("transaction \(number) changed no rows of tables: nothing to take back")
@@ -61,18 +64,22 @@ struct MirrorUndo {
       for conflict in conflicts { session.output.tell("! \(conflict.text)") }
       if options.onConflict == .stop, !options.isTrial {
         throw CommandError.message(
-          "Error: undo transaction \(number): nothing was changed: --force overwrites these rows, --skip leaves them out")
+          "Error: undo transaction \(number): nothing was changed: --force overwrites these rows, --skip leaves them out"
+        )
       }
     }
     let leftOut = options.onConflict == .skip ? Set(conflicts.map(\.index)) : []
     let chosen = undo.changes.indices.filter { !leftOut.contains($0) }
     for index in chosen { printer.print(undo.changes[index]) }
-    if options.isTrial { return session.output.tell("would take back transaction \(number): \(chosen.count) rows") }
+    if options.isTrial {
+      return session.output.tell("would take back transaction \(number): \(chosen.count) rows")
+    }
     guard !chosen.isEmpty else { return session.output.tell("nothing is left to take back") }
     if session.isInteractive, !session.confirms("take back transaction \(number)?") {
       return session.output.tell("nothing was changed")
     }
     try undo.apply(chosen, isForced: options.onConflict == .force)
-    session.output.tell("took back transaction \(number): \(chosen.count) rows; .mirror undo last takes this back")
+    session.output.tell(
+      "took back transaction \(number): \(chosen.count) rows; .mirror undo last takes this back")
   }
 }

@@ -48,7 +48,8 @@ final class TransactionAuthors {
     let facts = try facts(of: moment.transaction)
     let printer = RowPrinter(session)
     printer.head(
-      "transaction \(moment.transaction)  \(ISOTime.text(moment.time))" + (facts.process.map { "  \($0)" } ?? "")
+      "transaction \(moment.transaction)  \(ISOTime.text(moment.time))"
+        + (facts.process.map { "  \($0)" } ?? "")
         + (isAfterGap ? "  (or an earlier one: history before it was removed)" : ""))
     if let barrier = facts.barrier { session.output.tell("  -- statements unknown: \(barrier)") }
     for statement in facts.statements {

@@ -13,17 +13,20 @@ struct PartUploader: Sendable {
   private let store: RetryingStore
   /// Bytes of pages in a part.
   private let partBytes: Int
+  private let memory = BaseMapBuilder.Memory()
 
   init(_ store: RetryingStore, partBytes: Int) {
     self.store = store
     self.partBytes = partBytes
   }
 
-  /// Bytes of pages in one zstd frame of a part, so that a page can be read without the rest of the part.
-  private static let frameBytes = 128 << 10
-
   /// How parts are named: if they are encrypted, so that only the holder of the key can tell what is in one.
   var naming: PartNaming { PartNaming(secret: store.store.encryption?.naming) }
+
+  /// What collects the map of a base whose parts are made now.
+  func makeMap(pageSize: Int) -> BaseMapBuilder {
+    BaseMapBuilder(store.store, pageSize: pageSize, memory: memory)
+  }
 
   /// What the threads of one upload share.
   private final class Shared: Sendable {
@@ -48,7 +51,7 @@ struct PartUploader: Sendable {
   /// Calls `whenRead` once all is read: until then the log grows, after it the store may take its time. Throws `.hole` if the pages
   /// read are not those of the database that the base is to hold.
   func upload(
-    _ snapshot: Snapshot, proving database: DatabaseState, whenRead: () -> Void
+    _ snapshot: Snapshot, proving database: DatabaseState, _ map: BaseMapBuilder, whenRead: () -> Void
   ) throws -> [BaseManifest.Part]? {
     var checksum = Hash128.zero
     let shared = Shared()
@@ -65,6 +68,7 @@ struct PartUploader: Sendable {
           checksum ^= PageHash.of(
             run.first + UInt32(number), bytes, at: number * snapshot.pageSize, pageSize: snapshot.pageSize)
         }
+        map.take(bytes, first: run.first, count: run.count)
       }
       compressions.run(in: group) {
         shared.attempt {
@@ -82,12 +86,15 @@ struct PartUploader: Sendable {
           }
           if let size = knownSize {
             shared.buffers.giveBack(buffer)
+            map.note(known: digest)
             return note(size)
           }
           let frame = shared.frames.take()
           buffer.bytes.withLock { bytes in
             frame.bytes.withLock {
-              Zstandard.compress(bytes, level: 1, frameSize: Self.frameBytes, into: &$0)
+              // So a page can be read without the rest of the part.
+              Zstandard.compress(bytes, level: 1, frameSize: BaseMap.frameBytes, into: &$0)
+              map.note(digest, pages: bytes, frames: $0)
             }
           }
           shared.buffers.giveBack(buffer)
