@@ -4,7 +4,9 @@ internal import ReplicaFormat
 
 /// The pages of one tree, found from its interior pages alone.
 struct TreeWalk {
-  /// A leaf, and the keys that it may hold: more than `low`, at most `high`. Only trees of tables with rowids have keys here.
+  /// A leaf, and the keys that it may hold: more than `low`, at most `high`.
+  ///
+  /// Only trees of tables with rowids have keys here.
   struct Leaf {
     let page: UInt32
     let low: Int64?

@@ -17,7 +17,7 @@ package final class DiskCache: Sendable {
   private static let step = 64 << 20
   private static let magic = Array("SQLCS3C1".utf8)
   private static let head = 24
-  /// Files that are being written. Those of a process that was killed are deleted after an hour.
+  /// What names of files that are being written begin with; those of a process that was killed are deleted after an hour.
   private static let temporary = "new-"
   private static let hour: Int64 = 3600
 

@@ -2,9 +2,9 @@
 ///
 /// The calls may come from several threads at once. They try again what may only have been bad luck.
 package struct ReplicaAccess: Sendable {
-  /// The replica's URL. It names the replica in the cache.
+  /// The replica's URL, which names the replica in the cache.
   package let url: String
-  /// Whether the objects are encrypted in the store. Then nothing of them is kept on the disk.
+  /// Whether the objects are encrypted in the store, so that nothing of them is kept on the disk.
   package let isEncrypted: Bool
   /// Reads an object, or the bytes of it that a range names.
   ///

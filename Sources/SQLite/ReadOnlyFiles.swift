@@ -46,7 +46,7 @@ package enum ReadOnlyFiles {
     return code
   }
 
-  /// What the VFS holds for SQLite. It lives as long as the program.
+  /// What the VFS holds for SQLite, as long as the program lives.
   private final class Registration {
     let open: Open
     let system: UnsafeMutablePointer<sqlite3_vfs>

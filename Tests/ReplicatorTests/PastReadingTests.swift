@@ -13,10 +13,12 @@ import Testing
 /// Reading moments in place: what it costs, and what becomes of damage.
 @Suite struct PastReadingTests {
   /// A database of some megabytes with its replica.
-  private func fixture(rows: Int = 60_000, mapBytes: Int = 0) throws -> MirrorFixture {
+  private func fixture(rows: Int = 60_000, mapBytes: Int = 0, partBytes: Int = 2 << 20) throws
+    -> MirrorFixture
+  {
     let fixture = try MirrorFixture()
     fixture.settings.mapBytes = mapBytes
-    fixture.settings.partBytes = 2 << 20
+    fixture.settings.partBytes = partBytes
     let connection = try Connection(fixture.path)
     try connection.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, k, v); CREATE INDEX tk ON t(k)")
     try connection.execute(
@@ -50,7 +52,7 @@ import Testing
   }
 
   @Test func aMapMakesRequestsFollowWhatIsRead() throws {
-    let fixture = try fixture()
+    let fixture = try fixture(partBytes: 16 << 20)
     let catalog = ReplicaCatalog(fixture.store)
     let base = try #require(catalog.newest().bases.first)
     let generation = try #require(catalog.generations().last)

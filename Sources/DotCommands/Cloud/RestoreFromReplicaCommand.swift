@@ -17,9 +17,10 @@ struct RestoreFromReplicaCommand: DotCommand {
       " Options:",
       "   --from URL             Another replica than the configured one; with wal also",
       "                          Litestream's: litestream:s3://bucket/path",
-      "   --as-of MOMENT         The state at a moment: 17, 'before 17', 21:50, -5m,",
-      "                          'yesterday 14:00', 2026-01-31T13:45:00Z (UTC unless it",
-      "                          has a zone); --to-txn and --to-time take the same",
+      "   --to-txn N             The state after transaction N",
+      "   --to-time ISO8601      The state at a time (UTC unless it has a zone)",
+      "   --as-of MOMENT         The state at a moment: 17, 'before 17', last, 21:50, -5m,",
+      "                          'yesterday 14:00', ISO 8601; the two above take it too",
       "   --before N             The state before transaction N",
       "   --generation ID        Another generation than the newest",
       "   --output FILE          Another file than the open database",
@@ -33,8 +34,8 @@ struct RestoreFromReplicaCommand: DotCommand {
       " A file that is really called wal or sql: write ./wal",
     ],
     correction: """
-      .restore wal|sql [--from URL] [--as-of MOMENT | --before N]
-                     [--generation ID] [--output FILE] [--force] [--dry-run]
+      .restore wal|sql [--from URL] [--to-txn N | --to-time ISO8601]
+                     [--as-of MOMENT | --before N] [--generation ID] [--output FILE] [--force] [--dry-run]
                      [--verify | --no-verify] [--allow-shorter] [--follow]
              .restore ?DB? FILE
       """,

@@ -17,7 +17,7 @@ final class BaseMapBuilder: Sendable {
   /// Frames of parts that an earlier base has, by the parts' names; nil until they are needed.
   private let earlier = Mutex<[String: [BaseMap.Frame]]?>(nil)
 
-  /// Bytes of pages that lead to others in a map. More is left out, and readers find it in the parts.
+  /// Bytes of pages that lead to others in a map; readers find the others in the parts.
   private static let mostPages = 8 << 20
 
   /// Frames of the parts that this mirror has stored itself.
