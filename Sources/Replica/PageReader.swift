@@ -21,7 +21,10 @@ package final class PageReader {
   package init(_ history: PageHistory, at transaction: UInt64) throws {
     self.history = history
     moment = try history.moment(of: transaction)
-    readAhead = ReadAhead(pages: moment.state.pages, pageSize: history.pageSize)
+    readAhead = ReadAhead(pages: moment.state.pages, pageSize: history.pageSize) { page in
+      guard history.isAtHand(page, at: transaction) else { return nil }
+      return try? history.withPage(page, at: transaction) { Array($0[$1..<$1 + history.pageSize]) }
+    }
   }
 
   package var pageSize: Int { history.pageSize }

@@ -33,9 +33,13 @@ final class ReadAhead {
   private var places: [UInt32: Place] = [:]
   private var runs: [Run] = []
 
-  init(pages: UInt32, pageSize: Int) {
+  /// Returns a page that can be had without a request.
+  private let peek: (UInt32) -> [UInt8]?
+
+  init(pages: UInt32, pageSize: Int, peek: @escaping (UInt32) -> [UInt8]?) {
     self.pages = pages
     self.pageSize = pageSize
+    self.peek = peek
   }
 
   /// Takes in a page that was read: the children of an interior one.
@@ -68,9 +72,9 @@ final class ReadAhead {
     defer { runs.append(run) }
     guard run.ahead <= run.window / 2 else { return [] }
     if run.ahead > 0 { run.window = min(run.window * 2, Self.most) }
-    let wanted = following(place, step, skipping: run.ahead, count: run.window - run.ahead)
+    let (wanted, parent) = following(place, step, skipping: run.ahead, count: run.window - run.ahead)
     run.ahead += wanted.count
-    return wanted
+    return wanted + (parent.map { [$0] } ?? [])
   }
 
   private func continues(_ run: Run, _ place: Place) -> Bool {
@@ -92,8 +96,8 @@ final class ReadAhead {
     return 0
   }
 
-  /// Children beyond a place, in the order of the walk; beyond its parent's last those of the next parent that is known.
-  private func following(_ place: Place, _ step: Int, skipping: Int, count: Int) -> [UInt32] {
+  /// Children beyond a place, in the order of the walk, and the parent of those that follow if it is not known yet.
+  private func following(_ place: Place, _ step: Int, skipping: Int, count: Int) -> ([UInt32], UInt32?) {
     var found: [UInt32] = []
     var skipped = 0
     var (parent, index) = (place.parent, place.index + step)
@@ -104,17 +108,14 @@ final class ReadAhead {
           uncles.indices.contains(above.index + step)
         else { break }
         parent = uncles[above.index + step]
-        index = step > 0 ? 0 : (children[parent]?.count ?? 1) - 1
-        // The next parent itself is what is read next.
-        if children[parent] == nil {
-          found.append(parent)
-          break
-        }
+        if children[parent] == nil, let bytes = peek(parent) { note(parent, bytes, 0) }
+        guard let next = children[parent] else { return (found, parent) }
+        index = step > 0 ? 0 : next.count - 1
         continue
       }
       if skipped < skipping { skipped += 1 } else { found.append(siblings[index]) }
       index += step
     }
-    return found
+    return (found, nil)
   }
 }

@@ -15,6 +15,9 @@ package struct ReplicaCatalog: Sendable {
   /// The bytes of an entry that was read as a whole while the log was listed, once; a slot never changes.
   package func takeEntry(_ key: String) -> [UInt8]? { whole.take(key) }
 
+  /// The same, for one who leaves it to others.
+  package func entry(_ key: String) -> [UInt8]? { whole.bytes(key) }
+
   /// How much of a generation is listed.
   package enum Scope: Sendable {
     /// Everything, and what each slot holds.
@@ -231,6 +234,8 @@ private final class WholeEntries: Sendable {
       entries.count += bytes.count
     }
   }
+
+  func bytes(_ key: String) -> [UInt8]? { entries.withLock { $0.bytes[key] } }
 
   func take(_ key: String) -> [UInt8]? {
     entries.withLock { entries in

@@ -59,6 +59,12 @@ package struct ChainEnd {
   }
 
   private func commits(of object: ChainObject) throws -> [SliceCommit] {
-    try source.read(object.key) { try SliceReader($0, as: object, of: generation).commits }
+    // Who applies the object needs it too.
+    if let known = source.catalog.entry(object.key),
+      let commits = try? SliceReader(known, as: object, of: generation).commits
+    {
+      return commits
+    }
+    return try source.read(object.key) { try SliceReader($0, as: object, of: generation).commits }
   }
 }

@@ -71,11 +71,21 @@ package final class PastReplica {
     return found
   }
 
+  private lazy var access: ReplicaAccess = {
+    let source = source
+    return ReplicaAccess(
+      url: source.catalog.store.url, isEncrypted: source.catalog.store.encryption != nil,
+      read: { name, range in try source.readOnce(name, range) },
+      checkInterrupt: { try source.checkInterrupt() })
+  }()
+
   private func plan(_ target: RestoreTarget, base: BaseName?) throws -> RestorePlan {
     var gone: Set<String> = []
     while true {
       do {
-        return try Planner(source: source, target: target, gone: gone, base: base).plan()
+        var planner = Planner(source: source, target: target, gone: gone, base: base)
+        planner.willRead = { [cache, access] in cache.prefetchMap(of: $1, in: $0, access) }
+        return try planner.plan()
       } catch let error as FormatError where error.isMissing {
         guard gone.count < Replanning.most, gone.insert(error.object).inserted else { throw error }
         try source.pause(Replanning.pause)
@@ -88,10 +98,6 @@ package final class PastReplica {
     let source = source
     let generation = plan.generation
     let base = plan.manifest.name
-    let access = ReplicaAccess(
-      url: source.catalog.store.url, isEncrypted: source.catalog.store.encryption != nil,
-      read: { name, range in try source.readOnce(name, range) },
-      checkInterrupt: { try source.checkInterrupt() })
     let history = PageHistory(
       access, cache, base: plan.manifest, objects: plan.contents.chain(after: base).objects
     ) { _ in

@@ -13,6 +13,8 @@ PEER = textwrap.dedent("""
     import litestream_vfs
     start = time.perf_counter()
     loader = sqlite3.connect(":memory:")
+    if not hasattr(loader, "enable_load_extension"):
+        sys.exit("this Python cannot load extensions")
     litestream_vfs.load(loader)
     connection = sqlite3.connect("file:bench.db?vfs=litestream", uri=True)
     for sql in sys.argv[1:]:
