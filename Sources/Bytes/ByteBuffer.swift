@@ -1,12 +1,20 @@
 internal import Glibc
 
-/// Growing run of bytes that output is built in.
+/// A growing run of bytes, for output.
 ///
-/// Appending copies and nothing else: no `String`, no allocation once the buffer has reached its working size.
-/// Not thread-safe.
+/// Appending only copies: no `String`, and no allocation once the buffer has its working size. Not
+/// thread-safe.
+///
+/// This target has values without I/O: buffers, hashes, hexadecimal and varints, and the loops over
+/// pages. `ByteBuffer` is public because the compiler inlines only public `@inlinable` functions
+/// into other targets (Swift 6.3).
+///
+///     let buffer = ByteBuffer()
+///     buffer.append("row ")
+///     buffer.append(decimal: 7)
 public final class ByteBuffer {
-  // No access to these overlaps another: they are never lent out, and a buffer has one thread. Checking that
-  // at run time costs more than the work itself where a call appends a few bytes.
+  // No accesses to these overlap: they are never lent out, and a buffer has one thread. A check at
+  // run time would cost more than appending a few bytes.
   @exclusivity(unchecked) @usableFromInline var used = 0
   @exclusivity(unchecked) @usableFromInline var capacity: Int
   @exclusivity(unchecked) @usableFromInline var base: UnsafeMutablePointer<UInt8>
@@ -51,7 +59,7 @@ public final class ByteBuffer {
     used -= n
   }
 
-  /// Makes room for so many more bytes.
+  /// Makes room for this number of further bytes.
   @inlinable @inline(__always) public func reserve(_ more: Int) {
     if used + more > capacity { grow(more) }
   }
@@ -62,7 +70,7 @@ public final class ByteBuffer {
     base = Self.resized(base, to: capacity)
   }
 
-  /// The C library moves the pages of a large block, so that no byte of it is ever there twice (mremap(2)).
+  /// The C library moves the pages of a large block, so no byte exists twice (mremap(2)).
   private static func resized(
     _ block: UnsafeMutablePointer<UInt8>?, to count: Int
   ) -> UnsafeMutablePointer<UInt8> {
@@ -152,10 +160,10 @@ public final class ByteBuffer {
     used += digits
   }
 
-  /// A copy of the bytes.
+  /// Returns a copy of the bytes.
   package var bytes: [UInt8] { Array(UnsafeBufferPointer(start: base, count: count)) }
 
-  /// The bytes as text, with invalid UTF-8 repaired.
+  /// Returns the bytes as text, with invalid UTF-8 repaired.
   package var string: String {
     String(decoding: UnsafeBufferPointer(start: base, count: count), as: UTF8.self)
   }

@@ -1,14 +1,14 @@
-/// Cells of a table, each broken into the lines that it shows, one after the other in a single buffer.
+/// The cells of a table, each broken into its lines, one after the other in a single buffer.
 ///
-/// Every line is kept as two varints (its length and whether another line follows; its width) and its bytes.
-/// Width is counted in code points, as sqlite3 does it.
+/// Every line is two varints (its length and whether another line follows; its width) and its
+/// bytes. Width is counted in code points, as in sqlite3.
 package final class CellStore {
   private let store: ByteBuffer
   private let line = ByteBuffer(capacity: 256)
 
   package init(capacity: Int = 4096) { store = ByteBuffer(capacity: capacity) }
 
-  /// What is known of a cell after it was added.
+  /// The size of an added cell.
   package struct Extent {
     /// Width of its widest line.
     package let width: Int
@@ -17,7 +17,8 @@ package final class CellStore {
 
   /// Adds a cell.
   ///
-  /// `wrap` is the widest line in characters, 0 for no limit; at most `lines` lines are kept.
+  /// `wrap` is the maximum width of a line in characters, 0 for no limit. At most `lines` lines are
+  /// kept.
   package func add(
     _ text: UnsafePointer<UInt8>, _ count: Int, wrap: Int, wordWrap: Bool, lines most: Int = .max
   ) -> Extent {
@@ -62,9 +63,9 @@ package final class CellStore {
 
   // MARK: Reading
 
-  /// Appends the line at `cursor`, filled up with blanks to `width`, and moves `cursor` behind it.
+  /// Appends the line at `cursor`, padded with blanks to `width`, and moves `cursor` behind it.
   ///
-  /// True where another line of the same cell follows.
+  /// Returns true if another line of the same cell follows.
   package func appendLine(
     at cursor: inout Int, to out: ByteBuffer, width: Int, _ alignment: Alignment
   ) -> Bool {
@@ -94,7 +95,7 @@ package final class CellStore {
     }
   }
 
-  /// Where the blanks go in a line that is narrower than its column.
+  /// The position of the blanks in a line that is narrower than its column.
   package enum Alignment: Sendable { case left, right, center }
 
   // MARK: Writing
@@ -138,7 +139,8 @@ package final class CellStore {
 
   /// Puts the next line of a cell into `line` and moves `at` to where the one after it starts.
   ///
-  /// A control character other than a tab ends the line; tabs become blanks up to the next multiple of 8.
+  /// A control character other than a tab ends the line; tabs become blanks up to the next multiple
+  /// of 8.
   private func takeLine(
     _ text: UnsafePointer<UInt8>, _ count: Int, _ at: inout Int, limit: Int, _ wordWrap: Bool
   ) -> Int {
@@ -189,8 +191,8 @@ package final class CellStore {
     return width
   }
 
-  /// Where to break a line of `start..<end` so that words stay whole; nil where its second half has no good
-  /// place for it.
+  /// Where to break a line of `start..<end` so that words stay whole; nil if its second half has no
+  /// good position.
   private func wordEnd(_ text: UnsafePointer<UInt8>, _ start: Int, _ end: Int, of count: Int) -> Int? {
     let half = start + (end - start) / 2
     var at = end

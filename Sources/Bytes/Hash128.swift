@@ -12,7 +12,7 @@ package struct Hash128: Hashable, Sendable, CustomStringConvertible {
     self.low = low
   }
 
-  /// XXH3-128 of part of an array, as the xxHash specification defines it
+  /// Computes XXH3-128 of a part of an array
   /// (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md).
   package init(_ bytes: [UInt8], _ range: Range<Int>, seed: UInt64 = 0) {
     precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
@@ -24,7 +24,7 @@ package struct Hash128: Hashable, Sendable, CustomStringConvertible {
     self.init(high: high, low: low)
   }
 
-  /// The same of all of a buffer.
+  /// Computes the same of a whole buffer.
   package init(_ buffer: ByteBuffer, seed: UInt64 = 0) {
     var (high, low): (UInt64, UInt64) = (0, 0)
     buffer.withUnsafeBytes { ckernels_hash128($0.baseAddress, $0.count, seed, &high, &low) }
@@ -51,7 +51,7 @@ package struct Hash128: Hashable, Sendable, CustomStringConvertible {
 
 /// Hexadecimal of fixed width, lower case.
 package enum Hex {
-  /// Reads what `fixed` writes, and nothing else: one number has one text.
+  /// Reads what `fixed` writes, and nothing else: each number has one text.
   package static func number<Number: FixedWidthInteger & UnsignedInteger>(
     _ text: some StringProtocol, of _: Number.Type = Number.self
   ) -> Number? {

@@ -17,7 +17,7 @@ package struct Hash128Stream: ~Copyable {
     bytes.withUnsafeBytes { cxxhash_stream_add(state, $0.baseAddress, $0.count) }
   }
 
-  /// Of all that was added.
+  /// The hash of everything that was added.
   package var value: Hash128 {
     var (high, low): (UInt64, UInt64) = (0, 0)
     cxxhash_stream_value(state, &high, &low)

@@ -1,4 +1,6 @@
-/// Fixed-width integers in byte arrays, at any alignment. An index outside the array traps.
+/// Fixed-width integers in byte arrays, at any alignment.
+///
+/// An index outside of the array traps.
 extension Array where Element == UInt8 {
   @inlinable package func littleEndian<Number: FixedWidthInteger>(_: Number.Type = Number.self, at index: Int)
     -> Number

@@ -3,7 +3,7 @@ internal import Glibc
 
 /// Loops over many bytes, in one place because speed needs pointers.
 ///
-/// Ranges outside an array trap.
+/// Ranges outside of an array trap.
 package enum Kernels {
   /// Combines `count` bytes of `source` into `target` by exclusive or.
   package static func xor(
@@ -62,7 +62,7 @@ package enum Kernels {
 
   /// Continues the two sums of SQLite's WAL checksum over a range whose length is a multiple of 8.
   ///
-  /// Pairs of 32-bit words, big-endian or little-endian as the log's magic number says
+  /// They are pairs of 32-bit words, big-endian or little-endian by the log's magic number
   /// (https://www.sqlite.org/fileformat2.html#checksum_algorithm).
   package static func walSums(
     _ bytes: [UInt8], _ range: Range<Int>, bigEndian: Bool, from start: (UInt32, UInt32)
@@ -98,7 +98,7 @@ package enum Kernels {
 }
 
 extension Kernels {
-  /// Where a text first stands within a range of an array.
+  /// The first position of a text within a range of an array.
   package static func find(_ text: StaticString, in bytes: [UInt8], _ range: Range<Int>) -> Int? {
     precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
     let count = text.utf8CodeUnitCount
@@ -110,6 +110,18 @@ extension Kernels {
         return at
       }
       return nil
+    }
+  }
+
+  /// Whether bytes `range` of an array are those of another.
+  package static func isEqual(_ wanted: [UInt8], _ bytes: [UInt8], _ range: Range<Int>) -> Bool {
+    precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
+    guard wanted.count == range.count else { return false }
+    return wanted.withUnsafeBytes { wanted in
+      bytes.withUnsafeBytes { bytes in
+        guard let wanted = wanted.baseAddress, let base = bytes.baseAddress else { return true }
+        return memcmp(wanted, base + range.lowerBound, range.count) == 0
+      }
     }
   }
 

@@ -1,19 +1,22 @@
 internal import CKernels
 
-/// How a page differs from an image of it before: bytes that are replaced, and bytes that moved.
+/// The difference between a page and an earlier image of it: replaced bytes, and moved bytes.
 ///
-/// Operations follow one another through the page. Each is a number of bytes that stay as they are, and then a number
-/// whose half is a count: where it is even, so many bytes are replaced by those of the literals; where it is odd, a
-/// signed number follows, and so many bytes are those of the image before at that distance. Pages of SQLite have an array
-/// of numbers at their beginning, into which an insertion moves all that follow by two bytes.
+/// Operations follow one another through the page. Each is a number of unchanged bytes, and then a
+/// number whose half is a count. If it is even, this many bytes are replaced by literals. If it is
+/// odd, a signed number follows, and this many bytes are those of the image before at that
+/// distance. Pages of SQLite begin with an array of numbers, in which an insertion moves all that
+/// follow by two bytes.
 package enum PageDifference {
-  /// Equal bytes between two replaced ones that are rather repeated than told as an operation.
+  /// The number of equal bytes between two replaced ones that cost less as literals than as an
+  /// operation.
   private static let least = 4
 
-  /// Appends operations and literals that make `page` of `base`; returns how many operations.
+  /// Appends operations and literals that make `page` from `base`; returns the number of
+  /// operations.
   ///
-  /// Nil, with both buffers as they were, where they would be longer than `limit` bytes. Without `moves` all that differs
-  /// is replaced.
+  /// Returns nil, with both buffers unchanged, if they would be longer than `limit` bytes. Without
+  /// `moves`, every difference is replaced.
   package static func append(
     _ page: [UInt8], at pageIndex: Int, from base: [UInt8], at baseIndex: Int, count: Int, limit: Int,
     moves: Bool = true, operations: ByteBuffer, literals: ByteBuffer
@@ -41,7 +44,7 @@ package enum PageDifference {
     return number
   }
 
-  /// A walk over two images of a page.
+  /// A pass over two images of a page.
   private struct Scan {
     let new: UnsafeRawPointer
     let old: UnsafeRawPointer
@@ -49,7 +52,7 @@ package enum PageDifference {
     let moves: Bool
     let operations: ByteBuffer
     let literals: ByteBuffer
-    /// Operations so far, and where the last one ended.
+    /// The operations so far, and the end of the last one.
     var number = 0
     private var done = 0
 
@@ -72,17 +75,17 @@ package enum PageDifference {
       new.load(fromByteOffset: at, as: UInt8.self) == old.load(fromByteOffset: at, as: UInt8.self)
     }
 
-    /// Where the images differ next, from `start` on; `count` where they do not.
+    /// The next difference from `start` on; `count` if there is none.
     @inline(__always) private func difference(from start: Int, distance: Int, end: Int) -> Int {
-      // Most of a page is as it was.
+      // Most of a page is unchanged.
       start < end ? start + ckernels_mismatch(new + start, old + (start + distance), end - start) : start
     }
 
-    /// At which distance the bytes from `at` on stood before; 0 where they stood nowhere near.
+    /// The distance at which the bytes from `at` on were before; 0 if they were nowhere near.
     @inline(__always) private func move(at: Int) -> Int {
       guard moves, at >= 4, at + 12 <= count else { return 0 }
       let here = word(new, at)
-      // Where they are the same without moving (zeros, mostly), nothing is gained.
+      // If they are equal without moving (mostly zeros), nothing is gained.
       guard here != word(old, at) else { return 0 }
       if here == word(old, at - 2) { return -2 }
       if here == word(old, at + 2) { return 2 }
@@ -91,7 +94,7 @@ package enum PageDifference {
       return 0
     }
 
-    /// Takes the next difference; false where there is none.
+    /// Adds the next difference; returns false if there is none.
     mutating func step() -> Bool {
       let start = difference(from: done, distance: 0, end: count)
       guard start < count else { return false }

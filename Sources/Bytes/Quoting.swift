@@ -1,20 +1,20 @@
 internal import Glibc
 
-/// A way to write a piece of text into output that something else reads again.
+/// A form of text in output that another program reads.
 package enum Quoting: Sendable {
-  /// As it is.
+  /// Unchanged.
   case plain
-  /// For spreadsheets: in double quotes where it must be.
+  /// For spreadsheets: in double quotes if needed.
   case csv
-  /// A string constant of C, in double quotes, in ASCII.
+  /// A C string constant, in double quotes, in ASCII.
   case cString
-  /// A string constant of C, in double quotes, in UTF-8.
+  /// A C string constant, in double quotes, in UTF-8.
   case cStringUTF8
-  /// With the five characters escaped that mean something in HTML.
+  /// With the five special characters of HTML escaped.
   case html
-  /// A string constant of SQL, in single quotes.
+  /// An SQL string constant, in single quotes.
   case sql
-  /// A string of JSON, in double quotes; bytes from 0x7f on stay as they are.
+  /// A JSON string, in double quotes; bytes from 0x7f on are unchanged.
   case json
 }
 
@@ -34,7 +34,7 @@ extension ByteBuffer {
 
   /// Appends bytes in the given form.
   package func append(_ text: [UInt8], as quoting: Quoting, separator: [UInt8] = []) {
-    // One more byte, so that there is an address even for nothing.
+    // One more byte, so that an empty buffer has an address too.
     (text + [0]).withUnsafeBufferPointer { bytes in
       if let start = bytes.baseAddress { append(start, text.count, as: quoting, separator: separator) }
     }
@@ -71,7 +71,7 @@ extension ByteBuffer {
     append(quote)
   }
 
-  /// Appends bytes as a blob literal without its quotes: two lower-case digits each.
+  /// Appends bytes as a blob literal without its quotes: two lower-case digits for each.
   package func appendHex(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
     reserve(count * 2)
     for at in 0..<count {
@@ -145,7 +145,7 @@ extension ByteBuffer {
     append(0x22)
   }
 
-  /// One byte in a string constant of C.
+  /// Appends one byte of a C string constant.
   private func appendEscape(_ byte: UInt8) {
     append(0x5c)
     switch byte {
@@ -161,7 +161,8 @@ extension ByteBuffer {
     }
   }
 
-  /// Bytes of the character that begins here, by its first byte and those that go on; 1 if it is none.
+  /// The number of bytes of the character that begins here, by its first byte and those that
+  /// follow; 1 if it is none.
   private static func character(_ text: UnsafePointer<UInt8>, _ count: Int) -> Int {
     let length =
       switch text[0] {
@@ -189,7 +190,7 @@ extension ByteBuffer {
     }
   }
 
-  /// Copies runs of ordinary bytes whole and hands every special one to `escape`.
+  /// Copies runs of ordinary bytes, and passes every special one to `escape`.
   @inline(__always)
   private func appendEscaping(
     _ text: UnsafePointer<UInt8>, _ count: Int, _ isSpecial: (UInt8) -> Bool, _ escape: (UInt8) -> Void
@@ -207,7 +208,7 @@ extension ByteBuffer {
   private func containsByte(
     _ text: UnsafePointer<UInt8>, _ count: Int, where matches: (UInt8) -> Bool
   ) -> Bool {
-    // Without an early exit per byte the compiler makes vectors of it.
+    // Without an early exit for each byte, the compiler makes vector instructions.
     var found = false
     for at in 0..<count { found = matches(text[at]) || found }
     return found

@@ -1,9 +1,10 @@
 internal import Glibc
 
-/// Follows SQL text line by line and knows whether a statement is complete so far.
+/// Reads SQL text line by line, and knows whether a statement is complete.
 ///
-/// Answers as `sqlite3_complete` does for all lines together (https://www.sqlite.org/c3ref/complete.html), but
-/// looks at each byte once. Nothing is parsed: only quotes, comments, semicolons and `CREATE TRIGGER … END;`.
+/// The answer is that of `sqlite3_complete` for all lines together
+/// (https://www.sqlite.org/c3ref/complete.html), but each byte is read once. It does not parse: it
+/// finds only quotes, comments, semicolons and `CREATE TRIGGER … END;`.
 package struct SQLScanner {
   private enum Inside { case nothing, quote(UInt8), blockComment }
   private enum State { case empty, start, normal, explain, create, trigger, semicolon, end }
@@ -12,23 +13,24 @@ package struct SQLScanner {
   private var inside = Inside.nothing
   private var state = State.empty
   private var endsInLineComment = false
-  /// Whether anything but white space, comments and semicolons was seen.
+  /// Whether there was anything except white space, comments and semicolons.
   package private(set) var hasContent = false
 
   package init() {}
 
-  /// Whether the text could be handed to SQLite: it ends with a semicolon that ends a statement.
+  /// Whether the text is ready for SQLite: it ends with a semicolon that ends a statement.
   package var isComplete: Bool { isPlain && state == .start }
 
-  /// Whether the text ends outside quotes and comments.
+  /// Whether the text ends outside of quotes and comments.
   package var isPlain: Bool { if case .nothing = inside { true } else { false } }
 
   /// Whether there were only white space, semicolons and finished comments.
   package var isBlank: Bool { isPlain && !hasContent }
 
-  /// Whether the text would be complete with one more semicolon.
+  /// Whether one more semicolon would complete the text.
   ///
-  /// The semicolon would follow the last byte, so that a comment to the end of the line would swallow it.
+  /// The semicolon would follow the last byte, so a comment to the end of the line would swallow
+  /// it.
   package var isCompleteWithSemicolon: Bool {
     if endsInLineComment { return isComplete }
     var copy = self
@@ -36,7 +38,7 @@ package struct SQLScanner {
     return copy.isComplete
   }
 
-  /// Reads the bytes from `start` to the end of the buffer, which are one line or several.
+  /// Reads the bytes from `start` to the end of the buffer: one line or several.
   package mutating func scanLine(_ buffer: ByteBuffer, from start: Int) {
     endsInLineComment = false
     buffer.withUnsafeBytes { scan(UnsafeRawBufferPointer(rebasing: $0[start...])) }
@@ -61,14 +63,14 @@ package struct SQLScanner {
         at += 2
         inside = .nothing
       case .nothing:
-        // Inside a statement only a few bytes mean anything.
+        // Inside a statement only a few bytes matter.
         if state == .normal || state == .trigger { at = Self.skipOrdinary(bytes, from: at) }
         if at < count { at = scanPlain(bytes, from: at) }
       }
     }
   }
 
-  /// Index of the next byte of this value; the number of bytes where there is none.
+  /// The index of the next byte of this value; the number of bytes if there is none.
   private static func find(_ byte: UInt8, _ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
     guard start < bytes.count, let base = bytes.baseAddress,
       let found = memchr(base + start, Int32(byte), bytes.count - start)
@@ -76,7 +78,8 @@ package struct SQLScanner {
     return UnsafeRawPointer(found) - base
   }
 
-  /// Skips bytes that neither end a statement nor begin a quote or comment; returns the index of the next other one.
+  /// Skips bytes that neither end a statement nor begin a quote or comment; returns the index of
+  /// the next other one.
   private static func skipOrdinary(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
     guard let base = bytes.baseAddress else { return bytes.count }
     var at = start
@@ -89,7 +92,7 @@ package struct SQLScanner {
     return at
   }
 
-  /// Reads one token outside quotes and comments; returns the index after it.
+  /// Reads one token outside of quotes and comments; returns the index after it.
   private mutating func scanPlain(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
     let byte = bytes[start]
     let next: UInt8 = start + 1 < bytes.count ? bytes[start + 1] : 0
@@ -105,7 +108,7 @@ package struct SQLScanner {
       inside = .blockComment
       return start + 2
     case 0x2d where next == 0x2d:  // --
-      // What was pasted or recalled may be several lines.
+      // Pasted or recalled text may have several lines.
       let end = Self.find(10, bytes, from: start)
       endsInLineComment = end == bytes.count
       return end
@@ -138,7 +141,7 @@ package struct SQLScanner {
     }
   }
 
-  /// Only at the start of a statement and inside a trigger do words matter.
+  /// Words matter only at the start of a statement and inside a trigger.
   private func word(_ bytes: UnsafeRawBufferPointer) -> Word {
     switch state {
     case .normal, .trigger, .end: return .other

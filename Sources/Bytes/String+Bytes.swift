@@ -1,13 +1,14 @@
-/// Bytes that are no valid UTF-8, carried through a `String` and back.
+/// Bytes that are not valid UTF-8, kept in a `String`.
 ///
-/// Names in a database and words of a script may be anything. Each byte that cannot be decoded becomes one of the last 128
-/// private characters of Unicode, and so do the bytes of those characters themselves, so nothing is lost.
+/// Names in a database and words of a script may have any bytes. Each byte that cannot be decoded
+/// becomes one of the last 128 private characters of Unicode. The bytes of those characters
+/// themselves do too, so nothing is lost.
 extension String {
   private static let firstStandIn: UInt32 = 0x10ff80
-  /// The byte that stand-ins begin with.
+  /// The first byte of stand-ins.
   private static let standInLead: UInt8 = 0xf4
 
-  /// Decodes bytes so that `preservedBytes` gives the very same back.
+  /// Decodes bytes so that `preservedBytes` returns exactly the same.
   package init(preserving bytes: some Collection<UInt8>) {
     let whole: String? = String(validating: bytes, as: UTF8.self)
     guard let whole, !whole.holdsStandIns else {
@@ -37,7 +38,7 @@ extension String {
     return text
   }
 
-  /// The bytes this was decoded from; UTF-8 where it was made otherwise.
+  /// The bytes that this was decoded from; UTF-8 if it was made in another way.
   package var preservedBytes: [UInt8] {
     guard holdsStandIns else { return Array(utf8) }
     var bytes: [UInt8] = []
@@ -51,14 +52,14 @@ extension String {
     return bytes
   }
 
-  /// The least of the characters that stand for bytes.
+  /// The first of the characters that stand for bytes.
   static var leastStandIn: UInt32 { firstStandIn }
 
-  /// False only where `preservedBytes` is plain UTF-8.
+  /// False only if `preservedBytes` is plain UTF-8.
   package var holdsStandIns: Bool { utf8.contains(Self.standInLead) }
 }
 
 extension Unicode.Scalar {
-  /// The byte that a stand-in stands for; nil for any other character.
+  /// The byte of a stand-in; nil for any other character.
   var standsForByte: UInt8? { value >= String.leastStandIn ? UInt8(truncatingIfNeeded: value & 0xff) : nil }
 }

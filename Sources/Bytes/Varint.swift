@@ -1,4 +1,5 @@
-/// Numbers of seven bits a byte, the lowest first; the highest bit of a byte says that more follow.
+/// Numbers of seven bits in each byte, the lowest first; the highest bit of a byte means that more
+/// follow.
 extension ByteBuffer {
   @inlinable @inline(__always) package func append(varint value: UInt64) {
     var rest = value
@@ -9,13 +10,13 @@ extension ByteBuffer {
     append(UInt8(truncatingIfNeeded: rest))
   }
 
-  /// A number that may be negative: 0, -1, 1, -2, … are 0, 1, 2, 3, ….
+  /// A number that may be negative: 0, -1, 1, -2, … become 0, 1, 2, 3, ….
   @inlinable @inline(__always) package func append(signedVarint value: Int64) {
     append(varint: UInt64(bitPattern: (value << 1) ^ (value >> 63)))
   }
 }
 
-/// Takes numbers and bytes from part of an array, in order; nil past its end.
+/// Reads numbers and bytes from a part of an array, in order; nil past its end.
 package struct FieldCursor {
   @usableFromInline let bytes: [UInt8]
   @usableFromInline var position: Int
@@ -28,10 +29,10 @@ package struct FieldCursor {
     end = range.upperBound
   }
 
-  /// Where the next one stands.
+  /// The position of the next one.
   @inlinable package var at: Int { position }
 
-  /// Bytes that were not taken.
+  /// The number of bytes left.
   @inlinable package var left: Int { end - position }
 
   @inlinable package mutating func varint() -> UInt64? {
@@ -46,13 +47,13 @@ package struct FieldCursor {
     return nil
   }
 
-  /// What `append(signedVarint:)` wrote.
+  /// Reads what `append(signedVarint:)` wrote.
   @inlinable package mutating func signedVarint() -> Int64? {
     guard let value = varint() else { return nil }
     return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
   }
 
-  /// A number that fits another type, or nil.
+  /// Reads a number that must fit another type; else nil.
   @inlinable package mutating func varint(_: UInt32.Type) -> UInt32? {
     guard let value = varint(), value <= UInt32.max else { return nil }
     return UInt32(truncatingIfNeeded: value)
@@ -70,7 +71,7 @@ package struct FieldCursor {
     return Array(bytes[position..<position + count])
   }
 
-  /// A little-endian number of fixed width.
+  /// Reads a little-endian number of fixed width.
   @inlinable package mutating func fixed<Number: FixedWidthInteger>(_: Number.Type = Number.self) -> Number? {
     let size = Number.bitWidth / 8
     guard size <= left else { return nil }

@@ -2,8 +2,10 @@
 
 #include <malloc.h>
 
-/// sync_file_range of Linux, which glibc's headers show only to those who ask for its extensions, as Swift does not. The
-/// name is another one, lest both be seen.
+/// sync_file_range of Linux. glibc's headers declare it only with its extensions, which Swift
+/// lacks.
+///
+/// It has another name here, so that both never meet.
 extern int cfiles_sync_file_range(int descriptor, long long offset, long long count, unsigned flags)
     __asm__("sync_file_range");
 
@@ -17,30 +19,40 @@ extern int cfiles_rename(int from_folder, const char *from, int to_folder, const
 /// RENAME_NOREPLACE.
 enum { cfiles_rename_no_replace = 1 };
 
-/// Bytes from which a freed block of memory goes back to the system at once. Swift's Glibc module lacks <malloc.h>.
+/// Sets the size from which a freed block of memory goes back to the system at once.
+///
+/// Swift's Glibc module lacks <malloc.h>.
 static inline void cfiles_return_large_blocks(int bytes) {
   mallopt(M_MMAP_THRESHOLD, bytes);
   mallopt(M_TRIM_THRESHOLD, bytes);
 }
 
-/// prctl of Linux, which Swift cannot call since it takes any number of arguments.
+/// prctl of Linux, which is variadic.
 extern int cfiles_prctl(int option, unsigned long argument) __asm__("prctl");
 
 /// PR_SET_DUMPABLE.
 enum { cfiles_set_dumpable = 4 };
 
-/// When a file was created, in nanoseconds since 1970, by statx of Linux; 0 if the file system does not say.
+/// When a file was created, in nanoseconds since 1970, by statx of Linux; 0 if the file system has
+/// no such time.
 extern long long cfiles_statx(int folder, const char *path, int flags, unsigned mask, void *status) __asm__("statx");
 
 static inline long long cfiles_birth(const char *path) {
-  // struct statx has 256 bytes, of which stx_mask begins at 0 and stx_btime at 80 (statx(2), linux/stat.h).
+  // struct statx has 256 bytes, of which stx_mask begins at 0 and stx_btime at 80 (statx(2),
+  // linux/stat.h).
   union { unsigned mask; long long words[32]; } status = {0};
   if (cfiles_statx(-100, path, 0, 0x800, &status) != 0 || !(status.mask & 0x800)) return 0;
   return status.words[10] * 1000000000LL + (unsigned)status.words[11];
 }
 
-/// A set of bits for each thread, which Swift has no variables for.
+/// A set of bits for each thread; Swift has no thread variables.
 static inline unsigned *cfiles_held_locks(void) {
   static _Thread_local unsigned held = 0;
   return &held;
 }
+
+#include <semaphore.h>
+#include <time.h>
+
+/// sem_clockwait of glibc 2.30 and later, in the same way.
+extern int cfiles_sem_clockwait(sem_t *semaphore, int clock, const struct timespec *end) __asm__("sem_clockwait");

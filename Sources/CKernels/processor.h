@@ -1,8 +1,9 @@
 #pragma once
 
-// WIDE marks a function that may use registers of 32 bytes, where the processor has them: `is_wide` asks it.
+// WIDE marks a function that may use registers of 32 bytes, if the processor has them; `is_wide`
+// asks it.
 //
-// Processors for which the library is compiled anyway (arm64) have the like of it always, and need nothing of this.
+// Other processors (arm64) always have similar registers, and need no such functions.
 
 #if defined(__x86_64__)
 #define HAS_WIDE 1

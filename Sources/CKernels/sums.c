@@ -3,10 +3,11 @@
 
 #include <string.h>
 
-// The sums of SQLite's log (https://www.sqlite.org/fileformat2.html#checksum_algorithm) add each word to the sum of both
-// sums before: one addition after the other. But they are linear: of n words, word j counts F(n - 1 - j) times in the first
-// sum and F(n - j) times in the second, and the sums before count F(n - 1) and F(n), and F(n) and F(n + 1) times; F are the numbers of
-// Fibonacci, modulo 2^32. So words can be multiplied and added side by side.
+// The sums of SQLite's log (https://www.sqlite.org/fileformat2.html#checksum_algorithm) add each
+// word to the sum of both sums before: one addition after the other. But they are linear. Of n
+// words, word j counts F(n - 1 - j) times in the first sum and F(n - j) times in the second. The
+// sums before count F(n - 1) and F(n), and F(n) and F(n + 1) times. F are the Fibonacci numbers,
+// modulo 2^32. So words can be multiplied and added in parallel.
 
 enum { WORDS = 256 };
 

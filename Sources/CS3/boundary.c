@@ -1,5 +1,6 @@
-// The boundary between libs3 and libcurl: libs3's calls to curl_easy_setopt and curl_easy_perform come here, since
-// the executable exports the two names and the dynamic linker looks there first.
+// The boundary between libs3 and libcurl. libs3's calls to curl_easy_setopt and curl_easy_perform
+// arrive here, because the executable exports the two names and the dynamic linker searches it
+// first.
 #define _GNU_SOURCE
 #include "boundary.h"
 #include <dlfcn.h>
@@ -10,8 +11,8 @@
 #include <strings.h>
 #include <time.h>
 
-// libcurl's ABI, which never changes these numbers (https://curl.se/libcurl/abi.html); declared here so that no
-// particular flavour of libcurl's development files is needed.
+// libcurl's ABI, which never changes these numbers (https://curl.se/libcurl/abi.html); declared
+// here so that no particular flavour of libcurl's development files is needed.
 enum {
   CURLE_OK = 0, CURLE_COULDNT_RESOLVE_PROXY = 5, CURLE_COULDNT_RESOLVE_HOST = 6, CURLE_COULDNT_CONNECT = 7,
   CURLE_PARTIAL_FILE = 18, CURLE_OPERATION_TIMEDOUT = 28, CURLE_ABORTED_BY_CALLBACK = 42, CURLE_PEER_FAILED_VERIFICATION = 60,
@@ -45,15 +46,15 @@ static const char *(*real_strerror)(int);
 static _Thread_local cs3_call *current;
 
 #define MAX_HEADERS 48
-// libcurl sends a POST's body in the same packet as its headers where it is smaller.
+// libcurl sends a POST's body in the same packet as its headers if it is smaller.
 #define MAX_BODY_WITH_HEADERS (64 << 10)
-// An answer's head, all interim answers included. Amazon allows 8 KB.
+// The maximum size of an answer's head, including interim answers. Amazon allows 8 KB.
 #define MAX_HEAD (64 << 10)
 // Interim answers such as "100 Continue", and the last one.
 #define MAX_HEADS 16
-// Errors are short documents; more is not read.
+// Error bodies are short documents; more is not read.
 #define MAX_ERROR_BODY (64 << 10)
-// Bytes a second, on average, that a body may not fall below once the idle time-out is over.
+// The minimum bytes a second, on average, of a body after the idle time-out.
 #define MIN_BODY_RATE 1024.0
 struct cs3_additions {
   struct curl_slist lines[MAX_HEADERS];
@@ -101,7 +102,7 @@ void cs3_replace_url(cs3_additions *additions, const char *url) {
   additions->url = copy(url);
 }
 
-// Someone else's call: goes, unchanged, to the libcurl that the caller's own library uses.
+// Another program part's call: it goes unchanged to the libcurl of the caller's own library.
 static void *function_for(void *caller, const char *name, void *ours) {
   Dl_info info;
   if (dladdr(caller, &info) && info.dli_fname) {
@@ -135,7 +136,7 @@ int curl_easy_setopt(void *handle, int option, ...) {
     case CURLOPT_NOBODY: call->is_head = (int)(intptr_t)value; break;
     case CURLOPT_WRITEFUNCTION: call->write = (size_t (*)(char *, size_t, size_t, void *))value; break;
     case CURLOPT_WRITEDATA: call->write_data = value; break;
-    // libs3 turns verification off and follows redirects with all our headers.
+    // libs3 turns verification off, and follows redirects with all our headers.
     case CURLOPT_SSL_VERIFYPEER: value = (void *)1; break;
     case CURLOPT_FOLLOWLOCATION: value = (void *)0; break;
     default: break;
@@ -165,7 +166,8 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *data) {
   return length;
 }
 
-// The upload is read from memory here, not by libs3, so that libcurl can rewind when a kept connection is gone.
+// The upload is read from memory here, not by libs3, so that libcurl can rewind if a kept
+// connection is gone.
 static size_t on_read(char *buffer, size_t size, size_t count, void *data) {
   cs3_call *call = data;
   size_t rest = call->body_count - call->body_position, room = size * count;
@@ -182,7 +184,8 @@ static int on_seek(void *data, int64_t offset, int origin) {
   return 0;
 }
 
-// The body of an error, or one that is not asked for: ends the transfer where it does not end itself.
+// The body of an error, or one that was not asked for: ends the transfer if it does not end by
+// itself.
 static size_t on_unwanted(cs3_call *call, const char *bytes, size_t length) {
   uint64_t before = call->body_bytes - length;
   call->is_unwanted = 1;
@@ -202,7 +205,7 @@ static long status_of(const cs3_call *call) {
   return status;
 }
 
-// Error answers are kept from libs3, whose parser trusts the number of elements in them.
+// libs3 does not get error answers, because its parser trusts the number of elements in them.
 static size_t on_write(char *bytes, size_t size, size_t count, void *data) {
   cs3_call *call = data;
   size_t length = size * count;
@@ -231,7 +234,8 @@ static size_t on_write(char *bytes, size_t size, size_t count, void *data) {
   return call->write(bytes, size, count, call->write_data);
 }
 
-// Whether an answer that comes byte by byte, so that no idle time-out ends it, has taken too long.
+// Whether an answer that arrives byte by byte, so that no idle time-out ends it, has taken too
+// long.
 static int is_stalled(const cs3_call *call, double now) {
   double limit = (double)call->target->idle_timeout_seconds;
   if (call->head_begun && !call->is_head_whole) return now - call->head_begun > limit;
@@ -249,7 +253,7 @@ static int on_progress(void *data, int64_t to_come, int64_t came, int64_t to_go,
          call->callbacks->is_given_up(call->callbacks->context);
 }
 
-// Milliseconds until the deadline, 0 without one; negative once it is over.
+// Milliseconds until the deadline, 0 without one; negative after it.
 static long milliseconds_left(const cs3_call *call) {
   if (call->target->deadline <= 0) return 0;
   double left = (call->target->deadline - seconds()) * 1000;
@@ -278,7 +282,7 @@ static int perform(cs3_call *call, void *handle, cs3_additions *additions) {
   }
   cs3_request request = {method, call->url ? call->url : "", composed, composed_count};
   if (call->callbacks->sign(call->callbacks->context, &request, additions)) return CURLE_ABORTED_BY_CALLBACK;
-  // A small body goes at once: waiting for "100 Continue" costs a round trip.
+  // A small body is sent at once: waiting for "100 Continue" costs a round trip.
   if (call->is_upload && call->body_count <= 1 << 20) cs3_add_header(additions, "Expect:");
   int goes_at_once = call->is_upload && call->body_count > 0 && call->body_count < MAX_BODY_WITH_HEADERS;
   if (goes_at_once && !has_type) cs3_add_header(additions, "Content-Type:");
@@ -319,7 +323,7 @@ static int perform(cs3_call *call, void *handle, cs3_additions *additions) {
   SET(CURLOPT_XFERINFOFUNCTION, on_progress);
   SET(CURLOPT_XFERINFODATA, call);
   if (goes_at_once) {
-    // A second packet has the server wait for it: a twentieth of a small PUT's time.
+    // The server would wait for a second packet: a twentieth of a small PUT's time.
     SET(CURLOPT_UPLOAD, 0L);
     SET(CURLOPT_POST, 1L);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (int64_t)call->body_count);
@@ -345,9 +349,9 @@ static int perform(cs3_call *call, void *handle, cs3_additions *additions) {
       code = CURLE_OPERATION_TIMEDOUT;
       snprintf(reason, sizeof reason, "the answer came too slowly");
     }
-    // What was read of an error says enough.
+    // The part of an error that was read is enough.
     if ((call->is_cut || call->is_stalled) && call->is_head_whole && (status < 200 || status > 299)) code = CURLE_OK;
-    // And of a body that should not be there.
+    // The same for a body that should not be there.
     if (call->is_cut && call->outcome->unexpected_count) code = CURLE_OK;
   }
   // The handle outlives this frame in libs3's pool.

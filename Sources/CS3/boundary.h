@@ -1,7 +1,7 @@
 #pragma once
 #include "CS3.h"
 
-// The call that the current thread is making. While there is one, libs3 is the only user of libcurl on the thread.
+// The call of the current thread. While there is one, only libs3 uses libcurl on this thread.
 typedef struct cs3_call {
   const cs3_target *target;
   const cs3_callbacks *callbacks;
@@ -21,7 +21,7 @@ typedef struct cs3_call {
   int is_stalled;  // the answer comes too slowly
   long prepared_status;  // of the prepared answer
 
-  // What libs3 told libcurl.
+  // What libs3 set in libcurl.
   void *handle;
   const char *url, *custom_method;
   int is_upload, is_head;
@@ -33,16 +33,18 @@ typedef struct cs3_call {
   size_t tail_count;
 } cs3_call;
 
-// Makes `call` the thread's current one and clears what it will record.
+// Makes `call` the thread's current one, and clears its results.
 void cs3_begin(cs3_call *call);
 void cs3_end(void);
 
-// Takes libcurl's functions from the library that `libs3` (a handle of dlopen) itself uses; 0 where all are there.
+// Takes libcurl's functions from the library that `libs3` (a handle of dlopen) itself uses; 0 if
+// all are there.
 int cs3_bind_curl(void *libs3);
 // Whether the dynamic linker would give any library our two functions.
 int cs3_is_exported(void);
 
-// Whether the thread's requests are answered from memory; `cs3_play` does so, by the callbacks that libcurl would call.
+// Whether the thread's requests are answered from memory; `cs3_play` does so, by the callbacks that
+// libcurl would call.
 typedef size_t cs3_curl_callback(char *bytes, size_t size, size_t count, void *call);
 int cs3_is_prepared(void);
 int cs3_play(cs3_call *call, cs3_curl_callback *on_header, cs3_curl_callback *on_write);

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The structures of libs3's versions differ, so only the version of the header may be opened. Version 4 names a
-// region and takes a time limit in every call; ours stand in the boundary.
+// The structures of libs3's versions differ, so only the version of the header may be opened.
+// Version 4 has a region and a time limit in every call; ours are in the boundary.
 #ifdef S3_DEFAULT_REGION
 static const char library_name[] = "libs3.so.4";
 #define TIME_LIMIT , 0
@@ -18,7 +18,8 @@ static const char library_name[] = "libs3.so.2";
 #define TIME_LIMIT
 #endif
 
-// libs3 signs with these; the boundary drops its signature, so libs3 never learns the real keys.
+// libs3 signs with these keys. The boundary drops its signature, so libs3 never learns the real
+// keys.
 static const char placeholder[] = "unused";
 
 static struct {
@@ -97,7 +98,8 @@ static int resolve(void *library) {
   return 0;
 }
 
-// Drives libs3 once with a host that no URL can hold, so that not a byte could leave even past the boundary.
+// Drives libs3 once with a host that no URL can hold, so that not a byte could leave, even past the
+// boundary.
 static int reaches_boundary(void) {
   cs3_target target = {.host = "[", .bucket = "probe"};
   cs3_outcome outcome = {.http_status = 0};
@@ -133,7 +135,7 @@ static void load(void) {
     snprintf(reason, sizeof reason, "libs3 could not be initialized");
     return;
   }
-  // Listings are parsed by libxml2, whose own first use is best not left to several threads at once.
+  // Listings are parsed by libxml2, whose first use should not happen on several threads at once.
   void (*initialize_parser)(void) = (void (*)(void))dlsym(library, "xmlInitParser");
   if (initialize_parser) initialize_parser();
   if (!reaches_boundary()) {
@@ -177,7 +179,8 @@ static int begin(cs3_call *call, const cs3_target *target, const cs3_callbacks *
 static void end(cs3_call *call) {
   cs3_end();
   if (call->perform_calls == 0) {
-    // libs3 refused the request before it came to libcurl, as it does with a bucket's name it does not like.
+    // libs3 refused the request before it called libcurl, for instance for a bucket's name that it
+    // does not accept.
     call->outcome->is_refused = 1;
     snprintf(call->outcome->text, sizeof call->outcome->text, "libs3 refused the request (status %d)",
              call->outcome->libs3_status);

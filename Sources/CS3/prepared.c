@@ -1,11 +1,11 @@
-// Answers that are given instead of being asked for, so that a fuzzer reaches what reads them.
+// Prepared answers, so that a fuzzer reaches the parsers of answers.
 #include "boundary.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define CURLE_OK 0
 #define CURLE_WRITE_ERROR 23
-// Bytes of the body that come at once: not all of it, and not in step with any buffer.
+// The number of body bytes that arrive at once: not all of it, and not in step with any buffer.
 #define PIECE 997
 
 static _Thread_local const uint8_t *prepared;

@@ -5,14 +5,14 @@
 #include <sqlite3.h>
 #include <stdio.h>
 
-// Each function here says what Swift cannot: variadic calls, sentinel pointers, C macros.
+// Each function here does what Swift cannot: variadic calls, sentinel pointers, C macros.
 
 /// Copies the bytes before returning: SQLITE_TRANSIENT is a cast that Swift does not import.
 static inline int csqlite_bind_text(sqlite3_stmt *statement, int index, const char *bytes, sqlite3_uint64 count) {
   return sqlite3_bind_text64(statement, index, bytes, count, SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
-/// Copies the bytes before returning, as csqlite_bind_text.
+/// Copies the bytes before returning, like csqlite_bind_text.
 static inline int csqlite_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, sqlite3_uint64 count) {
   return count == 0 ? sqlite3_bind_zeroblob(statement, index, 0)
                     : sqlite3_bind_blob64(statement, index, bytes, count, SQLITE_TRANSIENT);
@@ -37,12 +37,14 @@ static inline void csqlite_format_double(int size, char *out, const char *format
   sqlite3_snprintf(size, out, format, value);
 }
 
-/// Turns a configuration switch on or off through the variadic sqlite3_vtab_config-free path for extensions.
+/// Turns a configuration switch on or off through the variadic sqlite3_vtab_config-free path for
+/// extensions.
 static inline int csqlite_enable_load_extension(sqlite3 *db, int on) {
   return sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, on, NULL);
 }
 
-/// Reads a database file through SQLite's own handle, so that no descriptor of ours is ever closed on it.
+/// Reads a database file through SQLite's own handle, so that no descriptor of ours is ever closed
+/// on it.
 static inline int csqlite_file_read(sqlite3 *db, const char *schema, void *into, int count, sqlite3_int64 offset) {
   sqlite3_file *file = NULL;
   int rc = sqlite3_file_control(db, schema, SQLITE_FCNTL_FILE_POINTER, &file);
@@ -60,9 +62,11 @@ static inline int csqlite_file_size(sqlite3 *db, const char *schema, sqlite3_int
   return file->pMethods->xFileSize(file, size);
 }
 
-/// Reads the head of the log's index through SQLite's own mapping of it: the log's salts, how many of its frames are
-/// committed, and how many of those are copied into the database file. Returns 1 on success, 0 if there is no index, and -1
-/// if a process is changing it or was killed while it did. Swift has no volatile reads of memory that other processes write.
+/// Reads the head of the log's index through SQLite's own mapping of it: the log's salts, how many
+/// of its frames are committed, and how many of those are copied into the database file.
+///
+/// Returns 1 on success, 0 if there is no index, and -1 if a process is changing it or was killed
+/// while it did. Swift has no volatile reads of memory that other processes write.
 static inline int csqlite_log_index(sqlite3 *db, const char *schema, unsigned int salts[2], unsigned int *frames,
                                     unsigned int *copied) {
   sqlite3_file *file = NULL;
@@ -80,7 +84,7 @@ static inline int csqlite_log_index(sqlite3 *db, const char *schema, unsigned in
     if (!is_same || !(((const unsigned char *)first)[12])) continue;
     *copied = words[24];
     __sync_synchronize();
-    // The two belong together only if nobody committed or restarted the log between the two reads.
+    // The two are consistent only if nobody committed or restarted the log between the two reads.
     for (int i = 0; i < 12; i++) is_same &= first[i] == words[i];
     if (!is_same) continue;
     *frames = first[4];
@@ -133,7 +137,7 @@ static inline int csqlite_config_log(void (*receive)(void *, int, const char *))
 /// Operations of sqlite3_test_control, which is variadic, by the arguments they take.
 static inline int csqlite_test_none(int op) { return sqlite3_test_control(op); }
 static inline int csqlite_test_int(int op, int value) { return sqlite3_test_control(op, value); }
-// Requests of later libraries than the one whose header is here.
+// Requests of later libraries than the one of this header.
 enum { CSQLITE_TESTCTRL_FK_NO_ACTION = 7, CSQLITE_TESTCTRL_JSON_SELFCHECK = 14, CSQLITE_TESTCTRL_USELONGDOUBLE = 34 };
 static inline int csqlite_test_pointer(int op, int *value) { return sqlite3_test_control(op, value); }
 static inline int csqlite_test_db(int op, sqlite3 *db) { return sqlite3_test_control(op, db); }
@@ -150,7 +154,8 @@ static inline sqlite3_uint64 csqlite_test_seek_count(sqlite3 *db) {
   return count;
 }
 
-/// Results of functions that are copied, or that live for ever: SQLITE_TRANSIENT and SQLITE_STATIC are casts.
+/// Results of functions that are copied, or that live forever: SQLITE_TRANSIENT and SQLITE_STATIC
+/// are casts.
 static inline void csqlite_result_text(sqlite3_context *context, const void *bytes, sqlite3_uint64 count) {
   sqlite3_result_text64(context, bytes ? (const char *)bytes : "", count, SQLITE_TRANSIENT, SQLITE_UTF8);
 }
@@ -158,13 +163,13 @@ static inline void csqlite_result_blob(sqlite3_context *context, const void *byt
   sqlite3_result_blob64(context, bytes ? bytes : "", count, SQLITE_TRANSIENT);
 }
 
-/// Says how far a virtual table may be trusted: sqlite3_vtab_config is variadic.
+/// Sets how far a virtual table may be trusted: sqlite3_vtab_config is variadic.
 static inline int csqlite_vtab_config(sqlite3 *db, int op) { return sqlite3_vtab_config(db, op); }
 
 /// Copies an error message into memory of SQLite's own: sqlite3_mprintf is variadic.
 static inline char *csqlite_copy(const char *text) { return sqlite3_mprintf("%s", text); }
 
-/// Takes the place of localtime_r: sqlite3_test_control is variadic.
+/// Replaces localtime_r: sqlite3_test_control is variadic.
 static inline int csqlite_test_localtime(int (*convert)(const void *time, void *result)) {
   return sqlite3_test_control(SQLITE_TESTCTRL_LOCALTIME_FAULT, 2, convert);
 }

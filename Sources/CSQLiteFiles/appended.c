@@ -5,17 +5,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// A file system on top of the default one for databases that stand behind something else in their file, such as a
-// program. The file ends with a mark of 25 bytes: "Start-Of-SQLite3-" and the offset of the database, 8 bytes,
-// big-endian. The database begins at a multiple of 4096 where we choose, and of 512 where others did; its content
-// ends where the mark begins. The mark is in C because SQLite's file methods are tables of C functions.
+// A file system over the default one for databases after other content in their file, such as a
+// program. The file ends with a mark of 25 bytes: "Start-Of-SQLite3-" and the offset of the
+// database, 8 bytes, big-endian. The database begins at a multiple of 4096 in our files, and of 512
+// in others; its content ends at the mark. It is in C because SQLite's file methods are tables of C
+// functions.
 
 static const char mark_text[] = "Start-Of-SQLite3-";
 static const char database_text[16] = "SQLite format 3";
 
 enum { text_size = 17, mark_size = 25, alignment = 4096, smallest_page = 512 };
 
-// No database here may grow past this, in bytes.
+// The maximum size of such a database, in bytes.
 static const sqlite3_int64 greatest_size = 65536LL * 15259;
 
 typedef struct {
@@ -39,7 +40,7 @@ static int write_mark(appended_file *file, sqlite3_int64 at) {
   return code;
 }
 
-// Where the mark of a file says that its database starts; -1 where there is no mark or it cannot be true.
+// The start of the database by the file's mark; -1 if there is no mark or it is impossible.
 static sqlite3_int64 start_in(sqlite3_file *real, sqlite3_int64 size) {
   unsigned char mark[mark_size];
   if (size < mark_size + smallest_page || (size - mark_size) % smallest_page != 0) return -1;
@@ -78,7 +79,7 @@ static int file_write(sqlite3_file *file, const void *from, int count, sqlite3_i
   appended_file *own = (appended_file *)file;
   sqlite3_file *real = below(file);
   if (offset + count > greatest_size) return SQLITE_IOERR_WRITE;
-  // The mark first: the file ends with one at any time.
+  // The mark comes first: the file always ends with one.
   sqlite3_int64 end = own->start + offset + count;
   if (own->mark < end) {
     int code = write_mark(own, end);
@@ -231,7 +232,7 @@ int csqlite_register_appended_files(void) {
 // MARK: looking at files
 
 static sqlite3_file *open_for_reading(sqlite3_vfs *system, const char *path, char **name, sqlite3_int64 *size) {
-  // Asked first: a failure in SQLite's own file system would go to the error log.
+  // This comes first, because a failure in SQLite's own file system would go to the error log.
   struct stat status;
   if (stat(path, &status) != 0 || !S_ISREG(status.st_mode) || access(path, R_OK) != 0) return 0;
   char *full = sqlite3_malloc(system->mxPathname + 1);
@@ -268,7 +269,7 @@ int csqlite_holds_appended_database(const char *path) {
   sqlite3_int64 size = 0;
   sqlite3_file *file = system ? open_for_reading(system, path, &name, &size) : 0;
   if (file == 0) return 0;
-  // As sqlite3 looks at it: the mark's text is enough, but a file that begins as a database is one.
+  // As in sqlite3, the mark's text is enough, but a file that begins like a database is one.
   char text[text_size];
   int answer = size >= mark_size && file->pMethods->xRead(file, text, 16, 0) == SQLITE_OK
                && memcmp(text, database_text, 16) != 0

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-// Functions of later libraries than the one whose header is here.
+// Functions of later libraries than the one of this header.
 #include "CSQLiteFiles.h"
 #include <dlfcn.h>
 #include <sqlite3.h>

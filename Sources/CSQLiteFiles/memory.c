@@ -3,8 +3,8 @@
 #include <sqlite3.h>
 #include <stdio.h>
 
-// SQLite's allocator with a line on standard error for all it does. In C because the allocator is a table of C
-// functions, set by a variadic call.
+// SQLite's allocator with a line on standard error for each call. It is in C because the allocator
+// is a table of C functions, set by a variadic call.
 
 static sqlite3_mem_methods below;
 

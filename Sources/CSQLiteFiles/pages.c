@@ -1,4 +1,4 @@
-// A page cache that says on standard error what it is asked for, around the one that SQLite has.
+// A page cache around SQLite's own, with a line on standard error for each request.
 #include "CSQLiteFiles.h"
 #include <sqlite3.h>
 #include <stdio.h>

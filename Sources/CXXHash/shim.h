@@ -3,8 +3,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/// XXH3-128 of bytes given piece by piece. The state must lie at an address that 64 divides, which only the header's own
-/// allocation sees to.
+/// XXH3-128 of bytes that arrive piece by piece.
+///
+/// The state must be at an address that is a multiple of 64, which only the header's own allocation
+/// guarantees.
 static inline void *cxxhash_stream(void) {
   XXH3_state_t *state = XXH3_createState();
   if (state) XXH3_128bits_reset(state);

@@ -1,10 +1,10 @@
 internal import CLZ4
 
-/// LZ4 blocks without a frame around them (https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md).
+/// LZ4 blocks without a frame (https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md).
 ///
 /// The library is liblz4.
 package enum LZ4 {
-  /// One block; up to 2 GiB are taken.
+  /// Compresses one block of up to 2 GiB.
   package static func compress(_ bytes: [UInt8]) -> [UInt8] {
     let bound = LZ4_compressBound(Int32(bytes.count))
     return [UInt8](unsafeUninitializedCapacity: Int(bound)) { target, count in
@@ -19,7 +19,7 @@ package enum LZ4 {
     }
   }
 
-  /// Content of the block that bytes `range` are, which must be exactly `size` bytes long.
+  /// Decompresses the block in bytes `range`, whose content must have exactly `size` bytes.
   package static func decompress(
     _ bytes: [UInt8], _ range: Range<Int>, size: Int
   ) throws(CompressionError) -> [UInt8] {

@@ -1,18 +1,19 @@
 package import Bytes
 internal import CZstd
 
-/// Bytes given piece by piece that become a zstd frame, or stay as they are where that is shorter.
+/// Bytes that become a zstd frame, or stay plain if that is shorter.
 ///
-/// What is short is compressed at once at its end, with tables that fit it; what is long as it comes, so that memory
-/// holds the compressed bytes and a window. Belongs to one thread at a time.
+/// Short content is compressed at its end, with tables that fit it. Long content is compressed
+/// while it arrives, so memory holds the compressed bytes and a window. Belongs to one thread at a
+/// time.
 package final class PackedStream {
-  /// Takes what is added; call `settle` after.
+  /// Add bytes here, and call `settle` afterwards.
   package let buffer: ByteBuffer
   private let level: Int32
   private var writer: ZstandardWriter?
-  /// Bytes that are compressed together at most where nothing was compressed before.
+  /// The maximum bytes that are compressed at the end.
   private static let mostAtOnce = 256 << 10
-  /// Frames have at least 9 bytes around what they hold.
+  /// A frame adds at least 9 bytes.
   private static let leastAtOnce = 40
 
   package init(level: Int32 = 3) {
@@ -20,10 +21,10 @@ package final class PackedStream {
     buffer = ByteBuffer(capacity: 256)
   }
 
-  /// About the bytes that it will have.
+  /// The approximate size.
   package var count: Int { (writer?.count ?? 0) + buffer.count }
 
-  /// Adds part of an array.
+  /// Adds a part of an array.
   package func append(_ bytes: [UInt8], _ range: Range<Int>) {
     precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
     bytes.withUnsafeBytes { bytes in
@@ -32,7 +33,7 @@ package final class PackedStream {
     settle()
   }
 
-  /// Makes room in the buffer where it is full.
+  /// Makes room in the buffer if it is full.
   @inline(__always) package func settle() { if buffer.count >= Self.mostAtOnce { compress() } }
 
   private func compress() {
@@ -42,7 +43,7 @@ package final class PackedStream {
     buffer.removeAll()
   }
 
-  /// All of it, and whether it is a zstd frame; the stream is then empty.
+  /// Returns everything, and whether it is a zstd frame; the stream is empty afterwards.
   package func finish() -> (bytes: [UInt8], isCompressed: Bool) {
     defer {
       writer = nil
@@ -65,10 +66,10 @@ package final class PackedReader {
   private let bytes: [UInt8]
   private var at: Int
   private let end: Int
-  /// Nil where the bytes are as they were.
+  /// Nil if the bytes are plain.
   private let frame: ZstandardReader?
 
-  /// Reads the stream that stands in a range of an array.
+  /// Reads the stream in a range of an array.
   package init(_ bytes: [UInt8], _ range: Range<Int>, isCompressed: Bool) throws(CompressionError) {
     guard range.lowerBound >= 0, range.upperBound <= bytes.count else {
       throw CompressionError(cause: "range outside the object")
@@ -81,7 +82,7 @@ package final class PackedReader {
 
   /// Fills `count` bytes of an array from `index` on.
   ///
-  /// Throws where the stream is damaged or ends before.
+  /// Throws if the stream is damaged or ends before.
   package func read(into target: inout [UInt8], at index: Int, count: Int) throws(CompressionError) {
     if let frame { return try frame.read(into: &target, at: index, count: count) }
     guard count <= end - at else { throw CompressionError(cause: "the object is cut short") }

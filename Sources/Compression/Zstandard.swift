@@ -1,21 +1,23 @@
 package import Bytes
 internal import CZstd
 
-/// Why compressed bytes could not be read.
+/// The error of damaged compressed bytes.
 package struct CompressionError: Error, Hashable, Sendable, CustomStringConvertible {
   package let cause: String
   package init(cause: String) { self.cause = cause }
   package var description: String { "decompress: \(cause)" }
 }
 
-/// Zstandard frames (RFC 8878).
+/// Zstandard frames (RFC 8878), with libzstd.
 ///
-/// The library is libzstd.
+/// This target wraps libzstd and liblz4, and knows no format of the replica. `PackedStream`
+/// compresses what arrives, `ZstandardStream` reads and writes frames piece by piece.
 package enum Zstandard {
-  /// Of statements: long matches and few others, which it finds as well as level 3 does, in half the time.
+  /// The level for statements: they have few long matches, which this level finds as well as level
+  /// 3, in half the time.
   package static let textLevel: Int32 = 1
 
-  /// One frame with its content size in its header; level 1 is the fastest, 19 the smallest.
+  /// Makes one frame with its content size in its header; level 1 is the fastest, 19 the smallest.
   package static func compress(_ bytes: [UInt8], level: Int32 = 3) -> [UInt8] {
     bytes.withUnsafeBytes { compress($0, level: level) }
   }
@@ -27,7 +29,7 @@ package enum Zstandard {
 
   private static func compress(_ source: UnsafeRawBufferPointer, level: Int32) -> [UInt8] {
     let bound = ZSTD_compressBound(source.count)
-    // An array of its own, not one with room for the worst: frames may wait for long.
+    // A separate array without spare room, because frames may wait for long.
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: bound, alignment: 16)
     defer { scratch.deallocate() }
     let written = ZSTD_compress(scratch.baseAddress, bound, source.baseAddress, source.count, level)
@@ -35,15 +37,16 @@ package enum Zstandard {
     return [UInt8](UnsafeRawBufferPointer(rebasing: scratch[..<written]))
   }
 
-  /// Frames of `frameSize` bytes of content, one after the other, into an array whose memory is used again: large memory that
-  /// is freed and asked for anew piles up, or costs the system time.
+  /// Makes frames of `frameSize` bytes of content each, in an array whose memory is used again.
+  ///
+  /// Large memory that is freed and requested again piles up, or costs the system time.
   package static func compress(_ bytes: [UInt8], level: Int32, frameSize: Int, into frames: inout [UInt8]) {
     frames.removeAll(keepingCapacity: true)
     guard let context = ZSTD_createCCtx() else { preconditionFailure("out of memory") }
     defer { ZSTD_freeCCtx(context) }
     ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
-    // ZSTD_c_stableInBuffer: the array stays where it is, so that the library need not copy it piece by piece and look for
-    // matches in two places. A library without it does that.
+    // ZSTD_c_stableInBuffer: the array does not move, so the library need not copy it piece by
+    // piece and look for matches in two places. A library without it copies.
     _ = ZSTD_CCtx_setParameter(context, ZSTD_c_experimentalParam9, 1)
     let chunk = ZSTD_CStreamOutSize()
     bytes.withUnsafeBytes { source in
@@ -80,7 +83,7 @@ package enum Zstandard {
     }
   }
 
-  /// The first `most` bytes of content, or fewer where the bytes end or are damaged before.
+  /// Returns the first `most` bytes of content, or fewer if the bytes end or are damaged before.
   package static func decompressHead(_ bytes: [UInt8], most: Int) -> [UInt8] {
     guard let stream = try? makeReader() else { return [] }
     defer { ZSTD_freeDStream(stream) }
@@ -98,7 +101,7 @@ package enum Zstandard {
     }
   }
 
-  /// Content of the frame or frames in `range`, refused where it would be longer than `limit` bytes.
+  /// Returns the content of the frames in `range`; throws if it would be longer than `limit` bytes.
   package static func decompress(
     _ bytes: [UInt8], _ range: Range<Int>, limit: Int
   ) throws(CompressionError) -> [UInt8] {
@@ -112,8 +115,8 @@ package enum Zstandard {
       guard let base = source.baseAddress else { return 0 }
       return ZSTD_getFrameContentSize(base + range.lowerBound, range.count)
     }
-    // Unknown and error are the two largest values. A wrong declaration costs reallocations, not memory: what is
-    // believed depends on how much there is to decompress.
+    // Unknown and error are the two largest values. A wrong declaration costs reallocations, not
+    // memory: the limit follows the size of the compressed bytes.
     let most = max(range.count * 64, 1 << 16)
     content.reserveCapacity(min(declared <= UInt64(limit) ? Int(declared) : range.count * 4, limit, most))
     var failure: String?

@@ -1,9 +1,10 @@
 package import Bytes
 internal import CZstd
 
-/// Makes one zstd frame piece by piece; memory holds the compressed bytes and a window of a few megabytes.
+/// Makes one zstd frame piece by piece; memory holds the compressed bytes and a window of a few
+/// megabytes.
 ///
-/// Belongs to one thread at a time, which whoever owns it sees to.
+/// Belongs to one thread at a time; its owner ensures that.
 package final class ZstandardWriter {
   private let context: OpaquePointer
   private var output: [UInt8] = []
@@ -21,7 +22,7 @@ package final class ZstandardWriter {
     scratch.deallocate()
   }
 
-  /// Compressed bytes so far; some more are still on their way.
+  /// Compressed bytes so far; the library holds some more.
   package var count: Int { output.count }
 
   /// Adds part of an array.
@@ -33,7 +34,7 @@ package final class ZstandardWriter {
   /// Adds all of a buffer.
   package func append(_ bytes: ByteBuffer) { bytes.withUnsafeBytes { feed($0, ZSTD_e_continue) } }
 
-  /// Ends the frame and returns all of it; the writer can then begin another.
+  /// Ends the frame and returns it; the writer can then begin another one.
   package func finish() -> [UInt8] {
     feed(UnsafeRawBufferPointer(start: nil, count: 0), ZSTD_e_end)
     defer { output = [] }
@@ -52,7 +53,7 @@ package final class ZstandardWriter {
   }
 }
 
-/// Reads zstd frames that stand one after the other, piece by piece.
+/// Reads consecutive zstd frames, piece by piece.
 ///
 /// Belongs to one thread at a time.
 package final class ZstandardReader {
@@ -61,7 +62,7 @@ package final class ZstandardReader {
   private var at: Int
   private let end: Int
 
-  /// Reads the frames that stand in a range of an array.
+  /// Reads the frames in a range of an array.
   package init(_ bytes: [UInt8], _ range: Range<Int>) throws(CompressionError) {
     guard range.lowerBound >= 0, range.upperBound <= bytes.count else {
       throw CompressionError(cause: "range outside the object")
@@ -76,7 +77,7 @@ package final class ZstandardReader {
 
   /// Fills `count` bytes of an array from `index` on.
   ///
-  /// Throws where the frame is damaged or ends before.
+  /// Throws if a frame is damaged or ends before.
   package func read(into target: inout [UInt8], at index: Int, count: Int) throws(CompressionError) {
     precondition(index >= 0 && index + count <= target.count)
     var failure: String?
@@ -104,17 +105,17 @@ package final class ZstandardReader {
   }
 }
 
-/// Reads zstd frames, one after the other, some bytes at a time; memory holds a window of a few megabytes.
+/// Reads consecutive zstd frames, some bytes at a time; memory holds a window of a few megabytes.
 ///
 /// Belongs to one thread at a time.
 package final class ZstandardText {
   private let stream: OpaquePointer
-  /// What is at hand of the frames, and how much of it was used up.
+  /// Bytes of the frames in memory, and how many of them are used.
   private var bytes: [UInt8] = []
   private var at = 0
   private let more: () throws -> [UInt8]
   private var isAtEnd = false
-  /// What the library still waits for; 0 at the end of a frame.
+  /// The number of bytes that the library still expects; 0 at the end of a frame.
   private var pending = 1
   private static let piece = 128 << 10
 
@@ -126,9 +127,9 @@ package final class ZstandardText {
 
   deinit { ZSTD_freeDStream(stream) }
 
-  /// Appends the next bytes of content to an array; false at the end.
+  /// Appends the next bytes of content to an array; returns false at the end.
   ///
-  /// Throws where a frame is damaged or ends too early, and what `more` throws.
+  /// Throws if a frame is damaged or ends too early, and what `more` throws.
   package func read(into target: inout [UInt8]) throws -> Bool {
     while true {
       if at == bytes.count, !isAtEnd {
@@ -170,10 +171,11 @@ package final class ZstandardText {
 }
 
 extension Zstandard {
-  /// Bytes that a frame may have its reader keep, as a power of two: more than any that is written here needs.
+  /// The maximum window of a frame, as a power of two: more than any frame that is written here
+  /// needs.
   private static let window: Int32 = 23
 
-  /// A reader that refuses frames which ask for much memory.
+  /// A reader that refuses frames which need much memory.
   static func makeReader() throws(CompressionError) -> OpaquePointer {
     guard let stream = ZSTD_createDStream() else { throw CompressionError(cause: "out of memory") }
     ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, window)

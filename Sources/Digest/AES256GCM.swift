@@ -1,8 +1,8 @@
 internal import CNettle
 
-/// AES-256 in Galois/Counter Mode (NIST SP 800-38D), with nonces of 96 bits and tags of 128.
+/// AES-256 in Galois/Counter Mode (NIST SP 800-38D), with nonces of 96 bits and tags of 128 bits.
 ///
-/// A nonce must never serve two messages under one key.
+/// Never use a nonce for two messages with one key.
 package struct AES256GCM {
   package static let keySize = 32
   package static let nonceSize = 12
@@ -28,14 +28,15 @@ package struct AES256GCM {
     return tag
   }
 
-  /// Writes the ciphertext of a range of `plain`, then the tag, into `sealed` from `at` on.
+  /// Writes the ciphertext of a range of `plain`, and then the tag, into `sealed` from `at` on.
   ///
-  /// There must be room: the range's length and 16 bytes. The corresponding C function is `gcm_aes256_encrypt`.
+  /// The range's length plus 16 bytes must fit. The corresponding C function is
+  /// `gcm_aes256_encrypt`.
   package mutating func seal(
     _ plain: [UInt8], _ range: Range<Int>, nonce: [UInt8], authenticating data: [UInt8],
     into sealed: inout [UInt8], at: Int
   ) {
-    // `contains` of a whole range is a search, byte by byte, up to Swift 6.0.
+    // Up to Swift 6.0, `contains` of a whole range searches byte by byte.
     precondition(range.lowerBound >= 0 && range.upperBound <= plain.count)
     precondition(at >= 0 && at + range.count + Self.tagSize <= sealed.count)
     begin(nonce: nonce, authenticating: data)
@@ -48,9 +49,11 @@ package struct AES256GCM {
     sealed.replaceSubrange(at + range.count..<at + range.count + Self.tagSize, with: tag())
   }
 
-  /// Writes the plaintext of a range of `sealed`, which ends with its tag, into `plain` from `at` on.
+  /// Writes the plaintext of a range of `sealed`, which ends with its tag, into `plain` from `at`
+  /// on.
   ///
-  /// False where the tag does not fit; then zeros stand there. The corresponding C function is `gcm_aes256_decrypt`.
+  /// Returns false, and writes zeros, if the tag is wrong. The corresponding C function is
+  /// `gcm_aes256_decrypt`.
   package mutating func open(
     _ sealed: [UInt8], _ range: Range<Int>, nonce: [UInt8], authenticating data: [UInt8],
     into plain: inout [UInt8], at: Int
@@ -65,7 +68,7 @@ package struct AES256GCM {
         nettle_gcm_aes256_decrypt(&state, count, to + at, from + range.lowerBound)
       }
     }
-    // All bytes are compared, so that the time tells nothing.
+    // All bytes are compared, so the time reveals nothing.
     var difference: UInt8 = 0
     for (found, wanted) in zip(tag(), sealed[(range.lowerBound + count)...]) { difference |= found ^ wanted }
     guard difference == 0 else {

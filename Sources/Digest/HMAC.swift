@@ -1,6 +1,6 @@
 import CNettle
 
-/// The 32-byte HMAC-SHA256 of `message` under `key`.
+/// Computes the 32-byte HMAC-SHA256 of `message` with `key`.
 package func hmacSHA256(key: [UInt8], message: [UInt8]) -> [UInt8] {
   var state = hmac_sha256_ctx()
   nettle_hmac_sha256_set_key(&state, key.count, key)
@@ -10,7 +10,8 @@ package func hmacSHA256(key: [UInt8], message: [UInt8]) -> [UInt8] {
   return digest
 }
 
-/// The 20-byte HMAC-SHA1 of `message` under `key`; only S3's old signature version asks for it.
+/// Computes the 20-byte HMAC-SHA1 of `message` with `key`; only S3's old signature version needs
+/// it.
 package func hmacSHA1(key: [UInt8], message: [UInt8]) -> [UInt8] {
   var state = hmac_sha1_ctx()
   nettle_hmac_sha1_set_key(&state, key.count, key)
@@ -20,7 +21,7 @@ package func hmacSHA1(key: [UInt8], message: [UInt8]) -> [UInt8] {
   return digest
 }
 
-/// 32 bytes derived from `key` for one use: HKDF with SHA-256 (RFC 5869), one block of it.
+/// Derives 32 bytes from `key` for one use: one block of HKDF with SHA-256 (RFC 5869).
 package func hkdfSHA256(key: [UInt8], salt: [UInt8], info: [UInt8]) -> [UInt8] {
   hmacSHA256(key: hmacSHA256(key: salt, message: key), message: info + [1])
 }

@@ -1,6 +1,6 @@
 import CNettle
 
-/// The 16-byte MD5 of `bytes`; S3's `Content-MD5` asks for it, nothing else should.
+/// Computes the 16-byte MD5 of `bytes`; only S3's `Content-MD5` needs it.
 package func md5(_ bytes: [UInt8]) -> [UInt8] {
   var state = md5_ctx()
   nettle_md5_init(&state)

@@ -1,6 +1,6 @@
 import CNettle
 
-/// SHA-1 of bytes that arrive in parts, for SQL that asks for it; nothing is proven by it.
+/// SHA-1 of bytes that arrive in parts, for SQL; nothing relies on it.
 package final class SHA1 {
   private var state = sha1_ctx()
 

@@ -1,12 +1,19 @@
 import CNettle
 
 /// SHA-256 of bytes that arrive in parts.
+///
+/// This target has hashes, HMAC and AES-256-GCM, mostly from nettle, and text encodings of bytes.
+/// It knows no format.
+///
+///     var hash = SHA256()
+///     hash.update(bytes)
+///     let digest = hash.finish()
 package struct SHA256: Sendable {
   private var state = sha256_ctx()
 
   package init() { nettle_sha256_init(&state) }
 
-  /// Takes in the next bytes.
+  /// Adds the next bytes.
   package mutating func update(_ bytes: some Collection<UInt8>) {
     if bytes.withContiguousStorageIfAvailable({ nettle_sha256_update(&state, $0.count, $0.baseAddress) })
       == nil
@@ -16,7 +23,7 @@ package struct SHA256: Sendable {
     }
   }
 
-  /// The 32-byte digest of everything taken in; the state begins anew.
+  /// Returns the 32-byte digest, and begins again.
   package mutating func finish() -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_SIZE))
     nettle_sha256_digest(&state, digest.count, &digest)
@@ -24,7 +31,7 @@ package struct SHA256: Sendable {
   }
 }
 
-/// The 32-byte SHA-256 digest of `bytes`.
+/// Computes the 32-byte SHA-256 of `bytes`.
 package func sha256(_ bytes: some Collection<UInt8>) -> [UInt8] {
   var hash = SHA256()
   hash.update(bytes)

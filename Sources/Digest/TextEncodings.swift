@@ -1,4 +1,4 @@
-/// `bytes` as lower-case hexadecimal digits.
+/// Writes `bytes` as lower-case hexadecimal digits.
 package func hex(_ bytes: some Sequence<UInt8>) -> String {
   let digits = Array("0123456789abcdef".utf8)
   var text: [UInt8] = []
@@ -9,7 +9,7 @@ package func hex(_ bytes: some Sequence<UInt8>) -> String {
   return String(decoding: text, as: UTF8.self)
 }
 
-/// `bytes` in base 64 with padding (RFC 4648).
+/// Writes `bytes` in base 64 with padding (RFC 4648).
 package func base64(_ bytes: [UInt8]) -> String {
   let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
   var text: [UInt8] = []
@@ -25,7 +25,7 @@ package func base64(_ bytes: [UInt8]) -> String {
   return String(decoding: text, as: UTF8.self)
 }
 
-/// The bytes that hexadecimal digits of either case stand for; nil where the text is something else.
+/// Reads hexadecimal digits of either case; nil for anything else.
 package func bytes(hex text: some StringProtocol) -> [UInt8]? {
   let digits = Array(text.utf8)
   guard digits.count % 2 == 0 else { return nil }
@@ -46,7 +46,7 @@ private func hexValue(_ digit: UInt8) -> UInt8? {
   }
 }
 
-/// The bytes that base 64 stands for, with padding or without (RFC 4648); nil where the text is something else.
+/// Reads base 64, with or without padding (RFC 4648); nil for anything else.
 package func bytes(base64 text: some StringProtocol) -> [UInt8]? {
   var digits = Array(text.utf8)
   if digits.count % 4 == 0 { for _ in 0..<2 where digits.last == UInt8(ascii: "=") { digits.removeLast() } }
@@ -62,7 +62,7 @@ package func bytes(base64 text: some StringProtocol) -> [UInt8]? {
       bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
     }
   }
-  // What is left over must be zeros, or two texts would stand for the same bytes.
+  // Unused bits must be zero, or two texts would mean the same bytes.
   return bits & (1 << UInt32(count) - 1) == 0 ? bytes : nil
 }
 

@@ -2,15 +2,15 @@ import Files
 package import ObjectStore
 import Synchronization
 
-/// Objects as files below a directory, with a store's promises: whole or not at all, and safe once put.
+/// A store that keeps objects as files below a directory: complete or absent, and safe after a put.
 ///
-/// The directory is made by the first put. A key that begins with another key and a slash cannot be kept beside it.
-/// Names that no key can have (they hold a `%`) are ours: files being written, and the lock that makes a condition
-/// and its put one step. A tag is told from the file's change time, size and inode. Only regular files are objects: links are
-/// not followed, and pipes and devices not opened.
+/// The first put makes the directory. A key that begins with another key and a slash cannot be kept
+/// beside it. Names with a `%`, which no key has, are ours: files being written, and the lock that
+/// makes a condition and its put one step. A tag is made of the file's change time, size and inode.
+/// Only regular files are objects: links are not followed, and pipes and devices are not opened.
 ///
-/// An object counts once its file and every folder on the way to it are synced. One that is found already there is synced
-/// before a put is refused because of it, since the put that made it may have failed to.
+/// An object counts when its file and every folder above it are synced. If a put finds the object,
+/// it syncs it before it refuses, because the put that made it may have failed to.
 package struct DirectoryObjectStore: ObjectStore {
   let root: String
   private let sizeLimit: @Sendable (ObjectKey) -> Int
@@ -21,7 +21,7 @@ package struct DirectoryObjectStore: ObjectStore {
 
   /// Names the directory, which need not exist; `path` begins with a slash.
   ///
-  /// Objects that are read whole may have as many bytes as `sizeLimit` says.
+  /// Objects that are read as a whole may have up to `sizeLimit` bytes.
   package init(
     path: String, sizeLimit: @escaping @Sendable (ObjectKey) -> Int = { _ in ObjectInfo.largest }
   ) throws(ObjectStoreError) {
@@ -104,7 +104,8 @@ package struct DirectoryObjectStore: ObjectStore {
 
   package func list(prefix: String, after: String?, limit: Int) throws(ObjectStoreError) -> ObjectListing {
     do {
-      // The next page of a listing goes on with what the page before found, so that each folder is read once.
+      // The next page continues with the names that the page before found, so each folder is read
+      // once.
       let found = unfinished.state.withLock { listed in
         defer { listed = nil }
         return listed.flatMap { $0.prefix == prefix && $0.last == after ? $0.rest : nil }
@@ -133,7 +134,7 @@ package struct DirectoryObjectStore: ObjectStore {
       guard try info(key)?.isFolder == false else { return }
       let lock = try lock(for: key)
       try Folder.remove(path(key))
-      // Folders that hold nothing any more go, too.
+      // Folders that are empty now are removed too.
       var folder = Folder.parent(of: path(key))
       while folder.utf8.count > root.utf8.count, try Folder.removeIfEmpty(folder) {
         folder = Folder.parent(of: folder)
@@ -147,7 +148,8 @@ package struct DirectoryObjectStore: ObjectStore {
 }
 
 extension DirectoryObjectStore {
-  /// The file system's time, by a file that is made for it; nil before there is a directory.
+  /// Returns the file system's time, from a file that is made for this; nil before there is a
+  /// directory.
   package func time() throws(ObjectStoreError) -> Int64? {
     do {
       guard try FileInfo.of(root)?.isFolder == true else { return nil }
@@ -158,7 +160,7 @@ extension DirectoryObjectStore {
   }
 }
 
-/// What a listing found beyond the page it gave.
+/// Names that a listing found beyond the page that it returned.
 private final class UnfinishedListing: Sendable {
   struct State: Sendable {
     let prefix: String
@@ -183,20 +185,22 @@ extension DirectoryObjectStore {
       do {
         return try AtomicFile(for: path(key))
       } catch {
-        // A delete may have removed the folder, empty still, just now.
+        // A delete may have removed the empty folder meanwhile.
         attempts += 1
         guard error.errno == .noEntry, attempts < 10 else { throw error }
       }
     }
   }
 
-  /// Removes files that killed processes were writing, once, when the first object is put.
+  /// Removes files that killed processes were writing, once, at the first put.
   private func removeLeftovers() {
     guard folders.isFirst, let files = try? Folder.filesRecursively(in: root) else { return }
     for file in files where AtomicFile.isTemporary(file) { AtomicFile.removeLeftover(root + "/" + file) }
   }
 
-  /// Waits for the store's lock, which other processes keep to as well; it goes with the file.
+  /// Waits for the store's lock, which other processes use as well.
+  ///
+  /// Closing the file releases it.
   private func lock(for key: ObjectKey) throws -> File {
     let file = try File(root + "/%lock", .create)
     guard let deadline = RequestDeadline.current else {
@@ -213,8 +217,8 @@ extension DirectoryObjectStore {
     return file
   }
 
-  /// The refusal of a put because of an object that is there, which is safe by then: who is refused may find that it is
-  /// the very object.
+  /// Refuses a put because the object exists, after syncing it: the caller may find that it is its
+  /// own object.
   private func refusal(_ key: ObjectKey) throws -> ObjectStoreError {
     if let file = try? File(path(key), .readUntrusted) { try file.sync() }
     try folders.sync(Folder.parent(of: path(key)), below: root)
@@ -230,7 +234,7 @@ extension DirectoryObjectStore {
 
   private func keys(beginningWith prefix: String) throws(FilesError) -> [ObjectKey] {
     let folder = prefix.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(prefix[...$0]) } ?? ""
-    // Only what can be a key's beginning names one of our folders; `..` does not.
+    // Only the beginning of a key can name one of our folders; `..` cannot.
     guard folder.isEmpty || (try? ObjectKey(String(folder.dropLast()))) != nil else { return [] }
     let files: [String]
     do {

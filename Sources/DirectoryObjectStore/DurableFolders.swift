@@ -1,10 +1,10 @@
 import Files
 import Synchronization
 
-/// Makes folders, and knows of which it has seen to it that they survive a crash.
+/// Makes folders, and remembers which of them survive a crash.
 ///
-/// A folder that is there may have been made by a process that was killed before it synced the one above it, so each is
-/// synced once by every process that puts something into it.
+/// An existing folder may come from a process that was killed before it synced the folder above. So
+/// each process that puts something into a folder syncs it once.
 final class DurableFolders: Sendable {
   private struct State {
     /// Inodes by path.
@@ -13,7 +13,7 @@ final class DurableFolders: Sendable {
   }
   private let state = Mutex(State())
 
-  /// Whether this is asked for the first time.
+  /// Returns whether this is the first call for the folder.
   var isFirst: Bool {
     state.withLock { state in
       defer { state.isUsed = true }
@@ -21,7 +21,8 @@ final class DurableFolders: Sendable {
     }
   }
 
-  /// Makes a folder below `root`, or `root` itself, and syncs those above it unless that was done before.
+  /// Makes a folder below `root`, or `root` itself, and syncs the folders above it if that was not
+  /// done before.
   func make(_ folder: String, below root: String) throws(FilesError) {
     let found = try FileInfo.of(folder)
     if let found, found.isFolder, state.withLock({ $0.known[folder] }) == found.inode { return }
@@ -29,7 +30,7 @@ final class DurableFolders: Sendable {
     try sync(folder, below: root)
   }
 
-  /// Syncs a folder and all above it, up to the one that holds `root`.
+  /// Syncs a folder and all folders above it, up to the one that holds `root`.
   func sync(_ folder: String, below root: String) throws(FilesError) {
     var next = folder
     try Folder.sync(next)
@@ -39,7 +40,7 @@ final class DurableFolders: Sendable {
       do {
         try Folder.sync(above)
       } catch  where next == root && error.errno == .accessDenied {
-        // The directory was given to us in a folder that we may not read.
+        // We may not read the folder that holds the directory.
       }
       if let inode { state.withLock { $0.known[next] = inode } }
       next = above

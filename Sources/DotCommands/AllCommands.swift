@@ -2,6 +2,10 @@ internal import SQLite
 package import Shell
 
 /// The table of commands, in the order of `.help`.
+///
+/// This target has every dot-command, one file for each. A command is a `DotCommand`: `CommandSpec`
+/// describes it, its initializer reads the words, and `run(in:)` does the work. The folder `Cloud`
+/// has the commands of the mirror, and `MirrorSession`, which connects `Replicator` to a session.
 package enum AllCommands {
   /// Commands of sqlite3.
   ///

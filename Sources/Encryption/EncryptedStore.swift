@@ -2,10 +2,14 @@ internal import Digest
 package import ObjectStore
 internal import Synchronization
 
-/// Encrypts what goes into another store and decrypts what comes out of it, whichever key of the ring it needs.
+/// A store that encrypts objects on their way into another store, and decrypts them with any key of
+/// the ring.
 ///
-/// Names stay as they are. Lengths that `list` tells are those of the objects as they are stored; all others are those of
-/// the content. Where there is no key everything passes through, and what is encrypted is refused.
+/// Names do not change. `list` returns the lengths of the stored objects; all other calls return
+/// lengths of the content. Without a key everything passes through, and encrypted objects are
+/// refused.
+///
+///     let sealed = EncryptedStore(store, keys: ring, open: ReplicaLayout.open)
 package final class EncryptedStore: DetailedStore {
   private let store: any ObjectStore
   private let ring: KeyRing
@@ -55,7 +59,7 @@ package final class EncryptedStore: DetailedStore {
     guard !isOpen(key) else { return try store.get(key, range: range) }
     guard let range, !range.isEmpty else { return try whole(key, range) }
     if range.lowerBound == 0 { return try beginning(key, range) }
-    // Who has no key has met the header before, at the beginning.
+    // Without a key, the header was refused before, at the beginning.
     return ring.keys.isEmpty ? try store.get(key, range: range) : try part(key, range)
   }
 
@@ -67,7 +71,7 @@ package final class EncryptedStore: DetailedStore {
     return try decrypt(key, header, content, 0...header.chunkCount - 1, from: 0)
   }
 
-  /// Content from the first byte on: header and chunks come in one request.
+  /// Content from the first byte on: header and chunks come with one request.
   private func beginning(_ key: ObjectKey, _ range: Range<Int>) throws(ObjectStoreError) -> ObjectContent {
     let wanted =
       ring.keys.isEmpty
@@ -100,7 +104,7 @@ package final class EncryptedStore: DetailedStore {
       if content.etag == known.etag {
         return try decrypt(key, known.header, content, chunks, from: stored.lowerBound, range)
       }
-      // Another object has taken its place.
+      // Another object has replaced it.
       headers.withLock { $0[key] = nil }
     }
     throw ObjectStoreError(.damaged, verb: "get", object: key.name, cause: "it changes while it is read")
@@ -113,7 +117,9 @@ package final class EncryptedStore: DetailedStore {
     }
   }
 
-  /// An object that is not encrypted, of which more may have been read than was asked for.
+  /// An object that is not encrypted.
+  ///
+  /// More bytes may have been read than were asked for.
   private func accept(
     _ key: ObjectKey, _ content: ObjectContent, _ range: Range<Int>? = nil
   ) throws(ObjectStoreError) -> ObjectContent {

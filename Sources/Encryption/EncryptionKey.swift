@@ -1,13 +1,15 @@
 internal import Digest
 
-/// A secret of 32 bytes that objects are encrypted with.
+/// A secret of 32 bytes for encryption.
 ///
 /// Only its identifier is ever shown.
 package struct EncryptionKey: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible,
   CustomReflectable
 {
   let secret: [UInt8]
-  /// The first 8 bytes of the SHA-256 of `sqlite3-cloud-s3 key id` and the secret; it stands in objects.
+  /// The first 8 bytes of the SHA-256 of `sqlite3-cloud-s3 key id` and the secret.
+  ///
+  /// Each object has it in its header.
   let identifier: [UInt8]
 
   /// Takes 32 bytes; nil for any other number.
@@ -24,7 +26,7 @@ package struct EncryptionKey: Sendable, Hashable, CustomStringConvertible, Custo
   package var debugDescription: String { description }
   package var customMirror: Mirror { Mirror(self, children: ["id": id]) }
 
-  /// A secret of its own for another use.
+  /// Derives a separate secret for another use.
   func derived(for use: String, salt: [UInt8] = []) -> [UInt8] {
     hkdfSHA256(key: secret, salt: salt, info: Array("sqlite3-cloud-s3 \(use)".utf8))
   }

@@ -1,9 +1,9 @@
 internal import Digest
 
-/// The keys at hand: the first one encrypts, any of them decrypts.
+/// The available keys: the first one encrypts, all of them decrypt.
 package struct KeyRing: Sendable {
   package let keys: [EncryptionKey]
-  /// What they were read from, such as `S3_ENCRYPTION_KEY_FILE`.
+  /// The setting that they were read from, such as `S3_ENCRYPTION_KEY_FILE`.
   package let origin: String
   /// Whether objects that are not encrypted are refused.
   package var isRequired = false
@@ -16,10 +16,10 @@ package struct KeyRing: Sendable {
     self.origin = origin
   }
 
-  /// Reads what a file or a command gives: 32 bytes, or lines that hold a key each.
+  /// Reads a file or the output of a command: 32 bytes, or one key on each line.
   ///
-  /// A line has 64 hexadecimal digits or the base 64 of 32 bytes; empty ones and those that begin with `#` are
-  /// skipped. The error names the line, never what is in it.
+  /// A line has 64 hexadecimal digits or the base 64 of 32 bytes. Empty lines and lines that begin
+  /// with `#` are skipped. The error names the line, never its content.
   package init(reading content: [UInt8], origin: String) throws(KeyRingError) {
     if content.count == AES256GCM.keySize, let key = EncryptionKey(content) {
       guard !content.allSatisfy({ (0x20...0x7e).contains($0) }) else {
@@ -52,7 +52,9 @@ package struct KeyRing: Sendable {
   func key(_ identifier: [UInt8]) -> EncryptionKey? { keys.first { $0.identifier == identifier } }
 }
 
-/// Why keys could not be read; never holds a part of one.
+/// The reason why keys could not be read.
+///
+/// It never holds a part of a key.
 package struct KeyRingError: Error, Hashable, Sendable, CustomStringConvertible {
   package let description: String
   package init(_ description: String) { self.description = description }

@@ -1,23 +1,25 @@
 internal import Digest
 
-/// The bytes of an encrypted object: a header of 56 bytes, then chunks, each with a tag of its own.
+/// The bytes of an encrypted object: a header of 56 bytes, then chunks, each with its tag.
 ///
-/// Docs/Format.md tells the layout. Every object has a secret of its own, derived from the key and a random salt, so
-/// that no nonce serves twice; header and name are authenticated with every chunk, so that nothing can be moved,
-/// swapped or cut short, and a part can be read alone.
+/// Docs/Format.md describes the layout. Every object has its own secret, derived from the key and a
+/// random salt, so no nonce is used twice. Every chunk authenticates header and name. So nothing
+/// can be moved, swapped or cut, and a part can be read alone.
 package enum SealedObject {
   package static let magic = Array("SQLCS3E1".utf8)
   static let saltSize = 32
-  /// Bytes of content in every chunk but the last.
+  /// Bytes of content in every chunk except the last.
   package static let chunkSize = 65_536
   private static let storedChunkSize = chunkSize + AES256GCM.tagSize
 
-  /// The beginning of an object, not authenticated by itself.
+  /// The beginning of an object.
+  ///
+  /// It is not authenticated by itself.
   package struct Header: Sendable, Hashable {
     package static let size = 56
     let bytes: [UInt8]
 
-    /// Reads it from an object's first bytes; nil where the object is not encrypted.
+    /// Reads the header from an object's first bytes; nil if the object is not encrypted.
     package init?(_ object: [UInt8]) {
       guard object.count >= Self.size, object.starts(with: SealedObject.magic) else { return nil }
       bytes = Array(object[..<Self.size])
@@ -39,10 +41,10 @@ package enum SealedObject {
     package var length: Int { bytes[48...].reversed().reduce(0) { $0 << 8 | Int($1) } }
     /// Bytes of the whole object.
     package var sealedSize: Int { SealedObject.sealedSize(of: length) }
-    /// At least one, so that the header is always proven.
+    /// At least one chunk, so that the header is always checked.
     var chunkCount: Int { SealedObject.chunkCount(of: length) }
 
-    /// Where content of a chunk is.
+    /// The positions of a chunk's content.
     func content(of chunk: Int) -> Range<Int> {
       chunk * SealedObject.chunkSize..<min(length, (chunk + 1) * SealedObject.chunkSize)
     }
@@ -54,7 +56,7 @@ package enum SealedObject {
       return first...max(first, min((range.upperBound - 1) / SealedObject.chunkSize, last))
     }
 
-    /// Where in the object chunks are.
+    /// The positions of chunks in the object.
     func stored(_ chunks: ClosedRange<Int>) -> Range<Int> {
       Self.size + chunks.lowerBound
         * SealedObject.storedChunkSize..<min(
@@ -64,12 +66,12 @@ package enum SealedObject {
 
   private static func chunkCount(of length: Int) -> Int { max(1, (length + chunkSize - 1) / chunkSize) }
 
-  /// Bytes of the object that holds so many bytes of content.
+  /// Returns the size of an object with this number of content bytes.
   package static func sealedSize(of length: Int) -> Int {
     Header.size + length + chunkCount(of: length) * AES256GCM.tagSize
   }
 
-  /// Bytes of content in an encrypted object of so many bytes; nil where there is no such object.
+  /// Returns the content bytes of an encrypted object of this size; nil if no object has this size.
   package static func contentSize(ofSealed size: Int) -> Int? {
     let body = size - Header.size
     let chunks = (body + storedChunkSize - 1) / storedChunkSize
@@ -77,12 +79,14 @@ package enum SealedObject {
     return length >= 0 && sealedSize(of: length) == size ? length : nil
   }
 
-  /// How much of an object to read to have its header and the beginning of its content up to `end`.
+  /// The bytes to read for the header and the content up to `end`.
   static func stored(upTo end: Int) -> Int {
     Header.size + chunkCount(of: end) * storedChunkSize
   }
 
-  /// Encrypts content under the object's name; the salt must be random and never be used again.
+  /// Encrypts content under the object's name.
+  ///
+  /// The salt must be random and used once.
   package static func seal(_ content: [UInt8], name: String, key: EncryptionKey, salt: [UInt8]) -> [UInt8] {
     let header = Header(key: key, salt: salt, length: content.count)
     var cipher = AES256GCM(key: key.derived(for: "object 1", salt: salt))
@@ -97,7 +101,7 @@ package enum SealedObject {
     return sealed
   }
 
-  /// Decrypts consecutive chunks; nil where they are not those of this header under this name and key.
+  /// Decrypts consecutive chunks; nil if they do not belong to this header, name and key.
   ///
   /// `stored` holds the bytes of the object from `start` on.
   static func open(
@@ -121,7 +125,7 @@ package enum SealedObject {
     return content
   }
 
-  /// Decrypts a whole object; nil where it is not what was encrypted under this name and key.
+  /// Decrypts a whole object; nil if it was not encrypted under this name and key.
   package static func open(_ object: [UInt8], name: String, key: EncryptionKey) -> [UInt8]? {
     guard let header = Header(object), header.keyIdentifier == key.identifier,
       object.count == header.sealedSize

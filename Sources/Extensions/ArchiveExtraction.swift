@@ -2,10 +2,12 @@ internal import Bytes
 internal import Files
 package import SQLite
 
-/// What is different while an archive is extracted: nothing is written outside of the folder.
+/// Keeps the extraction of an archive inside its folder.
 package enum ArchiveExtraction {
-  /// Runs `body` with a `writefile` that keeps below `folder`, which ends in a slash or is empty, and with a
-  /// `sqlar_uncompress` that leaves the targets of links as they are.
+  /// Runs `body` with functions for extraction.
+  ///
+  /// `writefile` writes only below `folder`, which ends in a slash or is empty. `sqlar_uncompress`
+  /// leaves the targets of links unchanged.
   package static func guarded<Result>(
     _ connection: Connection, folder: [UInt8], _ body: () throws -> Result
   ) throws -> Result {
@@ -31,10 +33,10 @@ package enum ArchiveExtraction {
     return try body()
   }
 
-  /// Why a path is not written; nil where it lies in the folder, links on the way considered.
+  /// The reason why a path is not written; nil if it is in the folder, also by links on the way.
   private static func complaint(_ path: [UInt8], _ folder: [UInt8], _ arguments: Arguments) -> String? {
     let mode = arguments.count > 2 ? UInt32(bitPattern: arguments[2].int32) : 0
-    // Making a link where one is fails by itself, and follows nothing.
+    // Making a link fails by itself if one exists, and follows nothing.
     let makesLink = mode & FileStatus.kindMask == FileStatus.link
     guard path.starts(with: folder) else { return "outside of the folder" }
     let name = path[folder.count...]

@@ -1,14 +1,15 @@
 internal import CZlib
 internal import SQLite
 
-/// `sqlar_compress(X)` and `sqlar_uncompress(X,SIZE)`: content of SQLite archives (https://www.sqlite.org/sqlar.html).
+/// `sqlar_compress(X)` and `sqlar_uncompress(X,SIZE)`: content of SQLite archives
+/// (https://www.sqlite.org/sqlar.html).
 enum ArchiveFunctions {
   static let all = [
     FunctionDefinition("sqlar_compress", 1, .innocuous, compress),
     FunctionDefinition("sqlar_uncompress", 2, .innocuous, uncompress),
   ]
 
-  /// A blob compressed, where that makes it shorter; anything else as it is.
+  /// A compressed blob, if that is shorter; anything else unchanged.
   @Sendable private static func compress(_ arguments: Arguments, _ result: FunctionResult) {
     let value = arguments[0]
     guard value.storageClass == .blob else { return result.set(value) }
@@ -24,14 +25,16 @@ enum ArchiveFunctions {
     }
   }
 
-  /// What was compressed from so many bytes; a value of just that many, or told to be of none, as it is.
+  /// Decompresses to this number of bytes; a value of exactly this size, or of size -1, is
+  /// unchanged.
   @Sendable static func uncompress(_ arguments: Arguments, _ result: FunctionResult) {
     let size = Int(arguments[1].int32)
     arguments[0].withBlob { bytes in
       guard size != 0, size != bytes.count, size > 0 || !Dialect.current.writesLinksOver else {
         return result.set(arguments[0])
       }
-      // zlib makes at most 1032 bytes of one: no more room than that is needed, whatever size is declared.
+      // zlib makes at most 1032 bytes from one byte. So the memory has a limit, whatever size is
+      // declared.
       let room = min(size, bytes.count * 1032 + 64)
       guard size > 0 else { return result.fail("error in uncompress()") }
       var content = [UInt8](repeating: 0, count: room)

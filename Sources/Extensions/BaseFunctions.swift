@@ -1,7 +1,7 @@
 internal import SQLite
 
-/// `base64(X)` and `base85(X)`: text of a blob, and the blob of a text (https://www.sqlite.org/src/file/ext/misc/base64.c says
-/// what they are for).
+/// `base64(X)` and `base85(X)`: the text of a blob, and the blob of a text
+/// (https://www.sqlite.org/src/file/ext/misc/base64.c describes their use).
 enum BaseFunctions {
   private static let flags: FunctionDefinition.Flags = [.deterministic, .innocuous, .directOnly]
 
@@ -21,7 +21,7 @@ enum BaseFunctions {
     switch value.storageClass {
     case .blob:
       value.withBlob { bytes in
-        // Both need at most twice as many bytes, line breaks included.
+        // Both need at most twice as many bytes, including line breaks.
         guard bytes.count <= result.greatestLength / 2 else { return result.setTooBig() }
         result.set(text: encode(bytes))
       }
@@ -60,7 +60,7 @@ enum BaseFunctions {
     return lines(digits, width: 72)
   }
 
-  /// What is no digit is passed over before a group of four, and ends the text within one.
+  /// Other characters are skipped before a group of four, and end the text within one.
   private static func decode64(_ text: UnsafeRawBufferPointer) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count / 4 * 3 + 3)
@@ -129,7 +129,7 @@ enum BaseFunctions {
     return lines(digits, width: 80)
   }
 
-  /// A group of five digits ends early at what is none.
+  /// A group of five digits ends early at another character.
   private static func decode85(_ text: UnsafeRawBufferPointer) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count / 5 * 4 + 4)

@@ -1,7 +1,8 @@
 internal import Bytes
 internal import SQLite
 
-/// `completion(PREFIX,WHOLELINE)`: words that may complete what is typed (https://www.sqlite.org/completion.html).
+/// `completion(PREFIX,WHOLELINE)`: words that may complete typed text
+/// (https://www.sqlite.org/completion.html).
 final class CompletionTable: VirtualTable {
   override class var declaration: String {
     "CREATE TABLE x(candidate TEXT,prefix TEXT HIDDEN,wholeline TEXT HIDDEN,phase INT HIDDEN)"
@@ -36,7 +37,7 @@ final class CompletionTable: VirtualTable {
   override func makeCursor() -> VirtualTableCursor { CompletionCursor(connection) }
 }
 
-/// A walk through keywords, then names of databases, tables and columns.
+/// A cursor over keywords, then names of databases, tables and columns.
 private final class CompletionCursor: VirtualTableCursor {
   private enum Phase: Int64 { case keywords = 1, databases = 7, tables, columns, end = 11 }
 
@@ -89,7 +90,7 @@ private final class CompletionCursor: VirtualTableCursor {
     isAtEnd = true
   }
 
-  /// Goes to the next candidate of this phase; false where there is none.
+  /// Moves to the next candidate of this phase; false if there is none.
   private func advance() -> Bool {
     if phase == .keywords {
       guard keyword < Self.keywords.count else { return false }
@@ -128,7 +129,7 @@ private final class CompletionCursor: VirtualTableCursor {
     return connection.prepare(parts.joined(separator: " UNION "))
   }
 
-  /// Whether the candidate begins as what is typed, whatever the case of its letters.
+  /// Whether the candidate begins like the typed text, without regard to case.
   private var isMatch: Bool {
     guard candidate.count >= prefix.count else { return false }
     return zip(prefix, candidate).allSatisfy { lowered($0) == lowered($1) }

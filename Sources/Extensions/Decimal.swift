@@ -1,15 +1,16 @@
-/// A number in decimal digits, of any length (https://www.sqlite.org/floatingpoint.html#the_decimal_c_extension).
+/// A number in decimal digits, of any length
+/// (https://www.sqlite.org/floatingpoint.html#the_decimal_c_extension).
 struct Decimal {
   var isNegative = false
   /// Each 0 to 9, the most significant first.
   var digits: [UInt8] = []
-  /// Digits behind the point.
+  /// The number of digits after the point.
   var fraction = 0
 
   /// Zero, in one digit.
   init() { digits = [0] }
 
-  /// Reads a text; what is no part of a number in it is passed over.
+  /// Reads a text; characters that are not part of a number are skipped.
   init(_ text: UnsafeRawBufferPointer) {
     var at = 0
     let end = text.count
@@ -20,7 +21,7 @@ struct Decimal {
     }
     while at < end && text[at] == UInt8(ascii: "0") { at += 1 }
     digits.reserveCapacity(end - at)
-    /// One more than the digits before the last point; 0 where there is none.
+    /// One more than the digits before the last point; 0 if there is none.
     var point = 0
     var exponent = 0
     while at < end {
@@ -39,7 +40,7 @@ struct Decimal {
     if exponent > 0 { enlarge(by: exponent) } else if exponent < 0 { shrink(by: -exponent) }
   }
 
-  /// A power of ten, of seven digits at most.
+  /// A power of ten, with at most seven digits.
   private static func exponent(_ text: Slice<UnsafeRawBufferPointer>) -> Int {
     var rest = text
     var isNegative = false
@@ -74,7 +75,7 @@ struct Decimal {
     fraction += exponent
   }
 
-  /// What a number is exactly; nil for what is no finite number.
+  /// The exact decimal value of a number; nil for infinities and NaN.
   init?(exactly number: Double) {
     guard number.isFinite else { return nil }
     self.init()
@@ -91,7 +92,7 @@ struct Decimal {
   init(whole: UInt64, twoTo power: Int) {
     self.init()
     digits = Array(String(whole).utf8.map { $0 - 0x30 })
-    // Halving is multiplying by five, and one more digit behind the point.
+    // Halving is multiplying by five, with one more digit after the point.
     var factor = Decimal(digit: power < 0 ? 5 : 2)
     var left = power.magnitude
     while left > 0 {
@@ -115,7 +116,7 @@ struct Decimal {
     digits.removeFirst(first)
   }
 
-  /// With one digit before the point, at least one behind it, and a power of ten.
+  /// The number with one digit before the point, at least one after it, and a power of ten.
   var scientificText: [UInt8] {
     let sign = UInt8(ascii: isNegative ? "-" : "+")
     guard let first = digits.firstIndex(where: { $0 != 0 }), let last = digits.lastIndex(where: { $0 != 0 })
@@ -129,7 +130,7 @@ struct Decimal {
 
   private var wholeCount: Int { digits.count - fraction }
 
-  /// The number as text, without needless zeros before it.
+  /// The number as text, without needless zeros in front.
   var text: [UInt8] {
     var text: [UInt8] = []
     text.reserveCapacity(digits.count + 3)
@@ -159,7 +160,7 @@ struct Decimal {
 
   // MARK: Comparing
 
-  /// Less than, equal to or greater than 0; of numbers alike the one with more digits is the greater.
+  /// Less than, equal to or greater than 0; of equal numbers the one with more digits is greater.
   static func compare(_ one: Decimal, _ other: Decimal) -> Int {
     if one.isNegative != other.isNegative { return one.isNegative ? -1 : 1 }
     let (low, high) = one.isNegative ? (other, one) : (one, other)
@@ -207,7 +208,7 @@ struct Decimal {
     add(other)
   }
 
-  /// Gives the number so many digits, of which so many are behind the point.
+  /// Extends the number to this number of digits, and of digits after the point.
   private mutating func widen(to count: Int, fraction places: Int) {
     digits.append(contentsOf: repeatElement(0, count: places - fraction))
     fraction = places
@@ -220,7 +221,8 @@ struct Decimal {
     }
   }
 
-  /// The product, with as many places as the factor with fewer of them unless more are needed.
+  /// The product, with as many digits after the point as the factor with fewer of them, or more if
+  /// they are needed.
   static func product(_ one: Decimal, _ other: Decimal) -> Decimal {
     let count = one.digits.count + other.digits.count + 2
     var sums = [UInt64](repeating: 0, count: count)
@@ -246,5 +248,5 @@ struct Decimal {
   }
 }
 
-/// White space as C's `isspace` has it.
+/// White space as in C's `isspace`.
 func isSpace(_ byte: UInt8) -> Bool { byte == 32 || byte >= 9 && byte <= 13 }

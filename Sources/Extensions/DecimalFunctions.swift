@@ -29,7 +29,7 @@ enum DecimalFunctions {
     FunctionDefinition(aggregate: "decimal_sum", 1, flags) { Sum() },
   ]
 
-  /// What came with exact numbers.
+  /// Functions that came with exact numbers.
   static let later = [
     FunctionDefinition("decimal_exp", 1, flags) { arguments, result in
       if let number = exact(arguments[0]) { result.set(text: number.scientificText) }
@@ -44,7 +44,7 @@ enum DecimalFunctions {
 
   private static let greatestPower = 20_000
 
-  /// A number as it is, of a REAL or its eight bytes too where the dialect does so.
+  /// A number; also from a REAL or its eight bytes if the dialect has that.
   private static func exact(_ argument: Argument) -> Decimal? {
     guard Dialect.current.hasExactReals else { return number(argument) }
     switch argument.storageClass {

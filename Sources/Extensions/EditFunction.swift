@@ -2,7 +2,7 @@ internal import Bytes
 internal import Files
 internal import SQLite
 
-/// `edit(VALUE,EDITOR)`: lets the user edit a value in an editor and gives what it is then.
+/// `edit(VALUE,EDITOR)`: lets the user edit a value in an editor, and returns the result.
 enum EditFunction {
   static let all = [
     FunctionDefinition("edit", 1, reachesOutside: true, edit),

@@ -1,6 +1,14 @@
 package import SQLite
 
-/// Everything that sqlite3's shell has beside the library: one line for each family.
+/// Everything that sqlite3's shell adds to the library: one line for each family.
+///
+/// Each family is a file with `FunctionDefinition`s or a `VirtualTable`, a line here, and golden
+/// cases. An entry says whether it reaches outside of the database (reads or writes files, asks the
+/// user). `Connection.outsideReach` remembers the last one that ran; a statement that writes and
+/// reached outside becomes a barrier in the statement log. The connection that replays statements
+/// lacks those functions.
+///
+///     try ExtensionTable.install(on: connection, .withinDatabase)
 package enum ExtensionTable {
   package static let functions: [FunctionDefinition] = [
     SHA3Functions.all, DecimalFunctions.all, IEEE754Functions.all, RegexpFunctions.all, FileFunctions.all,
@@ -29,7 +37,7 @@ package enum ExtensionTable {
         ModuleDefinition("sqlite_dbptr", PointerTable.self),
       ])
 
-  /// What belongs to archives, which safe mode goes without.
+  /// The functions of archives, which safe mode lacks.
   package static let archiveFunctions: [FunctionDefinition] = ArchiveFunctions.all + ZipFunctions.all
   package static let archiveModules: [ModuleDefinition] = [
     ModuleDefinition("zipfile", ZipTable.self, isWritable: true, reachesOutside: true)
@@ -39,20 +47,20 @@ package enum ExtensionTable {
   /// Which of them a connection gets.
   package enum Selection: Sendable {
     case all
-    /// All but those of archives.
+    /// All except those of archives.
     case withoutArchives
-    /// Only those whose results follow from the arguments and the database, and that change nothing else: for
-    /// statements that come from elsewhere.
+    /// Only functions whose results follow from the arguments and the database, and that change
+    /// nothing else: for statements from outside.
     case withinDatabase
   }
 
-  /// Puts functions and collations into a connection, and no virtual table.
+  /// Registers functions and collations with a connection, and no virtual table.
   package static func installFunctions(on connection: Connection) throws(SQLiteError) {
     for collation in collations { try connection.add(collation) }
     for function in functions + archiveFunctions { try connection.add(function) }
   }
 
-  /// Puts them into a connection; `print` writes a line to where results go.
+  /// Registers everything with a connection; `print` writes a line to the results.
   package static func install(
     on connection: Connection, _ selection: Selection = .all, print: @escaping ([UInt8]) -> Void = { _ in }
   ) throws(SQLiteError) {
@@ -67,7 +75,7 @@ package enum ExtensionTable {
       try connection.add(module)
     }
     if hasArchives { for name in archiveOverloads { try connection.overload(name) } }
-    // Functions are called on the connection's thread, which is the one that made it and printed from before.
+    // Functions are called on the connection's thread, which made it and printed before.
     nonisolated(unsafe) let print = print
     try connection.add(SchemaFunctions.putLine { print($0) })
   }

@@ -14,7 +14,7 @@ enum FileFunctions {
     FunctionDefinition("writefile", -1, .directOnly, reachesOutside: true, write),
   ]
 
-  /// Kind and permissions as `ls -l` shows them.
+  /// Kind and permissions as in `ls -l`.
   static func listing(_ mode: UInt32) -> String {
     let kind =
       switch mode & FileStatus.kindMask {
@@ -27,7 +27,7 @@ enum FileFunctions {
     return kind + String(letters.indices.map { mode >> UInt32(8 - $0) & 1 == 1 ? letters[$0] : "-" })
   }
 
-  /// Gives a file's content as a blob; NULL where it cannot be read.
+  /// Returns a file's content as a blob; NULL if it cannot be read.
   static func give(contentOf name: [UInt8], to result: FunctionResult) {
     let limit = result.greatestLength
     var hasFailed = false

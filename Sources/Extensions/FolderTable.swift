@@ -2,7 +2,7 @@ internal import Bytes
 internal import Files
 internal import SQLite
 
-/// `fsdir(PATH,DIR)`: a file, or a folder with all that is in it.
+/// `fsdir(PATH,DIR)`: a file, or a folder with everything in it.
 final class FolderTable: VirtualTable {
   override class var declaration: String { "CREATE TABLE x(name,mode,mtime,data,path HIDDEN,dir HIDDEN)" }
   override class var trust: Trust { .directOnly }
@@ -22,7 +22,7 @@ final class FolderTable: VirtualTable {
       }
     }
     if places.path < 0 && isWanted.path || places.folder < 0 && isWanted.folder {
-      // Another order of the tables may have them.
+      // Another order of the tables may know the argument.
       throw VirtualTableError(.constraint)
     }
     guard places.path >= 0 else {
@@ -39,10 +39,10 @@ final class FolderTable: VirtualTable {
   override func makeCursor() -> VirtualTableCursor { FolderCursor() }
 }
 
-/// A walk through a folder: each folder before what is in it, in the order of the file system.
+/// A cursor over a folder: each folder before its content, in the file system's order.
 private final class FolderCursor: VirtualTableCursor {
   private var path: [UInt8]? { didSet { isAtEnd = path == nil } }
-  /// Bytes of the path that are not shown.
+  /// The bytes of the path that are not shown.
   private var hidden = 0
   private var status: FileStatus?
   private var levels: [(reader: FolderReader, path: [UInt8])] = []

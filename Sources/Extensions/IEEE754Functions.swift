@@ -1,6 +1,6 @@
 internal import SQLite
 
-/// `ieee754(X)`, `ieee754(M,E)` and what is beside them: numbers of the form M×2^E.
+/// `ieee754(X)`, `ieee754(M,E)` and related functions: numbers of the form M×2^E.
 enum IEEE754Functions {
   static let all = [
     FunctionDefinition("ieee754", 1, .innocuous) { arguments, result in
@@ -41,7 +41,7 @@ enum IEEE754Functions {
     Double(bitPattern: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)))
   }
 
-  /// A number, also in the eight bytes of a blob.
+  /// A number, also from the eight bytes of a blob.
   private static func number(_ argument: Argument) -> Double {
     guard argument.storageClass == .blob else { return argument.real }
     return argument.withBlob { $0.count == 8 ? double($0) : argument.real }
@@ -58,7 +58,7 @@ private struct Parts {
     self.exponent = exponent
   }
 
-  /// The smallest mantissa that does, with its sign.
+  /// The smallest possible mantissa, with its sign.
   init(_ number: Double) {
     let bits = number.magnitude.bitPattern
     if bits == 0 {
@@ -76,7 +76,7 @@ private struct Parts {
     self.exponent = exponent - 1075
   }
 
-  /// The double of this mantissa, of which 53 bits count, and exponent.
+  /// The double of this exponent and mantissa, of which 53 bits count.
   var number: Double {
     let exponent = min(max(self.exponent, -10000), 10000)
     var magnitude = mantissa.magnitude

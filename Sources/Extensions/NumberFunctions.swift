@@ -3,7 +3,7 @@ internal import SQLite
 
 /// `strtod(X)` and `dtostr(R,N)`: numbers as the C library reads them, and as SQLite writes them.
 enum NumberFunctions {
-  /// Digits behind the point where none are asked for, and the most that there are.
+  /// The default and the maximum number of digits after the point.
   private static let usualDigits: Int32 = 26
   private static let mostDigits: Int32 = 350
 

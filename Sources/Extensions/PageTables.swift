@@ -2,7 +2,7 @@ internal import Bytes
 internal import Recovery
 internal import SQLite
 
-/// `sqlite_dbdata(SCHEMA)`: every value of every row, page by page, as the file has them.
+/// `sqlite_dbdata(SCHEMA)`: every value of every row, page by page, from the file.
 ///
 /// Field -1 is the row id.
 final class RecordTable: VirtualTable {
@@ -17,7 +17,7 @@ final class RecordTable: VirtualTable {
   override func makeCursor() -> VirtualTableCursor { RecordCursor(connection) }
 }
 
-/// `sqlite_dbptr(SCHEMA)`: which page leads to which.
+/// `sqlite_dbptr(SCHEMA)`: the pages to which each page leads.
 final class PointerTable: VirtualTable {
   override class var declaration: String {
     "CREATE TABLE x(pgno INTEGER,child INTEGER,schema TEXT HIDDEN)"
@@ -40,7 +40,7 @@ private enum PagePlan {
         let constraint = plan.constraint(index)
         guard constraint.column == column, constraint.isEquality else { continue }
         guard constraint.isUsable else {
-          // Another order of the tables may have the schema.
+          // Another order of the tables may know the schema.
           if bit == 2 { throw VirtualTableError(.constraint) }
           continue
         }
@@ -55,7 +55,7 @@ private enum PagePlan {
   }
 }
 
-/// A walk over the pages of a database; what a page holds is for subclasses.
+/// A cursor over the pages of a database; subclasses read the content of a page.
 private class PageCursor: VirtualTableCursor {
   private let connection: VirtualTableConnection
   private var row: Int64 = 0
@@ -99,11 +99,11 @@ private class PageCursor: VirtualTableCursor {
 
   override var rowID: Int64 { row }
 
-  /// Forgets the present page.
+  /// Forgets the current page.
   func clear() {}
-  /// Takes in what the present page holds.
+  /// Reads the content of the current page.
   func fill(_ reader: RecordReader) {}
-  /// Goes to the next thing of the present page; false where there is none.
+  /// Moves to the next item of the current page; false if there is none.
   func advance() -> Bool { false }
 }
 

@@ -1,6 +1,7 @@
 internal import SQLite
 
-/// `median(X)`, `percentile(X,P)`, `percentile_cont(X,F)` and `percentile_disc(X,F)` (https://www.sqlite.org/percentile.html).
+/// `median(X)`, `percentile(X,P)`, `percentile_cont(X,F)` and `percentile_disc(X,F)`
+/// (https://www.sqlite.org/percentile.html).
 enum PercentileFunctions {
   static let all = [
     FunctionDefinition(aggregate: "median", 1, .innocuous) { Percentile("median", greatest: nil) },
@@ -14,12 +15,12 @@ enum PercentileFunctions {
   ]
 }
 
-/// The numbers of a group, and which of them is asked for.
+/// The numbers of a group, and the wanted percentile.
 private final class Percentile: AggregateState {
   private let name: String
-  /// What the second argument is a part of; nil without one, for a half.
+  /// The number that the second argument is a part of; nil without one, for a half.
   private let greatest: Double?
-  /// Whether the result is one of the numbers, not between two.
+  /// Whether the result is one of the numbers, not a value between two.
   private let isOneOfThem: Bool
   private var fraction: Double?
   private var numbers: [Double] = []

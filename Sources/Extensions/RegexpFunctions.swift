@@ -1,6 +1,7 @@
 internal import SQLite
 
-/// `regexp(PATTERN,TEXT)`, which the operator REGEXP calls, and `regexpi`, to which capitals are small letters.
+/// `regexp(PATTERN,TEXT)`, for the operator REGEXP, and `regexpi`, which ignores the case of ASCII
+/// letters.
 enum RegexpFunctions {
   static let all = [
     FunctionDefinition("regexp", 2, [.deterministic, .innocuous]) { match($0, $1, ignoringCase: false) },

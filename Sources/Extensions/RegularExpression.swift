@@ -1,18 +1,20 @@
-/// A compiled regular expression, as the operator REGEXP understands it.
+/// A compiled regular expression for the operator REGEXP.
 ///
-/// A program for a machine that is in many states at once: matching takes time in proportion to the length of the text
-/// times that of the program, whatever the expression. `RegularExpressionCompiler` makes it.
+/// It is a program for a machine with many states at once. Matching takes time proportional to the
+/// length of the text times that of the program, whatever the expression.
+/// `RegularExpressionCompiler` makes it.
 final class RegularExpression {
   enum Operation: UInt8 {
     /// The argument is the character, zero for the end of the text.
     case character, anyCharacter
     /// Any run of characters.
     case anyText
-    /// Also goes on from `argument` further, next to from here; or only there.
+    /// Also continues `argument` further, beside here; or only there.
     case fork, jump
     case accept
-    /// Begins a set of characters; the argument is the length of the whole. Then what is in it: single ones, and both
-    /// ends of ranges.
+    /// Begins a set of characters; the argument is the length of the whole.
+    ///
+    /// Its content follows: single characters, and both ends of ranges.
     case anyOf, noneOf, member, rangeEnd
     case word, notWord, digit, notDigit, space, notSpace
     case wordBoundary, textStart
@@ -26,9 +28,9 @@ final class RegularExpression {
   private let program: UnsafeMutablePointer<Instruction>
   /// Capital letters A to Z in the text count as small ones.
   let ignoresCase: Bool
-  /// Bytes that every match begins with; empty where that is not known.
+  /// Bytes that every match begins with; empty if unknown.
   private let prefix: [UInt8]
-  /// States to be in, reused from match to match.
+  /// The states, in memory that is used again for each match.
   private let sets: (StateSet, StateSet)
 
   init(program: [Instruction], ignoresCase: Bool) {
@@ -45,7 +47,8 @@ final class RegularExpression {
     sets.1.deallocate()
   }
 
-  /// The characters that follow the start of an expression that may match anywhere, ten bytes of them at most.
+  /// The characters after the start of an expression that may match anywhere, at most ten bytes of
+  /// them.
   private static func prefix(of program: [Instruction]) -> [UInt8] {
     guard program.first?.operation == .anyText else { return [] }
     var bytes: [UInt8] = []
@@ -72,7 +75,7 @@ final class RegularExpression {
     if !prefix.isEmpty {
       guard let start = Self.find(prefix, in: text) else { return false }
       reader.at = start
-      // No start of the text any more, and no letter either.
+      // Not the start of the text any more, and not a letter either.
       if start > 0 { character = 0x20 }
     }
     var (now, next) = sets
@@ -94,7 +97,7 @@ final class RegularExpression {
     return false
   }
 
-  /// Goes from the states in `now` to those in `next`; true where the program accepts.
+  /// Moves from the states in `now` to those in `next`; true if the program accepts.
   @inline(__always)
   private func advance(
     _ now: inout StateSet, to next: inout StateSet, from before: Int32, over character: Int32
@@ -150,7 +153,7 @@ final class RegularExpression {
     return false
   }
 
-  /// What stands before the first character.
+  /// The position before the first character.
   private static let outside: Int32 = -1
 
   private static func isDigit(_ character: Int32) -> Bool { character >= 0x30 && character <= 0x39 }
@@ -161,7 +164,7 @@ final class RegularExpression {
     isDigit(character) || character == 0x5f || (character | 0x20 >= 0x61 && character | 0x20 <= 0x7a)
   }
 
-  /// Where bytes first stand in a text, before its first zero byte.
+  /// The first position of bytes in a text, before its first zero byte.
   private static func find(_ bytes: [UInt8], in text: UnsafeRawBufferPointer) -> Int? {
     var at = 0
     while at + bytes.count <= text.count {
@@ -177,9 +180,9 @@ final class RegularExpression {
   }
 }
 
-/// A set of states that keeps the order in which they were put in.
+/// A set of states in the order in which they were added.
 ///
-/// A copy shares the memory. States are instructions of the program that it was made for.
+/// A copy shares the memory. States are instructions of one program.
 private struct StateSet {
   private let states: UnsafeMutablePointer<Int32>
   private let places: UnsafeMutablePointer<Int32>
@@ -209,7 +212,7 @@ private struct StateSet {
   }
 }
 
-/// Decodes UTF-8; what is none comes out as U+FFFD byte by byte, the end and a zero byte as 0.
+/// Decodes UTF-8; invalid bytes become U+FFFD one by one, the end and a zero byte become 0.
 struct CharacterReader {
   let bytes: UnsafeRawBufferPointer
   let ignoresCase: Bool
@@ -247,7 +250,7 @@ struct CharacterReader {
     return 0xfffd
   }
 
-  /// The six bits of a byte that continues a character; nil where it does not.
+  /// The six bits of a byte that continues a character; nil if it does not.
   private func following(_ offset: Int) -> Int32? {
     guard at + offset < bytes.count, bytes[at + offset] & 0xc0 == 0x80 else { return nil }
     return Int32(bytes[at + offset] & 0x3f)

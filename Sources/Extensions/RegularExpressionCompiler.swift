@@ -1,11 +1,12 @@
-/// Makes the program of a regular expression.
+/// Compiles a regular expression.
 ///
-/// `X*`, `X+`, `X?`, `X{p,q}`, `(X)`, `X|Y`, `^`, `$`, `.`, `[…]`, `[^…]`, `\b \d \D \w \W \s \S`, `\xHH`, `\uHHHH` and
-/// the escapes of C. An operator applies to what stands just before it, which may be another operator.
+/// `X*`, `X+`, `X?`, `X{p,q}`, `(X)`, `X|Y`, `^`, `$`, `.`, `[…]`, `[^…]`, `\b \d \D \w \W \s \S`,
+/// `\xHH`, `\uHHHH` and the escapes of C. An operator applies to the item just before it, which may
+/// have an operator too.
 struct RegularExpressionCompiler {
   typealias Instruction = RegularExpression.Instruction
 
-  /// Instructions of the longest program: each costs bytes while the expression is in use.
+  /// The maximum number of instructions: each costs memory while the expression is in use.
   private static let limit = 1_000_000
 
   struct Failure: Error {
@@ -15,10 +16,10 @@ struct RegularExpressionCompiler {
 
   private var program: [Instruction] = []
   private var reader: CharacterReader
-  /// Groups that are open; an expression nested deeper than any sensible one must not overflow the stack.
+  /// The number of open groups; a deeply nested expression must not overflow the stack.
   private var depth = 0
   private static let greatestDepth = 1000
-  /// An escape that is none; told where nothing else is wrong.
+  /// An unknown escape; reported if nothing else is wrong.
   private var unknownEscape: Failure?
 
   /// Compiles an expression that ends at its first zero byte.
@@ -82,7 +83,7 @@ struct RegularExpressionCompiler {
   }
 
   private mutating func sequence() throws(Failure) {
-    /// Where the operand of an operator begins; nil where there is none.
+    /// The start of the operand of an operator; nil if there is none.
     var operand: Int?
     while true {
       let began = reader.at
@@ -157,7 +158,7 @@ struct RegularExpressionCompiler {
     return number
   }
 
-  /// What stands in braces: at least, and at most so many times.
+  /// The numbers in braces: minimum and maximum.
   private mutating func repetition(_ first: Int) throws(Failure) {
     let least = number()
     var most = least
@@ -222,7 +223,7 @@ struct RegularExpressionCompiler {
     program[start].argument = Int32(program.count - start)
   }
 
-  /// What follows a backslash outside a set.
+  /// The text after a backslash outside of a set.
   private mutating func escaped() throws(Failure) {
     let operation: RegularExpression.Operation? =
       switch Unicode.Scalar(peek) {
@@ -244,7 +245,7 @@ struct RegularExpressionCompiler {
     }
   }
 
-  /// The character that an escape stands for; 0 at the end of the expression.
+  /// The character of an escape; 0 at the end of the expression.
   private mutating func escape() -> Int32 {
     guard reader.at < reader.bytes.count else { return 0 }
     let letter = peek
@@ -266,7 +267,8 @@ struct RegularExpressionCompiler {
     }
   }
 
-  /// So many hexadecimal digits after the letter that is next; nil, and nothing read, where there are fewer.
+  /// This number of hexadecimal digits after the next letter; nil, and nothing read, if there are
+  /// fewer.
   private mutating func hexadecimal(_ count: Int) -> Int32? {
     guard reader.at + count < reader.bytes.count else { return nil }
     var code: Int32 = 0

@@ -3,8 +3,8 @@ internal import SQLite
 
 extension SHA1: RowHash {}
 
-/// `sha1(X)`, the same in hexadecimal or, as `sha1b(X)`, as a blob; and `sha1_query(SQL)` of the rows of queries, which goes over
-/// the same bytes as `sha3_query`.
+/// `sha1(X)` in hexadecimal, `sha1b(X)` as a blob, and `sha1_query(SQL)` of the rows of queries,
+/// over the same bytes as `sha3_query`.
 enum SHA1Functions {
   private static let flags: FunctionDefinition.Flags = [.deterministic, .innocuous]
 

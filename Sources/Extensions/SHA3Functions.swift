@@ -3,7 +3,7 @@ internal import Digest
 internal import SQLite
 internal import Synchronization
 
-/// A hash that takes what queries give.
+/// A hash over the results of queries.
 protocol RowHash {
   func update(_ bytes: UnsafeRawBufferPointer)
   func update(_ byte: UInt8)
@@ -20,7 +20,8 @@ enum SHA3Functions {
     FunctionDefinition("sha3_query", 2, .directOnly, digestRows),
   ]
 
-  /// A digest of the size that the second argument asks for; nil with the error set where there is none such.
+  /// A digest of the size in the second argument; nil, with the error set, if there is no such
+  /// size.
   private static func begin(_ arguments: Arguments, _ result: FunctionResult) -> SHA3? {
     let bits = arguments.count == 1 ? 256 : Int(arguments[1].int32)
     guard SHA3.sizes.contains(bits) else {
@@ -43,17 +44,17 @@ enum SHA3Functions {
 
   // MARK: Queries
 
-  /// Queries under way: one may call the function again, and each takes some kilobytes of stack.
+  /// Nested queries: one may call the function again, and each takes some kilobytes of stack.
   private static let depth = Atomic(0)
   private static let deepest = 100
 
-  /// What goes in is each statement, then each of its rows, each value with its class before it.
+  /// Hashes each statement, then each of its rows, each value with its class before it.
   @Sendable private static func digestRows(_ arguments: Arguments, _ result: FunctionResult) {
     guard let hash = begin(arguments, result), read(arguments, result, into: hash) else { return }
     result.set(blob: hash.finish())
   }
 
-  /// False where there is nothing to hash, with the error set or without one for NULL.
+  /// Returns false if there is nothing to hash, with the error set, or without one for NULL.
   static func read(_ arguments: Arguments, _ result: FunctionResult, into hash: some RowHash) -> Bool {
     guard var sql = arguments[0].cText else { return false }
     defer { depth.subtract(1, ordering: .relaxed) }

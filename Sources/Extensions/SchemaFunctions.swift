@@ -1,7 +1,7 @@
 internal import Bytes
 internal import SQLite
 
-/// Functions that sqlite3's own schema commands stand on: `shell_add_schema` and the like.
+/// Functions behind sqlite3's own schema commands: `shell_add_schema` and similar ones.
 enum SchemaFunctions {
   static let all = [
     FunctionDefinition("shell_add_schema", 3, [], qualify),
@@ -11,7 +11,7 @@ enum SchemaFunctions {
     },
   ]
 
-  /// What later shells go without.
+  /// Functions that later shells lack.
   static let former = [
     FunctionDefinition("shell_idquote", 1) { arguments, result in
       if let name = arguments[0].cText { result.set(text: quoted(name)) }
@@ -27,7 +27,7 @@ enum SchemaFunctions {
     },
   ]
 
-  /// `shell_putsnl(X)`, which writes a line to where results go.
+  /// `shell_putsnl(X)`, which writes a line to the results.
   static func putLine(to print: @escaping @Sendable ([UInt8]) -> Void) -> FunctionDefinition {
     FunctionDefinition("shell_putsnl", 1) { arguments, result in
       print(arguments[0].cText ?? Array("(null)".utf8))
@@ -48,7 +48,8 @@ enum SchemaFunctions {
 
   private static let kinds = ["TABLE", "INDEX", "UNIQUE INDEX", "VIEW", "TRIGGER", "VIRTUAL TABLE"]
 
-  /// A statement with its database before the object's name, and a comment with the columns that do not show in it.
+  /// A statement with its database before the object's name, and a comment with columns that it
+  /// does not show.
   @Sendable private static func qualify(_ arguments: Arguments, _ result: FunctionResult) {
     let schema = arguments[1].cText
     let name = arguments[2].cText
@@ -68,7 +69,7 @@ enum SchemaFunctions {
     String(preserving: name).lowercased() == "temp" ? name : quotedIfNeeded(name)
   }
 
-  /// A table's name with its columns in parentheses; nil where it has none.
+  /// A table's name with its columns in parentheses; nil if it has none.
   private static func shape(of table: [UInt8], in schema: [UInt8]?, _ result: FunctionResult) -> [UInt8]? {
     let literal = table.flatMap { $0 == 0x27 ? [0x27, 0x27] : [$0] }
     let query =
@@ -86,7 +87,8 @@ enum SchemaFunctions {
 
   // MARK: Line ends
 
-  /// A quoted text whose line feeds and carriage returns are written as what SQL can make of one line.
+  /// A quoted text whose line feeds and carriage returns are written so that SQL makes them from
+  /// one line.
   @Sendable private static func escapeLineEnds(_ arguments: Arguments, _ result: FunctionResult) {
     guard let text = arguments[0].cText, text.first == 0x27 else { return result.set(arguments[0]) }
     let feed = text.contains(10) ? unused("\\n", "\\012", in: text) : nil
@@ -106,7 +108,7 @@ enum SchemaFunctions {
     result.set(text: escaped)
   }
 
-  /// Which of two texts, or of any number made of the first, does not stand in a text.
+  /// The first of two texts, or of numbered forms of the first, that is not in a text.
   private static func unused(_ first: String, _ second: String, in text: [UInt8]) -> [UInt8] {
     for candidate in [first, second] where text.firstRange(of: Array(candidate.utf8)) == nil {
       return Array(candidate.utf8)

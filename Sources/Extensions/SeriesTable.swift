@@ -5,7 +5,7 @@ final class SeriesTable: VirtualTable {
   override class var declaration: String { "CREATE TABLE x(value,start hidden,stop hidden,step hidden)" }
   override class var trust: Trust { .innocuous }
 
-  /// What a plan's number says.
+  /// The bits of a plan's number.
   struct Plan: OptionSet {
     let rawValue: Int32
     static let start = Plan(rawValue: 1)
@@ -41,7 +41,7 @@ final class SeriesTable: VirtualTable {
     guard namesStart else {
       throw VirtualTableError("first argument to \"generate_series()\" missing or unusable")
     }
-    // Another order of the tables may make them usable.
+    // Another order of the tables may make the arguments usable.
     guard unusable.isSubset(of: known) else { throw VirtualTableError(.constraint) }
     var position = 0
     for index in [places.start, places.stop, places.step] where index >= 0 {
@@ -64,9 +64,9 @@ final class SeriesTable: VirtualTable {
   override func makeCursor() -> VirtualTableCursor { SeriesCursor() }
 }
 
-/// A walk through a series; never beyond the numbers that there are.
+/// A cursor over a series; never beyond the range of integers.
 private final class SeriesCursor: VirtualTableCursor {
-  /// Counts from `start` on, up or down; in the other direction if that order is wanted.
+  /// Counts from `start`, up or down; in the other direction if that order is wanted.
   private static func run(
     from start: Int64, to stop: Int64, _ step: Int64, _ plan: SeriesTable.Plan, isEmpty: Bool
   ) -> IntegerRun {
@@ -109,7 +109,7 @@ private final class SeriesCursor: VirtualTableCursor {
       stop = 0
     }
     let isDescending = plan.contains(.descending)
-    // A step from -2^63 is 2^63, and has no sign of its own.
+    // A step of -2^63 becomes 2^63, which has no sign.
     let size = UInt64(bitPattern: step)
     let length = UInt64(bitPattern: stop &- start)
     var first = start
@@ -119,7 +119,8 @@ private final class SeriesCursor: VirtualTableCursor {
       if start <= stop {
         if step > 0 { first = stop &- Int64(bitPattern: length % size) }
       } else if step > 0, UInt64(bitPattern: start &- stop) < size {
-        // As in sqlite3: backwards, a series that ends less than a step before its start has that one row.
+        // As in sqlite3: backwards, a series that ends less than a step before its start has that
+        // one row.
         first = start
         rowsAfter = 0
       }

@@ -1,7 +1,7 @@
 internal import Files
 internal import SQLite
 
-/// `usleep(N)`: waits so many microseconds.
+/// `usleep(N)`: waits for N microseconds.
 enum SleepFunction {
   static let all = [
     FunctionDefinition("usleep", 1) { arguments, result in

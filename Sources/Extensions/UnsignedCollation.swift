@@ -1,6 +1,6 @@
 internal import SQLite
 
-/// The collation `uint`: as BINARY, but runs of digits compare as numbers of any length.
+/// The collation `uint`: like BINARY, but runs of digits compare as numbers of any length.
 enum UnsignedCollation {
   static let collation = CollationDefinition("uint") { one, other in
     var at = 0
@@ -12,7 +12,7 @@ enum UnsignedCollation {
         there += 1
         continue
       }
-      // Zeros in front say nothing.
+      // Leading zeros mean nothing.
       while at < one.count && one[at] == 0x30 { at += 1 }
       while there < other.count && other[there] == 0x30 { there += 1 }
       var count = 0
@@ -21,7 +21,7 @@ enum UnsignedCollation {
       {
         count += 1
       }
-      // The one with more digits is the greater.
+      // The one with more digits is greater.
       if at + count < one.count && isDigit(one[at + count]) { return 1 }
       if there + count < other.count && isDigit(other[there + count]) { return -1 }
       for index in 0..<count where one[at + index] != other[there + index] {

@@ -1,8 +1,8 @@
 internal import CZlib
 
-/// Content of a member of a ZIP archive, as it is stored.
+/// The stored content of a member of a ZIP archive.
 struct ZipContent {
-  /// Of no bytes: what a folder has.
+  /// Empty content, as for a folder.
   static let empty = ZipContent(method: 0, checksum: 0, stored: [], size: 0)
 
   let method: UInt16
@@ -17,7 +17,7 @@ struct ZipContent {
     self.size = size
   }
 
-  /// Compresses content; where no method is asked for, only if that makes it shorter.
+  /// Compresses content; without a given method, only if that is shorter.
   init?(_ bytes: UnsafeRawBufferPointer, method: Int32?) {
     size = bytes.count
     checksum = UInt32(
@@ -34,7 +34,7 @@ struct ZipContent {
     stored = Array(bytes)
   }
 
-  /// The bytes as a raw deflate stream; nil where zlib fails.
+  /// The bytes as a raw deflate stream; nil if zlib fails.
   private static func deflated(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
     var stream = z_stream()
     let size = Int32(MemoryLayout<z_stream>.size)
@@ -55,13 +55,14 @@ struct ZipContent {
     return isDone ? packed : nil
   }
 
-  /// What a raw deflate stream holds, which must be `size` bytes.
+  /// Decompresses a raw deflate stream, whose content must have `size` bytes.
   static func inflated(_ bytes: [UInt8], size: Int) throws(ZipError) -> [UInt8] {
     var stream = z_stream()
     let opened = inflateInit2_(&stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
     guard opened == Z_OK else { throw ZipError("inflateInit2() failed (\(opened))") }
     defer { inflateEnd(&stream) }
-    // zlib makes at most 1032 bytes of one: no more room than that is needed, whatever size is declared.
+    // zlib makes at most 1032 bytes from one byte. So the memory has a limit, whatever size is
+    // declared.
     let room = min(size, bytes.count * 1032 + 64)
     var code: Int32 = Z_OK
     let content = bytes.withUnsafeBytes { bytes in

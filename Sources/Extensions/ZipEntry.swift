@@ -1,6 +1,7 @@
 internal import Bytes
 
-/// What the directory of a ZIP archive says of one member (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT).
+/// The directory entry of one member of a ZIP archive
+/// (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT).
 struct ZipEntry {
   static let fixedSize = 46
   static let localFixedSize = 30
@@ -34,7 +35,7 @@ struct ZipEntry {
 
   var mode: UInt32 { attributes >> 16 }
 
-  /// A member as it is written anew.
+  /// A new entry for a member.
   init(name: [UInt8], mode: UInt32, modified: Int64, content: ZipContent, at offset: UInt32) {
     self.name = name
     self.modified = UInt32(truncatingIfNeeded: modified)
@@ -53,7 +54,7 @@ struct ZipEntry {
     contentOffset = Int(offset) + Self.localFixedSize + name.count + extra.count
   }
 
-  /// Reads the entry at an offset and the head of the member that it tells of.
+  /// Reads the entry at an offset, and the head of its member.
   init(_ source: ZipSource, at offset: Int) throws(ZipError) {
     let head = try source.read(at: offset, count: Self.fixedSize)
     guard head.littleEndian(UInt32.self, at: 0) == Self.signature else {
@@ -74,7 +75,7 @@ struct ZipEntry {
     attributes = head.littleEndian(at: 38)
     self.offset = head.littleEndian(at: 42)
     let rest = try source.read(at: offset + Self.fixedSize, count: counts[0] + counts[1] + counts[2])
-    // A name ends at its first zero byte, as SQL's texts do here.
+    // A name ends at its first zero byte, like SQL's texts here.
     name = Array(rest[..<counts[0]].prefix { $0 != 0 })
     extra = Array(rest[counts[0]..<(counts[0] + counts[1])])
     comment = Array(rest[(counts[0] + counts[1])...])
@@ -89,7 +90,7 @@ struct ZipEntry {
       + Int(local.littleEndian(UInt16.self, at: 28))
   }
 
-  /// Bytes that the name takes in the archive; more than `name` where it holds a zero byte.
+  /// Bytes that the name takes in the archive; more than `name` if it holds a zero byte.
   private(set) var nameSize: Int?
 
   /// Bytes that the entry takes in the directory.
@@ -118,7 +119,7 @@ struct ZipEntry {
     bytes += comment
   }
 
-  /// What both heads have, in the same order.
+  /// The fields of both heads, in the same order.
   private func appendShared(to bytes: inout [UInt8]) {
     for value in [neededVersion, flags, method, time, date] { bytes.appendLittleEndian(value) }
     for value in [checksum, storedSize, size] { bytes.appendLittleEndian(value) }
@@ -142,7 +143,7 @@ struct ZipEntry {
 
   // MARK: Times
 
-  /// The time that an extra field gives.
+  /// The time in an extra field.
   private static func time(in extra: [UInt8]) -> UInt32? {
     var at = 0
     while at + 4 <= extra.count {
@@ -155,7 +156,7 @@ struct ZipEntry {
     return nil
   }
 
-  /// Date and time as the archive has them, in UTC; 0 before 1980.
+  /// Date and time in the archive's form, in UTC; 0 before 1980.
   private static func date(of seconds: UInt32) -> (date: UInt16, time: UInt16) {
     guard seconds >= 315_532_800 else { return (0, 0) }
     let (year, month, day) = CivilDate.date(ofDay: Int(seconds / 86400))
@@ -177,7 +178,7 @@ struct ZipEntry {
 
 /// Days since 1970 and dates of the Gregorian calendar.
 private enum CivilDate {
-  /// Years are counted from March, so that the leap day is the last of its year.
+  /// The year begins in March, so that the leap day is its last day.
   static func date(ofDay day: Int) -> (year: Int, month: Int, day: Int) {
     let shifted = day + 719_468
     let era = shifted / 146_097

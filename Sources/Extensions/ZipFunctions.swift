@@ -1,8 +1,8 @@
 internal import Bytes
 internal import SQLite
 
-/// `zipfile(NAME,DATA)`, `zipfile(NAME,MODE,MTIME,DATA)` and `…,METHOD)`: an archive of the rows of a group
-/// (https://www.sqlite.org/zipfile.html).
+/// `zipfile(NAME,DATA)`, `zipfile(NAME,MODE,MTIME,DATA)` and `…,METHOD)`: an archive of the rows of
+/// a group (https://www.sqlite.org/zipfile.html).
 enum ZipFunctions {
   static let all = [
     FunctionDefinition(aggregate: "zipfile", -1, takesWindows: false) { ZipState() }

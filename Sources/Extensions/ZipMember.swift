@@ -2,14 +2,14 @@ internal import Bytes
 internal import Files
 internal import SQLite
 
-/// A member as SQL gives it, before it is one.
+/// A member with SQL's values, before it is encoded.
 struct ZipMember {
   var name: [UInt8]
   let mode: UInt32
   let modified: Int64
   let isFolder: Bool
 
-  /// Reads the mode, which must suit what the member is.
+  /// Reads the mode, which must fit the kind of member.
   static func mode(_ value: Argument?, isFolder: Bool) throws(VirtualTableError) -> UInt32 {
     let mode: UInt32
     if let value, let text = value.cText {
@@ -29,7 +29,7 @@ struct ZipMember {
     return mode
   }
 
-  /// Kind and permissions as `ls -l` shows them.
+  /// Kind and permissions as in `ls -l`.
   private static func parsed(_ text: [UInt8]) -> UInt32? {
     guard text.count == 10 else { return nil }
     var mode: UInt32
@@ -49,23 +49,23 @@ struct ZipMember {
     return mode
   }
 
-  /// Seconds since 1970: now where nothing is given.
+  /// Seconds since 1970: now by default.
   static func time(_ value: Argument?) -> Int64 {
     if let value, !value.isNull { return value.integer }
     return Clock.wallMicroseconds / 1_000_000
   }
 
-  /// Whether two names are of the same member: a slash at the end says only that it is a folder.
+  /// Whether two names mean the same member: a slash at the end only marks a folder.
   static func isSame(_ one: [UInt8], _ other: [UInt8]) -> Bool { trimmed(one) == trimmed(other) }
 
-  /// A name without slashes at its end.
+  /// Returns a name without slashes at its end.
   static func trimmed(_ name: [UInt8]) -> ArraySlice<UInt8> {
     var name = name[...]
     while name.last == UInt8(ascii: "/") { name.removeLast() }
     return name
   }
 
-  /// The name of a folder, with the slash that other programs want.
+  /// Returns the name of a folder, with the slash that other programs expect.
   static func folderName(_ name: [UInt8]) -> [UInt8] {
     name.last == UInt8(ascii: "/") ? name : name + [UInt8(ascii: "/")]
   }

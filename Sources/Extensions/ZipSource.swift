@@ -1,13 +1,13 @@
 internal import Bytes
 internal import Files
 
-/// Why an archive cannot be read.
+/// The error of an unreadable archive.
 struct ZipError: Error {
   let message: String
   init(_ message: String) { self.message = message }
 }
 
-/// Where the bytes of an archive are.
+/// The source of an archive's bytes.
 enum ZipSource {
   case bytes([UInt8])
   case file(File)
@@ -19,9 +19,9 @@ enum ZipSource {
     }
   }
 
-  /// Bytes at an offset; an error where they are not all there.
+  /// Returns the bytes at an offset; throws if they are not all there.
   func read(at offset: Int, count: Int) throws(ZipError) -> [UInt8] {
-    // What is declared is compared with what there is before room is made for it.
+    // The declared size is compared with the real one before memory is taken.
     guard offset >= 0, count >= 0, offset <= size, count <= size - offset else {
       throw ZipError("error in fread()")
     }
@@ -36,10 +36,10 @@ enum ZipSource {
   }
 }
 
-/// The end of an archive, which tells where its directory is.
+/// The end of an archive, which has the position of its directory.
 struct ZipEnd {
   static let size = 22
-  /// The end may be followed by a comment; it is looked for in this many bytes.
+  /// A comment may follow the end; the end is searched in this many bytes.
   private static let reach = 64 << 10
   private static let mark: [UInt8] = [0x50, 0x4b, 5, 6]
 

@@ -2,14 +2,15 @@ internal import Bytes
 internal import Files
 internal import SQLite
 
-/// `zipfile(ARCHIVE)`: members of a ZIP archive, a file or a blob (https://www.sqlite.org/zipfile.html).
+/// `zipfile(ARCHIVE)`: members of a ZIP archive, a file or a blob
+/// (https://www.sqlite.org/zipfile.html).
 final class ZipTable: VirtualTable {
   override class var declaration: String {
     "CREATE TABLE y(name PRIMARY KEY,mode,mtime,sz,rawdata,data,method,z HIDDEN) WITHOUT ROWID"
   }
   override class var trust: Trust { .directOnly }
 
-  /// The archive's file where the table was created for one.
+  /// The archive's file, if the table was created for one.
   private(set) var file: [UInt8]?
   /// The archive while a transaction changes it.
   var writer: ZipWriter?
@@ -26,7 +27,7 @@ final class ZipTable: VirtualTable {
     file = words.first.map(Self.unquoted)
   }
 
-  /// A word without the quotes that it may stand in.
+  /// Removes the quotes of a word.
   private static func unquoted(_ word: [UInt8]) -> [UInt8] {
     guard let first = word.first, "\"'`[".utf8.contains(first) else { return word }
     let close = first == UInt8(ascii: "[") ? UInt8(ascii: "]") : first
@@ -56,7 +57,7 @@ final class ZipTable: VirtualTable {
       plan.use(index, asArgument: 0, isTrusted: true)
       return plan.setNumber(1)
     }
-    // Another order of the tables may have it.
+    // Another order of the tables may know the archive.
     if isWanted { throw VirtualTableError(.constraint) }
   }
 
@@ -90,7 +91,7 @@ final class ZipTable: VirtualTable {
     try writer.finish()
   }
 
-  /// Members that were written stay, as in sqlite3.
+  /// Written members stay, as in sqlite3.
   override func rollBack() throws(VirtualTableError) { try commit() }
 
   override func update(_ values: Arguments, _ conflict: ConflictPolicy) throws(VirtualTableError) {
@@ -99,14 +100,14 @@ final class ZipTable: VirtualTable {
   }
 }
 
-/// A walk through the directory of an archive.
+/// A cursor over the directory of an archive.
 final class ZipCursor: VirtualTableCursor {
   private let table: ZipTable
   private let number: Int64
   private var source: ZipSource?
   private var entries: [ZipEntry] = []
   private var position = 0
-  /// Where the directory goes on, in bytes of the file, where it is read entry by entry.
+  /// The position of the next entry in the file, if it is read entry by entry.
   private var directory: Range<Int>?
   private(set) var entry: ZipEntry? { didSet { isAtEnd = entry == nil } }
 
@@ -145,7 +146,7 @@ final class ZipCursor: VirtualTableCursor {
     }
     let archive = ZipSource.file(file)
     source = archive
-    // An empty file is an archive without members, as one that is to be written is.
+    // An empty file is an archive without members, like a new one.
     guard archive.size > 0 else { return }
     do throws(ZipError) {
       let end = try ZipEnd(archive)

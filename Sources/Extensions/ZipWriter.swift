@@ -2,10 +2,11 @@ internal import Bytes
 internal import Files
 internal import SQLite
 
-/// A ZIP archive while it is changed: members are added at its end, and the directory last.
+/// A ZIP archive that is being changed: members are added at its end, and the directory last.
 final class ZipWriter {
   private(set) var entries: [ZipEntry] = []
-  /// Names that members have or had, so that most new ones need not be compared with all others.
+  /// The names of current and earlier members, so that most new ones need not be compared with all
+  /// others.
   private var names: Set<[UInt8]> = []
   private let file: File
   private var end: Int
@@ -46,7 +47,7 @@ final class ZipWriter {
     end += bytes.count
   }
 
-  /// Deletes, inserts or changes a member, as `VirtualTable.update` has it.
+  /// Deletes, inserts or changes a member, like `VirtualTable.update`.
   func update(_ values: Arguments, _ conflict: ConflictPolicy) throws(VirtualTableError) {
     let oldName = values[0].cText
     let old = oldName.flatMap { name in entries.firstIndex { ZipMember.isSame($0.name, name) } }
@@ -86,7 +87,7 @@ final class ZipWriter {
     var member: [UInt8] = []
     entry.appendLocal(to: &member)
     try write(member + content.stored)
-    // A changed member keeps its place; one that replaces another comes last.
+    // A changed member keeps its position; one that replaces another comes last.
     if let old { entries.insert(entry, at: old) } else { entries.append(entry) }
     let gone = [
       old.map { $0 + 1 }, replaced.map { other in old.map { $0 <= other } == true ? other + 1 : other },

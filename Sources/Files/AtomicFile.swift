@@ -1,11 +1,11 @@
 import Glibc
 import Synchronization
 
-/// A file written beside its target under a temporary name, which takes the target's name when it is complete.
+/// A file that is written under a temporary name, and renamed to its target when it is complete.
 ///
-/// After `commit` the target survives a crash of the host: the file and its folder are synced. Dropped without a
-/// commit, the temporary file is removed; a kill leaves it behind, for `removeLeftover`. Its name holds a `%`, and it is locked
-/// while its process lives.
+/// After `commit` the target survives a crash of the host: the file and its folder are synced.
+/// Without a commit the temporary file is removed; a kill leaves it for `removeLeftover`. Its name
+/// holds a `%`, and it is locked while its process lives.
 package final class AtomicFile: Sendable {
   package let target: String
   /// The temporary file, to be written.
@@ -21,7 +21,7 @@ package final class AtomicFile: Sendable {
     if !isDone.load(ordering: .relaxed) { _ = unlink(file.path) }
   }
 
-  /// Gives the file its name, replacing what had it.
+  /// Renames the file to its target, and replaces an existing file.
   ///
   /// The corresponding C function is `rename`.
   package func commit() throws(FilesError) {
@@ -31,12 +31,13 @@ package final class AtomicFile: Sendable {
     try Folder.sync(Folder.parent(of: target))
   }
 
-  /// Gives the file its name unless something has it already; false then.
+  /// Gives the file its name unless a file has it already; returns false then.
   ///
-  /// Of several callers at once exactly one gets true. If its folder cannot be synced the file has its name, but this throws:
-  /// whoever finds it then must sync the folder before it counts.
+  /// Of several callers at once exactly one gets true. If the folder cannot be synced, this throws
+  /// although the file has its name: a program that finds it then must sync the folder first.
   ///
-  /// Throws an error of the verb `link` if the file system has no hard links. The corresponding C function is `link`.
+  /// Throws an error of the verb `link` if the file system has no hard links. The corresponding C
+  /// function is `link`.
   package func commitIfAbsent() throws(FilesError) -> Bool {
     try file.sync()
     let failure = link(file.path, target) == 0 ? nil : Errno.current
@@ -51,7 +52,9 @@ package final class AtomicFile: Sendable {
     return true
   }
 
-  /// Writes a whole file so that its name shows either the old content or all of the new.
+  /// Writes a whole file.
+  ///
+  /// Its name shows either the old content or all of the new.
   package static func write(_ bytes: some Collection<UInt8>, to target: String) throws(FilesError) {
     let new = try AtomicFile(for: target)
     try new.file.write(bytes, at: 0)
@@ -60,8 +63,8 @@ package final class AtomicFile: Sendable {
 
   /// Writes a whole file in the same way, for readers that are other users.
   ///
-  /// It keeps the permissions, and made by root the owner, of the file that it replaces; a new one may be read by whoever may
-  /// read the file `model`.
+  /// It keeps the permissions of the file that it replaces, and as root its owner. Readers of the
+  /// file `model` may read a new one.
   package static func write(
     _ bytes: some Collection<UInt8>, to target: String, readableAs model: String
   ) throws(FilesError) {
@@ -93,7 +96,7 @@ package final class AtomicFile: Sendable {
       let path = "\(folder)/\(name)\(mark)\(getpid())-\(number)"
       do {
         let file = try File(path, .createNew, permissions: permissions)
-        // Who looks for leftovers may have been faster.
+        // Another process that looks for leftovers may have removed it first.
         if isOwn(file) { return file }
       } catch {
         guard error.errno == .exists else { throw error }
@@ -103,9 +106,10 @@ package final class AtomicFile: Sendable {
 
   private static let mark = ".%tmp-"
 
-  /// Locks a new temporary file for as long as it is open; false if it was taken for a leftover meanwhile.
+  /// Locks a new temporary file while it is open; returns false if another process removed it as a
+  /// leftover.
   private static func isOwn(_ file: File) -> Bool {
-    // A file system without locks has none for those who look for leftovers either.
+    // On a file system without locks, processes that look for leftovers have none either.
     guard let isLocked = try? file.tryLock() else { return true }
     guard isLocked, let own = try? file.info() else { return false }
     return (try? FileInfo.of(file.path, followingLinks: false))?.inode == own.inode
@@ -114,7 +118,7 @@ package final class AtomicFile: Sendable {
   /// Whether a file of this name is a temporary one.
   package static func isTemporary(_ name: String) -> Bool { name.contains(mark) }
 
-  /// Removes a temporary file whose process is gone; leaves it alone where that cannot be told.
+  /// Removes a temporary file whose process is gone; keeps it if that is unknown.
   package static func removeLeftover(_ path: String) {
     guard isTemporary(path), let file = try? File(path, .readUntrusted), (try? file.tryLock()) == true,
       let found = try? file.info(), found.isRegular,

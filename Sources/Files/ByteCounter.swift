@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Bytes that went by, counted by one thread and read by any.
+/// A count of bytes that one thread raises and any thread reads.
 package final class ByteCounter: Sendable {
   private let value = Atomic<Int>(0)
   package init() {}

@@ -11,7 +11,7 @@ package enum Clock {
     return Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
   }
 
-  /// Seconds since the system started, those it slept through too.
+  /// Seconds since the system started, including sleep.
   ///
   /// The corresponding C function is `clock_gettime(CLOCK_BOOTTIME)`.
   package static var bootSeconds: Double {
@@ -47,15 +47,16 @@ package enum Clock {
     return Int64(local.tm_gmtoff)
   }
 
-  /// Waits so many microseconds, or until a signal.
+  /// Waits for this number of microseconds, or until a signal.
   ///
   /// The corresponding C function is `usleep`.
   package static func sleep(microseconds: UInt32) { usleep(microseconds) }
 
-  /// Lets the calling thread rest, an hour at most.
+  /// Pauses the calling thread, an hour at most.
   package static func sleep(seconds: Double) { sleep(microseconds: UInt32(min(max(seconds, 0), 3600) * 1e6)) }
 
-  /// Waits so many seconds, or until `isOver` returns true or throws; it is called ten times a second.
+  /// Waits for this number of seconds, or until `isOver` returns true or throws; it is called ten
+  /// times a second.
   package static func wait(seconds: Double, until isOver: () throws -> Bool) rethrows {
     let end = monotonicSeconds + seconds
     while try !isOver() {

@@ -1,20 +1,20 @@
 internal import Glibc
 
-/// What a shell command writes to its standard output, within a limit of time and length.
+/// Runs a shell command and returns its output, with limits of time and length.
 package enum CommandOutput {
   package enum End: Sendable {
-    /// The command ended with this wait status, and its output.
+    /// The command ended with this wait status and output.
     case ended(status: Int, output: [UInt8])
-    /// It did not end in time, and was ended.
+    /// It did not end in time, and was killed.
     case late
     /// It could not be started.
     case notStarted(Errno)
   }
 
-  /// Runs a command with `/bin/sh -c`, with nothing on its standard input.
+  /// Runs a command with `/bin/sh -c`, with empty standard input.
   ///
-  /// It may ask at the terminal. Where there is none, the programs that it started are ended with it. Output beyond `limit`
-  /// bytes is not read. The corresponding C function is `posix_spawn`.
+  /// It may ask at the terminal. Without a terminal, the programs that it started are killed with
+  /// it. Output beyond `limit` bytes is not read. The corresponding C function is `posix_spawn`.
   package static func of(_ command: String, limit: Int, seconds: Double) -> End {
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { return .notStarted(.current) }
@@ -65,7 +65,7 @@ package enum CommandOutput {
     return failure == 0 ? process : -1
   }
 
-  /// Nil where the output did not end in time.
+  /// Nil if the output did not end in time.
   private static func read(_ descriptor: Int32, limit: Int, until deadline: Double) -> [UInt8]? {
     var output: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
@@ -81,7 +81,7 @@ package enum CommandOutput {
     return output
   }
 
-  /// The wait status of the process; nil where it did not end in time.
+  /// The wait status of the process; nil if it did not end in time.
   private static func wait(_ process: pid_t, until deadline: Double) -> Int? {
     var status: Int32 = 0
     while waitpid(process, &status, WNOHANG) == 0 {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Number by which the system says why a call failed.
+/// The system's number for the cause of a failed call.
 package struct Errno: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
   package let rawValue: Int32
   package init(rawValue: Int32) { self.rawValue = rawValue }
@@ -24,7 +24,7 @@ package struct Errno: RawRepresentable, Hashable, Sendable, CustomStringConverti
 
   static var current: Errno { Errno(rawValue: errno) }
 
-  /// The system's words, such as `No such file or directory`.
+  /// The system's description, such as `No such file or directory`.
   package var description: String {
     var buffer = [CChar](repeating: 0, count: 256)
     guard strerror_r(rawValue, &buffer, buffer.count) == 0 else { return "error \(rawValue)" }

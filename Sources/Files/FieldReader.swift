@@ -1,21 +1,21 @@
 package import Bytes
 
-/// Fields of delimited text, one after the other, each into a buffer of the caller.
+/// Reads fields of delimited text, one after the other, into the caller's buffer.
 ///
 /// Not thread-safe.
 package final class FieldReader {
-  /// What ended a field.
+  /// The end of a field.
   package enum End: Sendable { case column, row, input }
 
-  /// What is wrong with a quoted field, and the line it is wrong on; the field is read nevertheless.
+  /// The fault of a quoted field, and its line; the field is read nevertheless.
   package enum Flaw: Sendable {
     case unescapedQuote(line: Int)
     case unterminated(line: Int)
   }
 
-  /// Line of the next field, from 1.
+  /// The line of the next field, from 1.
   @exclusivity(unchecked) package private(set) var line = 1
-  /// What ended the last field.
+  /// The end of the last field.
   @exclusivity(unchecked) package private(set) var end = End.column
   /// Whether another field of the same row follows.
   package var endsColumn: Bool { if case .column = end { true } else { false } }
@@ -28,9 +28,9 @@ package final class FieldReader {
   @exclusivity(unchecked) private var isFirst = true
   private let complain: (Flaw) -> Void
 
-  /// Makes a reader; `complain` hears of bad quoting.
+  /// Makes a reader; `complain` gets faults of quoting.
   ///
-  /// With quotes a field may stand in `"…"`, and a CR before the end of the row is dropped.
+  /// With quotes, a field may stand in `"…"`, and a CR before the end of the row is dropped.
   package init(
     _ reader: StreamReader, column: UInt8, row: UInt8, knowsQuotes: Bool,
     complain: @escaping (Flaw) -> Void
@@ -42,7 +42,7 @@ package final class FieldReader {
     self.complain = complain
   }
 
-  /// Appends the next field; false at the end of the input.
+  /// Appends the next field; returns false at the end of the input.
   package func next(to buffer: ByteBuffer) -> Bool {
     guard reader.start < reader.end || reader.fill() else {
       end = .input
@@ -87,12 +87,12 @@ package final class FieldReader {
   }
 
   private func finish(_ separator: UInt8) {
-    // Where both are the same byte, it ends a row, and the column that is looked for is not found.
+    // If both are the same byte, it ends a row.
     end = separator == column ? .column : .row
     if separator == row { line += 1 }
   }
 
-  /// Reads what follows an opening quote.
+  /// Reads the text after an opening quote.
   private func readQuoted(to buffer: ByteBuffer) {
     let startLine = line
     while let byte = copyRun(to: buffer) {
@@ -107,7 +107,7 @@ package final class FieldReader {
     complain(.unterminated(line: startLine))
   }
 
-  /// Copies what stands before the next quote or end of a row and takes that byte; nil at the end of the input.
+  /// Copies up to the next quote or end of a row, and takes that byte; nil at the end of the input.
   private func copyRun(to buffer: ByteBuffer) -> UInt8? {
     let row = row
     while reader.start < reader.end || reader.fill() {
@@ -125,14 +125,15 @@ package final class FieldReader {
     return nil
   }
 
-  /// Looks at what follows a quote inside a quoted field: true where the quote was the closing one.
+  /// Reads the byte after a quote inside a quoted field; returns true if the quote was the closing
+  /// one.
   private func endsField(after buffer: ByteBuffer) -> Bool {
     guard let next = reader.nextByte() else {
       end = .input
       return true
     }
     if next == 0x22 {
-      // The first of a pair stands for both.
+      // The first quote of a pair stands for both.
       buffer.append(next)
       return false
     }

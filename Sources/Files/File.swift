@@ -1,21 +1,29 @@
 internal import CFiles
 import Glibc
 
-/// An open file, read and written at offsets; closed when the last reference goes.
+/// An open file that is read and written at offsets; closed with its last reference.
 ///
-/// Calls may be made from several threads at once: no file position is shared. Never open a SQLite database or its
-/// `-shm` file with it, since closing any descriptor of those drops SQLite's locks in this process.
+/// This target wraps the system: `File`, `AtomicFile`, `Folder`, `PrivateFolder` and `SideFile` for
+/// files, `Clock`, `ProcessEnvironment` and `ProcessIdentity` for the process. Errors are
+/// `FilesError`. It knows nothing of SQLite and never prints.
+///
+/// Calls may be made from several threads at once, because no file position is shared. Never open a
+/// SQLite database or its `-shm` file with it: closing any descriptor of those drops SQLite's locks
+/// in this process.
+///
+///     let file = try File("shop.db-wal", .read)
+///     let header = try file.read(at: 0, count: 32)
 package final class File: Sendable {
-  /// How a file is opened.
+  /// The way to open a file.
   package enum Mode: Sendable {
     /// For reading; it must exist.
     case read
-    /// For reading what somebody else may have put there: a symbolic link at the end of the path is not followed, and a
-    /// pipe without a writer is not waited for.
+    /// For reading a file that another user may have made: a symbolic link at the end of the path
+    /// is not followed, and a pipe without a writer does not block.
     case readUntrusted
     /// For reading and writing; it must exist.
     case readWrite
-    /// For reading and writing; made where it does not exist.
+    /// For reading and writing; made if it does not exist.
     case create
     /// For reading and writing; it must not exist yet.
     case createNew
@@ -30,16 +38,17 @@ package final class File: Sendable {
       }
     }
 
-    /// A file of ours is never made, or changed, where a link of somebody else leads.
+    /// Our files are never created or changed through another user's link.
     var linkFlags: Int32 { self == .create ? O_NOFOLLOW : 0 }
   }
 
   package let path: String
   let descriptor: Int32
 
-  /// Opens the file; a new one gets `permissions` less the process's mask.
+  /// Opens the file; a new one gets `permissions` minus the process's mask.
   ///
-  /// A symbolic link is followed only if the file must exist. The corresponding C function is `open`.
+  /// A symbolic link is followed only if the file must exist. The corresponding C function is
+  /// `open`.
   package convenience init(_ path: String, _ mode: Mode, permissions: UInt32 = 0o600) throws(FilesError) {
     try self.init(path, mode, in: AT_FDCWD, name: path, permissions: permissions)
   }
@@ -61,13 +70,13 @@ package final class File: Sendable {
     descriptor = opened
   }
 
-  /// Takes over a descriptor.
+  /// Takes over an open descriptor.
   init(_ path: String, descriptor: Int32) {
     self.path = path
     self.descriptor = descriptor
   }
 
-  /// Opens the file of a name that may be any bytes; nil where that fails.
+  /// Opens a file by a name of any bytes; nil if that fails.
   package init?(named name: [UInt8], _ mode: Mode) {
     let opened = retrying { open(FileStatus.cString(name), mode.flags | O_CLOEXEC, 0o666) }
     guard opened >= 0 else { return nil }
@@ -77,7 +86,7 @@ package final class File: Sendable {
 
   deinit { _ = close(descriptor) }
 
-  /// Up to `count` bytes from `offset`; fewer only where the file ends.
+  /// Returns up to `count` bytes from `offset`; fewer only at the file's end.
   ///
   /// The corresponding C function is `pread`.
   package func read(at offset: Int, count: Int) throws(FilesError) -> [UInt8] {
@@ -89,8 +98,8 @@ package final class File: Sendable {
     return bytes
   }
 
-  /// Fills `buffer`, or `count` bytes of it, from `offset` and returns how many bytes were there; fewer only where the file
-  /// ends.
+  /// Fills `buffer`, or `count` bytes of it, from `offset`; returns the number of bytes, fewer only
+  /// at the file's end.
   package func read(into buffer: inout [UInt8], at offset: Int, count: Int = .max) throws(FilesError) -> Int {
     var filled = 0
     let failure = buffer.withUnsafeMutableBytes {
@@ -100,7 +109,7 @@ package final class File: Sendable {
     return filled
   }
 
-  /// The whole file.
+  /// Returns the whole file.
   package func readAll() throws(FilesError) -> [UInt8] { try read(at: 0, count: size()) }
 
   private func fill(
@@ -140,7 +149,7 @@ package final class File: Sendable {
   /// Length in bytes.
   package func size() throws(FilesError) -> Int { try info().size }
 
-  /// What the system knows of the open file, whatever its name is now.
+  /// Returns the attributes of the open file, whatever its name is now.
   ///
   /// The corresponding C function is `fstat`.
   package func info() throws(FilesError) -> FileInfo {
@@ -149,7 +158,7 @@ package final class File: Sendable {
     return FileInfo(status)
   }
 
-  /// Cuts or lengthens the file.
+  /// Sets the length of the file.
   ///
   /// The corresponding C function is `ftruncate`.
   package func truncate(to size: Int) throws(FilesError) {
@@ -158,7 +167,7 @@ package final class File: Sendable {
     }
   }
 
-  /// Sets the times of the file to now, for those who watch it.
+  /// Sets the times of the file to now, which wakes its watchers.
   ///
   /// The corresponding C function is `futimens`.
   package func touch() throws(FilesError) {
@@ -172,7 +181,7 @@ package final class File: Sendable {
     guard retrying({ fsync(descriptor) }) == 0 else { throw FilesError(.current, verb: "sync", object: path) }
   }
 
-  /// Has the system begin to bring a range of what was written to the device; waits for nothing and promises nothing.
+  /// Starts writing a range to the device, without waiting or a promise.
   ///
   /// The corresponding C function is `sync_file_range`.
   package func beginWriting(at offset: Int, count: Int) {
@@ -180,7 +189,7 @@ package final class File: Sendable {
       descriptor, Int64(offset), Int64(count), UInt32(cfiles_begin_writing))
   }
 
-  /// Waits for the advisory lock on this open file; it goes when the file is closed.
+  /// Waits for the advisory lock on this open file; closing the file releases it.
   ///
   /// The corresponding C function is `flock`.
   package func lock() throws(FilesError) {
@@ -189,7 +198,7 @@ package final class File: Sendable {
     }
   }
 
-  /// Takes the advisory lock on this open file; false where another open file has it.
+  /// Takes the advisory lock on this open file; false if another open file has it.
   ///
   /// The corresponding C function is `flock`.
   package func tryLock() throws(FilesError) -> Bool {
@@ -198,13 +207,14 @@ package final class File: Sendable {
     return false
   }
 
-  /// Lets go of the advisory lock, also where a program that is being started has the file for a moment.
+  /// Releases the advisory lock, also while a program that is being started has the file for a
+  /// moment.
   ///
   /// The corresponding C function is `flock`.
   package func unlock() { _ = retrying { flock(descriptor, LOCK_UN) } }
 
-  /// Takes, or with `false` lets go of, a second advisory lock on this open file, which has nothing to do with the first; false
-  /// where another open file has it.
+  /// Takes, or with `false` releases, a second advisory lock on this open file, independent of the
+  /// first; false if another open file has it.
   ///
   /// The corresponding C function is `fcntl` with `F_OFD_SETLK`.
   package func tryTurn(_ isTaken: Bool = true) -> Bool {

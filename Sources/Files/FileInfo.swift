@@ -1,7 +1,7 @@
 internal import CFiles
 import Glibc
 
-/// What the system knows of a file or folder without reading it.
+/// The attributes of a file or folder.
 package struct FileInfo: Hashable, Sendable {
   /// Length in bytes.
   package let size: Int
@@ -11,13 +11,13 @@ package struct FileInfo: Hashable, Sendable {
   package let device: UInt64
   package let isFolder: Bool
   package let isRegular: Bool
-  /// Who may do what, without the kind of file.
+  /// The permissions, without the kind of file.
   package let permissions: UInt32
   package let owner: UInt32
   package let group: UInt32
-  /// How many names it has.
+  /// The number of its names.
   package let linkCount: Int
-  /// Whether users that are neither the owner nor of the group may read it.
+  /// Whether users other than the owner and the group may read it.
   package let isReadableByOthers: Bool
 
   init(_ status: stat) {
@@ -34,7 +34,7 @@ package struct FileInfo: Hashable, Sendable {
     linkCount = Int(status.st_nlink)
   }
 
-  /// Asks for the file at `path`; nil where there is none.
+  /// Reads the attributes of `path`; nil if there is no file.
   ///
   /// The corresponding C function is `stat`, or `lstat`.
   package static func of(_ path: String, followingLinks: Bool = true) throws(FilesError) -> FileInfo? {
@@ -45,12 +45,13 @@ package struct FileInfo: Hashable, Sendable {
     throw FilesError(failure, verb: "examine", object: path)
   }
 
-  /// When the file at `path` was created, nanoseconds since 1970; 0 if the file system does not say.
+  /// When the file at `path` was created, nanoseconds since 1970; 0 if the file system has no such
+  /// time.
   package static func born(_ path: String) -> Int64 { Int64(cfiles_birth(path)) }
 
   /// Whether it is the same file as another, whatever their names.
   package func isSame(as other: FileInfo) -> Bool { inode == other.inode && device == other.device }
 
-  /// Whether anything is at `path`; false also where the path may not be examined.
+  /// Whether anything exists at `path`; false also if the path may not be examined.
   package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 }

@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Kind, permissions and time of a file, links not followed.
 package struct FileStatus: Sendable {
-  /// Kind and permissions as `st_mode` has them.
+  /// Kind and permissions as in `st_mode`.
   package let mode: UInt32
   /// Seconds since 1970.
   package let modified: Int64
@@ -15,7 +15,8 @@ package struct FileStatus: Sendable {
   package var isFolder: Bool { mode & Self.kindMask == Self.folder }
   package var isLink: Bool { mode & Self.kindMask == Self.link }
 
-  /// Asks for the file of this name, a C string; nil where there is none or it cannot be told.
+  /// Reads the status of the file with this name, a C string; nil if there is none or it is
+  /// unknown.
   ///
   /// The corresponding C function is `lstat`.
   package init?(_ name: [UInt8]) {
@@ -25,7 +26,7 @@ package struct FileStatus: Sendable {
     modified = Int64(status.st_mtim.tv_sec)
   }
 
-  /// What a symbolic link points to; nil where it cannot be read.
+  /// The target of a symbolic link; nil if it cannot be read.
   ///
   /// The corresponding C function is `readlink`.
   package static func target(ofLink name: [UInt8]) -> [UInt8]? {

@@ -1,11 +1,12 @@
 import Glibc
 
-/// Waits for changes that this process or another makes to files, without looking again and again.
+/// Waits for changes of files by any process, without polling.
 ///
-/// The corresponding C function is `inotify_add_watch`, which opens no file. It follows the files that had the names when it
-/// began, whatever becomes of the names. It reports nothing of other hosts on a network's file system.
+/// The corresponding C function is `inotify_add_watch`, which opens no file. It follows the files
+/// that had the names at the beginning, whatever happens to the names. It reports no changes by
+/// other hosts on a network's file system.
 package final class FileWatch: Sendable {
-  /// What to tell of.
+  /// The events to report.
   package enum Change: Sendable {
     /// Bytes were written, or the file was cut.
     case content
@@ -16,14 +17,14 @@ package final class FileWatch: Sendable {
   private let paths: [String]
   private let mask: UInt32
   private let descriptor: Int32
-  /// Ends of a pipe.
+  /// The ends of a pipe.
   private let ended: Int32
   private let ending: Int32
 
-  /// Nil if a file is not there or the system has no watch left.
+  /// Fails (nil) if a file is missing or the system has no watch left.
   ///
-  /// With `once` it reports the first change after `arm` and none after that, so that a file which is written to all the
-  /// time costs nothing.
+  /// With `once` it reports only the first change after `arm`, so that a file with constant writes
+  /// costs nothing.
   package init?(_ paths: [String], _ change: Change, once: Bool = false) {
     self.paths = paths
     mask = UInt32(change == .content ? IN_MODIFY : IN_ATTRIB) | (once ? Self.oneShot : 0)
@@ -31,7 +32,7 @@ package final class FileWatch: Sendable {
     var pipe: [Int32] = [-1, -1]
     let isOpen = Glibc.pipe(&pipe) == 0
     (ended, ending) = (pipe[0], pipe[1])
-    // For programs that are started.
+    // Started programs do not inherit it.
     for end in pipe where isOpen { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     guard descriptor >= 0, isOpen, arm() else { return nil }
   }
@@ -39,7 +40,7 @@ package final class FileWatch: Sendable {
   /// `IN_ONESHOT`, whose value Swift does not import (inotify(7)).
   private static let oneShot: UInt32 = 1 << 31
 
-  /// Reports the next change, with `once`; false if a file is not there any more.
+  /// Reports the next change, with `once`; false if a file is gone.
   @discardableResult
   package func arm() -> Bool {
     var isWhole = true
@@ -51,8 +52,8 @@ package final class FileWatch: Sendable {
     for open in [descriptor, ended, ending] where open >= 0 { _ = close(open) }
   }
 
-  /// Waits for a change after those told before, at most so many seconds, without end where nil; false where there
-  /// was none.
+  /// Waits for a change after those reported before, for this number of seconds, or without end if
+  /// nil; returns false if there was none.
   package func wait(seconds: Double?) -> Bool {
     var polled = [descriptor, ended].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
     let limit = seconds.map { Int32(min(max($0, 0), 3600) * 1000) } ?? -1
@@ -63,6 +64,6 @@ package final class FileWatch: Sendable {
     return true
   }
 
-  /// Ends a wait, now or the next, and all after it.
+  /// Ends the current wait, or the next, and all after it.
   package func cancel() { _ = write(ending, [0], 1) }
 }

@@ -1,10 +1,10 @@
-/// Why a file or folder could not be used; reads as `verb object: cause`.
+/// The error of a file or folder; its text is `verb object: cause`.
 package struct FilesError: Error, Hashable, Sendable, CustomStringConvertible {
   package let errno: Errno
   package let verb: String
-  /// The path as the caller gave it.
+  /// The path as given by the caller.
   package let object: String
-  /// What is wrong, if the system's words for `errno` do not say it.
+  /// The cause, if the system's description of `errno` does not name it.
   package let cause: String?
 
   package init(_ errno: Errno, verb: String, object: String, cause: String? = nil) {

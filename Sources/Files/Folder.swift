@@ -1,16 +1,16 @@
 import Glibc
 
-/// Work on folders and the names in them.
+/// Operations on folders and the names in them.
 package enum Folder {
-  /// The folder that holds `path`, as it would be written.
+  /// The folder that holds `path`, in the same form.
   package static func parent(of path: String) -> String {
     guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  /// Makes a folder and those above it, if they do not exist, for nobody but their owner.
+  /// Makes a folder and those above it, if they do not exist, for their owner only.
   ///
-  /// What it made is on the device when it returns.
+  /// New folders are synced when it returns.
   ///
   /// The corresponding C function is `mkdir`.
   package static func create(_ path: String) throws(FilesError) {
@@ -30,7 +30,7 @@ package enum Folder {
     }
   }
 
-  /// Brings the name of a new folder to the device, or removes the folder again.
+  /// Syncs the name of a new folder, or removes the folder again.
   private static func settle(_ path: String) throws(FilesError) {
     do {
       try sync(parent(of: path))
@@ -40,13 +40,13 @@ package enum Folder {
     }
   }
 
-  /// Names of what a folder holds, in byte order, without `.` and `..`.
+  /// The names in a folder, in byte order, without `.` and `..`.
   package static func names(in path: String) throws(FilesError) -> [String] {
     try entries(in: path).map(\.name).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
-  /// Paths, relative to `path`, of all files in it and in the folders below, in byte order of the whole path; links are
-  /// not followed.
+  /// Paths, relative to `path`, of all files in it and in the folders below, in byte order of the
+  /// whole path; links are not followed.
   package static func filesRecursively(in path: String) throws(FilesError) -> [String] {
     var files: [String] = []
     var pending = [""]
@@ -55,7 +55,7 @@ package enum Folder {
       do {
         held = try entries(in: path + "/" + folder)
       } catch {
-        // One below may go while we look.
+        // A folder below may disappear meanwhile.
         guard error.errno == .noEntry && !folder.isEmpty else { throw error }
         continue
       }
@@ -72,16 +72,16 @@ package enum Folder {
     return files.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
-  /// What a folder holds, unordered, and whether that is a folder where the system tells at once.
+  /// A name in a folder, unordered, and whether it is a folder if the system reports this at once.
   ///
   /// The corresponding C function is `readdir`.
   private static func entries(in path: String) throws(FilesError) -> [(name: String, isFolder: Bool?)] {
     try entries(of: opendir(path), path)
   }
 
-  /// Names of what an open folder holds, unordered; its descriptor stays open.
+  /// The names in an open folder, unordered; its descriptor stays open.
   static func names(in descriptor: Int32, _ path: String) throws(FilesError) -> [String] {
-    // One of its own: reading moves the place that a duplicate would share.
+    // A separate descriptor, because reading moves the position that a duplicate would share.
     let own = retrying { openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
     guard own >= 0 else { throw FilesError(.current, verb: "list", object: path) }
     guard let folder = fdopendir(own) else {
@@ -115,7 +115,7 @@ package enum Folder {
     return entries
   }
 
-  /// Removes a folder unless it holds something or is not there; returns whether it did.
+  /// Removes a folder if it is empty; returns whether it did.
   ///
   /// The corresponding C function is `rmdir`.
   package static func removeIfEmpty(_ path: String) throws(FilesError) -> Bool {
@@ -125,14 +125,16 @@ package enum Folder {
     throw FilesError(failure, verb: "remove", object: path)
   }
 
-  /// Removes a file, or a folder with all it holds; removing what is not there succeeds.
+  /// Removes a file, or a folder with its content.
   ///
-  /// No link is followed, also where somebody puts one in the place of a folder meanwhile.
+  /// It is no error if nothing is there.
+  ///
+  /// No link is followed, also if somebody replaces a folder with one meanwhile.
   package static func remove(_ path: String) throws(FilesError) {
     try removeEntry(path, in: AT_FDCWD, path)
   }
 
-  /// Removes what has a name in an open folder.
+  /// Removes a name in an open folder.
   static func removeEntry(_ name: String, in parent: Int32, _ path: String) throws(FilesError) {
     var status = stat()
     guard fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
@@ -158,7 +160,7 @@ package enum Folder {
     for held in try names(in: folder, path) { try removeEntry(held, in: folder, path + "/" + held) }
   }
 
-  /// Gives a file another name in the same file system, replacing what had it.
+  /// Renames a file in the same file system, and replaces an existing file.
   ///
   /// The corresponding C function is `rename`.
   package static func rename(_ path: String, to target: String) throws(FilesError) {
@@ -178,7 +180,8 @@ package enum Folder {
   }
 }
 
-/// A new, empty folder of our own below `$TMPDIR` (else `/tmp`), removed with all it holds when the last reference goes.
+/// A new, empty folder below `$TMPDIR` (else `/tmp`), removed with its content when the last
+/// reference goes.
 package final class TemporaryFolder: Sendable {
   package let path: String
 

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Room on the file system that a folder belongs to.
+/// Free space on the file system of a folder.
 package enum FreeSpace {
   /// Bytes that this user may still write there.
   ///

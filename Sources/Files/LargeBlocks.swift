@@ -1,12 +1,14 @@
 internal import CFiles
 
-/// Memory in large blocks, as the mirror uses it for slices and parts of bases.
+/// Memory in large blocks, for slices and parts of bases.
 package enum LargeBlocks {
-  /// Has the system take back each block of 2 MiB or more as soon as it is freed.
+  /// Makes the system take back each block of 2 MiB or more when it is freed.
   ///
   /// > M_MMAP_THRESHOLD: setting it disables the dynamic adjustment of the mmap threshold
-  /// (https://man7.org/linux/man-pages/man3/mallopt.3.html). Adjusted, it grows to 32 MiB: freed blocks then stay with the
-  /// threads that freed them, and a mirror of large transactions takes twice the memory.
+  /// > (https://man7.org/linux/man-pages/man3/mallopt.3.html).
+  ///
+  /// With adjustment it grows to 32 MiB: freed blocks then stay with the threads that freed them,
+  /// and a mirror of large transactions takes twice the memory.
   package static func returnToSystem() {
     cfiles_return_large_blocks(2 << 20)
   }

@@ -1,11 +1,11 @@
 internal import Glibc
 
-/// Files by names that may be any bytes, as SQL has them: each call opens, works and closes.
+/// Operations on files with names of any bytes, as in SQL: each call opens, works and closes.
 package enum NamedFile {
-  /// Reads a whole file into room that `body` gives; false where it cannot be opened or read.
+  /// Reads a whole file into memory from `body`; false if it cannot be opened or read.
   ///
-  /// `body` gets the length that the file has, which is 0 for what has none and huge for a folder; nil from it ends the
-  /// matter. The corresponding C functions are `lseek` and `pread`.
+  /// `body` gets the file's length, which is 0 for special files and huge for a folder; if it
+  /// returns nil, nothing is read. The corresponding C functions are `lseek` and `pread`.
   package static func read(
     _ name: [UInt8], into body: (_ length: Int) -> UnsafeMutableRawBufferPointer?
   ) -> Bool {
@@ -25,16 +25,17 @@ package enum NamedFile {
     return true
   }
 
-  /// What is made by `write`.
+  /// The kinds of files that `write` makes.
   package enum Content {
     case file(UnsafeRawBufferPointer)
     case folder
     case link(to: [UInt8])
   }
 
-  /// Writes a file, link or folder, with folders above it where they are missing; false where that fails.
+  /// Writes a file, link or folder, with missing folders above it; false if that fails.
   ///
-  /// `mode` gives the permissions, those of the process's mask where nil; `modified` is in seconds since 1970.
+  /// `mode` has the permissions; nil means those of the process's mask. `modified` is in seconds
+  /// since 1970.
   package static func write(
     _ content: Content, to name: [UInt8], mode: UInt32?, modified: Int64?, replacesByLink: Bool = false
   ) -> Bool {
@@ -71,7 +72,7 @@ package enum NamedFile {
     var times = (timeval(), timeval())
     times.0.tv_sec = time(nil)
     times.1.tv_sec = Int(modified)
-    // The link's own time: what it names may not be there.
+    // The link's own time: its target may not exist.
     if replacesByLink, case .link = content { return Self.touchLink(path, times) }
     return withUnsafeBytes(of: &times) { utimes(path, $0.baseAddress?.assumingMemoryBound(to: timeval.self)) }
       == 0
@@ -117,11 +118,11 @@ package enum NamedFile {
   package static func remove(_ name: [UInt8]) { _ = unlink(FileStatus.cString(name)) }
 }
 
-/// A folder being read, name by name in the order of the file system; closed when the last reference goes.
+/// A folder that is read name by name in the file system's order; closed with its last reference.
 package final class FolderReader {
   private let folder: OpaquePointer
 
-  /// Nil where it cannot be read.
+  /// Fails (nil) if it cannot be read.
   ///
   /// The corresponding C function is `opendir`.
   package init?(_ name: [UInt8]) {
@@ -131,7 +132,7 @@ package final class FolderReader {
 
   deinit { closedir(folder) }
 
-  /// The next name, `.` and `..` left out; nil at the end.
+  /// The next name, without `.` and `..`; nil at the end.
   ///
   /// The corresponding C function is `readdir`.
   package func next() -> [UInt8]? {
@@ -144,7 +145,7 @@ package final class FolderReader {
 }
 
 extension NamedFile {
-  /// Reads a whole file of at most `limit` bytes; false where that cannot be done.
+  /// Reads a whole file of at most `limit` bytes; false if that is not possible.
   package static func collect(_ name: [UInt8], limit: Int, into content: inout [UInt8]) -> Bool {
     let descriptor = retrying { open(FileStatus.cString(name), O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { return false }

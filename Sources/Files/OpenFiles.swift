@@ -1,6 +1,6 @@
 import Glibc
 
-/// Which processes have a file open, as far as the system tells this user.
+/// The processes that have a file open, if the system shows them to this user.
 ///
 /// Read from https://man7.org/linux/man-pages/man5/proc_pid_fd.5.html.
 package enum OpenFiles {
@@ -10,7 +10,7 @@ package enum OpenFiles {
     package let program: String
   }
 
-  /// Another process that has the file open; nil where none is found.
+  /// Another process that has the file open; nil if none is found.
   package static func other(using file: FileInfo) -> User? {
     let own = ProcessIdentity.current
     for name in (try? Folder.names(in: "/proc")) ?? [] {

@@ -6,10 +6,10 @@ package final class PipeCommand {
   private let file: UnsafeMutablePointer<FILE>
   private var isClosed = false
 
-  /// Which way the bytes go.
+  /// The direction of the bytes.
   package enum Direction: Sendable { case fromCommand, toCommand }
 
-  /// Starts the command with `/bin/sh -c`; nil where that fails.
+  /// Starts the command with `/bin/sh -c`; nil if that fails.
   ///
   /// The corresponding C function is `popen`.
   package init?(_ command: String, _ direction: Direction) {
@@ -21,7 +21,7 @@ package final class PipeCommand {
   /// The descriptor of our side; valid until `finish`.
   package var descriptor: Int32 { fileno(file) }
 
-  /// Closes our side and waits for the command; returns its wait status, 0 where it went well.
+  /// Closes our side and waits for the command; returns its wait status, 0 for success.
   ///
   /// The corresponding C function is `pclose`.
   @discardableResult

@@ -1,17 +1,18 @@
 internal import CFiles
 import Glibc
 
-/// A folder of our own in which nobody else may look or write, used through its descriptor.
+/// A folder in which nobody else may look or write, used through its descriptor.
 ///
-/// So what takes its name or the name of a file in it meanwhile, such as a link to somebody's folder, is never written to
-/// or removed. The corresponding C functions are `openat`, `mkdirat`, `renameat2` and `unlinkat`.
+/// If another user takes its name, or puts a link in the place of a file in it, that target is
+/// never written or removed. The corresponding C functions are `openat`, `mkdirat`, `renameat2` and
+/// `unlinkat`.
 package final class PrivateFolder: Sendable {
   package let path: String
   private let descriptor: Int32
 
-  /// Makes the folder, or opens the one that is there.
+  /// Makes the folder, or opens an existing one.
   ///
-  /// Throws if that is a link, no folder, or somebody else's.
+  /// Throws if that is a link, no folder, or another user's.
   package convenience init(_ path: String) throws(FilesError) {
     try self.init(path, in: AT_FDCWD, name: path)
   }
@@ -47,7 +48,7 @@ package final class PrivateFolder: Sendable {
 
   deinit { _ = close(descriptor) }
 
-  /// A folder in it, made where there is none.
+  /// Opens a folder in it, and makes it if it is missing.
   package func folder(_ name: String) throws(FilesError) -> PrivateFolder {
     try PrivateFolder(path + "/" + name, in: descriptor, name: name)
   }
@@ -57,27 +58,27 @@ package final class PrivateFolder: Sendable {
     try File(path + "/" + name, mode, in: descriptor, name: name)
   }
 
-  /// Names of what it holds, in byte order.
+  /// The names in it, in byte order.
   package func names() throws(FilesError) -> [String] {
     try Folder.names(in: descriptor, path).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
-  /// Removes a file or folder in it, with all it holds.
+  /// Removes a file or folder in it, with its content.
   package func remove(_ name: String) throws(FilesError) {
     try Folder.removeEntry(name, in: descriptor, path + "/" + name)
   }
 
-  /// Removes all that it holds.
+  /// Removes everything in it.
   package func removeContent() throws(FilesError) { for name in try names() { try remove(name) } }
 
-  /// Whether the folder still has its name, for those who go by that.
+  /// Whether the folder still has its name, for programs that use the name.
   package var isInPlace: Bool {
     var (here, there) = (stat(), stat())
     guard fstat(descriptor, &here) == 0, lstat(path, &there) == 0 else { return false }
     return here.st_ino == there.st_ino && here.st_dev == there.st_dev
   }
 
-  /// Replaces a file in it by one with these bytes; a crash leaves the old one, the new one or none.
+  /// Replaces a file in it with these bytes; after a crash the old one, the new one or none exists.
   package func write(_ bytes: some Collection<UInt8>, to name: String) throws(FilesError) {
     try remove(name)
     let file = try file(name, .createNew)
@@ -92,14 +93,14 @@ package final class PrivateFolder: Sendable {
     }
   }
 
-  /// Gives a file in it a name elsewhere in the same file system, in place of what has that name.
+  /// Renames a file in it to a path in the same file system, and replaces an existing file.
   package func move(_ name: String, to target: String) throws(FilesError) {
     guard renameat(descriptor, name, AT_FDCWD, target) == 0 else {
       throw FilesError(.current, verb: "rename", object: path + "/" + name)
     }
   }
 
-  /// Does the same unless something has that name; false then.
+  /// Does the same unless a file exists there; returns false then.
   package func moveIfAbsent(_ name: String, to target: String) throws(FilesError) -> Bool {
     if cfiles_rename(descriptor, name, AT_FDCWD, target, UInt32(cfiles_rename_no_replace)) == 0 {
       return true

@@ -2,37 +2,39 @@ internal import Bytes
 internal import CFiles
 internal import Glibc
 
-/// What surrounds the running program: terminal, environment, directory, clock.
+/// The surroundings of the program: terminal, environment, directory, clock.
 package enum ProcessEnvironment {
   /// Whether a descriptor is a terminal.
   ///
   /// The corresponding C function is `isatty`.
   package static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) != 0 }
 
-  /// Columns of the terminal that errors go to; 80 where it does not tell.
+  /// The columns of the terminal for errors; 80 if unknown.
   package static var terminalWidth: Int {
     var size = winsize()
     guard ioctl(2, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
     return Int(size.ws_col)
   }
 
-  /// A variable of the environment; nil where it is not set.
+  /// A variable of the environment; nil if it is not set.
   package static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
-  /// Home directory of the user in the password database; nil for a user it does not know.
+  /// The user's home directory in the password database; nil for an unknown user.
   ///
-  /// `HOME` is not asked, as sqlite3 does not ask it.
+  /// `HOME` is not used, as in sqlite3.
   package static var homeDirectory: String? {
     guard let entry = getpwuid(getuid()), let directory = entry.pointee.pw_dir else { return nil }
     return String(cString: directory)
   }
 
-  /// Keeps the memory of the process out of core dumps, and from other processes of the same user: it holds keys.
+  /// Keeps the memory of the process out of core dumps, and from other processes of the same user,
+  /// because it holds keys.
   ///
-  /// Programs that are started from here are dumped as they would be. The corresponding C function is `prctl`.
+  /// Programs that are started from here are dumped as usual. The corresponding C function is
+  /// `prctl`.
   package static func keepMemoryPrivate() { _ = cfiles_prctl(Int32(cfiles_set_dumpable), 0) }
 
-  /// Changes the working directory; false where that fails.
+  /// Changes the working directory; false if that fails.
   package static func changeDirectory(_ path: String) -> Bool { path.withPreservedCString { chdir($0) } == 0 }
 
   /// Runs a command with `/bin/sh -c` and waits for it.
@@ -40,13 +42,13 @@ package enum ProcessEnvironment {
   /// Returns the wait status of the C function `system`.
   package static func run(_ command: String) -> Int { Int(command.withPreservedCString { system($0) }) }
 
-  /// Whether a path names anything at all.
+  /// Whether a path exists.
   package static func exists(_ path: String) -> Bool { path.withPreservedCString { access($0, F_OK) } == 0 }
 
-  /// Deletes a file and ignores failure.
+  /// Deletes a file, and ignores failure.
   package static func delete(_ path: String) { _ = path.withPreservedCString { unlink($0) } }
 
-  /// Makes the empty file `path` truncated to nothing; false where it cannot be opened.
+  /// Truncates or creates the file `path`; false if it cannot be opened.
   package static func truncate(_ path: String) -> Bool {
     let descriptor = path.withPreservedCString { open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666) }
     guard descriptor >= 0 else { return false }
@@ -54,8 +56,8 @@ package enum ProcessEnvironment {
     return true
   }
 
-  /// Makes an empty file in the folder for temporary files, for its owner alone, and returns its name; where it cannot be
-  /// made, a name at which nothing is.
+  /// Makes an empty file in the temporary folder, for its owner only, and returns its name; if it
+  /// cannot be made, a name without a file.
   package static func temporaryFile(suffix: String) -> String {
     let folder = variable("TMPDIR") ?? "/tmp"
     while true {
@@ -78,7 +80,7 @@ package enum ProcessEnvironment {
     package let system: Double
   }
 
-  /// Times used so far.
+  /// The times used so far.
   ///
   /// The corresponding C functions are `clock_gettime` and `getrusage`.
   package static var times: Times {
@@ -92,7 +94,7 @@ package enum ProcessEnvironment {
       system: seconds(usage.ru_stime))
   }
 
-  /// Arguments the program was started with; `preservedBytes` gives those that are no UTF-8.
+  /// The program's arguments; `preservedBytes` returns those that are not UTF-8.
   package static var arguments: [String] {
     (0..<Int(CommandLine.argc)).map { index in
       guard let argument = CommandLine.unsafeArgv[index] else { return "" }
@@ -100,12 +102,13 @@ package enum ProcessEnvironment {
     }
   }
 
-  /// Lets writes to a closed pipe fail instead of ending the program.
+  /// Makes writes to a closed pipe fail instead of ending the program.
   ///
-  /// Programs started from here are ended by them as usual: what is caught, unlike what is ignored, is not inherited.
+  /// Started programs are ended by them as usual: a caught signal, unlike an ignored one, is not
+  /// inherited.
   package static func catchBrokenPipes() { signal(SIGPIPE) { _ in } }
 
-  /// Ends the program as a write to a closed pipe would have.
+  /// Ends the program like a write to a closed pipe.
   package static func dieOfBrokenPipe() -> Never {
     signal(SIGPIPE, SIG_DFL)
     raise(SIGPIPE)

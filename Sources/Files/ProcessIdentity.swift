@@ -1,11 +1,12 @@
 internal import Glibc
 
-/// Which process on which start of which host: what tells a process that lives from one that is gone.
+/// Identifies a process on a start of a host, so that a live process can be distinguished from one
+/// that is gone.
 package enum ProcessIdentity {
   /// Number of this process.
   package static var current: Int { Int(getpid()) }
 
-  /// Tells the calling thread from others that live.
+  /// Distinguishes the calling thread from other live threads.
   ///
   /// The corresponding C function is `pthread_self`.
   package static var thread: UInt { UInt(pthread_self()) }
@@ -19,10 +20,10 @@ package enum ProcessIdentity {
     return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  /// Names one start of the system; empty where the system does not tell.
+  /// An identifier of the system's start; empty if unknown.
   package static var boot: String { line("/proc/sys/kernel/random/boot_id") ?? "" }
 
-  /// When a process started, in ticks since the system did; nil where there is no such process.
+  /// When a process started, in ticks since the system started; nil if there is no such process.
   ///
   /// Field 22 of https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html.
   package static func start(of process: Int) -> UInt64? {
@@ -32,7 +33,7 @@ package enum ProcessIdentity {
     return fields.count > 20 ? UInt64(fields[20]) : nil
   }
 
-  /// The process that holds a `flock` on a file, as far as the system tells.
+  /// The process that holds a `flock` on a file, if the system shows it.
   ///
   /// Read from https://man7.org/linux/man-pages/man5/proc_locks.5.html.
   package static func holder(ofLockOn file: FileInfo) -> Int? {

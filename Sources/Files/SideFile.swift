@@ -1,12 +1,12 @@
 import Glibc
 
-/// Files of ours that stand beside others under names that anybody can foresee.
+/// Our files beside other files, whose names anybody can foresee.
 extension File {
   /// Opens or makes a file that belongs to a database, such as its position record.
   ///
-  /// It is never reached through a link, and throws if somebody put it there who could not change the database as well. A
-  /// new one may be read by its owner alone, or with `sharing` by whoever may read the database. One that root makes
-  /// belongs to the database's owner, as the files that SQLite makes do.
+  /// It is never opened through a link, and throws if it belongs to a user who could not change the
+  /// database. A new one is for its owner only, or with `sharing` for all readers of the database.
+  /// As root, it belongs to the database's owner, like SQLite's own files.
   package convenience init(
     side path: String, of database: String, sharing: Bool = false
   ) throws(FilesError) {
@@ -27,7 +27,7 @@ extension File {
         if let model, geteuid() == 0, model.owner != 0 || model.group != getegid() {
           _ = fchown(new, model.owner, model.group)
         }
-        // The mask of the process must not make it less than the database is.
+        // The process's mask must not reduce the permissions below those of the database.
         _ = fchmod(new, mode_t(permissions))
         return new
       }
@@ -35,7 +35,7 @@ extension File {
       let old = retrying { open(path, flags) }
       if old >= 0 { return old }
       let failure = Errno.current
-      // Somebody removed it meanwhile.
+      // Another process removed it meanwhile.
       if failure == .noEntry { continue }
       throw FilesError(
         failure, verb: "open", object: path,
@@ -55,13 +55,13 @@ extension File {
         nil
       }
     if let wrong { throw FilesError(.notPermitted, verb: "open", object: path, cause: wrong) }
-    // Earlier versions made it readable to more than may read the database.
+    // Earlier versions allowed more readers than the database.
     if let model, info.permissions & 0o077 & ~model.permissions != 0 {
       _ = fchmod(descriptor, mode_t(info.permissions & (0o700 | model.permissions)))
     }
   }
 
-  /// Makes a file for a while that has no name, in a folder.
+  /// Makes a temporary file without a name, in a folder.
   package convenience init(unnamedIn folder: String) throws(FilesError) {
     while true {
       let path = "\(folder)/%tmp-\(getpid())-\(String(UInt64.random(in: 0 ... .max), radix: 16))"
@@ -75,7 +75,7 @@ extension File {
     }
   }
 
-  /// Gives the file the owner and group that another has.
+  /// Gives the file another file's owner and group.
   ///
   /// Throws if only root could. The corresponding C function is `fchown`.
   package func adoptOwner(of other: FileInfo) throws(FilesError) {
@@ -86,7 +86,7 @@ extension File {
     }
   }
 
-  /// Gives the file the owner, group and permissions that another has.
+  /// Gives the file another file's owner, group and permissions.
   ///
   /// Throws if only root could. The corresponding C functions are `fchown` and `fchmod`.
   package func adopt(_ other: FileInfo) throws(FilesError) {
@@ -96,9 +96,10 @@ extension File {
     }
   }
 
-  /// Takes the locks on this file by which SQLite excludes everybody else; false where somebody has one of them.
+  /// Takes the locks on this file with which SQLite excludes all others; false if a process has one
+  /// of them.
   ///
-  /// They go when the file is closed (https://www.sqlite.org/lockingv3.html).
+  /// Closing the file releases them (https://www.sqlite.org/lockingv3.html).
   package func tryExcludeSQLite() -> Bool {
     var range = flock()
     range.l_type = Int16(F_WRLCK)
@@ -111,7 +112,7 @@ extension File {
 }
 
 extension Folder {
-  /// The file that a path leads to if its last part is a symbolic link, and the path itself if not.
+  /// The target of a path whose last part is a symbolic link, else the path itself.
   ///
   /// The file need not exist. The corresponding C function is `readlink`.
   package static func followingLinks(_ path: String) throws(FilesError) -> String {
@@ -124,7 +125,7 @@ extension Folder {
     throw FilesError(.loop, verb: "open", object: path)
   }
 
-  /// The one absolute path without links of a file that exists; nil where there is none.
+  /// The absolute path without links of an existing file; nil if there is none.
   ///
   /// The corresponding C function is `realpath`.
   package static func canonical(_ path: String) -> String? {

@@ -2,11 +2,11 @@ package import Bytes
 internal import Glibc
 
 extension StreamReader {
-  /// Appends what is left of a line after its first zero byte, at which reading stands.
+  /// Appends the rest of a line after its first zero byte, which comes next.
   ///
-  /// sqlite3 reads a line in pieces of a buffer that grows. A zero byte ends the text of its piece, and a piece without a line
-  /// break at the end of its text is followed by the next one, which may begin in the same line or in the next one. The
-  /// line began at `first` of the buffer.
+  /// sqlite3 reads a line in pieces of a buffer that grows. A zero byte ends the text of its piece.
+  /// A piece without a line break at the end of its text is followed by the next piece, which may
+  /// begin in the same line or in the next one. The line began at `first` of the buffer.
   func appendAfterZero(to buffer: ByteBuffer, from first: Int) -> Bool {
     var capacity = 100
     while capacity - 1 <= buffer.count - first { capacity = Self.grown(capacity) }
@@ -24,19 +24,20 @@ extension StreamReader {
     return buffer.count > first
   }
 
-  /// Appends at most this many bytes of the next line, its line break among them; false at the end of the input.
+  /// Appends at most this many bytes of the next line, including its line break; false at the end
+  /// of the input.
   ///
-  /// A zero byte hides what follows it, as for programs that read with `fgets`.
+  /// A zero byte hides what follows it, as in programs that read with `fgets`.
   package func appendPiece(atMost most: Int, to buffer: ByteBuffer) -> Bool {
     take(most, isHidden: false, to: buffer)
   }
 
-  /// What the buffer of a line grows to.
+  /// The final size of a line's buffer.
   private static func grown(_ capacity: Int) -> Int { capacity * 2 + 100 }
 
-  /// Takes at most `most` bytes, up to and with a line break; false at the end of the input.
+  /// Takes at most `most` bytes, up to and including a line break; false at the end of the input.
   ///
-  /// Those before the first zero byte are appended; none where they are hidden already.
+  /// Those before the first zero byte are appended; none if they are hidden already.
   private func take(_ most: Int, isHidden: Bool, to buffer: ByteBuffer) -> Bool {
     var (left, isHidden, hadBytes) = (most, isHidden, false)
     while left > 0, start < end || fill() {

@@ -1,19 +1,20 @@
 package import Bytes
 internal import Glibc
 
-/// Lines of a file, pipe or terminal, read in large blocks.
+/// Reads lines of a file, pipe or terminal in large blocks.
 ///
 /// Not thread-safe.
 package final class StreamReader {
   private let descriptor: Int32
   private let closesDescriptor: Bool
-  // `FieldReader` takes bytes from the block too. One thread, and nothing is lent out while it changes.
+  // `FieldReader` also takes bytes from the block. One thread uses it, and nothing is lent out
+  // while it changes.
   let block: UnsafeMutablePointer<UInt8>
   private let blockSize: Int
   @exclusivity(unchecked) var start = 0
   @exclusivity(unchecked) var end = 0
   private var isAtEnd = false
-  /// Counts what is read, block by block.
+  /// Counts the bytes that are read.
   package var counter: ByteCounter?
 
   /// Reads from a descriptor that somebody else owns.
@@ -24,7 +25,8 @@ package final class StreamReader {
     block = .allocate(capacity: blockSize)
   }
 
-  /// Opens a file; nil where that fails or where it is a directory, unless that shall count as an empty file.
+  /// Opens a file; nil if that fails or if it is a directory, unless a directory counts as an empty
+  /// file.
   package init?(path: String, blockSize: Int = 1 << 16, takesDirectories: Bool = false) {
     let descriptor = path.withPreservedCString { open($0, O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { return nil }
@@ -46,7 +48,7 @@ package final class StreamReader {
 
   /// Appends the next line without its line break (LF or CR LF); false at the end of the input.
   ///
-  /// A zero byte hides what follows it, as for programs that read C strings (`appendAfterZero`).
+  /// A zero byte hides what follows it, as in programs that read C strings (`appendAfterZero`).
   package func appendLine(to buffer: ByteBuffer) -> Bool {
     let before = buffer.count
     while true {
@@ -75,7 +77,7 @@ package final class StreamReader {
     return block[start - 1]
   }
 
-  /// Appends all that is left.
+  /// Appends the rest of the input.
   package func appendRest(to buffer: ByteBuffer) {
     while start < end || fill() {
       buffer.append(UnsafeRawPointer(block + start), end - start)
@@ -83,7 +85,7 @@ package final class StreamReader {
     }
   }
 
-  /// All lines that are left, as text.
+  /// All remaining lines, as text.
   package func lines() -> [String] {
     let buffer = ByteBuffer()
     var lines: [String] = []
@@ -94,7 +96,7 @@ package final class StreamReader {
     return lines
   }
 
-  /// Reads the next block, once the present one is used up; false at the end of the input.
+  /// Reads the next block when the current one is used up; false at the end of the input.
   func fill() -> Bool {
     guard !isAtEnd else { return false }
     while true {

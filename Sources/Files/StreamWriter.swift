@@ -1,11 +1,11 @@
 package import Bytes
 internal import Glibc
 
-/// Bytes to a file, pipe or terminal, unbuffered.
+/// Writes bytes to a file, pipe or terminal, unbuffered.
 package final class StreamWriter {
   private let descriptor: Int32
   private let closesDescriptor: Bool
-  /// Whether the other end of a pipe was found closed.
+  /// Whether the other end of a pipe is closed.
   package private(set) var isCutOff = false
   /// Counts what is written.
   package var counter: ByteCounter?
@@ -16,7 +16,7 @@ package final class StreamWriter {
     closesDescriptor = false
   }
 
-  /// Opens a file for writing, empty or at its end; nil where that fails.
+  /// Opens a file for writing, empty or at its end; nil if that fails.
   package init?(path: String, appending: Bool = false) {
     let flags = O_WRONLY | O_CREAT | O_CLOEXEC | (appending ? O_APPEND : O_TRUNC)
     descriptor = path.withPreservedCString { open($0, flags, 0o666) }
@@ -26,14 +26,14 @@ package final class StreamWriter {
 
   /// Writes to the program's standard output.
   package static let standardOutput = 1 as Int32
-  /// Where errors go.
+  /// The stream for errors.
   package static let standardError = 2 as Int32
 
   deinit {
     if closesDescriptor { close(descriptor) }
   }
 
-  /// Writes all bytes of a buffer; false where the other side is gone or the device is full.
+  /// Writes all bytes of a buffer; false if the other side is gone or the device is full.
   @discardableResult
   package func write(_ buffer: ByteBuffer) -> Bool {
     buffer.withUnsafeBytes { write($0) }

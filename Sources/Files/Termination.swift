@@ -1,10 +1,10 @@
 internal import Glibc
 internal import Synchronization
 
-/// An orderly end of the program that a signal asks for (SIGTERM, SIGHUP, or Ctrl-C pressed again and again).
+/// An orderly end of the program after a signal (SIGTERM, SIGHUP, or Ctrl-C several times).
 ///
-/// The signal ends what runs and every wait for input. The program then leaves as at the end of its input, and at last by the signal
-/// itself, so that its parent sees what it asked for.
+/// The signal ends the current statement and every wait for input. The program then ends as at the
+/// end of its input, and finally by the signal itself, so that its parent learns the reason.
 package enum Termination {
   private static let requested = Atomic<Int32>(0)
   private static let grace = Atomic<UInt32>(10)
@@ -12,7 +12,8 @@ package enum Termination {
   nonisolated(unsafe) private static var wakeUp: (read: Int32, write: Int32) = (-1, -1)
   nonisolated(unsafe) private static var action: (@convention(c) () -> Void)?
 
-  /// Has SIGTERM and SIGHUP ask for the end, unless they were ignored when the program began, as `nohup` has it.
+  /// Makes SIGTERM and SIGHUP request the end, unless they were ignored at the start, as with
+  /// `nohup`.
   ///
   /// `action` is called from the signal handler: it may do only what is safe there.
   package static func install(_ action: @escaping @convention(c) () -> Void) {
@@ -36,12 +37,12 @@ package enum Termination {
     }
   }
 
-  /// Seconds after a request until the program is ended whatever it does.
+  /// Seconds after a request until the program ends in any case.
   package static func setGrace(seconds: Double) {
     grace.store(UInt32(min(max(seconds.rounded(.up), 1), 1e6)), ordering: .relaxed)
   }
 
-  /// Asks for the end; safe in a signal handler.
+  /// Requests the end; safe in a signal handler.
   package static func request(_ signal: Int32) {
     let before = requested.compareExchange(expected: 0, desired: signal, ordering: .relaxed)
     action?()
@@ -50,22 +51,23 @@ package enum Termination {
     _ = alarm(grace.load(ordering: .relaxed))
   }
 
-  /// Whether the end was asked for.
+  /// Whether the end was requested.
   package static var isRequested: Bool { requested.load(ordering: .relaxed) != 0 }
 
-  /// Waits until a descriptor has input or its end, or the program's end is asked for; false then.
+  /// Waits until a descriptor has input or its end, or the end is requested; false then.
   static func waitForInput(_ descriptor: Int32) -> Bool {
     guard wakeUp.read >= 0 else { return true }
     var polled = [descriptor, wakeUp.read].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
     while !isRequested {
       let count = poll(&polled, 2, -1)
-      // What cannot be polled is read.
+      // A descriptor that cannot be polled is read directly.
       if count < 0 && errno != EINTR || count > 0 && polled[0].revents != 0 { return true }
     }
     return false
   }
 
-  /// Ends the program by the signal that asked for it; returns if none did, or if it was Ctrl-C.
+  /// Ends the program by the signal that requested it; returns if there was none, or if it was
+  /// Ctrl-C.
   package static func finish() {
     let signal = requested.load(ordering: .relaxed)
     guard signal == SIGTERM || signal == SIGHUP else { return }

@@ -1,15 +1,16 @@
 internal import SQLite
 
-/// The columns of an index that would serve a scan.
+/// The columns of an index that would help a scan.
 struct CandidateColumns {
   let equalities: [Term]
-  /// What comes after them: a range or an order.
+  /// The columns after them: a range or an order.
   let rest: [Term]
   let table: TableShape
 
   var list: String { IndexCandidate.columnList(equalities + rest, of: table) }
 
-  /// Whether an index does it already: first columns that are compared for equality, in any order, then the others.
+  /// Whether an index has them already: first the columns compared for equality, in any order, then
+  /// the others.
   func areServed(in model: Connection) throws(SQLiteError) -> Bool {
     for index in try model.rows("PRAGMA index_list=\(SQLText.literal(table.name))") {
       let columns = try model.rows("PRAGMA index_xinfo=\(SQLText.literal(index[1].words))")

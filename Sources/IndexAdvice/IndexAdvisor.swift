@@ -1,22 +1,24 @@
 package import Bytes
 package import SQLite
 
-/// Suggests indexes for statements that it does not run
-/// (https://www.sqlite.org/src/file?name=ext/expert/README.md tells of the method).
+/// Suggests indexes for statements, without running them
+/// (https://www.sqlite.org/src/file?name=ext/expert/README.md describes the method).
 ///
-/// Statements are compiled in a database of virtual tables, which learn how the planner would like to read them. The indexes
-/// that would serve are made in a copy of the schema, and `EXPLAIN QUERY PLAN` tells there which of them are used.
+/// This target is `.expert`. It compiles statements in a database of virtual tables, which record
+/// how the planner would like to read them (`ScanRecorder`). It creates the candidate indexes
+/// (`IndexCandidate`) in a copy of the schema, and `EXPLAIN QUERY PLAN` shows which of them are
+/// used.
 package final class IndexAdvisor {
-  /// What it found for one statement.
+  /// The findings for one statement.
   package struct Advice {
     package let sql: String
-    /// `CREATE INDEX …` for each of the indexes that are used, without a semicolon.
+    /// `CREATE INDEX …` for each used index, without a semicolon.
     package internal(set) var indexes: [String] = []
-    /// Lines of the plan.
+    /// The lines of the plan.
     package internal(set) var plan: [String] = []
   }
 
-  /// The database that is asked about; only read.
+  /// The user's database; only read.
   let database: Connection
   /// The same schema with the candidates, and no rows.
   let model: Connection
@@ -26,10 +28,11 @@ package final class IndexAdvisor {
   let writes = WriteLog()
   var candidates: [IndexCandidate] = []
   private var statements: [String] = []
-  /// Percentage of the rows that statistics are made of; none are made for 0.
+  /// The percentage of rows for statistics; none are made for 0.
   private let sampling: Int
 
-  /// Copies the schema of the main database; `prepare` gives both copies what statements may call.
+  /// Copies the schema of the main database; `prepare` adds to both copies what statements may
+  /// call.
   package init(
     _ database: Connection, sampling: Int = 0, prepare: (Connection) throws(SQLiteError) -> Void = { _ in }
   ) throws(SQLiteError) {
@@ -74,7 +77,7 @@ package final class IndexAdvisor {
     }
   }
 
-  /// Takes in all statements of a text that ends with a zero byte.
+  /// Adds all statements of a text that ends with a zero byte.
   package func add(_ sql: ByteBuffer) throws(SQLiteError) {
     var at = 0
     while at < sql.count - 1 {
@@ -85,7 +88,7 @@ package final class IndexAdvisor {
     }
   }
 
-  /// Looks for indexes; returns what it found for each statement.
+  /// Searches indexes; returns the findings for each statement.
   package func advise() throws -> [Advice] {
     try compileTriggers()
     try makeCandidates()
@@ -93,11 +96,11 @@ package final class IndexAdvisor {
       var statistics = Statistics(of: self, percentage: sampling)
       try statistics.fill()
     }
-    // From the last to the first, which matters where one of them fails.
+    // From the last to the first, which matters if one of them fails.
     return try statements.reversed().map { try advise(on: $0) }.reversed()
   }
 
-  /// Every candidate as a line of SQL with what is known of it; the most demanding of a scan first.
+  /// Every candidate as a line of SQL with its data; the widest of a scan first.
   package var listing: [String] {
     candidates.reversed().map { candidate in
       "\(candidate.sql);" + (candidate.statistics.map { " -- stat1: \($0)" } ?? "")
@@ -145,7 +148,7 @@ package final class IndexAdvisor {
     return advice
   }
 
-  /// The index that a line of a plan names.
+  /// The index in a line of a plan.
   private static func index(in line: String) -> String? {
     let bytes = line.preservedBytes
     for mark in [" USING INDEX ", " USING COVERING INDEX "].map({ Array($0.utf8) }) {
@@ -158,11 +161,11 @@ package final class IndexAdvisor {
   }
 }
 
-/// Why there is no advice, where SQLite has no words for it.
+/// The reason for no advice, if SQLite has no message.
 package enum AdviceError: Error {
   /// A candidate could not be made.
   case noIndex
 
-  /// The code that sqlite3 gives in place of a reason.
+  /// sqlite3's code in place of a reason.
   package var code: ResultCode { .busy }
 }

@@ -4,14 +4,14 @@ internal import SQLite
 /// An index that could help.
 struct IndexCandidate {
   let name: String
-  /// The statement that makes it.
+  /// The statement that creates it.
   let sql: String
-  /// What `sqlite_stat1` would say of it, where rows were sampled.
+  /// Its row in `sqlite_stat1`, if rows were sampled.
   var statistics: String?
 }
 
 extension IndexCandidate {
-  /// Columns as `CREATE INDEX` lists them.
+  /// Its columns in `CREATE INDEX`.
   static func columnList(_ terms: [Term], of table: TableShape) -> String {
     terms.map { term in
       let column = table.columns[term.column]
@@ -24,7 +24,7 @@ extension IndexCandidate {
     }.joined(separator: ", ")
   }
 
-  /// The index with a name that is not `taken`; nil where all that are tried are.
+  /// The index with a name that is not `taken`; nil if all names are.
   init?(
     on table: TableShape, columns: String, isTaken: (String) throws(SQLiteError) -> Bool
   ) throws(SQLiteError) {
@@ -34,7 +34,7 @@ extension IndexCandidate {
     repeat {
       guard attempts < Self.mostAttempts else { return nil }
       attempts += 1
-      // Over the columns alone; a name that is taken takes them in once more.
+      // The hash is of the columns; if the name is taken, they are hashed once more.
       for byte in columns.preservedBytes {
         hash = hash &* 9 &+ UInt32(bitPattern: Int32(Int8(bitPattern: byte)))
       }
@@ -50,7 +50,8 @@ extension IndexCandidate {
 
   private static let mostAttempts = 50
 
-  /// Whether sqlite3 quotes a name here; not where only a digit stands first, though no index can be made then.
+  /// Whether sqlite3 quotes a name here; it does not if only a digit comes first, although no index
+  /// can be made then.
   private static func needsQuotes(_ name: String) -> Bool {
     Identifier.isKeyword(name) || Identifier.needsQuotes("_" + name)
   }

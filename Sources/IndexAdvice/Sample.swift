@@ -1,6 +1,6 @@
 internal import SQLite
 
-/// Chooses rows of tables at random, about as many in a hundred as asked for.
+/// Chooses rows of tables at random, about the given percentage.
 final class Sample {
   private let database: Connection
   private let percentage: Int
@@ -22,7 +22,7 @@ final class Sample {
   /// Whether the next row is taken.
   func takesRow() -> Bool {
     defer { seen += 1 }
-    // A row that is due is taken without asking chance.
+    // An overdue row is taken without a random number.
     guard taken * 100 <= seen * percentage || Int(Randomness.sixteenBits) % 100 <= percentage else {
       return false
     }

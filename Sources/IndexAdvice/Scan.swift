@@ -1,11 +1,11 @@
-/// A column that an index could be asked for.
+/// A column for which an index may be wanted.
 struct Term {
   let column: Int
   let collation: String
   var isDescending = false
 }
 
-/// One way in which the planner thought of reading a table.
+/// One way in which the planner considered reading a table.
 struct Scan {
   let table: TableShape
   var equalities: [Term] = []
@@ -14,7 +14,8 @@ struct Scan {
 
   /// The columns of the indexes that would help, the most obvious first.
   ///
-  /// Equalities alone, equalities with each of the ranges, and equalities with the order that is wanted.
+  /// These are equalities alone, equalities with each of the ranges, and equalities with the wanted
+  /// order.
   func proposals(_ take: (_ equalities: [Term], _ rest: [Term]) throws -> Void) rethrows {
     let all = equalities(without: [])
     if !all.isEmpty { try take(all, []) }
@@ -24,7 +25,7 @@ struct Scan {
     if !order.isEmpty { try take(equalities(without: order), order) }
   }
 
-  /// One equality for each column, of several the last, in the order of the query.
+  /// One equality for each column, the last of several, in the order of the query.
   private func equalities(without others: [Term]) -> [Term] {
     var seen = Set(others.map(\.column))
     return equalities.reversed().filter { seen.insert($0.column).inserted }.reversed()

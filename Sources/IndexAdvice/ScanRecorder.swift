@@ -1,12 +1,12 @@
 internal import SQLite
 
-/// Notes how the planner would read tables, which it is shown as virtual ones.
+/// Records how the planner would read tables, which it sees as virtual ones.
 final class ScanRecorder {
   /// Tables by name in lower case.
   private var shapes: [String: TableShape] = [:]
-  /// In the order in which the planner thought of them.
+  /// In the planner's order.
   fileprivate(set) var scans: [Scan] = []
-  /// Where rows come from when they are asked for.
+  /// The source of rows, if they are asked for.
   fileprivate let sample: Sample
 
   static let module = "expert"
@@ -24,13 +24,13 @@ final class ScanRecorder {
       "CREATE VIRTUAL TABLE \(name) USING \(Self.module)(\(SQLText.literal(shape.declaration)))")
   }
 
-  /// Lets a connection have such tables.
+  /// Registers such tables with a connection.
   func install(on connection: Connection) throws(SQLiteError) {
     try connection.addModule(Self.module) { PlannedTable($0, self) }
   }
 }
 
-/// A table that has rows only where they are sampled, and accepts every change without making it.
+/// A table that has rows only while they are sampled, and accepts every change without making it.
 private final class PlannedTable: VirtualTable {
   private let recorder: ScanRecorder
   private let shape: TableShape?
@@ -79,11 +79,12 @@ private final class PlannedTable: VirtualTable {
 extension QueryPlan.Constraint {
   /// Whether it may bound a column.
   ///
-  /// sqlite3 looks at the bits of the operator's number, so that everything but MATCH, LIMIT, OFFSET, LIKE counts.
+  /// sqlite3 looks at the bits of the operator's number, so everything except MATCH, LIMIT, OFFSET
+  /// and LIKE counts.
   fileprivate var resemblesRange: Bool { operatorNumber & (2 | 4 | 8 | 16 | 32) != 0 }
 }
 
-/// A walk over the rows of the table that a planned one stands for.
+/// A cursor over the rows of the real table.
 private final class SampleCursor: VirtualTableCursor {
   private let shape: TableShape?
   private let recorder: ScanRecorder

@@ -43,10 +43,11 @@ struct Statistics {
       """)
   }
 
-  /// Rows, then rows with the same values in the first column, in the first two, …; nil without rows.
+  /// Counts rows, then rows with the same values in the first column, in the first two, …; nil
+  /// without rows.
   ///
-  /// As in sqlite3 rows are compared with those that come before them in the table, not in the index, and the first with what
-  /// was last seen of another index.
+  /// As in sqlite3, rows are compared with those before them in the table, not in the index, and
+  /// the first row with the last one of another index.
   private mutating func statistics(of index: String, on table: String) throws(SQLiteError) -> String? {
     let columns = try advisor.model.rows(
       "SELECT name, coll FROM pragma_index_xinfo(?) WHERE key", [.text(index)])
@@ -65,7 +66,8 @@ struct Statistics {
     for place in columns.indices { try statement.bind(lastSeen[place], at: place + 1) }
 
     var count = 0
-    /// How many rows differ from those before them in column `i`, having been the same up to there.
+    /// The number of rows that differ from those before them in column `i`, and are the same up to
+    /// there.
     var differing = Array(repeating: 0, count: columns.count + 1)
     while try statement.step() {
       count += 1

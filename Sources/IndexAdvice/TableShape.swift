@@ -1,11 +1,11 @@
 internal import SQLite
 
-/// What a search for indexes knows of a table.
+/// The facts about a table that a search for indexes needs.
 struct TableShape {
   struct Column {
     let name: String
     let collation: String
-    /// Whether it alone is the primary key, which needs no index.
+    /// Whether it is the primary key by itself, which needs no index.
     let isKey: Bool
   }
 
@@ -16,7 +16,8 @@ struct TableShape {
   init(_ name: String, of connection: Connection) throws(SQLiteError) {
     self.name = name
     let rows = try connection.rows("PRAGMA table_xinfo=\(SQLText.literal(name))")
-    // > pk … is zero for columns that are not part of the primary key, and is the 1-based index … for columns that are
+    // > pk … is zero for columns that are not part of the primary key, and is the 1-based index …
+    // > for columns that are
     let keyColumns = rows.count { $0[5] != .integer(0) }
     columns = rows.map { row in
       let column = row[1].words
@@ -26,7 +27,7 @@ struct TableShape {
     }
   }
 
-  /// The table as a virtual one declares itself: no types, no keys.
+  /// The declaration of the virtual table: no types, no keys.
   var declaration: String {
     let list = columns.map { "\(SQLText.literal($0.name)) COLLATE \($0.collation)" }
     return "CREATE TABLE x(\(list.joined(separator: ", ")))"
@@ -34,11 +35,11 @@ struct TableShape {
 }
 
 extension Value {
-  /// The text of a value that is one; nothing for others.
+  /// The text of a text value; empty for others.
   var words: String {
     if case .text(let text) = self { text } else { "" }
   }
-  /// The number of a value that is one; 0 for others.
+  /// The number of a numeric value; 0 for others.
   var number: Int64 {
     if case .integer(let number) = self { number } else { 0 }
   }

@@ -1,6 +1,6 @@
 internal import SQLite
 
-/// What statements write, and so which triggers they run.
+/// The writes of statements, and therefore the triggers that they run.
 final class WriteLog {
   struct Write: Hashable {
     let action: Int32
@@ -20,7 +20,8 @@ extension IndexAdvisor {
   /// A name that no table has.
   static let scratch = "t592690916721053953805701627921227776"
 
-  /// Compiles the triggers that statements run, and those that these run, so that their scans are noted.
+  /// Compiles the triggers that statements run, and the triggers of these, so that their scans are
+  /// recorded.
   func compileTriggers() throws(SQLiteError) {
     var done = 0
     while done < writes.writes.count {
@@ -30,7 +31,7 @@ extension IndexAdvisor {
     }
   }
 
-  /// Virtual tables have no triggers, so they are made on a real table beside.
+  /// Virtual tables have no triggers, so they are created on a real table.
   private func compileTriggers(of write: WriteLog.Write) throws(SQLiteError) {
     guard let shape = recorder.shape(write.table) else { return }
     let table = SQLText.literal(shape.name)
@@ -44,7 +45,7 @@ extension IndexAdvisor {
     try planner.execute("DROP TABLE \(Self.scratch)")
   }
 
-  /// A statement that does to every row what was seen.
+  /// A statement that makes the same kind of write to every row.
   private func statement(_ write: WriteLog.Write, _ shape: TableShape) -> String {
     switch write.action {
     case AuthorizerRequest.insert:

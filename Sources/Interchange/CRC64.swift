@@ -1,6 +1,7 @@
 internal import Bytes
 
-/// The 64-bit checksum of ISO 3309, as LTX uses it: reflected, begun with ones and inverted at the end.
+/// The 64-bit checksum of ISO 3309 as in LTX: reflected, initialized with ones, and inverted at the
+/// end.
 package struct CRC64: Hashable, Sendable {
   private var state = UInt64.max
 
@@ -31,7 +32,7 @@ package struct CRC64: Hashable, Sendable {
     state = crc
   }
 
-  /// Eight tables of 256: the effect of a byte with so many zero bytes after it.
+  /// Eight tables of 256: the effect of a byte with a number of zero bytes after it.
   private static let tables: [UInt64] = {
     var tables = [UInt64](repeating: 0, count: 8 * 256)
     for byte in 0..<256 {

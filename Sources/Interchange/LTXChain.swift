@@ -1,6 +1,6 @@
-/// Which files of a replica, one after the other, make a database.
+/// The files of a replica that make a database, one after the other.
 package enum LTXChain {
-  /// A file and how long it is.
+  /// A file and its length.
   package struct Item: Hashable, Sendable {
     package let name: LTXName
     package let size: Int
@@ -10,11 +10,11 @@ package enum LTXChain {
     }
   }
 
-  /// The files that lead furthest, in the order to apply them.
+  /// Finds the files that reach furthest, in the order to apply them.
   ///
-  /// Each may begin with what the one before it holds too, since a page is there as it was after the file's last
-  /// transaction. Of two that lead as far the one of the higher level is taken. The first begins with transaction 1:
-  /// it holds all there is. Where a transaction is missing the chain ends.
+  /// A file may begin with transactions of the file before, because it holds each page after its
+  /// last transaction. Of two files that reach equally far, the one of the higher level is taken.
+  /// The first file begins with transaction 1. The chain ends before a missing transaction.
   package static func furthest(_ items: [Item]) -> [Item] {
     let sorted = items.sorted { $0.name.transactions.lowerBound < $1.name.transactions.lowerBound }
     var chain: [Item] = []

@@ -1,6 +1,6 @@
 internal import Bytes
 
-/// What is wrong with an LTX file.
+/// The error of a damaged LTX file.
 package struct LTXError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Name of the object.
   package let object: String

@@ -6,7 +6,7 @@ internal import Bytes
 package struct LTXHeader: Hashable, Sendable {
   package static let size = 100
   private static let magic = Array("LTX1".utf8)
-  /// The flag of a file that does not tell the checksums of the database.
+  /// The flag of a file without checksums of the database.
   private static let withoutChecksums: UInt32 = 2
 
   /// Milliseconds since 1970 of the years 1 to 9999.
@@ -14,18 +14,18 @@ package struct LTXHeader: Hashable, Sendable {
 
   /// Bytes of a page.
   package var pageSize: Int
-  /// Pages of the database once the file is applied.
+  /// Pages of the database after the file is applied.
   package var pageCount: UInt32
-  /// Litestream's numbers of the transactions that the file leads through.
+  /// Litestream's numbers of the first and last transaction in the file.
   package var transactions: ClosedRange<UInt64>
   /// Milliseconds since 1970.
   package var milliseconds: Int64
-  /// Whether to tell of a frame of a log that the file came from, as Litestream's of level 0 do.
+  /// Whether to name a frame of a log, as Litestream's files of level 0 do.
   ///
-  /// Where Litestream finds none it refuses to go on. One with salts that no log has makes it begin with a whole
-  /// database, since the log it finds is another.
+  /// Without one Litestream refuses to continue. With salts that no log has, it begins with a whole
+  /// database, because it finds another log.
   package var tellsFrame = false
-  /// Whether the trailer tells the checksum of the whole database.
+  /// Whether the trailer has the checksum of the whole database.
   package var hasDatabaseChecksum = false
 
   package init(pageSize: Int, pageCount: UInt32, transactions: ClosedRange<UInt64>, milliseconds: Int64) {
@@ -35,7 +35,8 @@ package struct LTXHeader: Hashable, Sendable {
     self.milliseconds = milliseconds
   }
 
-  /// The page that SQLite locks and never uses (https://www.sqlite.org/fileformat2.html#the_lock_byte_page).
+  /// The page that SQLite locks and never uses
+  /// (https://www.sqlite.org/fileformat2.html#the_lock_byte_page).
   package static func lockPage(pageSize: Int) -> UInt32 { UInt32(0x4000_0000 / pageSize) + 1 }
 
   package var lockPage: UInt32 { Self.lockPage(pageSize: pageSize) }
@@ -73,7 +74,7 @@ package struct LTXHeader: Hashable, Sendable {
     bytes.appendBigEndian(transactions.upperBound)
     bytes.appendBigEndian(milliseconds)
     if tellsFrame {
-      // Checksum before, offset and length of the first frame behind a log's header.
+      // Checksum before, offset and length of the first frame after a log's header.
       for value in [0, 32, UInt64(pageSize) + 24] { bytes.appendBigEndian(value) }
     }
     return bytes + [UInt8](repeating: 0, count: Self.size - bytes.count)

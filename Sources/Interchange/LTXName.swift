@@ -1,4 +1,5 @@
-/// Name of an LTX file in a replica of Litestream 0.5: `LEVEL/FIRST-LAST.ltx`, transactions in 16 hexadecimal digits.
+/// The name of an LTX file in a replica of Litestream 0.5: `LEVEL/FIRST-LAST.ltx`, transactions in
+/// 16 hexadecimal digits.
 ///
 /// A level is `ltx/9` in a directory and `0009` in S3.
 package struct LTXName: Hashable, Sendable {
@@ -8,13 +9,14 @@ package struct LTXName: Hashable, Sendable {
     case s3
   }
 
-  /// 0 holds what was captured, 1 to 8 what was made of the level below, 9 whole databases.
+  /// Level 0 holds captured transactions, 1 to 8 what was merged from the level below, 9 whole
+  /// databases.
   package let level: Int
   package let transactions: ClosedRange<UInt64>
   package let layout: Layout
 
   package static let snapshotLevel = 9
-  /// No file leads further: sums of numbers are numbers too.
+  /// The highest transaction number, so that sums do not overflow.
   static let lastTransaction: UInt64 = 1 << 62
 
   package init(level: Int, transactions: ClosedRange<UInt64>, layout: Layout) {
@@ -23,7 +25,7 @@ package struct LTXName: Hashable, Sendable {
     self.layout = layout
   }
 
-  /// Reads a key; nil where it is none of an LTX file.
+  /// Reads a key; nil if it is not that of an LTX file.
   package init?(key: String) {
     var parts = key.split(separator: "/", omittingEmptySubsequences: false)[...]
     let file = parts.popLast() ?? ""

@@ -1,9 +1,14 @@
 internal import Bytes
 internal import Compression
 
-/// Reads one LTX file from its beginning to its end; memory holds the piece that is being read.
+/// Reads one LTX file from beginning to end; memory holds the current piece only.
 ///
-/// Litestream 0.5's form, described at `LTXWriter`. What is returned before the end is proven only by the end.
+/// This target reads and writes Litestream's files. `LTXName` and `LTXChain` find the files of a
+/// database, `LTXReader` and `LTXWriter` read and write one. `LTXWriter` describes the format of
+/// Litestream 0.5. Content is checked only at the end.
+///
+///     var reader = try LTXReader(name, size: size) { range in try store.get(key, range: range).bytes }
+///     while let page = try reader.next() { try write(page.number, page.bytes) }
 package struct LTXReader {
   package let header: LTXHeader
   private let object: String
@@ -11,18 +16,18 @@ package struct LTXReader {
   private let fetch: (Range<Int>) throws -> [UInt8]
   private let piece: Int
 
-  /// Bytes that were fetched and not used up, and how many were before them.
+  /// Bytes that were fetched and not used yet, and the number of bytes before them.
   private var window: [UInt8]
   private var windowStart = 0
   private var at: Int
   private var checksum = CRC64()
   private var lastPage: UInt32 = 0
-  /// The checksum of the whole database, which the trailer of a file without it does not tell.
+  /// The checksum of the whole database; a file may lack it.
   package private(set) var databaseChecksum: UInt64?
 
   private static let trailerSize = 16
 
-  /// A file of `size` bytes that are fetched with `fetch`, some `piece` at a time.
+  /// Reads a file of `size` bytes with `fetch`, in pieces of `piece` bytes.
   package init(
     _ object: String, size: Int, piece: Int = 4 << 20, fetch: @escaping (Range<Int>) throws -> [UInt8]
   ) throws {
@@ -36,7 +41,7 @@ package struct LTXReader {
     checksum.add(window, 0..<at)
   }
 
-  /// The next page; nil after the last, when the file has proven whole.
+  /// Returns the next page; nil after the last, when the file's checksum was right.
   package mutating func next() throws -> (number: UInt32, bytes: [UInt8])? {
     let start = try take(6)
     let number = window.bigEndian(UInt32.self, at: start)
@@ -57,7 +62,7 @@ package struct LTXReader {
       let lengthStart = try take(4)
       let length = Int(window.bigEndian(UInt32.self, at: lengthStart))
       checksum.add(window, lengthStart..<lengthStart + 4)
-      // An LZ4 block is never much longer than what is in it.
+      // An LZ4 block is never much longer than its content.
       guard length <= header.pageSize + header.pageSize / 128 + 64 else {
         throw LTXError(object, "page \(number) would be \(length) bytes long")
       }
@@ -73,7 +78,7 @@ package struct LTXReader {
     return (number, page)
   }
 
-  /// Reads the index and the trailer, and proves the file.
+  /// Reads index and trailer, and checks the file.
   private mutating func finish() throws {
     let indexSize = size - at - Self.trailerSize - 8
     guard indexSize > 0 else { throw LTXError(object, "it is cut short") }
@@ -97,7 +102,7 @@ package struct LTXReader {
     if header.hasDatabaseChecksum { databaseChecksum = window.bigEndian(UInt64.self, at: trailer) }
   }
 
-  /// Index in the window of the next `count` bytes, which are fetched where they are not there.
+  /// Returns the index in the window of the next `count` bytes; fetches them if needed.
   private mutating func take(_ count: Int) throws -> Int {
     guard at + count <= size else { throw LTXError(object, "it is cut short") }
     if at + count > windowStart + window.count {
@@ -117,7 +122,7 @@ package struct LTXReader {
 }
 
 extension LTXReader {
-  /// What a page adds, by exclusive or, to the checksum of the database it is in.
+  /// The contribution of a page, by exclusive or, to the checksum of its database.
   package static func pageChecksum(_ page: [UInt8], number: UInt32) -> UInt64 {
     var checksum = CRC64()
     var head: [UInt8] = []

@@ -3,13 +3,13 @@ internal import Compression
 
 /// Makes one LTX file, page by page, as Litestream 0.5 writes them.
 ///
-/// After the header come pages: number (4 bytes), flags (2; 1 says that a length follows), length (4), an LZ4 block.
-/// Six zero bytes end them. The index tells of each page, as variable-length numbers, its own number, where in the file
-/// it begins and how long it is there; a zero ends it, and its length follows (8). The trailer is the checksum of the
-/// database, zero where it is not told, and of the file, with its highest bit set: CRC-64 of all before it, with the
-/// pages as they are uncompressed.
+/// After the header come pages: number (4 bytes), flags (2; 1 means that a length follows), length
+/// (4), an LZ4 block. Six zero bytes end them. The index has for each page, as variable-length
+/// numbers, its number, its offset in the file, and its length; a zero ends the index, and its
+/// length follows (8). The trailer is the checksum of the database (zero if unknown) and that of
+/// the file, with its highest bit set: CRC-64 of everything before it, with uncompressed pages.
 package struct LTXWriter {
-  /// The file so far; whole after `finish`.
+  /// The file so far; complete after `finish`.
   package private(set) var bytes: [UInt8]
   private var checksum = CRC64()
   private var index: [UInt8] = []
@@ -19,7 +19,9 @@ package struct LTXWriter {
     checksum.add(bytes)
   }
 
-  /// Adds a page; numbers must rise.
+  /// Adds a page.
+  ///
+  /// Numbers must rise.
   package mutating func add(_ page: [UInt8], number: UInt32) {
     let block = LZ4.compress(page)
     let start = bytes.count
@@ -46,7 +48,8 @@ package struct LTXWriter {
 }
 
 extension [UInt8] {
-  /// Appends a number seven bits at a time, the lowest first; the highest bit says that more follow.
+  /// Appends a number, seven bits in each byte, the lowest first; the highest bit means that more
+  /// follow.
   fileprivate mutating func append(variableLength value: UInt64) {
     var rest = value
     while rest >= 0x80 {

@@ -1,24 +1,25 @@
 internal import CReadline
 internal import Glibc
 
-/// Lines typed before, in memory and in a file that only its owner may read.
+/// The typed lines, in memory and in a file that only its owner may read.
 ///
-/// The lines of a statement become one entry when it is complete. In the file they stand one below the other, as sqlite3
-/// writes them and reads them; a tab at the end of a line says that the entry goes on in the next.
+/// The lines of a statement become one entry when it is complete. In the file they are separate
+/// lines, in sqlite3's format. A tab at the end of a line means that the entry continues in the
+/// next one.
 final class History {
-  /// Lines kept in the file.
+  /// The maximum number of lines in the file.
   static let most: Int32 = 2000
-  /// At the end of a line of the file: the entry goes on.
+  /// The mark at the end of a line: the entry continues.
   ///
-  /// To SQL it is white space.
+  /// For SQL it is white space.
   private static let goesOn: UInt8 = 9
 
   private let file: String?
   /// Entries that are not in the file yet.
   private var newEntries: Int32 = 0
-  /// Lines of the statement being typed; nil where one of them must not be kept.
+  /// The lines of the statement being typed; nil if one of them must not be kept.
   private var statement: [[UInt8]]? = []
-  /// Entries at the end that hold them.
+  /// The entries at the end that hold them.
   private var pieces: Int32 = 0
 
   init(_ file: String?) {
@@ -29,23 +30,24 @@ final class History {
 
   // MARK: Lines
 
-  /// Adds a line unless it is the same as the one before; `isContinuation` where it belongs to the statement before it.
+  /// Adds a line unless it equals the one before; `isContinuation` is true if it belongs to the
+  /// statement before it.
   func add(_ line: [UInt8], isContinuation: Bool) {
     if !isContinuation { join() }
     statement?.append(line)
     if !line.isEmpty, addEntry(line) { pieces += 1 }
   }
 
-  /// A line is not kept: the statement it belongs to is not made one entry.
+  /// Notes that a line is not kept: its statement does not become one entry.
   func leaveOut() { statement = nil }
 
-  /// The statement is given up: its lines stay what they are.
+  /// Notes that the statement is discarded: its lines stay separate entries.
   func abandon() {
     pieces = 0
     statement = []
   }
 
-  /// Makes one entry of the lines of the statement before.
+  /// Joins the lines of the last statement into one entry.
   func join() {
     defer { abandon() }
     guard let statement, statement.count > 1 else { return }
@@ -54,7 +56,7 @@ final class History {
     _ = addEntry(Array(statement.joined(separator: [10])))
   }
 
-  /// Whether there is an entry more now.
+  /// Whether there is one more entry now.
   private func addEntry(_ text: [UInt8]) -> Bool {
     let before = newEntries
     Self.withCString(text) { line in
@@ -73,9 +75,11 @@ final class History {
 
   // MARK: File
 
-  /// Opens the file to append to it; nil if it is not a file of this user, such as what somebody else's link leads to.
+  /// Opens the file to append to it; nil if it is not a file of this user, for instance the target
+  /// of another user's link.
   ///
-  /// A link of our own is followed, as to a file that is kept elsewhere, or to `/dev/null` so that nothing is kept.
+  /// The user's own link is followed, for instance to a file elsewhere, or to `/dev/null` so that
+  /// nothing is kept.
   private static func openOwn(_ file: String) -> Int32? {
     let flags = O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC
     var descriptor = open(file, flags | O_NOFOLLOW, 0o600)
@@ -117,7 +121,7 @@ final class History {
     if !entry.isEmpty { Self.withCString(entry) { add_history($0) } }
   }
 
-  /// Appends new entries to the file, so that several shells do not lose each other's.
+  /// Appends new entries to the file, so that several shells do not lose each other's entries.
   func save() {
     join()
     guard let file, newEntries > 0 else { return }

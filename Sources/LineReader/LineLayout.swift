@@ -1,34 +1,34 @@
 internal import CReadline
 
-/// Where each character of a prompt and a line stands on the screen.
+/// The position of each character of a prompt and a line on the screen.
 ///
-/// As readline lays them out: a character that does not fit begins the next row, and so does what follows a full one;
-/// control characters are two columns, tabs go to the next eighth.
+/// It follows readline's layout: a character that does not fit begins the next row, and so does the
+/// one after a full row. Control characters take two columns, and tabs go to the next eighth.
 struct LineLayout {
-  /// One character of the line on the screen, with the characters that combine with it.
+  /// One character of the line on the screen, with its combining characters.
   struct Cell {
     var row: Int
     var column: Int
-    /// Columns it takes.
+    /// The columns that it takes.
     var width: Int
-    /// First byte of the line that it shows.
+    /// The first byte of the line that it shows.
     var index: Int
-    /// What is written for it.
+    /// The bytes that are written for it.
     var text: ArraySlice<UInt8>
   }
 
   private(set) var cells: [Cell] = []
-  /// Where the cursor stands.
+  /// The position of the cursor.
   private(set) var cursor = (row: 0, column: 0)
-  /// Rows that are taken, the one of the cursor among them.
+  /// The number of rows, including the cursor's.
   private(set) var rows = 1
   private let width: Int
   private var row = 0
   private var column = 0
 
-  /// Lays out a prompt, which may hold what is not seen between bytes 1 and 2, and a line after it.
+  /// Lays out a prompt, whose invisible parts are between bytes 1 and 2, and a line after it.
   ///
-  /// Nil where the layout is not certain: bytes that are no text, characters of unknown width.
+  /// Fails (nil) if the layout is uncertain: bytes that are not text, characters of unknown width.
   init?(prompt: [UInt8], line: [UInt8], point: Int, width: Int) {
     guard width > 2 else { return nil }
     self.width = width
@@ -106,7 +106,7 @@ struct LineLayout {
     return true
   }
 
-  /// Bytes and columns of the character that begins a text; nil where it is not one that has a width.
+  /// The bytes and columns of a text's first character; nil if it has no width.
   private static func measure(_ text: ArraySlice<UInt8>) -> (bytes: Int, columns: Int)? {
     var columns: Int32 = -1
     let count = text.withUnsafeBytes {

@@ -1,10 +1,10 @@
-/// Colours over a line that readline has drawn.
+/// Writes colours over a line that readline has drawn.
 ///
-/// readline knows nothing of colour, so it draws, and what shall have a colour is written once more over the same
-/// cells. Both go to the terminal in one piece; where readline has only added to the end or moved the cursor, no more
-/// is written than what has changed.
+/// readline has no colours. So it draws, and the coloured text is written once more over the same
+/// cells. Both go to the terminal in one write. If readline has only appended or moved the cursor,
+/// only the changes are written.
 struct LinePaint {
-  /// What is on the screen.
+  /// The text on the screen.
   private struct Shown {
     var prompt: [UInt8]
     var line: [UInt8]
@@ -12,17 +12,19 @@ struct LinePaint {
     var width: Int
     var hasColour: Bool
   }
-  /// Set in a tint where the text is selected.
+  /// A bit in a tint for selected text.
   static let selected: UInt8 = 0x80
 
   private var shown: Shown?
 
-  /// Forgets what is on the screen.
+  /// Forgets the text on the screen.
   mutating func forget() { shown = nil }
 
-  /// What to write after readline has written `drawn`; the cursor ends where readline left it.
+  /// Returns what to write after readline has written `drawn`; the cursor ends where readline left
+  /// it.
   ///
-  /// There is a tint for each byte of the line; `codes` gives the parameters of a terminal's "select graphic rendition".
+  /// There is a tint for each byte of the line. `codes` has the parameters of a terminal's "select
+  /// graphic rendition".
   mutating func paint(
     prompt: [UInt8], line: [UInt8], tints: [UInt8], layout: LineLayout, width: Int,
     after drawn: ArraySlice<UInt8>,
@@ -44,7 +46,7 @@ struct LinePaint {
     return Self.overlay(layout, tints, from: first, codes)
   }
 
-  /// Bytes of the line that are on the screen as they were; nil where that is not certain.
+  /// The number of bytes of the line that are unchanged on the screen; nil if this is uncertain.
   private static func kept(_ old: [UInt8], _ new: [UInt8], _ drawn: ArraySlice<UInt8>) -> Int? {
     if old == new { return isMotion(drawn) ? old.count : nil }
     guard new.count > old.count, new.starts(with: old), new[old.count...] == drawn else { return nil }
@@ -76,7 +78,8 @@ struct LinePaint {
     var at = layout.cursor
     var tint: UInt8 = 0
     for cell in layout.cells[start...] {
-      // Rows are gone to and not run into: the end of a row is left as readline made it.
+      // The cursor moves to each row, and never runs into it, so the end of a row stays as readline
+      // made it.
       if cell.row != at.row || cell.column != at.column {
         move(&output, from: at, to: (cell.row, cell.column))
       }

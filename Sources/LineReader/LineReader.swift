@@ -2,30 +2,35 @@ internal import CReadline
 internal import Files
 internal import Glibc
 
-/// Lines typed at a terminal, with editing, history and completion.
+/// Reads lines at a terminal, with editing, history and completion.
 ///
-/// There is one terminal, so there is one of these at a time, on the main thread.
+/// This target wraps readline: `LineReader` reads, `Painter` colours, `History` keeps lines, and
+/// `InterruptSignal` handles Ctrl-C. It knows neither SQLite nor Shell. There is one terminal, so
+/// there is one reader at a time, on the main thread.
+///
+///     let reader = LineReader(name: "shop", historyFile: path) { word, line, start in [] }
+///     let result = reader.readLine(prompt: "> ", isContinuation: false)
 package final class LineReader {
-  /// What came of asking for a line.
+  /// The result of reading a line.
   package enum Answer: Sendable {
     case line([UInt8])
-    /// Ctrl-C, and whether there was text that it cleared.
+    /// Ctrl-C, and whether it cleared text.
     case interrupted(hadText: Bool)
     case end
   }
 
-  /// Words that may stand where the word from byte `start` of the line is; nil for names of files.
+  /// The words that may replace the one from byte `start` of the line; nil for file names.
   package typealias Completion = (_ word: String, _ line: String, _ start: Int) -> [String]?
 
   private let history: History
   private let completion: Completion?
   private var painter: Painter?
-  /// Colours that are not on yet.
+  /// Colours that are not active yet.
   private var colours: LineColours?
   private var candidates: [String] = []
   private var wasInterrupted = false
   private var hadText = false
-  /// Decides whether a line is kept in the history; all are where it is nil.
+  /// Decides whether a line is kept in the history; nil keeps all.
   package var keeps: (([UInt8]) -> Bool)?
 
   /// Prepares the terminal; `historyFile` is read now and written by `saveHistory`.
@@ -46,17 +51,18 @@ package final class LineReader {
       })
   }
 
-  /// Colours lines from now on, where the terminal can show that.
+  /// Colours lines from now on, if the terminal supports it.
   package func use(_ colours: LineColours) {
     self.colours = colours
   }
 
-  /// Shows the prompt and reads a line; `isContinuation` where it goes on with the statement of the line before.
+  /// Shows the prompt and reads a line; `isContinuation` is true if it continues the statement of
+  /// the line before.
   package func readLine(prompt: String, isContinuation: Bool = false) -> Answer {
     wasInterrupted = false
     if !isContinuation { history.join() }
     if let colours, colours.areOn() {
-      // The terminal's abilities are known once readline is set up.
+      // The terminal's abilities are known after readline's set-up.
       rl_initialize()
       painter = Painter(colours)
       self.colours = nil
@@ -64,7 +70,7 @@ package final class LineReader {
     creadline_begin()
     painter?.begin()
     InterruptSignal.reset()
-    // A new size of the window is met while waiting for a key and nowhere else, where `Painter` looks out for it.
+    // A new window size is handled only while waiting for a key, where `Painter` watches for it.
     var (windowChange, before) = (sigset_t(), sigset_t())
     sigemptyset(&windowChange)
     sigaddset(&windowChange, SIGWINCH)
@@ -92,7 +98,7 @@ package final class LineReader {
     return .line(line)
   }
 
-  /// A prompt in which colours are marked as what takes no room.
+  /// A prompt whose colours are marked as taking no columns.
   static func marked(_ prompt: String) -> String {
     guard prompt.utf8.contains(27) && !prompt.utf8.contains(1) else { return prompt }
     var marked: [UInt8] = []
@@ -115,9 +121,10 @@ package final class LineReader {
 
   /// Waits for a character.
   ///
-  /// Ctrl-C is answered with a line break, so that `readline` returns at once.
+  /// Ctrl-C gives a line break, so that `readline` returns at once.
   private static func nextCharacter(_ file: UnsafeMutablePointer<FILE>) -> Int32 {
-    // Signals come only while waiting, or one that came just before would be seen at the next key.
+    // Signals are delivered only while waiting. Otherwise a signal just before would be seen at the
+    // next key.
     var (blocked, before) = (sigset_t(), sigset_t())
     sigemptyset(&blocked)
     for signal in [SIGINT, SIGWINCH, SIGTERM, SIGHUP] { sigaddset(&blocked, signal) }
@@ -127,7 +134,8 @@ package final class LineReader {
     sigdelset(&waiting, SIGWINCH)
     repeat {
       if rl_pending_signal() != 0 {
-        // Lets readline tidy the terminal, pass the signal on to our handler, and follow a new window size.
+        // Makes readline tidy the terminal, pass the signal on to our handler, and handle a new
+        // window size.
         sigprocmask(SIG_SETMASK, &before, nil)
         if rl_pending_signal() == SIGINT && creadline_is_at_rest() != 0 { creadline_deselect() }
         if let painter = current?.painter { painter.checkSignals() } else { rl_check_signals() }

@@ -3,17 +3,19 @@ internal import Glibc
 
 /// Draws the line being typed in colour.
 ///
-/// readline draws first, then what has a colour is written once more over it (`LinePaint`). Everything goes to the
-/// terminal in one write. Where the place of a character is not certain (readline itself loses count in a search with
-/// wide characters), or the line is higher than the screen, readline's own drawing stays.
+/// readline draws first. Then the coloured text is written once more over it (`LinePaint`).
+/// Everything goes to the terminal in one write. If the position of a character is uncertain
+/// (readline itself loses count in a search with wide characters), or if the line is higher than
+/// the screen, readline's own drawing stays.
 package struct LineColours {
-  /// A tint for each byte of a line, 0 where it is plain; the cursor is nil once the line is accepted.
+  /// Returns a tint for each byte of a line, 0 for plain; the cursor is nil once the line is
+  /// accepted.
   package typealias Tints = (_ line: [UInt8], _ cursor: Int?) -> [UInt8]
 
-  /// Whether lines that begin now are coloured.
+  /// Whether new lines are coloured.
   let areOn: () -> Bool
   let tints: Tints
-  /// Parameters of the terminal's "select graphic rendition" for a tint.
+  /// The parameters of the terminal's "select graphic rendition" for a tint.
   let code: (UInt8) -> String
 
   package init(
@@ -25,7 +27,7 @@ package struct LineColours {
   }
 }
 
-/// Stands between readline and the terminal.
+/// The pipe between readline and the terminal.
 final class Painter {
   private let colours: LineColours
   private var paint = LinePaint()
@@ -35,7 +37,7 @@ final class Painter {
   private var isDrawn = false
   private var isOn = false
 
-  /// Nil where the terminal cannot show colours, or nothing can be put between.
+  /// Fails (nil) if the terminal has no colours, or if the pipe cannot be made.
   init?(_ colours: LineColours) {
     self.colours = colours
     guard creadline_colours() >= 8, !Self.isOn("horizontal-scroll-mode"), !Self.isOn("mark-modified-lines"),
@@ -55,7 +57,7 @@ final class Painter {
     rl_variable_value(variable).map { String(cString: $0) == "on" } ?? false
   }
 
-  /// A new line begins: nothing of it is on the screen.
+  /// Begins a new line, with nothing on the screen.
   func begin() {
     paint.forget()
     isDrawn = false
@@ -63,7 +65,7 @@ final class Painter {
     draws(isOn)
   }
 
-  /// Has readline ask us to draw, or draw itself.
+  /// Makes readline call us to draw, or draw itself.
   private func draws(_ ours: Bool) { creadline_draw_with(ours ? { painter?.redraw() } : nil) }
 
   private func take(_ bytes: UnsafePointer<CChar>?, _ count: Int) -> Int {
@@ -89,7 +91,7 @@ final class Painter {
   /// readline's hook: draws the line.
   private func redraw() {
     creadline_flush()
-    // What stands on the screen is not where it was if anything else was written meanwhile.
+    // The text on the screen has moved if anything else was written meanwhile.
     if !isDrawn { paint.forget() }
     collected = []
     rl_redisplay()
@@ -97,9 +99,9 @@ final class Painter {
     finish(isAccepted: false)
   }
 
-  /// Lets readline look at signals.
+  /// Lets readline handle signals.
   ///
-  /// It redraws after a new size of the window, but clears what stands there first only where it draws itself.
+  /// After a new window size it redraws, but it erases the old text first only if it draws itself.
   func checkSignals() {
     var (height, width, newHeight, newWidth) = (Int32(0), Int32(0), Int32(0), Int32(0))
     rl_get_screen_size(&height, &width)
@@ -110,7 +112,7 @@ final class Painter {
     if isOn && (height, width) != (newHeight, newWidth) { redraw() }
   }
 
-  /// The line is about to be accepted: what was marked for the cursor's sake is not any more.
+  /// The line is about to be accepted: marks for the cursor are removed.
   func accept() {
     guard isDrawn, collected == nil, creadline_is_at_rest() != 0 else { return }
     collected = []

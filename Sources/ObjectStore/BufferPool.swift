@@ -1,9 +1,13 @@
 internal import Dispatch
 package import Synchronization
 
-/// A fixed number of large buffers that go round, so that memory stays bounded and is asked for once.
+/// A fixed number of large buffers that are used again and again.
+///
+/// Memory stays bounded, and is requested from the system once.
 package final class BufferPool: Sendable {
-  /// One of them; whoever took it has it alone.
+  /// One buffer.
+  ///
+  /// The thread that took it uses it alone.
   package final class Buffer: Sendable {
     package let bytes = Mutex<[UInt8]>([])
   }
@@ -17,7 +21,7 @@ package final class BufferPool: Sendable {
     for _ in 0..<count { slots.signal() }
   }
 
-  /// Waits until one is free.
+  /// Waits until a buffer is free.
   package func take() -> Buffer {
     slots.wait()
     return free.withLock { $0.removeLast() }

@@ -1,7 +1,8 @@
 extension ObjectStore {
-  /// Whether the store keeps to the conditions of puts; some stores ignore them without a word.
+  /// Tests whether a store honours the conditions of puts; some stores ignore them without an
+  /// error.
   ///
-  /// Tries it with an object of its own, named `PREFIXcondition-probe-…`, which it removes again.
+  /// It puts an object of its own, `PREFIXcondition-probe-…`, twice, and removes it.
   package func honoursConditions(prefix: String = "") throws(ObjectStoreError) -> Bool {
     let name = String(UInt64.random(in: .min ... .max), radix: 16)
     let key = try ObjectKey("\(prefix)condition-probe-\(name)")
@@ -17,7 +18,7 @@ extension ObjectStore {
   }
 
   private func keepsConditions(with key: ObjectKey) throws(ObjectStoreError) -> Bool {
-    // A conditional put that fails for want of the feature is as good as one that ignores it.
+    // A store that refuses conditional puts is no better than one that ignores the condition.
     guard let first = try putIfHonoured(key, [1], .ifAbsent) else { return false }
     guard try isRefused(key, [2], .ifAbsent) else { return false }
     guard let second = try putIfHonoured(key, [3, 3], .ifMatch(first)), second != first else { return false }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A store that lives as long as the process; for tests.
+/// A store in memory, for tests.
 package final class MemoryStore: ObjectStore {
   package let url: String
   private let now: @Sendable () -> Int64
@@ -11,7 +11,7 @@ package final class MemoryStore: ObjectStore {
     var version = 0
   }
 
-  /// `now` gives the seconds since 1970 that objects are stamped with.
+  /// `now` returns the seconds since 1970 for the time of objects.
   package init(url: String = "memory://store", now: @escaping @Sendable () -> Int64 = { 0 }) {
     self.url = url
     self.now = now

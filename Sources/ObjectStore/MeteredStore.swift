@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Counts what is asked of another store.
+/// Counts the calls to another store.
 package final class MeteredStore: ObjectStore {
   private let store: any ObjectStore
   private let requestCount = Atomic(0)
@@ -11,9 +11,9 @@ package final class MeteredStore: ObjectStore {
   package var url: String { store.url }
   package var encryption: StoreEncryption? { store.encryption }
 
-  /// Calls made since the beginning, failed ones too.
+  /// Calls since the beginning, including failed ones.
   package var requests: Int { requestCount.load(ordering: .relaxed) }
-  /// Bytes of objects given to `put` since the beginning, failed uploads too.
+  /// Bytes of objects given to `put` since the beginning, including failed uploads.
   package var bytesSent: Int { byteCount.load(ordering: .relaxed) }
 
   private func count(_ bytes: Int = 0) {

@@ -1,11 +1,13 @@
-/// Name of an object below a store's root, such as `00000001-5f3a9c21/wal/0000000000000001-0000000000000004`.
+/// The name of an object below a store's root, such as
+/// `00000001-5f3a9c21/wal/0000000000000001-0000000000000004`.
 ///
-/// Keys hold only `A-Z a-z 0-9 - . _ ~ /`, so that every signature version encodes them alike. They never begin
-/// or end with a slash and hold no empty, `.` or `..` component, so that a directory can keep them as files.
+/// A key has only the characters `A-Z a-z 0-9 - . _ ~ /`, so every version of the signature encodes
+/// it alike. It does not begin or end with a slash, and has no empty, `.` or `..` component, so a
+/// directory can keep it as a file.
 package struct ObjectKey: Hashable, Comparable, Sendable, CustomStringConvertible {
   package let name: String
 
-  /// Refuses a name outside the grammar above.
+  /// Throws `.invalidKey` for a name outside of this grammar.
   package init(_ name: String) throws(ObjectStoreError) {
     guard Self.isValid(name) else {
       throw ObjectStoreError(.invalidKey, verb: "name", object: name, cause: "not a valid object key")
@@ -15,7 +17,7 @@ package struct ObjectKey: Hashable, Comparable, Sendable, CustomStringConvertibl
 
   package var description: String { name }
 
-  /// Byte order, which is the order S3 lists in.
+  /// Compares by bytes, the order in which S3 lists.
   package static func < (left: ObjectKey, right: ObjectKey) -> Bool {
     left.name.utf8.lexicographicallyPrecedes(right.name.utf8)
   }
@@ -42,9 +44,10 @@ package struct ObjectKey: Hashable, Comparable, Sendable, CustomStringConvertibl
 }
 
 extension ObjectKey {
-  /// `name` in the characters a key may hold: any other byte, and `~`, becomes `~` and two hexadecimal digits.
+  /// Escapes `name` for a key: any other byte, and `~`, becomes `~` and two hexadecimal digits.
   ///
-  /// Different names stay different; a name of plain characters stays as it is. Slashes are written so, too.
+  /// Different names stay different. A name of plain characters does not change. Slashes are
+  /// escaped too.
   package static func escaped(_ name: String) -> String {
     let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []

@@ -1,41 +1,57 @@
-/// A place that keeps objects: S3, a directory, memory.
+/// A place that keeps objects: S3, a directory, or memory.
 ///
-/// Calls block the calling thread and may be made from several threads at once. Keys are relative to the store's
-/// root (bucket and prefix). Reads see every write that was acknowledged before (S3's strong consistency:
+/// The main types of this target are this protocol, `ObjectKey`, and `ObjectStoreError`. A store
+/// calls nothing above it; `Replicator` writes through it and `Restore` reads.
+///
+/// Calls block the calling thread, and may be made from several threads at once. Keys are relative
+/// to the store's root (bucket and prefix). Reads and listings see every put that returned before
+/// (S3's strong consistency:
 /// https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel).
+///
+///     let store: any ObjectStore = MemoryStore()
+///     try store.put(ObjectKey("wal/1"), bytes, .ifAbsent)
+///     let content = try store.get(ObjectKey("wal/1"))
 package protocol ObjectStore: Sendable {
-  /// Where it is, as a person writes it (`s3://bucket/prefix`, `file:///directory`). Never a secret.
+  /// The URL as a person writes it (`s3://bucket/prefix`, `file:///directory`).
+  ///
+  /// It never holds a secret.
   var url: String { get }
 
-  /// How what is put is encrypted on its way into the store; nil where it is not.
+  /// How the store encrypts objects before they leave; nil if it does not.
   var encryption: StoreEncryption? { get }
 
-  /// Stores an object whole; after it returns, the object survives a crash of the store's host.
+  /// Stores a whole object.
   ///
-  /// Throws `.preconditionFailed` where the condition does not hold, and the object is then as it was. A thrown
-  /// `.unreachable` or `.timeout` leaves open whether the object was stored.
+  /// After it returns, the object survives a crash of the store's host.
+  ///
+  /// Throws `.preconditionFailed` if the condition does not hold; the object is then unchanged.
+  /// After `.unreachable` or `.timeout` the object may have been stored or not.
   @discardableResult
   func put(_ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition) throws(ObjectStoreError) -> ETag
 
-  /// The bytes of an object, or of the part of it that `range` names; a range past the end is cut short.
+  /// Returns the bytes of an object, or of its part `range`; a range past the end is cut.
   ///
-  /// Throws `.notFound` where there is no such object.
+  /// Throws `.notFound` if there is no such object.
   func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent
 
-  /// What is known of an object without reading it; nil where there is none.
+  /// Returns size, time and tag of an object without its content; nil if there is no such object.
   func head(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectInfo?
 
-  /// Up to `limit` objects (1 to 1,000) whose keys begin with `prefix` and sort after `after`, in byte order.
+  /// Returns up to `limit` objects (1 to 1,000) whose keys begin with `prefix` and sort after
+  /// `after`, in byte order.
   ///
-  /// An empty prefix lists everything. `isTruncated` says that more follow: call again with the last key. SeaweedFS
-  /// sorts folder by folder: where the name of a folder begins the name of its neighbour (`a/x`, `a-b`), its pages
-  /// are not in byte order, though still complete.
+  /// An empty prefix lists everything. If `isTruncated` is true, call again with the last key.
+  /// SeaweedFS sorts folder by folder: if the name of a folder begins the name of its neighbour
+  /// (`a/x`, `a-b`), its pages are complete but not in byte order.
   func list(prefix: String, after: String?, limit: Int) throws(ObjectStoreError) -> ObjectListing
 
-  /// Removes an object; removing one that is not there succeeds.
+  /// Removes an object.
+  ///
+  /// It is no error if there is no such object.
   func delete(_ key: ObjectKey) throws(ObjectStoreError)
 
-  /// Microseconds since 1970 by the clock that `ObjectInfo.modified` is told by; nil if the store has not told its time yet.
+  /// Returns microseconds since 1970 by the store's clock, the clock of `ObjectInfo.modified`; nil
+  /// if it is not known yet.
   ///
   /// Makes no request over a network.
   func time() throws(ObjectStoreError) -> Int64?
@@ -48,7 +64,7 @@ extension ObjectStore {
 
   package func get(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectContent { try get(key, range: nil) }
 
-  /// Every object whose key begins with `prefix`, in byte order, page by page.
+  /// Returns every object whose key begins with `prefix`, in byte order, page by page.
   package func listAll(prefix: String, after: String? = nil) throws(ObjectStoreError) -> [ObjectInfo] {
     var found: [ObjectInfo] = []
     var last = after
@@ -62,26 +78,26 @@ extension ObjectStore {
   }
 }
 
-/// Opaque version tag of an object's content, as S3's `ETag` without its quotes.
+/// The version tag of an object's content: S3's `ETag` without its quotes.
 package struct ETag: Hashable, Sendable {
   package let value: String
   package init(_ value: String) { self.value = value }
 }
 
-/// When a put may take place.
+/// The condition of a put.
 package enum PutCondition: Hashable, Sendable {
   case always
-  /// Only where no object has the key (`If-None-Match: *`).
+  /// Put only if no object has the key (`If-None-Match: *`).
   case ifAbsent
-  /// Only where the object still has this tag (`If-Match`).
+  /// Put only if the object still has this tag (`If-Match`).
   case ifMatch(ETag)
 }
 
-/// Bytes of an object and the tag of the version they came from.
+/// The bytes of an object, and the tag of their version.
 package struct ObjectContent: Sendable {
   package let bytes: [UInt8]
   package let etag: ETag
-  /// The key that it was encrypted with, 16 hexadecimal digits; nil where it was not.
+  /// The key that it was encrypted with, 16 hexadecimal digits; nil if it was not encrypted.
   package let keyID: String?
   package init(bytes: [UInt8], etag: ETag, keyID: String? = nil) {
     self.bytes = bytes
@@ -90,16 +106,18 @@ package struct ObjectContent: Sendable {
   }
 }
 
-/// What a listing or a head tells of an object.
+/// What a listing or a head returns for an object.
 package struct ObjectInfo: Hashable, Sendable {
   package let key: ObjectKey
-  /// Length in bytes, `largest` at most: sums of sizes that a store makes up stay numbers.
+  /// Length in bytes, limited to `largest`, so that sums of sizes from a faulty store do not
+  /// overflow.
   package let size: Int
   package let etag: ETag
   /// Seconds since 1970, by the store's clock.
   package let modified: Int64
 
-  /// Bytes that one put can store (https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html).
+  /// The maximum size of one put
+  /// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html).
   package static let largest = 5 << 30
 
   package init(key: ObjectKey, size: Int, etag: ETag, modified: Int64) {

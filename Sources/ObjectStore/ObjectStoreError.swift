@@ -1,28 +1,32 @@
-/// Why a store did not do what it was asked.
+/// The error of a store's call.
 ///
-/// Reads as `verb object: cause`, such as `put 00000001-5f3a9c21/wal/…: access denied`. Never holds a secret.
+/// Its text is `verb object: cause`, such as `put 00000001-5f3a9c21/wal/…: access denied`. It never
+/// holds a secret.
 package struct ObjectStoreError: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Code: Hashable, Sendable {
     case notFound, preconditionFailed, invalidKey
-    /// The configuration or credentials are wrong; trying again does not help.
+    /// The configuration or credentials are wrong; another try does not help.
     case accessDenied, badSignature, wrongRegion, noSuchBucket, certificateNotTrusted, clockSkew, archived
     case configuration
-    /// Trying again may help.
+    /// Another try may help.
     case unreachable, hostNotFound, timeout, slowDown, serverError
-    /// What came back is not what was asked for (short body, wrong checksum, unreadable answer).
+    /// The answer is not the object that was asked for (short body, wrong checksum, unreadable
+    /// answer).
     case damaged
     case noSpace, io
-    /// It is encrypted with a key that is not at hand.
+    /// The object is encrypted with a key that is not available.
     case sealed
-    /// It is not what was encrypted under its name, or not encrypted although it must be; fetching it again may help
-    /// where it was damaged on the way.
+    /// The object is not what was encrypted under its name, or is not encrypted although it must
+    /// be.
+    ///
+    /// Another try may help if it was damaged on the way.
     case forged
   }
 
   package let code: Code
   package let verb: String
   package let object: String
-  /// A sentence a person can act on, lower case, without a full stop.
+  /// A lower-case sentence without a full stop that a person can act on.
   package let cause: String
 
   package init(_ code: Code, verb: String, object: String, cause: String) {
@@ -34,7 +38,7 @@ package struct ObjectStoreError: Error, Hashable, Sendable, CustomStringConverti
 
   package var description: String { "\(verb) \(object): \(cause)" }
 
-  /// Whether the same call may succeed later without anybody changing anything.
+  /// Whether the same call may succeed later without any change of settings.
   package var isTransient: Bool {
     switch code {
     case .unreachable, .hostNotFound, .timeout, .slowDown, .serverError, .damaged: true

@@ -1,19 +1,20 @@
 internal import Synchronization
 
-/// Keeps account of another store's calls, by kind, for as long as the process lives.
+/// Counts another store's calls by kind, for metrics.
 package final class ObservedStore: ObjectStore {
-  /// What was asked so far.
+  /// The counts so far.
   package struct Account: Hashable, Sendable {
     package struct Line: Hashable, Sendable {
       package var requests = 0
-      /// Calls that did not do what was asked; neither an object that is not there nor a condition that does not hold
-      /// is one.
+      /// Calls that failed.
+      ///
+      /// A missing object and an unmet condition are no failures.
       package var errors = 0
     }
 
-    /// By `put`, `get`, `head`, `list` and `delete`.
+    /// Counts by `put`, `get`, `head`, `list` and `delete`.
     package var lines: [String: Line] = [:]
-    /// Bytes of objects, those of failed uploads too.
+    /// Bytes of objects, including those of failed uploads.
     package var bytesSent = 0
     package var bytesReceived = 0
     /// When a call last succeeded, in microseconds since 1970; nil before the first.
@@ -22,7 +23,7 @@ package final class ObservedStore: ObjectStore {
     package init() {}
   }
 
-  /// Accounts of several stores in one.
+  /// Adds up the counts of several stores.
   package final class Ledger: Sendable {
     private let state = Mutex(Account())
     package init() {}
@@ -34,7 +35,7 @@ package final class ObservedStore: ObjectStore {
   private let ledger: Ledger
   private let now: @Sendable () -> Int64
 
-  /// `now` gives the microseconds since 1970.
+  /// `now` returns the microseconds since 1970.
   package init(_ store: any ObjectStore, in ledger: Ledger, now: @escaping @Sendable () -> Int64) {
     self.store = store
     self.ledger = ledger

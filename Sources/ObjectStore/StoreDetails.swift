@@ -1,4 +1,4 @@
-/// One thing that a store tells of how it is reached.
+/// One setting of a store, and where it was found.
 package struct StoreDetail: Hashable, Sendable {
   package let name: String
   package let value: String
@@ -8,14 +8,16 @@ package struct StoreDetail: Hashable, Sendable {
   }
 }
 
-/// A store that can tell how it is reached, for a person who looks for a mistake.
+/// A store that describes how it is reached, for `.mirror check`.
 package protocol DetailedStore: ObjectStore {
-  /// Settings and where each was found, in the order to show them; never a secret.
+  /// Settings and their origins, in the order to print; never a secret.
   var details: [StoreDetail] { get }
 
-  /// Seconds that the clock here is ahead of the store's, as of its last answer; nil where it told no time.
+  /// Seconds that the local clock is ahead of the store's, by its last answer; nil if it sent no
+  /// time.
   var clockAhead: Int? { get }
 
-  /// What its owner must allow for an operation (`put`, `get`, `list`, `delete`), in the store's own words.
+  /// The permission that an operation needs (`put`, `get`, `list`, `delete`), in the store's own
+  /// words.
   func permission(for operation: String) -> String
 }

@@ -1,10 +1,10 @@
-/// What a store that encrypts tells of it to those who choose names and lengths.
+/// What an encrypting store reports to code that chooses names and lengths.
 package struct StoreEncryption: Sendable {
-  /// The key that is used for what is put: 16 hexadecimal digits, no secret.
+  /// The key for new objects: 16 hexadecimal digits, no secret.
   package let keyID: String
-  /// A secret, the same for all objects of the key, that names told from content are made with.
+  /// A secret for names that are computed from content, the same for all objects of the key.
   package let naming: [UInt8]
-  /// Length of the content of an object of this key that is stored with a length; nil where there is none such.
+  /// Returns the length of the content of a stored object of this length; nil if no object has it.
   package let contentSize: @Sendable (_ stored: Int) -> Int?
 
   package init(keyID: String, naming: [UInt8], contentSize: @escaping @Sendable (_ stored: Int) -> Int?) {

@@ -3,14 +3,15 @@ internal import Synchronization
 
 /// A fixed number of threads for the blocking calls of a store.
 ///
-/// Each is a serial queue of its own: Dispatch gives a concurrent queue no more threads than there are cores while
-/// they wait for the network.
+/// Each thread is a serial queue, because Dispatch gives a concurrent queue no more threads than
+/// there are cores, also while they wait for the network.
 package final class TransferPool: Sendable {
   private let queues: [DispatchQueue]
   private let free: Mutex<[Int]>
   private let slots: DispatchSemaphore
 
-  /// Those of a background pool give way to all others: Dispatch lowers their priority, in Linux since Swift 6.1.
+  /// The threads of a background pool give way to all others: Dispatch lowers their priority, in
+  /// Linux since Swift 6.1.
   package init(_ label: String, threads: Int, isBackground: Bool = false) {
     queues = (0..<threads).map {
       DispatchQueue(label: "\(label).\($0)", qos: isBackground ? .background : .unspecified)
@@ -19,7 +20,9 @@ package final class TransferPool: Sendable {
     slots = DispatchSemaphore(value: threads)
   }
 
-  /// Runs `body` on a free thread; waits until there is one.
+  /// Runs `body` on a free thread.
+  ///
+  /// Waits until there is one.
   package func run(in group: DispatchGroup? = nil, _ body: @escaping @Sendable () -> Void) {
     slots.wait()
     let index = free.withLock { $0.removeLast() }

@@ -1,6 +1,6 @@
 internal import Bytes
 
-/// A page of a b-tree as far as it can be believed (https://www.sqlite.org/fileformat2.html#b_tree_pages).
+/// A page of a b-tree that may be damaged (https://www.sqlite.org/fileformat2.html#b_tree_pages).
 package struct BTreePage {
   package enum Kind: UInt8 {
     case indexInterior = 2
@@ -15,7 +15,7 @@ package struct BTreePage {
   private let usableSize: Int
   private let start: Int
 
-  /// Nil where the page does not say that it belongs to a b-tree.
+  /// Fails (nil) if the page is not marked as part of a b-tree.
   package init?(_ bytes: [UInt8], number: Int, usableSize: Int) {
     start = number == 1 ? 100 : 0
     guard let kind = Kind(rawValue: bytes[start]) else { return nil }
@@ -30,18 +30,18 @@ package struct BTreePage {
   var isOfTable: Bool { kind == .tableLeaf || kind == .tableInterior }
   private var pointers: Int { start + (isInterior ? 12 : 8) }
 
-  /// Number of cells, no more than there is room for.
+  /// The number of cells, limited to those that fit.
   package var cellCount: Int {
     min(Int(bytes.bigEndian(UInt16.self, at: start + 3)), (bytes.count - pointers) / 2)
   }
 
-  /// Where a cell begins; nil where that is not in the page.
+  /// The start of a cell; nil if that is outside of the page.
   package func cellOffset(_ index: Int) -> Int? {
     let offset = Int(bytes.bigEndian(UInt16.self, at: pointers + 2 * index))
     return offset >= pointers && offset < usableSize ? offset : nil
   }
 
-  /// Whether the head of the page agrees with itself.
+  /// Whether the fields of the page's head agree.
   var looksSound: Bool {
     let free = Int(bytes.bigEndian(UInt16.self, at: start + 1))
     let content = Int(bytes.bigEndian(UInt16.self, at: start + 5))
@@ -55,11 +55,11 @@ package struct BTreePage {
       guard offset >= content && offset + 4 <= bytes.count else { return false }
       last = max(last, offset)
     }
-    // Cells fill a page from its end: of a page half the size, they would all be in the first half.
+    // Cells fill a page from its end. In a page half the size, they would all be in the first half.
     return last >= bytes.count / 2
   }
 
-  /// Pages below, the rightmost first.
+  /// The pages below, the rightmost first.
   package var children: [Int] {
     guard isInterior else { return [] }
     var children = [Int(bytes.bigEndian(UInt32.self, at: start + 8))]
@@ -80,7 +80,7 @@ package struct BTreePage {
     let overflow: Int?
   }
 
-  /// A cell; nil where it has no content or cannot be one.
+  /// Reads a cell; nil if it has no content or cannot be one.
   package func cell(_ index: Int) -> Cell? {
     guard kind != .tableInterior, var at = cellOffset(index) else { return nil }
     if kind == .indexInterior { at += 4 }
@@ -106,9 +106,9 @@ package struct BTreePage {
   }
 }
 
-/// SQLite's numbers of one to nine bytes (https://www.sqlite.org/fileformat2.html#varint).
+/// SQLite's varints of one to nine bytes (https://www.sqlite.org/fileformat2.html#varint).
 enum Varint {
-  /// Reads a number and goes past it; nil where the bytes end in it.
+  /// Reads a number and moves past it; nil if the bytes end in it.
   static func read(_ bytes: [UInt8], _ at: inout Int) -> Int64? {
     var value: UInt64 = 0
     for index in 0..<9 {

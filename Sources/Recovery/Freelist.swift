@@ -1,7 +1,7 @@
 internal import Bytes
 
 extension PageSource {
-  /// Pages that the database calls free, trunks of the list among them.
+  /// The pages in the database's freelist, including its trunks.
   var freePages: Set<Int> {
     var free: Set<Int> = []
     var trunk = Int(header.bigEndian(UInt32.self, at: 32))

@@ -2,21 +2,21 @@ internal import Bytes
 internal import Files
 package import SQLite
 
-/// Pages of a database, also of one whose header cannot be trusted.
+/// The pages of a database, also with a damaged header.
 ///
-/// What a log holds is seen as well: then the pages are those of a copy that SQLite makes.
+/// If there is a log, the pages are those of a copy that SQLite makes with it.
 package final class PageSource {
   package let pageSize: Int
   /// Bytes of a page that SQLite uses.
   package let usableSize: Int
   package let pageCount: Int
-  /// The first 100 bytes, as they are.
+  /// The first 100 bytes.
   package let header: [UInt8]
   private let read: (Int64, Int) -> [UInt8]?
-  /// Pages read last; a walk returns to those above it.
+  /// The last pages that were read, because a walk returns to those above.
   private var kept: [Int: [UInt8]] = [:]
   private static let mostKept = 256
-  // A copy lives as long as it is read.
+  // The copy lives as long as it is read.
   private let holder: [AnyObject]
 
   /// Reads a schema of a connection, which may have no content at all.
@@ -56,7 +56,7 @@ package final class PageSource {
     pageCount = Int((size + Int64(pageSize) - 1) / Int64(pageSize))
   }
 
-  /// A copy of a database whose log holds something; nil where there is no log or no copy can be made.
+  /// A copy of a database with frames in its log; nil if there is no log or no copy can be made.
   private static func copy(
     _ connection: Connection, _ schema: String
   ) -> (connection: Connection, folder: TemporaryFolder)? {
@@ -68,7 +68,7 @@ package final class PageSource {
     return (target, folder)
   }
 
-  /// Page `number`, counted from 1, zeros past the end; nil where there is none.
+  /// Returns page `number`, counted from 1, with zeros past the end; nil if there is none.
   package func page(_ number: Int) -> [UInt8]? {
     guard number >= 1, number <= pageCount else { return nil }
     if let page = kept[number] { return page }
@@ -88,7 +88,7 @@ package final class PageSource {
     return isSize(size) ? size : nil
   }
 
-  /// Whether the bytes around the page size are what they always are.
+  /// Whether the constant bytes around the page size are right.
   private static func isTrustworthy(_ header: [UInt8]) -> Bool {
     header.starts(with: magic) && (1...2).contains(header[18]) && (1...2).contains(header[19])
       && header[21...23].elementsEqual([64, 32, 32])
@@ -96,7 +96,7 @@ package final class PageSource {
 
   private static func isSize(_ size: Int) -> Bool { size >= 512 && size <= 65536 && size & (size - 1) == 0 }
 
-  /// The size with which most pages make sense: the one that is declared, unless another makes twice the sense.
+  /// The most plausible page size: the declared one, unless another fits twice as many pages.
   private static func likelySize(
     _ fileSize: Int64, _ read: (Int64, Int) -> [UInt8]?, _ declared: Int? = nil
   ) -> Int {
@@ -107,7 +107,7 @@ package final class PageSource {
       guard count > 0 else { break }
       var good = 0
       var seen = 0
-      // Enough to tell: a large file is looked at here and there.
+      // A sample is enough for a large file.
       for number in stride(from: 0, to: count, by: max(1, count / 512)) {
         seen += 1
         guard let page = read(Int64(number) * Int64(size), size) else { continue }
@@ -119,9 +119,9 @@ package final class PageSource {
     return best.size
   }
 
-  /// How texts are stored: 1 UTF-8, 2 UTF-16 little endian, 3 big endian.
+  /// The encoding of texts: 1 UTF-8, 2 UTF-16 little endian, 3 big endian.
   ///
-  /// What the header says, unless the schema on the first page is plainly written in another way.
+  /// It is the header's, unless the schema on the first page clearly has another one.
   package private(set) lazy var encoding: Int = {
     let value = Int(header.bigEndian(UInt32.self, at: 56))
     let declared = (1...3).contains(value) ? value : 1
@@ -134,7 +134,7 @@ package final class PageSource {
     }
     if isSeen(declared) { return declared }
     if isSeen(1) { return 1 }
-    // From its second byte on, big endian reads as little endian.
+    // From its second byte on, big endian reads like little endian.
     if isSeen(2, after: { $0 != 0 }) { return 2 }
     return isSeen(3) ? 3 : declared
   }()

@@ -1,17 +1,19 @@
 internal import Bytes
 package import SQLite
 
-/// Reads the rows of pages, following chains of overflow pages as far as they go.
+/// Reads the rows of pages, and follows chains of overflow pages as far as possible.
 package struct RecordReader {
   package let source: PageSource
   package init(_ source: PageSource) { self.source = source }
 
-  /// A page as part of a b-tree; nil where it is not one.
+  /// A page as part of a b-tree; nil if it is not one.
   package func page(_ number: Int) -> BTreePage? {
     source.page(number).flatMap { BTreePage($0, number: number, usableSize: source.usableSize) }
   }
 
-  /// The values of a cell; those that are cut off are left out, except that the last may be shortened.
+  /// The values of a cell.
+  ///
+  /// Values that are cut off are left out, except that the last one may be shortened.
   package func values(of cell: BTreePage.Cell, in page: BTreePage) -> [Value] {
     Self.decode(payload(of: cell, in: page), encoding: source.encoding)
   }
@@ -19,7 +21,7 @@ package struct RecordReader {
   private func payload(of cell: BTreePage.Cell, in page: BTreePage) -> [UInt8] {
     var bytes = Array(page.bytes[cell.local])
     guard var next = cell.overflow else { return bytes }
-    // A chain in a ring ends with the size that was declared, or with the number of pages that there are.
+    // A chain in a circle ends with the declared size, or with the number of pages.
     var left = source.pageCount
     while bytes.count < cell.payloadSize, left > 0, let part = source.page(next) {
       bytes += part[4..<(4 + min(source.usableSize - 4, cell.payloadSize - bytes.count))]

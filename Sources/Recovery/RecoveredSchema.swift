@@ -1,6 +1,6 @@
 internal import SQLite
 
-/// A row of a schema as it was found.
+/// A row of a schema, as it was found.
 struct SchemaRow {
   let type: String
   let name: String
@@ -9,10 +9,10 @@ struct SchemaRow {
 
   var isTable: Bool { type == "table" }
   var isVirtual: Bool { isTable && TextPattern.like("create virtual%", sql) }
-  /// Whether rows must not be put in before it is there.
+  /// Whether rows must wait until it exists.
   var isUniqueIndex: Bool { type == "index" && TextPattern.like("%unique%", sql) }
 
-  /// Nil where what a schema must say is missing.
+  /// Fails (nil) if a necessary field is missing.
   init?(_ values: [Value]) {
     func text(_ index: Int) -> String? {
       guard index < values.count, case .text(let text) = values[index] else { return nil }
@@ -26,11 +26,11 @@ struct SchemaRow {
   }
 }
 
-/// How the fields of a table's records are its columns.
+/// How the fields of a table's records map to its columns.
 struct TableLayout {
   struct Column {
     let name: String
-    /// Place in the record; nil for a column that is computed when read.
+    /// The field of the record; nil for a column that is computed.
     let field: Int?
     /// Whether a value may be inserted.
     let isGiven: Bool
@@ -39,11 +39,11 @@ struct TableLayout {
   let name: String
   let root: Int
   let columns: [Column]
-  /// The column that is the row id; nil where it is none of them.
+  /// The column that is the row id; nil if there is none.
   let rowIDColumn: Int?
   let hasRowIDs: Bool
 
-  /// Asks a connection that has the table.
+  /// Reads this from a connection that has the table.
   init?(_ row: SchemaRow, in connection: Connection) {
     let literal = SQLText.literal(row.name)
     guard let info = try? connection.rows("PRAGMA table_xinfo(\(literal))"), !info.isEmpty else { return nil }

@@ -1,15 +1,21 @@
 package import Bytes
 package import SQLite
 
-/// Writes SQL that makes a damaged database anew, with all that can be read of it
+/// Writes SQL that recreates a damaged database, with everything readable
 /// (https://www.sqlite.org/recovery.html).
+///
+/// This target is `.recover`. `PageSource` reads pages, `BTreePage` and `RecordReader` find rows in
+/// them, and `Recovery` writes SQL. It uses neither SQLite's b-tree nor the session.
+///
+///     var recovery = try Recovery(connection) { statement in try output.write(statement) }
+///     try recovery.run()
 package final class Recovery {
   package struct Options: Sendable {
-    /// Table for rows whose table is not known.
+    /// The table for rows of unknown tables.
     package var lostAndFound = "lost_and_found"
-    /// Whether free pages are left alone.
+    /// Whether free pages are skipped.
     package var ignoresFreelist = false
-    /// Whether row ids are kept that are no column.
+    /// Whether row ids are kept if they are no column.
     package var keepsRowIDs = true
     package init() {}
   }
@@ -18,7 +24,7 @@ package final class Recovery {
   private let options: Options
   private let print: (ByteBuffer) -> Void
   private let line = ByteBuffer()
-  /// An empty database that gets the schema, so that SQLite says what it means.
+  /// An empty database with the schema, so that SQLite explains it.
   private let model: Connection
   private var schema: [SchemaRow] = []
   private var tables: [TableLayout] = []
@@ -35,7 +41,7 @@ package final class Recovery {
     model = try Connection(":memory:")
   }
 
-  /// Does it all; nothing that is found stops it.
+  /// Runs everything; no damage stops it.
   package func run() throws(SQLiteError) {
     write("BEGIN;")
     writeSettings()
@@ -44,7 +50,7 @@ package final class Recovery {
     writeTables()
     let isLast: (TableLayout) -> Bool = { $0.name.lowercased() == "sqlite_sequence" }
     for table in tables where !isLast(table) { writeRows(of: table) }
-    // Before it is asked what each index holds.
+    // Before the content of each index is read.
     let rest = schema.filter { !$0.isTable && !$0.isUniqueIndex && (try? model.execute($0.sql)) != nil }
     writeLostAndFound()
     for table in tables where isLast(table) {
@@ -87,7 +93,7 @@ package final class Recovery {
     }
   }
 
-  /// Tables, and the indexes that keep rows from coming twice.
+  /// Tables, and the indexes that prevent double rows.
   private func writeTables() {
     let sequence = schema.filter { $0.isTable && $0.name.lowercased() == "sqlite_sequence" }
     let others = schema.filter { $0.isTable && $0.name.lowercased() != "sqlite_sequence" }
@@ -120,7 +126,7 @@ package final class Recovery {
     }
   }
 
-  /// Pages below the root; one of another kind is not this table's.
+  /// The pages below the root; a page of another kind does not belong to this table.
   private func pages(of table: TableLayout) -> [Int] {
     reader.pages(below: table.root).filter { reader.page($0)?.isOfTable == table.hasRowIDs }
   }
@@ -239,7 +245,7 @@ package final class Recovery {
     }
   }
 
-  /// Whether a page is of this index, and not one of a table without row ids that got below its root.
+  /// Whether a page belongs to this index, and not to a table without row ids below its root.
   private func isPage(_ number: Int, of index: SchemaRow) -> Bool {
     guard reader.page(number)?.isOfTable == false else { return false }
     let fields = ((try? model.rows("PRAGMA index_xinfo(\(SQLText.literal(index.name)))")) ?? []).count
@@ -252,7 +258,7 @@ package final class Recovery {
     return isEmpty || fits
   }
 
-  /// The page that stands above all others above this one.
+  /// The topmost page above this one.
   private func root(of number: Int, _ parents: [Int: Int]) -> Int {
     var root = number
     var seen: Set = [number]

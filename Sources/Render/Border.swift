@@ -11,13 +11,13 @@ struct Border {
   let left: StaticString
   let between: StaticString
   let right: StaticString
-  /// What the fill of a rule covers besides the cell itself.
+  /// How many columns a rule covers besides the cell itself.
   let padding: Int
-  /// Whether names stand in the middle of their columns.
+  /// Whether names are centred in their columns.
   let centersNames: Bool
   let top: Rule?
   let belowNames: Rule
-  /// Between rows, where some row takes several lines; nil for none.
+  /// The line between rows, if a row has several lines; nil for none.
   let betweenRows: Rule?
   let bottom: Rule?
 

@@ -1,9 +1,9 @@
 internal import Bytes
 internal import SQLite
 
-/// Keeps all rows and lays them out in columns at the end.
+/// Keeps all rows, and lays them out in columns at the end.
 ///
-/// The rows lie in one buffer, already broken into lines; a cell costs its text and a few bytes.
+/// The rows are in one buffer, already broken into lines. A cell costs its text and a few bytes.
 struct ColumnarRenderer: RowRenderer {
   private let options: RenderOptions
   private let border: Border
@@ -17,7 +17,7 @@ struct ColumnarRenderer: RowRenderer {
   private var isMultiLine = false
 
   private struct Column {
-    /// Widest line, in characters; 0 for no limit.
+    /// The maximum width of a line, in characters; 0 for no limit.
     let wrap: Int
     var width: Int
     let alignment: CellStore.Alignment
@@ -44,7 +44,9 @@ struct ColumnarRenderer: RowRenderer {
     }
   }
 
-  /// Adds a cell without control characters, which only text has, and blobs that are shown as text.
+  /// Adds a cell without control characters.
+  ///
+  /// Only text has them, and blobs that are shown as text.
   private func addEscaped(_ statement: Statement, _ column: Int) -> CellStore.Extent {
     let kind = statement.storageClass(at: column)
     let isQuoted = options.style.quote
@@ -80,7 +82,9 @@ struct ColumnarRenderer: RowRenderer {
     appendRule(border.bottom, to: sink.buffer)
   }
 
-  /// A width that a line in memory can have; the least number counts as none, as in sqlite3, which cannot negate it.
+  /// A width that a line in memory can have.
+  ///
+  /// The minimum integer counts as none, as in sqlite3, which cannot negate it.
   private static func bounded(_ width: Int) -> Int {
     width == Int(Int32.min) ? 0 : min(max(width, -widest), widest)
   }
@@ -101,12 +105,13 @@ struct ColumnarRenderer: RowRenderer {
     }
   }
 
-  /// Appends the row at `cursor`, in as many lines as its tallest cell has, and moves `cursor` behind it.
+  /// Appends the row at `cursor`, in as many lines as its highest cell has, and moves `cursor`
+  /// behind it.
   private func appendRow(
     _ store: CellStore, _ cursor: inout Int, centered: Bool, to sink: Sink
   ) {
     let out = sink.buffer
-    // Where the next line of each cell starts, -1 for none left; only made for a row of several lines.
+    // The start of the next line of each cell, -1 for none; only for a row of several lines.
     var pending: [Int] = []
     out.append(border.left)
     for (index, column) in columns.enumerated() {

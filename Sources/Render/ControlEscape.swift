@@ -1,14 +1,15 @@
 package import Bytes
 
-/// How control characters of a result are shown, which a terminal would take for commands.
+/// How control characters of a result are shown, which could control a terminal.
 ///
-/// They are those of ASCII, except for a tab, a line feed and what ends a line with it, and those of U+0080 to U+009F.
+/// They are those of ASCII, except for a tab, a line feed and a carriage return before it, and
+/// those of U+0080 to U+009F.
 package enum ControlEscape: String, CaseIterable, Sendable {
-  /// As they are.
+  /// Unchanged.
   case off
-  /// `^G` for the character 7; one of the upper range as the two that stand for it, `^[` first.
+  /// `^G` for the character 7; the upper range as two characters that begin with `^[`.
   case ascii
-  /// As the symbol that Unicode has for it.
+  /// The symbol that Unicode has for it.
   case symbol
 
   /// Whether a byte may begin a control character.
@@ -45,7 +46,7 @@ package enum ControlEscape: String, CaseIterable, Sendable {
       buffer.append(UInt8(ascii: "^"))
       buffer.append(control ^ 0x40)
     } else {
-      // U+2400 on; DEL is U+2421.
+      // From U+2400 on; DEL is U+2421.
       buffer.append(0xe2)
       buffer.append(0x90)
       buffer.append(control == 0x7f ? 0xa1 : 0x80 + control)

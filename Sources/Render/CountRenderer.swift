@@ -1,7 +1,7 @@
 internal import Bytes
 internal import SQLite
 
-/// Writes how many rows there were; nothing where there were none.
+/// Writes the number of rows; nothing if there were none.
 struct CountRenderer: RowRenderer {
   private var rows: Int64 = 0
 

@@ -1,7 +1,7 @@
 internal import Bytes
 internal import SQLite
 
-/// Writes cells with separators between them, each in the form that its mode asks for.
+/// Writes cells with separators between them, each in the form of its mode.
 struct DelimitedRenderer: RowRenderer {
   private let options: RenderOptions
   private let quoting: Quoting

@@ -1,15 +1,15 @@
 internal import Bytes
 internal import SQLite
 
-/// Writes the program of a statement (EXPLAIN) in columns of fixed width, its loops indented.
+/// Writes the program of a statement (EXPLAIN) in columns of fixed width, with indented loops.
 struct ExplainRenderer: RowRenderer {
   private static let widths = [4, 13, 4, 4, 4, 13, 2, 13]
-  /// The column that holds the name of the instruction.
+  /// The column with the name of the instruction.
   private static let opcode = 1
   private let options: RenderOptions
   private var indents: [Int] = []
   private var row = 0
-  /// What stands for NULL, cut to the width of each column but the last.
+  /// The text for NULL, cut to the width of each column except the last.
   private let nulls: [[UInt8]]
 
   init(_ options: RenderOptions) {
@@ -63,9 +63,9 @@ struct ExplainRenderer: RowRenderer {
   }
 }
 
-/// Width of text as sqlite3 counts it: one for each code point.
+/// The width of text as in sqlite3: one for each code point.
 enum DisplayWidth {
-  /// As many of the first characters as fit.
+  /// The first characters that fit.
   static func prefix(of text: [UInt8], width: Int) -> [UInt8] {
     var width = width
     return Array(
@@ -75,7 +75,7 @@ enum DisplayWidth {
       })
   }
 
-  /// Width of what a buffer holds from `start` on.
+  /// The width of a buffer's content from `start` on.
   static func of(_ buffer: ByteBuffer, from start: Int) -> Int {
     var width = 0
     for index in start..<buffer.count where buffer[index] & 0xc0 != 0x80 { width += 1 }

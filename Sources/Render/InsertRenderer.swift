@@ -14,7 +14,8 @@ package struct InsertRenderer: RowRenderer {
     style = .oneLine
   }
 
-  /// Makes a renderer for one table, named as SQL needs it, with a list of columns where that is wanted.
+  /// Makes a renderer for one table, whose name is quoted for SQL, with a list of columns if
+  /// wanted.
   ///
   /// With `escapesLineBreaks` every statement takes one line.
   package init(into target: String, escapesLineBreaks: Bool = true) {

@@ -1,9 +1,9 @@
 internal import Bytes
 internal import SQLite
 
-/// Writes one JSON array of objects; nothing where there are no rows.
+/// Writes one JSON array of objects; nothing if there are no rows.
 struct JSONRenderer: RowRenderer {
-  /// What stands before each value, made at the first row.
+  /// The text before each value, made at the first row.
   private var labels: [[UInt8]] = []
   private let opening: StaticString
 

@@ -4,7 +4,7 @@ internal import SQLite
 /// Writes one `name = value` line for each cell.
 struct LineRenderer: RowRenderer {
   private let options: RenderOptions
-  /// What stands before each value, made at the first row.
+  /// The text before each value, made at the first row.
   private var labels: [[UInt8]] = []
 
   init(_ options: RenderOptions) { self.options = options }
@@ -13,7 +13,7 @@ struct LineRenderer: RowRenderer {
     let out = sink.buffer
     if labels.isEmpty {
       let names = (0..<statement.columnCount).map { statement.columnName(at: $0).preservedBytes }
-      // Bytes, not characters: names outside ASCII stand further left.
+      // Bytes, not characters: names outside of ASCII are further left.
       let width = names.reduce(5) { max($0, $1.count) }
       labels = names.map {
         Array(repeating: UInt8(ascii: " "), count: width - $0.count) + $0 + Array(" = ".utf8)

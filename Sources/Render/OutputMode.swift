@@ -1,12 +1,16 @@
 internal import Bytes
 internal import SQLite
 
-/// A way to write rows, by the names that `.mode` knows.
+/// A form of rows, by the names of `.mode`.
 ///
-/// `tabs` and `qbox` are only names for choices: `adjust` turns them into `list` and `box`. `explain` and
-/// `queryPlan` are not chosen by name but by `.explain` and by the kind of statement.
+/// This target turns rows into text, and knows neither Shell nor standard output. `OutputMode`
+/// chooses a `RowRenderer`; `RenderOptions` has the settings; a `Sink` takes the bytes.
+///
+/// `tabs` and `qbox` are only names for settings: `adjust` turns them into `list` and `box`.
+/// `explain` and `queryPlan` are not chosen by name, but by `.explain` and by the kind of
+/// statement.
 package enum OutputMode: String, CaseIterable, Sendable {
-  // In the order in which a shortened name is looked up.
+  // In the order in which a shortened name is searched.
   case line, column, list, html, tcl, csv, tabs, insert, quote, ascii
   case markdown, table, box, qbox, count, off, json
   case explain
@@ -15,10 +19,10 @@ package enum OutputMode: String, CaseIterable, Sendable {
   /// The modes that can be chosen by name.
   package static var choices: [OutputMode] { allCases.filter { $0 != .explain && $0 != .queryPlan } }
 
-  /// Whether `.mode` shows wrap and quote settings with it.
+  /// Whether `.mode` prints wrap and quote settings with it.
   package var isColumnar: Bool { [.column, .markdown, .table, .box, .qbox].contains(self) }
 
-  /// Sets what `.mode` with this name sets.
+  /// Applies the settings of `.mode` with this name.
   package func adjust(_ options: inout RenderOptions) {
     options.mode = self
     switch self {
@@ -44,7 +48,7 @@ package enum OutputMode: String, CaseIterable, Sendable {
     }
   }
 
-  /// Makes what writes one result in this mode.
+  /// Makes the renderer of one result in this mode.
   package func renderer(_ options: RenderOptions) -> any RowRenderer {
     switch self {
     case .list, .tabs, .ascii: DelimitedRenderer(options, .plain)

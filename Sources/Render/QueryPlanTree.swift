@@ -1,6 +1,6 @@
 package import Bytes
 
-/// The steps of a query plan, each below another.
+/// The steps of a query plan as a tree.
 package struct QueryPlanTree {
   private struct Step {
     let id: Int
@@ -18,7 +18,7 @@ package struct QueryPlanTree {
     steps.append(Step(id: id, parent: parent, text: text))
   }
 
-  /// Appends the tree below a title; nothing where there are no steps.
+  /// Appends the tree below a title; nothing if there are no steps.
   package mutating func render(to out: ByteBuffer, title: StaticString = "QUERY PLAN\n") {
     guard let first = steps.first else { return }
     // A step that is a comment names the trigger whose plan follows.
@@ -41,7 +41,7 @@ package struct QueryPlanTree {
       out.append(isLast ? "`--" : "|--" as StaticString)
       out.append(steps[index].text)
       out.append(UInt8(ascii: "\n"))
-      // A step never lists itself: ids grow, so an id at or below its parent's would be a loop.
+      // A step never contains itself: ids grow, so an id at or below its parent's would be a loop.
       guard steps[index].id > parent else { continue }
       render(below: steps[index].id, prefix: prefix + Array((isLast ? "   " : "|  ").utf8), to: out)
     }

@@ -1,26 +1,26 @@
-/// Everything that decides how rows look.
+/// The settings for the look of rows.
 package struct RenderOptions: Equatable, Sendable {
-  /// Longest separator or null text, in bytes; what is longer is cut.
+  /// The maximum bytes of a separator or null text; longer ones are cut.
   package static let longestText = 19
 
   package var mode: OutputMode = .list
   /// Whether column names are shown.
   package var headers = false
-  /// Whether the user chose `headers`: then `.mode column` leaves it alone.
+  /// Whether the user set `headers`: then `.mode column` does not change it.
   package var headersWereSet = false
   package var columnSeparator: [UInt8] = [UInt8(ascii: "|")] { didSet { Self.cut(&columnSeparator) } }
   package var rowSeparator: [UInt8] = [UInt8(ascii: "\n")] { didSet { Self.cut(&rowSeparator) } }
-  /// What stands for NULL.
+  /// The text for NULL.
   package var nullValue: [UInt8] = [] { didSet { Self.cut(&nullValue) } }
-  /// Least widths of columns; negative aligns to the right, 0 means as wide as the content.
+  /// Minimum widths of columns; negative aligns to the right, 0 means as wide as the content.
   package var widths: [Int] = []
-  /// How columnar modes lay out their cells.
+  /// The layout of cells in columnar modes.
   package var style = ColumnStyle()
   /// How control characters are shown.
   package var escape = ControlEscape.off
-  /// Name of the table in `insert` mode, not yet quoted.
+  /// The name of the table in `insert` mode, not quoted yet.
   package var insertTable = "table"
-  /// Whether rows of the statement's program stand before its own: then these are not the first, and no header is due.
+  /// Whether rows of the statement's program precede its own: then no header is due.
   package var followsProgram = false
 
   package init() {}
@@ -30,9 +30,9 @@ package struct RenderOptions: Equatable, Sendable {
   }
 }
 
-/// How `box`, `table`, `column` and `markdown` lay out their cells.
+/// The layout of cells in `box`, `table`, `column` and `markdown`.
 package struct ColumnStyle: Equatable, Sendable {
-  /// Widest cell, in characters; 0 for no limit.
+  /// The maximum width of a cell, in characters; 0 for no limit.
   package var wrap: Int
   /// Whether lines end at word boundaries.
   package var wordWrap: Bool
@@ -45,6 +45,6 @@ package struct ColumnStyle: Equatable, Sendable {
     self.quote = quote
   }
 
-  /// What `.mode box` and its like set where the user says nothing else.
+  /// What `.mode box` and similar modes set by default.
   package static let chosenByMode = ColumnStyle(wrap: 60)
 }

@@ -2,15 +2,15 @@ package import SQLite
 
 /// Writes the rows of one result.
 ///
-/// A fresh value serves each result: `begin` before the first step, `row` on every row, `end` once after the
-/// last, also where there was no row or the statement failed half way.
+/// Each result has a new renderer: `begin` before the first step, `row` for every row, `end` once
+/// after the last, also if there was no row or the statement failed.
 package protocol RowRenderer {
   mutating func begin(_ statement: Statement, to sink: Sink)
   mutating func row(_ statement: Statement, to sink: Sink)
   mutating func end(to sink: Sink)
   /// Steps a statement through all its rows; returns what stopped it early.
   ///
-  /// A requirement only so that the loop is compiled for each renderer: nobody writes another one.
+  /// It is a requirement only so that the loop is compiled for each renderer.
   mutating func render(_ statement: Statement, to sink: Sink) -> SQLiteError?
 }
 
@@ -22,7 +22,7 @@ extension RowRenderer {
     begin(statement, to: sink)
     defer { end(to: sink) }
     do throws(SQLiteError) {
-      // Where nobody takes the rows any more, there is no need to make them.
+      // If nobody takes the rows any more, they need not be made.
       while !sink.hasFailed, try statement.step() { row(statement, to: sink) }
     } catch {
       return error

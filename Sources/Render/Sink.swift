@@ -1,24 +1,25 @@
 package import Bytes
 
-/// Gathers output and hands it on in large pieces.
+/// Collects output and passes it on in large pieces.
 ///
-/// Renderers append to `buffer` and call `rowEnded()` now and then; nothing is written between those calls.
+/// Renderers append to `buffer` and call `rowEnded()` from time to time; nothing is written between
+/// those calls.
 package final class Sink {
-  /// What has not been handed on yet.
+  /// The bytes that were not passed on yet.
   package let buffer: ByteBuffer
   /// Whether writing failed once; from then on output is dropped.
   package private(set) var hasFailed = false
   private let limit: Int
   private let write: (ByteBuffer) -> Bool
 
-  /// Makes a sink that gives its bytes to `write`, which returns false where it could not write them.
+  /// Makes a sink that passes its bytes to `write`, which returns false if it could not write them.
   package init(limit: Int = 64 << 10, write: @escaping (ByteBuffer) -> Bool) {
     self.limit = limit
     self.write = write
     buffer = ByteBuffer(capacity: limit + limit / 4)
   }
 
-  /// Hands everything on; false where writing fails now or failed before.
+  /// Passes everything on; returns false if writing fails now or failed before.
   @discardableResult
   package func flush() -> Bool {
     if !buffer.isEmpty && !hasFailed { hasFailed = !write(buffer) }
@@ -26,12 +27,12 @@ package final class Sink {
     return !hasFailed
   }
 
-  /// Hands everything on if enough has come together.
+  /// Passes everything on if there is enough.
   package func rowEnded() {
     if buffer.count >= limit { flush() }
   }
 
-  /// Forgets an earlier failure, as after the output was directed elsewhere.
+  /// Forgets an earlier failure, for instance after the output was redirected.
   package func reset() {
     buffer.removeAll()
     hasFailed = false

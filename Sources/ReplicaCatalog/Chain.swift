@@ -1,18 +1,18 @@
 package import ObjectStore
 package import ReplicaFormat
 
-/// One object of a generation's log that holds transactions of the chain.
+/// One object of a generation's log with transactions of the chain.
 package struct ChainObject: Hashable, Sendable {
   package let key: String
   package let transactions: ClosedRange<UInt64>
-  /// Which part of its transaction it is, from 1.
+  /// The number of the part of its transaction, from 1.
   package let part: Int
-  /// Whether its last transaction ends with it.
+  /// Whether its last transaction ends in it.
   package let isLast: Bool
   package let isMerged: Bool
-  /// Identifier of the entry that it is, or of the last one that it took the place of.
+  /// The identifier of the entry, or of the last entry that a merged object replaced.
   package let id: EntryID
-  /// Length in bytes, as it was listed.
+  /// The listed length in bytes.
   package let size: Int
 
   package init(
@@ -33,14 +33,14 @@ package struct ChainObject: Hashable, Sendable {
   package var isPart: Bool { part > 1 || !isLast }
 }
 
-/// What a slot of a log holds, as far as its first bytes say.
+/// What a slot of a log holds, by its first bytes.
 package enum LogEntry: Sendable {
   case slice(SliceHeader, keyID: String?)
   case turn(TurnRecord)
   /// It cannot be read: the chain ends before it.
   case damaged(FormatError)
 
-  /// Bytes that are read of an object to know it.
+  /// The number of bytes that are read of an object to recognize it.
   package static let head = 8192
 
   /// Parses the first bytes of the object at a place.
@@ -60,32 +60,33 @@ package enum LogEntry: Sendable {
     }
   }
 
-  /// The last transaction that was stored when the entry was made; 0 if it does not say.
+  /// The last transaction that was stored when the entry was made; 0 if the entry has no such
+  /// field.
   package var stored: UInt64 {
     if case .slice(let header, _) = self { return header.acknowledged }
     return 0
   }
 }
 
-/// What rule 12 of `Docs/Protocol.md` reads of one generation's log, from a base on.
+/// The chain of one generation's log, from a base on (rule 12 of `Docs/Protocol.md`).
 package struct Chain: Sendable {
   /// The objects that hold its transactions, in the order to apply them.
   package fileprivate(set) var objects: [ChainObject] = []
-  /// The last transaction, of which all parts are there.
+  /// The last transaction with all its parts.
   package fileprivate(set) var end: UInt64
   /// The place after the last entry.
   package fileprivate(set) var tip: Place
   /// Turns that were met, in order.
   package fileprivate(set) var turns: [TurnRecord] = []
-  /// The seal that ends the generation; nil if it goes on.
+  /// The seal that ends the generation; nil if the generation has none.
   package fileprivate(set) var seal: TurnRecord?
-  /// Objects of a transaction whose last part is not there.
+  /// Objects of a transaction whose last part is missing.
   package fileprivate(set) var unfinished: [ChainObject] = []
-  /// Why the log could not be read further; nil if it ends here.
+  /// The reason why the log could not be read further; nil if it ends here.
   package fileprivate(set) var damage: FormatError?
   /// Slots past the end that are not on the chain, in order.
   package fileprivate(set) var beyond: [Place] = []
-  /// The last transaction of a base or a merged object past the end: something before it was lost.
+  /// The last transaction of a base or merged object past the end: something before it was lost.
   package fileprivate(set) var coveredBeyond: UInt64?
 
   init(from place: Place) {
@@ -95,10 +96,10 @@ package struct Chain: Sendable {
 }
 
 extension GenerationContents {
-  /// The chain from a base on.
+  /// Returns the chain from a base on.
   package func chain(after base: BaseName) -> Chain { chain(from: base.next(in: generation)) }
 
-  /// The chain from a place on at which a transaction begins.
+  /// Returns the chain from a place on at which a transaction begins.
   package func chain(from place: Place) -> Chain {
     var chain = Chain(from: place)
     var visited: Set<Place> = []
@@ -129,7 +130,8 @@ extension GenerationContents {
 }
 
 extension GenerationContents {
-  /// What past the end of a chain proves that an object before it was lost; nil if nothing does.
+  /// Returns the proof past the end of a chain that an object before it was lost; nil if there is
+  /// none.
   package func proofOfLoss(after chain: Chain) -> String? {
     for place in chain.beyond {
       guard let entry = entries[place], entry.stored > chain.end else { continue }
@@ -182,7 +184,7 @@ extension Chain {
 
 /// Merged objects by the transactions that they hold.
 struct Covers {
-  /// In the order of their first transactions; of those that begin together, the longest.
+  /// Sorted by first transaction; of those with the same first transaction, the longest.
   private let names: [MergedName]
 
   init(_ all: some Sequence<MergedName>) {
@@ -191,7 +193,7 @@ struct Covers {
       ($0.transactions.lowerBound, $1.transactions.upperBound, $0.id.value)
         < ($1.transactions.lowerBound, $0.transactions.upperBound, $1.id.value)
     }
-    // One that lies within another is not needed.
+    // An object within another one is not needed.
     for name in sorted
     where kept.last.map({ name.transactions.upperBound > $0.transactions.upperBound }) ?? true {
       kept.append(name)

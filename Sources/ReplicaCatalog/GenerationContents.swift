@@ -1,25 +1,26 @@
 package import ObjectStore
 package import ReplicaFormat
 
-/// What listings show of one generation, and what the entries of its log are.
+/// The listings of one generation, and the content of its log's slots.
 package struct GenerationContents: Sendable {
   package let generation: GenerationID
   /// In order.
   package private(set) var bases: [BaseName] = []
-  /// Entries of the log by their places, with their lengths in bytes.
+  /// Entries of the log by place, with their lengths in bytes.
   package private(set) var slots: [Place: Int] = [:]
   package private(set) var merged: [MergedName: Int] = [:]
   package private(set) var batches: [BatchName: Int] = [:]
-  /// What slots hold, as far as it was read.
+  /// The content of slots that were read.
   package private(set) var entries: [Place: LogEntry] = [:]
-  /// When merged objects and batches were stored, seconds since 1970 by the store's clock, by their keys.
+  /// When merged objects and batches were stored, seconds since 1970 by the store's clock, by their
+  /// keys.
   package private(set) var modified: [String: Int64] = [:]
   package private(set) var hasRecord = false
   package private(set) var byteCount = 0
   package private(set) var objectCount = 0
   /// When the newest object was stored, seconds since 1970 by the store's clock.
   package private(set) var newestChange: Int64 = 0
-  /// Whether objects of an earlier form of the replica are in it.
+  /// Whether it has objects of an earlier format of the replica.
   package private(set) var isOfEarlierForm = false
 
   package init(generation: GenerationID) { self.generation = generation }
@@ -47,17 +48,17 @@ package struct GenerationContents: Sendable {
     }
   }
 
-  /// Notes what a slot holds.
+  /// Notes the content of a slot.
   package mutating func note(_ entry: LogEntry, at place: Place) { entries[place] = entry }
 
-  /// Takes over what is known of slots that are the same: a slot never changes.
+  /// Takes over the content of slots from an earlier listing: a slot never changes.
   package mutating func adoptEntries(of other: GenerationContents) {
     for (place, entry) in other.entries where slots[place] != nil && entries[place] == nil {
       entries[place] = entry
     }
   }
 
-  /// Slots that are to be read.
+  /// The slots to read.
   func unread(_ scope: ReplicaCatalog.Scope) -> [Place] {
     switch scope {
     case .everything: slots.keys.filter { entries[$0] == nil }
@@ -67,7 +68,7 @@ package struct GenerationContents: Sendable {
     }
   }
 
-  /// Slots of which it is not known what they hold, and which the chain after a transaction may need.
+  /// Slots with unknown content that the chain after a transaction may need.
   package func unread(after transaction: UInt64) -> [Place] {
     let covers = Covers(merged.keys)
     return slots.keys.filter {
@@ -110,7 +111,8 @@ package struct GenerationContents: Sendable {
     return reach
   }
 
-  /// Runs of transactions that can be restored, in order: each begins with a base and ends where the chain does.
+  /// Ranges of transactions that can be restored, in order: each begins with a base and ends with
+  /// its chain.
   ///
   /// There is more than one if history between them was removed.
   package var restorable: [(base: BaseName, chain: Chain)] {
@@ -122,7 +124,7 @@ package struct GenerationContents: Sendable {
     return runs
   }
 
-  /// The highest transaction number that anything has.
+  /// The highest transaction number of any object.
   package var lastNumber: UInt64 {
     max(
       slots.keys.lazy.map(\.transaction).max().map { $0 - 1 } ?? 0,

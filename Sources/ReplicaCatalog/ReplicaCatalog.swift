@@ -3,16 +3,21 @@ package import ObjectStore
 package import ReplicaFormat
 internal import Synchronization
 
-/// Reads from a store what a replica holds: marks, generations, and the chain of each.
+/// Reads what a replica holds from a store: marks, generations, and the chain of each.
 ///
-/// The order of listings and reads is that of rule 13 of `Docs/Protocol.md`.
+/// `ReplicaHistory` follows generations from mark to mark, `GenerationContents` holds the listings
+/// of one generation, and `Chain` follows its log. The order of listings and reads is that of rule
+/// 13 of `Docs/Protocol.md`.
+///
+///     let catalog = ReplicaCatalog(store)
+///     let history = try ReplicaHistory(catalog)
 package struct ReplicaCatalog: Sendable {
   package let store: any ObjectStore
   private let whole = WholeEntries()
 
   package init(_ store: any ObjectStore) { self.store = store }
 
-  /// The bytes of an entry that was read as a whole while the log was listed, once; a slot never changes.
+  /// The bytes of an entry that was read as a whole during a listing, once; a slot never changes.
   package func takeEntry(_ key: String) -> [UInt8]? { whole.take(key) }
 
   /// The same, for one who leaves it to others.
@@ -20,9 +25,9 @@ package struct ReplicaCatalog: Sendable {
 
   /// How much of a generation is listed.
   package enum Scope: Sendable {
-    /// Everything, and what each slot holds.
+    /// Everything, and the content of each slot.
     case everything
-    /// Everything, and what the slots hold that chains need.
+    /// Everything, and the content of the slots that chains need.
     case all
     /// Batches only.
     case batches
@@ -34,7 +39,8 @@ package struct ReplicaCatalog: Sendable {
     fileprivate var hasBatches: Bool { if case .newest(let batches) = self { batches } else { true } }
   }
 
-  /// Generations that have a folder, in order, at one request each; those that are not on the chain too.
+  /// Returns the generations that have a folder, in order, also those that are not on the chain,
+  /// with one request each.
   package func folders() throws(ObjectStoreError) -> [GenerationID] {
     var found: [GenerationID] = []
     var after: String?
@@ -50,9 +56,9 @@ package struct ReplicaCatalog: Sendable {
     }
   }
 
-  /// What a generation holds, with the entries of its log that its chains need.
+  /// Returns the listings of a generation, with the log entries that its chains need.
   ///
-  /// Throws a `FormatError` if objects go away faster than they are listed.
+  /// Throws a `FormatError` if objects disappear faster than they are listed.
   package func contents(of generation: GenerationID, _ scope: Scope = .all) throws -> GenerationContents {
     var before: GenerationContents?
     var missing: FormatError?
@@ -69,10 +75,12 @@ package struct ReplicaCatalog: Sendable {
     throw missing ?? FormatError(ReplicaLayout.folder(generation), "it changes faster than it can be listed")
   }
 
-  /// Lists that may be needed because objects were replaced meanwhile.
+  /// The maximum number of listings, because objects may be replaced meanwhile.
   private static let rounds = 8
 
-  /// The listing of a generation; several pages are listed until two rounds are equal.
+  /// Lists a generation.
+  ///
+  /// Several pages are listed until two rounds are equal.
   private func listed(_ generation: GenerationID, _ scope: Scope) throws(ObjectStoreError)
     -> GenerationContents
   {
@@ -102,7 +110,7 @@ package struct ReplicaCatalog: Sendable {
     var contents = GenerationContents(generation: generation)
     var first: UInt64 = 0
     if scope.isNewest {
-      // Only a hint where to begin: what takes an object's place is listed after it, below.
+      // Only a hint where to begin: replacements are listed after it, below.
       var hint = GenerationContents(generation: generation)
       for object in try store.listAll(prefix: ReplicaLayout.bases(generation)) { hint.add(object) }
       first = hint.bases.last?.transaction ?? 0
@@ -122,7 +130,7 @@ package struct ReplicaCatalog: Sendable {
     try store.listAll(prefix: prefix, after: prefix + ReplicaLayout.fromTransaction(transaction))
   }
 
-  /// Entries of a log from a transaction on, with what they are; for a writer or a reader that knows a place.
+  /// Returns the entries of a log from a transaction on; for a writer or reader that knows a place.
   package func entries(from place: Place) throws -> GenerationContents {
     var missing: FormatError?
     for _ in 0..<Self.rounds {
@@ -144,10 +152,10 @@ package struct ReplicaCatalog: Sendable {
     throw missing ?? FormatError(place.key, "the log changes faster than it can be listed")
   }
 
-  /// Reads what slots hold, several at once.
+  /// Reads the content of slots, several at once.
   ///
-  /// Throws a `FormatError` with `isMissing` if one is gone.
-  /// With `toleratesKeys` an entry that is encrypted with a key which is not there counts as damaged.
+  /// Throws a `FormatError` with `isMissing` if a slot is gone. With `toleratesKeys`, an entry
+  /// whose encryption key is missing counts as damaged.
   private func read(
     _ places: [Place], into contents: inout GenerationContents, toleratesKeys: Bool = false
   ) throws {
@@ -159,7 +167,7 @@ package struct ReplicaCatalog: Sendable {
       pool.run(in: group) {
         let result = Result<LogEntry, any Error> {
           var (entry, content) = try self.entry(at: place)
-          // The damage may have been done on the way.
+          // The damage may have happened on the way.
           if case .damaged = entry { (entry, content) = try self.entry(at: place) }
           if content.bytes.count < LogEntry.head { self.whole.keep(place.key, content.bytes) }
           return entry
@@ -188,14 +196,14 @@ package struct ReplicaCatalog: Sendable {
 
   // MARK: Single objects
 
-  /// The bytes of an object; what a replica names must be there.
+  /// Returns the bytes of an object that the replica names; a missing object is damage.
   package func read(_ name: String) throws -> [UInt8] { try store.content(of: name).bytes }
 
   package func manifest(_ generation: GenerationID, _ base: BaseName) throws -> BaseManifest {
     try manifest(generation, base, bytes: read(base.key(in: generation)))
   }
 
-  /// The manifest that an object holds which was read already.
+  /// Returns the manifest in an object that was read already.
   package func manifest(
     _ generation: GenerationID, _ base: BaseName, bytes: [UInt8]
   ) throws(FormatError) -> BaseManifest {
@@ -222,7 +230,7 @@ package struct ReplicaCatalog: Sendable {
   }
 }
 
-/// Small entries of a log that were read when it was listed: who needs them next need not fetch them again.
+/// Small entries of a log that were read during the listing, so that nobody fetches them again.
 private final class WholeEntries: Sendable {
   private static let most = 16 << 20
   private let entries = Mutex<(bytes: [String: [UInt8]], count: Int)>(([:], 0))
@@ -247,16 +255,16 @@ private final class WholeEntries: Sendable {
 }
 
 extension GenerationContents {
-  /// Whether another listing shows the same objects.
+  /// Returns whether another listing shows the same objects.
   fileprivate func isSame(as other: GenerationContents) -> Bool {
     bases == other.bases && slots == other.slots && merged == other.merged && batches == other.batches
   }
 }
 
 extension ObjectStore {
-  /// All of an object that is no longer than one of its kind can be.
+  /// Returns a whole object, up to the maximum size of its kind.
   ///
-  /// Throws `.forged` for a longer one: trying again would not help.
+  /// Throws `.forged` for a longer object: another try would not help.
   package func whole(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectContent {
     do throws(ObjectStoreError) {
       return try get(key, range: nil)
@@ -270,7 +278,7 @@ extension ObjectStore {
     }
   }
 
-  /// What a replica names must be there, and be what was put there: a `FormatError` says that it is not.
+  /// Turns a missing or wrong object into a `FormatError`: the replica names it, so it must exist.
   package func content(of name: String, _ range: Range<Int>? = nil) throws -> ObjectContent {
     do throws(ObjectStoreError) {
       guard let range else { return try whole(ObjectKey(name)) }

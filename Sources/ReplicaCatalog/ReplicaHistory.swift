@@ -1,15 +1,16 @@
 import ObjectStore
 package import ReplicaFormat
 
-/// The generations of a replica that are on its chain, and what they hold as far as it was asked for.
+/// The generations of a replica's chain, and the listings of those that were read.
 ///
-/// The chain begins with the newest mark's generation and goes on over seals that nobody has marked yet. Generations that no
-/// mark and no seal of the chain names are orphans: they hold nothing that was ever stored for good.
+/// The chain begins with the newest mark's generation and continues over seals without a mark.
+/// Generations that no mark and no seal of the chain names are orphans: nothing in them was ever
+/// stored.
 package struct ReplicaHistory: Sendable {
   package let catalog: ReplicaCatalog
   /// The newest number that has a mark; nil if the replica holds nothing.
   package let newestMark: UInt32?
-  /// Generations by their numbers, as far as they are known.
+  /// Known generations by number.
   private var generations: [UInt32: Generation] = [:]
 
   /// A generation of the chain.
@@ -19,14 +20,14 @@ package struct ReplicaHistory: Sendable {
     package let base: BaseName
     /// The seal that names it; nil in the first generation.
     package let seal: Place?
-    /// Everything that it holds, if that was listed.
+    /// Its listing, if it was listed.
     fileprivate var contents: GenerationContents?
     package let isMarked: Bool
   }
 
   /// Lists the marks.
   ///
-  /// Throws `.earlierForm` if there is none, but a replica of a build before the first release.
+  /// Throws `.earlierForm` if there is no mark, but a replica of a build before the first release.
   package init(_ catalog: ReplicaCatalog) throws {
     self.catalog = catalog
     newestMark = try catalog.store.listAll(prefix: ReplicaLayout.chain)
@@ -49,7 +50,7 @@ package struct ReplicaHistory: Sendable {
     /// The newest base, and the chain after it.
     package let base: BaseName
     package let chain: Chain
-    /// Marks that are due: generations that a seal names, and that have none.
+    /// Missing marks: generations that a seal names.
     package let unmarked: [MarkRecord]
   }
 
@@ -81,7 +82,7 @@ package struct ReplicaHistory: Sendable {
     }
   }
 
-  /// The generation of the chain with a number; nil if there is none.
+  /// Returns the generation of the chain with a number; nil if there is none.
   package mutating func generation(_ sequence: UInt32) throws -> Generation? {
     if let known = generations[sequence] { return known }
     guard let mark = try catalog.mark(sequence) else { return nil }
@@ -91,7 +92,7 @@ package struct ReplicaHistory: Sendable {
     return found
   }
 
-  /// Everything that a generation holds.
+  /// Returns the complete listing of a generation.
   package mutating func contents(of generation: Generation) throws -> GenerationContents {
     if let known = generations[generation.id.sequence]?.contents { return known }
     let listed = try catalog.contents(of: generation.id)
@@ -99,9 +100,9 @@ package struct ReplicaHistory: Sendable {
     return listed
   }
 
-  /// All generations of the chain, the oldest first, read from marks where those are complete.
+  /// Returns all generations of the chain, the oldest first, from marks if they are complete.
   ///
-  /// A generation that a seal names and nobody has marked has a folder; only then the chain itself is read.
+  /// A generation that only a seal names has a folder; only then the chain itself is read.
   package mutating func marked() throws -> [Generation] {
     guard let newestMark, let last = try generation(newestMark) else { return try all() }
     let next = try catalog.store.list(
@@ -115,9 +116,9 @@ package struct ReplicaHistory: Sendable {
     return try (1...newestMark).compactMap { try generation($0) }
   }
 
-  /// All generations of the chain, the oldest first.
+  /// Returns all generations of the chain, the oldest first.
   ///
-  /// Those of which retention has left no base are among them.
+  /// Generations whose bases retention has removed are included.
   package mutating func all() throws -> [Generation] {
     guard let end = try end() else { return [] }
     var found: [Generation] = []

@@ -1,15 +1,16 @@
 internal import Bytes
 internal import Digest
 
-/// Names the parts that hold every page of a database at one transaction.
+/// The manifest of a base: it names the parts that hold every page of a database at one
+/// transaction.
 ///
-/// Written after all its parts: without it they do not count.
+/// It is written after all its parts. Without it they do not count.
 package struct BaseManifest: Hashable, Sendable {
   /// A run of pages, compressed in one object.
   package struct Part: Hashable, Sendable {
     package let firstPage: UInt32
     package let pageCount: UInt32
-    /// What the naming makes of the pages, 64 hexadecimal digits; names the object.
+    /// The name of the object: 64 hexadecimal digits that `PartNaming` computes from the pages.
     package let digest: String
     /// Length of the object in bytes.
     package let compressedSize: Int
@@ -42,13 +43,13 @@ package struct BaseManifest: Hashable, Sendable {
     self.naming = naming
   }
 
-  /// The transaction after which the pages are.
+  /// The base is the state after this transaction.
   package var transaction: UInt64 { name.transaction }
   /// Key of the object.
   package var key: String { name.key(in: generation) }
 
   private static let title = "sqlite3-cloud-s3 base 1"
-  /// Most bytes of pages that one part is believed to hold.
+  /// The maximum bytes of pages that a reader accepts in one part.
   private static let partLimit = 1 << 30
 
   package var bytes: [UInt8] {

@@ -1,15 +1,15 @@
-/// What numbers of a replica may be.
+/// The bounds of numbers in a replica.
 ///
-/// They come from outside: what lies beyond is refused where it is read, so that sums and differences of what was read are
-/// numbers too.
+/// A replica is outside data. Numbers beyond these bounds are refused when they are read, so that
+/// sums and differences do not overflow.
 package enum Bounds {
-  /// No replica counts further: at a million commits a second it takes 146,000 years.
+  /// The highest transaction number: at a million commits a second it takes 146,000 years.
   package static let lastTransaction: UInt64 = 1 << 62
-  /// No generation has a higher number, so that the next one has a number too.
+  /// The highest generation number, so that the next generation has a number too.
   package static let lastSequence = UInt32.max - 1
   /// Microseconds since 1970 of the years 1 to 9999.
   package static let times: ClosedRange<Int64> = -62_135_596_800_000_000...253_402_300_799_999_999
-  /// Bytes of an object; one put stores no more.
+  /// The maximum size of an object: one put stores no more.
   package static let sizes = 0...5 << 30
 
   /// A transaction's number in decimal.

@@ -8,9 +8,9 @@ package struct ChainPoint: Hashable, Sendable {
   /// Time of that transaction, microseconds since 1970.
   package let time: Int64
   package let state: DatabaseState
-  /// Where in SQLite's log it ends; nil after a base.
+  /// Where the transaction ends in SQLite's log; nil after a base.
   package var position: WALPosition?
-  /// The entry of the generation's log, or the base, that the transaction came with.
+  /// The entry of the generation's log, or the base, that holds the transaction.
   package var id: EntryID
 
   package init(
@@ -26,10 +26,11 @@ package struct ChainPoint: Hashable, Sendable {
   }
 }
 
-/// What is kept beside a copy that follows a replica: which moment the copy holds, and how it differs from the mirrored
-/// database.
+/// The record beside a copy that follows a replica: the moment of the copy, and its differences
+/// from the mirrored database.
 ///
-/// The header of the copy has values of its own (`CopyHeader`), so that programs that have it open notice each change.
+/// The header of the copy has its own values (`CopyHeader`), so that programs that have it open
+/// notice each change.
 package struct FollowRecord: Hashable, Sendable {
   package let url: String
   package let point: ChainPoint
@@ -109,13 +110,15 @@ package struct FollowRecord: Hashable, Sendable {
   }
 }
 
-/// The header of a database file (https://www.sqlite.org/fileformat2.html#the_database_header), as far as a copy has
-/// one of its own.
+/// The header fields of a database file that a copy has for itself
+/// (https://www.sqlite.org/fileformat2.html#the_database_header).
 package enum CopyHeader {
   package static let size = 100
 
-  /// Puts the copy's own values into its first page: no log of its own, so that a journal guards its changes; a change
-  /// counter that tells other connections to read again; a schema cookie that tells them to compile again.
+  /// Puts the copy's own values into its first page.
+  ///
+  /// The copy is in rollback mode, so that a journal guards its changes. A new change counter makes
+  /// other connections read again; a new schema cookie makes them compile again.
   package static func put(counter: UInt32, cookie: UInt32, pages: UInt32, into page: inout [UInt8]) {
     page[18] = 1
     page[19] = 1
@@ -128,6 +131,6 @@ package enum CopyHeader {
 
   package static func counter(of page: [UInt8]) -> UInt32 { page.bigEndian(at: 24) }
   package static func cookie(of page: [UInt8]) -> UInt32 { page.bigEndian(at: 40) }
-  /// Whether it is a database that is changed by way of a journal.
+  /// Whether it is a database in rollback mode.
   package static func usesJournal(_ page: [UInt8]) -> Bool { page[18] == 1 && page[19] == 1 }
 }

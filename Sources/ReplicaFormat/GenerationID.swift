@@ -1,9 +1,9 @@
 internal import Bytes
 
-/// Name of one unbroken chain of transactions: a sequence number and a random number, as `00000001-5f3a9c21`.
+/// The name of a generation: a sequence number and a random number, such as `00000001-5f3a9c21`.
 ///
-/// Later generations have higher sequence numbers whatever the clock says; the random number keeps two writers
-/// that start at once apart.
+/// Later generations have higher sequence numbers, whatever the clock shows. The random number
+/// distinguishes two writers that start at the same time.
 package struct GenerationID: Hashable, Comparable, Sendable, CustomStringConvertible {
   package let sequence: UInt32
   package let random: UInt32
@@ -13,7 +13,7 @@ package struct GenerationID: Hashable, Comparable, Sendable, CustomStringConvert
     self.random = random
   }
 
-  /// The next generation after `previous`; nil if no number is left after it.
+  /// The generation after `previous`; nil if no number is left.
   package init?(after previous: GenerationID?) {
     let last = previous?.sequence ?? 0
     guard last < Bounds.lastSequence else { return nil }

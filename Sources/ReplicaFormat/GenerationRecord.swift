@@ -1,13 +1,13 @@
-/// What is known of a generation when it begins.
+/// The record that is written when a generation begins.
 package struct GenerationRecord: Hashable, Sendable {
   package let generation: GenerationID
   /// Microseconds since 1970.
   package let time: Int64
-  /// Why it was begun.
+  /// The reason for the generation.
   package let reason: String
-  /// Where its seal is to stand; nil in a replica's first generation.
+  /// The place of its seal; nil in a replica's first generation.
   package let seal: Place?
-  /// Who began it.
+  /// The session that began it.
   package let writer: String
 
   package init(generation: GenerationID, time: Int64, reason: String, seal: Place?, writer: String) {

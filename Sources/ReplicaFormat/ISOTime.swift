@@ -1,6 +1,6 @@
-/// Moments as ISO 8601 writes them, in UTC (https://www.rfc-editor.org/rfc/rfc3339).
+/// Times as ISO 8601 text, in UTC (https://www.rfc-editor.org/rfc/rfc3339).
 package enum ISOTime {
-  /// `2026-11-22T19:00:00.123456Z` of microseconds since 1970.
+  /// Writes microseconds since 1970 as `2026-11-22T19:00:00.123456Z`.
   package static func text(_ microseconds: Int64) -> String {
     let (seconds, fraction) = floorDivide(microseconds, 1_000_000)
     let (days, time) = floorDivide(seconds, 86_400)
@@ -13,10 +13,10 @@ package enum ISOTime {
       + "\(digits(time / 60 % 60, 2)):\(digits(time % 60, 2)).\(digits(fraction, 6))Z"
   }
 
-  /// Microseconds since 1970 of `YYYY-MM-DD`, then optionally `T` or a space, `HH:MM`, `:SS`, a fraction,
-  /// and `Z` or `+HH:MM`.
+  /// Reads `YYYY-MM-DD`, then optionally `T` or a space, `HH:MM`, `:SS`, a fraction, and `Z` or
+  /// `+HH:MM`.
   ///
-  /// Nil where it is something else; without a zone it is UTC.
+  /// Returns microseconds since 1970, or nil for anything else. Without a zone it is UTC.
   package static func parse(_ text: String) -> Int64? {
     var rest = Substring(text)
     func number(_ width: Int) -> Int64? {
@@ -69,9 +69,9 @@ package enum ISOTime {
     return rest < 0 ? (quotient - 1, rest + by) : (quotient, rest)
   }
 
-  /// Days since 1970 of a date of the Gregorian calendar.
+  /// Returns days since 1970 for a date of the Gregorian calendar.
   private static func dayNumber(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
-    // Years are counted from March, so that a leap day ends its year.
+    // The year begins in March, so that a leap day is its last day.
     let y = month <= 2 ? year - 1 : year
     let m = (month + 9) % 12
     return 365 * y + floorDivide(y, 4).0 - floorDivide(y, 100).0 + floorDivide(y, 400).0 + (m * 306 + 5) / 10

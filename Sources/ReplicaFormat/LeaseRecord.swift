@@ -1,14 +1,14 @@
-/// Who writes to a replica, and how far it has come.
+/// The lease: which session writes to a replica, and its last stored place.
 ///
-/// A courtesy: it lets a session that starts name the one that writes, and it witnesses what was stored. No write is safe
-/// because of it.
+/// It is a courtesy. A session that starts can print who writes, and a restore has a witness of
+/// what was stored. No write is safe because of it.
 package struct LeaseRecord: Hashable, Sendable {
   /// A process that writes to a replica.
   package struct Holder: Hashable, Sendable {
     package let session: TurnRecord.Session
-    /// Which start of the host's system; empty if that is not known.
+    /// The boot identifier of the host's system; empty if it is not known.
     package let boot: String
-    /// When the process started, in the system's own count; 0 if that is not known.
+    /// When the process started, in the system's own count; 0 if it is not known.
     package let processStart: UInt64
 
     package init(session: TurnRecord.Session, boot: String, processStart: UInt64) {
@@ -19,10 +19,11 @@ package struct LeaseRecord: Hashable, Sendable {
   }
 
   package var holder: Holder
-  /// When the holder took it, and when it was renewed last, by the holder's clock: microseconds since 1970.
+  /// When the holder took it, and when it last renewed it, by the holder's clock: microseconds
+  /// since 1970.
   package var since: Int64
   package var renewed: Int64
-  /// Whether the holder has ended in order.
+  /// Whether the holder ended in order.
   package var isClosed = false
   /// When history was last pruned, microseconds since 1970; 0 for never.
   package var pruned: Int64

@@ -1,6 +1,6 @@
 internal import Bytes
 
-/// The name of one slot of a generation's log: at most one entry ever stands there.
+/// The name of one slot of a generation's log: at most one entry ever has it.
 ///
 /// See rule 1 of `Docs/Protocol.md`.
 package struct Place: Hashable, Sendable, CustomStringConvertible {
@@ -19,7 +19,7 @@ package struct Place: Hashable, Sendable, CustomStringConvertible {
     self.previous = previous
   }
 
-  /// Key of the object that stands at the place.
+  /// The key of the object at the place.
   package var key: String { ReplicaLayout.slots(generation) + name }
 
   /// Last component of the key.
@@ -27,7 +27,7 @@ package struct Place: Hashable, Sendable, CustomStringConvertible {
     Hex.fixed(transaction) + "." + Hex.fixed(UInt16(clamping: part)) + "-" + previous.description
   }
 
-  /// Parses the key of an object of a log; nil if it is none.
+  /// Reads the key of an entry; nil if it is not one.
   package init?(key: String) {
     guard let (generation, name) = ReplicaLayout.name(of: key, in: ReplicaLayout.slots) else { return nil }
     self.init(generation, name: name)
@@ -44,7 +44,7 @@ package struct Place: Hashable, Sendable, CustomStringConvertible {
 
   package var description: String { "\(generation)/\(name)" }
 
-  /// The place as a field of a text record: generation, number in decimal, part, identifier.
+  /// Writes the place as a field of a text record: generation, number in decimal, part, identifier.
   var field: String { "\(generation) \(transaction) \(part) \(previous)" }
 
   /// Reads what `field` writes.
@@ -58,10 +58,10 @@ package struct Place: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// Name of a merged object: transactions once more that slots hold, or held.
+/// The name of a merged object, which holds the transactions of several slots once more.
 package struct MergedName: Hashable, Sendable {
   package let transactions: ClosedRange<UInt64>
-  /// Identifier of the last entry that it took the place of.
+  /// The identifier of the last entry that it replaces.
   package let id: EntryID
 
   package init(_ transactions: ClosedRange<UInt64>, id: EntryID) {
@@ -74,7 +74,7 @@ package struct MergedName: Hashable, Sendable {
       + Hex.fixed(transactions.lowerBound) + "-" + id.description
   }
 
-  /// Parses a key; nil if it is none of a merged object.
+  /// Reads a key; nil if it is not that of a merged object.
   package init?(key: String) {
     guard let (_, name) = ReplicaLayout.name(of: key, in: ReplicaLayout.merged),
       let (last, first, id) = ReplicaLayout.numbers(name), first > 0, first <= last
@@ -86,7 +86,7 @@ package struct MergedName: Hashable, Sendable {
 /// Name of a batch of statements.
 package struct BatchName: Hashable, Sendable {
   package let transactions: ClosedRange<UInt64>
-  /// Identifier of the entry that its last transaction came with.
+  /// The identifier of the entry that holds its last transaction.
   package let id: EntryID
 
   package init(_ transactions: ClosedRange<UInt64>, id: EntryID) {
@@ -99,7 +99,7 @@ package struct BatchName: Hashable, Sendable {
       + Hex.fixed(transactions.upperBound) + "-" + id.description
   }
 
-  /// Parses a key; nil if it is none of a batch.
+  /// Reads a key; nil if it is not that of a batch.
   package init?(key: String) {
     guard let (_, name) = ReplicaLayout.name(of: key, in: ReplicaLayout.statements),
       let (first, last, id) = ReplicaLayout.numbers(name), first > 0, first <= last
@@ -111,7 +111,8 @@ package struct BatchName: Hashable, Sendable {
 /// Name of a base's manifest.
 package struct BaseName: Hashable, Comparable, Sendable {
   package let transaction: UInt64
-  /// Identifier of the entry that ends with the transaction; of a generation's first base, that of its seal.
+  /// The identifier of the entry that ends with the transaction; for a generation's first base,
+  /// that of its seal.
   package let id: EntryID
 
   package init(_ transaction: UInt64, id: EntryID) {
@@ -128,7 +129,7 @@ package struct BaseName: Hashable, Comparable, Sendable {
     Place(generation, transaction: transaction + 1, previous: id)
   }
 
-  /// Parses a key; nil if it is none of a base.
+  /// Reads a key; nil if it is not that of a base.
   package init?(key: String) {
     guard let (_, name) = ReplicaLayout.name(of: key, in: ReplicaLayout.bases),
       name.utf8.count == 37, name.hasSuffix(".txt"), name.dropFirst(16).first == "-",

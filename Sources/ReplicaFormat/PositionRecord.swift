@@ -1,12 +1,15 @@
 internal import Bytes
 package import WALFormat
 
-/// What is kept beside a database so that the next start recognises it without reading it.
+/// The position record beside a database: the next start recognizes the database without reading
+/// it.
 ///
-/// It is only a short cut: the replica decides. Where the record is missing or wrong, the database is read.
+/// It only saves work: the replica decides. If the record is missing or wrong, the database is
+/// read.
 package struct PositionRecord: Hashable, Sendable {
-  /// The database file as it was when the record was written: not a byte has been written to it since if these
-  /// are still the same.
+  /// The state of the database file when the record was written.
+  ///
+  /// If these values are still the same, nothing has been written to the file since.
   package struct FileStamp: Hashable, Sendable {
     package let size: Int
     package let modifiedNs: Int64
@@ -18,11 +21,13 @@ package struct PositionRecord: Hashable, Sendable {
     }
   }
 
-  /// The database file itself, whatever it holds: a copy of it is another file.
+  /// The identity of the database file, whatever its content.
+  ///
+  /// A copy is another file.
   package struct FileIdentity: Hashable, Sendable {
     package let device: UInt64
     package let inode: UInt64
-    /// When it was created, nanoseconds since 1970; 0 if the file system does not say.
+    /// When it was created, nanoseconds since 1970; 0 if the file system has no such time.
     package let bornNs: Int64
     package init(device: UInt64, inode: UInt64, bornNs: Int64) {
       self.device = device
@@ -34,31 +39,39 @@ package struct PositionRecord: Hashable, Sendable {
   package let url: String
   /// The place of the log after the last transaction that is stored.
   package let place: Place
-  /// The last entry of the log, and others with the same transaction number; none if they are not known.
+  /// The last entry of the log, and others with the same transaction number; empty if they are not
+  /// known.
   package let entries: [Place]
   /// Number of the session that wrote the record.
   package let session: UInt64
   /// Last transaction known to be in the replica.
   package let transaction: UInt64
   package let state: DatabaseState
-  /// Where in the log that transaction ends.
+  /// Where that transaction ends in the log.
   package let position: WALPosition?
   /// When it was committed, microseconds since 1970.
   package let time: Int64
-  /// Objects of the log that nobody has merged yet, as far as the sessions that wrote them knew.
+  /// The number of log objects that are not merged yet, as far as the sessions that wrote them
+  /// knew.
   package let unmerged: Int
+  /// Last transaction of the generation up to which all statements are stored; nil if that is not known.
+  package let statements: UInt64?
   package let identity: FileIdentity?
-  /// Whether SQLite's log was synced up to there before the record was written, so that a power loss takes nothing of it.
+  /// Whether SQLite's log was synced up to there before the record was written, so that a power
+  /// loss takes none of it.
   package let isSynced: Bool
-  /// Whether the database file alone holds it.
+  /// Whether the database file alone holds the transaction.
   package let isAtRest: Bool
-  /// Bytes of log in the replica since its last base; nil where that is not known.
+  /// The last transaction that the file held when the record was written, stored or not.
+  package let captured: UInt64
+  /// Bytes of log in the replica since its last base; nil if this is not known.
   package let bytesSinceBase: Int?
-  /// Set where the database file holds exactly `transaction`.
+  /// Set if the database file holds exactly `transaction`.
   package let file: FileStamp?
-  /// Identifier of the key that the replica is encrypted with; nil if it is not encrypted.
+  /// The identifier of the key that the replica is encrypted with; nil if it is not encrypted.
   package let keyID: String?
-  /// The process that wrote the record, and whether it mirrors in `sync` or `async`; nil if that is not known.
+  /// The process that wrote the record, and whether it mirrors in `sync` or `async`; nil if this is
+  /// not known.
   package let writer: Writer?
 
   /// The process that mirrors a database.
@@ -73,8 +86,10 @@ package struct PositionRecord: Hashable, Sendable {
 
   package init(
     url: String, place: Place, entries: [Place], session: UInt64, transaction: UInt64, state: DatabaseState,
-    position: WALPosition?, time: Int64, unmerged: Int, identity: FileIdentity?, isSynced: Bool,
-    isAtRest: Bool, bytesSinceBase: Int?, file: FileStamp?, keyID: String? = nil, writer: Writer? = nil
+    position: WALPosition?, time: Int64, unmerged: Int, statements: UInt64? = nil, identity: FileIdentity?,
+    isSynced: Bool,
+    isAtRest: Bool, captured: UInt64? = nil, bytesSinceBase: Int?, file: FileStamp?, keyID: String? = nil,
+    writer: Writer? = nil
   ) {
     self.keyID = keyID
     self.writer = writer
@@ -84,12 +99,14 @@ package struct PositionRecord: Hashable, Sendable {
     self.session = session
     self.time = time
     self.unmerged = unmerged
+    self.statements = statements
     self.identity = identity
     self.isSynced = isSynced
     self.transaction = transaction
     self.state = state
     self.position = position
     self.isAtRest = isAtRest
+    self.captured = max(captured ?? transaction, transaction)
     self.bytesSinceBase = bytesSinceBase
     self.file = file
   }
@@ -115,9 +132,11 @@ package struct PositionRecord: Hashable, Sendable {
     }
     record.add("time", time)
     record.add("unmerged", unmerged)
+    if let statements { record.add("statements", statements) }
     if let identity { record.add("identity", "\(identity.device) \(identity.inode) \(identity.bornNs)") }
     if isSynced { record.add("synced", "yes") }
     if isAtRest { record.add("rest", "yes") }
+    if captured != transaction { record.add("captured", captured) }
     if let bytesSinceBase { record.add("log", bytesSinceBase) }
     if let file { record.add("file", "\(file.size) \(file.modifiedNs) \(file.inode)") }
     if let keyID { record.add("key", keyID) }
@@ -134,6 +153,7 @@ package struct PositionRecord: Hashable, Sendable {
     session = try reader.value("session") { EntryID($0) }.value
     time = try reader.value("time") { Bounds.time($0) }
     unmerged = try reader.value("unmerged") { UInt32($0).map { Int($0) } }
+    statements = record.first("statements").flatMap { Bounds.transaction($0) }
     transaction = try reader.value("transaction") { Bounds.transaction($0) }
     state = DatabaseState(
       pageSize: try reader.value("page-size") { Bounds.pageSize($0) },
@@ -156,6 +176,7 @@ package struct PositionRecord: Hashable, Sendable {
     }
     isSynced = record.first("synced") == "yes"
     isAtRest = record.first("rest") == "yes"
+    captured = max(record.first("captured").flatMap { Bounds.transaction($0) } ?? 0, transaction)
     keyID = record.first("key")
     writer = record.first("writer").flatMap { line in
       let fields = line.split(separator: " ")

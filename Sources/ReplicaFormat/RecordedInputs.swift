@@ -1,17 +1,18 @@
 package import Bytes
 
-/// What a statement was told of things that are not in the database; what it did not ask is nil or empty.
+/// The values outside of the database that a statement used; each is nil or empty if the statement
+/// did not use it.
 package struct RecordedInputs: Sendable, Equatable {
   /// The time, milliseconds of the Julian day.
   package var now: Int64?
-  /// What its random numbers were drawn from.
+  /// The seed of its random numbers.
   package var seed: UInt64?
-  /// The time zone, as the variable TZ has it.
+  /// The time zone, as in the variable TZ.
   package var zone: String?
   /// `last_insert_rowid()` and `total_changes()` before it.
   package var rowID: Int64?
   package var total: Int64?
-  /// One answer of `changes()`, so many times.
+  /// One answer of `changes()`, and how often it was given.
   package struct Run: Sendable, Equatable {
     package let value: Int64
     package let count: Int64
@@ -21,19 +22,20 @@ package struct RecordedInputs: Sendable, Equatable {
     }
   }
   package var changes: [Run] = []
-  /// How long it took, microseconds.
+  /// Duration in microseconds.
   package var duration: Int64?
 
   package init() {}
 
-  /// Whether a zone can be written into a line of fields, and may be given again: it names no file but one of the zones'.
+  /// Returns whether a zone fits into a line of fields and is safe to use: it names no other file
+  /// than a time zone's.
   package static func canHold(zone: String) -> Bool {
     let name = zone.hasPrefix(":") ? zone.dropFirst() : zone[...]
     return zone.utf8.count <= 256 && zone.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
       && !name.hasPrefix("/") && !name.split(separator: "/").contains("..")
   }
 
-  /// Appends it as fields of the line before a statement.
+  /// Appends the values as fields of the line before a statement.
   package func append(to text: ByteBuffer) {
     func field(_ name: StaticString, _ value: Int64) {
       text.append(name)

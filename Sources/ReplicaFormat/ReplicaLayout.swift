@@ -1,17 +1,26 @@
 internal import Bytes
 
-/// Names of a replica's objects, below its URL.
+/// The names of a replica's objects, below its URL.
 ///
-/// Numbers have a fixed width in hexadecimal, so that the order of a listing is the order of transactions. `Place`,
-/// `MergedName`, `BaseName` and `BatchName` make and parse the names of the objects of a generation.
+/// This target holds names and bytes only: no I/O and no SQLite. `SliceBuilder` and `SliceReader`
+/// write and read frames, `StatementBatch` and `StatementScript` statements, and `TextRecord` the
+/// small records. `Replicator` writes them and `Restore` reads them.
+///
+/// Numbers have a fixed width in hexadecimal, so the order of a listing is the order of
+/// transactions. `Place`, `MergedName`, `BaseName` and `BatchName` make and read the names of a
+/// generation's objects.
+///
+///     let key = ReplicaLayout.mark(2)                 // chain/00000002.txt
+///     let place = Place(generation, transaction: 8, previous: id)
 package enum ReplicaLayout {
-  /// Marks: which generation has which number.
+  /// Marks: which generation has a number.
   package static let chain = "chain/"
   package static let generations = "generations/"
   package static let pages = "pages/"
-  /// Who writes.
+  /// The lease.
   package static let lease = "lease.txt"
-  /// Objects that are never encrypted, by the beginnings of their names: they lead to what is, whatever its key.
+  /// Beginnings of the names of objects that are never encrypted: a session needs them whatever its
+  /// key.
   package static let open = [lease, chain]
 
   package static func folder(_ generation: GenerationID) -> String { "\(generations)\(generation)/" }
@@ -24,7 +33,7 @@ package enum ReplicaLayout {
   /// The mark of a generation.
   package static func mark(_ sequence: UInt32) -> String { chain + Hex.fixed(sequence) + ".txt" }
 
-  /// Number of the generation that a key marks; nil if it is none of a mark.
+  /// The generation number in the key of a mark; nil if the key is not one.
   package static func markedSequence(of key: String) -> UInt32? {
     guard key.hasPrefix(chain), key.utf8.count == chain.utf8.count + 12, key.hasSuffix(".txt") else {
       return nil
@@ -36,19 +45,20 @@ package enum ReplicaLayout {
   /// A name that sorts after every object of the generation.
   package static func end(of generation: GenerationID) -> String { folder(generation) + "~" }
 
-  /// What sorts before the names of all slots, merged objects and bases at this transaction or after it, and after all others.
+  /// A text that sorts before the names of all slots, merged objects and bases from this
+  /// transaction on, and after all earlier ones.
   package static func fromTransaction(_ transaction: UInt64) -> String { Hex.fixed(transaction) }
 
-  /// Part of a base, named by the SHA-256 of the pages it holds.
+  /// A part of a base, named by the SHA-256 of its pages.
   package static func part(_ digest: String) -> String { pages + digest + ".zst" }
 
-  /// Generation that a key belongs to.
+  /// The generation in a key.
   package static func generation(of key: String) -> GenerationID? {
     guard key.hasPrefix(generations) else { return nil }
     return key.dropFirst(generations.utf8.count).split(separator: "/").first.flatMap { GenerationID($0) }
   }
 
-  /// Whether a key is one of those that builds before the first release wrote.
+  /// Returns whether builds before the first release wrote this key.
   package static func isOfEarlierForm(_ key: String) -> Bool {
     guard generation(of: key) != nil else { return false }
     let name = lastComponent(key)
@@ -56,8 +66,8 @@ package enum ReplicaLayout {
       || name.utf8.count == 20 && name.hasSuffix(".txt") && key.contains("/base/")
   }
 
-  /// The generation of an object in one of a generation's folders, and what follows the folder in its key; nil if it stands
-  /// elsewhere.
+  /// The generation of an object in one of a generation's folders, and the rest of its key; nil if
+  /// it is elsewhere.
   static func name(of key: String, in folder: (GenerationID) -> String) -> (GenerationID, Substring)? {
     guard let generation = generation(of: key) else { return nil }
     let folder = folder(generation)
@@ -73,7 +83,7 @@ package enum ReplicaLayout {
     Hex.number(text, of: UInt64.self).flatMap { $0 <= Bounds.lastTransaction ? $0 : nil }
   }
 
-  /// Two transactions and an identifier.
+  /// Two transactions and an identifier, as in names.
   static func numbers(_ text: Substring) -> (UInt64, UInt64, EntryID)? {
     guard text.utf8.count == 50, text.dropFirst(16).first == "-", text.dropFirst(33).first == "-",
       let first = transaction(text.prefix(16)), let second = transaction(text.dropFirst(17).prefix(16)),

@@ -1,22 +1,22 @@
 internal import Bytes
 internal import Compression
 
-/// The text of a batch, proven: its last line is the hash of all before it.
+/// The text of a batch, checked: its last line is the hash of everything before it.
 struct ScriptSource: Sendable {
-  /// Gives the object as it is stored, from its beginning: some bytes of it, then more, none at the end.
+  /// Returns the next bytes of the stored object, from its beginning; an empty array at the end.
   let open: @Sendable () -> () throws -> [UInt8]
   let object: String
   /// Bytes of the text before its last line.
   let count: Int
-  /// All of the text; nil if it is long.
+  /// The whole text; nil if it is long.
   let text: [UInt8]?
 
-  /// Bytes of text that are kept.
+  /// The maximum text that is kept in memory.
   private static let shortText = 4 << 20
   /// The last line: `-- end `, 32 digits, a line break.
   private static let lastLine = 40
 
-  /// Reads all of it once, some at a time.
+  /// Reads the whole text once, piece by piece.
   init(object: String, limit: Int, open: @escaping @Sendable () -> () throws -> [UInt8]) throws {
     var hash = Hash128Stream()
     var text: [UInt8] = []
@@ -51,25 +51,25 @@ struct ScriptSource: Sendable {
   }
 }
 
-/// Reads a script line by line, or so many bytes at a time; holds what was read last, and some that follows.
+/// Reads a script line by line, or a number of bytes at a time.
 ///
-/// Belongs to one thread at a time.
+/// It keeps what was read last and some of what follows. Belongs to one thread at a time.
 final class ScriptLines {
-  /// What is at hand of the text.
+  /// The part of the text in memory.
   ///
-  /// Places in it hold until something else is read.
+  /// Positions in it are valid until something else is read.
   private(set) var window: [UInt8] = []
   private let object: String
   private let stream: ZstandardText?
-  /// The next byte to read, and the end of what is at hand.
+  /// The next byte to read, and the end of the part in memory.
   private var at = 0
   private var end = 0
-  /// Bytes of the text that are not at hand yet.
+  /// Bytes of the text that are not in memory yet.
   private var left = 0
 
-  /// Bytes of the longest line that is believed.
+  /// The maximum length of a line.
   private static let longestLine = 1 << 20
-  /// Bytes of a window that is given back once what it was made for is done.
+  /// A larger window is released when it is no longer needed.
   private static let largeWindow = 8 << 20
 
   init(_ source: ScriptSource) throws(FormatError) {
@@ -99,7 +99,7 @@ final class ScriptLines {
     return at >= end
   }
 
-  /// Brings so many bytes to hand, or all that there are.
+  /// Reads on until this number of bytes, or the rest, is in memory.
   private func fill(_ count: Int) throws {
     guard end - at < count, left > 0, let stream else { return }
     if at > 0 {
@@ -125,7 +125,7 @@ final class ScriptLines {
     }
   }
 
-  /// Where the next line stands, without its line break.
+  /// The position of the next line, without its line break.
   func next() throws -> Range<Int> {
     var length = 0
     while true {
@@ -138,10 +138,10 @@ final class ScriptLines {
     return at..<at + length
   }
 
-  /// Goes past the next line, which the window holds after `take`.
+  /// Skips the next line, which `take` has brought into the window.
   func skipLine() throws { _ = try next() }
 
-  /// Where the next bytes stand; what ends a statement after them is at hand as well.
+  /// The position of the next bytes; the end of the statement after them is in memory as well.
   func take(_ count: Int) throws -> Range<Int> {
     guard count >= 0, count <= StatementScript.longestStatement else {
       throw FormatError(object, "a statement of \(count) bytes is longer than any that is recorded")
@@ -152,19 +152,22 @@ final class ScriptLines {
     return at..<at + count
   }
 
-  /// Gives memory of what was read already back, if it is much.
+  /// Releases memory of text that was read already, if it is much.
   func release() {
     guard window.capacity > Self.largeWindow, stream != nil else { return }
     window = Array(window[at..<end])
     (at, end) = (0, window.count)
   }
 
-  /// Puts a zero byte behind a statement that was taken, and passed, if it is long: SQLite then need not copy it.
+  /// Puts a zero byte after a long statement that was taken and skipped, so that SQLite need not
+  /// copy it.
   func end(_ sql: Range<Int>) {
     if sql.count > Self.longestLine, stream != nil { window[sql.upperBound] = 0 }
   }
 
-  /// Goes past so many bytes, which need not be at hand together; returns the last of them.
+  /// Skips this number of bytes, which need not be in memory together.
+  ///
+  /// Returns the last of them.
   @discardableResult
   func skip(_ count: Int) throws -> UInt8? {
     guard count >= 0, count <= end - at + left else { throw cutShort }
@@ -181,7 +184,7 @@ final class ScriptLines {
     return last
   }
 
-  /// What is at hand of all that follows; nil at the end.
+  /// The part in memory of everything that follows; nil at the end.
   func rest() throws -> [UInt8]? {
     try fill(1)
     guard at < end else { return nil }
@@ -189,7 +192,7 @@ final class ScriptLines {
     return Array(window[at..<end])
   }
 
-  /// The decimal number after `name` in a line.
+  /// Reads the decimal number after `name` in a line.
   func number(_ name: StaticString, in line: Range<Int>) -> UInt64? {
     guard let index = Kernels.find(name, in: window, line) else { return nil }
     let start = index + name.utf8CodeUnitCount
@@ -198,7 +201,9 @@ final class ScriptLines {
     return number(at: start..<end)
   }
 
-  /// The next ` name=value` of a line; `at` goes behind it.
+  /// Reads the next ` name=value` of a line.
+  ///
+  /// `at` moves behind it.
   func field(_ at: inout Int, _ end: Int) -> (name: FieldName, value: Range<Int>)? {
     while at < end {
       while at < end, window[at] == UInt8(ascii: " ") { at += 1 }
@@ -213,7 +218,7 @@ final class ScriptLines {
     return nil
   }
 
-  /// A decimal number, which may be negative (then as its two's complement).
+  /// Reads a decimal number, which may be negative (then as its two's complement).
   func number(at range: Range<Int>) -> UInt64? {
     var index = range.lowerBound
     let isNegative = index < range.upperBound && window[index] == UInt8(ascii: "-")
@@ -229,7 +234,7 @@ final class ScriptLines {
   }
 }
 
-/// Up to eight letters as one number, so that no text is made to compare them.
+/// Packs up to eight letters into one number, so that no strings are compared.
 struct FieldName {
   static let bytes = FieldName("bytes")
   static let changes = FieldName("changes")

@@ -1,8 +1,9 @@
 extension ReplicaLayout {
-  /// Bytes that an object of this name can have as it is stored, with room to spare: more is not read whole.
+  /// Returns the maximum size of an object with this name, with a margin; larger objects are not
+  /// read as a whole.
   ///
-  /// The mirror makes slices of 8 MiB and parts of a base of 16 MiB. A batch may hold one long statement. An object that has
-  /// none of a replica's names is not limited here.
+  /// The mirror makes slices of 8 MiB and parts of 16 MiB. A batch may hold one long statement.
+  /// Objects with other names have no limit here.
   package static func largestObject(_ name: String) -> Int {
     if name == lease || name.hasPrefix(chain) { return 64 << 10 }
     guard name.hasPrefix(generations) || name.hasPrefix(pages) else { return 5 << 30 }

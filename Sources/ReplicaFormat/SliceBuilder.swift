@@ -2,7 +2,7 @@ internal import Bytes
 internal import Compression
 package import WALFormat
 
-/// Collects frames and commits, compressing as it goes, and makes the bytes of a slice of them.
+/// Collects frames and commits, compresses them, and makes the bytes of a slice.
 ///
 /// Belongs to one thread at a time.
 package final class SliceBuilder {
@@ -12,26 +12,28 @@ package final class SliceBuilder {
   package let firstFrame: Int
   package let start: WALChecksum
   package let previous: DatabaseState
-  /// Set where it is a part of a transaction, for the reader to know how large the database becomes.
+  /// Set in a part of a transaction: readers need the size that the database will have.
   package var largestPage: UInt32?
   package private(set) var commits: [SliceCommit] = []
   package private(set) var frameCount = 0
   private var lastPage: UInt32 = 0
-  /// Numbers and kinds of pages; what differs in them.
+  /// Numbers and kinds of pages, and their differences.
   private let frames = ByteBuffer(capacity: 64)
   private let operations = ByteBuffer(capacity: 256)
   /// Operations of one page.
   private let working = ByteBuffer(capacity: 256)
-  /// By `SliceStream`, without the tables.
+  /// Indexed by `SliceStream`, without the tables.
   private let streams = [
     PackedStream(level: SliceBuilder.level), PackedStream(level: SliceBuilder.level), PackedStream(level: 3),
   ]
   private var end: WALChecksum
 
-  /// Of whole pages, which compress no better at 3: matches are rows, and short ones cost more than they spare.
+  /// The level for whole pages.
+  ///
+  /// Level 3 compresses no better: matches are rows, and short ones cost more than they save.
   private static let level: Int32 = 2
 
-  /// Bytes of pages collected so far, and about what they take compressed.
+  /// Bytes of pages collected so far, and their approximate size when compressed.
   package var byteCount: Int { frameCount * walHeader.pageSize }
   package var compressedCount: Int { streams.reduce(operations.count) { $0 + $1.count } }
   package var lastTransaction: UInt64 { firstTransaction + UInt64(commits.count) - 1 }
@@ -49,9 +51,11 @@ package final class SliceBuilder {
     self.previous = previous
   }
 
-  /// Adds the frame whose page stands at `index` of `bytes`; with `base`, as what differs from that image.
+  /// Adds the frame whose page is at `index` of `bytes`; with `base`, as the difference from that
+  /// image.
   ///
-  /// Returns whether it was stored so: a page that has little in common with its image before is stored whole.
+  /// Returns whether it was stored as a difference: a page that has little in common with its image
+  /// before is stored whole.
   @discardableResult
   package func add(
     _ frame: WALFrame, page bytes: [UInt8], at index: Int, base: (bytes: [UInt8], index: Int)?
@@ -96,7 +100,7 @@ package final class SliceBuilder {
     frameCount += 1
   }
 
-  /// A builder that begins where another slice does.
+  /// Makes a builder that begins where another slice does.
   convenience init(continuing header: SliceHeader) {
     self.init(
       walHeader: header.walHeader, generation: header.generation,
@@ -105,10 +109,10 @@ package final class SliceBuilder {
       previous: header.previous)
   }
 
-  /// Adds a frame whose page is whole.
+  /// Adds a frame with a whole page.
   func addStored(_ page: UInt32, _ bytes: [UInt8]) { addWhole(page, bytes, at: 0) }
 
-  /// Adds a frame whose page is a difference, with its operations and literals.
+  /// Adds a frame with a difference: its operations and literals.
   func addStored(
     _ page: UInt32, _ kind: FrameKind, operations bytes: [UInt8], _ range: Range<Int>, literals: [UInt8],
     count: Int
@@ -124,12 +128,13 @@ package final class SliceBuilder {
     end = checksum
   }
 
-  /// Ends this part of a transaction that goes on in the next part.
+  /// Ends this part of a transaction; the next part continues it.
   package func endPart(checksum: WALChecksum) { end = checksum }
 
-  /// Ends the slice, or a section of one: header, streams, and a hash of these.
+  /// Ends the slice, or a section of it: header, streams, and a hash of these.
   ///
-  /// The builder is then spent. `transactions` is needed for parts, which need not hold a commit.
+  /// The builder must not be used again. `transactions` is needed for parts, which need not hold a
+  /// commit.
   package func close(
     transactions: ClosedRange<UInt64>? = nil, part: Int = 1, parts: Int = 1, created: Int64
   ) -> SealedSlice {
@@ -162,10 +167,10 @@ package final class SliceBuilder {
   }
 }
 
-/// A slice that is an object, or a section of one.
+/// A slice, or a section of one.
 package struct SealedSlice: Sendable {
   private let header: SliceHeader
-  /// With their hash.
+  /// The streams with their hash.
   private let streams: [UInt8]
 
   init(header: SliceHeader, streams: [UInt8]) {
@@ -175,12 +180,12 @@ package struct SealedSlice: Sendable {
 
   package var transactions: ClosedRange<UInt64> { header.transactions }
   package var part: Int { header.part }
-  /// About the bytes it has in an object.
+  /// The approximate size in an object.
   package var count: Int { streams.count + 100 }
 
-  /// The object of sections that follow one another.
+  /// Joins consecutive sections into an object.
   ///
-  /// `stored` is the last transaction that is stored now, with all before it.
+  /// `stored` is the last transaction up to which everything is stored now.
   package static func object(
     _ sections: [SealedSlice], id: EntryID, previous: EntryID, session: UInt64, stored: UInt64
   ) -> [UInt8] {

@@ -1,7 +1,7 @@
 internal import Bytes
 internal import WALFormat
 
-/// Fields of fixed width first, then numbers of seven bits a byte, then the first half of their hash.
+/// Fields of fixed width first, then varints, then the first half of their hash.
 extension SliceHeader {
   private static let hashSize = 8
 
@@ -41,7 +41,7 @@ extension SliceHeader {
     return bytes
   }
 
-  /// Nil where the bytes are damaged.
+  /// Fails (nil) if the bytes are damaged.
   init?(fields bytes: [UInt8]) {
     let size = Int(bytes[9])
     guard size > 12 + Self.hashSize, size <= bytes.count,

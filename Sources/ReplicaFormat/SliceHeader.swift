@@ -1,50 +1,50 @@
 internal import Bytes
 package import WALFormat
 
-/// What a slice says of itself before its content; `Docs/Format.md` has the byte tables.
+/// The header of a slice; `Docs/Format.md` has the byte tables.
 ///
-/// Most fields take as many bytes as they need.
+/// Most fields have a variable length.
 package struct SliceHeader: Hashable, Sendable {
-  /// No header is longer.
+  /// The maximum length of a header.
   package static let most = 255
   static let magic = Array("SQLCS3W1".utf8)
   static let version: UInt8 = 1
 
   package var generation: GenerationID
   package var transactions: ClosedRange<UInt64>
-  /// Which part of the slice this object is, from 1.
+  /// The number of this part of the slice, from 1.
   ///
-  /// Only a transaction too large for one object has several.
+  /// Only a transaction too large for one object has several parts.
   package var part: Int
   package var parts: Int
-  /// Header of the epoch of the log that the frames come from.
+  /// The header of the log's epoch.
   package var walHeader: WALHeader
   /// Number of the first frame in its epoch, from 1.
   package var firstFrame: Int
   package var frameCount: Int
   package var commitCount: Int
-  /// SQLite's sums before the first frame and after the last.
+  /// SQLite's sums before the first frame and after the last frame.
   package var start: WALChecksum
   package var end: WALChecksum
-  /// The database after the transaction before the first: it names the predecessor.
+  /// The database after the transaction before the first one.
   package var previous: DatabaseState
-  /// Every transaction up to this one was in the replica when this object was made.
+  /// Everything up to this transaction was stored when this object was made.
   package var acknowledged: UInt64
   /// Microseconds since 1970.
   package var created: Int64
-  /// Of a part of a transaction: the largest page number of all its parts, or the size of the database after it if that is
-  /// larger; nil in a slice of one part.
+  /// In a part of a transaction: the largest page number of all its parts, or the size of the
+  /// database after it if that is larger; nil in a slice of one part.
   package var largestPage: UInt32?
-  /// What the object of which this is a section is in the log.
+  /// The identity in the log of the object that this section belongs to.
   package var entry: Entry
   /// What follows the header.
   var content: SliceContent
   /// Bytes of the header as it was read.
   var size = 0
 
-  /// What a slice is in its generation's log; the same in all sections of an object.
+  /// The identity of a slice in its generation's log; all sections of an object have the same.
   package struct Entry: Hashable, Sendable {
-    /// Its own identifier; in a merged object, that of the last entry that it took the place of.
+    /// Its own identifier; in a merged object, that of the last entry that it replaces.
     package let id: EntryID
     /// The identifier of the entry before it.
     package let previous: EntryID
@@ -63,7 +63,7 @@ package struct SliceHeader: Hashable, Sendable {
 
   /// Whether the transaction ends with this object.
   package var isLastPart: Bool { part == parts }
-  /// Where an object with this header stands, unless it is a merged one.
+  /// The place of an object with this header, unless it is a merged one.
   package var place: Place {
     Place(generation, transaction: transactions.lowerBound, part: part, previous: entry.previous)
   }
@@ -71,7 +71,7 @@ package struct SliceHeader: Hashable, Sendable {
     WALPosition(salt: walHeader.salt, frame: firstFrame + frameCount - 1, checksum: end)
   }
 
-  /// Whether it is of the same epoch of the log as another slice, and follows it there.
+  /// Returns whether it belongs to the same epoch of the log as another slice, and follows it.
   func continues(_ other: SliceHeader) -> Bool {
     walHeader == other.walHeader && firstFrame == other.firstFrame + other.frameCount && start == other.end
   }
@@ -91,7 +91,7 @@ package struct SliceHeader: Hashable, Sendable {
     self = header
   }
 
-  /// Whether its numbers are such as a slice can have, and fit each other.
+  /// Returns whether its numbers are possible in a slice and fit each other.
   private var isSensible: Bool {
     guard transactions.lowerBound > 0, transactions.upperBound <= Bounds.lastTransaction, part >= 1,
       part <= parts, parts <= Int(UInt16.max), firstFrame >= 1, frameCount >= 1,
@@ -105,7 +105,8 @@ package struct SliceHeader: Hashable, Sendable {
     return UInt64(commitCount) == ended && commitCount <= frameCount
   }
 
-  /// Most frames of a section: an object of them has some megabytes, and one frame takes a byte at least.
+  /// The maximum number of frames of a section: an object has some megabytes, and a frame takes at
+  /// least one byte.
   private static let mostFrames = 8 << 20
 
   init(
@@ -131,9 +132,9 @@ package struct SliceHeader: Hashable, Sendable {
   }
 }
 
-/// The streams that follow a slice's header, one after the other, and then their hash.
+/// The streams after a slice's header, one after the other, and their hash.
 struct SliceContent: Hashable, Sendable {
-  /// Bytes of each stream as it is stored.
+  /// Stored bytes of each stream.
   var sizes: [Int]
   /// Which of them are zstd frames: bit 0 is the first.
   var compressed: UInt8
@@ -143,7 +144,7 @@ struct SliceContent: Hashable, Sendable {
   /// Number of the stream that holds the tables: the last one.
   var tables: Int { sizes.count - 1 }
 
-  /// Bytes of a stream within an object in which the content begins at `start`.
+  /// The bytes of a stream in an object whose content begins at `start`.
   func range(_ stream: Int, from start: Int) -> Range<Int> {
     let from = sizes[..<stream].reduce(start, +)
     return from..<from + sizes[stream]
@@ -167,7 +168,7 @@ package struct SliceCommit: Hashable, Sendable {
     self.state = state
   }
 
-  /// The same commit in an object that has so many frames before it.
+  /// The same commit in an object that has this number of frames before it.
   func shifted(by count: Int) -> SliceCommit {
     SliceCommit(frames: frames + count, time: time, state: state)
   }

@@ -1,24 +1,24 @@
 internal import Bytes
 internal import WALFormat
 
-/// Makes one object of the slices of consecutive transactions, every commit kept.
+/// Merges the slices of consecutive transactions into one object, with every commit.
 ///
-/// Slices of the same epoch become one section, compressed anew together; each epoch has sections of its own. What would be a
-/// section by itself is taken over as it is stored.
+/// Slices of the same epoch become one section, compressed again together. Each epoch has its own
+/// sections. A slice that would be a section by itself is copied as it is stored.
 package struct SliceMerge: Sendable {
-  /// Bytes of pages in one section at most; what is larger already stays as it is.
+  /// The maximum bytes of pages in one section; larger slices are copied.
   private static let sectionBytes = 16 << 20
 
   private let created: Int64
   private var sections: [SealedSlice] = []
-  /// Sections that become one.
+  /// The slices that become one section.
   private var group: [(section: SliceSection, object: (name: String, bytes: [UInt8]))] = []
   private var groupBytes = 0
 
-  /// Merges objects given in order.
+  /// Merges objects in order.
   ///
-  /// `stored` is the last transaction that is stored now. Throws if one is damaged, does not follow the one before, or is a
-  /// part of a transaction.
+  /// `stored` is the last transaction up to which everything is stored now. Throws if an object is
+  /// damaged, does not follow the one before, or is a part of a transaction.
   package static func merge(
     _ objects: [(name: String, bytes: [UInt8])], stored: UInt64, created: Int64
   ) throws(FormatError) -> (name: MergedName, bytes: [UInt8]) {

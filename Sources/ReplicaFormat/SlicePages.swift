@@ -2,14 +2,14 @@ internal import Bytes
 internal import Compression
 internal import WALFormat
 
-/// Gives the pages of one section back, frame by frame.
+/// Decodes the pages of one section, frame by frame.
 ///
 /// Belongs to one thread at a time.
 final class SlicePages {
   private let object: String
   private let pageSize: Int
   private let tables: SliceTables
-  /// Streams before the tables.
+  /// The streams before the tables.
   private let streams: [PackedReader]
   private var operations: FieldCursor
   private var literals: [UInt8]
@@ -37,7 +37,7 @@ final class SlicePages {
     literals = [UInt8](repeating: 0, count: pageSize)
   }
 
-  /// Puts the page of the next frame to `index` of `target`; `base` is its image before.
+  /// Writes the page of the next frame at `index` of `target`; `base` is its image before.
   func next(into target: inout [UInt8], at index: Int, base: (bytes: [UInt8], index: Int)?)
     throws(FormatError)
   {
@@ -52,14 +52,14 @@ final class SlicePages {
     difference.apply(to: &target, at: index, base: base, literals: literals, from: 0)
   }
 
-  /// Passes over the page of the next frame; `scratch` holds a page.
+  /// Skips the page of the next frame; `scratch` holds a page.
   func skip(scratch: inout [UInt8]) throws(FormatError) {
     guard tables.kinds[frame].needsBase else { return try next(into: &scratch, at: 0, base: nil) }
     frame += 1
     _ = try nextDifference()
   }
 
-  /// Adds the page of the next frame to another slice as it is stored here; `scratch` holds a page.
+  /// Adds the page of the next frame to another slice in its stored form; `scratch` holds a page.
   func copyNext(_ page: UInt32, to builder: SliceBuilder, scratch: inout [UInt8]) throws(FormatError) {
     let kind = tables.kinds[frame]
     if kind.needsBase {

@@ -1,35 +1,40 @@
 internal import Bytes
 package import WALFormat
 
-/// An object of a slice, checked; `next` gives the verbatim frames back one by one.
+/// Reads a checked object of slices; `next` returns the verbatim frames one by one.
 ///
-/// A merged object holds several sections, each made like a slice, one after the other; they are read as one. Belongs
-/// to one thread at a time.
+/// A merged object has several sections, each like a slice. They are read as one. Belongs to one
+/// thread at a time.
 package final class SliceReader {
-  /// Of the whole object: begins as its first section does, and counts the frames and commits of all.
+  /// The header of the whole object: it begins like its first section, and counts the frames and
+  /// commits of all.
   package let header: SliceHeader
-  /// With `frames` counted from the beginning of the object.
+  /// The commits, with `frames` counted from the beginning of the object.
   package let commits: [SliceCommit]
-  /// Where in the log the last frame stands.
+  /// Where the last frame is in the log.
   package let endPosition: WALPosition
   let object: String
   let bytes: [UInt8]
   let sections: [SliceSection]
 
-  /// Frames given out so far.
+  /// Frames returned so far.
   package private(set) var frameIndex = 0
   private var commitIndex = 0
-  /// The section under way, frames given out of it, and what is left of it.
+  /// The current section, the frames returned from it, and the rest of it.
   private var section = 0
   private var sectionFrame = 0
   private var pages: SlicePages
   private var checksum: WALChecksum
-  /// Whether `checksum` is known: not within a section of which frames were passed over.
+  /// Whether `checksum` is known.
+  ///
+  /// It is not, in a section with skipped frames.
   private var isChecksumKnown = true
   private var frameBytes: [UInt8]
 
-  /// Throws an error with `isMissing` if the bytes are a turn: then the slice of that name was deleted since it was listed, and
-  /// a session that had read the chain before has left its first entry there.
+  /// Throws an error with `isMissing` if the bytes are a turn.
+  ///
+  /// Then the slice of that name was deleted since it was listed, and a session that had read the
+  /// chain before has left its first entry there.
   package init(_ bytes: [UInt8], object: String) throws(FormatError) {
     guard !TurnRecord.begins(bytes) else {
       throw FormatError(object, "a turn has taken its place", isMissing: true)
@@ -68,7 +73,7 @@ package final class SliceReader {
     frameBytes = [UInt8](repeating: 0, count: header.walHeader.frameSize)
   }
 
-  /// Where in the log a commit ends: the salts of its epoch, and its last frame.
+  /// Where a commit ends in the log: the salts of its epoch, and its last frame.
   package func end(ofCommit index: Int) -> (salt: WALSalt, frame: Int) {
     var before = 0
     for section in sections {
@@ -81,18 +86,18 @@ package final class SliceReader {
     return (endPosition.salt, endPosition.frame)
   }
 
-  /// Number of the page that the next frame holds; nil after the last.
+  /// The page number of the next frame; nil after the last.
   package var nextPage: UInt32? {
     frameIndex < header.frameCount ? sections[section].tables.pages[sectionFrame] : nil
   }
 
-  /// Whether the next frame is stored as what differs from the page's image before it.
+  /// Whether the next frame is stored as the difference from the page's image before.
   package var nextNeedsBase: Bool { sections[section].tables.kinds[sectionFrame].needsBase }
 
-  /// The next frame as it stood in the log: 24 bytes of header and the page.
+  /// Returns the next frame as it is in the log: 24 bytes of header and the page.
   ///
-  /// `base` is asked for where `nextNeedsBase`. After the last frame SQLite's own sums must have come out as the
-  /// slice says, or it is damaged or was applied to the wrong database.
+  /// It calls `base` if `nextNeedsBase` is true. After the last frame, SQLite's own sums must equal
+  /// those of the slice; otherwise the slice is damaged, or was applied to the wrong database.
   package func next(base: (bytes: [UInt8], index: Int)?) throws(FormatError) -> [UInt8] {
     guard let page = nextPage, page != 0 else { throw FormatError(object, "a frame without a page number") }
     let needsBase = nextNeedsBase
@@ -128,9 +133,10 @@ package final class SliceReader {
     isChecksumKnown = true
   }
 
-  /// Passes over the first commits, which are applied already: the next frame is the one after them.
+  /// Skips the first commits, which are applied already.
   ///
-  /// `checksum` is SQLite's sum after them; if it is nil, the sums of what is left of their section prove nothing.
+  /// `checksum` is SQLite's sum after them. If it is nil, the sums of the rest of their section
+  /// prove nothing.
   package func skip(commits count: Int, checksum: WALChecksum?) throws(FormatError) {
     guard count > 0, count < commits.count, frameIndex == 0 else {
       throw FormatError(object, "it does not hold what follows")

@@ -2,13 +2,13 @@ internal import Bytes
 internal import Compression
 internal import WALFormat
 
-/// One slice within an object, checked.
+/// One checked slice within an object.
 struct SliceSection {
   let header: SliceHeader
   let tables: SliceTables
   /// Where the next section begins.
   let end: Int
-  /// Where the streams stand, before their hash.
+  /// The position of the streams, before their hash.
   let content: Range<Int>
 
   var commits: [SliceCommit] { tables.commits }
@@ -31,7 +31,7 @@ struct SliceSection {
     end = contentEnd + 16
   }
 
-  /// Most bytes of tables that are believed: a mirror closes a slice at some megabytes.
+  /// The maximum bytes of tables: a mirror closes a slice at some megabytes.
   private static let mostTables = 64 << 20
 
   private static func tables(
@@ -58,7 +58,7 @@ struct SliceSection {
     return try SliceTables(tables, header, object: object)
   }
 
-  /// Sections of an object follow each other as slices do.
+  /// Sections of an object follow each other like slices.
   func check(after last: SliceSection, object: String) throws(FormatError) {
     let before = last.header
     let continues =

@@ -3,16 +3,16 @@ internal import WALFormat
 
 /// How the page of a frame is stored.
 enum FrameKind: UInt8, Sendable {
-  /// Whole, any page but a leaf.
+  /// A whole page that is no leaf.
   case whole = 0
-  /// Whole, a leaf of a table: like stands beside like.
+  /// A whole leaf of a table: similar pages are stored together.
   case leaf = 1
-  /// As what `PageDifference` makes of it and the page's image before.
+  /// The difference that `PageDifference` makes from the page's image before.
   case difference = 2
 
   var needsBase: Bool { self == .difference }
 
-  /// Where its bytes stand.
+  /// The position of its bytes.
   var stream: SliceStream {
     switch self {
     case .leaf: .leaves
@@ -21,34 +21,37 @@ enum FrameKind: UInt8, Sendable {
     }
   }
 
-  /// Where a whole page belongs.
+  /// The kind for a whole page.
   ///
   /// > A value of 13 (0x0d) means the page is a leaf table b-tree page
   /// > (https://www.sqlite.org/fileformat2.html#b_tree_pages).
   init(ofPage firstByte: UInt8) { self = firstByte == 13 ? .leaf : .whole }
 }
 
-/// Streams of a slice's content, in the order they stand in.
+/// The streams of a slice's content, in order.
 enum SliceStream: Int, CaseIterable, Sendable {
-  /// Whole leaves of tables, other whole pages, bytes of differences, and what tells of frames and commits.
+  /// Whole leaves of tables, other whole pages, bytes of differences, and tables of frames and
+  /// commits.
   case leaves, pages, literals, tables
 }
 
-/// Page numbers and kinds of a slice's frames, its commits, and where the operations of differences begin.
+/// Page numbers and kinds of a slice's frames, its commits, and the position of the differences'
+/// operations.
 struct SliceTables: Sendable {
   let pages: [UInt32]
   let kinds: [FrameKind]
   let commits: [SliceCommit]
   let bytes: [UInt8]
-  /// Where in `bytes` the operations stand.
+  /// The position of the operations in `bytes`.
   let operations: Range<Int>
 
-  /// Bytes of them for so many frames and commits at most: operations are not longer than their page.
+  /// The maximum bytes for this number of frames and commits: operations are not longer than their
+  /// page.
   static func mostBytes(frames: Int, commits: Int, pageSize: Int) -> Int {
     frames * (16 + pageSize) + commits * 48
   }
 
-  /// Writes what stands before the operations.
+  /// Writes everything before the operations.
   static func append(
     commits: [SliceCommit], created: Int64, previousPages: UInt32, to out: ByteBuffer
   ) {
@@ -76,13 +79,13 @@ struct SliceTables: Sendable {
     out.append(sums)
   }
 
-  /// Number and kind of a frame's page, behind those of the frame before.
+  /// Number and kind of a frame's page, relative to the frame before.
   static func append(page: UInt32, after last: UInt32, _ kind: FrameKind, to out: ByteBuffer) {
     let step = Int64(page) - Int64(last)
     out.append(varint: UInt64(bitPattern: (step << 1) ^ (step >> 63)) << 2 | UInt64(kind.rawValue))
   }
 
-  /// Reads them.
+  /// Reads number and kind.
   init(_ bytes: [UInt8], _ header: SliceHeader, object: String) throws(FormatError) {
     let damage = FormatError(object, "its tables are damaged")
     guard header.frameCount <= bytes.count, header.commitCount <= bytes.count else { throw damage }

@@ -2,26 +2,28 @@ package import Bytes
 internal import Compression
 package import WALFormat
 
-/// Statements of one transaction as they go into a batch.
+/// The statements of one transaction for a batch.
 package struct StatementGroup: Sendable {
-  /// Each statement as `StatementGroup.append` writes it.
+  /// Each statement in the form that `StatementGroup.append` writes.
   package internal(set) var text = StatementText()
   package internal(set) var count = 0
-  /// `PRAGMA` statements that give a replay the settings the statements ran under.
+  /// `PRAGMA` statements that give a replay the settings of the session.
   package var settings: String = ""
-  /// Why this transaction cannot be replayed; nil where it can.
+  /// The reason why this transaction cannot be replayed; nil if it can.
   package var barrier: String?
-  /// Whether it was begun by `BEGIN` or a savepoint, even if it holds one statement: virtual tables write some of what
-  /// they keep at the end of the transaction.
+  /// Whether it began with `BEGIN` or a savepoint, even if it holds one statement: virtual tables
+  /// write some of their data at the end of the transaction.
   package var isExplicit = false
-  /// Whether its statements change the settings, so that the next transaction has to give its own.
+  /// Whether its statements change the settings, so that the next transaction must have its own.
   package var leavesSettings = false
 
   package init(barrier: String? = nil) { self.barrier = barrier }
 
-  /// Adds a statement with what it did, what it was told and how many microseconds it took; `line` is for working.
+  /// Adds a statement with its effect, its recorded inputs, and its duration in microseconds;
+  /// `line` is scratch space.
   ///
-  /// `error` is SQLite's primary result code where it failed, `parameters` the lines that give its parameters their values.
+  /// `error` is SQLite's primary result code if it failed. `parameters` are the lines that set its
+  /// parameters.
   package mutating func append(
     _ sql: ByteBuffer, parameters: ByteBuffer? = nil, changes: Int64, error: Int32?,
     told: RecordedInputs? = nil, took: Int64? = nil,
@@ -36,7 +38,7 @@ package struct StatementGroup: Sendable {
     text.append(line)
   }
 
-  /// Appends a statement as it stands in the text.
+  /// Appends a statement in its form in the text.
   static func append(
     _ sql: ByteBuffer, parameters: ByteBuffer?, changes: Int64, error: Int32?, told: ByteBuffer, took: Int64?,
     to text: ByteBuffer
@@ -84,36 +86,37 @@ package struct StatementGroup: Sendable {
     text.append(UInt8(ascii: "\n"))
   }
 
-  /// After a statement of so many bytes, which end the text.
+  /// Call it after a statement of this many bytes at the end of the text.
   static func end(_ text: ByteBuffer, of count: Int) {
-    // A statement may end in a comment, which a semicolon on the same line would become part of.
+    // A statement may end in a comment, which would swallow a semicolon on the same line.
     if count == 0 || text[text.count - 1] != UInt8(ascii: ";") { text.append("\n;" as StaticString) }
     text.append(UInt8(ascii: "\n"))
   }
 
-  /// A place to return to when a savepoint is rolled back.
+  /// A state to return to when a savepoint is rolled back.
   package struct Mark: Sendable {
     let bytes: Int
     let count: Int
   }
   package var mark: Mark { Mark(bytes: text.count, count: count) }
 
-  /// Forgets what was added after `mark`.
+  /// Removes everything that was added after `mark`.
   package mutating func rewind(to mark: Mark) {
     text.truncate(to: mark.bytes)
     count = mark.count
   }
 }
 
-/// Makes the object that holds the statements of consecutive transactions: an SQL script, compressed.
+/// Makes a batch: an SQL script with the statements of consecutive transactions, compressed.
 package struct StatementBatchBuilder: Sendable {
   private let generation: GenerationID
   private var first: UInt64?
   private var last: UInt64 = 0
   private var body = StatementPieces()
-  /// Settings that a replay from the start of the batch, or from the last barrier, has.
+  /// The settings that a replay has at this point, from the start of the batch or from the last
+  /// barrier.
   private var settings = ""
-  /// Which session of the shell logs; told at the batch's first transaction.
+  /// The session that logs; written at the batch's first transaction.
   private let session: UInt64?
 
   package init(generation: GenerationID, session: UInt64? = nil) {
@@ -124,7 +127,9 @@ package struct StatementBatchBuilder: Sendable {
   package var isEmpty: Bool { first == nil }
   package var byteCount: Int { body.count }
 
-  /// Adds a transaction; numbers must follow one another.
+  /// Adds a transaction.
+  ///
+  /// Numbers must be consecutive.
   package mutating func add(_ group: StatementGroup, transaction: UInt64, time: Int64, end: WALPosition?) {
     precondition(first == nil || transaction == last + 1, "transactions must follow one another")
     let isFirst = first == nil
@@ -164,19 +169,19 @@ package struct StatementBatchBuilder: Sendable {
     if isBlock { body.append("COMMIT;\n".utf8) }
   }
 
-  /// Adds the transactions of a batch that was made before, which must follow; their text comes with `append`.
+  /// Adds the transactions of an earlier batch, which must follow; `append` brings their text.
   mutating func append(transactions: ClosedRange<UInt64>) {
     first = first ?? transactions.lowerBound
     last = transactions.upperBound
   }
 
-  /// Adds some of their text.
+  /// Adds a piece of their text.
   mutating func append(_ text: [UInt8]) {
     body.append(text)
     body.close(atLeast: 4 << 20)
   }
 
-  /// The object and the transactions in it; nil where it holds none.
+  /// Returns the object and its transactions; nil if there are none.
   package func seal() -> (transactions: ClosedRange<UInt64>, bytes: [UInt8])? {
     guard let first else { return nil }
     let head =
@@ -228,7 +233,7 @@ private struct StatementPieces: Sendable {
     append(text.open)
   }
 
-  /// Compresses what is open where that is so much, for texts of any length to take little memory.
+  /// Compresses the open text if it is large, so that long texts take little memory.
   mutating func close(atLeast size: Int) {
     guard open.count >= size else { return }
     let part = StatementText.Part(open)
@@ -237,7 +242,8 @@ private struct StatementPieces: Sendable {
     open = []
   }
 
-  /// All of it behind `head`, with the hash at the end, as zstd frames; one where no part was compressed before.
+  /// Returns everything after `head`, with the hash at the end, as zstd frames; one frame if no
+  /// part was compressed before.
   func sealed(after head: [UInt8]) -> [UInt8] {
     var hash = Hash128Stream()
     var frames: [UInt8] = []

@@ -1,11 +1,11 @@
 package import Bytes
 
-/// The statements of a transaction while it is open.
+/// The statements of an open transaction.
 ///
-/// Adding one copies its text once and allocates nothing. Belongs to one thread.
+/// Adding a statement copies its text once and allocates nothing. Belongs to one thread.
 package final class StatementDraft {
   private var group = StatementGroup()
-  /// Text that is not in the group yet.
+  /// The text that is not in the group yet.
   private let open = ByteBuffer()
   private var isTouched = false
 
@@ -14,27 +14,28 @@ package final class StatementDraft {
   /// Number of statements.
   package var count: Int { group.count }
 
-  /// What a replay has to know besides the statements; see `StatementGroup`.
+  /// Further facts for a replay; see `StatementGroup`.
   package var settings: String { group.settings }
   package var barrier: String? { group.barrier }
 
-  /// The first statement comes, under such settings.
+  /// Begins with the first statement and its settings.
   package func begin(settings: String, isExplicit: Bool) {
     isTouched = true
     group.settings = settings
     group.isExplicit = isExplicit
   }
 
-  /// It cannot be replayed; the first reason counts.
+  /// Marks the transaction as a barrier; the first reason counts.
   package func refuse(_ reason: String) {
     isTouched = true
     if group.barrier == nil { group.barrier = reason }
   }
 
-  /// The statements change settings.
+  /// Notes that the statements change settings.
   package func leaveSettings() { group.leavesSettings = true }
 
-  /// Adds a statement as `StatementGroup.append` does; `told` holds what `RecordedInputs.append` wrote.
+  /// Adds a statement like `StatementGroup.append`; `told` holds what `RecordedInputs.append`
+  /// wrote.
   package func append(
     _ sql: ByteBuffer, parameters: ByteBuffer? = nil, changes: Int64, error: Int32?, told: ByteBuffer,
     took: Int64?
@@ -45,7 +46,8 @@ package final class StatementDraft {
       sql, parameters: parameters, changes: changes, error: error, told: told, took: took, to: open)
   }
 
-  /// Adds a statement of so many bytes that did not fail and was told nothing; `write` appends them.
+  /// Adds a statement of this many bytes that succeeded and used no inputs; `write` appends its
+  /// text.
   package func append(bytes count: Int, changes: Int64, took: Int64, _ write: (ByteBuffer) -> Void) {
     isTouched = true
     group.count += 1
@@ -55,8 +57,8 @@ package final class StatementDraft {
     StatementGroup.end(open, of: count)
   }
 
-  /// Adds a long statement so that memory holds little of it twice: `write` appends a part of its text, and parts are handed
-  /// to `pack` as they fill.
+  /// Adds a long statement without holding it twice: `write` appends a part of its text, and full
+  /// parts go to `pack`.
   package func append(
     long count: Int, changes: Int64, error: Int32?, told: ByteBuffer, took: Int64?, parts size: Int,
     pack: (StatementText.Part) -> Void, _ write: (Range<Int>, ByteBuffer) -> Void
@@ -71,19 +73,19 @@ package final class StatementDraft {
     StatementGroup.end(open, of: count)
   }
 
-  /// Closes a part of the text where it has `size` bytes, for `Part.compress` to be called by somebody who has time.
+  /// Closes a part of the text if it has `size` bytes; another thread calls `Part.compress`.
   package func closePart(of size: Int) -> StatementText.Part? {
     guard open.count >= size else { return nil }
     defer { open.removeAll() }
     return group.text.appendPart(open)
   }
 
-  /// A place to return to when a savepoint is rolled back.
+  /// A state to return to when a savepoint is rolled back.
   package var mark: StatementGroup.Mark {
     StatementGroup.Mark(bytes: group.text.count + open.count, count: group.count)
   }
 
-  /// Forgets what was added after `mark`.
+  /// Removes everything that was added after `mark`.
   package func rewind(to mark: StatementGroup.Mark) {
     group.count = mark.count
     let inGroup = group.text.count
@@ -93,7 +95,7 @@ package final class StatementDraft {
     open.append(group.text.takeOpen())
   }
 
-  /// Hands over the statements and begins anew.
+  /// Hands over the statements and begins again.
   package func finish() -> StatementGroup {
     var done = StatementGroup()
     swap(&done, &group)
@@ -103,7 +105,7 @@ package final class StatementDraft {
     return done
   }
 
-  /// Forgets all.
+  /// Removes everything.
   package func discard() {
     guard isTouched else { return }
     isTouched = false

@@ -1,8 +1,8 @@
-/// Makes one batch of the batches of consecutive transactions.
+/// Merges the batches of consecutive transactions into one.
 package struct StatementMerge: Sendable {
-  /// Merges objects given in order.
+  /// Merges objects in order.
   ///
-  /// Throws where one is damaged or does not follow the one before.
+  /// Throws if an object is damaged or does not follow the one before.
   package static func merge(
     _ objects: [(name: String, bytes: [UInt8])], generation: GenerationID
   ) throws -> (transactions: ClosedRange<UInt64>, bytes: [UInt8])? {

@@ -1,17 +1,17 @@
 internal import Bytes
 internal import Compression
 
-/// A batch of statements, checked; `reader` takes it apart.
+/// A batch of statements whose hash is right; `reader` reads it.
 ///
-/// Holds the object as it is stored, and its text only where that is short.
+/// It holds the stored object, and its text only if it is short.
 package struct StatementScript: Sendable {
-  /// A statement: where its text stands in the reader's, and what it did.
+  /// A statement: the position of its text in the reader, and its effect.
   package struct Statement: Sendable {
     package let sql: Range<Int>
-    /// Where the lines stand that give its parameters their values; empty if it has none.
+    /// The position of the lines that set its parameters; empty if it has none.
     package let parameters: Range<Int>
     package let changes: Int64
-    /// SQLite's primary result code where the statement failed.
+    /// SQLite's primary result code if the statement failed.
     package let error: Int32?
     package let told: RecordedInputs
   }
@@ -23,11 +23,12 @@ package struct StatementScript: Sendable {
     package let settings: String
     package let barrier: String?
     package let statementCount: Int
-    /// Whether its statements stand between `BEGIN` and `COMMIT`.
+    /// Whether its statements are between `BEGIN` and `COMMIT`.
     package let isExplicit: Bool
-    /// Where its commit ends in the log: salts in hexadecimal, colon, frame; nil where that is not told.
+    /// Where its commit ends in the log: salts in hexadecimal, colon, frame; nil if this is not
+    /// recorded.
     package let end: String?
-    /// Which session of the shell logged it, where that changes.
+    /// The session that logged it, if it changes here.
     package let session: String?
   }
 
@@ -35,12 +36,12 @@ package struct StatementScript: Sendable {
   package let transactions: ClosedRange<UInt64>
   private let source: ScriptSource
 
-  /// Largest script that is believed.
+  /// The maximum size of a script.
   private static let limit = 4 << 30
-  /// Longest statement that is believed; the recorder makes a barrier of longer ones.
+  /// The maximum length of a statement; the recorder makes a barrier of longer ones.
   package static let longestStatement = 1 << 28
 
-  /// Reads all of it once, so that a damaged object is known before anything of it is used.
+  /// Reads the whole object once, so that damage is known before any part is used.
   package init(_ bytes: [UInt8], object: String) throws(FormatError) {
     do {
       try self.init(object: object) {
@@ -55,8 +56,10 @@ package struct StatementScript: Sendable {
     }
   }
 
-  /// The same of a long object that is read from its beginning several times: `open` begins, and what it returns gives some
-  /// bytes, then more, and none at the end.
+  /// The same for a long object that is read several times from its beginning.
+  ///
+  /// `open` starts a read; the function that it returns gives the next bytes, and an empty array at
+  /// the end.
   package init(object: String, open: @escaping @Sendable () -> () throws -> [UInt8]) throws {
     source = try ScriptSource(object: object, limit: Self.limit, open: open)
     let lines = try ScriptLines(source)
@@ -74,13 +77,13 @@ package struct StatementScript: Sendable {
     transactions = first...last
   }
 
-  /// When the first transaction was, microseconds since 1970, as an object's first bytes tell it.
+  /// The time of the first transaction, microseconds since 1970, from an object's first bytes.
   ///
-  /// Nil where they do not tell; what they tell is not checked.
+  /// Nil if they do not hold it. The value is not checked.
   package static func firstTime(ofHead head: [UInt8]) -> Int64? {
     let script = Zstandard.decompressHead(head, most: 4096)
     guard let at = Kernels.find("\n-- transaction ", in: script, 0..<script.count),
-      // The lines before give their numbers in another way.
+      // The lines before have another form.
       let field = Kernels.find(" time=", in: script, at..<script.count)
     else { return nil }
     let digits = script[(field + 6)...].prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
@@ -88,7 +91,7 @@ package struct StatementScript: Sendable {
     return Bounds.time(String(decoding: digits, as: UTF8.self))
   }
 
-  /// Takes its transactions one by one, from the first.
+  /// Returns a reader for its transactions, from the first one.
   package func reader() throws -> StatementReader {
     let lines = try ScriptLines(source)
     for _ in 0..<3 { _ = try lines.next() }
@@ -96,14 +99,15 @@ package struct StatementScript: Sendable {
   }
 }
 
-/// Takes the transactions of a batch and their statements one by one.
+/// Reads the transactions of a batch and their statements one by one.
 ///
-/// Memory holds the statement at hand. Belongs to one thread at a time.
+/// Memory holds the current statement only. Belongs to one thread at a time.
 package final class StatementReader {
   private let lines: ScriptLines
   private let transactions: ClosedRange<UInt64>
   private var statementsLeft = 0
-  /// Bytes of the statements of the present transaction while none of them was taken; nil where that is not told.
+  /// Bytes of the current transaction's statements before any was taken; nil if this is not
+  /// recorded.
   private var textLeft: Int?
   private var closesTransaction = false
 
@@ -112,18 +116,18 @@ package final class StatementReader {
     self.transactions = transactions
   }
 
-  /// Where the statement taken last stands.
+  /// The position of the last statement taken.
   package var script: [UInt8] { lines.window }
 
-  /// Gives back what a long statement's text takes: it is not needed any more.
+  /// Releases the text of a long statement that is no longer needed.
   package func releaseText() { lines.release() }
 
-  /// All that follows, some of it at a time; nil at the end.
+  /// Returns everything that follows, piece by piece; nil at the end.
   func nextText() throws -> [UInt8]? { try lines.rest() }
 
-  /// The next transaction; statements of the one before that were not taken are skipped.
+  /// Reads the next transaction, and skips remaining statements of the current one.
   ///
-  /// Nil at the end.
+  /// Returns nil at the end.
   package func nextTransaction() throws -> StatementScript.Transaction? {
     try skipStatements()
     guard try !lines.isAtEnd() else { return nil }
@@ -156,10 +160,10 @@ package final class StatementReader {
       end: field("wal").map { String($0) }, session: field("session").map { String($0) })
   }
 
-  /// Bytes of settings that are believed.
+  /// The maximum size of settings.
   private static let longestSettings = 64 << 10
 
-  /// Goes to the end of the present transaction.
+  /// Skips to the end of the current transaction.
   private func skipStatements() throws {
     if let textLeft {
       try lines.skip(textLeft)
@@ -185,15 +189,16 @@ package final class StatementReader {
     return overflow ? .max : Int(clamping: sum)
   }
 
-  /// The line break after a statement that ends with this byte, and a semicolon of its own where the text has none.
+  /// The line break after a statement that ends with this byte, and a semicolon if the text has
+  /// none.
   private func endStatement(_ last: UInt8?) throws {
     try lines.skipLine()
     if last != UInt8(ascii: ";") { try lines.skipLine() }
   }
 
-  /// The next statement of the present transaction; nil after the last.
+  /// Reads the next statement of the current transaction; nil after the last.
   ///
-  /// Its text stands in `script` until anything else is taken.
+  /// Its text stays in `script` until something else is taken.
   package func nextStatement() throws -> StatementScript.Statement? {
     guard statementsLeft > 0 else {
       if closesTransaction {

@@ -2,12 +2,12 @@ internal import Bytes
 internal import Compression
 internal import Synchronization
 
-/// Text of statements, of which all but the last part may be compressed.
+/// The text of statements; all parts except the last may be compressed.
 ///
-/// Closed parts are shared, not copied; each becomes a zstd frame of its own, wherever it goes.
+/// Closed parts are shared, not copied. Each becomes a zstd frame of its own.
 package struct StatementText: Sendable {
   private(set) var parts: [Part] = []
-  /// What is not in a part yet.
+  /// The text after the last part.
   private(set) var open: [UInt8] = []
   private var partBytes = 0
 
@@ -19,7 +19,7 @@ package struct StatementText: Sendable {
 
   mutating func append(_ bytes: ByteBuffer) { open.append(bytes) }
 
-  /// Appends text as a part, for `Part.compress` to be called by somebody who has time.
+  /// Appends text as a part; another thread calls `Part.compress`.
   mutating func appendPart(_ bytes: ByteBuffer) -> Part {
     precondition(open.isEmpty, "parts come before what is open")
     let part = Part(bytes.bytes)
@@ -28,7 +28,7 @@ package struct StatementText: Sendable {
     return part
   }
 
-  /// Takes out what is not in a part.
+  /// Removes and returns the text after the last part.
   mutating func takeOpen() -> [UInt8] {
     defer { open = [] }
     return open
@@ -44,7 +44,7 @@ package struct StatementText: Sendable {
     open.removeLast(self.count - count)
   }
 
-  /// A closed part of the text: as it is until `compress` was called.
+  /// A closed part of the text, plain until `compress` is called.
   package final class Part: Sendable {
     /// Bytes of text.
     let count: Int
@@ -59,7 +59,7 @@ package struct StatementText: Sendable {
       form = Mutex(.plain(bytes))
     }
 
-    /// Gives up the text for a frame that holds it.
+    /// Replaces the text with a compressed frame.
     package func compress() {
       guard case .plain(let bytes) = form.withLock({ $0 }) else { return }
       let frame = Zstandard.compress(bytes, level: Zstandard.textLevel)

@@ -1,8 +1,10 @@
 internal import Bytes
 
-/// Small object of text: a title with a version, lines of a name and its values, and a hash over all of it.
+/// A small object of text: a title with a version, lines of name and value, and a hash over
+/// everything.
 ///
-/// A value holds no line break. Unknown names are kept and ignored, so that later versions may add lines.
+/// A value holds no line break. Unknown names are kept and ignored, so later versions may add
+/// lines.
 struct TextRecord {
   let title: String
   private(set) var lines: [(name: String, value: String)] = []
@@ -45,7 +47,7 @@ struct TextRecord {
   func all(_ name: String) -> [String] { lines.filter { $0.name == name }.map(\.value) }
 }
 
-/// Reads the fields of a record and reports the first that is missing or wrong.
+/// Reads the fields of a record, and reports the first missing or wrong one.
 struct RecordReader {
   let record: TextRecord
   let object: String

@@ -1,9 +1,9 @@
 package import Bytes
 
-/// An entry of the log without transactions: it says that a session writes from here on.
+/// An entry of the log without transactions: a session writes from here on.
 ///
-/// Each session's first entry is one (rule 4 of `Docs/Protocol.md`). A turn with a `successor` is a **seal**: it ends its
-/// generation.
+/// Each session's first entry is a turn (rule 4 of `Docs/Protocol.md`). A turn with a `successor`
+/// is a **seal**: it ends its generation.
 package struct TurnRecord: Hashable, Sendable {
   package let place: Place
   package let id: EntryID
@@ -11,7 +11,7 @@ package struct TurnRecord: Hashable, Sendable {
   /// Microseconds since 1970.
   package let time: Int64
   package let reason: String
-  /// What a seal says of the generation that follows; nil in a turn.
+  /// A seal's description of the next generation; nil in a turn.
   package let successor: Successor?
 
   /// The session that wrote an entry.
@@ -33,7 +33,7 @@ package struct TurnRecord: Hashable, Sendable {
     package var text: String { "process \(process) on \(host) (\(database))" }
   }
 
-  /// What a seal names.
+  /// The generation that a seal names.
   package struct Successor: Hashable, Sendable {
     package let generation: GenerationID
     /// The last transaction of the sealed generation, and the checksum of the database after it.
@@ -49,7 +49,7 @@ package struct TurnRecord: Hashable, Sendable {
       self.isFork = isFork
     }
 
-    /// The first base of the generation that follows; `seal` is the identifier of the seal.
+    /// The first base of the next generation; `seal` is the identifier of the seal.
     package func base(seal: EntryID) -> BaseName { BaseName(transaction + 1, id: seal) }
   }
 
@@ -66,7 +66,7 @@ package struct TurnRecord: Hashable, Sendable {
 
   static let titles = ["sqlite3-cloud-s3 turn 1", "sqlite3-cloud-s3 seal 1"]
 
-  /// Whether bytes begin as those of a turn or a seal do.
+  /// Returns whether bytes begin like a turn or a seal.
   package static func begins(_ bytes: [UInt8]) -> Bool {
     titles.contains { bytes.starts(with: Array($0.utf8)) }
   }
@@ -90,12 +90,13 @@ package struct TurnRecord: Hashable, Sendable {
     return record.bytes
   }
 
-  /// The first 1,000 bytes of a text: readers of the log read no more than the first 8,192 bytes of an entry.
+  /// Returns the first 1,000 bytes of a text, because readers of the log read only the first 8,192
+  /// bytes of an entry.
   private static func short(_ text: String) -> String {
     text.utf8.count <= 1000 ? text : String(decoding: text.utf8.prefix(1000), as: UTF8.self)
   }
 
-  /// Throws if the bytes are damaged, or the record is not the one of its place.
+  /// Throws if the bytes are damaged, or if the record belongs to another place.
   package init(_ bytes: [UInt8], at place: Place) throws(FormatError) {
     let object = place.key
     let isSeal = bytes.starts(with: Array(Self.titles[1].utf8))
@@ -125,14 +126,14 @@ package struct TurnRecord: Hashable, Sendable {
   }
 }
 
-/// Says which generation is the chain's with its number (rule 9 of `Docs/Protocol.md`).
+/// A mark: it names the chain's generation with a number (rule 9 of `Docs/Protocol.md`).
 package struct MarkRecord: Hashable, Sendable {
   package let generation: GenerationID
   /// The generation's first base.
   ///
-  /// Its identifier is that of the seal, or none in the first generation.
+  /// Its identifier is that of the seal; the first generation has none.
   package let base: BaseName
-  /// Where the seal stands that names the generation; nil in the first one.
+  /// The place of the seal that names the generation; nil in the first one.
   package let seal: Place?
 
   package init(generation: GenerationID, base: BaseName, seal: Place?) {
@@ -153,7 +154,7 @@ package struct MarkRecord: Hashable, Sendable {
     return record.bytes
   }
 
-  /// Throws if the bytes are damaged, or the record is not that of its name.
+  /// Throws if the bytes are damaged, or if the record belongs to another name.
   package init(_ bytes: [UInt8], sequence: UInt32) throws(FormatError) {
     let object = ReplicaLayout.mark(sequence)
     let record = try TextRecord(bytes, titled: Self.title, object: object)

@@ -124,7 +124,9 @@ final class Pipeline: Sendable {
   func stop() {
     progress.stop()
     // What is on its way ends first, if that does not take long; then another process may have the database.
-    _ = running.wait(timeout: .now() + 1)
+    let ended = Semaphore()
+    running.notify(queue: .global()) { ended.signal() }
+    _ = ended.wait(seconds: 1)
     position.release()
   }
 
@@ -191,7 +193,7 @@ final class Pipeline: Sendable {
     if let opening = ready.opening {
       opener.begin(opening, slots)
     } else {
-      if !ready.maintenance.gaps.isEmpty { maintainer.startIfDue() }
+      if ready.maintenance.hasGap { maintainer.startIfDue() }
       if !ready.hasTaken { recorder.save() }
     }
   }
@@ -207,6 +209,7 @@ final class Pipeline: Sendable {
       if isOld { $0.openGeneration = ready.tip.place.generation }
       $0.captured = ready.tip.transaction
       $0.tip = ready.tip
+      $0.statements = Progress.ContiguousReach(end: ready.statements)
       $0.fence = nil
       if let opening = ready.opening { $0.isFork = opening.generation.isFork }
       $0.fileStamp = ready.stamp

@@ -3,15 +3,17 @@ import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
 
-/// The session that writes to a replica now, as its lease says: what is missing at the end may still be on its way.
+/// The session that writes to a replica now, by its lease.
+///
+/// What is missing at the end may still be on its way.
 struct ActiveWriter {
   /// The process and its host.
   let text: String
 
-  /// A lease that is older may be one of a session that was killed; seconds.
+  /// An older lease may be that of a killed session; seconds.
   private static let freshness = 120.0
 
-  /// Nil if nobody writes: the last session ended in order, or was killed.
+  /// Fails (nil) if nobody writes: the last session ended in order, or was killed.
   init?(_ source: ObjectSource) throws {
     let name = ReplicaLayout.lease
     let bytes: [UInt8]
@@ -26,7 +28,7 @@ struct ActiveWriter {
     text = "process \(holder.session.process) on \(holder.session.host)"
   }
 
-  /// Whether the process is there; nil if it is on another host.
+  /// Whether the process runs; nil if it is on another host.
   private static func isAlive(_ holder: LeaseRecord.Holder) -> Bool? {
     guard holder.session.host == ProcessIdentity.host, holder.boot == ProcessIdentity.boot else { return nil }
     return ProcessIdentity.start(of: holder.session.process).map { $0 == holder.processStart } ?? false

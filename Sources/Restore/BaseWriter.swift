@@ -7,15 +7,17 @@ import ObjectStore
 import ReplicaFormat
 import Synchronization
 
-/// Fetches the parts of a base, several at once, and writes each where it belongs.
+/// Fetches the parts of a base, several at once, and writes each to its position.
 struct BaseWriter {
   private let source: ObjectSource
   private let manifest: BaseManifest
   private let file: File?
   private let known: [BaseManifest.Part: Hash128]
 
-  /// Without a `file` the parts are only checked; those `known` were found right before, with the combined hashes of
-  /// their pages, and then count.
+  /// Without a `file` the parts are only checked.
+  ///
+  /// `known` are parts that were found right before, with the combined hashes of their pages; they
+  /// count.
   init(
     source: ObjectSource, manifest: BaseManifest, file: File?, known: [BaseManifest.Part: Hash128] = [:]
   ) {
@@ -25,39 +27,42 @@ struct BaseWriter {
     self.known = known
   }
 
-  /// Most bytes of compressed parts in memory at once.
+  /// The maximum bytes of compressed parts in memory.
   private static let window = 64 << 20
-  /// Bytes of pages that are decompressed at a time, a multiple of every page size.
+  /// Bytes of pages that are decompressed at once, a multiple of every page size.
   private static let piece = 256 << 10
-  /// Parts that are decompressed at a time: the system lets one thread at a time write to a file, and those that wait for
-  /// it take processor time.
+  /// Parts that are decompressed at once.
+  ///
+  /// The system lets one thread at a time write to a file, and threads that wait for it take
+  /// processor time.
   private let buffers = BufferPool(count: 3)
 
   private var name: String {
     manifest.key
   }
 
-  /// Throws what is wrong with the first part that is; a part that the file holds already is not fetched.
+  /// Fetches all parts that the file does not hold already.
   ///
-  /// The checksum of the database proves all pages at once, for a fraction of what the SHA-256 of the parts costs: they
-  /// are asked only where it does not come out, to tell which part it is, and that one is fetched once more.
+  /// Throws the error of the first wrong part. The checksum of the database proves all pages at
+  /// once, and costs a fraction of the parts' SHA-256. The SHA-256 is computed only if the checksum
+  /// is wrong, to find the part, which is then fetched once more.
   func write() throws {
     guard let first = try check(stopAtFirst: true, names: false).faults.first else { return }
     guard first.object == name else { throw first }
     if let error = try check(stopAtFirst: true, isAgain: true).faults.first { throw error }
   }
 
-  /// What is wrong with each part, and the hashes of those that are right.
+  /// Returns the error of each wrong part, and the hashes of the right ones.
   ///
-  /// Where all are, the pages are proven to be those of the database whose checksum the manifest tells. With `names`
-  /// each part that comes is also held against the hash that it is named by.
+  /// If all are right, the pages have the checksum of the manifest. With `names`, each part is also
+  /// compared with the hash in its name.
   func check(
     stopAtFirst: Bool, names: Bool = true, isAgain: Bool = false
   ) throws -> (faults: [FormatError], known: [BaseManifest.Part: Hash128]) {
     let pageSize = manifest.state.pageSize
     let found = Mutex<[any Error]>([])
     let sums = Mutex<[BaseManifest.Part: Hash128]>([:])
-    // Nothing that an earlier run left past the end may show through where the database grows again.
+    // If the database grows again, nothing of an earlier run may show past the end.
     let end = Int(manifest.state.pages) * pageSize
     if let file, try file.size() > end { try file.truncate(to: end) }
     let kept = try file?.size() ?? 0
@@ -76,10 +81,12 @@ struct BaseWriter {
       }
       try source.checkInterrupt()
     }
-    while group.wait(timeout: .now() + 0.1) == .timedOut { try source.checkInterrupt() }
+    let done = Semaphore()
+    group.notify(queue: .global()) { done.signal() }
+    while !done.wait(seconds: 0.1) { try source.checkInterrupt() }
     try source.checkInterrupt()
     let errors = found.withLock { $0 }
-    // A failure of the store says nothing of the replica.
+    // A failure of the store proves nothing about the replica.
     if let error = errors.first(where: { !($0 is FormatError) }) { throw error }
     let right = sums.withLock { $0 }
     let faults = errors.compactMap { $0 as? FormatError }
@@ -89,9 +96,9 @@ struct BaseWriter {
     return ([FormatError(name, "the checksum of the database does not match its pages")], right)
   }
 
-  /// Brings one part into the file, and returns the combined hashes of its pages.
+  /// Writes one part into the file, and returns the combined hashes of its pages.
   ///
-  /// `kept` is the length of the file as an earlier run left it.
+  /// `kept` is the length of the file after an earlier run.
   private func take(_ part: BaseManifest.Part, kept: Int, names: Bool, isAgain: Bool) throws -> Hash128 {
     if file == nil, let sum = known[part] {
       source.noteKept(part.compressedSize)
@@ -116,7 +123,9 @@ struct BaseWriter {
     }
   }
 
-  /// Writes the pages as they are decompressed; where they turn out wrong, the file is of no use.
+  /// Writes the pages while they are decompressed.
+  ///
+  /// If they are wrong, the file is not used.
   private func unpack(
     _ bytes: [UInt8], _ part: BaseManifest.Part, to at: Int, size: Int, _ name: String, isNamed: Bool
   ) throws -> Hash128 {
@@ -137,7 +146,7 @@ struct BaseWriter {
           if !source.isStopped { try file?.write(pages[..<count], at: at + start) }
         }
       }
-      // Or all of it would wait for the end.
+      // Otherwise all of it would wait for the end.
       file?.beginWriting(at: at, count: size)
     } catch let error as CompressionError {
       throw FormatError(name, error.cause)
@@ -149,7 +158,7 @@ struct BaseWriter {
   }
 }
 
-/// Hashes of the pages of a part, which come some at a time.
+/// Computes the hashes of a part's pages, piece by piece.
 private struct PartHash {
   private var sha = SHA256()
   private var page: UInt32
@@ -157,14 +166,14 @@ private struct PartHash {
   private let isNamed: Bool
   private(set) var checksum = Hash128.zero
 
-  /// Without `isNamed` only for the checksum.
+  /// Without `isNamed` only the checksum is computed.
   init(_ part: BaseManifest.Part, pageSize: Int, isNamed: Bool = true) {
     page = part.firstPage
     self.pageSize = pageSize
     self.isNamed = isNamed
   }
 
-  /// Takes in the first bytes of an array, which are whole pages.
+  /// Adds the first bytes of an array, which are whole pages.
   mutating func add(_ pages: [UInt8], count: Int) {
     if isNamed { sha.update(pages[..<count]) }
     for at in stride(from: 0, to: count - pageSize + 1, by: pageSize) {

@@ -3,16 +3,17 @@ import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
 
-/// What the statement batches of a range of transactions are worth.
+/// What the statement batches prove about a range of transactions.
 struct BatchScan {
   /// Names of whole batches, in order.
   var items: [FetchItem] = []
-  /// The last transaction that cannot be replayed, and why.
+  /// The last transaction that cannot be replayed, and the reason.
   var lastBarrier: (transaction: UInt64, reason: String)?
   /// Whether every transaction of the range is in a batch.
   var isComplete = true
 
-  /// Reads every batch of a generation, keeps the whole ones beside the databases, and notes what is wrong.
+  /// Reads every batch of a generation, keeps the complete ones beside the databases, and notes
+  /// faults.
   static func run(_ check: GenerationCheck, _ ranges: [ClosedRange<UInt64>]) throws -> [BatchScan] {
     let generation = check.generation
     let names = check.contents.batches.sorted {
@@ -43,7 +44,7 @@ struct BatchScan {
         } else {
           scans[index].items.append(item)
         }
-        // A batch that is damaged is told of by its name; what is missing altogether, by its numbers.
+        // A damaged batch is reported by its name; a missing one by its numbers.
         if batch.lowerBound > reach[index] + 1 {
           let gap = reach[index] + 1...batch.lowerBound - 1
           if index == ranges.count - 1 { try check.relist(forStatementsOf: gap) }
@@ -61,7 +62,9 @@ struct BatchScan {
     return scans
   }
 
-  /// The last transactions have no statements: those that nobody said are stored may be on their way.
+  /// The last transactions have no statements.
+  ///
+  /// Nothing proves that they are stored, so they may be on their way.
   private static func missingAtEnd(
     _ transactions: ClosedRange<UInt64>, isLast: Bool, _ check: GenerationCheck
   ) throws {
@@ -108,7 +111,7 @@ struct BatchScan {
   }
 }
 
-/// Transactions of batches one after the other, for comparison with the commits of the log.
+/// The transactions of batches, one after the other, to compare them with the commits of the log.
 struct BatchCursor {
   private let source: ObjectSource
   private let spool: PrivateFolder?
@@ -122,7 +125,7 @@ struct BatchCursor {
     items = scan.items[...]
   }
 
-  /// The transaction of this number with the name of its batch; nil where no batch has it.
+  /// The transaction of this number with the name of its batch; nil if no batch has it.
   mutating func transaction(_ number: UInt64) throws -> (name: String, StatementScript.Transaction)? {
     while true {
       if let found = waiting, let name = script?.name, found.number >= number {

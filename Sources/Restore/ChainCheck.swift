@@ -2,15 +2,15 @@ import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
 
-/// Proves that each generation of a replica is the one that the seal before it names.
+/// Checks that each generation of a replica is the one that the seal before it names.
 struct ChainCheck {
-  /// What is wrong with the link to a generation, by its number.
+  /// The fault of the link to a generation, by its number.
   private var faults: [UInt32: [Verification.Fault]] = [:]
   private var seals: [UInt32: TurnRecord] = [:]
-  /// Seals that cannot be read with the keys that are there.
+  /// Seals whose keys are missing.
   private var unread: [String] = []
   private let numbers: ClosedRange<UInt32>
-  /// Of the generations that are verified if all are.
+  /// The number of generations that are verified with `--all`.
   private let present: Set<UInt32>
 
   /// Reads the mark and the seal of each generation, the oldest first.
@@ -44,8 +44,10 @@ struct ChainCheck {
     faults[number, default: []].append(Verification.Fault(object: object, cause: cause))
   }
 
-  /// Adds what was found to the findings of a generation; the newest one has those of generations that are not verified, or
-  /// cannot be because their mark is gone.
+  /// Adds the faults to the findings of a generation.
+  ///
+  /// The newest generation gets those of generations that are not verified, or cannot be because
+  /// their mark is gone.
   func report(
     on generation: ReplicaHistory.Generation, contents: GenerationContents, to check: GenerationCheck,
     isForAll: Bool

@@ -2,7 +2,7 @@ import ObjectStore
 package import ReplicaCatalog
 package import ReplicaFormat
 
-/// Looks up moments in an unbroken run of slices without applying it.
+/// Finds times and transactions in an unbroken run of slices without applying it.
 package struct ChainEnd {
   let source: ObjectSource
   let generation: GenerationID
@@ -25,7 +25,7 @@ package struct ChainEnd {
 
   private var start: Moment { Moment(transaction: base.transaction, time: base.time, state: base.state) }
 
-  /// When a transaction of the run was.
+  /// Returns the time of a transaction of the run.
   package func moment(of transaction: UInt64) throws -> Moment {
     guard transaction > base.transaction,
       let object = chain.objects.first(where: { $0.isLast && $0.transactions.contains(transaction) })
@@ -36,7 +36,10 @@ package struct ChainEnd {
     return Moment(transaction: transaction, time: commits[index].time, state: commits[index].state)
   }
 
-  /// The last transaction at or before a time, in about as many requests as the number of slices has binary digits.
+  /// Returns the last transaction at or before a time.
+  ///
+  /// It searches by halves, so it makes about as many requests as the number of slices has binary
+  /// digits.
   package func last(notAfter time: Int64) throws -> Moment {
     let ends = chain.objects.filter(\.isLast)
     var (low, high) = (0, ends.count)

@@ -2,7 +2,7 @@ import Files
 import ReplicaFormat
 import SQLite
 
-/// Applies the slices of a verification and compares what comes of it at the moments that matter.
+/// Applies the slices of a verification, and compares the database at chosen transactions.
 final class ChainRun {
   private let plan: RestorePlan
   private let file: File
@@ -13,11 +13,12 @@ final class ChainRun {
   private let check: GenerationCheck
   /// Whether everything so far could be applied.
   var isIntact = true
-  /// The seal after the end; nil if the generation goes on.
+  /// The seal after the end; nil if the generation has none.
   var seal: TurnRecord?
-  /// Where the live database was read; nil where it is not compared.
+  /// The transaction at which the live database was read; nil if it is not compared.
   var liveTransaction: UInt64?
-  /// Where replays of statements begin: as early as they can, and from the base that `.restore sql` takes.
+  /// Where replays of statements begin: as early as possible, and at the base that `.restore sql`
+  /// uses.
   var replayTransactions: [UInt64] = []
   private var liveContent: DatabaseContent?
   /// The database at those moments.
@@ -37,7 +38,9 @@ final class ChainRun {
     cursor = BatchCursor(check.source, batches, spool: check.objects)
   }
 
-  /// Takes the next slice; where the chain is broken already, only by itself.
+  /// Takes the next slice.
+  ///
+  /// If the chain is broken already, the slice is only checked by itself.
   func take(_ bytes: [UInt8], _ name: String) throws {
     guard isIntact else { return }
     let slice = try SliceReader(bytes, object: name)
@@ -56,10 +59,10 @@ final class ChainRun {
     }
   }
 
-  /// Name of the file that holds one of the copies.
+  /// The name of the file for one of the copies.
   static func copyName(_ number: Int) -> String { "sql\(number)" }
 
-  /// Keeps what is wanted of the database after a transaction.
+  /// Keeps a copy of the database after a transaction, if it is needed.
   func reach(_ transaction: UInt64) throws {
     guard transaction == applier.transaction else { return }
     if replayTransactions.contains(transaction), copies[transaction] == nil {
@@ -80,7 +83,7 @@ final class ChainRun {
     return try DatabaseContent(of: connection) { try source.checkInterrupt() }
   }
 
-  /// Holds a commit against what its batch and a base say of it.
+  /// Compares a commit with its batch and with a base.
   private func compare(_ transaction: UInt64, _ commit: SliceCommit, end: String) throws {
     if let base = manifests.values.first(where: { $0.transaction == transaction }), base.state != commit.state
     {
@@ -95,7 +98,7 @@ final class ChainRun {
     }
   }
 
-  /// Proves the end, and compares it with the replayed statements and the live database.
+  /// Checks the end, and compares it with the replayed statements and the live database.
   func finish(_ live: Verification.Live?) throws {
     guard isIntact else { return }
     let outcome = try check.noting(ReplicaLayout.slots(plan.generation)) { try applier.finish() }

@@ -1,11 +1,11 @@
 import Bytes
 import SQLite
 
-/// Tells where the contents of two databases differ first.
+/// Finds the first difference between the contents of two databases.
 package enum DatabaseComparison {
-  /// A sentence about the first difference; nil where there is none.
+  /// A sentence about the first difference; nil if there is none.
   ///
-  /// `left` and `right` are what the databases are called in it.
+  /// `left` and `right` are the names of the databases in it.
   package static func difference(
     _ left: (name: String, content: DatabaseContent), _ right: (name: String, content: DatabaseContent)
   ) -> String? {
@@ -25,7 +25,7 @@ package enum DatabaseComparison {
     return theirs.count > ours.count ? "table \(theirs[ours.count].name) is in \(right.name) only" : nil
   }
 
-  /// The first row of a table, or line of the schema, that is not the same in both: its number from 1, and its rowid.
+  /// The first different row of a table, or line of the schema: its number from 1, and its rowid.
   static func firstRow(of table: String, _ left: Connection, _ right: Connection) throws -> String? {
     let isSchema = table == DatabaseContent.schema
     func rows(_ connection: Connection) throws -> Statement {
@@ -52,20 +52,22 @@ package enum DatabaseComparison {
     }
   }
 
-  /// What differs first.
+  /// The first difference.
   struct Difference {
     let sentence: String
     /// The table, or `DatabaseContent.schema`; nil if one of the databases lacks it.
     let table: String?
   }
 
-  /// Compares two files nobody writes to; nil if their contents are equal.
+  /// Compares two files that nobody writes to; nil if their contents are equal.
   static func difference(
     _ left: (name: String, path: String), _ right: (name: String, path: String),
     checking checkInterrupt: () throws -> Void
   ) throws -> Difference? { try look(left, right, checkInterrupt).difference }
 
-  /// Compares two files nobody writes to: what is equal, or throws `.differs` naming the first difference.
+  /// Compares two files that nobody writes to.
+  ///
+  /// Returns what is equal, or throws `.differs` with the first difference.
   static func compare(
     _ left: (name: String, path: String), _ right: (name: String, path: String),
     checking checkInterrupt: () throws -> Void
@@ -97,7 +99,7 @@ package enum DatabaseComparison {
     )
   }
 
-  /// A database that nobody else uses, as it stands in its file: no lock, no log, no shared memory.
+  /// Opens a database that nobody else uses, without lock, log and shared memory.
   static func open(_ path: String) throws -> Connection {
     var name = ""
     for character in path {
@@ -109,12 +111,13 @@ package enum DatabaseComparison {
       }
     }
     let connection = try Connection("file:\(name)?immutable=1", [.readOnly, .uri])
-    // What its schema calls runs while rows are read and checked.
+    // Functions that its schema calls run while rows are read and checked.
     try connection.distrustDatabase()
     return connection
   }
 
-  /// Throws what SQLite finds wrong with a file (https://www.sqlite.org/pragma.html#pragma_quick_check).
+  /// Throws the faults that SQLite finds in a file
+  /// (https://www.sqlite.org/pragma.html#pragma_quick_check).
   static func quickCheck(_ path: String, checking checkInterrupt: @escaping () throws -> Void) throws {
     let connection = try open(path)
     defer { connection.close() }

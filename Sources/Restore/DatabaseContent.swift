@@ -1,7 +1,7 @@
 package import Bytes
 package import SQLite
 
-/// What a database holds, table by table: its schema and its rows, whatever pages they stand on.
+/// The content of a database: its schema and the rows of each table, independent of pages.
 package struct DatabaseContent: Sendable {
   package struct Table: Hashable, Sendable {
     package let name: String
@@ -17,14 +17,16 @@ package struct DatabaseContent: Sendable {
 
   package var rowCount: Int { tables.dropFirst().reduce(0) { $0 + $1.rows } }
 
-  /// One hash for all of it.
+  /// One hash of everything.
   package var hash: Hash128 {
     var bytes: [UInt8] = []
     for table in tables { bytes += "\(table.name)\u{0}\(table.rows)\u{0}\(table.hash)\u{0}".utf8 }
     return Hash128(bytes, 0..<bytes.count)
   }
 
-  /// Reads all of the main database; the caller sees to it that it does not change meanwhile.
+  /// Reads the whole main database.
+  ///
+  /// The caller makes sure that it does not change meanwhile.
   package init(
     of connection: Connection, checking checkInterrupt: () throws -> Void = {}
   ) throws {
@@ -35,7 +37,9 @@ package struct DatabaseContent: Sendable {
     self.tables = tables
   }
 
-  /// Tables that have rows of their own, by name: a virtual table has what stands in its shadow tables.
+  /// The names of tables with rows of their own.
+  ///
+  /// The rows of a virtual table are in its shadow tables.
   static func names(_ connection: Connection) throws(SQLiteError) -> [String] {
     try connection.rows(
       "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND rootpage > 0 ORDER BY name"
@@ -43,12 +47,13 @@ package struct DatabaseContent: Sendable {
     .compactMap { if case .text(let name) = $0[0] { name } else { nil } }
   }
 
-  /// A statement that gives a table's rows in the order of its own tree, with their numbers where they have any.
+  /// A statement that returns a table's rows in the order of its own tree, with their row numbers
+  /// if there are any.
   static func rows(of table: String, _ connection: Connection) throws(SQLiteError) -> Statement {
     let name = Identifier.quoted(table)
     let columns = try connection.rows("SELECT lower(name) FROM pragma_table_xinfo(?, 'main')", [.text(table)])
     if let alias = ["rowid", "_rowid_", "oid"].first(where: { !columns.contains([.text($0)]) }) {
-      // Without rowid there is no such column, and a table may have as many columns as a result can.
+      // A table without rowid has no such column, and a table may have as many columns as a result.
       let sql = "SELECT \(alias), * FROM main.\(name) NOT INDEXED"
       do throws(SQLiteError) {
         return try connection.prepare(sql)

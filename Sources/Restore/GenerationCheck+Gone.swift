@@ -4,13 +4,15 @@ import ReplicaCatalog
 import ReplicaFormat
 
 extension GenerationCheck {
-  /// Thrown where an object that was listed has been replaced or removed rightly: the check begins again with what is there
-  /// now.
+  /// Thrown if a listed object has been replaced or removed by the rules: the check begins again
+  /// with a new listing.
   struct ListedAnew: Error {
     let contents: GenerationContents
   }
 
-  /// The check of what is there now; what the one before built is used again where its base is the same.
+  /// The check of the new listing.
+  ///
+  /// It uses what the one before built if the base is the same.
   func again(with contents: GenerationContents) throws -> GenerationCheck {
     let isSame = contents.bases.first == self.contents.bases.first
     if !isSame { try work.remove("wal") }
@@ -24,14 +26,15 @@ extension GenerationCheck {
     return check
   }
 
-  /// Throws `ListedAnew` where an object that is gone is not needed any more; returns where it is lost.
+  /// Throws `ListedAnew` if a missing object is not needed any more; returns if it is lost.
   ///
-  /// After some lists for lost ones it is believed to be lost too: whoever deletes objects by hand deletes many.
+  /// After some listings for lost objects, further ones count as lost at once: a user who deletes
+  /// objects deletes many.
   func relist(without object: String) throws {
     guard listsLeft > 0 else { return }
     listsLeft -= 1
     var present = try list()
-    // Its bases go first.
+    // Its bases are removed first.
     while present.bases.isEmpty, present.objectCount > 0, try hasSuccessor {
       let count = present.objectCount
       present = try list()
@@ -42,8 +45,9 @@ extension GenerationCheck {
     }
   }
 
-  /// Throws `ListedAnew` where statements have come meanwhile: a batch follows the slice that it belongs to, and a session
-  /// that goes on fills the gap that one which was killed left.
+  /// Throws `ListedAnew` if statements have arrived meanwhile.
+  ///
+  /// A batch follows its slice, and a new session fills the gap that a killed session left.
   func relist(forStatementsOf transactions: ClosedRange<UInt64>) throws {
     guard isNewest, listsLeft > 0 else { return }
     listsLeft -= 1
@@ -52,8 +56,8 @@ extension GenerationCheck {
     throw ListedAnew(contents: present)
   }
 
-  /// Throws `ListedAnew` if something stands at a place now: a listing that is made while objects come may show a later one
-  /// without it.
+  /// Throws `ListedAnew` if an object is at a place now: a listing may show a later object without
+  /// an earlier one that was created meanwhile.
   func relist(forEntryAt place: Place) throws {
     guard isNewest, listsLeft > 0 else { return }
     listsLeft -= 1
@@ -70,7 +74,7 @@ extension GenerationCheck {
     return try source.retry { _ in try catalog.contents(of: generation, .everything) }
   }
 
-  /// Whether a generation came after this one, so that it may have been removed for its age.
+  /// Whether a generation follows this one, so that retention may have removed it.
   private var hasSuccessor: Bool {
     get throws {
       try source.retry { _ in
@@ -80,7 +84,8 @@ extension GenerationCheck {
     }
   }
 
-  /// Whether a larger object holds the transactions of this one, or nothing before a later base is there any more.
+  /// Whether a larger object holds the transactions of this one, or nothing before a later base is
+  /// left.
   private func isReplaced(_ object: String, in present: GenerationContents) -> Bool {
     let first = present.bases.first?.transaction ?? 0
     let isShorter = contents.bases.first?.transaction ?? .max < first
@@ -101,7 +106,8 @@ extension GenerationCheck {
       .allSatisfy { isShorter && $0.transaction < first }
   }
 
-  /// Whether what could not be read is gone and was listed beside a larger object with its transactions, which is read too.
+  /// Whether an unreadable object is gone, and a larger listed object has its transactions, which
+  /// is read too.
   func isReplaced(_ result: Result<some Any, any Error>) -> Bool {
     guard case .failure(let error as FormatError) = result, error.isMissing else { return false }
     if let place = Place(key: error.object) { return contents.covers(place.transaction) }

@@ -4,27 +4,27 @@ import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
 
-/// Verifies one generation: every object by itself, then that together they are a database.
+/// Verifies one generation: every object by itself, then the database that they make together.
 final class GenerationCheck {
   let source: ObjectSource
   let contents: GenerationContents
-  /// Folder for the databases that are built.
+  /// The folder for the databases that are built.
   let work: PrivateFolder
-  /// Folder in it for batches that are read again.
+  /// The folder in it for batches that are read again.
   private(set) var objects: PrivateFolder?
   let isNewest: Bool
   let live: Verification.Live?
   let freeBytes: @Sendable (_ folder: String) throws -> Int
   var findings: Verification.Findings
-  /// What was read before the listings; nil if it is not asked.
+  /// The witnesses, read before the listings; nil if they are not needed.
   var witnesses: Witnesses?
-  /// Where the next generation says that this one ends; nil in the newest.
+  /// The end of this generation by the next one; nil in the newest.
   var seal: Place?
-  /// Parts of bases that are known to be right, with the combined hashes of their pages.
+  /// Parts of bases that were found right, with the combined hashes of their pages.
   var parts: [BaseManifest.Part: Hash128] = [:]
-  /// Of the bases, by their names.
+  /// Manifests of the bases, by name.
   private(set) var manifests: [BaseName: BaseManifest] = [:]
-  /// How often it may be listed again for objects that are gone.
+  /// How many more listings are allowed for missing objects.
   var listsLeft = Replanning.most
 
   var catalog: ReplicaCatalog { source.catalog }
@@ -49,7 +49,7 @@ final class GenerationCheck {
       findings.notices.append("generation \(generation) was removed meanwhile: it had become too old")
       return
     }
-    // Retention takes the record with the last base.
+    // Retention removes the record with the last base.
     if contents.hasRecord || !contents.bases.isEmpty { try checkRecord() }
     for base in contents.bases {
       let name = base.key(in: generation)
@@ -88,15 +88,16 @@ final class GenerationCheck {
     }
   }
 
-  /// Throws `.space` where the folder for the databases has no room for so many bytes more.
+  /// Throws `.space` if the folder for the databases has no room for this number of further bytes.
   func requireRoom(_ needed: Int) throws {
     let free = try freeBytes(work.path)
     guard free >= needed else {
-      throw RestoreError(.space, "verify: \(needed) bytes are needed in \(work.path), \(free) are free")
+      throw RestoreError(
+        .space, "verify: \(needed) bytes are needed in \(work.path), \(free) are free: make room")
     }
   }
 
-  /// Runs `body`, and notes what is wrong with an object instead of throwing it.
+  /// Runs `body`, and notes the error of an object instead of throwing it.
   @discardableResult
   func noting<Value>(_ object: String, _ body: () throws -> Value) throws -> Value? {
     do {
@@ -109,7 +110,7 @@ final class GenerationCheck {
     return nil
   }
 
-  /// Notes what is wrong with an object, unless it is gone and not needed any more.
+  /// Notes the error of an object, unless it is gone and not needed any more.
   func note(_ error: FormatError) throws {
     if error.isMissing { try relist(without: error.object) }
     note(error.object, error.cause)
@@ -120,7 +121,7 @@ final class GenerationCheck {
     if !findings.faults.contains(fault) { findings.faults.append(fault) }
   }
 
-  /// Retention leaves turns and seals of a generation that became too old; the newest one must have a base.
+  /// Retention keeps turns and seals of an old generation; the newest one must have a base.
   private func checkWithoutBase() {
     guard isNewest else {
       let rest = contents.slots.keys.contains {
@@ -134,10 +135,10 @@ final class GenerationCheck {
     note(ReplicaLayout.bases(generation), "the manifest of its base is missing")
   }
 
-  /// Slices that no restore reads: a merged object took their place, or they are not on the chain.
+  /// Slices that no restore reads: a merged object replaced them, or they are not on the chain.
   private func checkOtherSlices(_ chains: [Chain]) throws {
     for (chain, next) in zip(chains, chains.dropFirst()) {
-      // What is removed for its age begins with the oldest.
+      // Retention removes the oldest objects first.
       let first = next.objects.first?.transactions.lowerBound ?? next.tip.transaction
       note(
         chain.tip.key, "transactions \(chain.end + 1) to \(first - 1) cannot be restored: slices are missing")
@@ -163,7 +164,7 @@ final class GenerationCheck {
     }
   }
 
-  /// Looks for signs that something lay after the end.
+  /// Looks for proofs that something after the end is lost.
   private func checkEnd(_ chains: [Chain]) throws {
     guard let chain = chains.last, chain.seal == nil else { return }
     if let damage = chain.damage {
@@ -190,7 +191,7 @@ final class GenerationCheck {
   }
 }
 
-/// Transaction numbers as names hold them.
+/// Transaction numbers as in names.
 enum Hex16 {
   static func text(_ number: UInt64) -> String {
     let digits = String(number, radix: 16)

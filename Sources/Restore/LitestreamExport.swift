@@ -5,24 +5,26 @@ package import ObjectStore
 package import ReplicaCatalog
 import ReplicaFormat
 
-/// Writes a state of a replica as one that `litestream restore` 0.5 reads.
+/// Writes one state of a replica for `litestream restore` 0.5.
 ///
-/// Litestream's number of the transaction is ours. A large database becomes several files, one for each
-/// `partSize` bytes of pages: the first, of level 9, holds the beginning, each of the others adds what follows, and the
-/// last ends with our number. Without the first nothing can be restored, so it is written last.
+/// Litestream's number of the transaction is ours. A large database becomes several files, one for
+/// each `partSize` bytes of pages. The first, of level 9, holds the beginning. Each other file adds
+/// what follows, and the last one ends with our number. Without the first file nothing can be
+/// restored, so it is written last.
 ///
-/// Litestream tells from level 0 alone how far a replica is, so there is always a file of that level, with one
-/// transaction as all of them there: for a small database it holds no more than the first page once more.
+/// Litestream reads from level 0 alone how far a replica reaches. So there is always a file of that
+/// level, with one transaction like all of them: for a small database it holds only the first page
+/// once more.
 package struct LitestreamExport {
   package let catalog: ReplicaCatalog
   package let output: any ObjectStore
-  /// Whether levels are named as in a directory or as in S3.
+  /// Whether level names are those of a directory or of S3.
   package let isDirectory: Bool
-  /// The moment to write; the newest unless it says otherwise.
+  /// The state to write; the newest by default.
   package var target = RestoreTarget()
-  /// File beside which the database lies meanwhile; nil for `$TMPDIR`.
+  /// The database is put together beside this file; nil for `$TMPDIR`.
   package var place: String?
-  /// Bytes of pages in a file; memory holds so many.
+  /// Bytes of pages in a file; memory holds this number.
   package var partSize = 64 << 20
   package var patience = 60.0
   package var isInterrupted: (@Sendable () -> Bool)?
@@ -100,7 +102,7 @@ package struct LitestreamExport {
   private struct Part {
     let name: LTXName
     let pages: ClosedRange<UInt32>
-    /// Pages of the database once the part is applied.
+    /// Pages of the database after the part is applied.
     let pageCount: UInt32
   }
 
@@ -133,7 +135,7 @@ package struct LitestreamExport {
       do throws(ObjectStoreError) {
         try output.put(key, bytes, .ifAbsent)
       } catch {
-        // An attempt whose answer did not arrive may have stored it.
+        // An attempt without an answer may have stored it.
         guard error.code == .preconditionFailed, attempt > 0 else { throw error }
       }
     }

@@ -3,10 +3,10 @@ import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
 
-/// A replica in the form of Litestream 0.5: what is in it, and its files read piece by piece.
+/// A replica of Litestream 0.5: its listing, and its files piece by piece.
 struct LitestreamReplica {
   let store: any ObjectStore
-  /// Asks again where the store may only have been busy.
+  /// Retries transient failures.
   let source: ObjectSource
 
   init(_ store: any ObjectStore, patience: Double, isInterrupted: (@Sendable () -> Bool)?) {
@@ -27,7 +27,7 @@ struct LitestreamReplica {
     return found
   }
 
-  /// Throws what a place without a file of Litestream's is.
+  /// Throws the error for a place without a file of Litestream's.
   func requireItems() throws -> [LTXChain.Item] {
     let items = try items()
     guard items.isEmpty else { return items }
@@ -38,7 +38,7 @@ struct LitestreamReplica {
     if let key = others.first?.key.name {
       hint =
         ReplicaLayout.generation(of: key) != nil
-        ? ", but one of this program: name it without litestream:" : " 0.5 (one of 0.3 is not read)"
+        ? ", but one of this program: remove litestream: from the name" : " 0.5 (one of 0.3 is not read)"
     }
     throw RestoreError(.nothing, "\(store.url) holds no replica of Litestream\(hint)")
   }
@@ -49,7 +49,7 @@ struct LitestreamReplica {
     return try require(LTXHeader(bytes, object: key), item)
   }
 
-  /// A reader of a file; `tell` is handed the number of bytes of each piece that arrives.
+  /// Returns a reader of a file; `tell` gets the number of bytes of each piece that arrives.
   func open(_ item: LTXChain.Item, _ tell: @escaping (Int) -> Void) throws -> LTXReader {
     let key = item.name.key
     let reader = try LTXReader(key, size: item.size) { range in

@@ -5,38 +5,39 @@ import ReplicaCatalog
 import ReplicaFormat
 import Synchronization
 
-/// Brings a database back from a replica that Litestream 0.5 wrote, into a new file that takes its place when it is whole.
+/// Restores a database from a replica of Litestream 0.5, into a new file that replaces the old one
+/// when it is complete.
 package struct LitestreamRestore {
   package let store: any ObjectStore
   /// Transactions are Litestream's; its replicas have no generations.
   package var target = RestoreTarget()
-  /// Replace a database that is there.
+  /// Whether to replace an existing database.
   package var force = false
-  /// Let SQLite look at the new file before it takes its place.
+  /// Whether SQLite checks the new file before it takes its place.
   package var verifies = false
   package var patience = 60.0
   package var isInterrupted: (@Sendable () -> Bool)?
-  /// Is handed how to ask, from any thread, how many bytes of how many are there.
+  /// Gets a function that returns, on any thread, how many bytes of how many have arrived.
   package var watch: ((_ measure: @escaping @Sendable () -> (done: Int, total: Int?)) -> Void)?
   /// Bytes free in a folder.
   package var freeBytes: @Sendable (_ folder: String) throws -> Int = { try FreeSpace.bytes(in: $0) }
 
   package init(_ store: any ObjectStore) { self.store = store }
 
-  /// What a restore did, or in a dry run would do.
+  /// The result of a restore, or the plan of a dry run.
   package struct Report: Sendable {
     /// Litestream's number of the last transaction, and its time in microseconds since 1970.
     package let transaction: UInt64
     package let time: Int64
-    /// Names of the files in the order in which they are applied, and their bytes.
+    /// The names of the files in the order in which they are applied, and their bytes.
     package let files: [String]
     package let fileBytes: Int
     /// Size of the database in bytes.
     package let size: Int
-    /// Bytes that the restore needs in the output's folder, and those that are free there.
+    /// Bytes that the restore needs in the output's folder, and free bytes there.
     package let needed: Int
     package let free: Int
-    /// What was checked; nil where nothing was.
+    /// What was checked; nil if nothing was.
     package internal(set) var proof: String?
   }
 
@@ -46,14 +47,14 @@ package struct LitestreamRestore {
     let report: Report
   }
 
-  /// What would be done; reads listings, and of files only their headers.
+  /// Plans a restore; reads listings, and only the headers of files.
   package func plan(to output: String) throws -> Report {
     let output = try Folder.followingLinks(output)
     return try plan(LitestreamReplica(store, patience: patience, isInterrupted: isInterrupted), to: output)
       .report
   }
 
-  /// Throws `.exists` where `output` holds a database that must not be replaced.
+  /// Throws `.exists` if `output` holds a database that must not be replaced.
   package func check(_ output: String) throws { try replacement.check(output) }
 
   /// Restores into `output`, which must be absent, empty or without tables unless `force`.
@@ -68,7 +69,8 @@ package struct LitestreamRestore {
     guard report.free >= report.needed else {
       throw RestoreError(
         .space,
-        "restore \(output): \(report.needed) bytes are needed in \(Folder.parent(of: output)), \(report.free) are free"
+        "restore \(output): \(report.needed) bytes are needed in \(Folder.parent(of: output)), \(report.free) are free: "
+          + "make room, or use --output on another disk"
       )
     }
     let done = ByteCount()
@@ -146,7 +148,7 @@ package struct LitestreamRestore {
     if target.time != nil, all.contains(where: { $0.name.transactions.lowerBound == 1 }) {
       throw RestoreError(.range, "\(store.url) holds nothing as old as the time that was asked for")
     }
-    throw RestoreError(.hole, "\(store.url): no file begins with transaction 1, from which all others go on")
+    throw RestoreError(.hole, "\(store.url): no file begins with transaction 1, which all others need")
   }
 
   // MARK: - Building
@@ -165,7 +167,7 @@ package struct LitestreamRestore {
         try file.write(page, at: (Int(number) - 1) * header.pageSize)
       }
       try file.truncate(to: Int(header.pageCount) * header.pageSize)
-      // That the pages are those of the whole database is told by its checksum, where there is one.
+      // If the file has a checksum of the whole database, it proves the pages.
       if item == plan.chain.last, let wanted = reader.databaseChecksum {
         try prove(file, header, wanted, item.name.key, replica)
       }
@@ -187,7 +189,7 @@ package struct LitestreamRestore {
   }
 }
 
-/// Bytes that have arrived; any thread may ask.
+/// Bytes that have arrived, for any thread.
 private final class ByteCount: Sendable {
   private let count = Mutex(0)
   var value: Int { count.withLock { $0 } }

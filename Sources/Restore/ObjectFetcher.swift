@@ -7,19 +7,21 @@ import Synchronization
 /// An object to fetch.
 struct FetchItem: Sendable {
   let name: String
-  /// Length as the listing told it.
+  /// Its listed length.
   let size: Int
 }
 
-/// Fetches objects some ahead of their use, in order, and holds no more than some megabytes of what is made of them.
+/// Fetches objects in order, some ahead of their use.
+///
+/// It holds at most some megabytes of them.
 final class ObjectFetcher<Value: Sendable>: Sendable {
   private let source: ObjectSource
   private let items: [FetchItem]
-  /// Folder in which objects are kept for another run; nil to keep none.
+  /// The folder in which objects are kept for another run; nil to keep none.
   private let spool: PrivateFolder?
-  /// Reads an object that is too long to be held in memory; nil where none can be.
+  /// Reads an object that is too long for memory; nil if there are none.
   private let readLong: (@Sendable (_ item: FetchItem) throws -> Value)?
-  /// Throws where the bytes are not the object they should be.
+  /// Throws if the bytes are not the right object.
   private let parse: @Sendable (_ name: String, _ bytes: [UInt8]) throws -> Value
   private let pool: TransferPool
   private let threads = 12
@@ -33,7 +35,7 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
     var results: [Int: Result<Value, any Error>] = [:]
   }
   private let progress = Mutex(Progress())
-  private let arrival = DispatchSemaphore(value: 0)
+  private let arrival = Semaphore()
 
   init(
     _ source: ObjectSource, _ items: [FetchItem], spool: PrivateFolder? = nil, window: Int = 32 << 20,
@@ -82,7 +84,7 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
     let (value, bytes) = try source.read(name, told: item.size > 0 ? item.size : nil) {
       (try parse(name, $0), $0)
     }
-    // Not synced: what a crash left of it is checked before it is used.
+    // Not synced: after a crash it is checked before it is used.
     if let spool, !source.isStopped {
       let file = try spool.file(kept, .create)
       try file.write(bytes, at: 0)
@@ -97,7 +99,8 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
     return (name, try result.get())
   }
 
-  /// The next object with its name, or why it could not be read; nil after the last.
+  /// Returns the next object with its name, or the reason why it could not be read; nil after the
+  /// last.
   func next() throws -> (name: String, Result<Value, any Error>)? {
     let index = progress.withLock { $0.taken }
     guard index < items.count else { return nil }
@@ -113,8 +116,8 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
         try source.checkInterrupt()
         return (items[index].name, result)
       }
-      // Ctrl-C is looked for meanwhile.
-      _ = arrival.wait(timeout: .now() + 0.1)
+      // Ctrl-C is checked meanwhile.
+      _ = arrival.wait(seconds: 0.1)
       try source.checkInterrupt()
     }
   }

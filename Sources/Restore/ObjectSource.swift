@@ -5,32 +5,34 @@ package import ReplicaCatalog
 import ReplicaFormat
 import Synchronization
 
-/// Reads a replica's objects however long the store is away, within reason.
+/// Reads a replica's objects, and retries while the store is away.
 ///
-/// What may only have been bad luck is tried again with growing, jittered pauses until nothing has arrived for
-/// `patience` seconds; where nothing has arrived at all, after a few. After a failure an object is fetched in pieces, so that what arrived of it is not asked for again.
-/// May be used from several threads.
+/// Transient failures are retried with growing, jittered pauses until nothing has arrived for
+/// `patience` seconds, or for a few seconds if the store has never answered. After a failure an
+/// object is fetched in pieces, so that bytes which arrived are kept. May be used from several
+/// threads.
 package final class ObjectSource: Sendable {
   package let catalog: ReplicaCatalog
   private let patience: Double
   private let isInterrupted: (@Sendable () -> Bool)?
   private struct State {
-    /// Nil before the store has answered once.
+    /// Nil before the store's first answer.
     var lastArrival: Double?
     var isStopped = false
     var objects = 0
     var bytes = 0
-    /// Bytes that were there from an earlier run, and all that there are to read.
+    /// Bytes from an earlier run, and the total to read.
     var kept = 0
     var expected = 0
-    /// Bytes that had come, or were there, when the last plan was made from the start.
+    /// Bytes that had arrived, or were there, when the last plan was made from the start.
     var before = 0
   }
   private let state = Mutex(State())
 
-  /// Seconds until a store that has never answered is given up: its name, or the network, is wrong more often than not.
+  /// Seconds before it gives up on a store that has never answered: usually its name or the network
+  /// is wrong.
   private static let firstPatience = 5.0
-  /// Bytes that are asked for at once after a whole object did not arrive.
+  /// The size of a piece after a whole object did not arrive.
   private static let piece = 1 << 20
 
   package init(_ catalog: ReplicaCatalog, patience: Double, isInterrupted: (@Sendable () -> Bool)? = nil) {
@@ -42,15 +44,15 @@ package final class ObjectSource: Sendable {
   /// Objects read so far, and their bytes.
   package var read: (objects: Int, bytes: Int) { state.withLock { ($0.objects, $0.bytes) } }
 
-  /// Bytes that have come so far or were there already, and all that there are.
+  /// Bytes that have arrived or were there already, and the total.
   package var progress: (done: Int, total: Int?) {
     state.withLock { ($0.bytes + $0.kept - $0.before, $0.expected > 0 ? $0.expected : nil) }
   }
 
-  /// So many bytes more are going to be read.
+  /// Adds this number of bytes to the total.
   func expect(_ bytes: Int) { state.withLock { $0.expected += bytes } }
 
-  /// All begins once more, with what is there already: so many bytes are there to read.
+  /// Everything begins again, with this number of bytes there already.
   func expectAnew(_ bytes: Int) {
     state.withLock {
       $0.before = $0.bytes + $0.kept
@@ -58,15 +60,15 @@ package final class ObjectSource: Sendable {
     }
   }
 
-  /// So many bytes are left to read, whatever was expected before.
+  /// Sets the number of bytes left to read.
   func expectLeft(_ bytes: Int) {
     state.withLock { $0.expected = $0.bytes + $0.kept - $0.before + bytes }
   }
 
-  /// So many of them were there already.
+  /// Counts bytes that were there already.
   func noteKept(_ bytes: Int) { state.withLock { $0.kept += bytes } }
 
-  /// Ends all reading: what waits gives up, and what arrives is not used.
+  /// Ends all reading: waits end, and arriving bytes are not used.
   package func stop() { state.withLock { $0.isStopped = true } }
 
   var isStopped: Bool { state.withLock { $0.isStopped } }
@@ -77,7 +79,8 @@ package final class ObjectSource: Sendable {
     if isStopped { throw RestoreError(.interrupted, "interrupted") }
   }
 
-  /// The bytes of an object, which may have as many as was told of it; `.missing` objects are an error that names them.
+  /// Returns the bytes of an object, up to its listed size; a missing object is a `.missing` error
+  /// with its name.
   package func read(_ name: String, told: Int? = nil) throws -> [UInt8] {
     if let bytes = catalog.takeEntry(name), bytes.count <= told ?? .max {
       state.withLock {
@@ -91,7 +94,7 @@ package final class ObjectSource: Sendable {
     let bytes = try retry { attempt in
       if attempt == 0 {
         guard told != nil else { return try catalog.read(name) }
-        // Who says how long it is need not be who stored it: no more than was reckoned with comes into memory.
+        // The size may be wrong: no more bytes than expected come into memory.
         return try Pieces.limited(catalog.store.content(of: name, 0..<limit + 1).bytes, name, limit)
       }
       while !pieces.isWhole {
@@ -108,10 +111,10 @@ package final class ObjectSource: Sendable {
     return bytes
   }
 
-  /// Bytes of an object that is not held in memory as a whole.
+  /// The bytes of an object that does not fit into memory.
   static let longObject = 64 << 20
 
-  /// Gives an object from its beginning, some bytes at a time, none at its end.
+  /// Returns an object piece by piece from its beginning, an empty piece at its end.
   func open(_ name: String) -> () throws -> [UInt8] {
     var at = 0
     var isDone = false
@@ -128,7 +131,7 @@ package final class ObjectSource: Sendable {
     }
   }
 
-  /// A batch of which so many bytes were told; it is read some at a time if it is long.
+  /// Returns a batch of this listed size; a long one is read piece by piece.
   func batch(_ name: String, told: Int?) throws -> StatementScript {
     guard let told, told > Self.longObject else {
       return try read(name, told: told) { try StatementScript($0, object: name) }
@@ -138,7 +141,7 @@ package final class ObjectSource: Sendable {
     return try StatementScript(object: name) { self.open(name) }
   }
 
-  /// The first bytes of an object, at most `count`.
+  /// Returns the first bytes of an object, at most `count`.
   func head(_ name: String, count: Int) throws -> [UInt8] {
     let bytes = try retry { _ in try catalog.store.content(of: name, 0..<count).bytes }
     state.withLock {
@@ -148,7 +151,9 @@ package final class ObjectSource: Sendable {
     return bytes
   }
 
-  /// What `parse` makes of an object; a damaged one is fetched once more, in case the damage was done on the way.
+  /// Returns what `parse` makes of an object.
+  ///
+  /// A damaged object is fetched once more, because it may have been damaged on the way.
   package func read<Value>(
     _ name: String, told: Int? = nil, as parse: ([UInt8]) throws -> Value
   ) throws -> Value {
@@ -159,7 +164,7 @@ package final class ObjectSource: Sendable {
     }
   }
 
-  /// Calls again where the store may only have been busy; `body` is told how often it was called before.
+  /// Retries transient failures; `body` gets the number of earlier calls.
   package func retry<Value>(_ body: (_ attempt: Int) throws -> Value) throws -> Value {
     var attempt = 0
     let began = Clock.monotonicSeconds
@@ -205,7 +210,7 @@ private struct Pieces {
   mutating func add(_ catalog: ReplicaCatalog, _ name: String, count: Int) throws {
     let part = try catalog.store.content(of: name, bytes.count..<bytes.count + count)
     guard etag == nil || etag == part.etag else {
-      // Another object has taken its place; from the start.
+      // Another object has replaced it: read from the start.
       self = Pieces(limit: limit)
       return
     }

@@ -1,12 +1,14 @@
 import Files
 import SQLite
 
-/// The file that a restore is about to replace, with SQLite's exclusive lock on it for as long as this lives.
+/// The file that a restore will replace, with SQLite's exclusive lock on it for the life of this
+/// object.
 ///
-/// Who holds that lock knows that nobody reads or writes the database: a connection in WAL mode has a shared lock for as
-/// long as it is open, one in a rollback mode during each transaction, and one in `locking_mode=EXCLUSIVE` the exclusive
-/// one (https://www.sqlite.org/lockingv3.html). A connection that rests in a rollback mode has none; such a process is
-/// found by its open files, as far as the system shows them.
+/// The lock proves that nobody reads or writes the database. A connection in WAL mode has a shared
+/// lock as long as it is open, a connection in a rollback mode during each transaction, and one in
+/// `locking_mode=EXCLUSIVE` has the exclusive lock (https://www.sqlite.org/lockingv3.html). An idle
+/// connection in a rollback mode has no lock. Its process is found by its open files, if the system
+/// shows them.
 final class OutputLock {
   private enum Hold {
     case nothing
@@ -16,20 +18,23 @@ final class OutputLock {
   }
 
   private let output: String
-  /// What the file is; nil where there is none.
+  /// The kind of file; nil if there is none.
   let info: FileInfo?
   private var hold = Hold.nothing
 
-  /// Milliseconds for which a reader that is nearly done is waited for.
+  /// Milliseconds to wait for a reader that is nearly done.
   private static let patience: Int32 = 500
 
-  /// Locks the file `output`, if there is one; throws `.busy` where anybody else uses it.
+  /// Locks the file `output`, if it exists; throws `.busy` if anybody else uses it.
   init(_ output: String) throws {
     self.output = output
     info = try FileInfo.of(output)
     guard let info else { return }
-    guard info.isRegular else { throw RestoreError(.exists, "replace \(output): it is not a file") }
-    // Looked at before it is opened here: closing a descriptor of a file drops the locks that this process has on it.
+    guard info.isRegular else {
+      throw RestoreError(.exists, "replace \(output): it is not a regular file: use --output")
+    }
+    // This check comes before opening, because closing a descriptor of a file drops this process's
+    // locks on it.
     guard !OpenFiles.isOpenHere(info) else {
       throw RestoreError(.busy, "replace \(output): this session has it open")
     }
@@ -55,11 +60,11 @@ final class OutputLock {
     do throws(SQLiteError) {
       let connection = try Connection(output, .readWrite)
       connection.setBusyTimeout(milliseconds: Self.patience)
-      // What the log holds stays there until it is asked for.
+      // The content of the log stays there until `settle` is called.
       connection.disableCheckpointOnClose(log != nil)
       try connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-      // The first read takes a shared lock in a rollback mode, after playing back a journal that a crash left, and the
-      // exclusive one in WAL mode.
+      // In a rollback mode the first read plays back the journal of a crash and takes a shared
+      // lock; in WAL mode it takes the exclusive lock.
       _ = try connection.value("SELECT count(*) FROM sqlite_schema")
       guard connection.isReadOnly() != true else {
         throw SQLiteError(code: .readOnly, message: "it may not be written")
@@ -81,7 +86,7 @@ final class OutputLock {
     return .other(file)
   }
 
-  /// Whether the file may be replaced without being asked for: it holds no tables.
+  /// Whether the file may be replaced without `--force`: it holds no tables.
   var isEmpty: Bool {
     switch hold {
     case .nothing: true
@@ -91,21 +96,21 @@ final class OutputLock {
     }
   }
 
-  /// Throws if the path leads to another file than the one that is locked.
+  /// Throws if the path leads to another file than the locked one.
   func requireUnmoved() throws {
     let now = try FileInfo.of(output)
     let isSame = info.map { now?.isSame(as: $0) == true } ?? (now == nil)
     guard isSame else {
-      throw RestoreError(.busy, "replace \(output): somebody put another file there meanwhile")
+      throw RestoreError(.busy, "replace \(output): another file was put there meanwhile: try again")
     }
   }
 
-  /// Brings what the log of the database holds into its file, which is then whole without the log.
+  /// Copies the database's log into its file, which is then complete without the log.
   func settle() throws {
     guard case .database(let connection) = hold else { return }
     do throws(SQLiteError) {
       try connection.execute("COMMIT")
-      // The lock stays: exclusive locking mode gives none back.
+      // The lock stays: exclusive locking mode releases none.
       let done = try connection.checkpoint(.truncate)
       guard done.framesInLog <= 0 else { throw SQLiteError(code: .busy, message: "its log is in use") }
       try connection.execute("BEGIN EXCLUSIVE")
@@ -114,7 +119,7 @@ final class OutputLock {
     }
   }
 
-  /// From now on nothing of the old database is touched, also when it is let go.
+  /// From now on nothing of the old database is touched, also when the connection closes.
   func willReplace() {
     guard case .database(let connection) = hold else { return }
     connection.disableCheckpointOnClose()

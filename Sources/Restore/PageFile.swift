@@ -1,19 +1,20 @@
 import Bytes
 import Files
 
-/// Pages that slices are applied to.
+/// The pages that slices are applied to.
 protocol PageStore: AnyObject {
   var pageSize: Int { get }
   /// Calls `body` with the newest image of a page, and the index at which it begins.
   func withImage<Result>(_ page: UInt32, _ body: (_ bytes: [UInt8], _ index: Int) throws -> Result) throws
     -> Result
-  /// Replaces the image of a page by what begins at `index`.
+  /// Replaces the image of a page with the bytes from `index` on.
   func set(_ page: UInt32, _ bytes: [UInt8], at index: Int) throws
-  /// Writes newer images of pages up to `pages` to where they belong, if that is a file of theirs.
+  /// Writes newer images of pages up to `pages` into the file, if there is one.
   func flush(pages: UInt32) throws
 }
 
-/// The file a database is built in: pages of the base below, newer ones in memory until they are written out.
+/// The file in which a database is built: pages of the base in the file, newer ones in memory until
+/// they are written.
 final class PageFile: PageStore {
   let file: File
   let pageSize: Int
@@ -22,7 +23,7 @@ final class PageFile: PageStore {
   private let limit: Int
   private var scratch: [UInt8]
 
-  /// Keeps up to `limit` bytes of newer pages before it writes them out.
+  /// Keeps up to `limit` bytes of newer pages in memory.
   init(_ file: File, pageSize: Int, limit: Int = 32 << 20) {
     self.file = file
     self.pageSize = pageSize
@@ -30,7 +31,7 @@ final class PageFile: PageStore {
     scratch = [UInt8](repeating: 0, count: pageSize)
   }
 
-  /// Calls `body` with the newest image of a page; zeros where nothing was written.
+  /// Calls `body` with the newest image of a page; zeros if nothing was written.
   func withImage<Result>(_ page: UInt32, _ body: (_ bytes: [UInt8], _ index: Int) throws -> Result) throws
     -> Result
   {
@@ -52,7 +53,7 @@ final class PageFile: PageStore {
     arena += bytes[index..<index + pageSize]
   }
 
-  /// Writes newer images of pages up to `pages` to the file, in order of their place in it.
+  /// Writes newer images of pages up to `pages` to the file, in order of their position.
   func flush(pages: UInt32) throws {
     for (page, slot) in slots.sorted(by: { $0.key < $1.key }) where page <= pages {
       try file.write(arena[slot..<slot + pageSize], at: Int(page - 1) * pageSize)

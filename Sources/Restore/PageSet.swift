@@ -1,10 +1,11 @@
-/// Numbers of pages, in a few bits each where they are many: a large transaction changes millions.
+/// A set of page numbers that takes a few bits for each if they are many: a large transaction
+/// changes millions.
 struct PageSet {
-  /// Sixty-four pages each, by their number / 64.
+  /// Sixty-four pages in each, by page number / 64.
   private var words: [UInt32: UInt64] = [:]
   private(set) var count = 0
 
-  /// Adds a page; false where it is in it already.
+  /// Adds a page; returns false if it is in the set already.
   mutating func insert(_ page: UInt32) -> Bool {
     let bit = UInt64(1) << UInt64(page % 64)
     var isNew = false
@@ -21,7 +22,7 @@ struct PageSet {
     (words[page / 64] ?? 0) & (UInt64(1) << UInt64(page % 64)) != 0
   }
 
-  /// All of them in order.
+  /// All page numbers in order.
   var sorted: [UInt32] {
     var pages: [UInt32] = []
     pages.reserveCapacity(count)

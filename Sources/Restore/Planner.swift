@@ -2,28 +2,28 @@ import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
 
-/// Finds the generation, the base and the slices that lead to a moment.
+/// Finds the generation, the base and the slices for a target.
 struct Planner {
   let source: ObjectSource
   let target: RestoreTarget
   let options: Options
-  /// Objects that were listed, but were not there when they were read, and were listed again since.
+  /// Objects that were listed but missing when they were read, and were listed again since.
   var gone: Set<String> = []
   /// Called before the manifest of a base is read.
   var willRead: ((_ generation: GenerationID, _ base: BaseName) -> Void)?
-  /// A base to stay with as long as it leads to the moment.
+  /// A base to keep as long as it leads to the target.
   var base: BaseName?
   private var catalog: ReplicaCatalog { source.catalog }
 
-  /// What a restore takes for granted.
+  /// The assumptions of a restore.
   struct Options: Sendable {
     /// Whether statements are needed too.
     var needsBatches = false
-    /// Whether the plan may do without the slice that holds the end: statements bring back what it says.
+    /// Whether the plan may do without the slice that holds the end, because statements replace it.
     var toleratesLostEnd = false
-    /// Whether a chain that ends before what witnesses prove is taken all the same.
+    /// Whether a chain is accepted that ends before what witnesses prove.
     var allowsShorter = false
-    /// A place that was stored once, as the record beside the database says.
+    /// A place that was stored once, by the record beside the database.
     var witness: Place?
   }
 
@@ -40,16 +40,17 @@ struct Planner {
 
   /// Plans a restore.
   ///
-  /// Throws `.hole`, or an error that names the object, if something between is missing.
+  /// Throws `.hole`, or an error that names the object, if something in between is missing.
   func plan() throws -> RestorePlan {
     if let wanted = target.generation { return try plan(in: wanted) }
     // Witnesses are read before the listings (rule 15).
     let witnesses = try target.isOpen ? Witnesses(source, record: options.witness) : nil
     var history = try source.retry { _ in try ReplicaHistory(catalog) }
     guard let newest = history.newestMark else {
-      throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
+      throw RestoreError(.nothing, "\(catalog.store.url) holds no replica: check URL and prefix")
     }
-    // Marks and records lead to the generation of an earlier moment, whatever became of the later ones.
+    // Marks and records lead to the generation of an earlier moment, whatever happened to the later
+    // ones.
     var sequence = newest
     while sequence > 1, let generation = try source.retry({ _ in try history.generation(sequence) }),
       try begins(after: generation)
@@ -67,10 +68,10 @@ struct Planner {
     return try planAtEnd(&history, witnesses)
   }
 
-  /// Plans a moment of the newest generation that has a mark, or of one that follows it.
+  /// Plans for a target in the newest generation with a mark, or in one that follows it.
   private func planAtEnd(_ history: inout ReplicaHistory, _ witnesses: Witnesses?) throws -> RestorePlan {
     guard let end = try source.retry({ _ in try history.end(batches: options.needsBatches) }) else {
-      throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
+      throw RestoreError(.nothing, "\(catalog.store.url) holds no replica: check URL and prefix")
     }
     var generation = end.generation
     while generation.id.sequence > 1, try begins(after: generation),
@@ -86,7 +87,7 @@ struct Planner {
     return try plan(contents, history: &history, witnesses: isEnd ? witnesses : nil)
   }
 
-  /// Plans a moment of a generation that was asked for, whether it is on the chain or not.
+  /// Plans for a target in a named generation, whether it is on the chain or not.
   private func plan(in wanted: GenerationID) throws -> RestorePlan {
     let witnesses =
       try target.transaction == nil ? Witnesses(source, record: options.witness).of(wanted) : nil
@@ -101,14 +102,15 @@ struct Planner {
     return try plan(contents, history: &history, witnesses: witnesses)
   }
 
-  /// Whether a moment lies after the newest base.
+  /// Whether a target is after the newest base.
   private func holds(_ end: ReplicaHistory.End, _ target: RestoreTarget) throws -> Bool {
     if let wanted = target.transaction { return wanted >= end.base.transaction }
     if let wanted = target.time { return try manifest(end.generation.id, end.base).time <= wanted }
     return true
   }
 
-  /// Whether the moment lies before a generation; its mark tells the first transaction, its record the time.
+  /// Whether the target is before a generation; its mark has the first transaction, its record the
+  /// time.
   private func begins(after generation: ReplicaHistory.Generation) throws -> Bool {
     if let wanted = target.transaction { return wanted < generation.base.transaction }
     guard let wanted = target.time else { return false }
@@ -116,7 +118,7 @@ struct Planner {
     do {
       return try source.read(name) { try GenerationRecord($0, object: name) }.time > wanted
     } catch let error as FormatError where error.isMissing {
-      // It became too old: nothing before it is there either.
+      // Retention removed it: nothing before it is left either.
       return false
     }
   }
@@ -163,7 +165,9 @@ struct Planner {
       transaction: moment.transaction, time: moment.time, state: moment.state, notices: notices)
   }
 
-  /// Plans to the end of the statements if the log cannot be read so far; nil if it can, or they do not reach further.
+  /// Plans to the end of the statements if the log cannot be read up to the target.
+  ///
+  /// Returns nil if the log can be read, or if the statements do not reach further.
   private func planByStatements(
     _ contents: GenerationContents, _ base: BaseManifest, _ chain: Chain
   ) -> RestorePlan? {
@@ -207,7 +211,7 @@ struct Planner {
     return try source.retry { _ in try catalog.mark(sequence + 1) }
   }
 
-  /// The newest state was asked for: looks whether it is really the end.
+  /// For the newest state: checks that this is really the end.
   private func checkEnd(
     _ contents: GenerationContents, _ chain: Chain, _ moment: ChainEnd.Moment, _ witnesses: Witnesses?,
     successor: MarkRecord?, _ notices: inout [String]
@@ -237,14 +241,14 @@ struct Planner {
     notices += found
   }
 
-  /// Throws if something past the end proves that an object before it was lost (rule 14).
+  /// Throws if an object past the end proves that an earlier one was lost (rule 14).
   private func refuseGap(_ contents: GenerationContents, _ chain: Chain) throws {
     if let damage = chain.damage { throw damage }
     guard let proof = contents.proofOfLoss(after: chain) else { return }
     throw RestoreError(.hole, "read \(chain.tip.key): it is missing; \(proof)")
   }
 
-  /// Says what can be restored instead.
+  /// Throws an error that lists what can be restored instead.
   private func outOfRange(_ history: inout ReplicaHistory) throws -> RestoreError {
     var ranges: [String] = []
     let all = try source.retry { _ in try history.all() }

@@ -3,7 +3,7 @@ import ReplicaCatalog
 import ReplicaFormat
 import WALFormat
 
-/// Verifies an unbroken run of transactions by building the database it leads to, in both ways.
+/// Verifies an unbroken run of transactions by building its database in both ways.
 struct RangeCheck {
   let base: BaseName
   let chain: Chain
@@ -33,8 +33,10 @@ struct RangeCheck {
     try checkLaterBases(check)
   }
 
-  /// Where replays begin: after the last barrier, and where `.restore sql` begins, which takes the newest base and so may start
-  /// with other statistics or row numbers in memory.
+  /// Where replays begin: after the last barrier, and at the newest base, where `.restore sql`
+  /// begins.
+  ///
+  /// The second replay may start with other statistics or row numbers in memory.
   private func replayTransactions(until end: UInt64) -> [UInt64] {
     guard batches.isComplete else { return [] }
     let barrier = batches.lastBarrier?.transaction ?? 0
@@ -42,7 +44,8 @@ struct RangeCheck {
     return Set([max(barrier, base.transaction), max(barrier, newest)]).sorted()
   }
 
-  /// Bases within the run: their parts, and each must be the state that the slices lead to.
+  /// The bases within the run: their parts are checked, and each must equal the state of the
+  /// slices.
   private func checkLaterBases(_ check: GenerationCheck) throws {
     for (name, manifest) in manifests.sorted(by: { $0.key < $1.key })
     where name > base && name.transaction <= chain.end {
@@ -59,7 +62,8 @@ struct RangeCheck {
     while let (name, result) = try fetcher.next() { try check.noting(name) { _ = try result.get() } }
   }
 
-  /// Applies every slice, compares each commit with its batch and with bases on the way, and then the contents.
+  /// Applies every slice, compares each commit with its batch and with bases on the way, and then
+  /// compares the contents.
   private func apply(_ plan: RestorePlan, _ file: File, isWhole: Bool, _ check: GenerationCheck) throws {
     let run = ChainRun(plan: plan, file: file, batches: batches, manifests: manifests, check: check)
     run.seal = chain.seal

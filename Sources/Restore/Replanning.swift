@@ -2,12 +2,12 @@ import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
 
-/// The plan of a restore, made anew where an object that was listed turns out to be gone.
+/// The plan of a restore, which is made again if a listed object is gone.
 ///
-/// While somebody reads, the writer deletes what merged objects have replaced, and what is older than its retention. What
-/// leads to the moment then has other names, which a listing tells.
+/// While a restore reads, the writer deletes objects that merged objects have replaced, and old
+/// history. Then other objects lead to the same state, which a new listing shows.
 final class Replanning {
-  /// Thrown where the work has to begin again with another plan.
+  /// Thrown if the work must begin again with another plan.
   struct PlannedAnew: Error {}
 
   let source: ObjectSource
@@ -15,12 +15,12 @@ final class Replanning {
   private let options: Planner.Options
   private var gone: Set<String> = []
   private(set) var plan: RestorePlan
-  /// Whether that is not the first any more.
+  /// Whether this is not the first plan any more.
   private(set) var hasChanged = false
 
-  /// Objects that may turn out to be gone, each for the first time, before it is given up.
+  /// The maximum number of different missing objects before it gives up.
   static let most = 16
-  /// Seconds before it is listed again: listings may lag behind.
+  /// Seconds before the next listing: listings may be late.
   static let pause = 0.5
 
   /// Plans.
@@ -31,14 +31,14 @@ final class Replanning {
     plan = try Self.plan(source, target, options, &gone, base: nil)
   }
 
-  /// Plans until nothing that it takes to plan is gone.
+  /// Plans until every object that planning needs is there.
   private static func plan(
     _ source: ObjectSource, _ target: RestoreTarget, _ options: Planner.Options, _ gone: inout Set<String>,
     base: BaseName?
   ) throws -> RestorePlan {
     var hasHole = false
     while true {
-      // Of all that is listed only the present counts once something was gone.
+      // After an object was missing, only objects that exist now count.
       let planner = Planner(source: source, target: target, options: options, gone: gone, base: base)
       do {
         return try planner.plan()
@@ -46,14 +46,14 @@ final class Replanning {
         try note(error, &gone)
         try source.pause(pause)
       } catch let error as RestoreError where error.code == .hole && !hasHole {
-        // A listing may show what came last and miss what came a moment before.
+        // A listing may show the last object and miss the one before.
         hasHole = true
         try source.pause(pause)
       }
     }
   }
 
-  /// Throws the error where the object was found gone before, or too many were.
+  /// Throws the error if the object was missing before, or if too many were.
   private static func note(_ error: FormatError, _ gone: inout Set<String>) throws(FormatError) {
     guard gone.count < most, gone.insert(error.object).inserted else { throw error }
   }
@@ -62,9 +62,10 @@ final class Replanning {
     try Self.plan(source, target, options, &gone, base: base)
   }
 
-  /// Plans what leads to the same moment without an object; throws the error where nothing does.
+  /// Plans for the same state without an object; throws the error if nothing leads there.
   ///
-  /// Where the newest state was wanted and its history was removed meanwhile, a later moment takes its place.
+  /// If the newest state was asked for and its history was removed meanwhile, a later state
+  /// replaces it.
   func replan(without error: FormatError) throws {
     try Self.note(error, &gone)
     try source.pause(Self.pause)
@@ -79,7 +80,7 @@ final class Replanning {
     same.generation = plan.generation
     same.transaction = plan.transaction
     do {
-      // Of another base that came meanwhile nothing would be there.
+      // Of another, newer base nothing is fetched yet.
       var new = try plan(for: same, base: plan.manifest.name)
       new.notices = plan.notices
       return new
@@ -94,7 +95,7 @@ final class Replanning {
     }
   }
 
-  /// The newest moment, where it is later than the one planned.
+  /// Returns the newest state, if it is later than the planned one.
   private func laterMoment() throws -> RestorePlan? {
     do {
       let later = try plan(for: target)
@@ -104,9 +105,10 @@ final class Replanning {
     }
   }
 
-  /// What is to be read after a transaction that was reached with the plan before, without an object that is gone.
+  /// Returns what to read after a transaction that the old plan has reached, without a missing
+  /// object.
   ///
-  /// Throws `PlannedAnew` where nothing leads on from there.
+  /// Throws `PlannedAnew` if nothing continues from there.
   func replan(
     without error: FormatError, after point: ChainPoint, upTo last: UInt64
   ) throws -> [ChainObject] {
@@ -123,9 +125,9 @@ final class Replanning {
     return next
   }
 
-  /// Runs `body`, and runs it again with another plan where an object that it read is gone.
+  /// Runs `body`, and runs it again with another plan if an object that it read is gone.
   ///
-  /// What it has written into the folder is used again. `again` is told of each plan but the first.
+  /// What it has written into the folder is used again. `again` gets each plan except the first.
   func building<Built>(
     in folder: RestoreFolder, _ body: (RestorePlan) throws -> Built,
     again: (RestorePlan) throws -> Void = { _ in }
@@ -134,7 +136,7 @@ final class Replanning {
       do {
         return try body(plan)
       } catch is PlannedAnew {
-        // It is there already.
+        // It is fetched already.
       } catch let error as FormatError where error.isMissing {
         try replan(without: error)
       }
@@ -145,6 +147,6 @@ final class Replanning {
 }
 
 extension RestoreError {
-  /// Whether it says that a moment is not in the replica.
+  /// Whether an error means that the target is not in the replica.
   fileprivate var tellsOfReplica: Bool { code == .range || code == .hole || code == .nothing }
 }

@@ -1,10 +1,11 @@
 import Files
 import SQLite
 
-/// How much memory SQLite may take while it replays statements that somebody else may have written.
+/// The limit of SQLite's memory during a replay of statements that an attacker may have written.
 ///
-/// It is a fixed amount, four times the longest text of a statement so far, and twice the size of the database so far: SQLite
-/// keeps a statement's text, its literal, the value and the record; and the pages that a transaction changes.
+/// It is a fixed amount, plus four times the longest text of a statement so far, plus twice the
+/// size of the database so far. SQLite keeps a statement's text, its literal, the value and the
+/// record; and the pages that a transaction changes.
 final class ReplayMemory {
   private static let fixed = 160 << 20
   private static let copiesOfText = 4
@@ -22,14 +23,14 @@ final class ReplayMemory {
 
   func end() { allowance.end() }
 
-  /// Before a statement with a text of so many bytes.
+  /// Call it before a statement with a text of this many bytes.
   func allow(text count: Int) {
     guard count > longest else { return }
     longest = count
     raise()
   }
 
-  /// Before a statement that may change much of the database.
+  /// Call it before a statement that may change much of the database.
   func allowDatabase() {
     guard let now = (try? FileInfo.of(path))??.size, now > size else { return }
     size = now

@@ -1,18 +1,18 @@
 import SQLite
 
-/// The settings of a session as a batch holds them, taken apart: nothing else is run.
+/// The settings of a session in a batch, parsed: nothing else is run.
 struct ReplaySettings {
-  /// Each with its value, as SQL writes it.
+  /// Names and values, as in SQL.
   private(set) var pragmas: [(name: String, value: String)] = []
   /// Switches that SQL cannot set, as `name=0 name=1`.
   private(set) var switches = ""
 
   struct Unknown: Error {
-    /// What no session writes.
+    /// Settings that no session writes.
     let text: String
   }
 
-  /// Reads `PRAGMA name=value; …`, and switches in a comment behind them.
+  /// Reads `PRAGMA name=value; …`, and switches in a comment after them.
   init(_ line: String) throws(Unknown) {
     var rest = Substring(line)
     while rest.hasPrefix("PRAGMA ") {
@@ -42,7 +42,7 @@ struct ReplaySettings {
     return Int64(value) != nil
   }
 
-  /// Sessions of earlier versions wrote down that they had switched `fts3_tokenizer` off.
+  /// Sessions of earlier versions recorded that `fts3_tokenizer` was off.
   private static func isKnown(switch word: Substring) -> Bool {
     let fields = word.split(separator: "=", omittingEmptySubsequences: false)
     guard fields.count == 2, fields[1] == "0" || fields[1] == "1" else { return false }

@@ -4,36 +4,46 @@ package import ReplicaCatalog
 package import ReplicaFormat
 import SQLite
 
-/// Brings a database back from a replica, into a new file that takes its place only when it is proven.
+/// Restores a database from a replica, into a new file that replaces the old one after its checks.
+///
+/// This target reads replicas. `Planner` finds the objects, `ObjectSource` and `ObjectFetcher`
+/// fetch them, `BaseWriter`, `SliceApplier` and `StatementReplay` build the database in a
+/// `RestoreFolder`, and `OutputLock` guards the file that is replaced. `Verification` checks a
+/// replica with the same parts; `Follower` keeps a copy current. It never touches an open database
+/// and never prints.
+///
+///     var restore = Restore(ReplicaCatalog(store))
+///     restore.target.transaction = 17
+///     let report = try restore.run(.wal, to: "shop.db")
 package struct Restore {
   package enum Source: String, Sendable {
-    /// Base and frames of the log.
+    /// From base and frames of the log.
     case wal
-    /// Base and statements.
+    /// From base and statements.
     case sql
   }
 
   package let catalog: ReplicaCatalog
   package var target = RestoreTarget()
-  /// Replace a database that is there.
+  /// Whether to replace an existing database.
   package var force = false
-  /// Restore in both ways and compare the contents.
+  /// Whether to restore in both ways and compare the contents.
   package var verifies = false
-  /// Have a restore from statements prove that it gives the content that the log does.
+  /// Whether a restore from statements is compared with the state from the log.
   package var proves = false
-  /// Take what is left of a chain that ends before what witnesses prove.
+  /// Whether to accept a chain that ends before what witnesses prove.
   package var allowsShorter = false
-  /// Seconds without anything from the store after which it is given up.
+  /// Seconds without any bytes from the store before it gives up.
   package var patience = 60.0
   package var isInterrupted: (@Sendable () -> Bool)?
-  /// Is handed how to ask, from any thread, how many bytes of how many are there.
+  /// Gets a function that returns, on any thread, how many bytes of how many have arrived.
   package var watch: ((_ measure: @escaping @Sendable () -> (done: Int, total: Int?)) -> Void)?
   /// Bytes free in a folder.
   package var freeBytes: @Sendable (_ folder: String) throws -> Int = { try FreeSpace.bytes(in: $0) }
 
   package init(_ catalog: ReplicaCatalog) { self.catalog = catalog }
 
-  /// What a restore did, or in a dry run would do.
+  /// The result of a restore, or the plan of a dry run.
   package struct Report: Sendable {
     package let generation: GenerationID
     package let transaction: UInt64
@@ -49,25 +59,26 @@ package struct Restore {
     package let batchBytes: Int
     /// Size of the database in bytes.
     package internal(set) var size: Int
-    /// Bytes that the restore needs in the output's folder, and those that are free there.
+    /// Bytes that the restore needs in the output's folder, and free bytes there.
     package let needed: Int
     package let free: Int
     package internal(set) var statements: Int?
-    /// What was compared; nil where nothing was.
+    /// What was compared; nil if nothing was.
     package internal(set) var proof: String?
     package internal(set) var notices: [String]
 
-    /// All that is fetched.
+    /// Everything that is fetched.
     var bytes: Int { baseBytes + sliceBytes + batchBytes }
   }
 
-  /// What would be done; reads listings, manifests and the slice that holds the end.
+  /// Plans a restore; reads listings, manifests and the slice that holds the end.
   package func plan(_ source: Source, to output: String) throws -> Report {
     let output = try Folder.followingLinks(output)
     return try report(planning(for: source, to: output).plan, source, to: output)
   }
 
-  /// The place that the record beside a database says was stored in this replica; nil if it says nothing.
+  /// The place that was stored in this replica by the record beside a database; nil if there is
+  /// none.
   private func recordedPlace(beside output: String) -> Place? {
     let path = output + "-s3pos"
     guard let bytes = try? File(path, .read).readAll(),
@@ -86,9 +97,9 @@ package struct Restore {
     return try Replanning(source: objects, target: target, options: options)
   }
 
-  /// Restores into `output`, which must be absent, empty or without tables unless `force`.
+  /// Restores into `output`, which must be absent, empty or without tables unless `force` is set.
   ///
-  /// A link is followed, and stays. Throws `.busy` where somebody else uses the database.
+  /// A link is followed, and stays. Throws `.busy` if somebody else uses the database.
   package func run(_ source: Source, to output: String) throws -> Report {
     let output = try Folder.followingLinks(output)
     try check(output)
@@ -129,14 +140,15 @@ package struct Restore {
     guard report.free >= report.needed else {
       throw RestoreError(
         .space,
-        "restore \(output): \(report.needed) bytes are needed in \(Folder.parent(of: output)), \(report.free) are free"
+        "restore \(output): \(report.needed) bytes are needed in \(Folder.parent(of: output)), \(report.free) are free: "
+          + "make room, or use --output on another disk"
       )
     }
   }
 
-  /// What can go on later stays; what is wrong would be wrong again.
+  /// Keeps the work after failures that may pass; removes it after all others.
   private func keepingWork(of folder: RestoreFolder, after error: any Error, _ output: String) -> any Error {
-    let advice = "; \(folder.path) keeps what was fetched, and the same command goes on from there"
+    let advice = "; \(folder.path) keeps what was fetched: the same command continues from there"
     if let error = error as? RestoreError, error.code == .interrupted {
       return RestoreError(.interrupted, "restore \(output): interrupted\(advice)")
     }

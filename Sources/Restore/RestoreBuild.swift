@@ -2,7 +2,9 @@ import Files
 import ObjectStore
 import ReplicaFormat
 
-/// Builds the database of a restore in its folder, and where asked a second one in the other way to compare it with.
+/// Builds the database of a restore in its folder.
+///
+/// With `verifies` it builds a second one in the other way and compares.
 struct RestoreBuild {
   let plan: RestorePlan
   let replanning: Replanning
@@ -44,10 +46,10 @@ struct RestoreBuild {
     return built
   }
 
-  /// From statements, and equal to what the log gives.
+  /// From statements, and compared with the state from the log.
   private func proven() throws -> Built {
     let start = try sql.findStart()
-    // Without statements to replay all comes from the log.
+    // Without statements to replay, everything comes from the log.
     guard start.transaction < plan.transaction else { return try one(.sql) }
     let second = try folder.second()
     do {
@@ -76,7 +78,7 @@ struct RestoreBuild {
     return built
   }
 
-  /// Whether an error says that something of the log is damaged or missing.
+  /// Whether an error means that a part of the log is damaged or missing.
   private static func isLoss(_ error: any Error) -> Bool {
     switch error {
     case is FormatError: true

@@ -1,23 +1,23 @@
 import Bytes
 
-/// Why a database could not be restored.
+/// The reason why a database could not be restored.
 ///
-/// Reads as `verb object: cause` or as a sentence.
+/// Its text is `verb object: cause` or a sentence.
 package struct RestoreError: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Code: Hashable, Sendable {
     /// The replica holds nothing that could be restored.
     case nothing
     /// An object is missing from the chain, or damaged.
     case hole
-    /// The moment asked for is outside what the replica holds.
+    /// The replica does not hold the target.
     case range
     /// The output holds a database.
     case exists
     /// Somebody else uses the output.
     case busy
-    /// Replayed statements did something else than they did when they were logged.
+    /// Replayed statements had another effect than when they were logged.
     case diverged
-    /// What was restored is not what it should be.
+    /// The restored database is not the right one.
     case differs
     /// There is too little room for the restored database.
     case space
@@ -31,7 +31,7 @@ package struct RestoreError: Error, Hashable, Sendable, CustomStringConvertible 
 
   package init(_ code: Code, _ message: String) {
     self.code = code
-    // It may hold what stands in a replica.
+    // It may quote text of a replica.
     self.message = message.escapingControls()
   }
 

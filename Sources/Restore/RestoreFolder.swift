@@ -1,20 +1,20 @@
-import Dispatch
 import Files
 import ReplicaFormat
 
-/// The work of a restore that is not finished: the database in the making, and objects that were fetched.
+/// The unfinished work of a restore: the new database, and fetched objects.
 ///
-/// It lies beside the output as `OUTPUT.restoring` and outlives a network failure, an interruption and a crash, so
-/// that the same restore goes on where it ended. Nothing in it is trusted: every part is checked against the replica's
-/// checksums before it is used again. A restore of another base finds it useless and begins anew.
+/// It is the folder `OUTPUT.restoring` beside the output. It outlives network failures,
+/// interruptions and crashes, so the same restore continues from it. Nothing in it is trusted:
+/// every part is checked against the replica's checksums before it is used again. A restore of
+/// another base removes its content.
 final class RestoreFolder {
   let folder: PrivateFolder
   var path: String { folder.path }
   private let output: String
   private let lock: File
-  /// The database in the making.
+  /// The new database.
   let database: File
-  /// Where objects are kept.
+  /// The folder of objects.
   let spool: PrivateFolder
   private static let databaseName = "database"
   private static let secondName = "second"
@@ -29,13 +29,13 @@ final class RestoreFolder {
 
   private static func path(for output: String) -> String { output + ".restoring" }
 
-  /// `identity` says what is restored; what an earlier run left of something else is removed.
+  /// `identity` names what is restored; work for another restore is removed.
   init(for output: String, identity text: String) throws {
     self.output = output
     folder = try PrivateFolder(Self.path(for: output))
     lock = try folder.file("lock", .create)
     guard try lock.tryLock() else {
-      throw RestoreError(.busy, "restore \(output): another restore of it is at work")
+      throw RestoreError(.busy, "restore \(output): another restore writes it: wait for it")
     }
     let identity = Array(text.utf8)
     if (try? folder.file("plan", .read).readAll()) != identity {
@@ -47,13 +47,15 @@ final class RestoreFolder {
     database = try folder.file(Self.databaseName, .create)
   }
 
-  /// Begins again with another plan; what was fetched and written stays, to be checked before it is used.
+  /// Begins again with another plan.
+  ///
+  /// What was fetched and written stays, and is checked before it is used.
   func turn(to plan: RestorePlan, from url: String) throws {
     try Self.removeRest(folder)
     try folder.write(Array(Self.identity(plan, url).utf8), to: "plan")
   }
 
-  /// Removes what an earlier build left beside the database and the objects.
+  /// Removes files of an earlier build beside the database and the objects.
   private static func removeRest(_ folder: PrivateFolder) throws {
     for name in try folder.names() where name.hasPrefix("\(databaseName)-") || name.hasPrefix(secondName) {
       try folder.remove(name)
@@ -70,14 +72,14 @@ final class RestoreFolder {
   /// A second database file, for comparison.
   func second() throws -> File { try folder.file(Self.secondName, .create) }
 
-  /// Two more, for moments before the end.
+  /// Two more, for earlier transactions.
   func probes() throws -> (wal: File, sql: File) {
     (try folder.file("\(Self.secondName).wal", .create), try folder.file("\(Self.secondName).sql", .create))
   }
 
-  /// Gives the database in the making the owner of what it will replace.
+  /// Gives the new database the owner of the one that it will replace.
   ///
-  /// Throws if this user may not: before anything is fetched.
+  /// Throws before anything is fetched if this user may not do that.
   func adoptOwner() throws {
     guard let old = try FileInfo.of(output) else { return }
     do throws(FilesError) {
@@ -90,16 +92,16 @@ final class RestoreFolder {
     }
   }
 
-  /// Throws if the folder's name leads elsewhere now; SQLite goes by names.
+  /// Throws if the folder's name leads elsewhere now, because SQLite opens files by name.
   func requireInPlace() throws {
     guard folder.isInPlace else {
-      throw RestoreError(.busy, "restore \(output): somebody moved \(path) away meanwhile")
+      throw RestoreError(.busy, "restore \(output): \(path) was moved away meanwhile: try again")
     }
   }
 
-  /// Gives a finished database, which must be on the disk, the output's name.
+  /// Renames a finished and synced database to the output's name.
   ///
-  /// With `ifAbsent` only if nothing has that name; false then. Call `discard` afterwards.
+  /// With `ifAbsent`, returns false if something has that name. Call `discard` afterwards.
   func place(_ file: File, ifAbsent: Bool) throws -> Bool {
     try requireInPlace()
     let name = file === database ? Self.databaseName : Self.secondName
@@ -114,12 +116,12 @@ final class RestoreFolder {
 
   func discard() { Self.remove(folder) }
 
-  /// Removes a folder into which a fetch that was stopped may put a last object.
+  /// Removes a folder into which a stopped fetch may still put a last object.
   static func remove(_ folder: PrivateFolder) {
     for _ in 0..<100 {
       try? folder.removeContent()
       guard folder.isInPlace, (try? Folder.removeIfEmpty(folder.path)) == false else { return }
-      _ = DispatchSemaphore(value: 0).wait(timeout: .now() + 0.02)
+      Clock.sleep(seconds: 0.02)
     }
   }
 }

@@ -2,9 +2,9 @@ import ObjectStore
 package import ReplicaCatalog
 package import ReplicaFormat
 
-/// Which moment to restore.
+/// The state to restore.
 package struct RestoreTarget: Hashable, Sendable {
-  /// Nil for the newest that can be restored.
+  /// Nil for the newest state.
   package var generation: GenerationID?
   /// The state after this transaction.
   package var transaction: UInt64?
@@ -12,11 +12,11 @@ package struct RestoreTarget: Hashable, Sendable {
   package var time: Int64?
   package init() {}
 
-  /// Whether the end of the log decides which moment it is.
+  /// Whether the end of the log decides which state it is.
   var isOpen: Bool { generation == nil && transaction == nil }
 }
 
-/// What to fetch for a restore, found from listings, manifests and the slice that holds the end.
+/// What a restore fetches, found from listings, manifests and the slice that holds the end.
 package struct RestorePlan: Sendable {
   package let contents: GenerationContents
   package let manifest: BaseManifest
@@ -26,9 +26,10 @@ package struct RestorePlan: Sendable {
   package let transaction: UInt64
   package let time: Int64
   package let state: DatabaseState
-  /// Why the log could not be read further than the slices; nil if it was not needed further.
+  /// The reason why the log could not be read further than the slices; nil if it was not needed
+  /// further.
   var damage: FormatError?
-  /// What a person should know, such as transactions whose upload was never finished.
+  /// Facts for the user, such as transactions whose upload was never finished.
   package var notices: [String]
 
   package var generation: GenerationID { contents.generation }
@@ -39,7 +40,7 @@ package struct RestorePlan: Sendable {
   /// The objects of the slices that lead to a transaction.
   func objects(upTo last: UInt64) -> [ChainObject] { slices.filter { $0.transactions.lowerBound <= last } }
 
-  /// Whether an object is among those that lead to the moment, or among the statements that do.
+  /// Whether an object is among the slices or statements of the plan.
   func needs(_ object: String) -> Bool {
     if let batch = BatchName(key: object) {
       return contents.longestBatches.contains(batch) && batch.transactions.upperBound > manifest.transaction
@@ -49,7 +50,7 @@ package struct RestorePlan: Sendable {
       || manifest.parts.contains { object == ReplicaLayout.part($0.digest) }
   }
 
-  /// Parts of the base, each object once.
+  /// The parts of the base, each object once.
   package var partCount: Int { Set(manifest.parts.map(\.digest)).count }
 
   init(

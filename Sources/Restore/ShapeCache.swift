@@ -1,13 +1,13 @@
 import Bytes
 import SQLite
 
-/// Statements that were compiled once for all that differ from them in literals only.
+/// Keeps compiled statements for all statements that differ from them only in literals.
 struct ShapeCache {
   private let connection: Connection
   private var shape = StatementShape()
   private var known: [[UInt8]: Statement?] = [:]
   private var last: (key: [UInt8], statement: Statement?) = ([], nil)
-  /// So many shapes are kept.
+  /// The maximum number of shapes.
   private static let most = 200
   /// Statements with parameters, by their texts.
   private var texts: [[UInt8]: Statement] = [:]
@@ -16,7 +16,7 @@ struct ShapeCache {
 
   init(_ connection: Connection) { self.connection = connection }
 
-  /// Forgets all: the schema or the settings have changed.
+  /// Removes all: the schema or the settings have changed.
   mutating func removeAll() {
     known.removeAll()
     last = ([], nil)
@@ -24,7 +24,8 @@ struct ShapeCache {
     lastText = ([], nil)
   }
 
-  /// A statement that does what a text says, with its literals bound; nil where the text must be compiled.
+  /// Returns a statement with the text's effect, with its literals bound; nil if the text must be
+  /// compiled.
   ///
   /// The literals' texts are borrowed until the next call.
   mutating func statement(_ script: [UInt8], _ range: Range<Int>) -> Statement? {
@@ -44,11 +45,13 @@ struct ShapeCache {
     return statement
   }
 
-  /// The statement of this very text, which was kept.
-  func known(_ script: [UInt8], _ range: Range<Int>) -> Statement? {
+  /// Returns the kept statement for exactly this text.
+  mutating func known(_ script: [UInt8], _ range: Range<Int>) -> Statement? {
     guard range.count <= Self.longestText else { return nil }
-    if lastText.key.elementsEqual(script[range]) { return lastText.statement }
-    return texts[Array(script[range])]
+    if Kernels.isEqual(lastText.key, script, range) { return lastText.statement }
+    guard let statement = texts[Array(script[range])] else { return nil }
+    lastText = (Array(script[range]), statement)
+    return statement
   }
 
   /// Keeps a statement that has parameters.
@@ -76,7 +79,7 @@ struct ShapeCache {
     return statement
   }
 
-  /// Whether the condition's column is unique by itself, so that one row at most fits.
+  /// Whether the condition's column is unique by itself, so that at most one row fits.
   private func findsOneRow() -> Bool {
     let table = String(decoding: shape.key[shape.table], as: UTF8.self)
     let column = String(decoding: shape.key[shape.column], as: UTF8.self)

@@ -3,9 +3,9 @@ import Files
 import ReplicaFormat
 import WALFormat
 
-/// Applies slices in order to a database in the making, and checks that each continues the one before.
+/// Applies slices in order to the new database, and checks that each continues the one before.
 final class SliceApplier {
-  /// What was built.
+  /// What was applied.
   struct Outcome {
     let transaction: UInt64
     /// Time of that transaction, microseconds since 1970.
@@ -25,16 +25,17 @@ final class SliceApplier {
   private var frames = 0
   /// Where the last slice ended in the log; nil after a base.
   private var position: WALPosition?
-  /// Whether no transaction is there in part.
+  /// Whether no transaction is applied in part.
   private(set) var isBetweenTransactions = true
   /// Pages that slices wrote, and the combined hashes of their images in the base.
   private var touched = PageSet()
   private var replaced = Hash128.zero
-  /// Pages past any size told so far that a frame may write: a transaction may have been larger on its way.
+  /// The number of pages past every known size that a frame may write: a transaction may have been
+  /// larger meanwhile.
   private static let slack: UInt32 = 1 << 20
-  /// The largest page number that the slice under way tells of.
+  /// The largest page number in the current slice's header.
   private var largestPage: UInt32 = 0
-  /// Told of each commit applied, with the position in the log that it ends at.
+  /// Called for each applied commit, with the position in the log at which it ends.
   var commitDidApply:
     ((_ transaction: UInt64, _ commit: SliceCommit, _ end: (salt: WALSalt, frame: Int)) throws -> Void)?
 
@@ -47,7 +48,7 @@ final class SliceApplier {
       pages: PageFile(file, pageSize: base.state.pageSize))
   }
 
-  /// Begins with pages that are those after some transaction.
+  /// Begins with pages that are the state after some transaction.
   init(from point: ChainPoint, pages: any PageStore) {
     base = point
     self.pages = pages
@@ -58,14 +59,16 @@ final class SliceApplier {
     id = point.id
   }
 
-  /// Where it stands.
+  /// The current state.
   var point: ChainPoint {
     ChainPoint(
       generation: base.generation, transaction: transaction, id: id, time: time, state: state,
       position: position)
   }
 
-  /// Takes the next slice, which must begin with the very state that the one before ended with, or hold that state.
+  /// Takes the next slice.
+  ///
+  /// It must begin with the state at the end of the one before, or hold that state.
   func begin(_ slice: SliceReader, object: String) throws {
     let header = slice.header
     guard header.generation == base.generation, header.transactions.lowerBound <= transaction + 1 else {
@@ -88,7 +91,8 @@ final class SliceApplier {
     }
   }
 
-  /// Passes over what a merged object holds once more: its tail counts (rule 12 of `Docs/Protocol.md`).
+  /// Skips transactions of a merged object that are applied already: its tail counts (rule 12 of
+  /// `Docs/Protocol.md`).
   private func beginWithin(_ slice: SliceReader, object: String) throws {
     let count = Int(clamping: transaction - slice.header.transactions.lowerBound) + 1
     guard count < slice.commits.count, slice.commits[count - 1].state == state else {
@@ -104,7 +108,7 @@ final class SliceApplier {
     try slice.skip(commits: count, checksum: position?.checksum)
   }
 
-  /// Applies the slice's commits up to a transaction; true where the slice is done.
+  /// Applies the slice's commits up to a transaction; returns true if the slice is done.
   func advance(_ slice: SliceReader, object: String, upTo last: UInt64) throws -> Bool {
     let commits = slice.commits
     var index = commits.firstIndex { $0.frames > slice.frameIndex } ?? commits.count
@@ -150,7 +154,7 @@ final class SliceApplier {
     frames += 1
   }
 
-  /// Proves that the pages are those of the database that was mirrored, and brings them all into the file.
+  /// Proves that the pages are those of the mirrored database, and writes them all into the file.
   func settle() throws {
     let size = state.pageSize
     var checksum = base.state.checksum ^ replaced
@@ -166,11 +170,11 @@ final class SliceApplier {
         .hole, "restore transaction \(transaction): the pages are not those of the database that was mirrored"
       )
     }
-    // What lies past the end may be the image that a later page is the difference from.
+    // Bytes past the end may be the image that a later page is the difference from.
     try pages.flush(pages: .max)
   }
 
-  /// Copies the database as it is now into an empty file.
+  /// Copies the current database into an empty file.
   func copy(to target: File) throws {
     try settle()
     guard let file = (pages as? PageFile)?.file else { return }
@@ -182,7 +186,7 @@ final class SliceApplier {
     try target.truncate(to: end)
   }
 
-  /// Proves the database and gives the file its length.
+  /// Proves the database, and gives the file its length.
   func finish() throws -> Outcome {
     try settle()
     try (pages as? PageFile)?.file.truncate(to: Int(state.pages) * state.pageSize)

@@ -2,12 +2,13 @@ import ReplicaCatalog
 package import ReplicaFormat
 import SQLite
 
-/// Walks over the statements that a replica holds, in the order of their transactions.
+/// Reads the statements of a replica in the order of their transactions.
 ///
-/// One batch at a time is in memory. Batches that cannot hold what is wanted are not fetched: their names tell
-/// transactions, and times never decrease within a generation, whatever was done to the clock.
+/// One batch at a time is in memory. Batches that cannot hold what is wanted are not fetched: their
+/// names have transactions, and times never decrease within a generation, whatever happened to the
+/// clock.
 package struct StatementHistory {
-  /// What is wanted.
+  /// The bounds of time and transaction.
   package struct Bounds: Sendable {
     /// Microseconds since 1970; nil for no bound.
     package var since: Int64?
@@ -19,16 +20,16 @@ package struct StatementHistory {
     package init() {}
   }
 
-  /// A statement, or a transaction of which statements are not known.
+  /// A statement, or a transaction whose statements are missing.
   package struct Entry: Sendable {
     package let transaction: StatementScript.Transaction
-    /// Which session of the shell logged it; nil where that was not told.
+    /// The session that logged it; nil if this is not recorded.
     package let session: String?
-    /// From 1, within the transaction; nil where statements are not known.
+    /// From 1, within the transaction; nil if the statements are missing.
     package let number: Int?
     package let statement: StatementScript.Statement?
     package let sql: [UInt8]
-    /// Its parameters with their values, as `:x=1, ?2='it''s'`; empty if it has none.
+    /// Its parameters with their values, such as `:x=1, ?2='it''s'`; empty if it has none.
     package let parameters: String
   }
 
@@ -36,15 +37,15 @@ package struct StatementHistory {
   private let bounds: Bounds
   private var generations: ArraySlice<ReplicaHistory.Generation>
   private var batches: ArraySlice<String> = []
-  /// Their lengths as they were told.
+  /// Their listed lengths.
   private var sizes: [String: Int] = [:]
   private var script: StatementReader?
   private var transaction: StatementScript.Transaction?
   private var session: String?
   private var number = 0
-  /// Last transaction seen of the generation.
+  /// The last transaction of the generation that was read.
   private var last: UInt64 = 0
-  /// Bytes of a batch that surely hold its first transaction's line.
+  /// Bytes of a batch that are enough for its first transaction's line.
   private static let head = 64 << 10
 
   package init(_ source: ObjectSource, _ bounds: Bounds) throws {
@@ -54,7 +55,7 @@ package struct StatementHistory {
     generations = try source.retry { _ in try history.marked() }[...]
   }
 
-  /// The next statement; nil after the last.
+  /// Returns the next statement; nil after the last.
   package mutating func next() throws -> Entry? {
     while true {
       try source.checkInterrupt()
@@ -98,7 +99,7 @@ package struct StatementHistory {
     return ParameterLines.description(values)
   }
 
-  /// Reads the next batch; false where there is none.
+  /// Reads the next batch; returns false if there is none.
   private mutating func openBatch() throws -> Bool {
     while true {
       if let name = batches.popFirst() {
@@ -129,15 +130,16 @@ package struct StatementHistory {
 
   private func read(_ name: String) throws -> StatementScript { try source.batch(name, told: sizes[name]) }
 
-  /// The last batch that begins before a time, opened, and those after it.
+  /// Opens the last batch that begins before a time, and those after it.
   ///
-  /// First bytes of batches are enough to find it, and only the batch itself, whose checksum is right, to believe it.
+  /// The first bytes of batches are enough to find it. The batch itself, whose checksum is right,
+  /// proves that it is the right one.
   private func skip(_ names: [String], before time: Int64) throws -> (ArraySlice<String>, StatementScript) {
     var (low, high) = (0, names.count)
     while high - low > 1 {
       let middle = (low + high) / 2
       let first = StatementScript.firstTime(ofHead: try source.head(names[middle], count: Self.head))
-      // One that does not tell is read, with what follows.
+      // A batch without a time is read, with those that follow.
       if let first, first < time { low = middle } else { high = middle }
     }
     while true {

@@ -3,10 +3,11 @@ import Files
 import ReplicaFormat
 import SQLite
 
-/// Finds the transaction whose statements give another content than the WAL holds.
+/// Finds the transaction whose statements give another content than the WAL.
 ///
-/// Both mirrors can be restored to any transaction, so nothing need be recorded for this: the range between a transaction
-/// after which the contents are equal and one after which they differ is halved until it is one transaction.
+/// Both mirrors can be restored to any transaction, so a commit records nothing for this. The
+/// search halves the range between a transaction with equal contents and one with different
+/// contents, until it is one transaction.
 struct StatementProof {
   let plan: RestorePlan
   let replanning: Replanning
@@ -15,7 +16,8 @@ struct StatementProof {
 
   private var source: ObjectSource { replanning.source }
 
-  /// Whether the two files have the same pages, but for what each commit counts in the first one: then their contents are equal.
+  /// Whether the two files have the same pages, except for the counters of each commit in the first
+  /// page: then their contents are equal.
   static func hasSamePages(_ left: File, _ right: File) throws -> Bool {
     let size = try left.size()
     guard try size == right.size() else { return false }
@@ -23,7 +25,8 @@ struct StatementProof {
     for offset in stride(from: 0, to: size, by: chunk) {
       var (one, other) = (try left.read(at: offset, count: chunk), try right.read(at: offset, count: chunk))
       if offset == 0 {
-        // https://www.sqlite.org/fileformat2.html#file_change_counter, and the two fields that go with it.
+        // https://www.sqlite.org/fileformat2.html#file_change_counter, and the two fields that go
+        // with it.
         for index in [24..<28, 92..<100].joined() where index < min(one.count, other.count) {
           one[index] = 0
           other[index] = 0
@@ -34,7 +37,8 @@ struct StatementProof {
     return true
   }
 
-  /// An error that names the transaction, and the statement that wrote to what differs; `end` is what differs after the last one.
+  /// Returns an error that names the transaction, and the statement that wrote to the different
+  /// table; `end` is the difference after the last transaction.
   func error(_ end: DatabaseComparison.Difference) throws -> RestoreError {
     var (equal, differs) = (start.transaction, plan.transaction)
     var difference = end
@@ -50,7 +54,7 @@ struct StatementProof {
     return RestoreError(
       .differs,
       "prove the statements: transaction \(differs)\(statement ?? "") gives another content than the WAL: "
-        + "\(difference.sentence); nothing was replaced: use .restore wal, or --no-verify to have what the statements give"
+        + "\(difference.sentence); nothing was replaced: use .restore wal, or --no-verify for the state from the statements"
     )
   }
 
@@ -72,7 +76,8 @@ struct StatementProof {
     ) { try source.checkInterrupt() }
   }
 
-  /// The first statement of a transaction that may write to a table, as part of a sentence; nil if none is found.
+  /// Returns the first statement of a transaction that may write to a table, as part of a sentence;
+  /// nil if none is found.
   private func statement(of transaction: UInt64, writing table: String?) throws -> String? {
     guard let table else { return nil }
     let connection = try DatabaseComparison.open(folder.database.path)

@@ -3,7 +3,7 @@ import Extensions
 import ReplicaFormat
 import SQLite
 
-/// Runs logged statements on a database, each told what it was told when it was logged.
+/// Runs logged statements on a database, each with its recorded inputs.
 final class StatementReplay {
   private let path: String
   private var connection: Connection
@@ -11,12 +11,12 @@ final class StatementReplay {
   private let random = StatementRandom()
   private var counters: StatementCounters
   private var shapes: ShapeCache
-  /// The zone that statements have now, and the variable TZ as it was before the first.
+  /// The current time zone, and the variable TZ as it was before the first statement.
   private var zone: String?
   private var variable: String??
   private var isEnded = false
 
-  /// Refuses what no recorder has written.
+  /// Refuses everything that no recorder writes.
   private var rules: ReplayGuard
 
   private let memory: ReplayMemory
@@ -39,7 +39,7 @@ final class StatementReplay {
     do throws(SQLiteError) {
       let connection = try Connection(path, .readWrite)
       try ExtensionTable.install(on: connection, .withinDatabase)
-      // Nothing reads the file before it is complete, so it needs no protection against a crash.
+      // Nothing reads the file before it is complete, so a crash need not leave it intact.
       try connection.execute(
         "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536"
       )
@@ -53,7 +53,7 @@ final class StatementReplay {
     }
   }
 
-  /// Closes the database and gives the process its time and zone back.
+  /// Closes the database, and restores the process's time and zone.
   func end() {
     guard !isEnded else { return }
     isEnded = true
@@ -83,7 +83,7 @@ final class StatementReplay {
     }
   }
 
-  /// `PRAGMA`s, and switches that SQL cannot set in a comment.
+  /// Applies `PRAGMA`s, and switches in a comment that SQL cannot set.
   private func apply(_ line: String, _ transaction: UInt64) throws {
     let settings: ReplaySettings
     do throws(ReplaySettings.Unknown) {
@@ -106,7 +106,7 @@ final class StatementReplay {
     connection.setUnusualSwitches(settings.switches)
   }
 
-  /// Throws what the recorder would not have written, whatever the batch says came of it.
+  /// Throws if the recorder would not have written it, whatever effect the batch claims.
   private func requireKnown(_ transaction: UInt64, _ place: String) throws {
     guard let refused = rules.refusal else { return }
     throw RestoreError(
@@ -164,7 +164,8 @@ final class StatementReplay {
     }
   }
 
-  /// Whatever is not the change of rows may change the schema, and with it which columns are unique.
+  /// A statement that is no change of rows may change the schema, and with it which columns are
+  /// unique.
   private func compileAndRun(_ script: StatementReader, _ sql: Range<Int>) throws(SQLiteError) {
     memory.allowDatabase()
     guard let statement = try connection.prepare(script.script, sql) else { return }
@@ -176,22 +177,19 @@ final class StatementReplay {
     try statement.run()
   }
 
-  /// Binds the values that the lines before a statement give its parameters.
+  /// Binds the values in the lines before a statement to its parameters.
   ///
-  /// Nothing of the lines is run.
+  /// These lines are not run.
   private func runWithParameters(_ logged: StatementScript.Statement, _ script: StatementReader)
     throws(SQLiteError)
   {
-    guard let values = ParameterLines.read(script.script, logged.parameters) else {
-      return rules.note(refused: "lines before a statement that are no values")
-    }
     if let statement = shapes.known(script.script, logged.sql) {
       defer { statement.reset() }
-      guard try bind(values, to: statement) else { return }
+      guard try bind(logged.parameters, of: script.script, to: statement) else { return }
       return try statement.run()
     }
     guard let statement = try connection.prepare(script.script, logged.sql) else { return }
-    guard try bind(values, to: statement) else { return }
+    guard try bind(logged.parameters, of: script.script, to: statement) else { return }
     if statement.isPlainlyOfRows {
       shapes.keep(statement, script.script, logged.sql)
     } else {
@@ -201,10 +199,15 @@ final class StatementReplay {
     try statement.run()
   }
 
-  /// False if the values are not those of the statement's parameters.
+  /// Returns false if the values do not fit the statement's parameters.
   private func bind(
-    _ values: [(key: String, value: Value)], to statement: Statement
+    _ lines: Range<Int>, of script: [UInt8], to statement: Statement
   ) throws(SQLiteError) -> Bool {
+    if try ParameterLines.bind(script, lines, to: statement) { return true }
+    guard let values = ParameterLines.read(script, lines) else {
+      rules.note(refused: "lines before a statement that are no values")
+      return false
+    }
     guard values.count == statement.parameterCount else {
       rules.note(refused: "values of other parameters")
       return false
@@ -228,7 +231,7 @@ final class StatementReplay {
         "replay transaction \(transaction), statement \(number): \"\(zone.prefix(80))\" names no time zone; "
           + "use .restore wal")
     }
-    // As long as it is the same, nobody else need be disturbed.
+    // While the zone is the same, other threads need not stop.
     if zone != StatementZone.present, !StatementZone.give(zone) {
       throw RestoreError(
         .diverged,

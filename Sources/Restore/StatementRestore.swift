@@ -3,21 +3,21 @@ import ReplicaCatalog
 import ReplicaFormat
 import SQLite
 
-/// Brings transactions back by running the statements that were logged, from the base or from the last barrier on.
+/// Restores transactions by running their logged statements, from the base or the last barrier on.
 struct StatementRestore {
   let source: ObjectSource
   let plan: RestorePlan
-  /// Folder in which batches are kept, so that each is fetched once.
+  /// The folder in which batches are kept, so that each is fetched once.
   var spool: PrivateFolder?
 
-  /// Where a replay begins and what it needs.
+  /// Where a replay begins, and the batches that it needs.
   struct Start {
-    /// The transaction after which all can be replayed.
+    /// Everything after this transaction can be replayed.
     var transaction: UInt64
-    /// Why that is not the base; nil where it is.
+    /// The reason why this is not the base; nil if it is.
     var reason: String?
     var batches: [FetchItem] = []
-    /// The last batch, which need not be taken apart once more.
+    /// The last batch, which is parsed already.
     var last: (name: String, script: StatementScript)?
     var bytes: Int { batches.reduce(0) { $0 + $1.size } }
   }
@@ -28,14 +28,14 @@ struct StatementRestore {
     var statements = 0
   }
 
-  /// Batches that hold transactions after one, in order.
+  /// The batches with transactions after one, in order.
   func batches(after transaction: UInt64) -> [FetchItem] {
     plan.contents.longestBatches
       .filter { $0.transactions.upperBound > transaction && $0.transactions.lowerBound <= plan.transaction }
       .map { FetchItem(name: $0.key(in: plan.generation), size: plan.contents.batches[$0] ?? 0) }
   }
 
-  /// Finds the last barrier, or the place before which statements are missing.
+  /// Finds the last barrier, or the end of a gap in the statements.
   func findStart() throws -> Start {
     let base = plan.manifest.transaction
     var start = Start(transaction: plan.contents.batchesReach(backFrom: plan.transaction))
@@ -60,7 +60,8 @@ struct StatementRestore {
     return start
   }
 
-  /// Batches, taken apart beside the thread that replays them; each takes about ten times its size in memory.
+  /// Batches, parsed on another thread than the replay; each takes about ten times its size in
+  /// memory.
   private func fetcher(_ items: [FetchItem]) -> ObjectFetcher<StatementScript> {
     let generation = plan.generation
     return ObjectFetcher(
@@ -73,7 +74,7 @@ struct StatementRestore {
     }
   }
 
-  /// Replays what follows `start` on a database that holds just that.
+  /// Replays everything after `start` on a database of exactly that state.
   func replay(_ start: Start, time: Int64, in path: String) throws -> Outcome {
     var outcome = Outcome(transaction: start.transaction, time: time)
     let replay = try StatementReplay(path, source)
@@ -101,8 +102,8 @@ struct StatementRestore {
         .hole, "restore transaction \(plan.transaction): the statements end with \(outcome.transaction)")
     }
     replay.end()
-    // As it was: in WAL mode, with everything in the one file, which closing sees to. Virtual tables may keep the
-    // connection that replayed from doing so.
+    // The database is in WAL mode again, and closing copies everything into the one file. Virtual
+    // tables may keep the replaying connection from doing so.
     let closing = try Connection(path, .readWrite)
     try closing.distrustDatabase()
     try closing.execute("PRAGMA journal_mode=WAL")
@@ -113,7 +114,7 @@ struct StatementRestore {
 }
 
 extension StatementScript {
-  /// The batch itself; throws where it is not the one that has this name.
+  /// Reads the batch; throws if it is not the one with this name.
   func required(_ generation: GenerationID, object: String) throws(FormatError) -> StatementScript {
     guard self.generation == generation, BatchName(key: object)?.transactions == transactions else {
       throw FormatError(object, "its header does not fit its name")

@@ -1,39 +1,39 @@
 import Bytes
 
-/// Takes the literals out of a statement, where that provably changes nothing.
+/// Replaces the literals of a statement with parameters, if this provably changes nothing.
 ///
-/// Only two forms, of which anything unusual is refused:
-/// `INSERT INTO t(a, b) VALUES(1, 'x')`, whose values are stored as they are, with one row; and `UPDATE t SET a = 1 WHERE
-/// k = 2` or `DELETE FROM t WHERE k = 2`, which the caller may use where `k` finds one row at most, so that it does not
-/// matter how SQLite looks for it. Literals and parameters alike have no affinity
+/// It accepts two forms and refuses everything unusual. `INSERT INTO t(a, b) VALUES(1, 'x')` stores
+/// its values unchanged, in one row. `UPDATE t SET a = 1 WHERE k = 2` and
+/// `DELETE FROM t WHERE k = 2` are for callers who know that `k` finds at most one row, so SQLite's
+/// search does not matter. Neither literals nor parameters have an affinity
 /// (https://www.sqlite.org/datatype3.html#affinity_of_expressions).
 struct StatementShape {
   enum Kind { case insert, update, delete }
   enum Literal {
     case integer(Int64)
-    /// Where a text begins in `texts`, which has it with a zero byte behind.
+    /// The position of a text in `texts`, where a zero byte follows it.
     case text(Int)
   }
 
   private(set) var kind = Kind.insert
-  /// The text with `?` for each literal.
+  /// The text with `?` in place of each literal.
   private(set) var key: [UInt8] = []
   private(set) var literals: [Literal] = []
   private(set) var texts = ByteBuffer()
-  /// Table, and column that the condition compares; as they are written.
+  /// The table, and the column in the condition, as written.
   private(set) var table: Range<Int> = 0..<0
   private(set) var column: Range<Int> = 0..<0
 
   private var at = 0
   private var end = 0
 
-  /// Reads a statement; false where it has another form.
+  /// Reads a statement; returns false if it has another form.
   mutating func read(_ script: [UInt8], _ range: Range<Int>) -> Bool {
     at = range.lowerBound
     end = range.upperBound
     key.removeAll(keepingCapacity: true)
     literals.removeAll(keepingCapacity: true)
-    // What a long text needed is given back.
+    // Memory for a long text is released.
     if texts.count > 1 << 20 { texts = ByteBuffer() } else { texts.removeAll() }
     guard range.count <= 1 << 28 else { return false }
     switch script[at] | 0x20 {
@@ -65,7 +65,7 @@ struct StatementShape {
     guard word("SET", script) else { return false }
     repeat {
       guard let target = name(script), byte(UInt8(ascii: "="), script) else { return false }
-      // A column and what is added to it, or a literal.
+      // A column and a number that is added to it, or a literal.
       if let source = name(script) {
         guard key[source].elementsEqual(key[target]) else { return false }
         guard byte(UInt8(ascii: "+"), script) || byte(UInt8(ascii: "-"), script), number(script) else {
@@ -126,7 +126,7 @@ struct StatementShape {
     return true
   }
 
-  /// A plain name that is no keyword of these forms; where it stands in `key`.
+  /// A plain name that is no keyword of these forms, by its position in `key`.
   private mutating func name(_ script: [UInt8]) -> Range<Int>? {
     skip(script)
     guard at < end, Self.isLetter(script[at]) else { return nil }
@@ -160,7 +160,7 @@ struct StatementShape {
     }
   }
 
-  /// Up to 18 digits, which are no part of another numeral.
+  /// Up to 18 digits that are not part of another number.
   private mutating func number(_ script: [UInt8]) -> Bool {
     skip(script)
     let start = at
@@ -183,7 +183,7 @@ struct StatementShape {
       var stop = at
       while stop < end, script[stop] != UInt8(ascii: "'") { stop += 1 }
       guard stop < end else { return false }
-      // With the zero byte, so that a long text has no need to grow again.
+      // With room for the zero byte, so that a long text need not grow again.
       texts.reserve(stop - at + 1)
       texts.append(script[at..<stop])
       at = stop + 1

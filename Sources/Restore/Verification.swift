@@ -3,25 +3,25 @@ import ObjectStore
 package import ReplicaCatalog
 package import ReplicaFormat
 
-/// Reads a replica back and proves that everything in it can be restored.
+/// Verifies a replica: reads it back and checks that everything in it can be restored.
 ///
-/// Each object is fetched once. Memory holds some megabytes of them; the databases that are built for the proof lie in
-/// a folder that is removed at the end.
+/// Each object is fetched once. Memory holds some megabytes of them. The databases for the
+/// comparison are in a folder that is removed at the end.
 package struct Verification {
   package let catalog: ReplicaCatalog
-  /// All generations, not only the newest.
+  /// Whether all generations are verified, not only the newest.
   package var isForAll = false
-  /// Folder in which the databases are built; nil for `$TMPDIR`.
+  /// The folder in which the databases are built; nil for `$TMPDIR`.
   package var folder: String?
   package var patience = 60.0
   package var isInterrupted: (@Sendable () -> Bool)?
-  /// Is handed how to ask, from any thread, how many bytes of how many have been read.
+  /// Gets a function that returns, on any thread, how many bytes of how many have been read.
   package var watch: ((_ measure: @escaping @Sendable () -> (done: Int, total: Int?)) -> Void)?
   package var freeBytes: @Sendable (_ folder: String) throws -> Int = { try FreeSpace.bytes(in: $0) }
 
   package init(_ catalog: ReplicaCatalog) { self.catalog = catalog }
 
-  /// The content of the database that is mirrored, after a transaction.
+  /// The content of the live database after a transaction.
   package struct Live: Sendable {
     package let transaction: UInt64
     package let content: DatabaseContent
@@ -34,27 +34,27 @@ package struct Verification {
     }
   }
 
-  /// What is wrong with an object, or with its absence.
+  /// The fault of an object, or of its absence.
   package struct Fault: Hashable, Sendable {
     package let object: String
     package let cause: String
   }
 
-  /// What was found in one generation.
+  /// The findings about one generation.
   package struct Findings: Sendable {
     package let generation: GenerationID
     package internal(set) var objects = 0
     package internal(set) var bytes = 0
     package internal(set) var faults: [Fault] = []
-    /// What was shown to hold, each as a sentence.
+    /// What was proven, each as a sentence.
     package internal(set) var proven: [String] = []
     package internal(set) var notices: [String] = []
   }
 
-  /// Verifies the newest generation, or all, and tells of each as soon as it is done.
+  /// Verifies the newest generation, or all, and reports each when it is done.
   ///
-  /// `live` is compared with the state of the newest generation after its transaction. Throws only where the replica
-  /// could not be read: what is wrong with it is among the findings.
+  /// `live` is compared with the state of the newest generation after its transaction. Throws only
+  /// if the replica could not be read; its faults are in the findings.
   package func run(comparing live: Live?, report: (Findings) -> Void) throws {
     let source = ObjectSource(catalog, patience: patience, isInterrupted: isInterrupted)
     let witnesses = try Witnesses(source, record: nil)
@@ -63,17 +63,17 @@ package struct Verification {
     do {
       generations = try source.retry { _ in try history.all() }
     } catch let error as FormatError where error.isMissing && BaseName(key: error.object) != nil {
-      // The base of the newest generation: what is wrong with it is found there.
+      // The newest generation's own check finds faults of its base.
       generations = try source.retry { _ in try history.marks() }
     } catch let error as FormatError {
       guard let number = ReplicaLayout.markedSequence(of: error.object) else { throw error }
-      // Without it nobody knows which generation is on the chain.
+      // Without it nothing shows which generation is on the chain.
       var findings = Findings(generation: GenerationID(sequence: number, random: 0))
       findings.faults.append(Fault(object: error.object, cause: error.cause))
       return report(findings)
     }
     guard let newest = generations.last else {
-      throw RestoreError(.nothing, "\(catalog.store.url) holds no replica")
+      throw RestoreError(.nothing, "\(catalog.store.url) holds no replica: check URL and prefix")
     }
     let work = try folder.map { try WorkFolder(beside: $0, for: "verifying") } ?? WorkFolder()
     defer {

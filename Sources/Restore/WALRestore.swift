@@ -6,14 +6,14 @@ import ReplicaFormat
 struct WALRestore {
   let source: ObjectSource
   let plan: RestorePlan
-  /// Tells what took the place of slices that are gone; nil where that is the end of it.
+  /// Returns what replaced slices that are gone; nil if nothing did.
   var replanning: Replanning?
-  /// Folder in which slices are kept for another run; nil to keep none.
+  /// The folder in which slices are kept for another run; nil to keep none.
   var spool: PrivateFolder?
 
-  /// Writes the database after transaction `last` into a file, and proves that it is what was mirrored.
+  /// Writes the database after transaction `last` into a file, and proves it.
   ///
-  /// What an earlier run left in the file is used where it is right. With `copy`, the database after an earlier
+  /// Pages of an earlier run are used if they are right. With `copy`, the database after an earlier
   /// transaction is put into another file on the way.
   func build(
     in file: File, upTo last: UInt64, copying copy: (transaction: UInt64, file: File)? = nil
@@ -56,7 +56,7 @@ struct WALRestore {
 }
 
 extension ObjectFetcher where Value == [UInt8] {
-  /// Fetches objects of a chain, each proven to be the one that the chain needs.
+  /// Fetches objects of a chain, and checks that each is the one that the chain needs.
   static func slices(
     _ source: ObjectSource, _ objects: [ChainObject], of generation: GenerationID, spool: PrivateFolder? = nil
   ) -> ObjectFetcher {

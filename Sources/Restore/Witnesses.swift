@@ -2,16 +2,19 @@ import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
 
-/// Places outside the log that were stored once, and so show that its end was lost (rule 15 of `Docs/Protocol.md`).
+/// Places outside of the log that were stored once, and prove that its end was lost (rule 15 of
+/// `Docs/Protocol.md`).
 ///
-/// Of the newest entry nothing is left once it is deleted: no gap shows. But the lease, the record beside the database and
-/// batches were written when it was there.
+/// If the newest entry is deleted, the log shows no gap. But the lease, the record beside the
+/// database and batches were written when the entry existed.
 struct Witnesses {
-  /// What the lease says, and what the record says.
+  /// The places in the lease and in the record.
   private let lease: Place?
   private let record: Place?
 
-  /// Reads the lease; a lease that is absent or damaged proves nothing.
+  /// Reads the lease.
+  ///
+  /// A missing or damaged lease proves nothing.
   init(_ source: ObjectSource, record: Place?) throws {
     self.record = record
     lease = try Self.lease(source)?.last
@@ -28,7 +31,9 @@ struct Witnesses {
     }
   }
 
-  /// The places that are in a generation: of another one they say nothing of its end.
+  /// The places in a generation.
+  ///
+  /// A place in another one proves nothing about its end.
   func of(_ generation: GenerationID) -> Witnesses {
     Witnesses(
       lease: lease?.generation == generation ? lease : nil,
@@ -40,7 +45,7 @@ struct Witnesses {
     self.record = record
   }
 
-  /// What each witness that the chain contradicts says.
+  /// A sentence for each witness that contradicts the chain.
   func testimonies(against chain: Chain, _ contents: GenerationContents) -> [String] {
     let places = [(ReplicaLayout.lease, lease), ("the record beside the database", record)]
     var found = places.compactMap { name, place in
@@ -54,7 +59,7 @@ struct Witnesses {
     return found
   }
 
-  /// Why a place cannot be on the chain; nil if it may be.
+  /// The reason why a place cannot be on the chain; nil if it may be.
   private static func contradiction(_ place: Place, _ chain: Chain) -> String? {
     let generation = chain.tip.generation
     let last = place.transaction - 1

@@ -1,6 +1,6 @@
 import Files
 
-/// A folder for the time of a verification or an export.
+/// A folder for the duration of a verification or an export.
 final class WorkFolder {
   let folder: PrivateFolder
   private let temporary: TemporaryFolder?
@@ -12,7 +12,7 @@ final class WorkFolder {
     folder = try PrivateFolder(temporary.path)
   }
 
-  /// What an earlier run that was killed left in it is removed.
+  /// Files of an earlier run that was killed are removed.
   init(beside database: String, for purpose: String) throws {
     temporary = nil
     folder = try PrivateFolder("\(database).\(purpose)")

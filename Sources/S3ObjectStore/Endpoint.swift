@@ -1,4 +1,4 @@
-/// Host that answers S3's requests.
+/// The host that answers S3 requests.
 package struct Endpoint: Hashable, Sendable {
   /// `host` or `host:port`.
   package let host: String
@@ -9,7 +9,8 @@ package struct Endpoint: Hashable, Sendable {
     self.isSecure = isSecure
   }
 
-  /// Reads `host[:port]`, with `http://` or `https://` or neither (then https); nil where it is something else.
+  /// Reads `host[:port]`, with `http://` or `https://`, or neither (then https); nil for anything
+  /// else.
   package init?(_ text: String) {
     var rest = Substring(text)
     var isSecure = true
@@ -26,7 +27,7 @@ package struct Endpoint: Hashable, Sendable {
     self.init(host: rest.lowercased(), isSecure: isSecure)
   }
 
-  /// Amazon's own endpoint of a region.
+  /// Returns Amazon's own endpoint of a region.
   static func amazon(_ region: String) -> Endpoint {
     if region == "us-east-1" { return Endpoint(host: "s3.amazonaws.com", isSecure: true) }
     let domain = region.hasPrefix("cn-") ? "amazonaws.com.cn" : "amazonaws.com"
@@ -38,7 +39,7 @@ package struct Endpoint: Hashable, Sendable {
     return name.hasSuffix(".amazonaws.com") || name.hasSuffix(".amazonaws.com.cn")
   }
 
-  /// Region that one of Amazon's host names holds, such as `s3-eu-north-1.amazonaws.com`.
+  /// Returns the region in one of Amazon's host names, such as `s3-eu-north-1.amazonaws.com`.
   var region: String? {
     guard isAmazon else { return nil }
     let labels = host.prefix { $0 != ":" }.split(separator: ".").map(String.init)
@@ -69,7 +70,7 @@ package struct Endpoint: Hashable, Sendable {
 }
 
 extension StringProtocol {
-  /// Where `other` first occurs.
+  /// Returns the first occurrence of `other`.
   func firstRange(ofText other: String) -> Range<Index>? {
     var start = startIndex
     while start < endIndex {

@@ -1,10 +1,12 @@
 import Glibc
 
-/// Sections of one of AWS's profile files (`~/.aws/credentials`, `~/.aws/config`).
+/// The sections of one of AWS's profile files (`~/.aws/credentials`, `~/.aws/config`).
 struct ProfileFile {
   private var sections: [String: [String: String]] = [:]
 
-  /// Reads the file; one that is not there has no sections.
+  /// Reads the file.
+  ///
+  /// A missing file has no sections.
   init(path: String) {
     var bytes: [UInt8] = []
     if let file = fopen(path, "re") {
@@ -19,7 +21,7 @@ struct ProfileFile {
     var section = ""
     for line in text.split(whereSeparator: \.isNewline) {
       let trimmed = Self.trimmed(line)
-      // Lines set further in belong to a nested setting, which is none of ours.
+      // Indented lines belong to a nested setting, which we do not use.
       if trimmed.isEmpty || trimmed.hasPrefix("#") || trimmed.hasPrefix(";")
         || line.first?.isWhitespace == true
       {
@@ -35,7 +37,9 @@ struct ProfileFile {
     }
   }
 
-  /// Settings of a profile; in the configuration file its section may be called `profile NAME`.
+  /// Returns the settings of a profile.
+  ///
+  /// In the configuration file its section may be called `profile NAME`.
   func profile(_ name: String) -> [String: String]? { sections["profile \(name)"] ?? sections[name] }
 
   private static func trimmed(_ text: some StringProtocol) -> String {

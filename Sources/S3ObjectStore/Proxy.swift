@@ -1,13 +1,14 @@
-/// The proxy that libcurl takes for an endpoint, from the variables that it reads.
+/// The proxy that libcurl uses for an endpoint, by the variables that libcurl reads.
 ///
-/// Which they are: https://curl.se/libcurl/c/libcurl-env.html. Only named here, in messages; libcurl reads them itself.
+/// https://curl.se/libcurl/c/libcurl-env.html lists them. This type only names the proxy in
+/// messages; libcurl reads the variables itself.
 package struct Proxy: Hashable, Sendable {
   /// Host and port, without credentials that the variable may hold.
   package let host: String
-  /// Name of the variable.
+  /// The name of the variable.
   package let variable: String
 
-  /// Nil where there is none for this endpoint.
+  /// Fails (nil) if this endpoint has no proxy.
   init?(_ environment: [String: String], for endpoint: Endpoint) {
     let names =
       (endpoint.isSecure ? ["https_proxy", "HTTPS_PROXY"] : ["http_proxy"]) + ["all_proxy", "ALL_PROXY"]
@@ -22,7 +23,7 @@ package struct Proxy: Hashable, Sendable {
     variable = name
   }
 
-  /// Whether a list of hosts and domains says to go past the proxy.
+  /// Returns whether a list of hosts and domains excludes the host from the proxy.
   private static func isPassedBy(_ host: String, _ list: String) -> Bool {
     let name = host.hasPrefix("[") ? host.prefix { $0 != "]" } + "]" : host.prefix { $0 != ":" }
     return list.split(whereSeparator: { $0 == "," || $0 == " " }).contains { entry in

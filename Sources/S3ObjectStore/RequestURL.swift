@@ -1,10 +1,10 @@
-/// URL of a request in the one spelling that both signature versions and every server agree on.
+/// The URL of a request in the one spelling that both signature versions and every server accept.
 ///
-/// libs3 writes a space as `+`, leaves `!*'()` raw and query parameters unsorted; what is sent is `text`, which is
-/// exactly what is signed.
+/// libs3 writes a space as `+`, leaves `!*'()` raw and does not sort query parameters. What is sent
+/// is `text`, which is exactly what is signed.
 struct RequestURL: Equatable {
   let scheme: String
-  /// Host and port as the `Host` header has them: without the scheme's own port.
+  /// Host and port as in the `Host` header: without the scheme's default port.
   let host: String
   let path: String
   let query: String
@@ -60,7 +60,8 @@ struct RequestURL: Equatable {
   }
 }
 
-/// `bytes` with all but `A-Z a-z 0-9 - . _ ~` written as `%` and two capital hexadecimal digits.
+/// Returns `bytes` with everything except `A-Z a-z 0-9 - . _ ~` as `%` and two capital hexadecimal
+/// digits.
 func percentEncoded(_ bytes: [UInt8], keepingSlash: Bool) -> String {
   let digits = Array("0123456789ABCDEF".utf8)
   var text: [UInt8] = []

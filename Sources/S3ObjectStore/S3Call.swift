@@ -2,15 +2,16 @@ import CS3
 import Digest
 import ObjectStore
 
-/// One call of libs3: what it signs with, and what came back.
+/// One call of libs3: the data to sign with, and the answer.
 ///
-/// It is the object behind `void *context`. Used by one thread; libs3 calls back on the thread that called it.
+/// It is the object behind `void *context`. One thread uses it; libs3 calls back on the thread that
+/// called it.
 final class S3Call {
   private let settings: S3Settings
-  /// Bucket and slash where the bucket is part of the host's name, else empty: signature v2 signs it.
+  /// Bucket and slash if the bucket is part of the host's name, else empty: signature v2 signs it.
   private let resourcePrefix: String
   private let payloadHash: String
-  /// Headers besides those libs3 composes and the signature's own.
+  /// Headers besides those of libs3 and of the signature.
   private let extraHeaders: [Header]
   private let isGivenUp: (@Sendable () -> Bool)?
 
@@ -20,7 +21,7 @@ final class S3Call {
   private(set) var entries: [(key: String, etag: String, size: Int, modified: Int64)] = []
   private(set) var outcome = cs3_outcome()
 
-  /// `digest` is the SHA-256 of the body; nil where there is none.
+  /// `digest` is the SHA-256 of the body, if there is one.
   init(
     settings: S3Settings, resourcePrefix: String, digest: [UInt8]?, extraHeaders: [Header],
     isGivenUp: (@Sendable () -> Bool)?
@@ -34,7 +35,9 @@ final class S3Call {
 
   private static let emptyHash = hex(sha256([]))
 
-  /// Makes the call; `body` hands what it is given to one of CS3's functions.
+  /// Makes the call.
+  ///
+  /// `body` passes its arguments to one of CS3's functions.
   func run(_ body: (UnsafePointer<cs3_callbacks>, UnsafeMutablePointer<cs3_outcome>) -> Void) {
     var callbacks = cs3_callbacks(
       context: Unmanaged.passUnretained(self).toOpaque(),
@@ -59,7 +62,7 @@ final class S3Call {
     body(&callbacks, &outcome)
   }
 
-  /// Why there was no answer, in libcurl's words.
+  /// The reason for a missing answer, in libcurl's words.
   var reason: String { withUnsafePointer(to: &outcome) { String(cString: cs3_outcome_text($0)) } }
 
   private static func from(_ context: UnsafeMutableRawPointer?) -> S3Call {
@@ -72,7 +75,7 @@ final class S3Call {
   }
 
   private func addHeader(_ line: String) {
-    // An answer may follow another, such as "100 Continue"; only the last counts.
+    // Several answers may come, such as "100 Continue"; only the last one counts.
     if line.hasPrefix("HTTP/") {
       headers = [:]
       return
@@ -82,7 +85,7 @@ final class S3Call {
     let name = line[..<colon].lowercased()
     headers[name] = value.lastIndex { !$0.isWhitespace }.map { String(value[...$0]) } ?? ""
     if name == "content-length", let length = headers[name].flatMap({ Int($0) }), received.isEmpty {
-      // What is announced need not come.
+      // The announced size need not arrive.
       received.reserveCapacity(min(max(length, 0), 1 << 25))
     }
   }
@@ -117,7 +120,9 @@ final class S3Call {
     return true
   }
 
-  /// A header line that names a value; `Name:` alone, which takes a header away, does not.
+  /// A header line with a value.
+  ///
+  /// `Name:` alone, which removes a header, is none.
   private static func header(_ line: String) -> Header? {
     guard let colon = line.firstIndex(of: ":") else { return nil }
     let value = line[line.index(after: colon)...].drop { $0 == " " }

@@ -1,7 +1,7 @@
 import CS3
 import ObjectStore
 
-/// What an error answer says of itself.
+/// The code and message in an error answer.
 struct S3Answer {
   let code: String
   let message: String
@@ -22,7 +22,7 @@ struct S3Answer {
     endpoint = element("Endpoint")
   }
 
-  /// Whether these bytes are the document that S3 sends as an error, with whatever status.
+  /// Returns whether these bytes are S3's error document, whatever the status.
   static func isError(_ bytes: [UInt8]) -> Bool {
     let text = String(decoding: bytes.prefix(1024), as: UTF8.self).drop(while: \.isWhitespace)
     return (text.hasPrefix("<?xml") || text.hasPrefix("<Error")) && text.firstRange(ofText: "<Error") != nil
@@ -35,17 +35,18 @@ struct S3Failure {
   let settings: S3Settings
   let bucket: String
 
-  /// The error, or nil where the call succeeded.
+  /// Returns the error, or nil if the call succeeded.
   func error(verb: String, object: String) -> ObjectStoreError? {
     guard let (code, cause) = verdict() else { return nil }
     return ObjectStoreError(code, verb: verb, object: object, cause: cause)
   }
 
-  /// The error of an answer that claims success and is none: S3 sends errors with status 200, a portal its page.
+  /// Returns the error of an answer with a status of success that is none: S3 sends errors with
+  /// status 200, a portal its page.
   var notAnAnswer: Verdict {
     let body = call.failureBody.isEmpty ? Array(call.received.prefix(64 << 10)) : call.failureBody
     let answer = S3Answer(body)
-    // Only what may pass: that an object is not there, or is another, is not said with a status of success.
+    // Only transient errors: a status of success never means that an object is absent or different.
     if let known = byCode(answer), [.slowDown, .serverError, .timeout].contains(known.0) { return known }
     if !answer.code.isEmpty { return (.serverError, "\(host) failed (\(said(answer)))") }
     return (
@@ -71,7 +72,7 @@ struct S3Failure {
 
   private var host: String { settings.endpoint.host }
 
-  /// Where a request goes, in messages of requests that did not get there.
+  /// The target of a request, in messages of requests that did not arrive.
   private var place: String { settings.proxy.map { "\(host) through the proxy \($0.description)" } ?? host }
 
   private func withoutAnswer(_ code: Int32) -> Verdict {
@@ -81,8 +82,12 @@ struct S3Failure {
     if cs3_is_host_not_found(code) != 0 {
       return (.hostNotFound, "host \(host) was not found; check S3_HOSTNAME and the network")
     }
-    if cs3_is_connection_refused(code) != 0 { return (.unreachable, "could not connect to \(place)") }
-    if cs3_is_timeout(code) != 0 { return (.timeout, "\(place) did not answer in time") }
+    if cs3_is_connection_refused(code) != 0 {
+      return (.unreachable, "could not connect to \(place); check host and port")
+    }
+    if cs3_is_timeout(code) != 0 {
+      return (.timeout, "\(place) did not answer in time; check the network, or raise S3_TRANSFER_TIMEOUT")
+    }
     if cs3_is_certificate_refused(code) != 0 {
       let advice =
         settings.caBundle == nil
@@ -193,10 +198,10 @@ struct S3Failure {
     }
     let ahead = Timestamp.now() - theirs
     return
-      "the clock here is \(abs(ahead)) seconds \(ahead > 0 ? "ahead of" : "behind") the store's; set it right"
+      "the clock here is \(abs(ahead)) seconds \(ahead > 0 ? "ahead of" : "behind") the store's; set the clock"
   }
 
-  /// The server's own words, cut to what fits a line.
+  /// The server's own words, cut to one line.
   private func said(_ answer: S3Answer) -> String {
     let words = [answer.code, answer.message].filter { !$0.isEmpty }.joined(separator: ": ")
     return words.isEmpty ? "HTTP status \(call.outcome.http_status)" : printable(words)
@@ -207,7 +212,7 @@ struct S3Failure {
     return String(String.UnicodeScalarView(scalars))
   }
 
-  /// Keys never appear in a message, even where a server repeats them.
+  /// Keys never appear in a message, even if a server repeats them.
   private func withoutKeys(_ text: String) -> String {
     let keys = [
       settings.credentials.secretKey, settings.credentials.sessionToken, settings.credentials.accessKey,

@@ -2,16 +2,17 @@ import CS3
 import Digest
 package import ObjectStore
 
-/// What an entity tag proves of an object's bytes.
+/// What an entity tag proves about an object's bytes.
 enum TagProof {
-  /// It is their MD5.
+  /// The tag is their MD5.
   case isMD5
-  /// It is the MD5 of other bytes.
+  /// The tag is the MD5 of other bytes.
   case isOther
-  /// It is no MD5, as that of an object that the store encrypts with a key of its own.
+  /// The tag is no MD5, for instance if the store encrypts the object with a key of its own.
   case none
 
-  /// An unquoted tag of 32 hexadecimal digits is the MD5 of the bytes unless the answer speaks of encryption with keys
+  /// An unquoted tag of 32 hexadecimal digits is the MD5 of the bytes, unless the answer has
+  /// headers of encryption with keys
   /// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html).
   init(_ tag: String, headers: [String: String], of bytes: [UInt8]) {
     let encryption = headers["x-amz-server-side-encryption"] ?? ""
@@ -36,12 +37,12 @@ enum TagProof {
 }
 
 extension S3ObjectStore {
-  /// Bytes beyond the end of a part that a store may send which does not know parts.
+  /// Bytes beyond a part that a store without range requests may send.
   private static let slack = 1 << 20
-  /// Bytes up to which an object could be the text of an error.
+  /// The maximum size of an object that could be the text of an error.
   private static let longestError = 64 << 10
 
-  /// Bytes that are read whole without asking for the size first.
+  /// The maximum size that is read as a whole without asking for the size first.
   private static let unasked = 64 << 20
 
   package func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {
@@ -50,7 +51,7 @@ extension S3ObjectStore {
     do throws(ObjectStoreError) {
       return try get(key, range, limit: min(sizeLimit(key), Self.unasked), &isTooLarge)
     } catch {
-      // What is large is read as far as the store says that it goes.
+      // A large object is read up to the size that the store reports.
       guard isTooLarge, range == nil, sizeLimit(key) > Self.unasked, let size = try head(key)?.size,
         (Self.unasked + 1...sizeLimit(key)).contains(size)
       else { throw error }
@@ -83,7 +84,7 @@ extension S3ObjectStore {
       try check(call, etag, key)
       return ObjectContent(bytes: call.received, etag: etag)
     }
-    // Status 206 tells a part from the whole, except with rclone; the header does everywhere.
+    // Status 206 distinguishes a part from the whole, except with rclone; the header always does.
     guard let part = call.headers["content-range"] else {
       let part = range.clamped(to: 0..<call.received.count)
       return ObjectContent(bytes: Array(call.received[part]), etag: etag)
@@ -95,7 +96,7 @@ extension S3ObjectStore {
     return ObjectContent(bytes: call.received, etag: etag)
   }
 
-  /// Whether a short object may be what it seems: errors are sent with status 200, too.
+  /// Returns whether a short object may be real: errors are sent with status 200 too.
   private func check(_ call: S3Call, _ etag: ETag, _ key: ObjectKey) throws(ObjectStoreError) {
     if call.headers["content-range"] != nil {
       throw ObjectStoreError(
@@ -112,19 +113,20 @@ extension S3ObjectStore {
     }
   }
 
-  /// Whether `bytes FIRST-LAST/SIZE` and so many bytes answer a request for a range.
+  /// Returns whether `bytes FIRST-LAST/SIZE` and this number of bytes answer the request for a
+  /// range.
   private static func isPart(_ header: String, _ range: Range<Int>, count: Int) -> Bool {
     guard header.hasPrefix("bytes ") else { return false }
     let numbers = header.dropFirst(6).split(whereSeparator: { "-/".contains($0) }).map { Int($0) }
     guard numbers.count >= 2, let first = numbers[0], let last = numbers[1], first == range.lowerBound,
       last >= first, last < range.upperBound, last - first == count - 1
     else { return false }
-    // Shorter than asked for only where the object ends.
+    // An answer may be shorter than the range only at the end of the object.
     guard numbers.count == 3, let size = numbers[2] else { return true }
     return last == range.upperBound - 1 || last == size - 1
   }
 
-  /// The answer for a range that holds nothing, which S3 would refuse.
+  /// The answer for an empty range, which S3 would refuse.
   private func nothing(of key: ObjectKey) throws(ObjectStoreError) -> ObjectContent {
     guard let info = try head(key) else {
       throw ObjectStoreError(.notFound, verb: "get", object: key.name, cause: "no such object")

@@ -3,25 +3,25 @@ import Digest
 package import ObjectStore
 import Synchronization
 
-/// How a store can be had to check that the bytes which came are those that were sent.
+/// How the store checks that the received bytes are those that were sent.
 enum BodyCheck {
   case unknown
-  /// It checks `x-amz-checksum-sha256`, as its answers tell.
+  /// The store checks `x-amz-checksum-sha256`; its answers show that.
   case knowsSHA256
-  /// It does not, or refuses the header.
+  /// The store does not check it, or refuses the header.
   case wantsMD5
 }
 
 extension S3ObjectStore {
-  /// Bytes of a body from which on it matters how long a checksum takes.
+  /// Size of a body from which the time for a checksum matters.
   private static let longBody = 1 << 20
 
-  /// Stores an object, and has the store check its bytes.
+  /// Stores an object, and makes the store check its bytes.
   ///
-  /// SeaweedFS, for one, keeps an empty object where a client dies between the headers and the body unless it has a
-  /// checksum to hold it against. `Content-MD5` is known everywhere, but takes more than the SHA-256, which the
-  /// signature needs anyway: long bodies go with that where the store is found to check it. Only those without a condition,
-  /// for they may have to be sent again.
+  /// SeaweedFS, for example, keeps an empty object if a client dies between headers and body,
+  /// unless there is a checksum. Every store knows `Content-MD5`, but it costs more time than the
+  /// SHA-256, which the signature needs anyway. So long bodies use the SHA-256 if the store checks
+  /// it. This is only for puts without a condition, because the body may have to be sent again.
   @discardableResult
   package func put(
     _ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition
@@ -40,7 +40,7 @@ extension S3ObjectStore {
     }
     let call = send(key, bytes, digest, headers)
     if let failure = failure(of: call, verb: "put", object: key.name) {
-      // Amazon's answer to If-Match where there is no object at all.
+      // Amazon's answer to If-Match if there is no object.
       if case .ifMatch = condition, failure.code == .notFound {
         throw ObjectStoreError(
           .preconditionFailed, verb: "put", object: key.name, cause: "the object is gone")
@@ -50,10 +50,10 @@ extension S3ObjectStore {
     return try tag(of: call, key, bytes, condition)
   }
 
-  /// The tag of what was stored, if the answer to a put says that it was: status 200, a tag, no body, and the bytes' own
-  /// MD5 if the tag is one.
+  /// Returns the tag of the stored object, if the answer proves the put: status 200, a tag, no
+  /// body, and the right MD5 if the tag is one.
   ///
-  /// Anything else is not from the store (a portal's page), or not about these bytes.
+  /// Any other answer is not from the store (a portal's page), or not about these bytes.
   private func tag(
     of call: S3Call, _ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition
   ) throws(ObjectStoreError) -> ETag {
@@ -62,21 +62,23 @@ extension S3ObjectStore {
       throw notAnAnswer(call, "put", key)
     }
     guard TagProof(tag, headers: call.headers, of: bytes) == .isOther else { return ETag(tag) }
-    // It has stored other bytes, which must not stand in the way of the right ones.
+    // The store has other bytes. Remove them, so that they do not block the right ones.
     if condition == .ifAbsent { return try put(key, bytes, .ifMatch(ETag(tag))) }
     throw ObjectStoreError(
       .damaged, verb: "put", object: key.name,
       cause: "the tag of what \(settings.endpoint.host) stored is not the MD5 of what was sent")
   }
 
-  /// An answer with a status of success that does not say what the request asked.
+  /// An answer with a status of success that does not fit the request.
   func notAnAnswer(_ call: S3Call, _ verb: String, _ key: ObjectKey) -> ObjectStoreError {
     let failure = S3Failure(call: call, settings: settings, bucket: bucket)
     let (code, cause) = failure.notAnAnswer
     return ObjectStoreError(code, verb: verb, object: key.name, cause: cause)
   }
 
-  /// Stores an object with its SHA-256; nil where the store does not check that.
+  /// Stores an object with its SHA-256.
+  ///
+  /// Returns nil if the store does not check it.
   private func putChecked(
     _ key: ObjectKey, _ bytes: [UInt8], _ digest: [UInt8]
   ) throws(ObjectStoreError) -> ETag? {
@@ -94,7 +96,7 @@ extension S3ObjectStore {
       return ETag(tag)
     }
     let status = call.outcome.http_status
-    // Some refuse headers that they do not know, or hang up.
+    // Some stores refuse headers that they do not know, or close the connection.
     if known == .unknown, failure == nil || [0, 400, 501].contains(status) {
       checking.withLock { if $0 == .unknown { $0 = .wantsMD5 } }
     }

@@ -5,14 +5,21 @@ import Synchronization
 
 /// Objects in an S3 bucket, below a prefix, over libs3's blocking calls.
 ///
-/// Calls may be made from several threads at once and never from Swift's cooperative pool. Nothing is tried twice
-/// here. Nothing is sent where libs3 cannot be held to our signature and certificate checks. A request ends at the calling
-/// thread's `RequestDeadline`, with an error's body of 64 KB, and with a body that is larger than it may be.
+/// `S3Settings` reads the environment. `S3Call` makes one call: libs3 composes the request, `CS3`
+/// hands it over, `SignatureV4` signs it, and `S3Failure` turns the answer into an error.
+///
+/// Calls may be made from several threads at once, but never from Swift's cooperative pool. A call
+/// does not retry. If libs3 does not use our signature and certificate checks, nothing is sent. A
+/// request ends at the calling thread's `RequestDeadline`, when an error's body has 64 KB, and when
+/// a body is larger than allowed.
+///
+///     let settings = try S3Settings(environment: variables, home: home)
+///     let store = try S3ObjectStore(settings: settings, bucket: "backups", prefix: "shop")
 package final class S3ObjectStore: ObjectStore {
   package let url: String
   package let bucket: String
   let settings: S3Settings
-  /// Empty, or ends with a slash.
+  /// Empty, or a path that ends with a slash.
   let root: String
   let isVirtual: Bool
   private let isGivenUp: (@Sendable () -> Bool)?
@@ -20,36 +27,39 @@ package final class S3ObjectStore: ObjectStore {
   private let requests = Atomic(0)
   let sent = Atomic(0)
   let checking = Mutex(BodyCheck.unknown)
-  /// What the last answer with a time told.
+  /// The time in the last answer.
   private let told = Mutex<TimeTold?>(nil)
 
   private struct TimeTold {
-    /// The store's seconds since 1970, and how many the clock here was ahead.
+    /// The store's seconds since 1970, and the seconds that the local clock was ahead.
     let seconds: Int
     let ahead: Int
     /// `Timestamp.sinceBoot` at that moment.
     let moment: Double
   }
 
-  /// Requests made since the beginning, failed ones too.
+  /// Requests since the beginning, including failed ones.
   package var requestsMade: Int { requests.load(ordering: .relaxed) }
-  /// Bytes of objects uploaded since the beginning, failed uploads too.
+  /// Bytes of objects uploaded since the beginning, including failed uploads.
   package var bytesSent: Int { sent.load(ordering: .relaxed) }
 
   package var clockAhead: Int? { told.withLock { $0?.ahead } }
 
-  /// The time of the last answer's `Date`, and what has passed since.
+  /// Returns the time of the last answer's `Date` plus the time since then.
   package func time() throws(ObjectStoreError) -> Int64? {
     told.withLock { $0 }.map {
       Int64($0.seconds) * 1_000_000 + Int64(max(Timestamp.sinceBoot - $0.moment, 0) * 1e6)
     }
   }
 
-  /// Names the place; no request is made.
+  /// Makes a store.
   ///
-  /// `prefix` may be empty or follow the grammar of `ObjectKey`; slashes at its ends do not count. `isGivenUp` is asked, on the
-  /// thread of a call that has waited for a second, whether to wait on; a call that is given up may have been done or not.
-  /// Objects that are read whole may have as many bytes as `sizeLimit` says.
+  /// No request is made.
+  ///
+  /// `prefix` may be empty or follow the grammar of `ObjectKey`; slashes at its ends do not count.
+  /// After a second of waiting, a call asks `isGivenUp` on its thread whether to stop; the request
+  /// of a stopped call may have been done or not. Objects that are read as a whole may have up to
+  /// `sizeLimit` bytes.
   package init(
     settings: S3Settings, bucket: String, prefix: String,
     isGivenUp: (@Sendable () -> Bool)? = nil,
@@ -105,7 +115,7 @@ package final class S3ObjectStore: ObjectStore {
     }
     var objects: [ObjectInfo] = []
     for entry in call.entries where entry.key.hasPrefix(root) {
-      // Objects that others put there under names of another kind are none of ours.
+      // Objects with other names are from other programs.
       guard let key = try? ObjectKey(String(entry.key.dropFirst(root.count))) else { continue }
       objects.append(ObjectInfo(key: key, size: entry.size, etag: ETag(entry.etag), modified: entry.modified))
     }
@@ -121,9 +131,9 @@ package final class S3ObjectStore: ObjectStore {
     return ObjectListing(objects: objects, isTruncated: isTruncated && !objects.isEmpty)
   }
 
-  /// Whether a page brings what the one before did not: else a listing would never end.
+  /// Returns whether a page has new names: otherwise a listing would never end.
   ///
-  /// Only the last name decides where more pages follow, since SeaweedFS sorts folder by folder.
+  /// Only the last name matters if more pages follow, because SeaweedFS sorts folder by folder.
   private static func goesOn(_ keys: [String], after: String, isTruncated: Bool) -> Bool {
     func isLater(_ key: String) -> Bool { after.utf8.lexicographicallyPrecedes(key.utf8) }
     guard let last = keys.last else { return true }
@@ -138,7 +148,9 @@ package final class S3ObjectStore: ObjectStore {
     guard call.outcome.unexpected_count == 0 else { throw notAnAnswer(call, "delete", key) }
   }
 
-  /// Makes the bucket; one that is ours already is left as it is.
+  /// Makes the bucket.
+  ///
+  /// A bucket that is ours already does not change.
   package func createBucket() throws(ObjectStoreError) {
     let needsPlace = settings.endpoint.isAmazon && settings.region != "us-east-1"
     let body =
@@ -163,13 +175,13 @@ extension S3ObjectStore {
     UnsafePointer<cs3_target>, UnsafePointer<cs3_callbacks>, UnsafeMutablePointer<cs3_outcome>
   ) -> Void
 
-  /// Bytes of a page of 1,000 names of 1,024 bytes, each of which may be written as a reference of six characters, and of
-  /// what else is said of each.
+  /// The maximum size of a page: 1,000 names of 1,024 bytes, each byte as a reference of six
+  /// characters, and the other fields.
   static let longestPage = 8 << 20
-  /// Entries of a page that are read; no store sends more than 1,000.
+  /// The maximum number of entries of a page; no store sends more than 1,000.
   static let mostEntries = 1000
 
-  /// `digest` is the SHA-256 of the body that is sent, if there is one.
+  /// `digest` is the SHA-256 of the body, if there is one.
   func call(
     payload digest: [UInt8]? = nil, extraHeaders: [Header] = [], resourcePrefix: String? = nil,
     bodyLimit: Int = 0, _ body: Body
@@ -199,7 +211,7 @@ extension S3ObjectStore {
             ca_file: file, is_watched: isGivenUp == nil ? 0 : 1,
             connect_timeout_seconds: settings.connectTimeout,
             idle_timeout_seconds: settings.transferTimeout,
-            // A deadline of 0 would be none.
+            // A deadline of 0 means none.
             deadline: deadline.map { max($0, .leastNonzeroMagnitude) } ?? 0, body_limit: UInt64(bodyLimit))
           body(&target)
         }
@@ -211,7 +223,9 @@ extension S3ObjectStore {
     S3Failure(call: call, settings: settings, bucket: bucket).error(verb: verb, object: object)
   }
 
-  /// What libs3 and a URL can hold; servers other than Amazon's allow more than its 63 lower-case characters.
+  /// The bucket names that libs3 and a URL can hold.
+  ///
+  /// Servers other than Amazon's allow more than its 63 lower-case characters.
   private static func isBucketName(_ name: String) -> Bool {
     (3...255).contains(name.utf8.count) && name.utf8.first != UInt8(ascii: ".")
       && name.utf8.first != UInt8(ascii: "-")

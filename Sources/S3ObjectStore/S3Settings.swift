@@ -1,11 +1,12 @@
 import Glibc
 package import ObjectStore
 
-/// How to reach and to authenticate against an S3 store, read from the environment.
+/// How to reach an S3 store and authenticate, read from the environment.
 ///
-/// The first name found wins, an empty value counts as none, and an error names the variable but never its value.
+/// The first name that is set wins; an empty value counts as not set. An error names the variable,
+/// never its value.
 package struct S3Settings: Sendable {
-  /// Where the bucket's name goes.
+  /// Where the URL has the bucket's name.
   package enum Addressing: String, Sendable {
     case path, virtual
   }
@@ -18,18 +19,18 @@ package struct S3Settings: Sendable {
   let credentials: Credentials
   package var endpoint: Endpoint
   package var region: String
-  /// Nil: virtual for Amazon's hosts, path for all others.
+  /// Nil means virtual for Amazon's hosts, path for all others.
   package var addressing: Addressing?
   package var signature: Signature
-  /// Nil: the bucket's own.
+  /// Nil means the bucket's own class.
   package var storageClass: String?
-  /// File with the certificates of trusted authorities; nil: the system's.
+  /// The file with trusted certificates; nil for the system's.
   package var caBundle: String?
   /// Seconds to wait for a connection.
   package var connectTimeout: Int
-  /// Seconds after which a transfer that stands still is given up.
+  /// Seconds after which a transfer without progress ends.
   package var transferTimeout: Int
-  /// What libcurl goes through on its way to the endpoint; nil where it goes there itself.
+  /// The proxy that libcurl uses; nil if there is none.
   package var proxy: Proxy?
   /// Where keys, endpoint and region were found.
   package var origins = SettingsOrigins()
@@ -52,7 +53,7 @@ package struct S3Settings: Sendable {
     self.transferTimeout = transferTimeout
   }
 
-  /// Reads the environment, and the profile files below `home` where it does not say enough.
+  /// Reads the environment, and the profile files below `home` for what is missing.
   package init(environment: [String: String], home: String?) throws(ObjectStoreError) {
     let reader = SettingsReader(environment: environment, home: home)
     let found = try reader.credentials()
@@ -76,7 +77,7 @@ package struct S3Settings: Sendable {
   }
 }
 
-/// One reading of the environment.
+/// The settings of one environment.
 struct SettingsReader {
   let environment: [String: String]
   let home: String?
@@ -85,7 +86,7 @@ struct SettingsReader {
   private static let secretNames = ["S3_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"]
   private static let tokenNames = ["S3_SESSION_TOKEN", "AWS_SESSION_TOKEN"]
 
-  /// Name and value of the first of `names` that is set.
+  /// Returns name and value of the first of `names` that is set.
   func first(_ names: [String]) -> (name: String, value: String)? {
     for name in names {
       if let value = environment[name], !value.isEmpty { return (name, value) }
@@ -153,7 +154,9 @@ struct SettingsReader {
   }
   private var configFile: String? { first(["AWS_CONFIG_FILE"])?.value ?? home.map { $0 + "/.aws/config" } }
 
-  /// A value that goes into a header, where a control character could smuggle in another.
+  /// A value for a header.
+  ///
+  /// Control characters are refused, because they could add another header.
   private func plain(_ setting: (name: String, value: String)?) throws(ObjectStoreError) -> String? {
     guard let setting, !setting.value.isEmpty else { return nil }
     guard setting.value.utf8.allSatisfy({ $0 > 32 && $0 < 127 }) else {
@@ -218,7 +221,7 @@ struct SettingsReader {
 }
 
 extension String {
-  /// The text with its ending `old` replaced, as `AWS_ACCESS_KEY_ID` becomes `AWS_SECRET_ACCESS_KEY`.
+  /// Returns the text with another ending, such as `AWS_SECRET_ACCESS_KEY` for `AWS_ACCESS_KEY_ID`.
   fileprivate func replacingEnding(_ old: String, with new: String) -> String {
     hasSuffix(old) ? dropLast(old.count) + new : self
   }

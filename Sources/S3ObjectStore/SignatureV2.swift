@@ -1,15 +1,15 @@
 import Digest
 
-/// AWS's Signature Version 2 for S3, which older stores want.
+/// AWS's Signature Version 2 for S3, for older stores.
 ///
 /// https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html
 struct SignatureV2 {
   let credentials: Credentials
 
-  /// Value of the `Authorization` header.
+  /// Returns the value of the `Authorization` header.
   ///
-  /// The time is the `x-amz-date` among `headers`, of which only those named `x-amz-…` are signed. `resource` begins
-  /// with the bucket, whether the URL does or not.
+  /// The time is the `x-amz-date` among `headers`; only headers named `x-amz-…` are signed.
+  /// `resource` begins with the bucket, whether the URL does or not.
   func authorization(method: String, resource: String, headers: [Header]) -> String {
     let amazon = headers.map { (name: $0.name.lowercased(), value: $0.value) }
       .filter { $0.name.hasPrefix("x-amz-") }.sorted { $0.name < $1.name }

@@ -1,6 +1,6 @@
 import Digest
 
-/// A header of a request, as it is sent.
+/// A header of a request.
 struct Header: Equatable {
   let name: String
   let value: String
@@ -25,12 +25,13 @@ struct Credentials: Sendable, CustomStringConvertible, CustomDebugStringConverti
 struct SignatureV4 {
   let credentials: Credentials
   let region: String
-  /// `YYYYMMDDTHHMMSSZ`, which the request's `x-amz-date` holds too.
+  /// `YYYYMMDDTHHMMSSZ`, the same as in the request's `x-amz-date`.
   let timestamp: String
 
-  /// Value of the `Authorization` header.
+  /// Returns the value of the `Authorization` header.
   ///
-  /// `headers` are all to be signed, `x-amz-content-sha256` with the payload's hash among them; `host` is added.
+  /// All of `headers` are signed, including `x-amz-content-sha256` with the payload's hash; `host`
+  /// is added.
   func authorization(method: String, url: RequestURL, headers: [Header], payloadHash: String) -> String {
     let signed = (headers + [Header(name: "host", value: url.host)])
       .map { Header(name: $0.name.lowercased(), value: Self.trimmed($0.value)) }.sorted { $0.name < $1.name }

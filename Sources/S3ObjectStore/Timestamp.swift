@@ -1,6 +1,6 @@
 import Glibc
 
-/// Ways to write and read the time of a request.
+/// Writes and reads the time of a request.
 enum Timestamp {
   /// `20130524T000000Z`.
   static func compact(_ seconds: Int) -> String {
@@ -17,7 +17,7 @@ enum Timestamp {
       + "\(digits(time.tm_year + 1900, 4)) \(clock) GMT"
   }
 
-  /// Seconds since 1970 of a `Date` header; nil where it is not one.
+  /// Returns the seconds since 1970 of a `Date` header; nil if it is not one.
   static func seconds(http text: String) -> Int? {
     let words = text.split { $0 == " " || $0 == ":" }
     guard words.count == 8, let month = months.firstIndex(of: String(words[2])) else { return nil }
@@ -35,7 +35,7 @@ enum Timestamp {
 
   static func now() -> Int { time(nil) }
 
-  /// Seconds since the system started, which no setting of the clock changes.
+  /// Seconds since the system started, which no change of the clock affects.
   static var sinceBoot: Double {
     var now = timespec()
     clock_gettime(CLOCK_BOOTTIME, &now)

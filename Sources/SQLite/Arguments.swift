@@ -12,7 +12,8 @@ public struct Arguments {
   }
 }
 
-/// One argument of a function; valid only during the call (https://www.sqlite.org/c3ref/value_blob.html).
+/// One argument of a function; valid only during the call
+/// (https://www.sqlite.org/c3ref/value_blob.html).
 package struct Argument {
   let value: OpaquePointer?
 
@@ -34,7 +35,7 @@ package struct Argument {
   /// The corresponding C function is `sqlite3_value_double`.
   package var real: Double { sqlite3_value_double(value) }
 
-  /// Lends the value as text, of the length that SQLite knows; nil for NULL.
+  /// Lends the value as text, with the length that SQLite knows; nil for NULL.
   ///
   /// The corresponding C function is `sqlite3_value_text`.
   @inline(__always)
@@ -43,7 +44,7 @@ package struct Argument {
     return try body(UnsafeRawBufferPointer(start: text, count: Int(sqlite3_value_bytes(value))))
   }
 
-  /// Lends the bytes of the value; none for NULL and what is empty.
+  /// Lends the bytes of the value; none for NULL and for an empty value.
   ///
   /// The corresponding C function is `sqlite3_value_blob`.
   @inline(__always)

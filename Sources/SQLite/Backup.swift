@@ -3,13 +3,13 @@ internal import CSQLite
 
 /// A copy of one database over another, page by page (https://www.sqlite.org/backup.html).
 package enum Backup {
-  /// How a copy ended.
+  /// The result of a copy.
   package enum Outcome: Sendable { case done, busy, failed }
 
   /// Copies a schema of `source` over a schema of `target`.
   ///
-  /// `patience` is how often a locked source is tried again after a tenth of a second. Throws where the copy could
-  /// not be started. The target's observer is told that its content changed.
+  /// A locked source is tried again every tenth of a second, up to `patience` times. Throws if the
+  /// copy could not start. Notifies the target's observer that its content changed.
   package static func copy(
     _ source: Connection, _ sourceSchema: String, to target: Connection, _ targetSchema: String,
     patience: Int = 0

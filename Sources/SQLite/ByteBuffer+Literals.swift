@@ -3,16 +3,16 @@ internal import CSQLite
 internal import Glibc
 
 extension ByteBuffer {
-  /// Appends a number with up to 20 digits, by SQLite's own printf (`%!.20g`); infinities as `Inf`.
+  /// Appends a number so that SQL reads the very same back, by SQLite's own printf; infinities as `Inf`.
   package func append(real value: Double) {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
       guard let start = text.baseAddress else { return }
-      csqlite_format_double(64, start, "%!.20g", value)
+      csqlite_format_double(64, start, Dialect.current.writesSeventeenDigits ? "%!.17g" : "%!.20g", value)
       append(UnsafeRawPointer(start), strlen(start))
     }
   }
 
-  /// Appends a number so that JSON reads it back: as `append(real:)`, but infinities as a number that is too large.
+  /// Appends a number for JSON: as `append(real:)`, but infinities as a number that is too large.
   package func append(numeral value: Double) {
     if value.isInfinite {
       if value < 0 { append(UInt8(ascii: "-")) }
@@ -22,7 +22,8 @@ extension ByteBuffer {
     }
   }
 
-  /// Appends a number so that SQL reads the very same back: as `append(numeral:)`, but whole numbers exactly.
+  /// Appends a number so that SQL reads exactly the same value: as `append(numeral:)`, but whole
+  /// numbers exactly.
   package func append(sqlNumeral value: Double) {
     if Dialect.current.writesWholeNumbersInFull, let whole = Int64(exactly: value) {
       append(decimal: whole)
@@ -32,7 +33,7 @@ extension ByteBuffer {
     }
   }
 
-  /// Appends a string literal as the one of a pointer; `spaced` as `.recover` writes it.
+  /// Appends a string literal for the text at a pointer; `spaced` as `.recover` writes it.
   package func append(oneLineLiteral text: [UInt8], spaced: Bool = false) {
     text.withUnsafeBufferPointer { text in
       guard let base = text.baseAddress else { return append("''") }
@@ -40,7 +41,7 @@ extension ByteBuffer {
     }
   }
 
-  /// Appends a string literal that holds no line break: those are put back by `replace(…,char(10))`.
+  /// Appends a string literal without line breaks: `replace(…,char(10))` puts them back.
   package func append(oneLineLiteral text: UnsafePointer<UInt8>, _ count: Int, spaced: Bool = false) {
     let hasNewline = memchr(text, 0x0a, count) != nil
     let hasReturn = memchr(text, 0x0d, count) != nil
@@ -75,7 +76,7 @@ extension ByteBuffer {
   }
 }
 
-/// The first of `short`, `long`, `(short0)`, `(short1)` … that does not occur in a text.
+/// Returns the first of `short`, `long`, `(short0)`, `(short1)` … that is not in a text.
 private func standIn(
   for short: String, _ long: String, notIn text: UnsafePointer<UInt8>, _ count: Int
 ) -> [UInt8] {

@@ -1,15 +1,15 @@
 internal import Bytes
 internal import CSQLite
 
-/// Notes what is changed in the tables of a database (https://www.sqlite.org/sessionintro.html).
+/// Records the changes of a database's tables (https://www.sqlite.org/sessionintro.html).
 ///
-/// Must be let go before its connection closes.
+/// Must be released before its connection closes.
 package final class ChangeRecorder {
   private let handle: OpaquePointer
   private let connection: Connection
   private var isWanted: ((String) -> Bool)?
 
-  /// Begins with no table.
+  /// Begins without a table.
   ///
   /// The corresponding C function is `sqlite3session_create`.
   package init(_ connection: Connection, schema: String) throws(SQLiteError) {
@@ -22,14 +22,14 @@ package final class ChangeRecorder {
 
   deinit { sqlite3session_delete(handle) }
 
-  /// Notes changes of a table too.
+  /// Records changes of one more table.
   ///
   /// The corresponding C function is `sqlite3session_attach`.
   package func attach(_ table: String) -> ResultCode {
     ResultCode(rawValue: table.withPreservedCString { sqlite3session_attach(handle, $0) })
   }
 
-  /// Asks about each table that was not attached by its name.
+  /// Calls a filter for each table that was not attached by name.
   ///
   /// The corresponding C function is `sqlite3session_table_filter`.
   package func setFilter(_ isWanted: @escaping (String) -> Bool) {
@@ -43,7 +43,7 @@ package final class ChangeRecorder {
       }, Unmanaged.passUnretained(self).toOpaque())
   }
 
-  /// Whether changes are noted.
+  /// Whether changes are recorded.
   package var isEnabled: Bool {
     get { sqlite3session_enable(handle, -1) != 0 }
     set { sqlite3session_enable(handle, newValue ? 1 : 0) }
@@ -55,10 +55,10 @@ package final class ChangeRecorder {
     set { sqlite3session_indirect(handle, newValue ? 1 : 0) }
   }
 
-  /// Whether nothing was noted.
+  /// Whether nothing was recorded.
   package var isEmpty: Bool { sqlite3session_isempty(handle) != 0 }
 
-  /// Everything noted, as a changeset, or as a patchset, which leaves out what was there before; nil where no
+  /// Returns the changes as a changeset, or as a patchset, which leaves out old values; nil if no
   /// table was touched.
   ///
   /// The corresponding C functions are `sqlite3session_changeset` and `sqlite3session_patchset`.

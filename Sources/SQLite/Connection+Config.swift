@@ -2,12 +2,13 @@ internal import Bytes
 internal import CSQLite
 
 extension Connection {
-  /// A switch of a connection that takes a truth value (https://www.sqlite.org/c3ref/c_dbconfig_defensive.html).
+  /// A switch of a connection that takes a truth value
+  /// (https://www.sqlite.org/c3ref/c_dbconfig_defensive.html).
   package struct Switch: Sendable {
     package let name: String
     let operation: Int32
 
-    /// Those that came with a later library than the one that this was built with, which gives them no names yet
+    /// Switches of later libraries than the one of the build, which have no names there
     /// (https://www.sqlite.org/c3ref/c_dbconfig_defensive.html).
     private static let later =
       Dialect.current.hasScanSwitches
@@ -59,9 +60,9 @@ extension Connection {
     settingsVersion &+= 1
   }
 
-  /// Lets `body` make tables whose names are kept for SQLite.
+  /// Runs `body`, which may make tables with names that SQLite reserves.
   ///
-  /// Nobody who watches the settings hears of it: they are as before when it is done.
+  /// Observers of the settings learn nothing: the settings are restored afterwards.
   package func allowingSystemNames(_ body: () -> Void) {
     let switches = [(SQLITE_DBCONFIG_DEFENSIVE, Int32(0)), (SQLITE_DBCONFIG_WRITABLE_SCHEMA, Int32(1))]
     var before: [Int32] = []
@@ -88,16 +89,18 @@ extension Connection {
     if let option = Switch.named(name) { set(option, isOn) }
   }
 
-  /// Switches that differ from a new connection's and that no `PRAGMA` sets, as `name=0 name=1`.
+  /// The switches that differ from a new connection's and that no `PRAGMA` sets, as
+  /// `name=0 name=1`.
   package var unusualSwitches: String {
     Self.replayed.filter { isOn($0.option) != $0.normal }
       .map { "\($0.option.name)=\($0.normal ? 0 : 1)" }.joined(separator: " ")
   }
 
-  /// Whether `unusualSwitches` may tell of a switch.
+  /// Whether a switch may be in `unusualSwitches`.
   package static func isReplayed(switch name: String) -> Bool { replayed.contains { $0.option.name == name } }
 
-  /// Sets the switches as `unusualSwitches` of another connection says; what guards a replay stays on.
+  /// Sets the switches from another connection's `unusualSwitches`; switches that guard a replay
+  /// stay on.
   package func setUnusualSwitches(_ text: some StringProtocol) {
     let words = text.split(separator: " ")
     for (option, normal) in Self.replayed where option.name != "defensive" || hooks.replay == nil {
@@ -106,7 +109,7 @@ extension Connection {
     }
   }
 
-  /// Switches that change what statements do, with what a new connection has.
+  /// The switches that change the effect of statements, with their value in a new connection.
   private static let replayed: [(option: Switch, normal: Bool)] = {
     guard let fresh = try? Connection(":memory:") else { return [] }
     return [
@@ -140,17 +143,17 @@ extension Connection {
     hasOwnLimits = true
   }
 
-  /// Whether rows may be sorted by several threads at once, after which equal ones come in any order.
+  /// Whether several threads may sort rows, so that equal rows come in any order.
   package var sortsInThreads: Bool { sqlite3_limit(handle, SQLITE_LIMIT_WORKER_THREADS, -1) > 0 }
 
-  /// Whether the main database is opened by the VFS whose clock is replaced by one that can be given again.
+  /// Whether the main database uses the VFS whose clock `StatementTime` replaces.
   package var hasWatchedClock: Bool {
     var vfs: UnsafeMutablePointer<sqlite3_vfs>?
     sqlite3_file_control(handle, "main", SQLITE_FCNTL_VFS_POINTER, &vfs)
     return StatementTime.watches(vfs)
   }
 
-  /// Lets SQL and this program load extensions.
+  /// Allows SQL and this program to load extensions.
   ///
   /// The corresponding C function is `sqlite3_enable_load_extension`.
   package func allowExtensions() { sqlite3_enable_load_extension(handle, 1) }

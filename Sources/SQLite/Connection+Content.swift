@@ -3,21 +3,23 @@ internal import CSQLiteFiles
 
 /// Databases that are not simply a file (https://www.sqlite.org/c3ref/deserialize.html).
 extension Connection {
-  /// Name of the file system for databases at the end of another file.
+  /// The name of the file system for databases at the end of another file.
   package static let appendedFiles = "apndvfs"
 
-  /// Whether a file holds a database behind something else.
+  /// Returns whether a file holds a database after other content.
   package static func holdsAppendedDatabase(_ path: String) -> Bool {
     csqlite_holds_appended_database(path) != 0
   }
 
-  /// Whether a file is a ZIP archive by its content, or, where `byName`, is to become one.
+  /// Returns whether a file's content is a ZIP archive, or whether its name makes it one
+  /// (`byName`).
   package static func holdsArchive(_ path: String, byName: Bool) -> Bool {
     if csqlite_holds_archive(path) != 0 { return true }
     return byName && path.lowercased().hasSuffix(".zip") && csqlite_file_length(path) <= 0
   }
 
-  /// All pages of a schema as SQLite sees them, for databases without a file; nil where they cannot be had.
+  /// Returns all pages of a schema as SQLite sees them, for databases without a file; nil on
+  /// failure.
   ///
   /// The corresponding C function is `sqlite3_serialize`.
   package func content(of schema: String) -> [UInt8]? {
@@ -27,9 +29,9 @@ extension Connection {
     return Array(UnsafeBufferPointer(start: bytes, count: Int(size)))
   }
 
-  /// Takes the content of a file as the main database, in memory; an empty one where it cannot be read.
+  /// Makes the content of a file the main database, in memory; an empty one if it cannot be read.
   ///
-  /// Grows to `greatestSize` bytes, where that is more than 0. The corresponding C function is
+  /// It may grow to `greatestSize` bytes, if that is more than 0. The corresponding C function is
   /// `sqlite3_deserialize`.
   package func deserialize(file: String, greatestSize: Int64) throws(SQLiteError) {
     var count: Int64 = 0
@@ -37,9 +39,9 @@ extension Connection {
     try deserialize(bytes?.assumingMemoryBound(to: UInt8.self), count, greatestSize)
   }
 
-  /// Takes these bytes as the main database, in memory.
+  /// Makes these bytes the main database, in memory.
   ///
-  /// Grows to `greatestSize` bytes, where that is more than 0. The corresponding C function is
+  /// It may grow to `greatestSize` bytes, if that is more than 0. The corresponding C function is
   /// `sqlite3_deserialize`.
   package func deserialize(_ content: [UInt8], greatestSize: Int64) throws(SQLiteError) {
     let copy = sqlite3_malloc64(UInt64(content.count))
@@ -55,7 +57,7 @@ extension Connection {
     _ bytes: UnsafeMutablePointer<UInt8>?, _ count: Int64, _ greatestSize: Int64
   ) throws(SQLiteError) {
     let flags = UInt32(SQLITE_DESERIALIZE_RESIZEABLE | SQLITE_DESERIALIZE_FREEONCLOSE)
-    // The bytes are the connection's from here on, also where this fails.
+    // From here on the connection owns the bytes, also if this fails.
     let code = sqlite3_deserialize(handle, "main", bytes, count, count, flags)
     guard code == SQLITE_OK else {
       throw SQLiteError(

@@ -1,10 +1,10 @@
 internal import CSQLite
 
-/// Pages of a database file and its log, through SQLite's own handles.
+/// Reads and writes a database file and its log through SQLite's own handles.
 ///
 /// > If a process closes any file descriptor of a file, all its POSIX locks on it are dropped
-/// (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_),
-/// so nobody but SQLite may open the database file.
+/// > (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_),
+/// > so nobody but SQLite may open the database file.
 extension Connection {
   /// Reads `count` bytes at `offset` of the file of a schema, zeros past its end.
   package func readFile(_ schema: String = "main", at offset: Int64, count: Int) throws(SQLiteError)
@@ -23,19 +23,22 @@ extension Connection {
     let code = bytes.withUnsafeMutableBytes { bytes in
       csqlite_file_read(handle, schema, bytes.baseAddress, Int32(count), offset)
     }
-    // > If xRead() returns SQLITE_IOERR_SHORT_READ it must also fill in the unread portions with zeros.
+    // > If xRead() returns SQLITE_IOERR_SHORT_READ it must also fill in the unread portions with
+    // > zeros.
     guard code == SQLITE_OK || code == SQLITE_IOERR | (2 << 8) else {
       throw SQLiteError(code: ResultCode(rawValue: code), message: ResultCode(rawValue: code).meaning)
     }
   }
 
-  /// What the log's index tells (https://www.sqlite.org/walformat.html#the_wal_index_file_format).
+  /// The state in the log's index
+  /// (https://www.sqlite.org/walformat.html#the_wal_index_file_format).
   package enum LogIndex: Equatable, Sendable {
-    /// There is none, as outside of WAL mode.
+    /// There is no index, as outside of WAL mode.
     case absent
-    /// Somebody changes it, or was killed at that.
+    /// A process changes it, or was killed while it did.
     case busy
-    /// The log's salts, how many of its frames are committed, and how many of those the database file holds too.
+    /// The log's salts, the number of committed frames, and how many of them the database file
+    /// holds too.
     case holds(salts: (UInt32, UInt32), frames: Int, copied: Int)
 
     package static func == (one: LogIndex, other: LogIndex) -> Bool {
@@ -48,8 +51,8 @@ extension Connection {
     }
   }
 
-  /// Frames behind those that the index tells may be whole and yet no commit: their writer was killed before its last step,
-  /// and the next one overwrites them.
+  /// Frames after those in the index may be complete and yet no commit: their writer was killed
+  /// before its last step, and the next writer overwrites them.
   package func logIndex(_ schema: String = "main") -> LogIndex {
     var salts: (UInt32, UInt32) = (0, 0)
     var frames: UInt32 = 0
@@ -72,9 +75,10 @@ extension Connection {
     return size
   }
 
-  /// Writes to the file of a schema behind SQLite's back.
+  /// Writes to the file of a schema without SQLite's knowledge.
   ///
-  /// Right only inside `BEGIN EXCLUSIVE` in a rollback mode, with a journal from which SQLite can undo it.
+  /// Use it only inside `BEGIN EXCLUSIVE` in a rollback mode, with a journal from which SQLite can
+  /// undo it.
   package func writeFile(_ schema: String = "main", at offset: Int64, _ bytes: [UInt8]) throws(SQLiteError) {
     let code = bytes.withUnsafeBytes {
       csqlite_file_write(handle, schema, $0.baseAddress, Int32($0.count), offset)
@@ -84,7 +88,7 @@ extension Connection {
     }
   }
 
-  /// Gives the file of a schema a length, and waits until all of it is on the disk; right where `writeFile` is.
+  /// Sets the length of a schema's file, and syncs it; the rules of `writeFile` apply.
   package func finishFile(_ schema: String = "main", size: Int64) throws(SQLiteError) {
     let code = csqlite_file_finish(handle, schema, size)
     guard code == SQLITE_OK else {
@@ -92,7 +96,7 @@ extension Connection {
     }
   }
 
-  /// What a checkpoint did, in frames of the log; -1 where there is no log.
+  /// The result of a checkpoint, in frames of the log; -1 if there is no log.
   package struct CheckpointResult: Sendable {
     package let framesInLog: Int
     package let framesCheckpointed: Int
@@ -115,7 +119,7 @@ extension Connection {
 }
 
 extension Connection {
-  /// Leaves the log as it is when the last connection closes.
+  /// Leaves the log unchanged when the last connection closes.
   ///
   /// The corresponding C call is `sqlite3_db_config(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE)`.
   package func disableCheckpointOnClose(_ disabled: Bool = true) {

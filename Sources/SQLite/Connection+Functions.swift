@@ -1,6 +1,6 @@
 internal import CSQLite
 
-/// What a registered function is, for SQLite to hold.
+/// A registered function, owned by SQLite.
 private final class FunctionBox {
   let scalar: @Sendable (Arguments, FunctionResult) -> Void
   let makeState: @Sendable () -> AggregateState
@@ -21,16 +21,17 @@ private final class FunctionBox {
   }
 }
 
-/// Remembers that a statement reached beyond its database.
+/// Remembers that a statement used something outside of its database.
 package final class OutsideReach {
-  /// The function or virtual table that did last, in words; nil where none has since this was cleared.
+  /// The last function or virtual table that reached outside, in words; nil if none has since this
+  /// was cleared.
   package var latest: String?
-  /// All that do, in lower case.
+  /// All functions that reach outside, in lower case.
   var names: Set<String> = []
 }
 
 extension Connection {
-  /// Lets SQL call a function.
+  /// Registers a function for SQL.
   ///
   /// The corresponding C function is `sqlite3_create_window_function`.
   package func add(_ function: FunctionDefinition) throws(SQLiteError) {
@@ -59,7 +60,7 @@ extension Connection {
     try check(code)
   }
 
-  /// Lets SQL order by a collation.
+  /// Registers a collation for SQL.
   ///
   /// The corresponding C function is `sqlite3_create_collation_v2`.
   package func add(_ collation: CollationDefinition) throws(SQLiteError) {
@@ -110,7 +111,7 @@ private func callScalar(
 
 // MARK: Aggregates
 
-/// The state of the group at hand; nil where it has no row and none is to be made.
+/// The state of the current group; nil if it has no row and none shall be made.
 private func state(_ context: OpaquePointer?, making: Bool) -> Unmanaged<AggregateState>? {
   let size = Int32(MemoryLayout<UnsafeMutableRawPointer?>.size)
   guard let slot = sqlite3_aggregate_context(context, making ? size : 0) else { return nil }

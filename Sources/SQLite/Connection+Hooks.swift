@@ -1,7 +1,7 @@
 internal import CSQLite
 internal import Glibc
 
-/// Closures that SQLite calls back; kept here so that they live as long as the connection.
+/// The closures that SQLite calls back; they live as long as the connection.
 final class Hooks {
   var walCommit: ((_ schema: String, _ frames: Int) -> Void)?
   var progress: (() -> Bool)?
@@ -10,14 +10,15 @@ final class Hooks {
   var reach: ReachWatch?
   var replay: ReplayGuard?
   var largestRows: LargestRows?
-  /// What `ownDataVersion` was.
+  /// The last value of `ownDataVersion`.
   var ownDataVersion: Int64?
   var trace: ((TraceEvent) -> Void)?
-  /// Whether what runs is nobody's business: neither authorizer nor progress handler nor tracer hear of it.
+  /// Whether current statements are hidden from authorizer, progress handler and tracer.
   var isQuiet = false
 }
 
-/// What a statement being compiled wants to do (https://www.sqlite.org/c3ref/c_alter_table.html).
+/// An action of a statement that is being compiled
+/// (https://www.sqlite.org/c3ref/c_alter_table.html).
 package struct AuthorizerRequest: Sendable {
   package static let attach = SQLITE_ATTACH
   package static let function = SQLITE_FUNCTION
@@ -34,7 +35,7 @@ package struct AuthorizerRequest: Sendable {
 
 package enum AuthorizerAnswer: Sendable { case ok, deny, ignore }
 
-/// What the tracer reports (https://www.sqlite.org/c3ref/c_trace.html).
+/// An event that the tracer reports (https://www.sqlite.org/c3ref/c_trace.html).
 package enum TraceEvent {
   case statement(sql: String, expanded: String?)
   case profile(sql: String, expanded: String?, nanoseconds: Int64)
@@ -42,7 +43,7 @@ package enum TraceEvent {
   case close
 }
 
-/// Kinds of `TraceEvent` to report.
+/// The kinds of `TraceEvent` to report.
 package struct TraceMask: OptionSet, Sendable {
   package let rawValue: UInt32
   package init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -53,16 +54,17 @@ package struct TraceMask: OptionSet, Sendable {
 }
 
 extension Connection {
-  /// Whether statements that run now are kept from the authorizer, the progress handler and the tracer: they are not the user's.
+  /// Whether statements are hidden from the authorizer, the progress handler and the tracer,
+  /// because they are not the user's.
   package var isQuiet: Bool {
     get { hooks.isQuiet }
     set { hooks.isQuiet = newValue }
   }
 
-  /// Calls `body` after each commit in WAL mode with the number of frames then in the log.
+  /// Calls `body` after each commit in WAL mode with the number of frames in the log.
   ///
-  /// Replaces automatic checkpoints, and `PRAGMA wal_autocheckpoint` replaces it: call again after that.
-  /// The corresponding C function is `sqlite3_wal_hook`.
+  /// It replaces automatic checkpoints, and `PRAGMA wal_autocheckpoint` replaces it: call again
+  /// after that. The corresponding C function is `sqlite3_wal_hook`.
   package func setWALHook(_ body: ((_ schema: String, _ frames: Int) -> Void)?) {
     hooks.walCommit = body
     guard body != nil else {
@@ -74,14 +76,14 @@ extension Connection {
       { context, _, schema, frames in
         guard let context, let schema else { return SQLITE_OK }
         let hooks = Unmanaged<Hooks>.fromOpaque(context).takeUnretainedValue()
-        // Almost always "main": spare the allocation.
+        // Almost always "main", so the allocation is avoided.
         hooks.walCommit?(
           strcmp(schema, "main") == 0 ? "main" : String(preservingCString: schema), Int(frames))
         return SQLITE_OK
       }, Unmanaged.passUnretained(hooks).toOpaque())
   }
 
-  /// Puts SQLite's own automatic checkpoint back.
+  /// Restores SQLite's own automatic checkpoint.
   ///
   /// The C function is `sqlite3_wal_autocheckpoint`.
   package func setAutomaticCheckpoint(frames: Int32) {
@@ -89,7 +91,8 @@ extension Connection {
     sqlite3_wal_autocheckpoint(handle, frames)
   }
 
-  /// Calls `body` every `steps` virtual machine instructions; true stops the statement.
+  /// Calls `body` every `steps` virtual machine instructions; if it returns true, the statement
+  /// stops.
   ///
   /// The corresponding C function is `sqlite3_progress_handler`.
   package func setProgressHandler(every steps: Int32, _ body: (() -> Bool)?) {
@@ -113,7 +116,7 @@ extension Connection {
       }, Unmanaged.passUnretained(hooks).toOpaque())
   }
 
-  /// Asks `body` about everything a statement being compiled wants to do.
+  /// Asks `body` about every action of a statement that is being compiled.
   ///
   /// The corresponding C function is `sqlite3_set_authorizer`.
   package func setAuthorizer(_ body: ((AuthorizerRequest) -> AuthorizerAnswer)?) {
@@ -121,7 +124,7 @@ extension Connection {
     installAuthorizer()
   }
 
-  /// Lets SQLite ask whoever wants to be asked.
+  /// Sets SQLite's authorizer if there is anybody to ask.
   func installAuthorizer() {
     if let replay = hooks.replay {
       sqlite3_set_authorizer(
@@ -171,7 +174,7 @@ extension Connection {
       }, Unmanaged.passUnretained(hooks).toOpaque())
   }
 
-  /// Reports what runs.
+  /// Reports statements that run.
   ///
   /// The corresponding C function is `sqlite3_trace_v2`.
   package func setTrace(_ mask: TraceMask, _ body: ((TraceEvent) -> Void)?) {

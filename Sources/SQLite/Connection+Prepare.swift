@@ -5,7 +5,7 @@ internal import CSQLiteFiles
 extension Connection {
   /// Compiles the first statement of a buffer at or after byte `start`, without copying the text.
   ///
-  /// The buffer must end with a zero byte and must not change while the statement is compiled. Returns as
+  /// The buffer must end with a zero byte and must not change meanwhile. Returns the same as
   /// `prepare(_:from:persistent:)`. The corresponding C function is `sqlite3_prepare_v2`.
   package func prepare(_ sql: ByteBuffer, from start: Int) throws(SQLiteError) -> (
     statement: Statement?, next: Int
@@ -31,7 +31,7 @@ extension Connection {
     return error(ResultCode(rawValue: code))
   }
 
-  /// Whether SQLite runs a statement of its own over the schema: those alone have no text.
+  /// Whether SQLite runs a statement of its own over the schema: only those have no text.
   var isReadingSchema: Bool {
     var next = sqlite3_next_stmt(handle, nil)
     while let statement = next {
@@ -41,18 +41,20 @@ extension Connection {
     return false
   }
 
-  /// Where SQLite 3.40 is interrupted while it reads the schema, it goes on with the part that it has read: triggers and
-  /// indexes may be missing, which no other connection misses.
+  /// If SQLite 3.40 is interrupted while it reads the schema, it continues with the part that it
+  /// has read.
+  ///
+  /// Triggers and indexes may then be missing, only in this connection.
   func noteInterruptedSchema() {
     guard hooks.reach != nil, peculiarity == nil else { return }
     peculiarity = "SQLite may have read only part of the schema when it was interrupted"
   }
 
-  /// Has the allocator know of a limit that a statement may have set, which `PRAGMA hard_heap_limit` does while it is compiled
+  /// Notifies the allocator of a limit that `PRAGMA hard_heap_limit` sets while it is compiled
   /// (https://www.sqlite.org/pragma.html#pragma_hard_heap_limit).
   func keepToHeapLimit(_ text: UnsafePointer<CChar>) {
     switch Statement.firstLetter(text) {
-    // A letter that PRAGMA or EXPLAIN begins with, or a comment.
+    // The first letter of PRAGMA or EXPLAIN, or a comment.
     case UInt8(ascii: "P"), UInt8(ascii: "E"), 0: csqlite_keep_to_heap_limit()
     default: return
     }

@@ -1,20 +1,20 @@
 internal import Bytes
 internal import CSQLite
 
-/// The connection of a virtual table, as the table may use it.
+/// The connection of a virtual table, for use by the table.
 public struct VirtualTableConnection {
   let handle: OpaquePointer
-  /// What stood in the parentheses of `CREATE VIRTUAL TABLE`, as it was typed.
+  /// The text in the parentheses of `CREATE VIRTUAL TABLE`.
   package let words: [[UInt8]]
-  /// Name of the table; that of the module where the table was not created.
+  /// The name of the table; that of the module if the table was not created.
   package let tableName: String
-  /// What the module was added with.
+  /// The value that was registered with the module.
   package let context: AnyObject?
 
-  /// The connection itself, to be used only while the table is asked something; nobody observes it.
+  /// The connection itself, without an observer, for use only during calls of the table.
   package var whole: Connection { Connection(borrowing: handle) }
 
-  /// Compiles a statement that nobody observes; nil where that fails.
+  /// Compiles a statement without an observer; nil if that fails.
   package func prepare(_ sql: String) -> InnerStatement? {
     var compiled: OpaquePointer?
     let text = (sql.preservedBytes + [0]).map { CChar(bitPattern: $0) }
@@ -23,14 +23,14 @@ public struct VirtualTableConnection {
   }
 }
 
-/// What SQLite sees of a table: its own part, then ours.
+/// The C struct of a table: SQLite's part, then ours.
 struct TableRecord {
   var base: sqlite3_vtab
   let table: Unmanaged<VirtualTable>
   let module: Unmanaged<ModuleBox>
 }
 
-/// What SQLite sees of a cursor: its own part, then ours.
+/// The C struct of a cursor: SQLite's part, then ours.
 private struct CursorRecord {
   var base: sqlite3_vtab_cursor
   let cursor: Unmanaged<VirtualTableCursor>
@@ -49,7 +49,7 @@ final class ModuleBox {
 }
 
 extension Connection {
-  /// Lets SQL read a virtual table by the name of its module; its tables are given `context`.
+  /// Registers a virtual table by the name of its module; its tables get `context`.
   ///
   /// The corresponding C function is `sqlite3_create_module_v2`.
   package func add(_ module: ModuleDefinition, context: AnyObject? = nil) throws(SQLiteError) {
@@ -68,13 +68,13 @@ extension Connection {
 }
 
 extension Connection {
-  /// Lets `CREATE VIRTUAL TABLE` make tables that know more than their words.
+  /// Registers a module for `CREATE VIRTUAL TABLE` whose tables need more than their words.
   ///
   /// The corresponding C function is `sqlite3_create_module_v2`.
   package func addModule(
     _ name: String, _ make: @escaping (VirtualTableConnection) -> VirtualTable
   ) throws(SQLiteError) {
-    // Tables are made on the connection's thread, which is the one that calls this.
+    // Tables are made on the connection's thread, which is the calling thread.
     nonisolated(unsafe) let make = make
     try add(ModuleDefinition(name) { make($0) })
   }
@@ -86,7 +86,7 @@ private func methods(of module: ModuleDefinition) -> UnsafeMutablePointer<sqlite
 
 /// The methods that all modules share; SQLite keeps the address.
 private final class Methods: Sendable {
-  // Filled once, before anybody can see it, and only read from then on.
+  // It is filled once, before anybody can see it, and only read from then on.
   nonisolated(unsafe) let methods: UnsafeMutablePointer<sqlite3_module>
 
   init(isIntegerRun: Bool, isWritable: Bool = false) {
@@ -179,7 +179,7 @@ private func disconnectTable(_ table: UnsafeMutablePointer<sqlite3_vtab>?) -> In
   return SQLITE_OK
 }
 
-/// Leaves the words of an error with the table, and returns its code.
+/// Stores an error's text in the table, and returns its code.
 @inline(never)
 func report(_ error: VirtualTableError, to table: UnsafeMutablePointer<sqlite3_vtab>) -> Int32 {
   if let message = error.message {
@@ -291,7 +291,8 @@ private func giveRowID(
 
 // MARK: Integer runs
 
-// Inlined into what C calls, which would else jump to them. SQLite calls none of these without a cursor.
+// Inlined into the C callbacks, which would otherwise jump to them. SQLite calls none of these
+// without a cursor.
 
 @inline(__always)
 private func run(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> UnsafeMutablePointer<IntegerRun> {

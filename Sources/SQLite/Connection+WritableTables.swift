@@ -1,7 +1,7 @@
 internal import CSQLite
 
 extension sqlite3_module {
-  /// Adds the methods of tables that are written.
+  /// Adds the methods of writable tables.
   mutating func addWriting() {
     xUpdate = updateTable
     xBegin = { table in change(table) { table throws(VirtualTableError) in try table.begin() } }
@@ -12,7 +12,7 @@ extension sqlite3_module {
 }
 
 extension Connection {
-  /// Lets virtual tables have their own idea of a function, which nothing else has.
+  /// Registers a function that only virtual tables implement.
   ///
   /// The corresponding C function is `sqlite3_overload_function`.
   package func overload(_ function: String) throws(SQLiteError) {

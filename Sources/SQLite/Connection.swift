@@ -4,15 +4,26 @@ internal import Glibc
 
 /// An open database.
 ///
-/// Belongs to one thread at a time; nothing but its `interruptHandle` leaves it.
+/// This target wraps libsqlite3: `Connection` opens a database, `Statement` runs SQL, `Value` is a
+/// value, and `ConnectionObserver` sees each statement. `ReplayRules`, `StatementAccess` and
+/// `StatementControl` decide what the statement log can replay. Nothing here opens files by path,
+/// except through SQLite, and nothing prints.
+///
+/// A connection belongs to one thread at a time; only its `interruptHandle` may be used elsewhere.
+///
+///     let connection = try Connection("shop.db")
+///     try connection.execute("CREATE TABLE sale(item, price)")
+///     let rows = try connection.rows("SELECT item FROM sale WHERE price > ?1", [.integer(5)])
 package final class Connection {
   let handle: OpaquePointer
-  /// The name it was opened with; empty for a temporary database.
+  /// The name that it was opened with; empty for a temporary database.
   package let path: String
-  /// Is told of every statement; not owned, and must take itself away before it goes.
+  /// Learns of every statement.
   ///
-  /// Not weak: objects that weak references know are slow to retain, and both ends of this one are retained for
-  /// every statement.
+  /// It is not owned, and must remove itself before it is released.
+  ///
+  /// It is not weak, because objects with weak references are slow to retain, and both ends are
+  /// retained for every statement.
   package var observer: (any ConnectionObserver)? {
     get { known }
     set {
@@ -22,23 +33,23 @@ package final class Connection {
   }
   private unowned(unsafe) var known: (any ConnectionObserver)?
   let hooks = Hooks()
-  /// Functions of this program that reach nothing but their arguments and the database, in lower case.
+  /// This program's functions that use only their arguments and the database, in lower case.
   var ownFunctions: Set<String> = []
-  /// What of its functions and virtual tables reached beyond the database.
+  /// Its functions and virtual tables that reached outside of the database.
   package let outsideReach = OutsideReach()
-  /// Goes up whenever something other than a statement changes what statements do.
+  /// Rises whenever something other than a statement changes the effect of statements.
   package internal(set) var settingsVersion = 0
-  /// Why nothing that runs from now on could be repeated by another connection; nil where it could.
+  /// The reason why another connection could not repeat statements from now on; nil if it could.
   package internal(set) var peculiarity: String? { didSet { settingsVersion &+= 1 } }
-  /// Whether limits were set, which make statements fail that would not elsewhere.
+  /// Whether limits were set, with which statements may fail that succeed elsewhere.
   package internal(set) var hasOwnLimits = false { didSet { settingsVersion &+= 1 } }
-  /// Nothing that runs from now on can be repeated by another connection.
+  /// Marks everything from now on as not repeatable.
   package func makePeculiar(_ reason: String) {
     if peculiarity == nil { peculiarity = reason }
   }
   private var isClosed = false
 
-  /// How a database is opened (https://www.sqlite.org/c3ref/c_open_autoproxy.html).
+  /// The way to open a database (https://www.sqlite.org/c3ref/c_open_autoproxy.html).
   package struct OpenFlags: OptionSet, Sendable {
     package let rawValue: Int32
     package init(rawValue: Int32) { self.rawValue = rawValue }
@@ -52,9 +63,9 @@ package final class Connection {
     package static let fullMutex = OpenFlags(rawValue: SQLITE_OPEN_FULLMUTEX)
   }
 
-  /// Opens a database; the file is made when first written.
+  /// Opens a database.
   ///
-  /// The corresponding C function is `sqlite3_open_v2`.
+  /// The file is created at the first write. The corresponding C function is `sqlite3_open_v2`.
   package init(
     _ path: String, _ flags: OpenFlags = [.readWrite, .create], vfs: String? = nil
   ) throws(SQLiteError) {
@@ -76,7 +87,7 @@ package final class Connection {
     sqlite3_extended_result_codes(database, 0)
   }
 
-  /// The connection of a virtual table, which somebody else closes.
+  /// Wraps the connection of a virtual table, which somebody else closes.
   init(borrowing handle: OpaquePointer) {
     self.handle = handle
     path = ""
@@ -85,7 +96,9 @@ package final class Connection {
 
   deinit { close() }
 
-  /// Closes the connection; further calls on it are errors.
+  /// Closes the connection.
+  ///
+  /// Further calls fail.
   ///
   /// The corresponding C function is `sqlite3_close_v2`.
   package func close() {
@@ -99,9 +112,9 @@ package final class Connection {
 
   /// Compiles the first statement of `sql` at or after byte `start`.
   ///
-  /// The array should end with a zero byte; where it does not, SQLite copies the text. Returns no statement for
-  /// white space and comments; `next` is the byte after what was compiled.
-  /// The corresponding C function is `sqlite3_prepare_v3`.
+  /// The array should end with a zero byte; otherwise SQLite copies the text. Returns no statement
+  /// for white space and comments. `next` is the byte after the compiled text. The corresponding C
+  /// function is `sqlite3_prepare_v3`.
   package func prepare(
     _ sql: [UInt8], from start: Int = 0, persistent: Bool = false
   ) throws(SQLiteError) -> (statement: Statement?, next: Int) {
@@ -124,9 +137,11 @@ package final class Connection {
     return (compiled.map { Statement($0, of: self) }, next)
   }
 
-  /// Compiles the first statement of a part of an array that another byte follows; nil where there is none.
+  /// Compiles the first statement of a part of an array that another byte follows; nil if there is
+  /// none.
   ///
-  /// Long text is not copied if that byte is zero. The corresponding C function is `sqlite3_prepare_v3`.
+  /// Long text is not copied if that byte is zero. The corresponding C function is
+  /// `sqlite3_prepare_v3`.
   package func prepare(_ sql: [UInt8], _ range: Range<Int>) throws(SQLiteError) -> Statement? {
     precondition(range.lowerBound >= 0 && range.upperBound <= sql.count)
     var compiled: OpaquePointer?
@@ -146,7 +161,7 @@ package final class Connection {
 
   /// Compiles one statement.
   ///
-  /// Throws where the text holds none.
+  /// Throws if the text holds none.
   package func prepare(_ sql: String) throws(SQLiteError) -> Statement {
     guard let statement = try prepare(sql.preservedBytes + [0]).statement else {
       throw SQLiteError(code: .misuse, message: "not a statement: \(sql)")
@@ -165,7 +180,7 @@ package final class Connection {
     }
   }
 
-  /// Rows of one statement, as values.
+  /// Returns the rows of one statement, as values.
   package func rows(_ sql: String, _ parameters: [Value] = []) throws(SQLiteError) -> [[Value]] {
     let statement = try prepare(sql)
     for (index, value) in parameters.enumerated() { try statement.bind(value, at: index + 1) }
@@ -176,7 +191,7 @@ package final class Connection {
     return rows
   }
 
-  /// First value of the first row; nil where there is no row.
+  /// Returns the first value of the first row; nil if there is no row.
   package func value(_ sql: String, _ parameters: [Value] = []) throws(SQLiteError) -> Value? {
     try rows(sql, parameters).first?.first
   }
@@ -199,15 +214,15 @@ package final class Connection {
   /// The corresponding C function is `sqlite3_interrupt`.
   package var interruptHandle: InterruptHandle { InterruptHandle(handle) }
 
-  /// Absolute name of a database's file; empty for temporary and in-memory databases, nil where there is no
-  /// such schema.
+  /// Absolute name of a database's file; empty for temporary and in-memory databases, nil if there
+  /// is no such schema.
   ///
   /// The corresponding C function is `sqlite3_db_filename`.
   package func fileName(of schema: String = "main") -> String? {
     sqlite3_db_filename(handle, schema).map { String(preservingCString: $0) }
   }
 
-  /// Whether a database is read-only; nil where there is no such schema.
+  /// Whether a database is read-only; nil if there is no such schema.
   ///
   /// The corresponding C function is `sqlite3_db_readonly`.
   package func isReadOnly(_ schema: String = "main") -> Bool? {

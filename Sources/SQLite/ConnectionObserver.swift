@@ -1,39 +1,47 @@
 internal import CSQLite
 internal import Synchronization
 
-/// Is told what happens on a connection, on the thread that uses it.
+/// Learns what happens on a connection, on the thread that uses it.
 ///
-/// Every statement stepped through `Statement` is reported, whoever prepared it, but not what SQLite runs
-/// inside (triggers, virtual tables' own statements). Calls must return quickly and must not throw.
+/// Every statement that is stepped through `Statement` is reported, but not what SQLite runs inside
+/// (triggers, virtual tables' own statements). Calls must return quickly and must not throw.
 package protocol ConnectionObserver: AnyObject {
-  /// A statement is about to take its first step.
+  /// Called before a statement takes its first step.
   func statementWillBegin(_ statement: Statement)
-  /// A statement ran to its end, failed, or was reset before its end (then `code` is `.ok`).
+  /// Called after a statement ran to its end, failed, or was reset before its end (then `code` is
+  /// `.ok`).
   func statementDidEnd(_ statement: Statement, code: ResultCode)
-  /// A plain statement is about to take its only step: true where `didRunPlainly` is to be called after it, or
-  /// `statementDidBegin`, false where `statementWillBegin`.
+  /// Called before a plain statement takes its only step.
+  ///
+  /// True if `didRunPlainly` or `statementDidBegin` shall be called after it; false if
+  /// `statementWillBegin` shall be called now.
   func willRunPlainly(_ statement: Statement) -> Bool
-  /// It has run to its end, and touched nothing but the main database; false where the observer wants to be told as of
-  /// any other. `changes` counts rows, triggers' too.
+  /// Called after it ran to its end and touched nothing but the main database.
+  ///
+  /// Returns false if the observer wants the calls for any other statement. `changes` counts rows,
+  /// also those of triggers.
   func didRunPlainly(_ statement: Statement, changes: Int64) -> Bool
-  /// It has taken its step, and is like any other: `statementDidEnd` will be called; `totalChanges` counts rows changed on the
-  /// connection before it.
+  /// Called after its step if it is like any other statement: `statementDidEnd` follows.
+  ///
+  /// `totalChanges` counts the rows changed on the connection before it.
   func statementDidBegin(_ statement: Statement, totalChanges: Int64)
-  /// Content of the main database was replaced or changed without a statement (backup API, deserialize).
+  /// Called after content of the main database was replaced or changed without a statement (backup
+  /// API, deserialize).
   func contentDidChange(_ connection: Connection, by what: String)
-  /// The connection is about to close.
+  /// Called before the connection closes.
   func connectionWillClose(_ connection: Connection)
 }
 
 /// The connection that an observer watches, not owned.
 ///
-/// The observer must let go of it in `connectionWillClose`, which every connection calls before it goes.
+/// The observer must release it in `connectionWillClose`, which every connection calls before it
+/// ends.
 package struct WatchedConnection {
   private unowned(unsafe) var known: Connection?
 
   package init() {}
 
-  // Asked for every statement: to look at `known` would be to retain it.
+  // Asked for every statement; reading `known` would retain it.
   package private(set) var isSet = false
 
   package var connection: Connection? {
@@ -45,9 +53,9 @@ package struct WatchedConnection {
   }
 }
 
-/// A statement that an observer was told the beginning of, not owned.
+/// A statement whose beginning was reported to an observer, not owned.
 ///
-/// The observer must let go of it in `statementDidEnd`, which every statement calls before it goes.
+/// The observer must release it in `statementDidEnd`, which every statement calls before it ends.
 package struct WatchedStatement {
   private unowned(unsafe) let known: Statement
   package let isReadOnly: Bool
@@ -63,7 +71,7 @@ package struct WatchedStatement {
   package func isOf(_ statement: Statement) -> Bool { identity == ObjectIdentifier(statement) }
 }
 
-/// Lets another thread stop the statement that a connection is running.
+/// Stops a connection's current statement from another thread.
 ///
 /// The connection must outlive every call.
 package struct InterruptHandle: @unchecked Sendable {
@@ -76,19 +84,19 @@ package struct InterruptHandle: @unchecked Sendable {
   package func interrupt() { sqlite3_interrupt(database) }
 }
 
-/// The connection that an interrupt from the keyboard should reach.
+/// The connection that Ctrl-C interrupts.
 ///
-/// `interrupt` may be called from a signal handler, provided that `connection` was set before.
+/// `interrupt` may be called from a signal handler, if `connection` was set before.
 package enum InterruptTarget {
   // The address of the connection, or 0.
   private static let address = Atomic<UInt>(0)
 
-  /// Chooses the connection; it must be unset before the connection is closed.
+  /// Sets the connection; it must be unset before the connection closes.
   package static func set(_ connection: Connection?) {
     address.store(connection.map { UInt(bitPattern: $0.handle) } ?? 0, ordering: .sequentiallyConsistent)
   }
 
-  /// Stops the statement that the connection is running, if there is one.
+  /// Stops the connection's current statement, if there is one.
   package static func interrupt() {
     guard let database = OpaquePointer(bitPattern: address.load(ordering: .sequentiallyConsistent)) else {
       return

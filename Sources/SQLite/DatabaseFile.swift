@@ -1,18 +1,20 @@
 import Synchronization
 
-/// Reads pages of a database file through a connection's own handle, from any thread, until it is closed.
+/// Reads pages of a database file through a connection's own handle, from any thread, until it is
+/// closed.
 ///
-/// The unchecked conformance is true because the connection is reached under `lock` only, and SQLite's unix VFS
-/// reads at offsets (`pread`) without touching what the connection's other users touch.
+/// The unchecked conformance is right because the connection is used under `lock` only, and
+/// SQLite's unix VFS reads at offsets (`pread`) without touching state of the connection's other
+/// users.
 package final class DatabaseFile: @unchecked Sendable {
   private var connection: Connection?
   private let lock = Mutex(())
 
   package init(_ connection: Connection) { self.connection = connection }
 
-  /// Reads `count` bytes at `offset`, zeros past the file's end.
+  /// Reads `count` bytes at `offset`, with zeros past the file's end.
   ///
-  /// Throws `.misuse` once closed.
+  /// Throws `.misuse` after `close`.
   package func read(at offset: Int64, count: Int) throws(SQLiteError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
     try read(into: &bytes, at: offset)
@@ -21,7 +23,7 @@ package final class DatabaseFile: @unchecked Sendable {
 
   /// Fills `bytes` from `offset`, with zeros past the file's end.
   ///
-  /// Throws `.misuse` once closed.
+  /// Throws `.misuse` after `close`.
   package func read(into bytes: inout [UInt8], at offset: Int64) throws(SQLiteError) {
     let failure: SQLiteError? = lock.withLock { _ in
       guard let connection else { return SQLiteError(code: .misuse, message: "the database was closed") }
@@ -35,9 +37,11 @@ package final class DatabaseFile: @unchecked Sendable {
     if let failure { throw failure }
   }
 
-  /// What the index of the database's log tells; absent once closed.
+  /// The state in the index of the database's log; absent after `close`.
   package func logIndex() -> Connection.LogIndex { lock.withLock { _ in connection?.logIndex() ?? .absent } }
 
-  /// Ends all reading; waits for a read under way.
+  /// Ends all reading.
+  ///
+  /// Waits for a current read.
   package func close() { lock.withLock { _ in connection = nil } }
 }

@@ -1,17 +1,18 @@
 internal import CSQLite
 
-/// What differs between the shells that belong to the versions of the SQLite library.
+/// The differences between the shells of SQLite's versions.
 ///
-/// Each property is one cause, named by what the shell does, and holds the release that brought it. The shell follows the
-/// library that it runs with: `Dialect.current`. No other code compares versions.
+/// Each property is one cause, named by the shell's behaviour, with the release that brought it.
+/// The shell follows the library that it runs with: `Dialect.current`. No other code compares
+/// versions.
 package struct Dialect: Sendable {
-  /// The dialect of the library that is loaded.
+  /// The dialect of the loaded library.
   package static let current = Dialect(version: Int(sqlite3_libversion_number()))
 
-  /// One that has all that any has.
+  /// A dialect with every feature.
   package static let newest = Dialect(version: .max)
 
-  /// As `sqlite3_libversion_number` gives it: 3046001 for 3.46.1.
+  /// The value of `sqlite3_libversion_number`: 3046001 for 3.46.1.
   package let version: Int
 
   package init(version: Int) { self.version = version }
@@ -44,9 +45,11 @@ package struct Dialect: Sendable {
   package var hasSafeDefaults: Bool { isSince(42) }
   /// Commands and test controls that can do harm need `-unsafe-testing`.
   package var hidesUnsafeTests: Bool { isSince(42) }
-  /// `.testctrl` has `fk_no_action`, `json_selfcheck` and `uselongdouble`.
+  /// `.testctrl` has `fk_no_action` and `json_selfcheck`.
   package var hasLaterTests: Bool { isSince(45) }
-  /// A script that begins as a dump does is trusted until its COMMIT.
+  /// `.testctrl` has `uselongdouble`; later libraries use its number for a control with other arguments, and crash.
+  package var hasLongDoubleTest: Bool { isSince(45) && !isSince(47) }
+  /// A script that begins like a dump is trusted until its COMMIT.
   package var recognizesDumps: Bool { isSince(45) }
   /// `.log on` and `.log off` are allowed in safe mode.
   package var allowsLogInSafeMode: Bool { isSince(42) }
@@ -64,9 +67,9 @@ package struct Dialect: Sendable {
 
   // MARK: Databases
 
-  /// A database that cannot be opened is replaced by one in memory, which is said.
+  /// A database that cannot be opened is replaced by one in memory, with a message.
   package var saysSubstitute: Bool { isSince(42) }
-  /// `-deserialize` of a file that is empty or has no name fails.
+  /// `-deserialize` of an empty or unnamed file fails.
   package var deserializesOnlyContent: Bool { isSince(42) }
 
   // MARK: Output
@@ -75,11 +78,13 @@ package struct Dialect: Sendable {
   package var writesLongInfinity: Bool { isSince(42) }
   /// Whole numbers that are REAL have all their digits in SQL.
   package var writesWholeNumbersInFull: Bool { !isSince(43) }
-  /// UTF-8 stands as it is in strings of C and JSON.
+  /// Reals in SQL and JSON have at most 17 digits, since the library's `%!.20g` writes more.
+  package var writesSeventeenDigits: Bool { isSince(53) }
+  /// UTF-8 is unchanged in strings of C and JSON.
   package var keepsUTF8: Bool { isSince(44, 1) }
-  /// Columns of bytecode that are too narrow push the next by one blank.
+  /// Columns of bytecode that are too narrow move the next one by one blank.
   package var widensBytecode: Bool { isSince(43) }
-  /// `.eqp full` lists the program of the very statement.
+  /// `.eqp full` lists the program of the statement itself.
   package var listsOwnProgram: Bool { isSince(43) }
 
   // MARK: Commands
@@ -88,7 +93,7 @@ package struct Dialect: Sendable {
   package var archiveNeedsCommand: Bool { isSince(42) }
   /// `.binary` is another name of `.crnl` and deprecated.
   package var hasCRNL: Bool { isSince(43) }
-  /// `.clone` passes over `sqlite_sequence`, which SQLite makes by itself.
+  /// `.clone` skips `sqlite_sequence`, which SQLite makes by itself.
   package var clonesNoSequence: Bool { isSince(41) }
   /// `.clone` names the statement that failed, not the one before it.
   package var namesFailedInsert: Bool { isSince(43) }
@@ -108,7 +113,7 @@ package struct Dialect: Sendable {
   package var hasIntegrityCheck: Bool { isSince(46) }
   /// `.quit` and others have the words of 3.41.
   package var hasEstimates: Bool { isSince(41) }
-  /// `.sha3sum` fails where no table fits.
+  /// `.sha3sum` fails if no table matches.
   package var sumNeedsTables: Bool { isSince(41) }
   /// `.trace` takes file and options in any order.
   package var tracesInAnyOrder: Bool { isSince(41) }
@@ -123,10 +128,10 @@ package struct Dialect: Sendable {
   package var hasBases: Bool { isSince(41) }
   /// `decimal(REAL)` is exact; `decimal_exp`, `decimal_pow2`, `ieee754_inc`.
   package var hasExactReals: Bool { isSince(43) }
-  /// `shell_idquote`, `sqlite_dbdata` and their like are not there.
+  /// `shell_idquote`, `sqlite_dbdata` and similar ones are missing.
   package var hidesInnerFunctions: Bool { isSince(42) }
   /// `generate_series` with a negative step counts from START down to STOP.
   package var seriesCountDown: Bool { isSince(46) }
-  /// `writefile()` of a link replaces what is there, and `sqlar_uncompress(X,-1)` gives X.
+  /// `writefile()` of a link replaces an existing file, and `sqlar_uncompress(X,-1)` returns X.
   package var writesLinksOver: Bool { isSince(46) }
 }

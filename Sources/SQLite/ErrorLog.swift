@@ -5,7 +5,9 @@ internal import Synchronization
 package enum ErrorLog {
   private static let receiver = Mutex<(@Sendable (Int32, String) -> Void)?>(nil)
 
-  /// Prepares the library; has no effect after its first use.
+  /// Prepares the library.
+  ///
+  /// Without effect after its first use.
   package static func install() {
     csqlite_config_log({ _, code, message in
       guard let message else { return }
@@ -14,7 +16,7 @@ package enum ErrorLog {
     })
   }
 
-  /// Hands every entry to `body` from now on; nil for nobody.
+  /// Passes every entry to `body` from now on; nil for nobody.
   package static func receive(_ body: (@Sendable (Int32, String) -> Void)?) {
     receiver.withLock { $0 = body }
   }

@@ -1,13 +1,15 @@
 internal import CSQLite
 
-/// Requests to the file of a database (https://www.sqlite.org/c3ref/c_fcntl_begin_atomic_write.html).
+/// Requests to the file of a database
+/// (https://www.sqlite.org/c3ref/c_fcntl_begin_atomic_write.html).
 extension Connection {
-  /// The requests that take and give one number.
+  /// The requests with one number as argument and result.
   package enum NumberControl: Sendable {
     case sizeLimit, chunkSize, lockTimeout, persistWAL, powersafeOverwrite, dataVersion
   }
 
-  /// Makes a request with a number; returns the number that came back, or the result code where there is none.
+  /// Sends a request with a number; returns the resulting number, or the result code if there is
+  /// none.
   package func control(_ request: NumberControl, _ schema: String?, _ value: Int64) -> Int64 {
     switch request {
     case .sizeLimit:
@@ -39,7 +41,7 @@ extension Connection {
     return answer != 0
   }
 
-  /// A name for a temporary file, as SQLite makes them; nil where the file knows none.
+  /// Returns a name for a temporary file in SQLite's form; nil if the file has none.
   package func temporaryFileName(_ schema: String?) -> String? {
     var name: UnsafeMutablePointer<CChar>?
     sqlite3_file_control(handle, schema, SQLITE_FCNTL_TEMPFILENAME, &name)
@@ -47,14 +49,15 @@ extension Connection {
     return name.map { String(cString: $0) }
   }
 
-  /// Reads the bytes reserved at the end of each page, after setting them where `value` is not negative.
+  /// Reads the number of reserved bytes at the end of each page, after setting it if `value` is not
+  /// negative.
   package func reservedBytes(_ schema: String?, _ value: Int32 = -1) -> Int32 {
     var number = value
     sqlite3_file_control(handle, schema, SQLITE_FCNTL_RESERVE_BYTES, &number)
     return number
   }
 
-  /// Name of the stack of file systems beneath a schema; nil where there is no such schema.
+  /// The name of the stack of file systems below a schema; nil if there is no such schema.
   package func vfsName(_ schema: String?) -> String? {
     var name: UnsafeMutablePointer<CChar>?
     sqlite3_file_control(handle, schema, SQLITE_FCNTL_VFSNAME, &name)
@@ -62,7 +65,7 @@ extension Connection {
     return name.map { String(cString: $0) }
   }
 
-  /// The file system that a schema is on; nil where there is none.
+  /// The file system that a schema is on; nil if there is none.
   package func vfs(_ schema: String?) -> FileSystem? {
     var vfs: UnsafeMutablePointer<sqlite3_vfs>?
     sqlite3_file_control(handle, schema, SQLITE_FCNTL_VFS_POINTER, &vfs)
@@ -70,7 +73,7 @@ extension Connection {
   }
 }
 
-/// What SQLite says of one of its file systems (https://www.sqlite.org/vfs.html).
+/// SQLite's description of one of its file systems (https://www.sqlite.org/vfs.html).
 package struct FileSystem: Sendable {
   package let name: String
   package let version: Int32
@@ -86,7 +89,7 @@ package struct FileSystem: Sendable {
     identity = UInt(bitPattern: vfs)
   }
 
-  /// Whether two values stand for the same file system.
+  /// Whether two values are the same file system.
   package func isSame(as other: FileSystem?) -> Bool { identity == other?.identity }
 
   /// All registered file systems, the default first.

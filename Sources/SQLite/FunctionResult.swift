@@ -1,9 +1,10 @@
 internal import Bytes
 internal import CSQLite
 
-/// Takes the result of a function or of a virtual table's column (https://www.sqlite.org/c3ref/result_blob.html).
+/// Takes the result of a function or of a virtual table's column
+/// (https://www.sqlite.org/c3ref/result_blob.html).
 ///
-/// NULL where nothing is set; valid only during the call.
+/// NULL if nothing is set. Valid only during the call.
 public struct FunctionResult {
   let context: OpaquePointer?
 
@@ -11,7 +12,7 @@ public struct FunctionResult {
   package func setNull() { sqlite3_result_null(context) }
   package func set(_ value: Double) { sqlite3_result_double(context, value) }
 
-  /// The argument itself, of whatever class.
+  /// Returns the argument itself, of any class.
   package func set(_ argument: Argument) { sqlite3_result_value(context, argument.value) }
 
   package func set(text bytes: UnsafeRawBufferPointer) {
@@ -34,7 +35,8 @@ public struct FunctionResult {
   }
   package func set(blob bytes: [UInt8]) { bytes.withUnsafeBytes { set(blob: $0) } }
 
-  /// Makes a blob of `count` bytes the result, and lends them to be filled at once; nil where there is no room.
+  /// Makes a blob of `count` bytes the result, and lends them to be filled at once; nil if there is
+  /// no memory.
   package func blob(count: Int) -> UnsafeMutableRawBufferPointer? {
     guard let bytes = sqlite3_malloc64(UInt64(max(count, 1))) else {
       setNoMemory()
@@ -57,22 +59,22 @@ public struct FunctionResult {
   package func setTooBig() { sqlite3_result_error_toobig(context) }
   package func setNoMemory() { sqlite3_result_error_nomem(context) }
 
-  /// The connection's limit of bytes in a text or blob.
+  /// The connection's maximum size of a text or blob.
   package var greatestLength: Int {
     Int(sqlite3_limit(sqlite3_context_db_handle(context), SQLITE_LIMIT_LENGTH, -1))
   }
 
-  /// Whether a column's value is asked for only to be handed back unchanged.
+  /// Whether a column's value is only needed to be returned unchanged.
   ///
   /// The corresponding C function is `sqlite3_vtab_nochange`.
   package var isForNoChange: Bool { sqlite3_vtab_nochange(context) != 0 }
 
   // MARK: What is kept between calls
 
-  /// What was made of argument `index` in an earlier call of the same statement with the same argument, or else made
-  /// now; nil where it cannot be made.
+  /// Returns a cached object for argument `index`, or makes it; nil if it cannot be made.
   ///
-  /// SQLite drops it when it likes. The corresponding C function is `sqlite3_set_auxdata`.
+  /// SQLite keeps it between calls of the same statement with the same argument, and may drop it at
+  /// any time. The corresponding C function is `sqlite3_set_auxdata`.
   package func kept<Kept: AnyObject>(for index: Int, make: () -> Kept?) -> Kept? {
     if let old = sqlite3_get_auxdata(context, Int32(index)) {
       return Unmanaged<Kept>.fromOpaque(old).takeUnretainedValue()
@@ -84,9 +86,10 @@ public struct FunctionResult {
     return made
   }
 
-  /// A statement compiled on the connection that calls, from text that ends with a zero byte; and the byte after it.
+  /// Compiles a statement on the calling connection, from text that ends with a zero byte; also
+  /// returns the byte after it.
   ///
-  /// Nobody observes it. Throws SQLite's message.
+  /// It has no observer. Throws SQLite's message.
   package func prepare(_ sql: UnsafeRawBufferPointer, from start: Int) throws(SQLiteError) -> (
     InnerStatement?, next: Int
   ) {
@@ -105,7 +108,7 @@ public struct FunctionResult {
   }
 }
 
-/// A statement that a function runs on the connection that calls it.
+/// A statement that a function runs on the calling connection.
 package final class InnerStatement {
   private let handle: OpaquePointer
   init(handle: OpaquePointer) { self.handle = handle }
@@ -115,9 +118,9 @@ package final class InnerStatement {
   package var columnCount: Int { Int(sqlite3_column_count(handle)) }
   /// The text it was compiled from.
   package var sql: [UInt8] { Array(String(preservingCString: sqlite3_sql(handle)).preservedBytes) }
-  /// Goes to the next row; false at the end, and where it failed.
+  /// Moves to the next row; false at the end, and after a failure.
   package func step() -> Bool { sqlite3_step(handle) == SQLITE_ROW }
-  /// A value of the present row.
+  /// A value of the current row.
   package func value(_ column: Int) -> Argument {
     Argument(value: sqlite3_column_value(handle, Int32(column)))
   }

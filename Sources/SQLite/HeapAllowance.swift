@@ -1,14 +1,14 @@
 internal import CSQLite
 internal import CSQLiteFiles
 
-/// A bound on the memory that SQLite takes from now on, in all of the process.
+/// A limit on SQLite's memory from now on, in the whole process.
 ///
-/// A statement that needs more fails with `SQLITE_NOMEM`. A lower limit that the user set stays. Belongs to the thread that
-/// runs the statements.
+/// A statement that needs more fails with `SQLITE_NOMEM`. A lower limit of the user stays. Belongs
+/// to the thread that runs the statements.
 package final class HeapAllowance {
   private let before: Int64
   private let used: Int64
-  /// Bytes that may be taken on top of what was used in the beginning.
+  /// Bytes that SQLite may use beyond those at the beginning.
   package private(set) var bytes: Int
 
   package init(bytes: Int) {
@@ -19,14 +19,14 @@ package final class HeapAllowance {
     apply()
   }
 
-  /// Allows more; less is not taken back.
+  /// Raises the limit; a lower value is ignored.
   package func raise(to bytes: Int) {
     guard bytes > self.bytes else { return }
     self.bytes = bytes
     apply()
   }
 
-  /// Brings the limit back that was there before.
+  /// Restores the limit from before.
   package func end() { set(before) }
 
   private func apply() {

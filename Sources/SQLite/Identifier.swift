@@ -2,14 +2,14 @@ internal import CSQLite
 
 /// Names of tables and columns as SQL text.
 package enum Identifier {
-  /// A name in double quotes where SQL needs them: unless it is an ASCII word and no keyword.
+  /// Returns a name in double quotes if SQL needs them: unless it is an ASCII word and no keyword.
   ///
   /// The corresponding C function is `sqlite3_keyword_check`.
   package static func quotedIfNeeded(_ name: String) -> String {
     needsQuotes(name) ? quoted(name) : name
   }
 
-  /// A name in double quotes, those inside it doubled.
+  /// Returns a name in double quotes, with those inside it doubled.
   package static func quoted(_ name: String) -> String {
     var text = "\""
     for character in name.unicodeScalars {
@@ -19,7 +19,7 @@ package enum Identifier {
     return text + "\""
   }
 
-  /// Whether a name is not understood without quotes.
+  /// Whether a name needs quotes.
   package static func needsQuotes(_ name: String) -> Bool {
     var name = name
     return name.withUTF8 { bytes in
@@ -33,7 +33,7 @@ package enum Identifier {
     }
   }
 
-  /// Whether a name is a word that SQL gives a meaning.
+  /// Whether a name is a keyword of SQL.
   ///
   /// The corresponding C function is `sqlite3_keyword_check`.
   package static func isKeyword(_ name: String) -> Bool {

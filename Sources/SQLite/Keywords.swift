@@ -1,8 +1,8 @@
 internal import CSQLite
 
-/// Words that SQL gives a meaning (https://www.sqlite.org/c3ref/keyword_check.html).
+/// The keywords of SQL (https://www.sqlite.org/c3ref/keyword_check.html).
 package enum Keywords {
-  /// All of them, in upper case.
+  /// All keywords, in upper case.
   ///
   /// The corresponding C function is `sqlite3_keyword_name`.
   package static var all: [String] {

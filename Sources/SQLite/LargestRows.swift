@@ -1,13 +1,14 @@
 internal import CSQLite
 internal import Glibc
 
-/// Tables of the main database that hold the largest row number there is: SQLite draws the next ones at random
-/// (https://www.sqlite.org/autoinc.html), from numbers that nobody can give it again.
+/// Finds tables of the main database with the largest possible row number.
 ///
-/// Belongs to a connection. A table that once held it counts as holding it, deleted or not.
+/// SQLite draws their next row numbers at random (https://www.sqlite.org/autoinc.html), and nobody
+/// can repeat that. Belongs to a connection. A table that once held the number counts forever,
+/// deleted or not.
 final class LargestRows {
   private var tables: Set<String> = []
-  /// A table into which a row was put that may have such a number, since this was cleared.
+  /// A table that got a row which may have such a number, since this was cleared.
   var drawn: String?
   var dataVersion: UInt32 = 0
 
@@ -29,7 +30,7 @@ final class LargestRows {
 }
 
 extension Connection {
-  /// From now on `drawnRow` tells of row numbers that may have been drawn at random.
+  /// From now on `drawnRow` reports row numbers that may have been drawn at random.
   ///
   /// The corresponding C function is `sqlite3_update_hook`.
   package func watchLargestRows() {
@@ -47,22 +48,24 @@ extension Connection {
       }, Unmanaged.passUnretained(rows).toOpaque())
   }
 
-  /// The table of which a row number may have been drawn at random since `forgetWhatWasDone`; nil for none.
+  /// The table whose row number may have been drawn at random since `forgetWhatWasDone`; nil for
+  /// none.
   package var drawnRow: String? { hooks.largestRows?.drawn }
 
-  /// Whether there is one.
+  /// Whether there is such a table.
   package var hasDrawnRow: Bool { hooks.largestRows?.drawn != nil }
 
-  /// Forgets what the statements before did: rows drawn and what reached outside.
+  /// Forgets the effects of earlier statements: random row numbers, and what reached outside.
   package func forgetWhatWasDone() {
     if hooks.largestRows?.drawn != nil { hooks.largestRows?.drawn = nil }
     if outsideReach.latest != nil { outsideReach.latest = nil }
   }
 
-  /// At the first change of a transaction: whether other connections have made it possible since the last one.
+  /// At the first change of a transaction: checks whether other connections have made it possible
+  /// since the last one.
   ///
-  /// Only the main database's own commits are expected: one just now where the transaction has ended already. After a
-  /// rollback it is looked for in vain.
+  /// Only the main database's own commits are expected: one just now if the transaction has ended
+  /// already. After a rollback it searches in vain.
   package func othersUsedLargestRow() -> Bool {
     guard let rows = hooks.largestRows else { return false }
     let version = dataVersion
@@ -71,7 +74,7 @@ extension Connection {
     return findLargestRows()
   }
 
-  /// A transaction of this connection was committed.
+  /// Call it after a commit of this connection.
   package func noteOwnCommit() { hooks.largestRows?.dataVersion = dataVersion }
 
   /// Tables may have other names now.
@@ -79,11 +82,11 @@ extension Connection {
     if hooks.largestRows?.isEmpty == false { findLargestRows() }
   }
 
-  /// Looks into every table; true where one was found that was not known.
+  /// Checks every table; returns true if a new one was found.
   @discardableResult
   private func findLargestRows() -> Bool {
     guard let largest = hooks.largestRows else { return false }
-    // Nobody else is to hear of it.
+    // Observers must not see this statement.
     let (observer, authorizer, noted) = (observer, hooks.authorizer, hooks.reach?.noted)
     (self.observer, hooks.authorizer) = (nil, nil)
     defer {
@@ -99,7 +102,7 @@ extension Connection {
       let columns = (try? rows("SELECT lower(name) FROM pragma_table_xinfo(?1)", [.text(table)])) ?? []
       let number = ["rowid", "_rowid_", "oid"].first { name in !columns.contains { $0[0] == .text(name) } }
       let quoted = table.replacing("\"", with: "\"\"")
-      // A table whose columns hide all names of the number is taken to hold it.
+      // A table whose columns hide all names of the row number counts as holding it.
       guard let number else {
         if largest.add(table) { hasFound = true }
         continue
@@ -110,7 +113,8 @@ extension Connection {
     return hasFound
   }
 
-  /// Another number after each commit of this connection, and after one of others that this one has seen.
+  /// A number that changes with each commit of this connection, and with each commit of others that
+  /// this one has seen.
   ///
   /// The corresponding C function is `sqlite3_file_control` with `SQLITE_FCNTL_DATA_VERSION`.
   package var dataVersion: UInt32 {

@@ -1,7 +1,7 @@
 internal import CSQLite
 internal import CSQLiteFiles
 
-/// What the SQLite library says of itself.
+/// The version of the SQLite library.
 package enum LibraryVersion {
   /// Number such as `3.40.1`.
   ///
@@ -13,19 +13,19 @@ package enum LibraryVersion {
   package static var source: String { String(cString: sqlite3_sourceid()) }
 }
 
-/// Choices for the whole library, made before the first connection.
+/// Options of the whole library, before the first connection.
 package enum LibraryOptions {
-  /// Makes this VFS the default; false where there is none of the name.
+  /// Makes this VFS the default; returns false if there is none of this name.
   package static func useVFS(_ name: String) -> Bool {
     guard let vfs = sqlite3_vfs_find(name) else { return false }
     sqlite3_vfs_register(vfs, 1)
     return true
   }
 
-  /// Has SQLite keep small blocks of memory in lists of its own, which is faster than the general allocator.
+  /// Makes SQLite keep small blocks of memory in lists, which is faster than the general allocator.
   package static func useSmallBlocks() { csqlite_use_small_blocks() }
 
-  /// Sets the default and greatest size of memory maps.
+  /// Sets the default and maximum size of memory maps.
   ///
   /// The option is `SQLITE_CONFIG_MMAP_SIZE`.
   package static func setMemoryMap(_ bytes: Int64) {
@@ -49,7 +49,7 @@ package enum LibraryOptions {
     csqlite_config_page_cache(size, count)
   }
 
-  /// Sets how threads are guarded: 0 not at all, 1 fully, 2 per connection.
+  /// Sets the locking of threads: 0 none, 1 full, 2 per connection.
   package static func setThreading(_ mode: Int32) {
     sqlite3_shutdown()
     switch mode {
@@ -65,7 +65,7 @@ package enum LibraryOptions {
     csqlite_trace_pages()
   }
 
-  /// Has views without a column `rowid`.
+  /// Gives views a column `rowid`, or none.
   ///
   /// The option is `SQLITE_CONFIG_ROWID_IN_VIEW`, of SQLite 3.46.
   package static func hideRowIDsOfViews() {
@@ -74,7 +74,7 @@ package enum LibraryOptions {
     csqlite_config_pointer(30, &isOn)
   }
 
-  /// Makes the file system `apndvfs` known, for databases at the end of another file.
+  /// Registers the file system `apndvfs`, for databases at the end of another file.
   package static func registerAppendedFiles() { csqlite_register_appended_files() }
 
   /// Writes a line to standard error for each allocation from now on.

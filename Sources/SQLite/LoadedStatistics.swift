@@ -1,18 +1,20 @@
-/// Whether the statistics that a connection has loaded are those that a new connection would load.
+/// Whether a connection's loaded statistics are those that a new connection would load.
 ///
-/// Statistics decide in which order rows come, and SQLite loads them when it reads the schema and after `ANALYZE`, not when they
-/// are written. A session's statements are replayed only while its statistics are those of the file, as a replay's are.
+/// Statistics decide the order of rows. SQLite loads them when it reads the schema and after
+/// `ANALYZE`, not when they are written. A session's statements are replayed only while its
+/// statistics are those of the file, like a replay's.
 package struct LoadedStatistics {
-  /// Why they are not; nil if they are.
+  /// The reason why they are not; nil if they are.
   package private(set) var difference: String?
   /// Whether `ANALYZE` has made them those of the open transaction.
   private var areOfTransaction = false
-  /// The connection, and the schema's version when they were loaded, while they are those of the open transaction.
+  /// The connection, and the schema's version when they were loaded, while they are those of the
+  /// open transaction.
   private var loaded: (connection: Connection, schema: Int64?)?
 
   package init() {}
 
-  /// A connection is watched from now on that has run statements before.
+  /// Watches a connection that has run statements before.
   package mutating func beginLate(_ connection: Connection) {
     if connection.hasStatistics { differ("statistics of the session may not be those of the file") }
   }
@@ -23,24 +25,25 @@ package struct LoadedStatistics {
     loaded = nil
   }
 
-  /// A statement is going to be recorded that may have written statistics.
+  /// Call it before a statement is recorded that may have written statistics.
   package mutating func noteWriting(_ reach: StatementAccess) {
     if reach.contains(.statistics) { differ("statistics of the session are not those of the file") }
   }
 
-  /// A transaction begins to write: other connections may have changed what this one has loaded.
+  /// Call it when a transaction begins to write: other connections may have changed what this one
+  /// has loaded.
   package mutating func noteOthers(_ connection: Connection) {
     if difference == nil, connection.othersHaveCommitted() {
       differ("another connection may have changed the statistics")
     }
   }
 
-  /// A statement has ended.
+  /// Call it after a statement.
   package mutating func note(_ statement: Statement, succeeded: Bool) {
     let (reach, connection) = (statement.wholeReach, statement.connection)
     guard reach.contains(.analyzes) else { return }
     guard succeeded else { return differ("ANALYZE failed") }
-    // Nobody else commits until this transaction has.
+    // Nobody else commits before this transaction ends.
     connection.forgetOthers()
     if connection.isInAutocommit {
       difference = nil
@@ -50,7 +53,7 @@ package struct LoadedStatistics {
     }
   }
 
-  /// A transaction has committed.
+  /// Call it after a commit.
   package mutating func commit() {
     guard areOfTransaction else { return }
     areOfTransaction = false
@@ -58,9 +61,10 @@ package struct LoadedStatistics {
     difference = nil
   }
 
-  /// A transaction was rolled back, or a part of it that may have held an `ANALYZE`; true if statistics stay that are gone.
+  /// Call it after a transaction, or a part of it that may have held an `ANALYZE`, was rolled back;
+  /// returns true if old statistics remain.
   ///
-  /// SQLite reads the schema anew, and statistics with it, if what is rolled back has changed the schema.
+  /// SQLite reads the schema again, and statistics with it, if the part changed the schema.
   @discardableResult
   package mutating func rollBack() -> Bool {
     guard areOfTransaction else { return false }
@@ -83,17 +87,17 @@ extension Connection {
     }
   }
 
-  /// Whether other connections have committed since `forgetOthers`, or since this was asked first.
+  /// Whether other connections have committed since `forgetOthers`, or since the first call.
   func othersHaveCommitted() -> Bool {
     let version = ownDataVersion
     defer { hooks.ownDataVersion = version }
     return hooks.ownDataVersion != nil && hooks.ownDataVersion != version
   }
 
-  /// What others have committed until now is known.
+  /// Commits of others until now are known.
   package func forgetOthers() { hooks.ownDataVersion = ownDataVersion }
 
-  /// Another number after each commit of another connection, and after none of this one's
+  /// A number that changes with each commit of another connection, and with none of this one's
   /// (https://www.sqlite.org/pragma.html#pragma_data_version).
   private var ownDataVersion: Int64? {
     quietly {
@@ -102,7 +106,7 @@ extension Connection {
     }
   }
 
-  /// The number that goes up with each change of the main database's schema.
+  /// A number that rises with each change of the main database's schema.
   fileprivate var schemaVersion: Int64? {
     quietly {
       guard case .integer(let version)? = try? value("PRAGMA main.schema_version") else { return nil }
@@ -110,7 +114,7 @@ extension Connection {
     }
   }
 
-  /// Runs statements of which nobody hears.
+  /// Runs statements that observers do not see.
   private func quietly<Value>(_ body: () -> Value) -> Value {
     let (observer, wasQuiet, noted) = (observer, isQuiet, hooks.reach?.noted)
     self.observer = nil

@@ -2,32 +2,36 @@ internal import CSQLite
 internal import CSQLiteFiles
 internal import Synchronization
 
-/// Tells other threads whether a thread waits for a lock of SQLite's.
+/// Shows other threads whether a thread waits for a lock of SQLite.
 ///
-/// SQLite lets time pass between two attempts to get a lock (https://www.sqlite.org/c3ref/busy_timeout.html). Meanwhile
-/// the thread commits nothing, and whatever it committed before has been told to its hooks: a statement commits last of all.
+/// SQLite sleeps between two attempts to get a lock
+/// (https://www.sqlite.org/c3ref/busy_timeout.html). Meanwhile the thread commits nothing, and its
+/// hooks know of everything that it committed before, because the commit is the last act of a
+/// statement.
 package final class LockWaits: Sendable {
   /// Odd during a wait.
   private let count = Atomic<UInt64>(0)
 
-  /// What names the wait under way; nil where there is none.
+  /// A number that identifies the current wait; nil if there is none.
   package var present: UInt64? {
     let now = count.load(ordering: .acquiring)
     return now & 1 == 1 ? now : nil
   }
 
-  /// Whether that wait has not ended yet, so that all that was read since it was asked for was written before its end.
+  /// Whether that wait has not ended yet.
+  ///
+  /// Then everything read since `current` was written before the wait ends.
   package func isPresent(_ wait: UInt64) -> Bool {
     atomicMemoryFence(ordering: .acquiring)
     return count.load(ordering: .acquiring) == wait
   }
 
-  /// Those of the calling thread, the same as long as it lives, which are counted once `install` was called.
+  /// The counter of the calling thread, the same as long as it lives; it counts after `install`.
   package static var ofThread: LockWaits {
     let here = csqlite_surroundings()
     if let known = here.pointee.waits { return Unmanaged<LockWaits>.fromOpaque(known).takeUnretainedValue() }
     let new = LockWaits()
-    // Never released: other threads may look at it when this one has ended.
+    // Never released, because other threads may look at it after this one has ended.
     here.pointee.waits = Unmanaged.passRetained(new).toOpaque()
     return new
   }
@@ -37,7 +41,7 @@ package final class LockWaits: Sendable {
     (@convention(c) (UnsafeMutablePointer<sqlite3_vfs>?, Int32) -> Int32)?
   private static let isInstalled = Mutex(false)
 
-  /// Has the default VFS count (https://www.sqlite.org/c3ref/vfs.html, xSleep).
+  /// Makes the default VFS count (https://www.sqlite.org/c3ref/vfs.html, xSleep).
   package static func install() {
     isInstalled.withLock { isInstalled in
       guard !isInstalled, let vfs = sqlite3_vfs_find(nil), let sleep = vfs.pointee.xSleep else { return }

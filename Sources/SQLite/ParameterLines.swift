@@ -2,21 +2,23 @@ package import Bytes
 internal import CSQLite
 internal import Glibc
 
-/// Values of a statement's parameters as lines of a script that sqlite3 runs before the statement.
+/// The values of a statement's parameters as lines of a script that sqlite3 runs before the
+/// statement.
 ///
-/// `.parameter init` makes the shell's table of parameters, and one `REPLACE` gives every parameter of the statement its value,
-/// in the order of their numbers. A replay reads the lines as data: `read` accepts what `append` writes, and nothing else.
+/// `.parameter init` makes the shell's table of parameters, and one `REPLACE` sets every parameter
+/// of the statement, in the order of their numbers. A replay reads the lines as data: `read`
+/// accepts what `append` writes, and nothing else.
 package enum ParameterLines {
-  private static let head =
+  static let head =
     ".parameter init\nREPLACE INTO temp.sqlite_parameters(key,value)VALUES(" as StaticString
-  private static let real = "ieee754_from_blob(x'" as StaticString
+  static let real = "ieee754_from_blob(x'" as StaticString
 
-  /// The name under which the shell keeps a parameter's value; parameters without a name are known by their number.
+  /// The shell's key for a parameter's value; parameters without a name have their number.
   package static func key(_ name: String?, at index: Int) -> String { name ?? "?\(index)" }
 
   // MARK: Writing
 
-  /// Appends the lines; false if they cannot say a value.
+  /// Appends the lines; returns false if they cannot hold a value.
   package static func append(_ parameters: [(key: String, value: Value)], to buffer: ByteBuffer) -> Bool {
     buffer.append(head)
     for (index, parameter) in parameters.enumerated() {
@@ -33,7 +35,7 @@ package enum ParameterLines {
   private static func append(_ value: Value, to buffer: ByteBuffer) -> Bool {
     switch value {
     case .null: buffer.append("NULL" as StaticString)
-    // SQLite takes it for NULL.
+    // SQLite treats it as NULL.
     case .real(let number) where number.isNaN: return append(.null, to: buffer)
     case .integer(let number): buffer.append(decimal: number)
     case .real(let number):
@@ -48,7 +50,7 @@ package enum ParameterLines {
     return true
   }
 
-  /// Digits and the quote after them.
+  /// The digits, and the quote after them.
   private static func append(digits bytes: [UInt8], to buffer: ByteBuffer) {
     for byte in bytes {
       buffer.append(digits[Int(byte >> 4)])
@@ -59,10 +61,11 @@ package enum ParameterLines {
 
   private static let digits = Array("0123456789abcdef".utf8)
 
-  /// Bytes that no line of a script can hold: zero ends it, and a shell drops a carriage return at its end.
-  private static func isUnsayable(_ byte: UInt8) -> Bool { byte == 0 || byte == 13 }
+  /// Bytes that no line of a script can hold: zero ends it, and a shell drops a carriage return at
+  /// its end.
+  static func isUnsayable(_ byte: UInt8) -> Bool { byte == 0 || byte == 13 }
 
-  /// A literal, in which control characters that the text does not have stand for those that a line cannot hold.
+  /// A literal in which unused control characters stand for those that a line cannot hold.
   private static func append(text: [UInt8], to buffer: ByteBuffer) -> Bool {
     var present: UInt32 = 0
     for byte in text where byte < 32 { present |= 1 << UInt32(byte) }
@@ -91,7 +94,7 @@ package enum ParameterLines {
     return true
   }
 
-  /// Names and values for people, as `:x=1, ?2='it''s'`.
+  /// Names and values for people, such as `:x=1, ?2='it''s'`.
   package static func description(_ parameters: [(key: String, value: Value)]) -> String {
     parameters.map { key, value in
       switch value {
@@ -107,7 +110,7 @@ package enum ParameterLines {
 
   // MARK: Reading
 
-  /// Reads the lines that `range` of a script holds; nil if `append` would not have written them.
+  /// Reads the lines in `range` of a script; nil if `append` would not have written them.
   package static func read(_ script: [UInt8], _ range: Range<Int>) -> [(key: String, value: Value)]? {
     var reader = ParameterReader(script, range)
     guard reader.take(head) else { return nil }
@@ -122,7 +125,7 @@ package enum ParameterLines {
     return parameters
   }
 
-  /// Takes the lines apart.
+  /// Parses the lines.
   private struct ParameterReader {
     private let script: [UInt8]
     private var at: Int
@@ -136,7 +139,7 @@ package enum ParameterLines {
 
     var isAtEnd: Bool { at == end }
 
-    /// Goes past a word if it comes next.
+    /// Skips a word if it comes next.
     mutating func take(_ word: StaticString) -> Bool {
       let count = word.utf8CodeUnitCount
       guard end - at >= count else { return false }
@@ -167,7 +170,7 @@ package enum ParameterLines {
       return Int64(String(decoding: script[start..<at], as: UTF8.self))
     }
 
-    /// Hexadecimal digits up to the quote after them.
+    /// The hexadecimal digits up to the quote after them.
     private mutating func blob() -> [UInt8]? {
       guard let quote = script[at..<end].firstIndex(of: UInt8(ascii: "'")), (quote - at) % 2 == 0 else {
         return nil

@@ -1,7 +1,7 @@
 internal import CSQLite
 internal import Glibc
 
-/// What a query wants of a virtual table, and how the table will answer
+/// The wishes of a query for a virtual table, and the table's answer
 /// (https://www.sqlite.org/vtab.html#the_xbestindex_method).
 public struct QueryPlan: ~Copyable {
   let info: UnsafeMutablePointer<sqlite3_index_info>
@@ -16,7 +16,7 @@ public struct QueryPlan: ~Copyable {
     package let comparison: Comparison
     /// Whether texts are compared byte by byte.
     package let isBinary: Bool
-    /// Whether the value will be there when the table is asked.
+    /// Whether the value is known when the table is read.
     package let isUsable: Bool
     /// Number of the operator (https://www.sqlite.org/c3ref/c_index_constraint_eq.html).
     package let operatorNumber: Int32
@@ -34,7 +34,7 @@ public struct QueryPlan: ~Copyable {
       isUsable: constraint.usable != 0, operatorNumber: Int32(constraint.op))
   }
 
-  /// Name of the collation that a constraint compares by.
+  /// The name of the collation of a constraint.
   ///
   /// The corresponding C function is `sqlite3_vtab_collation`.
   package func collation(_ index: Int) -> String {
@@ -53,31 +53,31 @@ public struct QueryPlan: ~Copyable {
     }
   }
 
-  /// Hands the value of a constraint to the cursor as argument `position`, counted from 0.
+  /// Passes the value of a constraint to the cursor as argument `position`, counted from 0.
   ///
-  /// `isTrusted`: SQLite need not check the rows against it.
+  /// With `isTrusted`, SQLite need not check the rows again.
   package func use(_ index: Int, asArgument position: Int, isTrusted: Bool) {
     precondition(index >= 0 && index < constraintCount)
     info.pointee.aConstraintUsage[index].argvIndex = Int32(position + 1)
     info.pointee.aConstraintUsage[index].omit = isTrusted ? 1 : 0
   }
 
-  /// Column that rows are to be ordered by first, and which way; nil where no order is wanted.
+  /// The first column of the wanted order, and its direction; nil if no order is wanted.
   package var firstOrder: (column: Int, isDescending: Bool)? { orderCount > 0 ? order(0) : nil }
 
-  /// Number of columns that rows are to be ordered by.
+  /// The number of columns in the wanted order.
   package var orderCount: Int { Int(info.pointee.nOrderBy) }
 
-  /// A column that rows are to be ordered by, -1 for the rowid, and which way.
+  /// A column of the wanted order, -1 for the rowid, and its direction.
   package func order(_ index: Int) -> (column: Int, isDescending: Bool) {
     precondition(index >= 0 && index < orderCount)
     return (Int(info.pointee.aOrderBy[index].iColumn), info.pointee.aOrderBy[index].desc != 0)
   }
 
-  /// Promises rows in the order that is wanted.
+  /// Promises rows in the wanted order.
   package func promiseOrder() { info.pointee.orderByConsumed = 1 }
 
-  /// Number that the cursor gets.
+  /// The number that the cursor gets.
   package func setNumber(_ number: Int32) { info.pointee.idxNum = number }
   package func setCost(_ cost: Double) { info.pointee.estimatedCost = cost }
   package func setRows(_ rows: Int64) { info.pointee.estimatedRows = rows }

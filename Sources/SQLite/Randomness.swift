@@ -1,8 +1,8 @@
 internal import CSQLite
 
-/// SQLite's own source of chance, which `.testctrl prng_seed` makes repeatable.
+/// SQLite's own random numbers, which `.testctrl prng_seed` makes repeatable.
 package enum Randomness {
-  /// Sixteen random bits.
+  /// Returns sixteen random bits.
   ///
   /// The corresponding C function is `sqlite3_randomness`.
   package static var sixteenBits: UInt16 {

@@ -1,13 +1,16 @@
 internal import CSQLite
 internal import Glibc
 
-/// What statements of a replica may use: the recorder logs nothing else, and a replay runs nothing else.
+/// What statements of a replica may use.
 ///
-/// Both ask the same lists. A statement that uses more is a barrier where it is recorded, and ends a replay where it is read.
+/// The recorder logs nothing else, and a replay runs nothing else; both use the same lists. A
+/// statement that uses more is a barrier if it is recorded, and ends a replay if it is read.
 package enum ReplayRules {
-  /// Functions of SQLite that follow from their arguments, the database, and what a replay gives again.
+  /// Functions of SQLite whose results follow from their arguments, the database, and the recorded
+  /// inputs.
   ///
-  /// Those of later versions than 3.40 are here too, so that a newer library needs no new program.
+  /// Functions of later versions than 3.40 are included, so that a newer library needs no new
+  /// program.
   static let functions: Set<String> = Set(
     """
     -> ->> abs acos acosh asin asinh atan atan2 atanh avg bm25 ceil ceiling changes char coalesce concat concat_ws cos cosh
@@ -26,50 +29,51 @@ package enum ReplayRules {
     geopoly_within geopoly_xform
     """.split(whereSeparator: \.isWhitespace).map { String($0) })
 
-  /// Functions that SQLite calls by itself and that no text can call.
+  /// Functions that only SQLite itself calls.
   static func isInternal(_ function: String) -> Bool {
     function.hasPrefix("sqlite_rename_") || function == "sqlite_drop_column"
       || function == "sqlite_fail" || function == "sqlite_add_constraint"
       || function == "sqlite_drop_constraint" || function == "sqlite_find_constraint"
   }
 
-  /// Modules that tables may be made with, and those that are tables by themselves.
+  /// Modules for virtual tables, and those that are tables by themselves.
   static let modules: Set<String> = [
     "fts3", "fts4", "fts4aux", "fts5", "fts5vocab", "fts3tokenize", "rtree", "rtree_i32", "geopoly",
     "json_each", "json_tree", "jsonb_each", "jsonb_tree", "generate_series",
   ]
 
-  /// Tables that `PRAGMA`s are and that read nothing but the database.
+  /// Tables of `PRAGMA`s that read only the database.
   static let schemaPragmas: Set<String> = [
     "table_info", "table_xinfo", "index_list", "index_info", "index_xinfo", "foreign_key_list",
     "foreign_key_check", "integrity_check", "quick_check", "user_version", "application_id", "encoding",
   ]
 
-  /// Those of them that look into all databases of a session.
+  /// Those of them that read all databases of a session.
   static let namePragmas: Set<String> = [
     "table_info", "table_xinfo", "index_list", "index_info", "index_xinfo", "foreign_key_list",
     "foreign_key_check", "integrity_check", "quick_check",
   ]
 
-  /// `PRAGMA`s that change what statements do; a session's values of them are recorded.
+  /// `PRAGMA`s that change the effect of statements; a session's values are recorded.
   package static let settings = [
     "encoding", "page_size", "auto_vacuum", "foreign_keys", "recursive_triggers", "ignore_check_constraints",
     "legacy_alter_table", "trusted_schema", "reverse_unordered_selects", "automatic_index", "analysis_limit",
     "full_column_names", "short_column_names", "defer_foreign_keys",
   ]
 
-  /// `PRAGMA`s that statements may hold; virtual tables ask for the last of them.
+  /// `PRAGMA`s that may be in statements; virtual tables use the last of them.
   static let pragmas: Set<String> = schemaPragmas.union(settings).union([
     "case_sensitive_like", "schema_version", "incremental_vacuum", "optimize", "default_cache_size",
     "data_version",
   ])
 
-  /// Those of them whose answers are not the same in a replay.
+  /// Those of them whose answers differ in a replay.
   static let sessionPragmas: Set<String> = pragmas.subtracting(schemaPragmas).subtracting(settings)
 
-  /// `PRAGMA`s that may be given a value, or an argument: a replay has it too, or it changes nothing that statements do.
+  /// `PRAGMA`s that may have a value or an argument: a replay has it too, or it does not change the
+  /// effect of statements.
   ///
-  /// After any other one nothing of the session is replayed.
+  /// After any other one, nothing of the session is replayed.
   static let knownToSet: Set<String> = pragmas.union(passedOver).union([
     "busy_timeout", "cache_size", "cache_spill", "cell_size_check", "checkpoint_fullfsync", "count_changes",
     "data_store_directory", "empty_result_callbacks", "fullfsync", "hard_heap_limit", "journal_size_limit",
@@ -79,22 +83,22 @@ package enum ReplayRules {
     "wal_autocheckpoint", "writable_schema",
   ])
 
-  /// `PRAGMA`s that change nothing of a database's content, which a replay passes over.
+  /// `PRAGMA`s that do not change a database's content; a replay skips them.
   static let passedOver: Set<String> = ["journal_mode", "wal_checkpoint"]
 
-  /// Tables that exist without being made and that tell of connection, pages or library.
+  /// Tables that exist without being made, and that report on connection, pages or library.
   static let foreignTables: Set<String> = [
     "sqlite_dbpage", "sqlite_stmt", "dbstat", "completion", "fsdir", "zipfile", "bytecode", "tables_used",
     "mirror_log", "csv", "carray",
   ]
 
-  /// Whether SQL reads a table of this name, in lower case, that tells of more than the database.
+  /// Whether a table of this name, in lower case, reports on more than the database.
   static func isForeign(table name: String) -> Bool {
     if name.hasPrefix("pragma_") { return !schemaPragmas.contains(String(name.dropFirst(7))) }
     return foreignTables.contains(name)
   }
 
-  /// Whether a table of this name may be one in which a virtual table keeps its content.
+  /// Whether a table of this name may be a shadow table of a virtual table.
   static func isShadow(_ table: String, of virtualTables: Set<String>) -> Bool {
     guard let at = table.lastIndex(of: "_") else { return false }
     return shadowNames.contains(String(table[table.index(after: at)...]))
@@ -106,17 +110,18 @@ package enum ReplayRules {
   ]
 }
 
-/// Refuses what no recorded statement holds while statements of a replica are compiled and run.
+/// Refuses what no recorded statement holds, while statements of a replica are compiled and run.
 ///
 /// Belongs to the thread of its connection.
 package final class ReplayGuard {
-  /// What was refused first since this was cleared, in words; nil where nothing was.
+  /// The first refusal since this was cleared, in words; nil if there was none.
   package var refusal: String?
-  /// Whether the statement under way is a `VACUUM`, which attaches a temporary database of its own.
+  /// Whether the current statement is a `VACUUM`, which attaches a temporary database of its own.
   package var isVacuum = false
   private let functions: Set<String>
 
-  /// `own` are functions of this program that reach nothing but their arguments and the database, in lower case.
+  /// `own` are this program's functions that use only their arguments and the database, in lower
+  /// case.
   init(own: Set<String>) { functions = ReplayRules.functions.union(own) }
 
   typealias Word = UnsafePointer<CChar>
@@ -136,7 +141,7 @@ package final class ReplayGuard {
       if ReplayRules.passedOver.contains(name) { return SQLITE_IGNORE }
       return refuse("PRAGMA \(name)")
     case SQLITE_ATTACH:
-      // A name that is not a literal comes as none.
+      // A name that is not a literal arrives as none.
       return isVacuum && first?.pointee == 0 ? SQLITE_OK : refuse("ATTACH")
     case SQLITE_DETACH: return refuse("DETACH")
     case SQLITE_CREATE_VTABLE:
@@ -170,17 +175,18 @@ package final class ReplayGuard {
     return SQLITE_DENY
   }
 
-  /// Notes what no recorder has written; the first counts.
+  /// Notes what no recorder writes; the first note counts.
   package func note(refused what: String) {
     if refusal == nil { refusal = what }
   }
 }
 
 extension Connection {
-  /// Takes from the connection what a database that somebody else wrote could misuse through its schema.
+  /// Protects the connection from a schema that an attacker wrote.
   ///
-  /// Schema and pages cannot be written past SQLite's rules, no file can be attached, and `fts3_tokenizer()`, which takes an
-  /// address and calls it, fails whatever the library allows (https://www.sqlite.org/fts3.html#custom_application_defined_tokenizers).
+  /// Schema and pages can be written by SQLite's rules only, no file can be attached, and
+  /// `fts3_tokenizer()`, which takes an address and calls it, always fails
+  /// (https://www.sqlite.org/fts3.html#custom_application_defined_tokenizers).
   package func distrustDatabase() throws(SQLiteError) {
     set("defensive", true)
     set("fts3_tokenizer", false)
@@ -194,7 +200,7 @@ extension Connection {
     }
   }
 
-  /// From now on only what a recorder logs can be compiled.
+  /// From now on, only what a recorder logs can be compiled.
   package func guardReplay() throws(SQLiteError) -> ReplayGuard {
     try distrustDatabase()
     let replay = ReplayGuard(own: ownFunctions)
@@ -203,7 +209,7 @@ extension Connection {
     return replay
   }
 
-  /// Lets a `VACUUM` of a replay attach the database that it builds, or nothing be attached any more.
+  /// Allows a `VACUUM` of a replay to attach the database that it builds, or forbids it again.
   package func allowVacuum(_ isVacuum: Bool) {
     hooks.replay?.isVacuum = isVacuum
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, isVacuum ? 1 : 0)

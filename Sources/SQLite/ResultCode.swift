@@ -1,11 +1,11 @@
 internal import CSQLite
 
-/// Result of a call into SQLite, primary or extended (https://www.sqlite.org/rescode.html).
+/// The result of a call of SQLite, primary or extended (https://www.sqlite.org/rescode.html).
 package struct ResultCode: RawRepresentable, Hashable, Sendable {
   package let rawValue: Int32
   package init(rawValue: Int32) { self.rawValue = rawValue }
 
-  /// Whether it says that a statement ran to its end, or was reset before.
+  /// Whether a statement ran to its end, or was reset before.
   package var isSuccess: Bool { rawValue == SQLITE_DONE || rawValue == SQLITE_OK }
 
   package static let ok = ResultCode(rawValue: SQLITE_OK)
@@ -33,7 +33,7 @@ package struct ResultCode: RawRepresentable, Hashable, Sendable {
   /// The code without its extension bits.
   package var primary: ResultCode { ResultCode(rawValue: rawValue & 0xff) }
 
-  /// SQLite's own words for the code.
+  /// SQLite's description of the code.
   ///
   /// The corresponding C function is `sqlite3_errstr`.
   package var meaning: String { String(cString: sqlite3_errstr(rawValue)) }

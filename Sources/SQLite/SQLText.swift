@@ -13,7 +13,8 @@ package enum SQLText {
     return literal + "'"
   }
 
-  /// A number with a sign, one digit before the point, so many behind it, and a power of ten; by SQLite's own printf.
+  /// A number with a sign, one digit before the point, a number of digits after it, and a power of
+  /// ten; by SQLite's own printf.
   package static func scientific(_ number: Double, digits: Int32) -> [UInt8] {
     let room = Int(digits) + 32
     return withUnsafeTemporaryAllocation(of: CChar.self, capacity: room) { text in

@@ -1,10 +1,10 @@
-/// What SQLite answered instead of doing what it was asked.
+/// The error of a call of SQLite.
 package struct SQLiteError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The extended result code.
   package let code: ResultCode
-  /// SQLite's own message, as `sqlite3_errmsg` gives it.
+  /// SQLite's own message, from `sqlite3_errmsg`.
   package let message: String
-  /// Byte offset of the offending token in the statement's text; -1 where unknown.
+  /// Byte offset of the offending token in the statement's text; -1 if unknown.
   ///
   /// The corresponding C function is `sqlite3_error_offset`.
   package let offset: Int

@@ -3,10 +3,11 @@ internal import CSQLite
 internal import Glibc
 
 extension Statement {
-  /// Sets parameter `index` (from 1) to the text at `offset` of a buffer, up to its first zero byte.
+  /// Sets parameter `index` (from 1) to the text at `offset` of a buffer, up to its first zero
+  /// byte.
   ///
-  /// SQLite does not copy the text: the buffer must stay as it is until the statement was stepped to its end
-  /// and bound anew. There must be a zero byte.
+  /// SQLite does not copy the text: the buffer must not change until the statement ran to its end
+  /// and has new values. There must be a zero byte.
   package func bindBorrowedText(_ buffer: ByteBuffer, from offset: Int, at index: Int) throws(SQLiteError) {
     precondition(offset < buffer.count && buffer[buffer.count - 1] == 0)
     hasBorrowed = true
@@ -26,7 +27,7 @@ extension Statement {
     try connection.check(sqlite3_bind_null(handle, Int32(index)))
   }
 
-  /// Sets parameter `index` (from 1) to a number, of which no record is kept.
+  /// Sets parameter `index` (from 1) to a number, which is not recorded.
   ///
   /// The corresponding C function is `sqlite3_bind_int64`.
   package func bindInteger(_ number: Int64, at index: Int) throws(SQLiteError) {

@@ -2,11 +2,12 @@ package import Bytes
 internal import CSQLite
 internal import Glibc
 
-/// Cells of the current row as text in the forms that people and programs read.
+/// Cells of the current row as text for people and programs.
 ///
-/// Text and blobs end at their first NUL unless it is said otherwise, as in everything that prints C strings.
+/// Text and blobs end at their first NUL unless stated otherwise, as in programs that print C
+/// strings.
 extension Statement {
-  /// Appends a cell in a given form; `null` stands for NULL, in the same form.
+  /// Appends a cell in a given form; `null` is the text for NULL, in the same form.
   package func appendCell(
     at column: Int, as quoting: Quoting, null: [UInt8], separator: [UInt8] = [], to buffer: ByteBuffer
   ) {
@@ -15,7 +16,7 @@ extension Statement {
     case SQLITE_INTEGER where isPlainNumber(quoting, separator):
       buffer.append(decimal: sqlite3_value_int64(cell))
     case SQLITE_NULL:
-      // Delimited text for spreadsheets shows the user's word for NULL untouched.
+      // In delimited text for spreadsheets, the user's text for NULL is unchanged.
       if case .csv = quoting { buffer.append(null) } else { buffer.append(null, as: quoting) }
     default:
       guard let text = sqlite3_value_text(cell) else {
@@ -57,17 +58,17 @@ extension Statement {
     }
   }
 
-  /// How literals of SQL differ between those who write them.
+  /// The variants of SQL literals.
   package enum LiteralStyle: Sendable {
-    /// For people: infinities are written `Inf`.
+    /// For people: infinities are `Inf`.
     case plain
-    /// For running again, also by readers of single lines: line breaks are written with `replace`.
+    /// To run again, also by readers of single lines: `replace` writes line breaks.
     case oneLine
-    /// For running again, with text as it is.
+    /// To run again, with unchanged text.
     case exact
   }
 
-  /// Appends a cell as a literal of SQL; a blob is written whole.
+  /// Appends a cell as a literal of SQL; a blob is written completely.
   package func appendLiteral(at column: Int, style: LiteralStyle, to buffer: ByteBuffer) {
     let cell = sqlite3_column_value(handle, Int32(column))
     switch sqlite3_value_type(cell) {
@@ -90,7 +91,7 @@ extension Statement {
     }
   }
 
-  /// Appends a cell as a value of JSON; a blob is written whole, as a string.
+  /// Appends a cell as a JSON value; a blob is written completely, as a string.
   package func appendJSON(at column: Int, to buffer: ByteBuffer) {
     let cell = sqlite3_column_value(handle, Int32(column))
     switch sqlite3_value_type(cell) {
@@ -100,7 +101,8 @@ extension Statement {
       guard let text = sqlite3_value_text(cell) else { return }
       buffer.append(text, length(text), as: .json)
     case SQLITE_BLOB:
-      // Asking for text first has SQLite take the bytes of a UTF-16 database for UTF-16, as sqlite3 does.
+      // If text is asked for first, SQLite takes the bytes of a UTF-16 database for UTF-16, as in
+      // sqlite3.
       _ = sqlite3_value_text(cell)
       guard let bytes = sqlite3_value_blob(cell) else {
         buffer.append("\"\"" as StaticString)
@@ -112,7 +114,7 @@ extension Statement {
     }
   }
 
-  /// Adds a cell to a table that is laid out later; with `quote` as a literal of SQL.
+  /// Adds a cell to a table for a later layout; with `quote` as a literal of SQL.
   package func addCell(
     at column: Int, quote: Bool, null: [UInt8], wrap: Int, wordWrap: Bool, scratch: ByteBuffer,
     to cells: CellStore
@@ -146,8 +148,8 @@ extension Statement {
     }
   }
 
-  // The values are used on the thread that owns the connection and before the next step, which is what
-  // "unprotected" asks for; it saves locking the connection again for every question about a cell.
+  // The values are used on the thread that owns the connection and before the next step, as
+  // "unprotected" requires. This avoids locking the connection for every question about a cell.
 
   private func appendHex(_ cell: OpaquePointer?, to buffer: ByteBuffer) {
     guard let bytes = sqlite3_value_blob(cell) else { return }

@@ -16,7 +16,7 @@ package final class Statement {
     compiledReach = connection.presentReach
     let watch = connection.hooks.reach?.control
     let control = watch?.control ?? .none
-    // Some pragmas are run while they are compiled, EXPLAIN or not.
+    // Some pragmas run while they are compiled, also with EXPLAIN.
     self.control = sqlite3_stmt_isexplain(handle) == 0 || control.isPragma ? control : .none
     changesRows = watch?.changesRows == true
     changesSchema = watch?.changesSchema == true
@@ -25,39 +25,40 @@ package final class Statement {
   }
 
   private let compiledReach: StatementAccess
-  /// What it controls; `.none` if the connection does not watch that.
+  /// What it controls; `.none` if the connection does not watch this.
   package let control: StatementControl
-  /// Whether it changes rows, those of the schema too, and whether it changes a schema.
+  /// Whether it changes rows, also those of the schema, and whether it changes a schema.
   package let changesRows: Bool
   package let changesSchema: Bool
-  /// Whether it may write rows of the schema as those of any table, where the schema is writable: then that in memory is another.
+  /// Whether it may write rows of the schema directly, if the schema is writable: then the schema
+  /// in memory differs.
   ///
   /// The first use of a virtual table looks the same.
   package let writesSchemaItself: Bool
-  /// Whether it changes rows of the main database, has no parameters and gives none back.
+  /// Whether it changes rows of the main database, has no parameters and returns no rows.
   private let isPlain: Bool
-  /// What its parameters are, where they were bound as values.
+  /// Its parameters, if they were bound as values.
   @exclusivity(unchecked) private(set) var values: [Value] = []
-  /// Whether text was bound that SQLite did not copy, and of which no value is kept.
+  /// Whether text was bound that SQLite did not copy, and whose value is not kept.
   @exclusivity(unchecked) var hasBorrowed = false
 
-  /// What it touches by itself, where the connection watches that.
+  /// What it touches by itself, if the connection watches this.
   ///
-  /// A statement that SQLite compiled anew while it ran counts with all that was compiled meanwhile.
+  /// If SQLite compiled the statement again while it ran, everything compiled meanwhile counts.
   package var reach: StatementAccess {
     sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_REPREPARE, 0) > 0
       ? compiledReach.union(innerReach) : compiledReach
   }
 
-  /// What it touches, with all that functions and virtual tables compiled while it ran.
+  /// What it touches, including what functions and virtual tables compiled while it ran.
   ///
-  /// But not what `VACUUM` runs, of which SQLite reports nothing while it compiles.
+  /// The statements of `VACUUM` are missing, because SQLite does not report them.
   package var wholeReach: StatementAccess { compiledReach.isEmpty ? reach : compiledReach.union(innerReach) }
 
   /// Virtual tables write to their own tables.
   private var innerReach: StatementAccess { connection.presentReach.subtracting(.shadowTable) }
 
-  /// Steps of the virtual machine in its last run.
+  /// The virtual machine's steps in its last run.
   package var machineSteps: Int { Int(sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_VM_STEP, 0)) }
 
   deinit {
@@ -65,7 +66,7 @@ package final class Statement {
     sqlite3_finalize(handle)
   }
 
-  /// Number of columns of the result; 0 for statements that return none.
+  /// The number of columns of the result; 0 for statements that return none.
   // One thread, and never lent out: not worth a check at run time for every cell.
   @exclusivity(unchecked) package private(set) var columnCount: Int
 
@@ -85,7 +86,7 @@ package final class Statement {
     return try didStep(sqlite3_step(handle))
   }
 
-  /// The one step of a plain statement.
+  /// The only step of a plain statement.
   private func stepPlainly(_ observer: any ConnectionObserver) throws(SQLiteError) -> Bool {
     let before = connection.totalChanges
     connection.beginReach()
@@ -100,10 +101,12 @@ package final class Statement {
     return try didStep(code)
   }
 
-  /// Whether steps tell what the statement would do; nobody who watches the connection hears of them.
+  /// Whether steps return the statement's plan or program; observers of the connection do not see
+  /// these.
   @exclusivity(unchecked) private var isExplaining = false
 
-  /// Has the next run give the statement's plan (2) or program (1), or its own rows again (0); false in libraries that cannot.
+  /// Makes the next run return the statement's plan (2) or program (1), or its own rows again (0);
+  /// false in libraries without this.
   ///
   /// The corresponding C function is `sqlite3_stmt_explain`, of SQLite 3.43.
   package func explain(as level: Int32) -> Bool {
@@ -159,12 +162,13 @@ package final class Statement {
   /// The corresponding C function is `sqlite3_sql`.
   package var sql: String { sqlite3_sql(handle).map { String(preservingCString: $0) } ?? "" }
 
-  /// Whether it makes no direct change to the database's content.
+  /// Whether it does not directly change the database's content.
   ///
-  /// The corresponding C function is `sqlite3_stmt_readonly`, whose page lists the surprising cases.
+  /// The corresponding C function is `sqlite3_stmt_readonly`, whose page lists the surprising
+  /// cases.
   package var isReadOnly: Bool { sqlite3_stmt_readonly(handle) != 0 }
 
-  /// Where the text begins behind spaces.
+  /// Where the text begins after spaces.
   private static func start(_ text: UnsafePointer<CChar>) -> UnsafePointer<CChar> {
     var text = text
     while text.pointee == 0x20 || (text.pointee >= 9 && text.pointee <= 13) { text += 1 }
@@ -178,7 +182,7 @@ package final class Statement {
 
   /// Whether its text begins with `INSERT` or `UPDATE`: then it changes rows and no schema.
   ///
-  /// Others may do so too.
+  /// Other statements may do so too.
   package var isPlainlyOfRows: Bool {
     switch sqlite3_sql(handle).map(Self.firstLetter) {
     case UInt8(ascii: "I"), UInt8(ascii: "U"): true
@@ -192,7 +196,7 @@ package final class Statement {
     return letter == UInt8(ascii: "V") || letter == 0
   }
 
-  /// Whether it is an `INSERT`, `UPDATE` or `DELETE` without parameters, by the word it begins with.
+  /// Whether it is an `INSERT`, `UPDATE` or `DELETE` without parameters, by its first word.
   private static func isPlain(_ handle: OpaquePointer) -> Bool {
     guard let text = sqlite3_sql(handle), sqlite3_bind_parameter_count(handle) == 0 else { return false }
     switch firstLetter(text) {
@@ -212,10 +216,14 @@ package final class Statement {
 
   package var parameterCount: Int { Int(sqlite3_bind_parameter_count(handle)) }
 
-  /// Name of parameter `index` (from 1) with its prefix, such as `:name`; nil where it has none.
+  /// Name of parameter `index` (from 1) with its prefix, such as `:name`; nil if it has none.
   package func parameterName(at index: Int) -> String? {
     sqlite3_bind_parameter_name(handle, Int32(index)).map { String(preservingCString: $0) }
   }
+
+  /// What `ParameterLines` write before the values of its parameters; nil if that is unusual.
+  private(set) lazy var parameterKeys = ParameterLines.keys(
+    of: (0..<parameterCount).map { ParameterLines.key(parameterName(at: $0 + 1), at: $0 + 1) })
 
   /// Sets parameter `index` (from 1).
   ///
@@ -271,7 +279,7 @@ package final class Statement {
     sqlite3_column_name(handle, Int32(column)).map { String(preservingCString: $0) } ?? ""
   }
 
-  /// Declared type of a result column; nil for an expression.
+  /// The declared type of a result column; nil for an expression.
   ///
   /// The C function is `sqlite3_column_decltype`.
   package func declaredType(at column: Int) -> String? {
@@ -294,9 +302,9 @@ package final class Statement {
   /// Length in bytes of a column as text or blob.
   package func byteCount(at column: Int) -> Int { Int(sqlite3_column_bytes(handle, Int32(column))) }
 
-  /// Appends a column as text, converted as SQLite does; false for NULL.
+  /// Appends a column as text, converted by SQLite; false for NULL.
   ///
-  /// All bytes, also past an embedded NUL.
+  /// All bytes, also after an embedded NUL.
   @discardableResult
   package func appendText(at column: Int, to buffer: ByteBuffer) -> Bool {
     guard let text = sqlite3_column_text(handle, Int32(column)) else { return false }
@@ -304,7 +312,8 @@ package final class Statement {
     return true
   }
 
-  /// Appends a column as text up to its first NUL, as programs that print C strings do; false for NULL.
+  /// Appends a column as text up to its first NUL, as in programs that print C strings; false for
+  /// NULL.
   @discardableResult
   package func appendCString(at column: Int, to buffer: ByteBuffer) -> Bool {
     guard let text = sqlite3_column_text(handle, Int32(column)) else { return false }
@@ -345,7 +354,7 @@ package final class Statement {
 
 /// A non-null address for empty text: binding a null pointer would bind NULL.
 nonisolated(unsafe) private let emptyText: UnsafeMutablePointer<CChar> = {
-  // Written once before anybody reads it, and never again.
+  // Written once before anybody reads it.
   let byte = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
   byte.pointee = 0
   return byte

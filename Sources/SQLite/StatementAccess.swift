@@ -1,7 +1,8 @@
 internal import CSQLite
 internal import Glibc
 
-/// What a statement touches, as SQLite tells its authorizer while it compiles (https://www.sqlite.org/c3ref/set_authorizer.html).
+/// What a statement touches, by SQLite's calls of its authorizer during compilation
+/// (https://www.sqlite.org/c3ref/set_authorizer.html).
 package struct StatementAccess: OptionSet, Sendable {
   package let rawValue: UInt16
   package init(rawValue: UInt16) { self.rawValue = rawValue }
@@ -10,51 +11,52 @@ package struct StatementAccess: OptionSet, Sendable {
 
   /// Writes to the main database.
   package static let writesMain = StatementAccess(rawValue: 1)
-  /// Writes to a temporary or attached one.
+  /// Writes to a temporary or attached database.
   package static let writesOther = StatementAccess(rawValue: 2)
-  /// Reads from the temporary database, or changes it beside another.
+  /// Reads from the temporary database, or changes it beside another one.
   package static let temporary = StatementAccess(rawValue: 4)
   package static let attached = StatementAccess(rawValue: 8)
-  /// Reads a table of which SQLite does not say where it is.
+  /// Reads a table whose root page SQLite does not report.
   package static let placeless = StatementAccess(rawValue: 16)
-  /// Uses a function that only this connection has, or one that tells of the surroundings.
+  /// Uses a function that only this connection has, or that reports on its surroundings.
   package static let foreignFunction = StatementAccess(rawValue: 32)
-  /// Reads a virtual table that tells of the connection or of pages.
+  /// Reads a virtual table that reports on the connection or on pages.
   package static let foreignTable = StatementAccess(rawValue: 64)
   /// Touches the schema of temporary objects, as every `ALTER TABLE … RENAME` does.
   package static let temporarySchema = StatementAccess(rawValue: 128)
-  /// Writes by itself to a table in which a virtual table keeps its content.
+  /// Writes directly to a shadow table of a virtual table.
   package static let shadowTable = StatementAccess(rawValue: 256)
-  /// Writes statistics otherwise than `ANALYZE` does, so that those in memory are others.
+  /// Writes statistics in another way than `ANALYZE`, so that those in memory differ.
   package static let statistics = StatementAccess(rawValue: 512)
   /// Is an `ANALYZE` of the main database.
   package static let analyzes = StatementAccess(rawValue: 1024)
   static let dropsTable = StatementAccess(rawValue: 2048)
   /// Looks for a name in the schemas of all databases, temporary ones first.
   package static let allSchemas = StatementAccess(rawValue: 4096)
-  /// Runs SQL that stands in a value.
+  /// Runs SQL from a value.
   package static let runsSQL = StatementAccess(rawValue: 8192)
-  /// Asks a pragma that may answer otherwise in another session; virtual tables do so too.
+  /// Uses a pragma whose answer may differ in another session, also through a virtual table.
   package static let describesSession = StatementAccess(rawValue: 16384)
 }
 
-/// Notes the reach of the statements that a connection compiles.
+/// Records what the compiled statements of a connection touch.
 final class ReachWatch {
-  /// What was noted so far.
+  /// Everything recorded so far.
   var noted: (StatementAccess, String) {
     get { (reach, name) }
     set { (reach, name) = newValue }
   }
-  /// Functions that any connection has and that follow from their arguments.
+  /// Functions of every connection whose results follow from their arguments.
   var known: Set<String>
   var foreignTables: Set<String>
-  /// What is controlled beside.
+  /// What the statements control.
   let control = ControlWatch()
-  /// Of what was compiled since this was emptied.
+  /// What was compiled since this was emptied.
   var reach: StatementAccess = []
   /// The function or table that is foreign.
   var name = ""
-  /// Whether what was compiled since changes a schema by `ALTER`, which looks through the temporary one.
+  /// Whether a statement compiled since then changes a schema by `ALTER`, which reads the temporary
+  /// schema.
   var alters = false
   /// Names of the main database's virtual tables, in lower case.
   var virtualTables: Set<String> = []
@@ -74,7 +76,7 @@ final class ReachWatch {
     case SQLITE_PRAGMA:
       let pragma = (first.map { String(cString: $0) } ?? "").lowercased()
       if !ReplayRules.pragmas.contains(pragma), !ReplayRules.passedOver.contains(pragma) {
-        // A table-valued pragma runs it; that one is in the statement.
+        // A table-valued pragma runs it; the statement contains that one.
         let isOfTable = name == "pragma_\(pragma)"
         found(.foreignFunction, isOfTable ? name : "PRAGMA \(pragma)")
       }
@@ -99,7 +101,7 @@ final class ReachWatch {
       if strcmp(database, "temp") != 0 { return reach.formUnion(.attached) }
       reach.formUnion(alters && strncmp(first, "sqlite_temp_", 12) == 0 ? .temporarySchema : .temporary)
     case SQLITE_REINDEX, SQLITE_ANALYZE:
-      // Without a name they go over the temporary database as well, which changes nothing elsewhere.
+      // Without a name they also process the temporary database, which changes nothing elsewhere.
       guard let database, strcmp(database, "temp") != 0 else { return }
       reach.formUnion(isMain(database) ? .writesMain : [.writesOther, .attached])
       if action == SQLITE_ANALYZE, isMain(database) {
@@ -119,7 +121,7 @@ final class ReachWatch {
     }
   }
 
-  /// Notes what is written that a replay, which keeps to SQLite's rules for schemas, could not write.
+  /// Notes writes that a replay could not make, because it keeps SQLite's rules for schemas.
   private func noteTarget(_ action: Int32, _ first: Word?, _ second: Word?) {
     switch action {
     case SQLITE_CREATE_VTABLE:
@@ -146,7 +148,7 @@ final class ReachWatch {
     }
   }
 
-  /// Notes what writes statistics; `DROP TABLE` and `ANALYZE` clear theirs.
+  /// Notes writes to statistics; `DROP TABLE` and `ANALYZE` clear theirs.
   private func noteStatistics(_ action: Int32, _ table: Word?) {
     switch action {
     case SQLITE_INSERT, SQLITE_UPDATE, SQLITE_DELETE, SQLITE_DROP_TABLE:
@@ -165,7 +167,7 @@ final class ReachWatch {
   }
 
   private func noteTable(_ table: Word) {
-    // All of them begin with one of these letters: most tables are told apart by it.
+    // All of them begin with one of these letters, which excludes most tables at once.
     switch UInt8(bitPattern: table.pointee) | 0x20 {
     case UInt8(ascii: "p"), UInt8(ascii: "s"), UInt8(ascii: "d"), UInt8(ascii: "f"), UInt8(ascii: "c"),
       UInt8(ascii: "m"), UInt8(ascii: "z"), UInt8(ascii: "b"), UInt8(ascii: "t"):
@@ -186,9 +188,10 @@ final class ReachWatch {
 }
 
 extension Connection {
-  /// From now on `Statement.reach` tells what statements touch.
+  /// From now on `Statement.reach` reports what statements touch.
   ///
-  /// Functions that the connection has now count as known, except those that reach outside. Called again, it looks anew.
+  /// The connection's current functions count as known, except those that reach outside. A second
+  /// call looks again.
   package func watchReach() throws(SQLiteError) {
     var known: Set<String> = []
     for row in try rows("SELECT DISTINCT lower(name) FROM pragma_function_list") {
@@ -197,7 +200,7 @@ extension Connection {
     // What a replay would not run is a barrier.
     known.formIntersection(ReplayRules.functions.union(ownFunctions))
     known.subtract(outsideReach.names)
-    // Of these the parser makes calls by itself.
+    // The parser makes calls of these by itself.
     known.formUnion(["raise", "count", "->", "->>", "regexp", "match"])
     if let watch = hooks.reach {
       watch.known = known
@@ -208,11 +211,11 @@ extension Connection {
     installAuthorizer()
   }
 
-  /// Name of the function or table that makes the last statement compiled foreign.
+  /// The name of the function or table that makes the last compiled statement foreign.
   package var foreignName: String { hooks.reach?.name ?? "" }
 
-  /// Says which virtual tables the main database has: what they keep their content in is not written by statements that can
-  /// be replayed.
+  /// Sets the virtual tables of the main database: statements that can be replayed do not write
+  /// their shadow tables.
   package func setVirtualTables(_ names: [String]) {
     hooks.reach?.virtualTables = Set(names.map { $0.lowercased() })
   }
@@ -225,8 +228,11 @@ extension Connection {
     watch.control.begin()
   }
 
-  /// Whether anything since `beginReach`, or since `forgetWhatWasDone`, is more than one statement's changes of rows: something
-  /// else was compiled, a function reached outside, or a row number may have been drawn at random.
+  /// Whether there was more than one statement's changes of rows since `beginReach` or
+  /// `forgetWhatWasDone`.
+  ///
+  /// Another statement was compiled, a function reached outside, or a row number may have been
+  /// drawn at random.
   var hasReachedFurther: Bool {
     hooks.reach?.reach.isEmpty != true || outsideReach.latest != nil || hasDrawnRow || hasInnerControl
   }

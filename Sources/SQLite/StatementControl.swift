@@ -1,11 +1,13 @@
 internal import CSQLite
 internal import Glibc
 
-/// What a statement does to transactions, settings and attached databases, as SQLite tells its authorizer while it compiles.
+/// What a statement does to transactions, settings and attached databases, by SQLite's calls of its
+/// authorizer during compilation.
 ///
-/// The text of a statement says nothing certain: a `;`, a comment of any length or EXPLAIN may stand before the word that counts.
+/// The text of a statement is not reliable: a `;`, a long comment or EXPLAIN may stand before the
+/// first keyword.
 package enum StatementControl: Sendable {
-  /// Nothing of the kind.
+  /// Nothing of this kind.
   case none
   case begin
   case commit
@@ -13,7 +15,7 @@ package enum StatementControl: Sendable {
   case savepoint(SavepointName)
   case release(SavepointName)
   case rollbackTo(SavepointName)
-  /// A pragma by its name in lower case, the value that it is given, and the schema that it is asked of, if they are there.
+  /// A pragma by its name in lower case, with its value and its schema, if there are any.
   case pragma(name: String, value: String?, schema: String?)
   case attach
   case detach
@@ -21,7 +23,9 @@ package enum StatementControl: Sendable {
   package var isPragma: Bool { if case .pragma = self { true } else { false } }
 }
 
-/// The name of a savepoint; equal as SQLite compares them: letters of ASCII in either case, all else byte by byte.
+/// The name of a savepoint.
+///
+/// Names are equal as in SQLite: ASCII letters without case, all else byte by byte.
 package struct SavepointName: Hashable, Sendable {
   private let folded: [UInt8]
 
@@ -32,17 +36,17 @@ package struct SavepointName: Hashable, Sendable {
   }
 }
 
-/// Notes what the statements that a connection compiles control.
+/// Records what the compiled statements of a connection control.
 final class ControlWatch {
-  /// Of the statement that was compiled last.
+  /// The last compiled statement.
   private(set) var control = StatementControl.none
-  /// Whether rows are changed, those of the schema too, and whether a schema is.
+  /// Whether rows are changed, also those of the schema, and whether a schema is.
   private(set) var changesRows = false
   private(set) var changesSchema = false
-  /// Whether rows of the main database's schema are written, as every change of it does.
+  /// Whether rows of the main database's schema are written, as in every change of it.
   private(set) var writesSchema = false
   private var hasNoted = false
-  /// A pragma that was given a value and of which it is not known what that changes; some are run while they are compiled.
+  /// A pragma with a value whose effect is unknown; some pragmas run while they are compiled.
   var unknownPragma: String?
 
   /// Forgets what was compiled so far.
@@ -106,14 +110,15 @@ final class ControlWatch {
 }
 
 extension Connection {
-  /// After a pragma that nobody knows, what statements do may follow from it.
+  /// After an unknown pragma, the effect of statements may depend on it.
   package func notePragmas() {
     guard let watch = hooks.reach?.control, let name = watch.unknownPragma else { return }
     watch.unknownPragma = nil
     makePeculiar("PRAGMA \(name) was set")
   }
 
-  /// Whether a statement was compiled since `beginReach`, inside another one, that controls more than rows.
+  /// Whether a statement that controls more than rows was compiled inside another one since
+  /// `beginReach`.
   package var hasInnerControl: Bool {
     switch hooks.reach?.control.control {
     case nil, .some(.none), .pragma(name: _, value: nil, schema: _): false

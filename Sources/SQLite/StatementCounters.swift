@@ -1,14 +1,14 @@
 internal import CSQLite
 
-/// What `last_insert_rowid()`, `changes()` and `total_changes()` tell statements, recorded or given.
+/// The results of `last_insert_rowid()`, `changes()` and `total_changes()`, recorded or replayed.
 ///
-/// A replay runs other statements before one than the session did, so these three would differ. Belongs to the
-/// connection it is installed on.
+/// A replay runs other statements before one than the session did, so these three would differ.
+/// Belongs to its connection.
 package final class StatementCounters {
-  /// So many runs of equal answers of `changes()` are kept.
+  /// The maximum number of runs of equal answers of `changes()`.
   package static let mostRuns = 64
 
-  /// What a statement was told; nil and empty where it did not ask.
+  /// The answers that a statement used; nil and empty if it used none.
   package struct Record: Sendable, Equatable {
     /// `last_insert_rowid()` before the statement.
     package var rowID: Int64?
@@ -25,9 +25,9 @@ package final class StatementCounters {
     package var isEmpty: Bool { rowID == nil && total == nil && changes.isEmpty }
   }
 
-  /// What the present statement was told.
+  /// The answers that the current statement used.
   package private(set) var record = Record()
-  /// Whether it asked more than can be kept.
+  /// Whether there were more answers than are kept.
   package private(set) var isOverfull = false
   /// Whether anything was asked since the statement began.
   package private(set) var wasAsked = false
@@ -41,7 +41,7 @@ package final class StatementCounters {
 
   package init(_ connection: Connection) { handle = connection.handle }
 
-  /// A statement begins; what it asks is noted.
+  /// Begins a statement whose answers are recorded.
   package func begin() {
     if wasAsked {
       record = Record()
@@ -52,7 +52,7 @@ package final class StatementCounters {
     startTotal = sqlite3_total_changes64(handle)
   }
 
-  /// A statement begins that is told what another was.
+  /// Begins a statement that gets the answers of a recorded one.
   package func begin(giving record: Record) {
     if let rowID = record.rowID { sqlite3_set_last_insert_rowid(handle, rowID) }
     startTotal = sqlite3_total_changes64(handle)
@@ -61,7 +61,7 @@ package final class StatementCounters {
     given = record
   }
 
-  /// Puts the three functions into the connection, which must not outlive this object.
+  /// Registers the three functions with the connection, which must not outlive this object.
   package func install(on connection: Connection) throws(SQLiteError) {
     try add("last_insert_rowid", connection) { call, _, _ in
       guard let counters = StatementCounters.of(call) else { return }
@@ -91,7 +91,7 @@ package final class StatementCounters {
     sqlite3_user_data(call).map { Unmanaged<StatementCounters>.fromOpaque($0).takeUnretainedValue() }
   }
 
-  /// Set at the beginning, it goes on as it did then.
+  /// It is set at the beginning, and changes as it did then.
   private func lastRowID() -> Int64 {
     if given == nil {
       wasAsked = true
@@ -100,7 +100,7 @@ package final class StatementCounters {
     return sqlite3_last_insert_rowid(handle)
   }
 
-  /// Only adds up, so that the difference to the beginning is the same.
+  /// It only adds up, so the difference from the beginning is the same.
   private func totalChanges() -> Int64 {
     let now = sqlite3_total_changes64(handle)
     if let given { return (given.total ?? startTotal) &+ (now &- startTotal) }
@@ -109,7 +109,7 @@ package final class StatementCounters {
     return now
   }
 
-  /// Cannot be set, so that each answer is kept.
+  /// It cannot be set, so each answer is kept.
   private func changes() -> Int64 {
     let now = sqlite3_changes64(handle)
     if let given {

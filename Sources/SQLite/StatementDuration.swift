@@ -1,15 +1,15 @@
 internal import CSQLiteFiles
 internal import Glibc
 
-/// How long statements take, for next to nothing: two readings of the processor's counter for each, and one of the clock
-/// for many.
+/// Measures how long statements take, at little cost: two readings of the processor's counter for
+/// each, and one of the clock for many.
 package struct StatementDuration {
   private var start: UInt64
-  /// A moment on both: the counter, and nanoseconds of the monotonic clock.
+  /// A moment on both clocks: the counter, and nanoseconds of the monotonic clock.
   private var anchor: (ticks: UInt64, nanoseconds: Int64)
-  /// Between the last two such moments.
+  /// The rate between the last two such moments.
   private var microsecondsPerTick = 0.0
-  /// So many ticks, some milliseconds, the clock is not asked again.
+  /// For this number of ticks, some milliseconds, the clock is not read again.
   private static let ticksBetweenLooks: Int64 = 1 << 24
 
   package init() {
@@ -17,7 +17,8 @@ package struct StatementDuration {
     start = anchor.ticks
   }
 
-  /// Now on both clocks, read without a pause between them, which would be taken for one clock's going faster.
+  /// Reads both clocks without a pause in between, which would look like a difference of their
+  /// rates.
   private static func moment() -> (ticks: UInt64, nanoseconds: Int64) {
     var now = timespec()
     var before: UInt64 = 0
@@ -30,15 +31,15 @@ package struct StatementDuration {
   }
   private static let ticksWithoutPause: UInt64 = 1 << 15
 
-  /// A statement begins.
+  /// Begins a statement.
   package mutating func begin() { start = csqlite_ticks() }
 
-  /// Microseconds since it began; never less than none.
+  /// Microseconds since it began; never negative.
   package mutating func microseconds() -> Int64 {
     let now = csqlite_ticks()
     let sinceAnchor = Int64(bitPattern: now &- anchor.ticks)
     if microsecondsPerTick == 0 || sinceAnchor > Self.ticksBetweenLooks || sinceAnchor < 0 { look() }
-    // The counter was set back where a virtual machine has moved, perhaps.
+    // The counter was set back, perhaps because a virtual machine has moved.
     let ticks = Int64(bitPattern: now &- start)
     return ticks > 0 ? Int64(Double(ticks) * microsecondsPerTick) : 0
   }

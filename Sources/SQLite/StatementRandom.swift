@@ -1,17 +1,18 @@
 internal import CSQLite
 
-/// The numbers that `random()` and `randomblob()` give a statement, drawn from one seed that can be given again.
+/// The numbers of `random()` and `randomblob()` for a statement, from one seed that a replay can
+/// use again.
 ///
-/// SplitMix64 (Steele, Lea, Flood, 2014). Belongs to the connection it is installed on.
+/// SplitMix64 (Steele, Lea, Flood, 2014). Belongs to its connection.
 package final class StatementRandom {
   private var state: UInt64 = 0
-  /// What the present statement's numbers are drawn from; nil where it has drawn none.
+  /// The seed of the current statement's numbers; nil if it has drawn none.
   package private(set) var seed: UInt64?
   private var given: UInt64?
 
   package init() {}
 
-  /// A statement begins: it draws from this seed, or from one made at its first number.
+  /// Begins a statement with this seed, or with a new one at its first number.
   package func begin(seed: UInt64? = nil) {
     self.seed = nil
     given = seed
@@ -30,7 +31,7 @@ package final class StatementRandom {
     return mixed ^ (mixed >> 31)
   }
 
-  /// Puts both functions into a connection, which must not outlive this object.
+  /// Registers both functions with a connection, which must not outlive this object.
   package func install(on connection: Connection) throws(SQLiteError) {
     let context = Unmanaged.passUnretained(self).toOpaque()
     let flags = SQLITE_UTF8 | SQLITE_INNOCUOUS

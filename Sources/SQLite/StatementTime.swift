@@ -2,23 +2,23 @@ internal import CSQLite
 internal import CSQLiteFiles
 internal import Synchronization
 
-/// The time that SQLite tells a statement (`'now'`, `CURRENT_TIMESTAMP`, …), recorded or given.
+/// The time that SQLite gives a statement (`'now'`, `CURRENT_TIMESTAMP`, …), recorded or replayed.
 ///
-/// SQLite asks its VFS for the time; the default VFS's clock is replaced by one that keeps one value for all of a
-/// statement, notes it, and gives it again in a replay (https://www.sqlite.org/c3ref/vfs.html, xCurrentTimeInt64).
-/// Each thread has a clock of its own.
+/// SQLite asks its VFS for the time. The default VFS's clock is replaced by one that keeps one
+/// value for a whole statement, records it, and returns it again in a replay
+/// (https://www.sqlite.org/c3ref/vfs.html, xCurrentTimeInt64). Each thread has its own clock.
 package enum StatementTime {
   // Written once, by `install`, before any other thread can reach it.
   nonisolated(unsafe) private static var original:
     (@convention(c) (UnsafeMutablePointer<sqlite3_vfs>?, UnsafeMutablePointer<Int64>?) -> Int32)?
   private static let isInstalled = Mutex(false)
-  // Likewise.
+  // The same.
   nonisolated(unsafe) private static var watched: UnsafeMutablePointer<sqlite3_vfs>?
 
-  /// Whether statements of a connection over this VFS ask the clock that was put in.
+  /// Whether statements of a connection over this VFS use the replaced clock.
   static func watches(_ vfs: UnsafeMutablePointer<sqlite3_vfs>?) -> Bool { vfs != nil && vfs == watched }
 
-  /// Puts the clock into the default VFS; false where that VFS has none to replace.
+  /// Replaces the clock of the default VFS; false if that VFS has none.
   @discardableResult
   package static func install() -> Bool {
     isInstalled.withLock { isInstalled in
@@ -34,16 +34,16 @@ package enum StatementTime {
     }
   }
 
-  /// A statement begins on this thread: what it is told will be noted.
+  /// Begins a statement on this thread; its time is recorded.
   package static func record() { set(keepsOneValue: true, 0) }
 
-  /// What the statement was told, in milliseconds of the Julian day; nil where it did not ask.
+  /// The time that the statement got, in milliseconds of the Julian day; nil if it did not ask.
   package static var recorded: Int64? {
     let time = csqlite_surroundings().pointee.time
     return time == 0 ? nil : time
   }
 
-  /// Statements of this thread are told this time from now on; nil for the true one.
+  /// Sets the time for statements of this thread; nil for the real one.
   package static func give(_ time: Int64?) { set(keepsOneValue: time != nil, time ?? 0) }
 
   private static func set(keepsOneValue: Bool, _ value: Int64) {

@@ -3,16 +3,16 @@ internal import CSQLiteFiles
 internal import Glibc
 internal import Synchronization
 
-/// The time zone that `'localtime'` and `'utc'` ask for, noted and given.
+/// Records whether statements use the time zone (`'localtime'`, `'utc'`), and sets it for a replay.
 ///
-/// SQLite lets its tests take the place of `localtime_r` (SQLITE_TESTCTRL_LOCALTIME_FAULT with 2); that place only
-/// notes that somebody asked. Each thread has a mark of its own.
+/// SQLite's tests may replace `localtime_r` (SQLITE_TESTCTRL_LOCALTIME_FAULT with 2); our
+/// replacement only notes the call. Each thread has its own mark.
 package enum StatementZone {
   private static let isWatching = Atomic(false)
-  /// Whether SQLite was told to fail where local time is asked for.
+  /// Whether local time is set to fail.
   package static var isFailing: Bool { csqlite_is_zone_failing() }
 
-  /// Lets local time fail, or work again; what is installed is put back.
+  /// Makes local time fail, or work again; our replacement is restored.
   static func setFault(_ value: Int32) -> Int32 {
     let code = csqlite_test_int(SQLITE_TESTCTRL_LOCALTIME_FAULT, value)
     csqlite_set_zone_failing(value != 0)
@@ -20,7 +20,7 @@ package enum StatementZone {
     return code
   }
 
-  /// Notes from now on whether statements ask.
+  /// From now on, records whether statements use it.
   package static func install() {
     isWatching.store(true, ordering: .relaxed)
     guard !isFailing else { return }
@@ -32,13 +32,13 @@ package enum StatementZone {
     }
   }
 
-  /// A statement begins on this thread.
+  /// Begins a statement on this thread.
   package static func begin() { csqlite_surroundings().pointee.asked_zone = false }
 
-  /// Whether the statement asked.
+  /// Whether the statement used it.
   package static var wasAsked: Bool { csqlite_surroundings().pointee.asked_zone }
 
-  /// The zone of this process, as the variable TZ writes it; nil where it has no name.
+  /// The zone of this process, in the form of the variable TZ; nil if it has no name.
   package static var present: String? {
     if let variable = getenv("TZ") { return String(cString: variable) }
     var target = [CChar](repeating: 0, count: 4096)
@@ -50,7 +50,7 @@ package enum StatementZone {
     return String(path[at...])
   }
 
-  /// Makes it the zone of this process; false where the system does not know it.
+  /// Makes it the zone of this process; false if the system does not know it.
   ///
   /// Other threads must not read the environment meanwhile.
   package static func give(_ zone: String) -> Bool {
@@ -65,7 +65,7 @@ package enum StatementZone {
     return true
   }
 
-  /// Brings back what `variable` was.
+  /// Restores the earlier value `variable`.
   package static func restore(variable: String?) {
     if let variable { setenv("TZ", variable, 1) } else { unsetenv("TZ") }
     tzset()

@@ -22,7 +22,7 @@ package enum LibraryStatistic: Sendable {
     return Statistic(current: current, highest: highest)
   }
 
-  /// As the allocator counted; nil where SQLite does.
+  /// The allocator's count; nil if SQLite counts.
   private var ownCount: Statistic? {
     var memory = csqlite_memory()
     guard csqlite_count_memory(&memory) else { return nil }
@@ -70,7 +70,7 @@ package enum ConnectionStatistic: Sendable {
 }
 
 extension Connection {
-  /// Reads a counter and sets it back if asked.
+  /// Reads a counter, and resets it if asked.
   ///
   /// The corresponding C function is `sqlite3_db_status`.
   package func read(_ statistic: ConnectionStatistic, reset: Bool) -> Statistic {
@@ -100,14 +100,14 @@ package enum StatementStatistic: Sendable {
 }
 
 extension Statement {
-  /// Reads a counter and sets it back if asked.
+  /// Reads a counter, and resets it if asked.
   ///
   /// The corresponding C function is `sqlite3_stmt_status`.
   package func read(_ statistic: StatementStatistic, reset: Bool) -> Int32 {
     sqlite3_stmt_status(handle, statistic.operation, reset ? 1 : 0)
   }
 
-  /// Where a column comes from: database, table and column; nil for an expression.
+  /// The origin of a column: database, table and column; nil for an expression.
   package func origin(of column: Int) -> (database: String?, table: String?, column: String?) {
     let column = Int32(column)
     return (

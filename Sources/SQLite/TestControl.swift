@@ -1,13 +1,13 @@
 internal import CSQLite
 
-/// Switches inside SQLite that its own tests turn (https://www.sqlite.org/c3ref/test_control.html).
+/// Switches inside SQLite for its own tests (https://www.sqlite.org/c3ref/test_control.html).
 ///
-/// They change the library in ways that no application should want.
+/// No application should need them.
 extension Connection {
-  /// Requests that take one number.
+  /// Requests with one number.
   package enum NumberTest: Sendable { case always, assert, localTimeFault, neverCorrupt, pendingByte }
 
-  /// Makes a request with a number; returns what came back.
+  /// Sends a request with a number; returns the result.
   package static func test(_ request: NumberTest, _ value: Int32) -> Int32 {
     switch request {
     case .always: csqlite_test_int(SQLITE_TESTCTRL_ALWAYS, value)
@@ -18,18 +18,18 @@ extension Connection {
     }
   }
 
-  /// The order of bytes in numbers, as SQLite tells it.
+  /// The byte order of numbers, by SQLite.
   package static var byteOrder: Int32 { csqlite_test_none(SQLITE_TESTCTRL_BYTEORDER) }
-  /// Keeps the state of the generator of random numbers.
+  /// Saves the state of the random number generator.
   package static func saveRandomState() { _ = csqlite_test_none(SQLITE_TESTCTRL_PRNG_SAVE) }
-  /// Brings the kept state of the generator back.
+  /// Restores the saved state of the generator.
   package static func restoreRandomState() { _ = csqlite_test_none(SQLITE_TESTCTRL_PRNG_RESTORE) }
 
-  /// Starts the generator of random numbers anew, mixed with the schema's version where `withSchema`.
+  /// Restarts the random number generator, mixed with the schema's version if `withSchema` is true.
   package func seedRandom(_ seed: Int32, withSchema: Bool) {
     _ = csqlite_test_seed(seed, withSchema ? handle : nil)
   }
-  /// Turns optimizations of this connection off, by the bits of their mask.
+  /// Turns optimizations of this connection off, by a bit mask.
   package func disableOptimizations(_ mask: Int32) {
     peculiarity = "optimizations are switched by .testctrl"
     _ = csqlite_test_db_int(SQLITE_TESTCTRL_OPTIMIZATIONS, handle, mask)
@@ -38,17 +38,17 @@ extension Connection {
   package func setSorterMap(_ size: Int32) {
     _ = csqlite_test_db_int(SQLITE_TESTCTRL_SORTER_MMAP, handle, size)
   }
-  /// Lets SQL use functions that are for SQLite's own use, or forbids it again.
+  /// Allows SQL to use functions that are for SQLite's own use, or forbids it again.
   package func toggleInternalFunctions() {
     peculiarity = "internal functions are allowed by .testctrl"
     _ = csqlite_test_db(SQLITE_TESTCTRL_INTERNAL_FUNCTIONS, handle)
   }
-  /// Has foreign keys act as if all were `NO ACTION`, or as they say again.
+  /// Makes foreign keys act as if all were `NO ACTION`, or as written.
   package func setForeignKeyAction(off: Bool) {
     peculiarity = "actions of foreign keys are switched by .testctrl"
     _ = csqlite_test_db_int(Int32(CSQLITE_TESTCTRL_FK_NO_ACTION), handle, off ? 1 : 0)
   }
-  /// Whether JSON is checked twice; -1 in libraries built without that.
+  /// Whether JSON is checked twice; -1 in libraries built without this.
   package static var jsonSelfcheck: Int32 {
     var value: Int32 = -1
     _ = csqlite_test_pointer(Int32(CSQLITE_TESTCTRL_JSON_SELFCHECK), &value)
@@ -58,20 +58,21 @@ extension Connection {
     var value = value
     _ = csqlite_test_pointer(Int32(CSQLITE_TESTCTRL_JSON_SELFCHECK), &value)
   }
-  /// Has numbers written with longer numbers of the processor: 0 never, 1 always, 2 if it has them, -1 as it is.
+  /// Whether numbers are written with the processor's longer numbers: 0 never, 1 always, 2 if it
+  /// has them, -1 unchanged.
   package static func useLongDouble(_ value: Int32) -> Int32 {
     csqlite_test_int(Int32(CSQLITE_TESTCTRL_USELONGDOUBLE), value)
   }
-  /// Seeks counted so far; always 0 in libraries built without that counter.
+  /// The number of seeks; always 0 in libraries built without that counter.
   package var seekCount: UInt64 { csqlite_test_seek_count(handle) }
-  /// Lets the next `CREATE TABLE` describe what is on a page instead of making a table.
+  /// Makes the next `CREATE TABLE` describe the content of a page instead of making a table.
   @discardableResult
   package func setImposter(_ schema: String, _ isOn: Int32, page: Int32) -> ResultCode {
     peculiarity = "an imposter table was made"
     return ResultCode(rawValue: csqlite_test_imposter(handle, schema, isOn, page))
   }
 
-  /// Name of the collation of a column; nil where there is no such column.
+  /// The name of the collation of a column; nil if there is no such column.
   ///
   /// The corresponding C function is `sqlite3_table_column_metadata`.
   package func collation(of column: String, in table: String) -> String? {
@@ -80,14 +81,14 @@ extension Connection {
     return code == SQLITE_OK ? name.map { String(cString: $0) } : nil
   }
 
-  /// Whether a schema, or any, has a table of this name; a view is none.
+  /// Whether a schema, or any, has a table of this name; views do not count.
   ///
   /// The corresponding C function is `sqlite3_table_column_metadata`.
   package func hasTable(_ table: String, schema: String?) -> Bool {
     sqlite3_table_column_metadata(handle, schema, table, nil, nil, nil, nil, nil, nil) == SQLITE_OK
   }
 
-  /// Whether a table of any schema has a column; views have none here.
+  /// Whether a table of any schema has a column; views do not count.
   ///
   /// The corresponding C function is `sqlite3_table_column_metadata`.
   package func hasColumn(_ column: String, in table: String) -> Bool {

@@ -1,6 +1,6 @@
 internal import CSQLite
 
-/// SQL's two ways to match text.
+/// The two text patterns of SQL.
 package enum TextPattern {
   /// The corresponding C function is `sqlite3_strglob`.
   package static func glob(_ pattern: String, _ text: String) -> Bool { sqlite3_strglob(pattern, text) == 0 }

@@ -1,36 +1,41 @@
-/// A virtual table that Swift code answers for; subclassed (https://www.sqlite.org/vtab.html).
+/// A virtual table in Swift; subclass it (https://www.sqlite.org/vtab.html).
 ///
-/// Open, as `AggregateState` is.
+/// Tables and cursors are classes, because SQLite's callbacks are C functions, which cannot be
+/// generic: one call through a class, no existential, no reference counting for a row. They are
+/// open like `AggregateState`.
 open class VirtualTable {
-  /// What a schema that is not trusted may do with a table
+  /// What an untrusted schema may do with a table
   /// (https://www.sqlite.org/c3ref/c_vtab_constraint_support.html).
   public enum Trust: Sendable { case unspecified, innocuous, directOnly }
 
-  /// `CREATE TABLE x(…)` with the columns; `HIDDEN` ones are arguments.
+  /// `CREATE TABLE x(…)` with the columns; `HIDDEN` columns are arguments.
   open class var declaration: String { "CREATE TABLE x(value)" }
-  /// The same for a kind of which each table has columns of its own.
+  /// The same for a module whose tables have different columns.
   open var declaration: String { Self.declaration }
   open class var trust: Trust { .unspecified }
-  /// The connection it belongs to, for statements of its own; used on the connection's thread only.
+  /// The connection that it belongs to, for its own statements; used on the connection's thread
+  /// only.
   package let connection: VirtualTableConnection
 
   public required init(_ connection: VirtualTableConnection) { self.connection = connection }
 
-  /// Looks at the words it was made with, `connection.words`; throws where they make no sense.
+  /// Reads the words of its creation, `connection.words`; throws if they are wrong.
   open func connect() throws(VirtualTableError) {}
 
-  /// Chooses how to find rows; throws where no way is good, with an empty message where SQLite may try another.
+  /// Chooses how to find rows.
+  ///
+  /// Throws if no way is good, with an empty message if SQLite may try another plan.
   open func plan(_ plan: borrowing QueryPlan) throws(VirtualTableError) {}
 
-  /// Makes a cursor, not yet at a row.
+  /// Makes a cursor that is not at a row yet.
   open func makeCursor() -> VirtualTableCursor { VirtualTableCursor() }
 
   // MARK: Tables that are written
 
   /// Deletes, inserts or changes one row (https://www.sqlite.org/vtab.html#the_xupdate_method).
   ///
-  /// One value deletes the row of that key. Of more, the first is the key of the row that goes (NULL for none), the
-  /// second the new key, the others the columns.
+  /// One value deletes the row with that key. Of more values, the first is the key of the old row
+  /// (NULL for none), the second the new key, the others the columns.
   open func update(_ values: Arguments, _ conflict: ConflictPolicy) throws(VirtualTableError) {
     throw VirtualTableError(.readOnly)
   }
@@ -39,39 +44,41 @@ open class VirtualTable {
   open func commit() throws(VirtualTableError) {}
   open func rollBack() throws(VirtualTableError) {}
 
-  /// Whether the table has its own idea of a function whose first argument is one of its columns.
+  /// Whether the table implements a function whose first argument is one of its columns.
   open func answers(to function: String) -> Bool { false }
-  /// Calls the function that it answers to.
+  /// Calls that function.
   open func call(_ arguments: Arguments, _ result: FunctionResult) {}
 }
 
-/// What a statement does where a row is in the way (https://www.sqlite.org/lang_conflict.html).
+/// What a statement does if a row is in the way (https://www.sqlite.org/lang_conflict.html).
 public enum ConflictPolicy: Sendable { case replace, ignore, fail }
 
-/// A walk over rows of a virtual table; subclassed.
+/// A cursor over rows of a virtual table; subclass it.
 open class VirtualTableCursor {
   public init() {}
-  /// Goes to the first row that the plan with this number finds for these arguments.
+  /// Moves to the first row that the plan with this number finds for these arguments.
   open func begin(plan: Int32, _ arguments: Arguments) throws(VirtualTableError) {}
-  /// What `begin` leaves behind in a module of integer runs, which asks nothing else of the cursor.
+  /// What `begin` sets in a module of integer runs, which needs no other call of the cursor.
   public final var run: IntegerRun?
-  /// Goes to the next row.
+  /// Moves to the next row.
   open func next() throws(VirtualTableError) {}
-  /// Whether there is no row; kept by `begin` and `next`, and stored because SQLite asks after every row.
+  /// Whether there is no row.
+  ///
+  /// `begin` and `next` set it; it is stored because SQLite asks after every row.
   public final var isAtEnd = true
-  /// Gives a column of the present row.
+  /// Sets the result to a column of the current row.
   open func give(_ column: Int, _ result: FunctionResult) {}
   open var rowID: Int64 { 0 }
 }
 
-/// Rows that follow from the first by steps of one integer column; SQLite is answered without asking the cursor.
+/// Rows that follow from the first one by steps of one integer column, without calls of the cursor.
 ///
-/// What is asked ten million times takes a load or an addition each.
+/// A question that comes ten million times takes one load or addition each.
 public struct IntegerRun {
-  /// Column 0 of the present row, and what is added from row to row.
+  /// Column 0 of the current row, and its step.
   var value: Int64
   let step: Int64
-  /// Index of the present row, and of the last; beyond that there is none.
+  /// The index of the current row and of the last one; after that there is none.
   var index: UInt64
   let last: UInt64
   /// Columns 1 to 3, the same in all rows.
@@ -79,7 +86,7 @@ public struct IntegerRun {
   /// Whether the first row has the highest number.
   let isBackwards: Bool
 
-  /// `rows` are those after the first; nil for no row at all.
+  /// `rows` is the number after the first one; nil for no row at all.
   package init(
     from value: Int64, step: Int64, rowsAfter rows: UInt64?, constants: (Int64, Int64, Int64),
     isBackwards: Bool = false
@@ -93,7 +100,7 @@ public struct IntegerRun {
   }
 
   var isAtEnd: Bool { index > last }
-  /// Number of the present row, from 1.
+  /// The number of the current row, from 1.
   var rowID: Int64 { Int64(bitPattern: (isBackwards ? last &- index : index) &+ 1) }
 
   mutating func advance() {
@@ -112,7 +119,7 @@ public struct IntegerRun {
   }
 }
 
-/// Why a virtual table cannot go on.
+/// The error of a virtual table.
 public struct VirtualTableError: Error, Sendable {
   package let code: ResultCode
   package let message: String?
@@ -127,15 +134,15 @@ public struct VirtualTableError: Error, Sendable {
   }
 }
 
-/// A kind of virtual table, under a name that SQL uses without having created it.
+/// A module, under a name that SQL can use as a table without creating it.
 package struct ModuleDefinition: Sendable {
   package let name: String
   let make: @Sendable (VirtualTableConnection) -> VirtualTable
-  /// Whether its cursors leave an `IntegerRun`.
+  /// Whether its cursors set an `IntegerRun`.
   let isIntegerRun: Bool
-  /// Whether `CREATE VIRTUAL TABLE` makes tables of it, which are written too.
+  /// Whether `CREATE VIRTUAL TABLE` makes tables of it, which can be written.
   let isWritable: Bool
-  /// Whether rows come from beyond the database and the arguments.
+  /// Whether rows come from outside of the database and the arguments.
   package let reachesOutside: Bool
 
   package init(
@@ -149,7 +156,7 @@ package struct ModuleDefinition: Sendable {
     self.reachesOutside = reachesOutside
   }
 
-  /// A writable kind whose tables are made with more than their words.
+  /// A writable module whose tables need more than their words.
   init(_ name: String, _ make: @escaping @Sendable (VirtualTableConnection) -> VirtualTable) {
     self.name = name
     self.make = make

@@ -1,24 +1,25 @@
 package import SQLite
 
-/// Why a dot-command did not do what it was asked.
+/// The error of a dot-command.
 package enum CommandError: Error, Hashable, Sendable {
-  /// The arguments make no sense: `Usage: ` and the command's own words.
+  /// Wrong arguments: prints `Usage: ` and the command's usage.
   case usage
-  /// A text for stderr, written as it is.
+  /// A text for standard error, printed as it is.
   case message(String)
-  /// Everything has been said already.
+  /// The error is already printed.
   case silent
 }
 
-/// SQL was not processed, and there are no words for why.
+/// SQL failed without an error message.
 package struct Unexplained: Error {
   package let code: ResultCode
   package init(code: ResultCode) { self.code = code }
 }
 
-/// Ends the program with this code after the observers were told.
+/// Ends the program with this code, after the observers have ended.
 ///
-/// Thrown where nothing can go on, such as a database that cannot be opened or a forbidden act in safe mode.
+/// Thrown if nothing can continue, for instance if a database cannot be opened, or after a
+/// forbidden act in safe mode.
 package struct SessionExit: Error, Hashable, Sendable {
   package let code: Int32
   package init(code: Int32) { self.code = code }

@@ -1,21 +1,23 @@
-/// One option of the command line, written with one dash or two.
+/// One option of the command line, with one dash or two.
 ///
-/// Options are read twice: `early` before the database opens, `late` after, each in the order typed.
+/// Options are read twice: `early` before the database opens, `late` after it, each in the order
+/// typed.
 package struct CommandLineOption {
-  /// What an option does with its arguments.
+  /// The action of an option, with its arguments.
   package typealias Action = (_ launch: Launch, _ arguments: [String]) throws -> Void
 
   package let name: String
   package let argumentNames: [String]
-  /// What `-help` says; options without it are not listed.
+  /// The text in `-help`; options without one are not listed.
   package let help: String?
-  /// How `-help` writes the name, where that differs.
+  /// The name in `-help`, if it differs.
   package let shownAs: String?
   package let early: Action?
   package let late: Action?
-  /// Arguments skipped when options are read the second time; sqlite3 skips one too many here and there.
+  /// Number of arguments to skip when options are read the second time; sqlite3 sometimes skips one
+  /// too many.
   let lateSkip: Int
-  /// Whether sqlite3 does not know it where its argument is missing.
+  /// Whether sqlite3 treats it as unknown if its argument is missing.
   let isUnknownAtTheEnd: Bool
 
   package init(

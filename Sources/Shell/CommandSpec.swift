@@ -1,26 +1,26 @@
-/// What the table knows of a dot-command: its name and its words in `.help`.
+/// The description of a dot-command: its name, its help and its usage.
 package struct CommandSpec: Equatable, Sendable {
   package let name: String
-  /// Length of the shortest prefix that stands for the name.
+  /// Length of the shortest prefix that finds the command.
   package let shortest: Int
-  /// Arguments as `.help` shows them.
+  /// The arguments in `.help`.
   package let usage: String
   package let summary: String
-  /// Further lines of `.help -all`, as they stand.
+  /// Further lines of `.help -all`, printed as they are.
   package let details: [String]
-  /// What follows `Usage: ` after bad arguments.
+  /// The text after `Usage: ` for wrong arguments.
   package let correction: String
   /// Other full names.
   package let aliases: [String]
-  /// Left out of `.help`.
+  /// Whether `.help` leaves it out.
   package let isHidden: Bool
-  /// Left out of `.help`, except that `.help 0` lists it.
+  /// Whether only `.help 0` lists it.
   package let isForTests: Bool
-  /// Of a later sqlite3 than any whose dialect is spoken.
+  /// Whether it comes from a later sqlite3 than any known dialect.
   package let isLater: Bool
-  /// May run with `-safe`.
+  /// Whether it may run with `-safe`.
   package let isSafe: Bool
-  /// Whether safe mode names it as it was typed.
+  /// Whether safe mode prints its name as it was typed.
   let isNamedAsTyped: Bool
   /// Words that may follow, for completion.
   package let completions: [String]
@@ -53,10 +53,10 @@ package struct CommandSpec: Equatable, Sendable {
     return head + String(repeating: " ", count: max(1, 25 - head.utf8.count)) + summary
   }
 
-  /// All of the help text.
+  /// All lines of the help text.
   package var lines: [String] { [headline] + details }
 
-  /// Whether a word as typed may stand for this command.
+  /// Returns whether a typed word finds this command.
   func answers(to word: String) -> Bool {
     for name in [name] + aliases where name.utf8.starts(with: word.utf8) && word.utf8.count >= shortest {
       return true

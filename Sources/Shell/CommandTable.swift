@@ -12,16 +12,18 @@ package struct CommandTable {
     self.extras = extras
   }
 
-  /// The command that a word stands for: an extra one first, so that it can claim a name.
+  /// Finds the command for a word.
+  ///
+  /// An extra command comes first, so that it can take over a name.
   package func command(named word: String) -> (any DotCommand.Type)? {
     for command in extras where command.spec.answers(to: word) { return command }
     for command in commands where command.spec.answers(to: word) { return command }
     return nil
   }
 
-  /// Lines of help that `pattern` asks for; empty where nothing matches.
+  /// Returns the help lines for `pattern`; empty if nothing matches.
   ///
-  /// Commands that sqlite3 does not have stand apart, at the end.
+  /// Commands that sqlite3 does not have are listed at the end.
   package func help(_ pattern: String?, withExtras: Bool = true) -> [String] {
     let own = commands.map { $0.spec }.filter { !$0.isHidden }
     let extra = withExtras ? extras.map { $0.spec }.filter { !$0.isHidden } : []
@@ -40,11 +42,11 @@ package struct CommandTable {
     let laterNamed = later.filter { TextPattern.glob(".\(pattern)*", $0.headline) }
     if !named.isEmpty || !addedNamed.isEmpty || !laterNamed.isEmpty {
       var shown = Self.brief(named)
-      // As in sqlite3, the last line of all is never shown in this way.
+      // As in sqlite3, the very last line is never shown in this way.
       if named.count == 1, named.first == own.last, shown[0].count > 1 { shown[0].removeLast() }
       return Self.list(shown, Self.brief(addedNamed), Self.brief(laterNamed))
     }
-    // Where sqlite3 finds the text it is answered as there.
+    // If sqlite3 finds the text, the answer is the same.
     for specs in [own, added, later] {
       let found = specs.filter { spec in spec.lines.contains { TextPattern.like("%\(pattern)%", $0) } }
       if !found.isEmpty { return found.flatMap { $0.lines } }
@@ -52,7 +54,7 @@ package struct CommandTable {
     return []
   }
 
-  /// All that is known of one command; of several, a line each.
+  /// The complete help of one command, or one line for each of several.
   private static func brief(_ specs: [CommandSpec]) -> [[String]] {
     specs.count == 1 ? specs.map { $0.lines } : specs.map { [$0.headline] }
   }

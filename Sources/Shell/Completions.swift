@@ -1,6 +1,6 @@
 internal import SQLite
 
-/// Words that may stand at a place of the line being typed.
+/// The words that may stand at a position of the line being typed.
 package struct Completions {
   private static let fileCommands: Set<String> = [
     "open", "read", "import", "output", "once", "save", "backup", "restore", "load", "cd", "clone", "log",
@@ -11,16 +11,16 @@ package struct Completions {
 
   package init(_ session: Session) { self.session = session }
 
-  /// Candidates for the word from byte `start` of the line; nil for names of files.
+  /// Returns candidates for the word from byte `start` of the line; nil for file names.
   package func candidates(_ word: String, in line: String, from start: Int) -> [String]? {
     if line.hasPrefix(".") { return commandCandidates(word, in: line, from: start) }
     guard !word.isEmpty else { return [] }
-    // After a point come names alone.
+    // After a point only names follow.
     if let point = word.lastIndex(of: ".") {
       let head = word[...point]
       return matching(word, names().map { head + $0 })
     }
-    // Keywords come in the case they are typed in.
+    // Keywords appear in the case of the typed letters.
     let isLower = word == word.lowercased()
     let keywords = Keywords.all.map { isLower ? $0.lowercased() : $0 }
     return matching(word, keywords + names())
@@ -38,13 +38,13 @@ package struct Completions {
     guard let command = session.commands.command(named: String(decoding: typed, as: UTF8.self)) else {
       return []
     }
-    // The word ends at a dash for the terminal, but not for the command.
+    // A dash ends the word for the terminal, but not for the command.
     let before = line.utf8.prefix(start)
     let head = String(decoding: before.reversed().prefix { $0 != 32 }.reversed(), as: UTF8.self)
     let isFirst = !before.dropFirst(1 + typed.count).contains { $0 != 32 && $0 != UInt8(ascii: "-") }
     let words = matching(head + word, command.spec.words).map { String($0.dropFirst(head.count)) }
     if head.hasPrefix("-") || !words.isEmpty && !word.isEmpty { return words }
-    // The table of `.import` comes after its file.
+    // The table of `.import` follows its file.
     if Self.fileCommands.contains(command.spec.name) && (isFirst || command.spec.name != "import") {
       return nil
     }
@@ -56,7 +56,7 @@ package struct Completions {
     return Set(candidates.filter { $0.lowercased().hasPrefix(wanted) }).sorted()
   }
 
-  /// Names in the open database; none where it has not been opened or cannot be read now.
+  /// Names in the open database; none if it has not been opened or cannot be read now.
   private func names() -> [String] {
     guard let connection = session.database.openConnection else { return [] }
     var names: [String] = []

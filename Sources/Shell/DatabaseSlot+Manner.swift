@@ -3,22 +3,22 @@ internal import Files
 internal import SQLite
 
 extension DatabaseSlot {
-  /// How a database is opened.
+  /// The way to open a database.
   package enum Manner: Sendable {
-    /// As a file, or as the end of one where its content says so.
+    /// As a file, or as the end of a file if its content shows that.
     case byContent
     case readOnly
-    /// At the end of whatever else the file holds.
+    /// At the end of another file's content.
     case appended
-    /// As a ZIP archive, seen through the virtual table `zip` of a database in memory.
+    /// As a ZIP archive, through the virtual table `zip` of a database in memory.
     case zip
     /// As a copy of the file in memory.
     case copied
-    /// As a copy in memory of what a file says in hexadecimal.
+    /// As a copy in memory of hexadecimal text in a file.
     case hexadecimal
   }
 
-  /// Connects to the current database's file, or to nothing where its content is copied.
+  /// Opens the current database's file, or no file if its content is copied.
   func connect() throws(SQLiteError) -> Connection {
     if case .byContent = manner, let name, !name.isEmpty, Connection.holdsAppendedDatabase(name) {
       manner = .appended
@@ -28,7 +28,7 @@ extension DatabaseSlot {
     {
       manner = .zip
     }
-    // A connection stays on its thread, so it needs no lock of its own.
+    // A connection stays on its thread, so it needs no lock.
     var flags: Connection.OpenFlags = [.uri, .noMutex]
     if refusesLinks { flags.insert(.noFollow) }
     switch manner {
@@ -44,7 +44,7 @@ extension DatabaseSlot {
     }
   }
 
-  /// Gives a new connection its content where that is copied.
+  /// Fills a new connection if its content is copied.
   func fill(_ connection: Connection) throws {
     guard let session else { return }
     do throws(SQLiteError) {

@@ -1,11 +1,11 @@
 internal import Extensions
 package import SQLite
 
-/// The databases of a session, of which one is current.
+/// The databases of a session, one of which is current.
 ///
 /// A database is opened when it is first needed.
 package final class DatabaseSlot {
-  /// Number of databases that `.connection` can hold.
+  /// The number of databases that `.connection` can hold.
   package static let most = 5
 
   private struct Slot {
@@ -14,30 +14,30 @@ package final class DatabaseSlot {
   }
 
   weak var session: Session?
-  /// Index of the database in use.
+  /// The index of the current database.
   package private(set) var current = 0
   private var slots = [Slot](repeating: Slot(), count: most)
-  /// How the current database is opened; kept for when it is opened again.
+  /// How the current database is opened, also the next time.
   package var manner = Manner.byContent
   /// Whether a new file whose name ends in `.zip` becomes a ZIP archive.
   package var makesArchives = false
-  /// Whether a database that is not there is not made.
+  /// Whether a missing database is an error.
   package var needsFile = false
-  /// Whether a symbolic link is refused in place of a database.
+  /// Whether symbolic links to databases are refused.
   package var refusesLinks = false
-  /// Bytes that a database in memory may grow to; 0 for no limit.
+  /// The maximum size of a database in memory, in bytes; 0 for no limit.
   package var greatestSize: Int64 = 0
 
   /// The VFS to open with; nil for the default.
   package var vfs: String?
-  /// What is done to each new connection before anybody else sees it.
+  /// Prepares each new connection before anybody else uses it.
   package var preparations: [(Connection, Session) throws -> Void] = []
-  /// Told whenever another connection, or none, becomes the current one.
+  /// Called when another connection, or none, becomes the current one.
   package var currentDidChange: ((Connection?) -> Void)?
 
   init() {}
 
-  /// Name to open the current database by; nil for a private temporary one.
+  /// The name of the current database; nil for a private temporary one.
   package var name: String? {
     get { slots[current].name }
     set { slots[current].name = newValue }
@@ -52,7 +52,9 @@ package final class DatabaseSlot {
   /// Whether a slot other than the current one holds an open database.
   package func isOpen(_ index: Int) -> Bool { slots[index].connection != nil }
 
-  /// The current connection, opened now where that has not happened yet; the program ends where that fails.
+  /// Returns the current connection, and opens it if needed.
+  ///
+  /// The program ends if that fails.
   package func connection() throws -> Connection {
     if let connection = slots[current].connection { return connection }
     return try open(keepingAlive: false)
@@ -60,7 +62,7 @@ package final class DatabaseSlot {
 
   /// Opens a database in place of the current one.
   ///
-  /// Where it cannot be opened, an in-memory one takes its place.
+  /// If that fails, an in-memory one takes its place.
   package func open(_ path: String?, _ manner: Manner = .byContent) throws {
     close()
     self.manner = manner
@@ -101,7 +103,7 @@ package final class DatabaseSlot {
     return connection
   }
 
-  /// Gives a connection the functions and virtual tables of the shell.
+  /// Gives a connection the shell's functions and virtual tables.
   private func install(on connection: Connection, _ session: Session) throws(SQLiteError) {
     let selection: ExtensionTable.Selection = session.settings.safeModeReturns ? .withoutArchives : .all
     let output = session.output
@@ -111,10 +113,14 @@ package final class DatabaseSlot {
     }
   }
 
-  /// Closes the current database; it is opened again when next needed.
+  /// Closes the current database.
+  ///
+  /// It is opened again when it is next needed.
   package func close() { close(current) }
 
-  /// Closes the database of a slot; it is opened again when next needed.
+  /// Closes the database of a slot.
+  ///
+  /// It is opened again when it is next needed.
   package func close(_ index: Int) {
     guard let connection = slots[index].connection else { return }
     if let session {

@@ -1,10 +1,11 @@
 internal import Bytes
 internal import SQLite
 
-/// Recognizes a script that `.dump` wrote, and lets the connection take it.
+/// Recognizes a script that `.dump` wrote, and makes the connection accept it.
 ///
-/// Such a script may enter virtual tables into the schema and quote names in both ways. It is one if the first two statements
-/// of a session are those that a dump begins with, and the database is empty. It ends with its transaction.
+/// Such a script may write virtual tables into the schema, and quotes names in both ways. A script
+/// is a dump if the session's first two statements are those of a dump, and the database is empty.
+/// It ends with its transaction.
 struct DumpRecognition {
   private enum State {
     case atStart, afterFirstLine
@@ -13,10 +14,10 @@ struct DumpRecognition {
   }
 
   private var state = Dialect.current.recognizesDumps ? State.atStart : .over
-  /// Switches that a dump needs, and how.
+  /// The switches that a dump needs, and their values.
   private static let needs = [(name: "defensive", isOn: false), (name: "dqs_ddl", isOn: true)]
 
-  /// Before an input group runs, which ends with a zero byte.
+  /// Call it before an input group, which ends with a zero byte, runs.
   mutating func willRun(_ group: ByteBuffer, _ session: Session) {
     switch state {
     case .atStart: state = Self.matches("PRAGMA foreign_keys=OFF;", group) ? .afterFirstLine : .over
@@ -35,12 +36,12 @@ struct DumpRecognition {
     }
   }
 
-  /// A group could not be compiled: as if it had not been there, if it ended the search.
+  /// A group that could not be compiled counts as absent, if it ended the search.
   mutating func wasNotCompiled(_ before: DumpRecognition) {
     if case .over = state { self = before }
   }
 
-  /// After an input group has run.
+  /// Call it after an input group has run.
   mutating func didRun(_ session: Session) {
     guard case .within(let opened, let switches) = state else { return }
     guard let connection = session.database.openConnection, ObjectIdentifier(connection) == opened else {

@@ -1,7 +1,7 @@
 internal import Bytes
 internal import Files
 
-/// The only writer of standard error.
+/// Writes to standard error; nothing else does.
 package final class ErrorReporter {
   private let writer = StreamWriter(descriptor: StreamWriter.standardError)
   private let flushFirst: () -> Void
@@ -11,7 +11,7 @@ package final class ErrorReporter {
   /// Writes a line.
   package func print(_ line: String) { write(line + "\n") }
 
-  /// Writes a line that may hold what comes from elsewhere: a terminal finds no commands in it.
+  /// Writes a line with outside text, and escapes control characters for a terminal.
   package func tell(_ line: String) { print(line.escapingControls()) }
 
   /// Writes a text as it is.

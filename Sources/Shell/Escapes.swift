@@ -1,9 +1,11 @@
 internal import Bytes
 internal import SQLite
 
-/// C escapes in words.
+/// Escapes of C in words.
 package enum Escapes {
-  /// Replaces `\n`, `\t`, `\101` and their like; a NUL ends the word, as it ends a C string.
+  /// Replaces `\n`, `\t`, `\101` and the like.
+  ///
+  /// A NUL ends the word, like a C string.
   package static func resolved(_ word: ArraySlice<UInt8>) -> [UInt8] {
     guard word.contains(UInt8(ascii: "\\")) else { return Array(word) }
     var result: [UInt8] = []
@@ -50,7 +52,7 @@ package enum Escapes {
     byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "7")
   }
 
-  /// A text as a C string literal shows it, without the quotes.
+  /// Returns a text as a C string literal, without the quotes.
   package static func literal(_ text: [UInt8]) -> [UInt8] {
     if Dialect.current.keepsUTF8 {
       let buffer = ByteBuffer(capacity: 64)
@@ -75,7 +77,7 @@ package enum Escapes {
   }
 }
 
-/// Classes of ASCII characters, as C's `isspace` and `isdigit` know them.
+/// Classes of ASCII characters, as in C's `isspace` and `isdigit`.
 package enum ASCII {
   package static func isSpace(_ byte: UInt8) -> Bool { byte == 32 || (byte >= 9 && byte <= 13) }
   package static func isDigit(_ byte: UInt8) -> Bool { byte >= 48 && byte <= 57 }

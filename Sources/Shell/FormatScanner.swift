@@ -1,6 +1,6 @@
 internal import Bytes
 
-/// Reads a line by a pattern, as the C function `sscanf` does.
+/// Reads a line by a pattern, like the C function `sscanf`.
 struct FormatScanner {
   private let bytes: [UInt8]
   private var at = 0
@@ -11,7 +11,7 @@ struct FormatScanner {
     while at < bytes.count && ASCII.isSpace(bytes[at]) { at += 1 }
   }
 
-  /// Passes over a text; each blank of it stands for any white space, or none.
+  /// Skips a text; each blank of it stands for any amount of white space.
   mutating func skip(_ text: String) -> Bool {
     for byte in text.utf8 {
       if byte == UInt8(ascii: " ") {
@@ -24,7 +24,7 @@ struct FormatScanner {
     return true
   }
 
-  /// Takes a number after any white space; what is too large keeps its lowest bits.
+  /// Reads a number after white space; a number that is too large keeps its lowest bits.
   mutating func number(radix: Int64 = 10) -> Int32? {
     skipSpaces()
     var isNegative = false

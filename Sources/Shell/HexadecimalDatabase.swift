@@ -1,17 +1,17 @@
 internal import Bytes
 internal import Files
 
-/// A database as text: lines of 16 bytes in hexadecimal, as SQLite's tool `dbtotxt` writes them.
+/// A database as text: lines of 16 bytes in hexadecimal, in the format of SQLite's tool `dbtotxt`.
 ///
-/// Lines that are not understood are passed over, as are bytes outside the size that the first line tells.
+/// It skips unknown lines, and bytes outside of the size in the first line.
 struct HexadecimalDatabase {
   /// Bytes of the database.
   private(set) var content: [UInt8] = []
   private var pageOffset = 0
 
-  /// Reads a file, or the lines that follow in the present input where there is no name.
+  /// Reads a file, or the following lines of the current input if there is no name.
   ///
-  /// Nil, and the reason told, where there is no such text.
+  /// Returns nil, and prints the reason, if there is no such text.
   init?(in session: Session, file: String?) {
     let source: any LineSource
     if let file {
@@ -24,7 +24,7 @@ struct HexadecimalDatabase {
       source = session.input.source ?? StreamLines(StreamReader(descriptor: 0))
     }
     var lineNumber = file == nil ? session.input.lineNumber : 0
-    // A line that is longer than sqlite3's buffer counts as several.
+    // A line longer than sqlite3's buffer counts as several.
     func next() -> [UInt8]? {
       let buffer = ByteBuffer()
       guard source.appendPiece(atMost: Self.longestLine, to: buffer) == .line else { return nil }
@@ -33,7 +33,7 @@ struct HexadecimalDatabase {
     }
     var isValid = false
     let first = next()
-    // A first line that is missing counts.
+    // A missing first line counts as a line.
     if first == nil { lineNumber += 1 }
     if let first, let size = Self.size(first) {
       isValid = true
@@ -49,12 +49,12 @@ struct HexadecimalDatabase {
     }
   }
 
-  /// Most bytes of a line that are read at once.
+  /// The maximum bytes of a line that are read at once.
   private static let longestLine = 999
-  /// How the last line begins.
+  /// The beginning of the last line.
   private static let end = Array("| end ".utf8)
 
-  /// Reads `| size N pagesize P …`: the size in whole pages; nil where that is not what the line says.
+  /// Reads `| size N pagesize P …`: the size in whole pages; nil for another line.
   private static func size(_ line: [UInt8]) -> Int? {
     var scanner = FormatScanner(line)
     guard scanner.skip("| size "), let size = scanner.number(), scanner.skip(" pagesize "),
@@ -63,7 +63,7 @@ struct HexadecimalDatabase {
     return (Int(size) + Int(page) - 1) / Int(page) * Int(page)
   }
 
-  /// Takes `| page N offset O` or `| O: HH HH …`.
+  /// Reads `| page N offset O` or `| O: HH HH …`.
   private mutating func take(_ line: [UInt8]) {
     var scanner = FormatScanner(line)
     if scanner.skip("| page "), scanner.number() != nil, scanner.skip(" offset "),

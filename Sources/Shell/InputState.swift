@@ -1,16 +1,17 @@
 package import Bytes
 internal import SQLite
 
-/// Where input comes from just now.
+/// The current source of input.
 package final class InputState {
   package static let deepest = 25
 
   package var isInteractive = false
-  /// Line read last in the current file; 0 before the first and for arguments.
+  /// The number of the last line read from the current file; 0 before the first line and for
+  /// arguments.
   package internal(set) var lineNumber = 0
-  /// What is being read just now; nil for arguments.
+  /// The current source; nil for arguments.
   var source: (any LineSource)?
-  /// How many files are being read inside each other.
+  /// The number of nested files.
   package internal(set) var depth = 0
   package var prompt = "sqlite> "
   package var continuationPrompt = "   ...> " {
@@ -19,54 +20,56 @@ package final class InputState {
       if continuationPrompt.utf8.count > 2 { continuationTail = tail }
     }
   }
-  /// What follows the first three characters of the last continuation prompt that had so many.
+  /// The text after the first three characters of the last continuation prompt that had more.
   private var continuationTail = "...> "
-  /// What the statement that is being typed has left open.
+  /// What the statement being typed has opened and not closed.
   var open = OpenParts()
-  /// The continuation prompt, with what is open.
+  /// The continuation prompt, with the open parts.
   var fullContinuationPrompt: String {
     guard Dialect.current.showsWhatIsOpen else { return continuationPrompt }
     return open.prompt(continuationPrompt, tail: continuationTail)
   }
-  /// Whether what is typed is coloured; nil for where the surroundings allow it.
+  /// Whether typed SQL is coloured; nil means that the terminal decides.
   package var highlights: Bool?
 
   /// Whether Ctrl-C was pressed since the last call of `forgetInterrupt`.
   package var wasInterrupted: () -> Bool = { false }
-  /// Whether the program was asked to end: no more input is read, and nothing more is run.
+  /// Whether the program must end: no more input is read, and nothing more runs.
   package var isEnding: () -> Bool = { false }
-  /// Called when nothing more is run, before observers end.
+  /// Called when nothing more runs, before observers end.
   package var willEnd: () -> Void = {}
-  /// Forgets that Ctrl-C was pressed.
+  /// Clears the memory of Ctrl-C.
   package var forgetInterrupt: () -> Void = {}
 
   package init() {}
 }
 
-/// What came of asking for a line.
+/// The result of reading a line.
 package enum LineResult: Sendable {
   case line
-  /// What was typed was abandoned with Ctrl-C.
+  /// Ctrl-C discarded the typed text.
   case interrupted
   case end
 }
 
-/// A place lines come from.
+/// A source of lines.
 package protocol LineSource: AnyObject {
   /// Appends the next line without its line break.
   func appendLine(to buffer: ByteBuffer, isContinuation: Bool) -> LineResult
-  /// Appends at most this many bytes of the next line, its line break among them; a zero byte hides what follows it.
+  /// Appends at most this many bytes of the next line, including its line break.
+  ///
+  /// A zero byte hides what follows it.
   func appendPiece(atMost count: Int, to buffer: ByteBuffer) -> LineResult
 }
 
 extension LineSource {
-  /// A line that is typed comes as a whole.
+  /// A typed line always comes as a whole.
   package func appendPiece(atMost count: Int, to buffer: ByteBuffer) -> LineResult {
     appendLine(to: buffer, isContinuation: true)
   }
 }
 
-/// A terminal that shows a prompt and gives back what was typed.
+/// A terminal that shows a prompt and returns typed lines.
 package protocol TerminalInput: AnyObject {
   /// Reads a line and appends it without its line break.
   func readLine(prompt: String, to buffer: ByteBuffer) -> LineResult

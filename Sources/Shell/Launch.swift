@@ -2,26 +2,26 @@ internal import Bytes
 internal import Files
 internal import SQLite
 
-/// Start of the program: from arguments to exit code.
+/// The start of the program: from arguments to exit code.
 package final class Launch {
   package let session: Session
-  // Made when the first option is met: most of a short run is its start.
+  // Created at the first option, because start-up is most of a short run.
   private lazy var options = StandardOptions.all() + StandardOptions.later + extras
   private let extras: [CommandLineOption]
-  /// Database named on the command line.
+  /// The database on the command line.
   package private(set) var databaseName: String?
   package var initFile: String?
   var readsNoInitFile = false
   private var commands: [String] = []
-  /// The option `-A` as it was typed.
+  /// The typed text of the option `-A`.
   private(set) var archiveOption = "-A"
-  /// Arguments after an option that takes all of them.
+  /// The arguments after an option that takes all of them.
   package private(set) var rest: [String] = []
-  /// What to run instead of input.
+  /// Commands to run instead of input.
   package var instead: ((Session) throws -> Int32)?
   /// Called when the options are read, before a database is opened.
   package var willOpen: ((Session) throws -> Void)?
-  /// Makes the terminal when the session turns out to be interactive.
+  /// Makes the terminal if the session is interactive.
   package var makeTerminal: ((Session) -> any TerminalInput)?
 
   package init(session: Session, extraOptions: [CommandLineOption] = []) {
@@ -29,13 +29,13 @@ package final class Launch {
     extras = extraOptions
   }
 
-  /// Runs a session with these arguments, the program's name not among them; returns the exit code.
+  /// Runs a session with these arguments, without the program's name; returns the exit code.
   package func run(_ arguments: [String]) -> Int32 {
     var code: Int32
     do {
       code = try start(arguments)
     } catch let exit as SessionExit {
-      // At once: what would be shown now is not.
+      // Immediately, because later output would come first.
       session.output.forgetPending()
       code = exit.code
     } catch {
@@ -96,7 +96,7 @@ package final class Launch {
         throw SessionExit(code: 1)
       }
       if isArchive {
-        // Everything else is for the archive, what follows the letter too.
+        // Everything else is for the archive, also what follows the letter.
         archiveOption = "-" + typed
         if !early && !commands.isEmpty {
           let mixed = "cannot mix regular SQL or dot-commands with"
@@ -120,7 +120,7 @@ package final class Launch {
     }
   }
 
-  /// Prints a text made from the table of options, whatever the library's version.
+  /// Prints a text made from the table of options, for every version of the library.
   package func print(_ script: OptionScript, for program: String) {
     session.output.write(script.text(program, StandardOptions.all(.newest) + StandardOptions.later + extras))
   }
@@ -128,7 +128,7 @@ package final class Launch {
   /// Reports an error of the command line, with the program's name.
   package func fail(_ message: String) { session.errors.print("\(session.programName): \(message)") }
 
-  /// Text of `-help`.
+  /// The text of `-help`.
   package var usage: String {
     var lines = [
       "Usage: \(session.programName) [OPTIONS] "
@@ -170,7 +170,7 @@ package final class Launch {
     if errorCount > 0 && session.settings.bail { throw SessionExit(code: 1) }
   }
 
-  /// The start-up file in the folder that the desktop keeps for such, if it is there.
+  /// The start-up file in the desktop's configuration folder, if it exists.
   private static var configuration: String? {
     guard Dialect.current.readsConfigurationHome,
       let folder = ProcessEnvironment.variable("XDG_CONFIG_HOME"), !folder.isEmpty
@@ -179,7 +179,9 @@ package final class Launch {
     return ProcessEnvironment.exists(path) ? path : nil
   }
 
-  /// Runs what `-cmd` names; with bail the first failure ends the program.
+  /// Runs the commands of `-cmd`.
+  ///
+  /// With bail the first failure ends the program.
   func runEarlyCommand(_ text: String) throws {
     if text.hasPrefix(".") {
       if try session.runCommand(text.preservedBytes) == .failed && session.settings.bail {

@@ -20,7 +20,7 @@ package final class StreamLines: LineSource {
 final class PromptedLines: LineSource {
   private let terminal: any TerminalInput
   private let input: InputState
-  /// What stands for `{mirror}`.
+  /// Returns the text for `{mirror}`.
   private let field: () -> String
 
   init(_ terminal: any TerminalInput, _ input: InputState, field: @escaping () -> String = { "" }) {

@@ -1,6 +1,7 @@
-/// Numbers and truth values as sqlite3's commands read them.
+/// Reads numbers and truth values like sqlite3's commands.
 package enum Numbers {
-  /// A whole number with an optional sign, `0x` and a size such as `K`, `MB` or `GiB`; what is not a number is 0.
+  /// Reads a whole number with an optional sign, `0x` and a size such as `K`, `MB` or `GiB`;
+  /// anything else is 0.
   package static func integer(_ text: String) -> Int64 {
     var rest = Array(text.utf8)[...]
     var isNegative = false
@@ -31,13 +32,13 @@ package enum Numbers {
     "k": 1000, "m": 1_000_000, "g": 1_000_000_000,
   ]
 
-  /// What a word says of yes and no, and a warning where it says neither.
+  /// Reads a yes or no, and returns a warning for another word.
   package static func boolean(_ word: String) -> (value: Bool, warning: String?) {
     let (value, warning) = choice(word)
     return (value != 0, warning)
   }
 
-  /// The number that stands for a choice, 1 for yes, 0 for no, and a warning where a word is none of these.
+  /// Reads a choice: a number, 1 for yes, 0 for no, and a warning for another word.
   package static func choice(_ word: String) -> (value: Int32, warning: String?) {
     let bytes = Array(word.utf8)
     let isHexadecimal = bytes.starts(with: "0x".utf8)
@@ -53,7 +54,7 @@ package enum Numbers {
     }
   }
 
-  /// A number with this many digits after the point.
+  /// Returns a number with this many digits after the point.
   package static func fixed(_ value: Double, digits: Int) -> String {
     var scale = 1.0
     for _ in 0..<digits { scale *= 10 }

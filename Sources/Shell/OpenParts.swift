@@ -1,6 +1,6 @@
 internal import Bytes
 
-/// What a statement that is being typed has opened and not closed: a quote, a comment, parentheses.
+/// What a statement being typed has opened and not closed: a quote, a comment, parentheses.
 ///
 /// The continuation prompt shows it in place of its first three characters.
 struct OpenParts {
@@ -41,8 +41,10 @@ struct OpenParts {
     }
   }
 
-  /// The prompt for the next line; `tail` is what follows the first three characters, which a prompt that is shorter has from
-  /// the one before it.
+  /// Returns the prompt for the next line.
+  ///
+  /// `tail` is the text after the first three characters; a shorter prompt has the tail of the one
+  /// before.
   func prompt(_ plain: String, tail: String) -> String {
     let count = plain.utf8.count
     guard count > 0 else { return plain }
@@ -54,7 +56,7 @@ struct OpenParts {
       if depth == 0 { return plain }
       return (depth < 0 ? ")x!" : depth > 9 ? "(.." : "(x\(depth)") + tail
     }
-    // Something of the prompt itself is to be left.
+    // A part of the prompt itself must stay.
     if count >= 3, mark.utf8.count > count - 3 { return plain }
     return mark + String(repeating: " ", count: 3 - mark.utf8.count) + tail
   }

@@ -1,8 +1,8 @@
-/// Texts made from the table of options: completions of other shells, and the options in the manual page.
+/// Texts made from the table of options: shell completions, and the options in the manual page.
 package enum OptionScript: String, CaseIterable {
   case bash, zsh, fish, manual
 
-  /// The whole text; `options` are those of the command line, in the order of `-help`.
+  /// Returns the whole text; `options` are those of the command line, in the order of `-help`.
   package func text(_ program: String, _ options: [CommandLineOption]) -> String {
     let entries = options.flatMap(Entry.all)
     switch self {
@@ -19,7 +19,7 @@ package enum OptionScript: String, CaseIterable {
     let arguments: [String]
     let help: String
 
-    /// `[no]header` stands for two.
+    /// `[no]header` stands for two options.
     static func all(_ option: CommandLineOption) -> [Entry] {
       guard let help = option.help, option.name != "-" else { return [] }
       let arguments = option.name == "A" ? ["ARGS..."] : option.argumentNames
@@ -28,7 +28,7 @@ package enum OptionScript: String, CaseIterable {
       return [entry, Entry(name: "no" + option.name, arguments: arguments, help: help)]
     }
 
-    /// Words that its argument may be; empty where it is anything.
+    /// The words that its argument may be; empty if it may be anything.
     var choices: [String] {
       guard arguments.count == 1, arguments[0].contains("|") else { return [] }
       return arguments[0].split(separator: "|").map(String.init)
@@ -85,7 +85,7 @@ package enum OptionScript: String, CaseIterable {
     text.reduce(into: "") { $0 += ["[", "]", ":", "\\"].contains($1) ? "\\\($1)" : "\($1)" }
   }
 
-  /// For single quotes of a POSIX shell.
+  /// Escapes a text for single quotes of a POSIX shell.
   private static func quoted(_ text: String) -> String {
     text.reduce(into: "") { $0 += $1 == "'" ? "'\\''" : "\($1)" }
   }

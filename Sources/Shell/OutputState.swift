@@ -2,38 +2,40 @@ package import Bytes
 internal import Files
 package import Render
 
-/// Where output goes and how rows look.
+/// Where output goes, and how rows look.
 package final class OutputState {
   package var options = RenderOptions()
-  /// Where bytes go now: results and texts alike.
+  /// The current output of results and texts.
   package private(set) var sink: Sink
-  /// How control characters are shown, where that was chosen; else a terminal gets none.
+  /// How control characters are shown, if this was chosen; otherwise a terminal gets none.
   package var escapeChoice: ControlEscape? { didSet { terminalFilter.escape = escapeChoice ?? .ascii } }
   private let terminalFilter: TerminalFilter
   /// How rows show control characters now.
   var controlEscape: ControlEscape { escapeChoice ?? (goesToTerminal ? .ascii : .off) }
-  /// Name that `.show` shows.
+  /// The name in `.show`.
   package private(set) var targetName = "stdout"
-  /// Input groups left before output returns to stdout; 0 where it stays.
+  /// The number of input groups until output returns to stdout; 0 if it stays.
   package var groupsLeft = 0
-  /// Mode and separators to return to after a spreadsheet was written.
+  /// Mode and separators to restore after a spreadsheet was written.
   var savedOptions: RenderOptions?
-  /// File to show when output ends, and the program that shows it.
+  /// The file to show when output ends, and the program that shows it.
   var pending: (file: String, command: String)?
-  /// What such a file ends with.
+  /// The end of such a file.
   private var closing = ""
   let standard: Sink
   private let standardIsTerminal = ProcessEnvironment.isTerminal(StreamWriter.standardOutput)
   private var pipe: PipeCommand?
-  /// Counts the bytes of the file that output goes to; nil where it goes elsewhere.
+  /// Counts the bytes of the file that output goes to; nil if it goes elsewhere.
   private(set) var fileCounter: ByteCounter?
 
-  /// Makes the output; `hideBar` is called before anything goes to a terminal.
+  /// Makes the output.
+  ///
+  /// `hideBar` is called before anything goes to a terminal.
   init(hidingFirst hideBar: @escaping () -> Void = {}) {
     let writer = StreamWriter(descriptor: StreamWriter.standardOutput)
     let filter = TerminalFilter()
     terminalFilter = filter
-    // On a terminal rows appear one by one, as they are found.
+    // On a terminal rows appear one by one, when they are found.
     standard =
       standardIsTerminal
       ? Sink(limit: 1) {
@@ -44,18 +46,19 @@ package final class OutputState {
     sink = standard
   }
 
-  /// Hands bytes on; false where nobody will ever read them.
+  /// Passes bytes on; returns false if nobody will ever read them.
   ///
-  /// A full device is no reason to stop: a statement may do more than show rows.
+  /// A full device does not stop a statement, which may do more than show rows.
   private static func write(_ buffer: ByteBuffer, _ writer: StreamWriter) -> Bool {
     writer.write(buffer) || !writer.isCutOff
   }
 
-  /// Whether output went to a closed pipe, which is the end of the program.
+  /// Whether output went to a closed pipe, which ends the program.
   package var isCutOff: Bool { wasCutOff || sink.hasFailed || standard.hasFailed }
   private var wasCutOff = false
 
-  /// Returns to standard output from a pipe that nobody reads any more; false where standard output is closed itself.
+  /// Returns to standard output from a pipe that nobody reads any more; false if standard output
+  /// itself is closed.
   func leavePipe() -> Bool {
     guard !standard.hasFailed else { return false }
     reset()
@@ -81,13 +84,13 @@ package final class OutputState {
     sink.buffer.append(10)
   }
 
-  /// Writes a line that may hold what comes from elsewhere: a terminal finds no commands in it.
+  /// Writes a line with outside text, and escapes control characters for a terminal.
   package func tell(_ line: String) { print(line.escapingControls()) }
 
-  /// Whether what is written now goes to a terminal.
+  /// Whether output goes to a terminal now.
   package var goesToTerminal: Bool { sink === standard && standardIsTerminal }
 
-  /// Writes to a terminal what is the shell's own or was typed there, control characters included.
+  /// Writes the shell's own or typed text to a terminal, with its control characters.
   package func withControls(_ body: () -> Void) {
     guard goesToTerminal else { return body() }
     sink.flush()
@@ -97,7 +100,7 @@ package final class OutputState {
     terminalFilter.isOn = true
   }
 
-  /// Hands everything on to whoever reads it.
+  /// Passes on everything that was buffered.
   package func flush() {
     sink.flush()
     if sink !== standard { standard.flush() }
@@ -111,18 +114,18 @@ package final class OutputState {
   /// Whether results go to the terminal.
   package var isTerminal: Bool { sink === standard && standardIsTerminal }
 
-  /// Writes to standard output even where results go elsewhere.
+  /// Writes to standard output, also if results go elsewhere.
   package func printToStandardOutput(_ line: String) {
     standard.buffer.append(line)
     standard.buffer.append(10)
   }
 
-  /// Writes a text to standard output even where results go elsewhere.
+  /// Writes a text to standard output, also if results go elsewhere.
   package func writeToStandardOutput(_ text: String) { standard.buffer.append(text) }
 
   // MARK: Directing
 
-  /// Ends the present file or pipe and returns to standard output.
+  /// Ends the current file or pipe, and returns to standard output.
   package func reset() {
     if !closing.isEmpty { write(closing) }
     closing = ""
@@ -144,17 +147,19 @@ package final class OutputState {
     }
   }
 
-  /// What went wrong in showing a file, for standard error.
+  /// The error of showing a file, for standard error.
   package var complaint: String?
   private var temporaryFile: String?
 
-  /// Deletes the file that was shown last.
+  /// Deletes the file that was last shown.
   package func deleteTemporaryFile() {
     if let temporaryFile { ProcessEnvironment.delete(temporaryFile) }
     temporaryFile = nil
   }
 
-  /// Sends output to a file; false, and output dropped, where it cannot be opened.
+  /// Sends output to a file.
+  ///
+  /// Returns false, and drops output, if it cannot be opened.
   package func redirect(toFile path: String) -> Bool {
     guard let writer = StreamWriter(path: path) else { return false }
     let counter = ByteCounter()
@@ -165,7 +170,7 @@ package final class OutputState {
     return true
   }
 
-  /// Sends output to a shell command; false where it cannot be started.
+  /// Sends output to a shell command; false if it cannot be started.
   package func redirect(toCommand command: String) -> Bool {
     guard let pipe = PipeCommand(command, .toCommand) else { return false }
     let writer = StreamWriter(descriptor: pipe.descriptor)
@@ -203,7 +208,7 @@ package final class OutputState {
     pending = nil
   }
 
-  /// Keeps the present options for when output ends.
+  /// Keeps the current options to restore them when output ends.
   package func saveOptions() { savedOptions = options }
 
   func close() {
@@ -212,7 +217,7 @@ package final class OutputState {
   }
 }
 
-/// Keeps control characters from a terminal.
+/// Removes control characters for a terminal.
 private final class TerminalFilter {
   var escape = ControlEscape.ascii
   var isOn = true

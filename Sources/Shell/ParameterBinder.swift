@@ -1,6 +1,6 @@
 internal import SQLite
 
-/// Gives a statement's parameters the values that `.parameter` keeps.
+/// Binds the values of `.parameter` to a statement's parameters.
 struct ParameterBinder {
   static let table = "temp.sqlite_parameters"
 
@@ -8,7 +8,7 @@ struct ParameterBinder {
 
   init(_ connection: Connection) { self.connection = connection }
 
-  /// What a name stands for that no table of parameters has.
+  /// The value of a name that is in no table of parameters.
   private static func constant(_ name: String) -> Value? {
     switch name.dropFirst().lowercased() {
     case "nan": .real(.nan)

@@ -1,10 +1,10 @@
-/// How far a piece of work is, as a line for a person.
+/// The progress of a piece of work, as a line for a person.
 package struct ProgressBar: Equatable, Sendable {
-  /// What is done, such as `restore`.
+  /// The name of the work, such as `restore`.
   package var title: String
   /// Bytes done so far.
   package var done: Int
-  /// Bytes there are; nil where that is not known.
+  /// Total bytes; nil if this is not known.
   package var total: Int?
   /// Seconds since it began.
   package var seconds: Double
@@ -16,11 +16,13 @@ package struct ProgressBar: Equatable, Sendable {
     self.seconds = seconds
   }
 
-  /// The line, with some columns of `width` to spare: `restore  ######..........  37%  1.2 of 3.3 GB  95.1 MB/s  0:22 left`.
+  /// Returns the line, some columns shorter than `width`: `restore  ######..........
   ///
-  /// Where there is little room the bar goes first, then the rate, then the sizes.
+  /// 37%  1.2 of 3.3 GB  95.1 MB/s  0:22 left`.
+  ///
+  /// If there is little room, the bar is left out first, then the rate, then the sizes.
   package func line(width: Int) -> String {
-    // A terminal shows Ctrl-C where the line ends, and must not begin another row for it.
+    // A terminal shows Ctrl-C at the end of the line, and must not begin another row for it.
     let room = width - 4
     let rate = seconds > 0 ? Double(done) / seconds : 0
     let speed = "\(Self.size(Int(rate)))/s"
@@ -28,7 +30,7 @@ package struct ProgressBar: Equatable, Sendable {
       return fitting(room, [[title, Self.size(done), speed], [title, Self.size(done)], [title]])
     }
     let share = min(1, max(0, Double(done) / Double(total)))
-    // Not done before it is.
+    // 100% only at the end.
     let percent = pad("\(Int(share * 100))%", to: 4)
     let sizes = "\(Self.size(min(done, total))) of \(Self.size(total))"
     let left = rate > 0 && done < total ? Self.time(Double(total - done) / rate) + " left" : ""
@@ -61,7 +63,7 @@ package struct ProgressBar: Equatable, Sendable {
     String(repeating: " ", count: max(0, count - text.count)) + text
   }
 
-  /// A number of bytes with three or four digits, in powers of 1000.
+  /// Returns a number of bytes with three or four digits, in powers of 1000.
   static func size(_ bytes: Int) -> String {
     var value = Double(bytes)
     for unit in ["B", "kB", "MB", "GB"] {
@@ -73,7 +75,7 @@ package struct ProgressBar: Equatable, Sendable {
     return "\(Numbers.fixed(value, digits: 1)) TB"
   }
 
-  /// Minutes and seconds, or hours.
+  /// Returns minutes and seconds, or hours.
   static func time(_ seconds: Double) -> String {
     guard seconds < 359_999 else { return "long" }
     let whole = Int(seconds.rounded(.up))

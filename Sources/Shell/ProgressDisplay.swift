@@ -2,11 +2,12 @@ internal import Dispatch
 internal import Files
 internal import Synchronization
 
-/// Shows a bar on the terminal while something lasts longer than a second.
+/// Shows a bar on the terminal while work lasts longer than a second.
 ///
-/// A timer asks the work how far it is; the work itself only counts. Whoever writes to the terminal calls `hide` first.
+/// A timer asks the work for its progress; the work itself only counts. Call `hide` before you
+/// write to the terminal.
 package final class ProgressDisplay: Sendable {
-  /// Bytes done, and those there are where that is known; called from the timer's thread.
+  /// Bytes done, and the total if it is known; called on the timer's thread.
   package typealias Measure = @Sendable () -> (done: Int, total: Int?)
 
   private struct Work: Sendable {
@@ -16,20 +17,20 @@ package final class ProgressDisplay: Sendable {
   }
   private struct State {
     var works: [Work] = []
-    /// Columns of the line on the screen.
+    /// The width of the line on the screen.
     var shown = 0
   }
   private let state = Mutex(State())
   private let queue = DispatchQueue(label: "progress")
   private let isPossible: Bool
-  /// Seconds that work may last without a bar, and between two looks.
+  /// Seconds that work may last without a bar, and seconds between two updates.
   private static let patience = 1.0
   private static let pause = 0.2
 
-  /// A display that shows something only where both outputs are terminals.
+  /// Makes a display that shows something only if both outputs are terminals.
   package init() { isPossible = ProcessEnvironment.isTerminal(1) && ProcessEnvironment.isTerminal(2) }
 
-  /// Runs `body`, and shows how far it is.
+  /// Runs `body`, and shows its progress.
   package func during<Value>(
     _ title: String, when isWanted: Bool, _ measure: @escaping Measure, _ body: () throws -> Value
   ) rethrows -> Value {
@@ -49,7 +50,7 @@ package final class ProgressDisplay: Sendable {
     return try body()
   }
 
-  /// Runs `body`, which tells how far it is to be measured once it knows.
+  /// Runs `body`, which sets its measure of progress once it is known.
   package func during<Value>(
     _ title: String, when isWanted: Bool,
     _ body: (_ watch: @escaping (@escaping Measure) -> Void) throws -> Value
@@ -62,7 +63,9 @@ package final class ProgressDisplay: Sendable {
 
   private final class LateMeasure: Sendable { let measure = Mutex<Measure?>(nil) }
 
-  /// Takes the bar off the screen, as something else is to be written; it comes back.
+  /// Removes the bar from the screen, because something else will be written.
+  ///
+  /// It comes back later.
   package func hide() { if isPossible { state.withLock { Self.erase(&$0) } } }
 
   private func draw() {
@@ -74,7 +77,7 @@ package final class ProgressDisplay: Sendable {
       let line = ProgressBar(title: work.title, done: done, total: total, seconds: seconds)
         .line(width: ProcessEnvironment.terminalWidth)
       let rest = String(repeating: " ", count: max(0, state.shown - line.count))
-      // In one write, and no more than blanks to take it off: any terminal can do that.
+      // One write, and only blanks to erase it: every terminal can do that.
       StreamWriter(descriptor: StreamWriter.standardError).write("\r" + line + rest)
       state.shown = line.count + rest.count
     }

@@ -1,7 +1,7 @@
 internal import Bytes
 internal import Render
 
-/// Reads lines, gathers them into statements and runs them.
+/// Reads lines, collects them into statements, and runs these.
 struct RunLoop {
   private let session: Session
   private let source: any LineSource
@@ -11,14 +11,15 @@ struct RunLoop {
   private var firstLine = 0
   private var errorCount = 0
 
-  /// Reads `source`; `isTyped` where somebody types it at the prompt.
+  /// Reads `source`; `isTyped` is true for a person at the prompt.
   init(_ source: any LineSource, in session: Session, isTyped: Bool) {
     self.session = session
     self.source = source
     self.isTyped = isTyped
   }
 
-  /// Runs everything to the end of the source or to the first error with bail; returns the number of errors.
+  /// Runs everything to the end of the source, or to the first error with bail; returns the number
+  /// of errors.
   mutating func run() throws -> Int {
     guard session.input.depth < InputState.deepest else {
       session.errors.print(
@@ -66,13 +67,13 @@ struct RunLoop {
     return errorCount
   }
 
-  /// Puts a line break after what has been gathered; returns where the next line begins.
+  /// Adds a line break to the collected text; returns where the next line begins.
   private func startLine() -> Int {
     if !group.isEmpty { group.append(10) }
     return group.count
   }
 
-  /// Handles the line that begins at `start`; false where input ends here.
+  /// Handles the line that begins at `start`; returns false if input ends here.
   private mutating func take(from start: Int) throws -> Bool {
     if scanner.isPlain && isTerminator(from: start) && (start == 0 || scanner.isCompleteWithSemicolon) {
       group.truncate(to: start)
@@ -145,7 +146,7 @@ struct RunLoop {
     if spaces > 0 { group.removeFirst(spaces) }
   }
 
-  /// Whether the line is `go` or `/` alone, as other databases' shells end a statement.
+  /// Whether the line is only `go` or `/`, which end a statement in other databases' shells.
   private func isTerminator(from start: Int) -> Bool {
     var at = start
     let count = group.count

@@ -1,34 +1,36 @@
 internal import SQLite
 
-/// What a byte of SQL is, to a person who looks at it while it is typed.
+/// The kind of a byte of SQL, for its colour.
 package enum SQLTint: UInt8, CaseIterable, Sendable { case plain, keyword, constant, comment, error }
 
-/// Follows SQL line by line and tells what to colour.
+/// Reads SQL line by line and decides colours.
 ///
-/// Nothing is parsed and nothing refused: words, literals, comments, and which quotes and parentheses have no partner.
+/// It does not parse and refuses nothing: it finds words, literals, comments, and quotes and
+/// parentheses without a partner.
 package struct SQLColouring: Equatable, Sendable {
-  /// The two parentheses at the cursor carry this besides their tint.
+  /// The mark of the two parentheses at the cursor, beside their tint.
   package static let partner: UInt8 = 0x40
 
   private enum Inside: Equatable { case nothing, quote(UInt8), blob, comment }
 
   private var inside = Inside.nothing
-  /// Parentheses that are open.
+  /// The open parentheses.
   private var depth = 0
-  /// Whether nothing came before: a line may be a dot-command.
+  /// Whether nothing came before: the line may be a dot-command.
   private var isStart = true
-  /// Whether the last thing that was no comment is a semicolon.
+  /// Whether the last token, comments aside, is a semicolon.
   private var endsStatement = false
 
   package init() {}
 
-  /// Reads a line that is done.
+  /// Reads a finished line.
   package mutating func skip(_ line: [UInt8]) { _ = colour(line, cursor: nil) }
 
-  /// Reads a line and returns the raw value of a tint for each of its bytes.
+  /// Reads a line, and returns the raw value of a tint for each byte.
   ///
-  /// Where `cursor` touches a parenthesis that has a partner, both are marked. What is still open is an error, except
-  /// where the statement may go on in the next line: `isAccepted`, and no semicolon ends it.
+  /// If `cursor` touches a parenthesis with a partner, both are marked. Open parts are an error,
+  /// unless the statement may continue in the next line: then `isAccepted` is true and no semicolon
+  /// ends it.
   package mutating func colour(_ line: [UInt8], cursor: Int?, isAccepted: Bool = false) -> [UInt8] {
     var pass = Pass(line, self)
     defer { self = pass.state }
@@ -42,15 +44,15 @@ package struct SQLColouring: Equatable, Sendable {
     return pass.tints
   }
 
-  /// One reading of one line.
+  /// One pass over one line.
   private struct Pass {
     let line: [UInt8]
     var state: SQLColouring
     var tints: [UInt8]
-    /// Where quotes and parentheses were opened that are open still; -1 in an earlier line.
+    /// Positions of open quotes and parentheses; -1 for an earlier line.
     private var quote = -1
     private var open: [Int]
-    /// The index of the other parenthesis; -1 for all else.
+    /// The index of the partner of a parenthesis; -1 for everything else.
     private var partners: [Int: Int] = [:]
 
     init(_ line: [UInt8], _ state: SQLColouring) {
@@ -95,7 +97,7 @@ package struct SQLColouring: Equatable, Sendable {
       var at = start
       while at < line.count {
         if line[at] == mark {
-          // Doubled it stands for itself.
+          // A doubled quote stands for itself.
           guard mark != 0x5d && byte(at + 1) == mark else { break }
           at += 1
         }
@@ -109,7 +111,7 @@ package struct SQLColouring: Equatable, Sendable {
       return at
     }
 
-    /// Reads a token outside quotes and comments; returns the index after it.
+    /// Reads a token outside of quotes and comments; returns the index after it.
     private mutating func plain(_ at: Int) -> Int {
       let first = line[at]
       switch (first, byte(at + 1)) {
@@ -130,7 +132,8 @@ package struct SQLColouring: Equatable, Sendable {
       case 0x28: open.append(at)
       case 0x29: close(at)
       case 0x3b:
-        // The next statement has its own parentheses; those of this one stay open, and wrong.
+        // The next statement has its own parentheses. Those of this one stay open, which is an
+        // error.
         for index in open where index >= 0 { tints[index] = SQLTint.error.rawValue }
         open = []
       case 0x3a, 0x40, 0x24, 0x3f, 0x23: return word(at + 1)  // : @ $ ? #
@@ -189,12 +192,12 @@ package struct SQLColouring: Equatable, Sendable {
         }
       }
       let end = word(at)
-      // No number that SQLite knows.
+      // Not a number in SQLite.
       if end == at { fill(start..<end, .constant) }
       return end
     }
 
-    /// Marks what was opened in this line and has not been closed.
+    /// Marks what was opened in this line and not closed.
     mutating func markOpen(unlessOpen: Bool) {
       if unlessOpen && !(state.inside == .nothing && state.endsStatement) { return }
       for index in open where index >= 0 { tints[index] = SQLTint.error.rawValue }
@@ -225,10 +228,10 @@ package struct SQLColouring: Equatable, Sendable {
   }
 }
 
-/// SQLite's keywords, to be looked up.
+/// SQLite's keywords, for lookup.
 private enum SQLWords {
   static let all = Set(Keywords.all.map { key(ArraySlice($0.utf8)) })
 
-  /// A word in lower case; nothing for what is longer than any keyword.
+  /// Returns a word in lower case; nothing for a word longer than any keyword.
   static func key(_ word: ArraySlice<UInt8>) -> [UInt8] { word.count > 17 ? [] : word.map { $0 | 0x20 } }
 }

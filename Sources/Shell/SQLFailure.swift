@@ -1,13 +1,13 @@
 internal import Bytes
 internal import SQLite
 
-/// A statement that could not be compiled or did not run to its end.
+/// The failure of a statement to compile or to run to its end.
 package struct SQLFailure: Error {
   package enum Phase: Sendable { case prepare, step }
 
   package let phase: Phase
   package let code: Int32
-  /// Message, code and the place in the text.
+  /// Message, code and position in the text.
   package let message: String
 
   /// Describes a failure of the statement that begins at byte `start` of `sql`.

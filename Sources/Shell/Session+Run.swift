@@ -2,7 +2,7 @@ internal import Bytes
 internal import Files
 internal import SQLite
 
-/// How a dot-command ended.
+/// The result of a dot-command.
 package enum CommandOutcome: Sendable { case done, failed, quit }
 
 extension Session {
@@ -28,7 +28,7 @@ extension Session {
     return finishCommand(outcome)
   }
 
-  /// Runs a command that is asked for by an option, which safe mode does not look at.
+  /// Runs a command of an option, which safe mode does not check.
   func runCommand(named name: String, _ words: Words) throws -> CommandOutcome {
     var words = words
     nextTaker = nil
@@ -72,7 +72,7 @@ extension Session {
     return outcome
   }
 
-  /// Returns output to stdout and reports what went wrong in showing a file.
+  /// Returns output to stdout, and reports an error of showing a file.
   package func resetOutput() {
     output.reset()
     if let complaint = output.complaint {
@@ -81,9 +81,10 @@ extension Session {
     }
   }
 
-  /// Runs an input group that ends with a zero byte and reports its failure; true where all went well.
+  /// Runs an input group that ends with a zero byte, and reports its failure; returns true on
+  /// success.
   ///
-  /// `line` is the number of its first line; nil where it was typed.
+  /// `line` is the number of its first line; nil if it was typed.
   func runGroup(_ sql: ByteBuffer, line: Int?) throws -> Bool {
     var succeeded = true
     if settings.backslash { Self.resolveEscapes(in: sql) }
@@ -96,7 +97,7 @@ extension Session {
       if settings.showChanges { try printChanges() }
     } catch let failure as SQLFailure {
       succeeded = false
-      // What could not be compiled does not count as a statement before the dump.
+      // A statement that could not be compiled does not count before a dump.
       if failure.phase == .prepare { dumpRecognition.wasNotCompiled(seen) }
       let kind = failure.phase == .prepare ? "Parse error" : "Runtime error"
       errors.print(kind + (line.map { " near line \($0): " } ?? ": ") + failure.message)
@@ -117,7 +118,7 @@ extension Session {
     return succeeded
   }
 
-  /// Replaces the escapes of C in an input group, as `-backslash` asks.
+  /// Replaces the escapes of C in an input group, for `-backslash`.
   private static func resolveEscapes(in sql: ByteBuffer) {
     let resolved = Escapes.resolved(sql.bytes.dropLast())
     sql.removeAll()
@@ -125,7 +126,7 @@ extension Session {
     sql.append(0)
   }
 
-  /// Runs SQL given as an argument; returns the code of its failure.
+  /// Runs SQL from an argument; returns the code of its failure.
   package func runArgument(_ sql: [UInt8]) throws -> Int32 {
     let buffer = ByteBuffer(capacity: sql.count + 1)
     buffer.append(sql)
@@ -145,20 +146,20 @@ extension Session {
     }
   }
 
-  /// Hands a text to whoever asked for it, or else runs it.
+  /// Gives a text to its taker, or runs it.
   private func take(_ sql: ByteBuffer) throws {
     guard let taker = nextTaker else { return try StatementRunner(session: self).run(sql) }
     nextTaker = nil
     try taker(sql)
   }
 
-  /// Reads and runs a source of lines; returns the number of errors.
+  /// Reads and runs lines of a source; returns the number of errors.
   package func read(_ source: any LineSource) throws -> Int {
     var loop = RunLoop(source, in: self, isTyped: false)
     return try loop.run()
   }
 
-  /// Reads and runs what is typed at the terminal; returns the number of errors.
+  /// Reads and runs typed lines; returns the number of errors.
   package func readTerminal(_ terminal: any TerminalInput) throws -> Int {
     var loop = RunLoop(
       PromptedLines(
@@ -181,7 +182,7 @@ extension Session {
     try body()
   }
 
-  /// Runs something, and shows how much it has written where output goes to a file.
+  /// Runs something, and shows how much it has written if output goes to a file.
   private func showingOutput(_ body: () throws -> Void) rethrows {
     guard isInteractive, let counter = output.fileCounter else { return try body() }
     try progress.during(output.targetName, when: true, { (counter.bytes, nil) }, body)
@@ -193,13 +194,13 @@ extension Session {
   }
 }
 
-/// Ends the reading of the present file, or the program at the outermost one.
+/// Ends the current file, or the program at the outermost one.
 package struct Quit: Error {
   package init() {}
 }
 
 extension Settings {
-  /// Brings safe mode back after the one command that a nonce freed from it.
+  /// Turns safe mode on again after the one command that a nonce allowed.
   mutating func restoreSafeMode() {
     if skipsSafeModeReturn {
       skipsSafeModeReturn = false

@@ -1,13 +1,13 @@
 package import SQLite
 
 extension Session {
-  /// Lets safe mode judge what statements of a connection do.
+  /// Makes safe mode check the statements of a connection.
   package func guardSafety(of connection: Connection) {
     guard settings.safeModeReturns else { return connection.setAuthorizer(nil) }
     connection.setAuthorizer { [weak self] request in self?.judge(request) ?? .ok }
   }
 
-  /// Denies what safe mode forbids, and keeps the reason to end the program with.
+  /// Denies what safe mode forbids, and keeps the reason for the end of the program.
   package func judge(_ request: AuthorizerRequest) -> AuthorizerAnswer {
     guard settings.isSafe else { return .ok }
     switch request.action {
@@ -24,7 +24,7 @@ extension Session {
     "edit", "fts3_tokenizer", "load_extension", "readfile", "writefile", "zipfile", "zipfile_cds",
   ]
 
-  /// Ends the program where a statement did what safe mode forbids.
+  /// Ends the program if a statement did what safe mode forbids.
   package func checkSafety() throws {
     guard let violation = settings.violation else { return }
     settings.violation = nil

@@ -2,7 +2,7 @@ internal import Files
 package import SQLite
 
 extension Session {
-  /// Prints the counters that `.stats` asks for; without a statement, those of library and connection.
+  /// Prints the counters of `.stats`; without a statement, those of library and connection.
   package func printStatistics(of statement: Statement?) {
     if let statement, settings.stats == .statement { printColumns(of: statement) }
     if settings.stats == .steps {
@@ -74,7 +74,7 @@ extension Session {
     line("Memory used by prepared stmt", "\(statement.read(.memory, reset: false))")
   }
 
-  /// What the system counted for this process.
+  /// The system's counters for this process.
   private func printProcess() {
     guard let reader = StreamReader(path: "/proc/self/io") else { return }
     let names = [

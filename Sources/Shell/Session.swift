@@ -2,9 +2,18 @@ package import Bytes
 internal import Files
 package import SQLite
 
-/// One run of the shell: what its commands read and change.
+/// One run of the shell: the state that its commands read and change.
 ///
-/// Belongs to the main thread.
+/// This target is sqlite3's shell without its commands, and knows nothing of the mirror. `Launch`
+/// reads options and makes a session; `RunLoop` reads input; `CommandTable` finds a `DotCommand`;
+/// `StatementRunner` runs SQL and gives rows to `Render`. `OutputState` and `ErrorReporter` are the
+/// only ways out. A `SessionObserver` learns what happens, and `ConnectionObserver` of SQLite sees
+/// each statement.
+///
+/// A session belongs to the main thread.
+///
+///     let session = Session(commands: CommandTable(commands, extras: extras))
+///     let code = Launch(session: session).run(arguments)
 package final class Session {
   package let output: OutputState
   package let errors: ErrorReporter
@@ -13,13 +22,15 @@ package final class Session {
   package let input = InputState()
   package let progress: ProgressDisplay
   package var settings = Settings()
-  /// Name the program was called by, for its own messages.
+  /// The name in the program's own messages.
   package let programName: String
-  /// Set when a command asked to leave; the code to leave with, or nil for what errors make of it.
+  /// Set when a command asks to leave: the exit code, or nil for the one that follows from errors.
   package var exitCode: Int32?
-  /// Exit code of a failed command that was an argument of the program.
+  /// The exit code of a failed command that was an argument of the program.
   package var failureCode: Int32 = 1
-  /// Takes the next SQL in place of the database; a dot-command that comes first puts an end to it.
+  /// Takes the next SQL in place of the database.
+  ///
+  /// A dot-command that comes first ends this.
   package var nextTaker: ((ByteBuffer) throws -> Void)?
   var dumpRecognition = DumpRecognition()
   private(set) var observers: [any SessionObserver] = []
@@ -39,12 +50,12 @@ package final class Session {
     database.session = self
   }
 
-  /// Whether somebody types: prompts are shown and errors carry no line number.
+  /// Whether a person types: prompts are shown, and errors have no line number.
   package var isInteractive: Bool { input.isInteractive }
   /// Whether input comes from a file, a pipe or arguments.
   package var isBatch: Bool { !input.isInteractive }
 
-  /// The open database; opened now where that has not happened yet.
+  /// Returns the open database, and opens it if needed.
   package var connection: Connection {
     get throws { try database.connection() }
   }
@@ -53,20 +64,21 @@ package final class Session {
 
   package func add(_ observer: some SessionObserver) { observers.append(observer) }
 
-  /// The observer of this type, if there is one.
+  /// Returns the observer of this type, if there is one.
   package func observer<Observer: SessionObserver>(_: Observer.Type = Observer.self) -> Observer? {
     for case let observer as Observer in observers { return observer }
     return nil
   }
 
-  /// Tells observers that an input group is done; returns how many errors they reported.
+  /// Notifies observers that an input group is done; returns the number of errors that they
+  /// reported.
   func inputDidComplete() -> Int {
     var count = 0
     for index in observers.indices { count += observers[index].inputDidComplete(in: self) }
     return count
   }
 
-  /// Ends observers, output and database; returns what observers had to complain about.
+  /// Ends observers, output and database; returns the observers' errors.
   package func end() -> [String] {
     let complaints = observers.compactMap { $0.sessionWillEnd(self) }
     for complaint in complaints { errors.print("Error: \(complaint)") }
@@ -89,7 +101,7 @@ package final class Session {
     return !answer.isEmpty && answer[0] | 0x20 == UInt8(ascii: "y")
   }
 
-  /// Ends the program with 1 where safe mode forbids `act`, such as `cannot run .shell in safe mode`.
+  /// Ends the program with 1 if safe mode forbids `act`, such as `cannot run .shell in safe mode`.
   package func requireUnsafe(_ complaint: String) throws {
     guard settings.isSafe else { return }
     errors.print("line \(input.lineNumber): \(complaint)")

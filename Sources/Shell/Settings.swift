@@ -9,36 +9,37 @@ package struct Settings {
   var staysInteractive = false
   package var showChanges = false
   package var timer = false
-  /// Whether `timer` is for the next input alone.
+  /// Whether `timer` is only for the next input.
   package var timesOnce = false
   package var scanStatus = false
   package var stats = Stats.off
   package var queryPlan = QueryPlan.off
   package var explain = Explain.automatic
-  /// Whether escapes of C in SQL that is read are replaced.
+  /// Whether escapes of C are replaced in SQL.
   package var backslash = false
-  /// Whether safe mode is on now, and whether it comes back after one command.
+  /// Whether safe mode is on, and whether it comes back after one command.
   package var isSafe = false { didSet { if isSafe { safeModeReturns = true } } }
   package var safeModeReturns = false
-  /// Set by `.nonce`: the end of that command itself does not bring safe mode back.
+  /// Set by `.nonce`: the end of that command does not turn safe mode on again.
   package var skipsSafeModeReturn = false
-  /// What a statement did against safe mode.
+  /// The statement's act that safe mode forbids.
   package var violation: String?
-  /// Whether what serves SQLite's own tests is there: always, before it needed `-unsafe-testing`.
+  /// Whether features for SQLite's own tests are available: always in dialects before
+  /// `-unsafe-testing`.
   package var allowsUnsafeTests = !Dialect.current.hidesUnsafeTests
   /// The word that suspends safe mode.
   package var nonce: String?
-  /// Name of the test that `.testcase` began.
+  /// The name of the test that `.testcase` began.
   package var testName = "?"
   package var progress = Progress()
   package var trace = Trace()
 
-  /// Mode to return to when `.explain` is turned off.
+  /// The mode to restore when `.explain` is turned off.
   package var modeBeforeExplain = OutputMode.list
 
   /// What `.stats` shows after each statement.
   ///
-  /// A number beyond the names acts as `on`.
+  /// Other numbers act as `on`.
   package struct Stats: RawRepresentable, Equatable, Sendable {
     package static let off = Stats(rawValue: 0)
     package static let on = Stats(rawValue: 1)
@@ -50,7 +51,7 @@ package struct Settings {
 
   /// What `.eqp` shows before each statement.
   ///
-  /// A number beyond the names acts as `full`.
+  /// Other numbers act as `full`.
   package struct QueryPlan: RawRepresentable, Comparable, Sendable {
     package static let off = QueryPlan(rawValue: 0)
     package static let on = QueryPlan(rawValue: 1)
@@ -61,11 +62,11 @@ package struct Settings {
 
     package static func < (one: Self, other: Self) -> Bool { one.rawValue < other.rawValue }
 
-    /// What `.show` calls it.
+    /// The name in `.show`.
     package var name: String { ["off", "on", "trigger", "full"][Int(rawValue & 3)] }
   }
 
-  /// Whether `EXPLAIN` is shown as a table: never, always, or where a statement is one.
+  /// Whether `EXPLAIN` is shown as a table: never, always, or for `EXPLAIN` statements.
   package enum Explain: String, Sendable { case off, on, automatic = "auto" }
 
   /// Where `.trace` writes and how.

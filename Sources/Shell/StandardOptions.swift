@@ -121,7 +121,7 @@ enum StandardOptions {
     ]
   }
 
-  /// Options of later sqlite3 than any whose dialect is spoken.
+  /// Options of a later sqlite3 than any known dialect.
   static var later: [Option] {
     [
       Option(
@@ -201,7 +201,7 @@ enum StandardOptions {
     let session = launch.session
     session.database.makesArchives = true
     _ = try session.connection
-    // What goes wrong is said, and the program ends as if nothing had.
+    // The error is printed, and the program ends with success.
     _ = try session.runCommand(named: "archive", Words(name: launch.archiveOption, launch.rest))
     launch.instead = { _ in 0 }
   }

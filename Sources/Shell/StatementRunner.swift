@@ -6,10 +6,10 @@ package import SQLite
 struct StatementRunner {
   let session: Session
 
-  /// Runs all statements of a buffer that ends with a zero byte; the first failure ends it.
+  /// Runs all statements of a buffer that ends with a zero byte, up to the first failure.
   func run(_ sql: ByteBuffer) throws {
     let connection = try session.connection
-    // Blanks before the first statement stand in its errors, too.
+    // Errors show blanks before the first statement, too.
     var at = 0
     while at < sql.count - 1 {
       let statement: Statement?
@@ -45,7 +45,7 @@ struct StatementRunner {
     }
   }
 
-  /// Shows how a statement would run, as `.eqp` asks; true where its program was listed.
+  /// Shows the plan of a statement, as `.eqp` asks; returns true if its program was listed.
   private func explain(_ statement: Statement) -> Bool {
     let connection = statement.connection
     let showsTriggers = session.settings.queryPlan == .trigger
@@ -65,7 +65,7 @@ struct StatementRunner {
     return true
   }
 
-  /// The same by the statement itself, which is explained in place of being run.
+  /// The same with the statement itself, which is explained instead of run.
   private func explainItself(_ statement: Statement) -> Bool {
     defer { _ = statement.explain(as: 0) }
     if statement.explain(as: 2) {
@@ -88,7 +88,7 @@ struct StatementRunner {
 }
 
 extension Session {
-  /// What writes the rows of a statement in the present mode.
+  /// Returns the renderer for a statement's rows in the current mode.
   func renderer(for statement: Statement, followsProgram: Bool = false) -> any RowRenderer {
     var options = output.options
     options.followsProgram = followsProgram
@@ -100,7 +100,7 @@ extension Session {
     }
   }
 
-  /// Runs statements of a text and writes their rows; for commands that stand on SQL.
+  /// Runs statements of a text and writes their rows; for commands that use SQL.
   package func run(sql: String) throws {
     let buffer = ByteBuffer(capacity: sql.utf8.count + 1)
     buffer.append(sql)
@@ -115,7 +115,9 @@ extension OutputState {
     renderer.render(statement, to: sink)
   }
 
-  /// Writes rows, in modes that lay out no columns with control characters as was chosen; a terminal's are seen to anyway.
+  /// Writes rows.
+  ///
+  /// Modes without columns show control characters as chosen; a terminal never gets them raw.
   private func renderEscaped(
     _ statement: Statement, with renderer: inout any RowRenderer, to target: Sink
   ) -> SQLiteError? {
@@ -138,7 +140,7 @@ extension OutputState {
   /// `.show` lists a width for every column that a columnar mode has ever written.
   func writeInMode(_ statement: Statement, with renderer: inout any RowRenderer) -> SQLiteError? {
     let before = sink.buffer.count
-    // Counts of rows come to standard output, wherever rows themselves would go.
+    // Counts of rows go to standard output, wherever rows themselves go.
     let isCount = options.mode == .count && statement.explainLevel == 0
     let failure = renderEscaped(statement, with: &renderer, to: isCount ? standard : sink)
     let missing = statement.columnCount - options.widths.count

@@ -3,21 +3,21 @@ internal import SQLite
 
 /// The words of a dot-command, taken one after the other.
 ///
-/// At most 52 words are read, the command's name among them. `"…"` takes C escapes, as bare words do in older dialects;
-/// `'…'` does not.
+/// At most 52 words are read, including the command's name. `"…"` takes C escapes, and so do bare
+/// words in older dialects; `'…'` does not.
 package struct Words {
-  /// Word of the command's name as typed, without the dot.
+  /// The typed name of the command, without the dot.
   package private(set) var name = ""
   /// Whether there was no word at all, not even an empty one in quotes.
   package let isBlank: Bool
   private var arguments: [[UInt8]] = []
   private var next = 0
-  /// What parsing wants to say on stderr before the command runs.
+  /// Warnings of parsing, printed before the command runs.
   package private(set) var warnings: [String] = []
 
   static let most = 51
 
-  /// Splits what follows the dot.
+  /// Splits the text after the dot.
   package init(_ line: ArraySlice<UInt8>) {
     var all: [[UInt8]] = []
     var rest = line
@@ -30,7 +30,7 @@ package struct Words {
         let end = rest.firstIndex(where: ASCII.isSpace) ?? rest.endIndex
         all.append(
           Dialect.current.escapesOnlyInQuotes ? Array(rest[..<end]) : Escapes.resolved(rest[..<end]))
-        // The blank that ends a word is part of it, as the closing quote is.
+        // The blank that ends a word belongs to it, like a closing quote.
         rest = rest[min(end + 1, rest.endIndex)...]
       }
     }
@@ -39,7 +39,7 @@ package struct Words {
     arguments = all
   }
 
-  /// Words as they are.
+  /// The words without escapes replaced.
   package init(name: String, _ arguments: [String]) {
     self.name = name
     isBlank = false
@@ -66,65 +66,66 @@ package struct Words {
   package var remaining: Int { arguments.count - next }
   package var isEmpty: Bool { remaining == 0 }
 
-  /// The next argument, without taking it.
+  /// Returns the next argument without taking it.
   package var peek: String? { isEmpty ? nil : String(preserving: arguments[next]) }
 
   /// Takes the next argument, if there is one.
   package mutating func optional() -> String? { optionalBytes().map { String(preserving: $0) } }
 
-  /// Takes the next argument as the bytes that were typed, if there is one.
+  /// Takes the next argument as typed bytes, if there is one.
   package mutating func optionalBytes() -> [UInt8]? {
     guard !isEmpty else { return nil }
     next += 1
     return arguments[next - 1]
   }
 
-  /// Takes the next argument; a usage error where there is none.
+  /// Takes the next argument; throws a usage error if there is none.
   package mutating func required() throws(CommandError) -> String {
     guard let word = optional() else { throw .usage }
     return word
   }
 
-  /// Takes all that is left.
+  /// Takes all remaining arguments.
   package mutating func rest() -> [String] {
     defer { next = arguments.count }
     return arguments[next...].map { String(preserving: $0) }
   }
 
-  /// Takes all that is left, as bytes.
+  /// Takes all remaining arguments, as bytes.
   package mutating func restBytes() -> [[UInt8]] {
     defer { next = arguments.count }
     return Array(arguments[next...])
   }
 
-  /// A usage error unless everything was taken.
+  /// Throws a usage error unless everything was taken.
   package func finish() throws(CommandError) {
     guard isEmpty else { throw .usage }
   }
 
-  /// Takes the one argument `on` or `off`, or another way to say so; a usage error where it is not alone.
+  /// Takes the only argument: `on`, `off`, or another yes or no; throws a usage error if there are
+  /// more.
   package mutating func boolean() throws(CommandError) -> Bool {
     let word = try required()
     try finish()
     return boolean(from: word)
   }
 
-  /// What a word says of yes and no.
+  /// Reads a yes or no.
   ///
-  /// A word that says neither is a no with a warning.
+  /// Another word is a no, with a warning.
   package mutating func boolean(from word: String) -> Bool { choice(from: word) != 0 }
 
-  /// The number that a word stands for where there are more choices than yes and no.
+  /// Reads the number of a choice with more values than yes and no.
   package mutating func choice(from word: String) -> Int32 {
     let (value, warning) = Numbers.choice(word)
     if let warning { warn(warning) }
     return value
   }
 
-  /// Adds a line for stderr.
+  /// Adds a line for standard error.
   package mutating func warn(_ text: String) { warnings.append(text) }
 
-  /// The warnings that nobody has taken yet.
+  /// The warnings that were not taken yet.
   mutating func takeWarnings() -> [String] {
     defer { warnings = [] }
     return warnings

@@ -1,11 +1,16 @@
-/// Reads the frames of one epoch in order and keeps what belongs to complete commits.
+/// Reads the frames of one epoch in order and keeps those of complete commits.
 ///
-/// A frame that does not check ends the log: it is no error, it has not been written yet.
+/// This target describes SQLite's log as bytes, without I/O: `WALHeader` begins an epoch,
+/// `WALFrame` is one frame, `WALChecksum` chains them. A frame with a wrong checksum ends the log.
+/// It is no error: it has not been written yet.
+///
+///     var scanner = CommitScanner(header: header)
+///     let (commits, ended) = scanner.scan(chunk, count: chunk.count)
 package struct CommitScanner: Sendable {
   package let header: WALHeader
-  /// The place after the last frame that was valid, committed or not.
+  /// The position after the last valid frame, committed or not.
   package private(set) var position: WALPosition
-  /// The place after the last commit.
+  /// The position after the last commit.
   package private(set) var committed: WALPosition
   /// Frames after the last commit.
   private var uncommitted: [WALFrame] = []
@@ -18,8 +23,8 @@ package struct CommitScanner: Sendable {
 
   /// Scans whole frames of a chunk that begins with frame `position.frame + 1`.
   ///
-  /// Returns the commits completed (frames of the first may come from earlier chunks). `ended` is true where a
-  /// frame did not check.
+  /// Returns the completed commits (frames of the first may come from earlier chunks). `ended` is
+  /// true if a frame had a wrong checksum.
   package mutating func scan(_ chunk: [UInt8], count: Int) -> (commits: [LogCommit], ended: Bool) {
     var at = 0
     var sums = position.checksum
@@ -39,7 +44,7 @@ package struct CommitScanner: Sendable {
         commits.append(LogCommit(frames: uncommitted, start: committed, end: end))
         let count = uncommitted.count
         uncommitted = []
-        // The next is often as long.
+        // The next commit often has the same length.
         uncommitted.reserveCapacity(min(count, 64))
         committed = end
       }
@@ -48,7 +53,7 @@ package struct CommitScanner: Sendable {
     return (commits, ended)
   }
 
-  /// Forgets frames after the last commit: they may be overwritten by a transaction that took their place.
+  /// Forgets frames after the last commit, because another transaction may overwrite them.
   package mutating func rewindToCommit() {
     position = committed
     uncommitted.removeAll()
@@ -61,6 +66,6 @@ package struct LogCommit: Sendable {
   package let start: WALPosition
   package let end: WALPosition
 
-  /// Size of the database in pages after it.
+  /// Size of the database in pages after the commit.
   package var databaseSize: UInt32 { frames.last?.databaseSize ?? 0 }
 }

@@ -1,6 +1,7 @@
 internal import Bytes
 
-/// The two running sums that chain the frames of a log (https://www.sqlite.org/fileformat2.html#checksum_algorithm).
+/// The two running sums that chain the frames of a log
+/// (https://www.sqlite.org/fileformat2.html#checksum_algorithm).
 package struct WALChecksum: Hashable, Sendable {
   package var first: UInt32
   package var second: UInt32

@@ -1,6 +1,6 @@
 internal import Bytes
 
-/// What the header of a frame says (https://www.sqlite.org/fileformat2.html#wal_frame_header).
+/// The header of a frame (https://www.sqlite.org/fileformat2.html#wal_frame_header).
 package struct WALFrame: Hashable, Sendable {
   package static let headerSize = 24
 
@@ -16,9 +16,10 @@ package struct WALFrame: Hashable, Sendable {
     self.databaseSize = databaseSize
   }
 
-  /// Reads and checks the frame at `index`, continuing `checksum` over it.
+  /// Reads and checks the frame at `index`, and continues `checksum` over it.
   ///
-  /// Nil, with `checksum` unchanged, where salt or sums do not match: there the log ends.
+  /// Returns nil, and leaves `checksum` unchanged, if salt or sums do not match: the log ends
+  /// there.
   package init?(
     at index: Int, in bytes: [UInt8], of header: WALHeader, continuing checksum: inout WALChecksum
   ) {
@@ -37,7 +38,7 @@ package struct WALFrame: Hashable, Sendable {
     checksum = sums
   }
 
-  /// Writes the frame's header in front of the page that stands at `index + 24`, continuing `checksum`.
+  /// Writes the frame's header in front of the page at `index + 24`, and continues `checksum`.
   package func write(
     at index: Int, in bytes: inout [UInt8], of header: WALHeader, continuing checksum: inout WALChecksum
   ) {

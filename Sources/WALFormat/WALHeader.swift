@@ -1,6 +1,6 @@
 internal import Bytes
 
-/// The two numbers that tell one use of a log file from the next.
+/// The two numbers that distinguish one use of a log file from the next.
 package struct WALSalt: Hashable, Sendable, CustomStringConvertible {
   package var first: UInt32
   package var second: UInt32
@@ -10,7 +10,7 @@ package struct WALSalt: Hashable, Sendable, CustomStringConvertible {
     self.second = second
   }
 
-  /// That of a frame, from its header.
+  /// Reads the salt in a frame's header.
   package init(ofFrame header: [UInt8]) {
     first = header.bigEndian(at: 8)
     second = header.bigEndian(at: 12)
@@ -30,23 +30,23 @@ package struct WALSalt: Hashable, Sendable, CustomStringConvertible {
 
 /// The 32 bytes that begin a log (https://www.sqlite.org/fileformat2.html#wal_header_format).
 ///
-/// One header stands for one epoch: from one restart of the log to the next.
+/// Each epoch has one header: from one restart of the log to the next.
 package struct WALHeader: Hashable, Sendable {
   package static let size = 32
 
-  /// The header as it stands in the file.
+  /// The header's bytes in the file.
   package let bytes: [UInt8]
   package let pageSize: Int
   package let salt: WALSalt
-  /// Sums over the header, with which the first frame's begin.
+  /// The sums over the header, with which the sums of the first frame begin.
   package let checksum: WALChecksum
   /// Whether the sums read their words big-endian.
   package let bigEndian: Bool
 
-  /// Nil where the bytes are no valid header, which ends a log as an empty file does.
+  /// Fails (nil) for an invalid header, which ends a log like an empty file.
   package init?(_ bytes: [UInt8]) {
     guard bytes.count == Self.size else { return nil }
-    // > The magic number 0x377f0682 or 0x377f0683: the least bit tells the checksum's byte order.
+    // > The magic number 0x377f0682 or 0x377f0683: the lowest bit is the checksum's byte order.
     let magic: UInt32 = bytes.bigEndian(at: 0)
     guard magic & 0xffff_fffe == 0x377f_0682, bytes.bigEndian(at: 4) == UInt32(3_007_000) else { return nil }
     let pageSize = Int(bytes.bigEndian(at: 8) as UInt32)
@@ -62,7 +62,7 @@ package struct WALHeader: Hashable, Sendable {
     checksum = sums
   }
 
-  /// The header that SQLite writes with these fields; nil where there is none.
+  /// Returns the header that SQLite writes with these fields; nil if there is none.
   package init?(bigEndian: Bool, pageSizeExponent: UInt8, restarts: UInt32, salt: WALSalt) {
     guard pageSizeExponent <= 16 else { return nil }
     var bytes: [UInt8] = []
@@ -80,13 +80,13 @@ package struct WALHeader: Hashable, Sendable {
     self.init(bytes)
   }
 
-  /// How often the log was restarted, as far as it tells.
+  /// How often the log was restarted, by its own count.
   package var restarts: UInt32 { bytes.bigEndian(at: 12) }
 
   /// Bytes from the start of one frame to the start of the next.
   package var frameSize: Int { WALFrame.headerSize + pageSize }
 
-  /// Where in the file frame `number` (from 1) begins.
+  /// Returns the offset in the file of frame `number` (from 1).
   package func offset(ofFrame number: Int) -> Int64 {
     Int64(Self.size) + Int64(number - 1) * Int64(frameSize)
   }

@@ -1,7 +1,7 @@
-/// A place in a log: so many frames of one epoch, and the sums over them.
+/// A position in a log: a number of frames of one epoch, and the sums over them.
 package struct WALPosition: Hashable, Sendable {
   package let salt: WALSalt
-  /// Number of frames before this place.
+  /// Number of frames before this position.
   package let frame: Int
   package let checksum: WALChecksum
 
@@ -11,7 +11,7 @@ package struct WALPosition: Hashable, Sendable {
     self.checksum = checksum
   }
 
-  /// The place before the first frame.
+  /// The position before the first frame.
   package init(startOf header: WALHeader) {
     self.init(salt: header.salt, frame: 0, checksum: header.checksum)
   }

@@ -8,7 +8,7 @@ internal import ReplicaFormat
 internal import S3ObjectStore
 internal import Shell
 
-/// What the environment and the command line say of the mirror.
+/// The mirror's settings from the environment and the command line.
 enum Environment {
   /// Every variable that is read.
   private static let names = [
@@ -30,7 +30,7 @@ enum Environment {
     return values
   }
 
-  /// A store for a URL, with what the environment says of S3.
+  /// Makes a store for a URL, with the S3 settings of the environment.
   static func makeStore(_ url: ReplicaURL) throws -> any ObjectStore {
     switch url {
     case .file(let path):
@@ -41,7 +41,7 @@ enum Environment {
       let settings = try S3Settings(environment: environment, home: home)
       ProcessEnvironment.keepMemoryPrivate()
       let thread = ProcessIdentity.thread
-      // What waits on the session's own thread ends with Ctrl-C; what others have on its way goes on.
+      // Ctrl-C ends waits of the session's own thread; requests of other threads continue.
       return try S3ObjectStore(
         settings: settings, bucket: bucket, prefix: prefix,
         isGivenUp: { InterruptSignal.wasRaised && ProcessIdentity.thread == thread },
@@ -57,7 +57,7 @@ enum Environment {
       mode: ProcessEnvironment.variable("S3_ENCRYPTION"))
   }
 
-  /// Sets a session's mirror up as the environment says.
+  /// Configures a session's mirror.
   static func configure(_ session: MirrorSession) {
     if let path = ProcessEnvironment.variable("S3_METRICS_FILE"), !path.isEmpty {
       session.writeMetrics(to: path)
@@ -84,7 +84,7 @@ enum Environment {
         }
       }
       if let seconds = try number("S3_FLUSH_TIMEOUT") { session.settings.flushTimeout = seconds }
-      // A transfer that stands still is given up after this time, and tried once more at least.
+      // A transfer without progress ends after this time, and is tried at least once more.
       if let seconds = try number("S3_TRANSFER_TIMEOUT") { session.patience = 2 * seconds }
     } catch {
       session.configurationError = "\(error)"
@@ -142,16 +142,16 @@ enum Environment {
           throw SessionExit(code: 0)
         }),
       CommandLineOption(
-        "metrics", ["FILE"], help: "keep FILE up to date for Prometheus's node_exporter",
+        "metrics", ["FILE"], help: "write metrics to FILE for Prometheus's node_exporter",
         early: { _, arguments in session.writeMetrics(to: arguments[0]) }),
       CommandLineOption(
-        "check", help: "try the mirror's settings and store, tell what to fix, and exit",
+        "check", help: "try the mirror's settings and store, print fixes, and exit",
         early: { _, _ in session.isCheckOnly = true },
         late: { launch, _ in
           launch.instead = { MirrorCheck(session: $0, observer: session).runAlone() }
         }),
       CommandLineOption(
-        "durability", ["async|sync"], help: "when a commit counts: at once, or once mirrored",
+        "durability", ["async|sync"], help: "when a commit returns: at once, or when it is stored",
         early: { launch, arguments in
           do {
             session.settings.durability = try durability(arguments.first ?? "", of: "-durability")
@@ -167,7 +167,7 @@ enum Environment {
   }
 }
 
-/// What is wrong with a setting.
+/// The error of a wrong setting.
 struct CommandLineError: Error, CustomStringConvertible {
   let description: String
   init(_ description: String) { self.description = description }

@@ -3,7 +3,7 @@ internal import Files
 internal import LineReader
 internal import Shell
 
-/// The terminal that the session reads, by way of readline.
+/// The terminal of the session, through readline.
 final class Terminal: TerminalInput {
   private let reader: LineReader
   private let input: InputState
@@ -21,7 +21,8 @@ final class Terminal: TerminalInput {
     if TypedColours.areShown { reader.use(colours.forReader(input)) }
   }
 
-  /// Where lines are kept: `SQLITE_HISTORY` names the file, and `XDG_STATE_HOME` the folder unless there is a file at home already.
+  /// The history file: `SQLITE_HISTORY`, or a file in the folder `XDG_STATE_HOME` unless there is
+  /// one at home already.
   private static var historyFile: String? {
     if let file = ProcessEnvironment.variable("SQLITE_HISTORY") { return file }
     let atHome = ProcessEnvironment.homeDirectory.map { $0 + "/.sqlite_history" }
@@ -31,7 +32,7 @@ final class Terminal: TerminalInput {
     return folder + "/sqlite_history"
   }
 
-  /// Keeps lines from the history file for which `keeps` is false.
+  /// Keeps lines out of the history file if `keeps` is false for them.
   func keepInHistory(where keeps: @escaping ([UInt8]) -> Bool) { reader.keeps = keeps }
 
   func saveHistory() { reader.saveHistory() }

@@ -3,19 +3,19 @@ internal import Files
 internal import LineReader
 internal import Shell
 
-/// The colours of what is typed, over all lines of a statement.
+/// The colours of typed SQL, over all lines of a statement.
 final class TypedColours {
   private var before = SQLColouring()
-  /// Bytes of the statement that `before` has seen.
+  /// The bytes of the statement that `before` has read.
   private var seen = 0
 
-  /// Whether the terminal is one that takes colours.
+  /// Whether the terminal supports colours.
   static var areShown: Bool {
     ProcessEnvironment.isTerminal(0) && ProcessEnvironment.isTerminal(1)
       && ProcessEnvironment.variable("TERM").map { $0 != "dumb" } ?? false
   }
 
-  /// Reads what has been typed of a statement before the next line.
+  /// Reads the typed lines of a statement before the next one.
   func follow(_ statement: ByteBuffer) {
     if statement.count < seen || statement.isEmpty {
       before = SQLColouring()
@@ -26,7 +26,7 @@ final class TypedColours {
     seen = statement.count
   }
 
-  /// What the reader of lines asks for colours.
+  /// The colours for the line reader.
   func forReader(_ input: InputState) -> LineColours {
     let isUnwanted = ProcessEnvironment.variable("NO_COLOR").map { !$0.isEmpty } ?? false
     return LineColours(
@@ -37,7 +37,7 @@ final class TypedColours {
       }, code: { Self.code($0) })
   }
 
-  /// The colours of DuckDB's shell.
+  /// The same colours as in DuckDB's shell.
   private static func code(_ tint: UInt8) -> String {
     let colour: String? =
       switch SQLTint(rawValue: tint & ~SQLColouring.partner) {

@@ -5,14 +5,18 @@ internal import Replicator
 internal import SQLite
 internal import Shell
 
-/// Puts the parts together.
+/// Joins the parts of the program.
+///
+/// This target makes the session, the mirror, the stores and the terminal, and connects them. It is
+/// the only one that knows all others, and has no logic that needs a test.
 enum Wiring {
   static func run() -> Int32 {
     ProcessEnvironment.catchBrokenPipes()
     let arguments = ProcessEnvironment.arguments
     let commands = CommandTable(AllCommands.commands, extras: AllCommands.extras)
     let session = Session(programName: arguments.first ?? "sqlite3-cloud-s3", commands: commands)
-    // Swift reads them from there; without them the database would be another than the one that was named.
+    // Swift reads the arguments from /proc. Without them the program would open another database
+    // than the one named.
     guard !arguments.isEmpty else {
       session.errors.print("sqlite3-cloud-s3: Error: /proc is not mounted: the arguments cannot be read")
       return 1
@@ -30,7 +34,7 @@ enum Wiring {
     var terminal: Terminal?
     launch.makeTerminal = { session in
       let made = Terminal(session)
-      // What looks like a URL with credentials in it is not for a file.
+      // Lines that may hold a URL with credentials are not written to the history file.
       made.keepInHistory { line in
         guard line.firstRange(of: Array("://".utf8)) != nil else { return true }
         return !String(decoding: line, as: UTF8.self).split(whereSeparator: \.isWhitespace)
@@ -40,7 +44,7 @@ enum Wiring {
       return made
     }
     session.input.willEnd = {
-      // Ctrl-C that ended what ran does not end the flush; the next one does.
+      // A Ctrl-C that ended a statement does not end the flush; the next one does.
       InterruptSignal.reset()
       terminal?.saveHistory()
     }
@@ -51,7 +55,7 @@ enum Wiring {
     return code
   }
 
-  /// Lets Ctrl-C stop the running statement.
+  /// Makes Ctrl-C stop the current statement.
   private static func connectInterrupts(_ session: Session) {
     InterruptTarget.set(nil)
     session.database.currentDidChange = { InterruptTarget.set($0) }

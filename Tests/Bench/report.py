@@ -1,4 +1,4 @@
-"""Makes the tables of Docs/Performance.md and its plots from the figures that `bench.py --json FILE` wrote.
+"""Makes the tables of Docs/PerformanceTables.md and its plots from the figures that `bench.py --json FILE` wrote.
 
     python3 Tests/Bench/report.py FILE
 
@@ -129,7 +129,7 @@ def table(part):
 def main(path):
     with open(path) as file:
         parts = json.load(file)["parts"]
-    with open(f"{DOCS}/Performance.md") as file:
+    with open(f"{DOCS}/PerformanceTables.md") as file:
         text = file.read()
     for name, part in parts.items():
         text = re.sub(rf"(<!-- table {name} -->\n).*?(<!-- end -->)",
@@ -137,7 +137,7 @@ def main(path):
         lag_plots(part["notes"])
         restore_plot(part["notes"])
         cost_plot(part["notes"])
-    with open(f"{DOCS}/Performance.md", "w") as file:
+    with open(f"{DOCS}/PerformanceTables.md", "w") as file:
         file.write(text)
 
 

@@ -37,7 +37,7 @@ class Seaweed:
              f"-master.port={master}", f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-s3",
              f"-s3.port={self.port}", f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.port.lance=0"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.time() + 60
+        end = time.time() + 180
         while True:
             try:
                 if signed(self.port, "PUT", "/bench")[0] in (200, 409):

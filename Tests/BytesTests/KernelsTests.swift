@@ -1,7 +1,7 @@
 import Bytes
 import Testing
 
-/// What is done with wide registers is what is done one word after the other.
+/// Wide registers give the same results as one word after the other.
 @Suite struct KernelsTests {
   private func random(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255) } }
 

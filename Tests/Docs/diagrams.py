@@ -1,10 +1,11 @@
-"""Draws the diagrams of Docs/Protocol.md: Docs/Pictures/Protocol/NAME.txt becomes NAME.svg beside it.
+"""Draws the diagrams of the documents: each Docs/Pictures/FOLDER/NAME.txt becomes NAME.svg beside it.
 
 usage: diagrams.py [--check] [FOLDER]
 
 With --check nothing is written; the exit code is 1 if a picture is not what its text gives. Each line of a text is one of:
 
     title TEXT                     what the picture shows, read aloud to those who do not see it
+    width N                        the distance between two participants, before the line "lanes"; 360 if it is missing
     lanes NAME, NAME, ...          the participants of a sequence, from left to right
     NAME -> NAME: TEXT             a message; ..> is one that is late
     NAME: TEXT, NAME+ TEXT, NAME! TEXT   what a participant does, what succeeds, what is refused
@@ -15,6 +16,9 @@ With --check nothing is written; the exit code is 1 if a picture is not what its
     stray 6 [KIND] NAME | LINE     a box below box 6 of the row
     mark 1: NAME | LINE            a mark above the row that follows
     note TEXT                      a sentence below everything
+    group 2 TEXT                   a frame around all boxes of column 2 of a map
+    at 2,1 [KIND] NAME | LINE      a box of a map, in column 2 and row 1
+    link 1,1 -> 2,1: TEXT          an arrow between two boxes of a map
 """
 
 import html, os, re, sys, textwrap
@@ -129,9 +133,9 @@ class Rows:
 class Lanes:
     """A sequence of messages between participants; time goes down."""
 
-    def __init__(self, drawing, names):
+    def __init__(self, drawing, names, width):
         self.drawing, self.names, self.y = drawing, names, 14
-        self.x = {name: LEFT + 130 + index * 360 for index, name in enumerate(names)}
+        self.x = {name: LEFT + 130 + index * width for index, name in enumerate(names)}
         for name in names:
             drawing.rect(self.x[name] - 70, self.y, 140, 28, "mark")
             drawing.text(self.x[name], self.y + 18, name, "n", "middle")
@@ -167,40 +171,88 @@ class Lanes:
         self.drawing.grow(0, self.y + 10)
 
 
+class Map:
+    """Boxes in columns and rows, joined by arrows with a text."""
+
+    WIDTH, HEIGHT, ACROSS, DOWN = 170, 62, 360, 96
+
+    def __init__(self, drawing):
+        self.drawing, self.columns = drawing, {}
+
+    def corner(self, place):
+        column, row = (float(number) for number in place.split(","))
+        return LEFT + 10 + (column - 1) * self.ACROSS, 48 + (row - 1) * self.DOWN
+
+    def line(self, line):
+        drawing = self.drawing
+        if found := re.fullmatch(r"group (\d+) (.*)", line):
+            self.columns[int(found[1])] = found[2]
+        elif found := re.fullmatch(r"at ([\d.]+,[\d.]+) (\[.*)", line):
+            x, y = self.corner(found[1])
+            kind, lines = fields(found[2])
+            drawing.rect(x, y, self.WIDTH, self.HEIGHT, kind)
+            for index, text in enumerate(lines):
+                drawing.text(x + self.WIDTH / 2, y + 20 + 16 * index, text, "s" if index else "n", "middle")
+        elif found := re.fullmatch(r"link ([\d.]+,[\d.]+) -> ([\d.]+,[\d.]+): (.*)", line):
+            (x1, y1), (x2, y2) = self.corner(found[1]), self.corner(found[2])
+            x1, y1, y2 = x1 + self.WIDTH, y1 + self.HEIGHT / 2, y2 + self.HEIGHT / 2
+            drawing.arrow(x1, y1, x2 - 1, y2)
+            # On the outer side of the arrow: above the upper one of two, below the lower one.
+            isLower = max(y1, y2) > 48 + self.DOWN + self.HEIGHT / 2 - 1
+            drawing.text((x1 + x2) / 2, (y1 + y2) / 2 + (28 if isLower else -16), found[3], "s", "middle")
+        else:
+            return False
+        return True
+
+    def end(self):
+        """Puts the frames behind everything."""
+        bottom = self.drawing.height
+        behind, self.drawing.parts = self.drawing.parts, []
+        for column, text in self.columns.items():
+            x, _ = self.corner(f"{column},1")
+            self.drawing.rect(x - 16, 14, self.WIDTH + 32, bottom, "mark", dashed=True)
+            self.drawing.text(x + self.WIDTH / 2, 34, text, "h", "middle")
+        self.drawing.parts += behind
+
+
 def draw(text, path):
-    drawing, shape = Drawing(), None
+    drawing, shape, width = Drawing(), None, 360
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         if line.startswith("title "):
             drawing.title = line[6:]
             continue
-        if line.startswith("lanes "):
-            shape = Lanes(drawing, [name.strip() for name in line[6:].split(",")])
+        if line.startswith("width "):
+            width = int(line[6:])
             continue
-        shape = shape or Rows(drawing)
+        if line.startswith("lanes "):
+            shape = Lanes(drawing, [name.strip() for name in line[6:].split(",")], width)
+            continue
+        shape = shape or (Map(drawing) if line.startswith(("at ", "group ")) else Rows(drawing))
         if not shape.line(line):
             sys.exit(f"draw {path}: line {number} is none of the known ones: {line}")
-    if isinstance(shape, Lanes):
+    if isinstance(shape, (Lanes, Map)):
         shape.end()
     return drawing.svg()
 
 
 def main():
     arguments = [argument for argument in sys.argv[1:] if argument != "--check"]
-    folder = arguments[0] if arguments else os.path.join(os.path.dirname(__file__), "../../Docs/Pictures/Protocol")
+    top = arguments[0] if arguments else os.path.join(os.path.dirname(__file__), "../../Docs/Pictures")
     stale = []
-    for name in sorted(os.listdir(folder)):
-        if not name.endswith(".txt"):
-            continue
-        with open(os.path.join(folder, name)) as file:
-            svg = draw(file.read(), name)
-        path = os.path.join(folder, name[:-4] + ".svg")
-        if "--check" not in sys.argv:
-            with open(path, "w") as file:
-                file.write(svg)
-        elif not os.path.exists(path) or open(path).read() != svg:
-            stale.append(path)
+    for folder, _, names in sorted(os.walk(top)):
+        for name in sorted(names):
+            if not name.endswith(".txt"):
+                continue
+            with open(os.path.join(folder, name)) as file:
+                svg = draw(file.read(), name)
+            path = os.path.join(folder, name[:-4] + ".svg")
+            if "--check" not in sys.argv:
+                with open(path, "w") as file:
+                    file.write(svg)
+            elif not os.path.exists(path) or open(path).read() != svg:
+                stale.append(path)
     for path in stale:
         print(f"check picture: {path} is not what its text gives; run Tests/Docs/diagrams.py", file=sys.stderr)
     sys.exit(1 if stale else 0)

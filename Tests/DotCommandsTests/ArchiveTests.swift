@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What `.archive` does otherwise than sqlite3 on purpose, and archives that are damaged or mean harm.
+/// Intended differences of `.archive`, and archives that are damaged or hostile.
 @Suite struct ArchiveTests {
   private func run(_ script: String, in folder: TemporaryFolder) throws -> ShellHarness.Result {
     try ShellHarness.run(ShellHarness.program, [":memory:"], input: Data(script.utf8), in: folder)

@@ -14,12 +14,12 @@ import Testing
     #expect(Set(names).count + overlapping == names.count)
   }
 
-  /// Names that an extra command claims from sqlite3's.
+  /// Names that an extra command takes over from sqlite3.
   private var overlapping: Int {
     Set(AllCommands.commands.map { $0.spec.name }).intersection(AllCommands.extras.map { $0.spec.name }).count
   }
 
-  /// Every line of our help for sqlite3's commands stands in sqlite3's help, in the same order.
+  /// Every line of our help for sqlite3's commands is in sqlite3's help, in the same order.
   @Test func helpSpeaksAsSQLite3() throws {
     let expected = try ShellHarness.run(Oracle.program, [":memory:", ".help -all"]).output
       .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)

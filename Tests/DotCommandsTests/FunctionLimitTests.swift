@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Where sqlite3 does not come back, or goes wrong, we give an answer.
+/// If sqlite3 does not return or gives a wrong result, we give an answer.
 @Suite struct FunctionLimitTests {
   private func answer(_ sql: String) throws -> ShellHarness.Result {
     try ShellHarness.run(ShellHarness.program, [":memory:"], input: Data((sql + "\n").utf8))
@@ -38,7 +38,7 @@ import Testing
   }
 
   @Test func takesTimeInProportionToTheText() throws {
-    // Trying each way in turn would take longer than any patience.
+    // Trying each way in turn would take too long.
     let text = "printf('%.*c',20000,'x')"
     #expect(try answer("SELECT regexp('^(x+x+)+(x*)*(x|xx)+y$',\(text));").output == "0\n")
   }

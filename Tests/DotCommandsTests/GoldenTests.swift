@@ -4,8 +4,8 @@ import Testing
 
 /// One case: a script, and perhaps arguments in its first line, `# args: …`.
 ///
-/// `# sqlite3: since 3.42` or `# sqlite3: before 3.44.1` among the first lines says which versions of sqlite3 it is for: others do
-/// not have what it shows, or have a fault there that is not copied.
+/// `# sqlite3: since 3.42` or `# sqlite3: before 3.44.1` in the first lines restricts the versions
+/// of sqlite3. Others lack the feature, or have a fault that is not copied.
 struct GoldenCase: CustomTestStringConvertible, Sendable {
   let name: String
   let arguments: [String]

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What later versions of sqlite3 brought and this shell has at any version.
+/// Commands of later versions of sqlite3 that this shell has at any version.
 @Suite struct LaterCommandTests {
   private func run(
     _ script: String, _ arguments: [String] = [":memory:"], in folder: TemporaryFolder? = nil,
@@ -36,7 +36,7 @@ import Testing
     #expect(wrong.errors.contains("not between 0.0 and 100.0") && wrong.errors.contains("is not numeric"))
   }
 
-  /// What is written as text is the same database when it is read.
+  /// The text gives the same database when it is read.
   @Test func textOfADatabaseComesBack() throws {
     let folder = try TemporaryFolder()
     let script = """
@@ -66,7 +66,7 @@ import Testing
     #expect(lines.last?.last == "i" && lines.count == 6, "\(result)")
   }
 
-  /// A program of that name stands in for the browser.
+  /// A program of that name replaces the browser.
   @Test(arguments: [
     (".www", "<TR><TD>&lt;a&gt;</TD>"), (".once -w", "<TR><TD>&lt;a&gt;</TD>"), (".www --plain", "<a>\n["),
   ]) func resultsGoToABrowser(_ command: String, _ expected: String) throws {

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Scripts made of pieces that quote, comment and end each other in every order.
+/// Scripts of pieces that quote, comment and end each other in every order.
 @Suite struct RandomScriptTests {
   private static let pieces = [
     "select 1", ";", ";\n", "'", "\"", "/*", "*/", "--", "\n", "\n", "\n", " ", "create", "trigger", "begin",
@@ -12,7 +12,7 @@ import Testing
     "select 2;\n", "create temp trigger", "\r\n", "\t", "END;", "x'00'", "select 'a;b'", "\n.", "é",
   ]
 
-  /// A small generator, so that a seed means the same script everywhere.
+  /// A small generator, so that a seed gives the same script everywhere.
   private struct Generator: RandomNumberGenerator {
     var state: UInt64
     mutating func next() -> UInt64 {

@@ -2,13 +2,14 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `.recover` and `.dbinfo`, which the installed sqlite3 cannot do: its library lacks what they stand on.
+/// `.recover` and `.dbinfo`, which the installed sqlite3 cannot do: its library lacks a virtual
+/// table that they need.
 @Suite struct RecoverTests {
   private func run(_ arguments: [String], in folder: TemporaryFolder) throws -> ShellHarness.Result {
     try ShellHarness.run(ShellHarness.program, arguments, input: Data(), in: folder)
   }
 
-  /// Rows that a new database holds once a script was read into it.
+  /// The rows of a new database after reading a script.
   private func rows(_ script: String, _ query: String) throws -> String {
     let folder = try TemporaryFolder()
     let made = try ShellHarness.run("sqlite3", ["new.db"], input: Data(script.utf8), in: folder)

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Where sqlite3 crashes, there is nothing to compare with.
+/// sqlite3 crashes here, so there is nothing to compare with.
 @Suite struct TestcaseTests {
   @Test func aTestThatCannotBeWrittenIsAnError() throws {
     let script = ".system mkdir testcase-out.txt\n.testcase x\nselect 1;\n.check 1\nselect 2;\n"

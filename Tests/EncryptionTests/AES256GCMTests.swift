@@ -4,7 +4,7 @@ import Testing
 @Suite struct AES256GCMTests {
   private func hexBytes(_ text: String) throws -> [UInt8] { try #require(bytes(hex: text)) }
 
-  /// Cases 13 to 16 of the specification of GCM, which NIST took over
+  /// Cases 13 to 16 of the specification of GCM, which NIST adopted
   /// (https://csrc.nist.gov/pubs/sp/800/38/d/final).
   @Test(arguments: [
     [

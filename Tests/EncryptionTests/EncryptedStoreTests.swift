@@ -41,7 +41,7 @@ import Testing
     #expect(try store.get(key, range: 1..<5).bytes == [2])
   }
 
-  /// A part is read without what lies before and behind it.
+  /// A part is read without the bytes before and after it.
   @Test func readsNoMoreThanItNeeds() throws {
     let watched = FaultyStore(base)
     let ring = KeyRing(keys: [a], origin: "")
@@ -51,7 +51,7 @@ import Testing
     let before = watched.calls(.get)
     _ = try store.get(key, range: 0..<192)
     #expect(watched.calls(.get) - before == 1)
-    // The header is known now, and damage elsewhere does no harm.
+    // The header is known now, so damage elsewhere does not matter.
     var damaged = try base.get(key).bytes
     damaged[damaged.count - 1] ^= 1
     let metered = EncryptedStore(base, keys: ring, open: [])
@@ -91,7 +91,7 @@ import Testing
     }
   }
 
-  @Test func saysWhichKeyIsMissing() throws {
+  @Test func reportsWhichKeyIsMissing() throws {
     let key = try ObjectKey("pages/x.zst")
     try store([a]).put(key, [1, 2, 3], .always)
     let none = error { try store([]).get(key) }
@@ -130,7 +130,7 @@ import Testing
     #expect(try strict.get(lease).bytes == [1, 2, 3])
   }
 
-  /// The same content twice under the same name gives objects that have nothing in common.
+  /// The same content twice under the same name gives two different objects.
   @Test func encryptsAnewEachTime() throws {
     let (store, key) = (store([a]), try ObjectKey("x"))
     var seen: [[UInt8]] = []

@@ -32,7 +32,8 @@ import Testing
     #expect(SealedObject.Header(sealed)?.length == size)
   }
 
-  /// Fixed bytes, so that a change of the format does not pass unseen; made by another program from Docs/Format.md.
+  /// Fixed bytes, made by another program from Docs/Format.md, so that every change of the format
+  /// is noticed.
   @Test func isAsDocumented() {
     #expect(
       hex(seal(Array("hello".utf8)))
@@ -67,7 +68,7 @@ import Testing
     let sealed = seal(Self.content(3 * 65_536))
     for count in [0, 1, 55, 56, 56 + chunk, 56 + 2 * chunk, sealed.count - 1] {
       #expect(SealedObject.open(Array(sealed[..<count]), name: "a/b", key: Self.key) == nil, "\(count)")
-      // The length in the header made to fit does not help.
+      // A matching length in the header does not help.
       guard count >= 56 else { continue }
       var fitting = Array(sealed[..<count])
       for byte in 0..<8 {
@@ -88,13 +89,13 @@ import Testing
       #expect(SealedObject.open(sealed, name: name, key: Self.key) == nil)
     }
     #expect(SealedObject.open(sealed, name: "a/b", key: Self.other) == nil)
-    // Nor does the other key under the identifier of this one.
+    // Nor does another key under the identifier of this one.
     var relabelled = SealedObject.seal(Array("hello".utf8), name: "a/b", key: Self.other, salt: salt)
     relabelled.replaceSubrange(8..<16, with: sealed[8..<16])
     #expect(SealedObject.open(relabelled, name: "a/b", key: Self.key) == nil)
   }
 
-  @Test func tellsSizesThatCannotBe() {
+  @Test func reportsSizesThatCannotBe() {
     for size in [0, 55, 56, 71, 56 + 65_536 + 16 + 1, 56 + 65_536 + 16 + 16] {
       #expect(SealedObject.contentSize(ofSealed: size) == nil, "\(size)")
     }

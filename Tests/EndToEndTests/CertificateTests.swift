@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A store whose certificate nobody vouches for.
+/// A store whose certificate is not trusted.
 @Suite(.enabled(if: Servers.areInstalled)) struct CertificateTests {
   private let server: RcloneServer
   private let folder: TemporaryFolder

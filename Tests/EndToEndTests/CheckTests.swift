@@ -25,7 +25,7 @@ import Testing
     for name in ["list", "put", "get", "get a part", "head", "delete"] {
       #expect(result.output.contains("  \(name): ok, "), "\(result.output)")
     }
-    // rclone ignores conditions without a word.
+    // rclone ignores conditions without a message.
     let isKept = kind != .rclone
     #expect(result.output.contains("put if absent: ok") == isKept, "\(result.output)")
     #expect(result.output.contains("put if unchanged: ok") == isKept, "\(result.output)")
@@ -53,7 +53,7 @@ import Testing
     #expect(try json(command.output)["replica"] as? String == work.replica.url)
   }
 
-  /// What is wrong is said in words, and the exit code is 1.
+  /// The fault is printed as a sentence, and the exit code is 1.
   @Test(
     arguments: [
       (["S3_SECRET_ACCESS_KEY": "wrong-secret"], "check S3_SECRET_ACCESS_KEY"),
@@ -64,7 +64,7 @@ import Testing
       (["S3_REGION": "No Region"], "must be a region's name"), (["S3_BUCKET": ""], "no mirror is configured"),
       (["S3_DURABILITY": "perhaps"], "S3_DURABILITY is async or sync"),
     ])
-  func saysWhatIsWrong(_ change: [String: String], _ words: String) throws {
+  func reportsWhatIsWrong(_ change: [String: String], _ words: String) throws {
     let work = try Workplace(.seaweed)
     for arguments in [[], ["-json"]] {
       let result = try check(work, arguments, change)
@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test func tellsWhichProfileTheKeysAreFrom() throws {
+  @Test func reportsWhichProfileTheKeysAreFrom() throws {
     let work = try Workplace(.rclone)
     let text = """
       [backup]
@@ -94,8 +94,8 @@ import Testing
     #expect(!result.output.contains(RcloneServer.secretKey))
   }
 
-  /// A store whose clock is elsewhere, and that lets nobody write.
-  @Test func tellsClockAndPermissions() throws {
+  /// A store with another clock, to which nobody may write.
+  @Test func reportsClockAndPermissions() throws {
     let body = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
     let server = try ScriptedServer { request in
       if request.hasPrefix("GET /some-bucket/?") || request.hasPrefix("GET /some-bucket?") {
@@ -114,7 +114,7 @@ import Testing
         "HOME": work.home.path,
       ])
     #expect(result.code == 1)
-    #expect(result.output.contains("seconds ahead of the store's: set it right"), "\(result.output)")
+    #expect(result.output.contains("seconds ahead of the store's: set the clock"), "\(result.output)")
     #expect(
       result.output.contains("put needs s3:PutObject on arn:aws:s3:::some-bucket/p/*"), "\(result.output)")
     #expect(result.output.contains("delete: not tried"), "\(result.output)")

@@ -8,9 +8,9 @@ import Testing
   enum Harm: CaseIterable { case deleted, truncated, flipped, emptied }
   enum Source: String, CaseIterable { case wal, sql }
 
-  /// What may come of it.
+  /// The possible results.
   enum Outcome: Equatable {
-    /// An error that names the object, or says which one is not there.
+    /// An error that names the object, or the missing one.
     case error
     /// The object was not needed.
     case whole
@@ -24,10 +24,10 @@ import Testing
 
     var outcome: Outcome {
       switch (part, harm, source) {
-      // The lease and the statements tell that there was more.
+      // The lease and the statements prove that there was more.
       case (.lastSlice, .deleted, _): .error
       case (.batch, _, .wal): .whole
-      // The chain of the WAL takes the place of statements that are not there.
+      // The chain of the WAL replaces missing statements.
       case (.batch, .deleted, .sql): .whole
       case (.middleSlice, .deleted, _): .error
       case (.middleSlice, _, .sql), (.lastSlice, _, .sql): .whole
@@ -48,7 +48,7 @@ import Testing
     _ = try sqlite3(
       "CREATE TABLE t(a, b); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) "
         + "INSERT INTO t SELECT i, hex(i * i) FROM n", work.folder.path("live.db"))
-    // Fewer than are merged into one.
+    // Fewer than are merged into one object.
     let changes = (1...6).map { "UPDATE t SET b = b || '-\($0)' WHERE a % 50 = \($0);\n.mirror sync\n" }
     try work.succeed(changes.joined())
     try work.succeed("DELETE FROM t WHERE a > 490;\n")
@@ -108,7 +108,7 @@ import Testing
     case .error:
       #expect(result.code == 1, about)
       #expect(try other.contents() == before, about)
-      // Of a slice that is gone, the transaction it began with is told.
+      // For a missing slice, its first transaction is named.
       let isNamed =
         result.errors.contains(key)
         || damage.harm == .deleted && damage.part == .middleSlice && result.errors.contains("is missing")

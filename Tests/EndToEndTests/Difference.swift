@@ -1,6 +1,6 @@
 import Testing
 
-/// Expects two texts to be the same, and shows the first line that is not.
+/// Expects two texts to be equal, and prints the first different line.
 func expectSame(_ actual: String, _ expected: String, sourceLocation: SourceLocation = #_sourceLocation) {
   guard actual != expected else { return }
   let ours = actual.split(separator: "\n", omittingEmptySubsequences: false)

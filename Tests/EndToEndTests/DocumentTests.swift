@@ -2,13 +2,13 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What the documents print is what happens.
+/// The documents describe what the program does.
 @Suite(.enabled(if: Servers.areInstalled)) struct DocumentTests {
   @Test func commandsRunAsPrinted() throws {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
     let server = try SeaweedServer.shared()
-    // With its own time limits: more than one short command.
+    // It has its own time limits, because it runs more than one short command.
     let process = Process()
     let output = Pipe()
     process.executableURL = root.appendingPathComponent("Tests/Docs/run.sh")
@@ -36,7 +36,7 @@ import Testing
     where name.hasSuffix(".swift") || name.hasSuffix(".c") {
       source += try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
     }
-    // Texts that go on in the next line.
+    // Texts that continue in the next line.
     source.replace(try Regex(#""\s*\+\s*""#), with: "")
     let page = try String(
       contentsOf: Self.root.appendingPathComponent("Docs/Troubleshooting.md"), encoding: .utf8)
@@ -53,7 +53,7 @@ import Testing
     #expect(count > 50)
   }
 
-  /// Alerts and dashboard ask for numbers that are written.
+  /// Alerts and dashboard use only metrics that are written.
   @Test func monitorsWhatIsWritten() throws {
     let work = try Workplace(.directory)
     try work.succeed("CREATE TABLE t(a);\n", ["-metrics", "m.prom"])
@@ -68,5 +68,25 @@ import Testing
         #expect(written.contains("\n\(text){"), "\(name): \(text)")
       }
     }
+  }
+
+  /// Pictures are what their texts and data give, links lead somewhere, and lines and words are
+  /// plain.
+  @Test(arguments: [
+    ["diagrams.py", "--check"], ["figures.py", "--check"],
+    ["prose.py", "README.md"] + DocumentTests.documents,
+  ]) func documentsAreInOrder(_ words: [String]) throws {
+    let paths = words.dropFirst().map {
+      $0.hasPrefix("--") ? $0 : Self.root.appendingPathComponent($0).path
+    }
+    let result = try ShellHarness.run(
+      "/usr/bin/env", ["python3", Self.root.appendingPathComponent("Tests/Docs/\(words[0])").path] + paths)
+    #expect(result.code == 0 && result.errors.isEmpty, "\(result.errors)")
+  }
+
+  private static var documents: [String] {
+    let folder = root.appendingPathComponent("Docs").path
+    let names = (try? FileManager.default.subpathsOfDirectory(atPath: folder)) ?? []
+    return names.filter { $0.hasSuffix(".md") }.sorted().map { "Docs/\($0)" }
   }
 }

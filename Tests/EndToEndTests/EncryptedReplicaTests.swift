@@ -2,12 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The built program with a key: what it stores, and what it says where the key is not the right one.
+/// The built program with a key: what it stores, and what it prints if the key is wrong.
 @Suite(.serialized, .enabled(if: Servers.areInstalled)) struct EncryptedReplicaTests {
   private static let first = "5e1f0c9a7b3d24688642d3b7a9c0f1e55e1f0c9a7b3d24688642d3b7a9c0f1e5"
   private static let second = "ACEGIKMOQSUWYacegikmoqsuwy13579+ACEGIKMOQSU="
 
-  /// A place whose programs read `key` as their key file.
+  /// A workplace whose programs read `key` as their key file.
   private struct Place {
     let work: Workplace
     let keys: TemporaryFolder
@@ -29,7 +29,7 @@ import Testing
       return try work.shell(script, ["-bail"], environment: variables.merging(extra) { $1 })
     }
 
-    /// Restores with the mirror off, and tells what the installed sqlite3 finds, or the error.
+    /// Restores with the mirror off; returns the installed sqlite3's answer, or the error.
     func restore(_ source: String, key: Bool = true) throws -> String {
       let other = try TemporaryFolder()
       let result = try ShellHarness.run(
@@ -117,7 +117,7 @@ import Testing
     #expect(names == Set(objects.keys))
   }
 
-  /// What was plain goes on encrypted, in a generation of its own.
+  /// An unencrypted replica continues encrypted, in a new generation.
   @Test func beginsWithWhatWasPlain() throws {
     let place = try Place(.directory)
     let plain = try place.run(
@@ -135,7 +135,7 @@ import Testing
     #expect(try place.run(".mirror verify\n", ["S3_ENCRYPTION": "required"]).code == 0)
   }
 
-  /// Litestream has no keys: what is written for it is plain, and what it wrote is read.
+  /// Litestream has no keys: the export is not encrypted, and its replicas are read.
   @Test func exportsInTheClear() throws {
     let place = try Place(.directory)
     try place.setKeys(Self.first)

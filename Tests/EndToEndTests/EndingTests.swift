@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Ways out of the program: each writes the history and sends what is left.
+/// Ways out of the program: each writes the history and flushes the mirror.
 @Suite(.serialized) struct EndingTests {
   /// Statements and slices that are not due for a long time.
   private static let slow = ["S3_SYNC_INTERVAL": "600"]
@@ -31,7 +31,7 @@ import Testing
     try expectAll(work, rows: 20)
   }
 
-  /// What runs is stopped, what is typed after it is not run.
+  /// The current statement is stopped, and text typed after it does not run.
   @Test func aSignalEndsAScriptInTheMiddleOfAStatement() throws {
     let work = try Workplace(.directory)
     let shell = try work.start()
@@ -69,7 +69,7 @@ import Testing
       #expect(terminal.expect("Type .exit or press Ctrl-D to leave."), "\(terminal.screen)")
       #expect(terminal.expect("sqlite> "))
     }
-    // With text it clears the line and says nothing.
+    // With text, it clears the line and prints nothing.
     terminal.type("select nonsense")
     #expect(terminal.expect("nonsense"))
     terminal.type("\u{3}")

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Sessions made at random, with a fixed seed: what statements bring back is what the log does.
+/// Random sessions with a fixed seed: statements restore the same content as the log.
 @Suite struct FidelityTests {
   @Test func generatedSessionsComeBackTheSame() throws {
     let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

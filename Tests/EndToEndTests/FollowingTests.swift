@@ -34,7 +34,7 @@ import Testing
       try writer.type("INSERT INTO t VALUES(\(n));\n")
       try waitFor(n, work, follower)
     }
-    // Killed, it goes on; the writer too.
+    // After a kill it continues, and so does the writer.
     follower.kill()
     writer.kill()
     try work.succeed("INSERT INTO t VALUES(5);\n")
@@ -57,6 +57,6 @@ import Testing
     let work = try Workplace(.directory)
     let result = try work.shell(".restore \(words)\n")
     #expect(result.code == 1)
-    #expect(result.errors == "Error: --follow goes with wal, --output FILE, --from URL and --force alone\n")
+    #expect(result.errors == "Error: --follow works only with wal, --output FILE, --from URL and --force\n")
   }
 }

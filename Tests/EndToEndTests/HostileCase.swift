@@ -5,10 +5,10 @@ import ReplicaFormat
 import TestSupport
 import Testing
 
-/// Something that an attacker writes into a replica.
+/// One attack on a replica.
 struct HostileCase: CustomTestStringConvertible, Sendable {
   let name: String
-  /// What `.restore sql` prints; nil where it may succeed.
+  /// The error of `.restore sql`; nil if it may succeed.
   var refusal: String?
   let write: @Sendable (HostileReplica) throws -> Void
   var testDescription: String { name }
@@ -55,7 +55,7 @@ struct HostileCase: CustomTestStringConvertible, Sendable {
 
   private static let parameterHead = ".parameter init\nREPLACE INTO temp.sqlite_parameters(key,value)VALUES"
 
-  /// What would run code or change what no statement changes.
+  /// Statements that would run code, or change what no recorded statement changes.
   private static let code = [
     HostileCase("SQL in the settings", "its settings hold") {
       try $0.forge(["SELECT 1"], settings: "PRAGMA foreign_keys=0; DELETE FROM t; ")
@@ -198,7 +198,7 @@ struct HostileCase: CustomTestStringConvertible, Sendable {
     },
   ]
 
-  /// Numbers at the ends of what they can be.
+  /// Numbers at the bounds.
   private static let numbers = [
     HostileCase("a merged object up to the largest transaction") {
       try $0.put(
@@ -304,7 +304,7 @@ struct HostileCase: CustomTestStringConvertible, Sendable {
     },
   ]
 
-  /// Bytes that a terminal takes for commands.
+  /// Bytes that control a terminal.
   private static let escapes = [
     HostileCase("a statement with escapes") {
       try $0.forge(["INSERT INTO t VALUES(2, '\u{1b}]0;owned\u{07}\u{9b}31m')"])

@@ -9,14 +9,14 @@ import Testing
 struct HostileReplica {
   let work: Workplace
   let generation: GenerationID
-  /// A database of somebody else, which no command may touch.
+  /// Another database, which no command may touch.
   let canary: String
 
   init() throws {
     work = try Workplace(.directory)
     canary = work.home.path("canary.db")
     _ = try sqlite3("CREATE TABLE secret(a); INSERT INTO secret VALUES('kept')", canary)
-    // A base after the first transaction, and the second and third in a batch of their own each.
+    // A base after the first transaction; the second and third have a batch each.
     try work.succeed("CREATE TABLE t(a, b);\n.mirror sync\n.mirror snapshot\n")
     try work.succeed("INSERT INTO t VALUES(1, 'x');\n.mirror sync\n")
     try work.succeed("INSERT INTO t VALUES(2, 'y');\n.mirror sync\n")
@@ -27,7 +27,7 @@ struct HostileReplica {
     self.generation = generation
   }
 
-  /// Where objects of the generation are, and others of the replica.
+  /// The folders of the generation's objects and of others.
   func put(_ key: String, _ bytes: [UInt8]) throws {
     let path = work.replica.path(key)
     try FileManager.default.createDirectory(
@@ -39,7 +39,7 @@ struct HostileReplica {
 
   func remove(_ key: String) throws { try FileManager.default.removeItem(atPath: work.replica.path(key)) }
 
-  /// Makes an object so many bytes long, without taking room for them.
+  /// Makes an object of this size, without using disk space.
   func enlarge(_ key: String, to size: UInt64) throws {
     let path = work.replica.path(key)
     if !FileManager.default.fileExists(atPath: path) { try put(key, []) }
@@ -67,13 +67,13 @@ struct HostileReplica {
     try put(key, Self.record(lines.joined(separator: "\n") + "\n"))
   }
 
-  /// The bytes of a record whose lines these are.
+  /// The bytes of a record with these lines.
   static func record(_ text: String) -> [UInt8] {
     let body = Array(text.utf8)
     return body + Array("end \(Hash128(body, 0..<body.count))\n".utf8)
   }
 
-  /// The object of a batch whose text, without its last line, this is.
+  /// The object of a batch with this text, without its last line.
   static func batch(_ text: [UInt8]) -> [UInt8] {
     Zstandard.compress(text + Array("-- end \(Hash128(text, 0..<text.count))\n".utf8))
   }
@@ -94,9 +94,9 @@ struct HostileReplica {
     return (folder + name, range, Int64(field("time")) ?? 0, String(field("wal")))
   }
 
-  /// Puts other statements in the place of those of the last transaction.
+  /// Replaces the statements of the last transaction.
   ///
-  /// `error` is the code that is claimed for the first of them.
+  /// `error` is the claimed code of the first of them.
   func forge(
     _ statements: [String], settings: String = "", error: Int32? = nil, zone: String? = nil,
     values: String = ""

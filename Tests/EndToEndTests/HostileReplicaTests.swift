@@ -4,13 +4,13 @@ import Testing
 
 /// Commands that read a replica which an attacker has written.
 ///
-/// Whatever stands in it: no command changes another file, crashes, hangs, prints what a terminal takes for a command,
-/// or uses more memory than is promised.
+/// Whatever it holds: no command changes another file, crashes, hangs, prints control characters to
+/// a terminal, or uses more memory than promised.
 @Suite struct HostileReplicaTests {
   /// KiB that a command may use.
   private static let memory = 256 << 10
 
-  /// A command, with the files that it makes in a folder of its own.
+  /// A command, with the files that it makes in its own folder.
   private struct Command {
     let name: String
     let script: String
@@ -78,7 +78,7 @@ import Testing
       let outcome = try run(command, replica)
       let result = outcome.result
       let what = "\(hostile.name): \(command.name): \(result)"
-      // 124 is a time-out; a signal is 128 and its number, or the number itself.
+      // 124 is a time-out. A signal is 128 and its number, or the number itself.
       #expect([0, 1, 124, 130].contains(result.code), "\(what)")
       if command.name != "follow" { #expect(result.code != 124 && result.code != 130, "\(what)") }
       #expect(outcome.memory < Self.memory, "\(outcome.memory) KiB: \(what)")
@@ -94,7 +94,7 @@ import Testing
     }
   }
 
-  /// Output that is no terminal gets statements as they are, for scripts to read.
+  /// Output that is no terminal gets statements unchanged, for scripts.
   @Test func aTerminalGetsNoCommandsFromTheLog() throws {
     let replica = try HostileReplica()
     try replica.forge(["INSERT INTO t VALUES(2, '\u{1b}]0;owned\u{07}')"])

@@ -4,11 +4,12 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Commands against servers that do everything but what S3 does: each ends, in time, in bounded memory, and believes nothing.
+/// Commands against servers that do everything except what S3 does.
 ///
-/// Most of the time is spent waiting, so that several tricks are played at once, each by a server of its own.
+/// Each command ends in time, in bounded memory, and believes nothing. Most of the time is spent
+/// waiting, so several tricks run at once, each with its own server.
 @Suite(.serialized) struct HostileServerTests {
-  /// Runs `body` for each trick, a few at a time, and returns what was wrong.
+  /// Runs `body` for each trick, a few at a time, and returns the faults.
   private func failures(
     _ tricks: [HostileTrick], _ body: @escaping @Sendable (HostileTrick) throws -> [String]
   ) -> [String] {
@@ -45,7 +46,7 @@ import Testing
   }
 }
 
-/// A server, a folder, and what is wrong.
+/// A server, a folder, and the faults.
 private final class HostileRig {
   private var wrong: [String] = []
   private let server: HostileServer
@@ -66,7 +67,7 @@ private final class HostileRig {
     ]
   }
 
-  /// How a run ended.
+  /// The end of a run.
   private struct End {
     var code: Int32 = -1
     var wasKilled = false
@@ -96,7 +97,7 @@ private final class HostileRig {
     var isInterrupted = false
     while process.isRunning {
       let status = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
-      // Until the program is loaded the memory is that of the test itself.
+      // Until the program is loaded, the memory is that of the test itself.
       if let status, status.hasPrefix("Name:\tsqlite3-cloud-"),
         let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") })
       {
@@ -180,11 +181,11 @@ private final class HostileRig {
 
   func write(under trick: HostileTrick) throws -> [String] {
     let lies = HostileTrick.lies.contains { $0.testDescription == trick.testDescription }
-    // The generation begins in peace, and the trick hits what comes then, and the next start.
+    // The generation begins without tricks. The trick affects what comes then, and the next start.
     let begun = try run(["-bail", "-durability", "sync", "live.db"], "CREATE TABLE t(a);\n.mirror sync\n")
     guard begun.code == 0 else { return ["it does not begin: \(begun.errors)"] }
     let isHalf = trick.testDescription.hasPrefix("half")
-    // A lie is told of a put that is not carried out, or half.
+    // The trick is a false answer to a put that is not done, or half done.
     let half: @Sendable (HostileServer.Request) -> [UInt8]? = {
       isHalf ? Array($0.body.prefix($0.body.count / 2)) : nil
     }

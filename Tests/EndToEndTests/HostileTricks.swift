@@ -6,7 +6,7 @@ import Testing
 struct HostileTrick: Sendable, CustomTestStringConvertible {
   typealias Server = HostileServer
   let testDescription: String
-  /// Whether what is restored may be an older state, since the server hid what is newer.
+  /// Whether the restored state may be older, because the server hid newer objects.
   var hides = false
   let trick: HostileServer.Trick
 
@@ -19,7 +19,7 @@ struct HostileTrick: Sendable, CustomTestStringConvertible {
   private static let chunked = [("Transfer-Encoding", "chunked")]
   private static let piece = Array("8000\r\n\(String(repeating: "x", count: 0x8000))\r\n".utf8)
 
-  /// Of answers to gets alone.
+  /// Tricks for answers to gets only.
   private static func get(
     _ name: String, hides: Bool = false,
     _ action: @escaping @Sendable (Server.Request, Server.Answer) -> Server.Action
@@ -224,7 +224,7 @@ struct HostileTrick: Sendable, CustomTestStringConvertible {
     },
   ]
 
-  /// Puts that are not carried out though the answer is a success.
+  /// Puts that are not done although the answer is a success.
   static let lies = [
     put("204 for nothing") { _, _ in .answer(Server.Answer("204 No Content")) },
     put("200 with an error for nothing") { _, _ in

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The statements of the mirror itself are nobody's business.
+/// Nobody sees the mirror's own statements.
 @Suite struct InvisibleTests {
   @Test func theMirrorsOwnStatementsDoNotShow() throws {
     let script = """

@@ -2,9 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The program killed in the middle of its work.
+/// The program is killed in the middle of its work.
 @Suite(.serialized, .enabled(if: Servers.areInstalled)) struct KillTests {
-  /// Each transaction adds the next number to both tables, and says so.
+  /// Each transaction adds the next number to both tables, and prints it.
   private static func script(from first: Int, count: Int) -> String {
     (first..<first + count).map { number in
       """
@@ -19,7 +19,7 @@ import Testing
     "SELECT (SELECT count(*) FROM a), (SELECT max(n) FROM a), (SELECT sum(n) FROM a),"
     + "(SELECT count(*) FROM b), (SELECT max(n) FROM b), (SELECT sum(n) FROM b); PRAGMA integrity_check"
 
-  /// The number up to which both tables hold every transaction; nil where they are torn.
+  /// The number up to which both tables hold every transaction; nil if they are torn.
   private static func last(_ answer: String) -> Int? {
     let lines = answer.split(separator: "\n")
     guard lines.count == 2, lines[1] == "ok",
@@ -29,7 +29,7 @@ import Testing
     return lines[0] == "\(last)|\(last)|\(sum)|\(last)|\(last)|\(sum)" ? last : nil
   }
 
-  /// What the database holds, read from a copy: the log must stay as it is.
+  /// The content of the database, read from a copy, because the log must not change.
   private func lastInCopy(of work: Workplace) throws -> Int? {
     let copy = try TemporaryFolder()
     for name in ["live.db", "live.db-wal"] {
@@ -60,7 +60,7 @@ import Testing
           try Self.last(work.restore(source).ask(Self.count)), "\(source), \(about)")
         #expect(restored <= now && restored >= committed, about)
       }
-      // The next start goes on where this one ended.
+      // The next start continues.
       try work.succeed(Self.script(from: now + 1, count: 1))
       committed = now + 1
       for source in ["wal", "sql"] {
@@ -101,8 +101,10 @@ import Testing
     }
   }
 
-  /// What the killed program had not uploaded is read from the log and the database file when the next one starts: a
-  /// checkpoint just then changes that file.
+  /// The next start reads what the killed program had not uploaded from the log and the database
+  /// file.
+  ///
+  /// A checkpoint at that moment changes that file.
   @Test func aCheckpointWhileWhatWasLeftBehindIsReadSpoilsNothing() throws {
     for round in 0..<20 {
       let work = try Workplace(.directory)

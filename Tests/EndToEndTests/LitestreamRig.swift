@@ -2,7 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A replica in Litestream's form, in a directory or in S3, with the program that reads and writes it.
+/// A replica in Litestream's form, in a directory or in S3, with the program that reads and writes
+/// it.
 struct LitestreamRig {
   let folder: TemporaryFolder
   private let replica: Replica
@@ -12,13 +13,13 @@ struct LitestreamRig {
     replica = try Replica(kind)
   }
 
-  /// Where it is, without `litestream:` and with.
+  /// The place, without `litestream:` and with it.
   var place: String { replica.url }
   var url: String { "litestream:\(place)" }
   /// The directory it is in.
   var directory: String { String(place.dropFirst("file://".count)) }
 
-  /// The same place in Litestream's words.
+  /// The same place in Litestream's form.
   var litestreamURL: String {
     guard let host = replica.environment["S3_HOSTNAME"] else { return place }
     return "\(place)?endpoint=\(host)&region=us-east-1&forcePathStyle=true"
@@ -36,7 +37,7 @@ struct LitestreamRig {
     return result.output
   }
 
-  /// Litestream's number of the last transaction, as it lists its files itself.
+  /// Litestream's number of the last transaction, from its own list.
   func lastTransaction() throws -> UInt64 {
     let list = try litestream(["ltx", "-level", "all", litestreamURL])
     let numbers = list.split(separator: "\n").dropFirst().compactMap { line in
@@ -45,7 +46,7 @@ struct LitestreamRig {
     return try #require(numbers.max(), "\(list)")
   }
 
-  /// A database that came out of it.
+  /// A restored database.
   struct Result {
     let folder: TemporaryFolder
     let name: String
@@ -53,14 +54,14 @@ struct LitestreamRig {
     var dump: String { get throws { try sqlite3(".dump", folder.path(name)) } }
   }
 
-  /// What Litestream restores.
+  /// The database that Litestream restores.
   func litestreamRestored(_ options: [String] = []) throws -> Result {
     let other = try TemporaryFolder()
     try litestream(["restore", "-o", other.path("theirs.db")] + options + [litestreamURL])
     return Result(folder: other, name: "theirs.db")
   }
 
-  /// What we restore from it.
+  /// The database that we restore.
   func restored(_ options: String = "", sourceLocation: SourceLocation = #_sourceLocation) throws -> Result {
     let (other, result) = try tryRestore(options)
     try #require(result.code == 0, "\(result)", sourceLocation: sourceLocation)
@@ -79,7 +80,8 @@ struct LitestreamRig {
       in: other ?? folder, environment: replica.environment)
   }
 
-  /// Runs a script on a mirrored database and exports it to the rig's place; returns what the export said.
+  /// Runs a script on a mirrored database and exports it to the rig's place; returns what the
+  /// export said.
   @discardableResult
   func export(_ work: Workplace, _ script: String, _ options: String = "") throws -> String {
     // The mirror is a directory, so S3's settings are free for the place of the export.

@@ -4,7 +4,8 @@ import Testing
 
 /// Replicas of the real Litestream are read, and ours are read by it.
 @Suite(.serialized, .enabled(if: Servers.areInstalled && Servers.hasLitestream)) struct LitestreamTests {
-  /// What makes the pages of a test: growing, changed in the middle, and made smaller by VACUUM.
+  /// Scripts that make the pages of a test: growing, changed in the middle, and made smaller by
+  /// VACUUM.
   private static let steps = [
     "CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE INDEX i ON t(b);",
     "WITH n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<900) INSERT INTO t SELECT i, hex(randomblob(90)) FROM n;",
@@ -27,7 +28,7 @@ import Testing
     }
     #expect(try rig.restored("--verify").dump == dumps.last)
     #expect(try rig.restored().bytes == rig.litestreamRestored().bytes)
-    // Each file that was written is a state that can be restored.
+    // Each written file is a state that can be restored.
     let last = try rig.lastTransaction()
     #expect(last >= UInt64(Self.steps.count))
     var seen: Set<String> = []
@@ -77,10 +78,10 @@ import Testing
     #expect(Set(files.map { $0.prefix(6) }).isSuperset(of: ["ltx/0/", "ltx/1/", "ltx/9/"]))
     let dump = try sqlite3(".dump", database)
     #expect(try rig.restored().dump == dump)
-    // What each level alone gives is told by the plan: no file stands twice, and few are read.
+    // The plan shows what each level alone gives: no file appears twice, and few are read.
     let plan = try rig.shell(".restore wal --from \(rig.url) --output none.db --dry-run\n")
     #expect(plan.output.contains("file: ltx/9/"))
-    // Without whole databases the other levels do; the first file always begins at 1.
+    // Without whole databases the other levels are enough; the first file always begins at 1.
     try FileManager.default.removeItem(atPath: rig.directory + "/ltx/9")
     #expect(try rig.restored("--verify").dump == dump)
     try FileManager.default.removeItem(atPath: rig.directory + "/ltx/0")
@@ -154,13 +155,13 @@ import Testing
         .replacingOccurrences(of: "\(rig.url)\n", with: "\(rig.url) --force\nINSERT INTO t VALUES('mine');\n")
     )
     #expect(taken.output.hasSuffix("t\n"), "\(taken)")
-    // It is another database than the replica holds: it takes an order to leave that behind.
+    // It is another database than the replica's: only an order leaves that behind.
     #expect(taken.errors.contains("holds another database than"), "\(taken)")
     try other.succeed(".mirror on \(other.replica.url) --new-generation\n")
     #expect(try other.restore("wal").ask("SELECT a FROM t") == "theirs\nmine\n")
   }
 
-  @Test func saysWhichFileIsDamagedOrMissing() throws {
+  @Test func reportsWhichFileIsDamagedOrMissing() throws {
     let rig = try LitestreamRig(.directory)
     let database = rig.folder.path("source.db")
     _ = try sqlite3("PRAGMA journal_mode=WAL; CREATE TABLE t(a);", database)
@@ -193,7 +194,7 @@ import Testing
     #expect(try rig.tryRestore("--to-time 2020-01-01").result.errors.contains("nothing as old as"))
   }
 
-  @Test func saysWhatCannotBe() throws {
+  @Test func reportsWhatCannotBe() throws {
     let rig = try LitestreamRig(.directory)
     let work = try Workplace(.directory)
     try rig.export(work, "CREATE TABLE t(a);\n")
@@ -206,7 +207,9 @@ import Testing
       try failure(".restore sql --from \(rig.url) --output o.db")
         == "Error: a replica of Litestream has no statements: use .restore wal\n")
     #expect(try failure(".mirror export litestream \(rig.place)").contains("holds a replica of Litestream"))
-    #expect(try failure(".mirror export tar \(rig.place)").contains("not a form to export to: \"tar\""))
+    #expect(
+      try failure(".mirror export tar \(rig.place)").contains(
+        "unknown export format: \"tar\": use litestream"))
     let url = work.replica.url
     #expect(
       try failure(".restore wal --from litestream:\(url) --output o.db").contains("but one of this program"))

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `.mirror verify` while somebody writes: what is still on its way is no fault.
+/// `.mirror verify` while a session writes: objects that are still on their way are no fault.
 @Suite(.serialized) struct LiveProofTests {
   /// Statements are due ten times as late as slices.
   private func writer(_ work: Workplace) throws -> RunningShell {
@@ -11,7 +11,7 @@ import Testing
       environment: work.environment.merging(["S3_SYNC_INTERVAL": "2"]) { $1 }, in: work.folder)
     try shell.type("CREATE TABLE t(a);\n")
     for number in 1...5 { try shell.type("INSERT INTO t VALUES(\(number));\n.mirror sync\n") }
-    // The first statements after quiet go at once, those that follow wait.
+    // The first statements after quiet are sent at once; the next ones wait.
     for number in 6...9 { try shell.type("INSERT INTO t VALUES(\(number));\n") }
     try shell.type("SELECT 'written';\n")
     try #require(shell.expect("written"), "\(shell.errors)")
@@ -46,8 +46,8 @@ import Testing
     #expect(try shell.end() == 0)
   }
 
-  /// Nobody brings what a killed program had on its way.
-  @Test func saysWhatAKilledProgramHasNotStored() throws {
+  /// Nobody sends what a killed program had on its way.
+  @Test func reportsWhatAKilledProgramHasNotStored() throws {
     let work = try Workplace(.directory)
     let shell = try RunningShell(
       work.replica.arguments + ["-durability", "sync", "live.db"],
@@ -59,7 +59,7 @@ import Testing
     shell.kill()
     let batches = try FileManager.default.subpathsOfDirectory(atPath: String(work.replica.url.dropFirst(7)))
       .filter { $0.contains("/sql/") }
-    // The last batch, as if it had not been sent.
+    // Removes the last batch, as if it had not been sent.
     let last = try #require(batches.max())
     try FileManager.default.removeItem(atPath: work.replica.url.dropFirst(7) + "/" + last)
     let other = try ShellHarness.run(

@@ -4,7 +4,7 @@ import Testing
 
 /// The file for Prometheus's node_exporter.
 @Suite(.serialized, .enabled(if: Servers.areInstalled)) struct MetricsTests {
-  /// Samples by name and labels; anything outside of the text format is an issue.
+  /// Samples by name and labels; anything that is not in the text format is an issue.
   private func parse(_ text: String) throws -> [String: Double] {
     let name = "sqlite3_cloud_s3_[a-z_0-9]+"
     let label = #"[a-z_]+="([^"\\\n]|\\["\\n])*""#
@@ -35,7 +35,7 @@ import Testing
     try parse(String(decoding: try work.folder.read("m.prom"), as: UTF8.self))
   }
 
-  @Test(arguments: Replica.Kind.allCases) func tellsHowASessionEnded(_ kind: Replica.Kind) throws {
+  @Test(arguments: Replica.Kind.allCases) func reportsHowASessionEnded(_ kind: Replica.Kind) throws {
     let work = try Workplace(kind)
     let before = Date().timeIntervalSince1970
     let result = try work.shell(
@@ -54,11 +54,11 @@ import Testing
     #expect(samples["sent_bytes_total"] ?? 0 > 100)
     #expect(samples["last_success_timestamp_seconds"] ?? 0 >= before - 1)
     #expect(samples.keys.contains { $0.hasPrefix("info{replica=\"\(work.replica.url)\"") })
-    // Nothing half written is left.
+    // No half-written file is left.
     #expect(try work.folder.contents().keys.filter { $0.contains("%") } == [])
   }
 
-  /// Waits until the file says so.
+  /// Waits until the file has it.
   private func wait(_ work: Workplace, until isReached: ([String: Double]) -> Bool) throws -> [String: Double]
   {
     let end = Date().addingTimeInterval(90)
@@ -91,8 +91,8 @@ import Testing
     #expect(after["last_success_timestamp_seconds"] ?? 0 > 0)
   }
 
-  /// What is not known is not told as zero.
-  @Test func tellsNoLagBeforeTheReplicaIsFound() throws {
+  /// An unknown value is not written as zero.
+  @Test func reportsNoLagBeforeTheReplicaIsFound() throws {
     let work = try Workplace(.directory)
     let shell = try RunningShell(
       ["-metrics", "m.prom", "-mirror", "s3://bucket/p", "live.db"],
@@ -106,13 +106,13 @@ import Testing
     #expect(samples["lag_seconds"] == nil && samples["last_success_timestamp_seconds"] == nil)
   }
 
-  @Test func saysThatItCannotBeWritten() throws {
+  @Test func reportsThatItCannotBeWritten() throws {
     let work = try Workplace(.directory)
     let result = try work.shell(
       "CREATE TABLE t(a);\n", environment: ["S3_METRICS_FILE": "/no/such/folder/m.prom"])
     #expect(result.code == 1)
     #expect(result.errors.contains("metrics: "), "\(result)")
-    // The mirror works all the same.
+    // The mirror works nevertheless.
     #expect(try work.restore("wal").ask("SELECT count(*) FROM t") == "0\n")
   }
 

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `.mirror log` tells what was done, in order, and finds what is asked for.
+/// `.mirror log` lists what was done, in order, and finds what is asked for.
 @Suite struct MirrorLogTests {
   private let script = """
     CREATE TABLE t(a UNIQUE);
@@ -24,7 +24,7 @@ import Testing
       in: folder)
   }
 
-  @Test func tellsStatementsInOrder() throws {
+  @Test func listsStatementsInOrder() throws {
     let lines = try log("").output.split(separator: "\n").map { $0.split(separator: " ", maxSplits: 2) }
     #expect(lines.map { $0[1] } == ["1", "2", "2", "3", "4"])
     #expect(lines[2].last?.contains("failed (constraint failed)  INSERT OR FAIL") == true)
@@ -84,7 +84,7 @@ import Testing
     ("mirror_log WHERE txn < -1", 0),
     ("mirror_log WHERE time >= '2001-01-01'", 5), ("mirror_log WHERE time < '2100'", 5),
     ("mirror_log WHERE time = '2001-01-01'", 0), ("mirror_log WHERE time > '2100-01-01'", 0),
-    // Not in the column's form, so compared as any text is.
+    // It does not have the column's form, so it is compared like any text.
     ("mirror_log WHERE time > substr('2001-01-01T12:00:00+12:00', 1, 25)", 5),
     ("mirror_log WHERE time <= strftime('%Y-%m-%d 00:00', 'now')", 0),
     ("mirror_log a WHERE time = (SELECT max(time) FROM mirror_log)", 1),
@@ -93,7 +93,7 @@ import Testing
     #expect(try query("SELECT count(*) FROM \(source);").output == "\(count)\n")
   }
 
-  @Test func saysWhatIsWrong() throws {
+  @Test func reportsWhatIsWrong() throws {
     #expect(
       try query("SELECT * FROM mirror_log;", mirrored: false).errors.contains("no such table: mirror_log"))
     #expect(try query("SELECT * FROM mirror_log('soon');").errors.contains("not a time: soon"))
@@ -106,7 +106,8 @@ import Testing
         == false)
   }
 
-  /// What it tells comes from the store, so a replay cannot have it; what is committed at the time is told.
+  /// Its rows come from the store, so a replay cannot have them; it includes what is committed at
+  /// that time.
   @Test func isABarrierForWhatWritesItDown() throws {
     let found = try query(
       """
@@ -117,7 +118,8 @@ import Testing
     #expect(found.output == "1005\na statement uses the virtual table mirror_log\n")
   }
 
-  /// `.testctrl localtime_fault`: while local time fails nothing can be repeated; afterwards the zone is told again.
+  /// `.testctrl localtime_fault`: while local time fails, nothing can be repeated; afterwards the
+  /// zone is recorded again.
   @Test func refusesWhileLocalTimeFails() throws {
     let place = try Workplace(.directory)
     let output = try place.shell(

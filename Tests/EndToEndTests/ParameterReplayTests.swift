@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Parameters are bound again as they were bound, by a replay and by plain sqlite3 alike.
+/// Parameters are bound again with the same values, by a replay and by plain sqlite3.
 @Suite struct ParameterReplayTests {
   private static let table =
     "CREATE TABLE t(a,b);\nINSERT INTO t VALUES(1,'b'),(2,'a'),(3,'c');\n.parameter init\n"
@@ -20,6 +20,14 @@ import Testing
     ".parameter set :x 0.1\n.parameter set ?2 \"X'00ff'\"\nINSERT INTO t VALUES(:x, ?2);\nUPDATE t SET a = -:x WHERE b IS ?2;\nDELETE FROM t WHERE a > :x;",
     ".parameter set :x zeroblob(1500000)\nINSERT INTO t VALUES(:x, '\(String(repeating: "y", count: 1_100_000))');\nDELETE FROM t WHERE a IS NOT :x;",
     "CREATE TABLE u(a INTEGER PRIMARY KEY);\n.parameter set :x 7\nBEGIN; INSERT INTO u VALUES(:x), (8); INSERT OR FAIL INTO u VALUES(9), (:x), (10); COMMIT;",
+    [
+      "-5, ''", "9223372036854775807, 'it''s'", "-9223372036854775807 - 1, NULL", "9e999, x''",
+      "-0.5, '''tis'",
+      "0, 'NULL'", "999999999999999999, char(13) || 'x'",
+    ].map {
+      "REPLACE INTO temp.sqlite_parameters SELECT ':x', column1 FROM (VALUES(\($0))) UNION ALL SELECT ':y', column2 "
+        + "FROM (VALUES(\($0)));\nINSERT INTO t VALUES(:x, :y);\n"
+    }.joined(),
   ]
 
   @Test(arguments: scripts.indices) func givesTheSameContent(_ index: Int) throws {
@@ -33,7 +41,7 @@ import Testing
     #expect(restored.result.code == 0, "\(restored.result)")
     #expect(!restored.result.errors.contains("come from the WAL"), "\(restored.result.errors)")
     #expect(try restored.ask(".dump") == expected)
-    // The batches are scripts for anybody's sqlite3.
+    // The batches are scripts for any sqlite3.
     let plain = try TemporaryFolder()
     let place = try #require(URL(string: work.replica.url)).path
     let script = try ShellHarness.run(

@@ -62,7 +62,7 @@ import Testing
     #expect(try sqlite3(".tables", other.path("mine.db")) == "t\n")
   }
 
-  /// A word that is no URL must not end what works.
+  /// A word that is no URL must not end a mirror that works.
   @Test func keepsTheMirrorWhenAnotherCannotBegin() throws {
     let work = try Workplace(.directory)
     let result = try work.shell(
@@ -71,7 +71,9 @@ import Testing
     #expect(try work.restore("wal").ask("SELECT a FROM t") == "after\n")
   }
 
-  /// A database that is not what the replica holds is refused; by order it begins a generation, and both can be restored.
+  /// A database that is not the replica's is refused.
+  ///
+  /// By order it begins a generation, and both can be restored.
   @Test func refusesAnotherDatabaseUnlessToldTo() throws {
     let work = try Workplace(.directory)
     try work.succeed("CREATE TABLE t(a); INSERT INTO t VALUES('old');\n")

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Starts that would leave somebody's commits behind are refused, and the user has a way on
+/// Starts that would leave stored commits behind are refused, and the user has a way on
 /// (`Docs/Guide.md`, "When a start is refused").
 @Suite(.enabled(if: Servers.areInstalled)) struct RefusedStartTests {
   private func count(_ text: String, in output: String) -> Int {
@@ -15,7 +15,7 @@ import Testing
     return work
   }
 
-  /// The database that is open is set back; what the replica holds beyond it must not be lost by that.
+  /// The open database is set back; what the replica holds beyond it must not be lost.
   @Test(arguments: ["--to-txn 2 --force", "--to-txn 2 --force --verify"])
   func anEarlierStateIsNotMirroredOverALaterOne(
     _ options: String
@@ -33,7 +33,7 @@ import Testing
     #expect(try kept.ask("SELECT * FROM t") == "1\n2\n")
   }
 
-  /// The message comes at the end too if nothing is typed after the restore.
+  /// The message also comes at the end if nothing is typed after the restore.
   @Test func theRefusalIsPrintedOnceAtTheEnd() throws {
     let work = try prepare()
     let result = try work.shell(".restore wal --to-txn 2 --force\n")
@@ -41,7 +41,8 @@ import Testing
     #expect(count("is 1 transaction ahead of", in: result.errors) == 1, "\(result.errors)")
   }
 
-  /// After a fork by order the earlier state goes on, and what was left behind can still be restored.
+  /// After a fork by order the earlier state continues, and what was left behind can still be
+  /// restored.
   @Test func aForkByOrderGoesOnFromTheEarlierState() throws {
     let work = try prepare()
     let result = try work.shell(
@@ -64,7 +65,7 @@ import Testing
     #expect(try restored.ask("SELECT * FROM t") == "1\n2\n3\n")
   }
 
-  /// What is left of a log whose end was deleted is restored only on demand.
+  /// The rest of a log whose end was deleted is restored only on demand.
   @Test(arguments: ["wal", "sql"]) func aLostEndIsRestoredOnDemand(_ source: String) throws {
     let work = try prepare()
     let names = try work.replica.objects().keys.filter { $0.contains("/wal/") }.sorted()
@@ -82,7 +83,8 @@ import Testing
     )
   }
 
-  /// The mark of the next generation names the end of the one before, and the lease that of the newest one.
+  /// The mark of the next generation names the end of the one before, and the lease that of the
+  /// newest one.
   @Test(arguments: ["00000001", "00000002"]) func aLostEndOfAGenerationIsNoticedByItsName(_ number: String)
     throws
   {
@@ -107,7 +109,7 @@ import Testing
     #expect(try shorter.ask("SELECT count(*) FROM t") == (number == "00000001" ? "1\n" : "2\n"))
   }
 
-  /// In `sync` a store that ignores conditions must be accepted by name.
+  /// In `sync` a store that ignores conditions must be allowed by name.
   @Test(arguments: [[], ["-unfenced"]]) func syncNeedsAFencedStore(_ flag: [String]) throws {
     let work = try Workplace(.rclone)
     let result = try work.shell("CREATE TABLE t(a);\n", ["-durability", "sync"] + flag)
@@ -116,7 +118,8 @@ import Testing
     #expect(result.errors.contains("unless you add --unfenced") == flag.isEmpty, "\(result.errors)")
   }
 
-  /// `.mirror on URL --unfenced` does the same, and holds when the database is opened again.
+  /// `.mirror on URL --unfenced` does the same, and is remembered when the database is opened
+  /// again.
   @Test func aStoreThatIgnoresConditionsIsAcceptedByCommand() throws {
     let work = try Workplace(.rclone)
     let result = try ShellHarness.run(

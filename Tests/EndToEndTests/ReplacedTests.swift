@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// A restore that is slower than the writer, which merges and deletes meanwhile what it was going to read.
+/// A restore that is slower than the writer, which merges and deletes what the restore would read.
 @Suite(.serialized, .enabled(if: Servers.areInstalled)) struct ReplacedTests {
   private func slices(_ work: Workplace) throws -> Set<String> {
     try Set(
@@ -16,7 +16,7 @@ import Testing
     try #require(shell.expect("wrote \(numbers.upperBound)"), "\(shell.errors)")
   }
 
-  /// A restore that was stopped once it had planned, before it read a slice.
+  /// A restore that was stopped after planning, before it read a slice.
   private func stoppedRestore(_ work: Workplace, in folder: TemporaryFolder, _ words: String) throws
     -> RunningShell
   {
@@ -51,7 +51,7 @@ import Testing
     let restore = try stoppedRestore(work, in: folder, words)
     try write(11...40, first)
     #expect(try first.end() == 0, "\(first.errors)")
-    // A quarter of an hour later what was replaced is deleted.
+    // A quarter of an hour later, replaced objects are deleted.
     let longAgo = Date().addingTimeInterval(-3600)
     for name in try FileManager.default.subpathsOfDirectory(atPath: work.replica.path("."))
     where name.hasPrefix("generations/") && name.contains("-") && !name.hasSuffix("wal")

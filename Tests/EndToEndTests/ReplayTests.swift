@@ -2,14 +2,16 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Scripts for what a replay must get right, run with the mirror on: both restores give what the script left behind.
+/// Scripts that a replay must get right, run with the mirror on: both restores give the script's
+/// result.
 @Suite struct ReplayTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let name: String
     let script: String
-    /// Words of the last barrier's reason; nil where everything is replayed.
+    /// Words of the last barrier's reason; nil if everything is replayed.
     let barrier: String?
-    /// A line of the dump without which there is no barrier: whether it is committed differs between versions of SQLite.
+    /// A line of the dump without which there is no barrier: versions of SQLite differ on whether
+    /// it is committed.
     let committed: String?
 
     init(_ name: String, barrier: String? = nil, if committed: String? = nil, _ script: String) {
@@ -123,7 +125,7 @@ import Testing
       """),
   ]
 
-  /// What stands between statements that are noted in one go.
+  /// A statement between others that are noted by the short path.
   static let plain: [Case] = [
     Case(
       "plain statements",
@@ -293,7 +295,7 @@ import Testing
   @Test(arguments: session + plain + transactions) func givesWhatTheScriptLeft(_ test: Case) throws {
     let place = try Workplace(.directory)
     _ = try place.shell(test.script + "\n", environment: ["TZ": "America/St_Johns"])
-    // A second session, so that the replay goes over the seam.
+    // A second session, so that the replay crosses from one to the next.
     _ = try place.shell(
       "CREATE TABLE afterwards(n DEFAULT CURRENT_TIMESTAMP); INSERT INTO afterwards DEFAULT VALUES;\n")
     let live = try place.shell(".dump\n", ["-readonly"]).output
@@ -315,7 +317,8 @@ import Testing
     #expect(again == live && live.contains("afterwards"))
   }
 
-  /// Interrupted while it reads the schema, SQLite goes on without the trigger: so does the session, but no replay.
+  /// Interrupted while it reads the schema, SQLite continues without the trigger: so does the
+  /// session, but no replay.
   @Test func namesABarrierWhereTheSchemaWasReadInPart() throws {
     let place = try Workplace(.directory)
     _ = try place.shell(

@@ -1,20 +1,20 @@
 import Foundation
 import TestSupport
 
-/// Where a test's replica lies: a place of its own in one of the stores.
+/// The place of a test's replica in one of the stores.
 struct Replica {
   enum Kind: CaseIterable, Sendable { case directory, seaweed, rclone }
 
   let kind: Kind
   let arguments: [String]
   let environment: [String: String]
-  /// What `.restore --from` takes.
+  /// The URL for `.restore --from`.
   let url: String
   private let folder: TemporaryFolder
-  /// The place in the words of rclone, which reads it back.
+  /// The place in rclone's form, which reads it back.
   private let remote: String
 
-  /// With `ownBucket` the bucket is the test's own; else it has a prefix of its own in a common one.
+  /// With `ownBucket` the test has its own bucket; otherwise its own prefix in a common one.
   init(_ kind: Kind, ownBucket: Bool = false) throws {
     self.kind = kind
     folder = try TemporaryFolder()
@@ -45,7 +45,7 @@ struct Replica {
 
   private func rclone(_ arguments: [String]) throws { try Self.rclone(arguments, environment) }
 
-  /// Runs rclone as a client of the server that `environment` names for the shell.
+  /// Runs rclone as a client of the server in the shell's `environment`.
   static func rclone(_ arguments: [String], _ environment: [String: String]) throws {
     let result = try ShellHarness.run(
       Servers.program("rclone"), arguments + ["--config", "/dev/null", "-q"],

@@ -3,10 +3,11 @@ import Glibc
 import TestSupport
 import Testing
 
-/// A restore destroys nothing: not what others use, not what others planted links to, and not what the session holds.
+/// A restore destroys nothing: not files in use, not the targets of other users' links, and not the
+/// session's state.
 @Suite(.serialized, .enabled(if: Servers.areInstalled)) struct RestoreSafetyTests {
   let work: Workplace
-  /// Where `old.db` is, with a table `mine`.
+  /// The folder of `old.db`, with a table `mine`.
   let other: TemporaryFolder
 
   init() throws {
@@ -67,7 +68,7 @@ import Testing
     #expect(try status(output).st_ino == before)
     #expect(try other.contents().keys.sorted() == names)
     user.kill()
-    // What was not committed is taken back by the journal, which is still there.
+    // The journal, which is still there, rolls uncommitted changes back.
     #expect(
       try sqlite3("PRAGMA integrity_check; SELECT name FROM sqlite_master", other.path("old.db"))
         == "ok\nmine\n")
@@ -125,7 +126,7 @@ import Testing
     let owner: uid_t = geteuid() == 0 ? 65534 : geteuid()
     try #require(chown(path, owner, geteuid() == 0 ? 65534 : getegid()) == 0 && chmod(path, mode) == 0)
     let before = try status("old.db")
-    // Only root can lock what nobody may write.
+    // Only root can lock a file that nobody may write.
     if mode == 0o444, geteuid() != 0 { return }
     let done = try run(".restore \(source) --from \(work.replica.url) --output old.db --force\n")
     #expect(done.code == 0, "\(done)")
@@ -178,7 +179,7 @@ import Testing
     #expect(refused.code == 1 && refused.errors.contains("this session has it open"), "\(refused)")
   }
 
-  /// The guard against an empty database over data has done its work once the data is back.
+  /// The guard against an empty database over data has no more work once the data is back.
   @Test(arguments: ["wal", "sql"]) func aRescueEndsWell(_ source: String) throws {
     try work.loseDatabase()
     let result = try work.shell(
@@ -190,7 +191,7 @@ import Testing
     #expect(try work.restore("wal").ask("SELECT * FROM t") == "precious\nmore\n")
   }
 
-  /// What a session that ended in order said of its end is known when the last slice is gone.
+  /// The end that a session recorded when it ended in order is known if the last slice is gone.
   @Test(arguments: ["wal", "sql"]) func aLostEndIsTold(_ source: String) throws {
     try work.succeed("INSERT INTO t VALUES('more');\n")
     let slice = try #require(try work.replica.objects().keys.filter { $0.contains("/wal/") }.max())

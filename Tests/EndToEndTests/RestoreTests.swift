@@ -64,7 +64,7 @@ import Testing
     #expect((generation["bases"] as? [[String: Any]])?.compactMap { $0["transaction"] as? Int } == [0, 3])
   }
 
-  /// Killed at any moment, the old database is whole, and the next restore is right.
+  /// After a kill at any moment the old database is intact, and the next restore is right.
   @Test(arguments: ["wal", "sql"]) func survivesBeingKilled(_ source: String) throws {
     var random = Seeded()
     let about: Comment = "seed \(random.seed)"
@@ -102,7 +102,8 @@ import Testing
     #expect(try other.contents().keys.allSatisfy { !$0.contains("restoring") })
   }
 
-  /// One object of a replica damaged at random, again and again; `Tests/Faults/damage.sh` runs many more.
+  /// One object of a replica is damaged at random, again and again; `Tests/Faults/damage.sh` runs
+  /// many more.
   @Test func findsRandomDamage() throws {
     let seed = Seeded().seed
     let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

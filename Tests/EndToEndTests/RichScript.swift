@@ -1,4 +1,4 @@
-/// A script with something of everything that SQL and the shell can write.
+/// A script with every kind of statement and command.
 enum RichScript {
   static let csv =
     "id,name,note\n1,Ada,\"wrote, among others, notes\"\n2,Grace,\"said \"\"hello\"\"\"\n3,Edsger,\n"

@@ -14,12 +14,12 @@ import Testing
       Oracle.program, ["live.db"], input: Data(RichScript.text.utf8), in: reference)
     let dump = try sqlite3(".dump", reference.path("live.db"))
 
-    // A bucket and keys alone say where the replica is.
+    // Bucket and keys alone define the replica.
     let work = try Workplace(Replica(kind, ownBucket: true))
     try work.folder.write(RichScript.csv, to: "people.csv")
     let typed = try work.shell(RichScript.text)
     expectSame(typed.output, expected.output)
-    // rclone ignores conditions, which is told once.
+    // rclone ignores conditions, which is reported once.
     let told = typed.errors.split(separator: "\n", omittingEmptySubsequences: false)
     expectSame(
       told.filter { !$0.contains("ignores conditional writes") }.joined(separator: "\n"),
@@ -50,7 +50,7 @@ import Testing
     }
   }
 
-  @Test(arguments: Replica.Kind.allCases) func goesOnFromARestoredDatabase(_ kind: Replica.Kind) throws {
+  @Test(arguments: Replica.Kind.allCases) func continuesFromARestoredDatabase(_ kind: Replica.Kind) throws {
     let work = try Workplace(kind)
     try work.succeed("CREATE TABLE t(a); INSERT INTO t VALUES('before');\n")
     try work.loseDatabase()
@@ -73,7 +73,7 @@ import Testing
     #expect(try work.restore("sql").ask(".dump") == dump)
   }
 
-  /// Statements that read what a replay does not have come from the WAL, or are replayed with it.
+  /// Statements that read what a replay lacks come from the WAL, or are replayed with it.
   @Test(arguments: ["wal", "sql"]) func bringsBackWhatCameFromATemporaryTable(_ source: String) throws {
     let work = try Workplace(.directory)
     try work.succeed(

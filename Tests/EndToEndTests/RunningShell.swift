@@ -2,17 +2,17 @@ import Foundation
 import Glibc
 import TestSupport
 
-/// The program at work, with pipes to type into and read from.
+/// The running program, with pipes to type into and read from.
 final class RunningShell {
   private let process = Process()
   private let input = Pipe()
   private let output = Pipe()
   private let streams: TemporaryFolder
   private var unread: [UInt8] = []
-  /// All that was read of its output.
+  /// Everything that was read of its output.
   private(set) var seen = ""
 
-  /// `script` is its standard input; without one it reads what is typed.
+  /// `script` is its standard input; without one it reads typed lines.
   init(
     _ arguments: [String], script: String? = nil, environment: [String: String], in folder: TemporaryFolder
   ) throws {
@@ -43,7 +43,7 @@ final class RunningShell {
 
   func type(_ text: String) throws { try input.fileHandleForWriting.write(contentsOf: Data(text.utf8)) }
 
-  /// The next line of output; nil at its end, or where none comes in time.
+  /// The next line of output; nil at its end, or if none comes in time.
   func line(seconds: Double = 30) -> String? {
     let end = Date().addingTimeInterval(seconds)
     while true {
@@ -55,7 +55,7 @@ final class RunningShell {
     }
   }
 
-  /// Whether this line comes in time; what comes before it is skipped.
+  /// Whether this line comes in time; earlier lines are skipped.
   func expect(_ wanted: String, seconds: Double = 30) -> Bool {
     while let next = line(seconds: seconds) { if next == wanted { return true } }
     return false
@@ -73,14 +73,14 @@ final class RunningShell {
     return true
   }
 
-  /// Ends it at once, with no chance to do anything.
+  /// Kills it.
   func kill() {
     guard process.isRunning else { return }
     Glibc.kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
   }
 
-  /// Lets it come to the end of its input, and returns its exit code.
+  /// Closes its input, and returns its exit code.
   func end() throws -> Int32 {
     try input.fileHandleForWriting.close()
     while line() != nil {}
@@ -88,7 +88,7 @@ final class RunningShell {
     return process.terminationStatus
   }
 
-  /// Waits for it to end; the signal that ended it, or nil if none did.
+  /// Waits for its end; returns the signal that ended it, or nil if there was none.
   func endedBySignal(seconds: Double = 30) -> Int32? {
     let end = Date().addingTimeInterval(seconds)
     while read(until: end) {}

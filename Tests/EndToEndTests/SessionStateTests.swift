@@ -2,7 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What a connection holds in memory, and what only it has: a statement to which that matters is a barrier.
+/// State in a connection's memory, or of this connection only: a statement that depends on it is a
+/// barrier.
 @Suite struct SessionStateTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let name: String
@@ -169,7 +170,8 @@ import Testing
     }
   }
 
-  /// `.mirror verify` replays from the first base, and from the newest one, where `.restore sql` starts.
+  /// `.mirror verify` replays from the first base, and from the newest one, where `.restore sql`
+  /// starts.
   @Test func aProofStartsWhereARestoreDoes() throws {
     let work = try Workplace(.directory)
     let output = try work.succeed(Self.tables + ".mirror snapshot\n" + Self.join + ".mirror verify\n")

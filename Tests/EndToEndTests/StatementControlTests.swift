@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Statements whose text misleads whoever reads it: what they do is asked of SQLite.
+/// Statements with misleading text: SQLite reports what they do.
 @Suite struct StatementControlTests {
   private static let comment = "/*" + String(repeating: "x", count: 5000) + "*/"
 
@@ -37,7 +37,7 @@ import Testing
     }
   }
 
-  /// What functions run by themselves cannot be told apart, so the transaction is a barrier.
+  /// Statements that functions run cannot be told apart, so the transaction is a barrier.
   @Test(arguments: [
     "BEGIN; SAVEPOINT s; INSERT INTO t VALUES(2); SELECT hex(sha3_query('ROLLBACK TO s')) IS NULL; COMMIT;",
     "BEGIN; SELECT hex(sha3_query('SAVEPOINT s')) IS NULL; INSERT INTO t VALUES(2); ROLLBACK TO s; COMMIT;",

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `.mirror on` and `.mirror off` hold when the database is opened again.
+/// `.mirror on` and `.mirror off` are remembered when the database is opened again.
 @Suite struct SwitchTests {
   @Test func aRestoreGoesOnToTheReplicaThatWasChosen() throws {
     let work = try Workplace(.directory)
@@ -29,7 +29,8 @@ import Testing
     #expect(result.output.components(separatedBy: "mirror: off").count == 2, "\(result.output)")
   }
 
-  /// A second shell on the same database leaves the mirroring to the first, and takes over from it.
+  /// A second shell on the same database leaves the mirror to the first one, and takes over from
+  /// it.
   @Test func aSecondShellStandsBy() throws {
     let work = try Workplace(.directory)
     let script = """

@@ -2,10 +2,13 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What the program makes of a file system that fails, by a library that stands between it and the system.
+/// The program on a file system that fails, by a library between it and the system.
 @Suite struct SystemCallTests {
-  /// Logs and fails calls: `SHIM_LOG` names the log, `SHIM_FOLDER` the folder whose first `SHIM_TIMES` syncs fail,
-  /// `SHIM_LINK` says that there are no hard links, `SHIM_DAYS` how many days the clock is ahead, but not for files.
+  /// Logs calls and makes them fail.
+  ///
+  /// `SHIM_LOG` names the log, `SHIM_FOLDER` the folder whose first `SHIM_TIMES` syncs fail.
+  /// `SHIM_LINK` removes hard links. `SHIM_DAYS` is how many days the clock is ahead, except for
+  /// files.
   private static let shim = """
     #define _GNU_SOURCE
     #include <dlfcn.h>
@@ -77,7 +80,7 @@ import Testing
     try #require(built.code == 0, "\(built.errors)")
   }
 
-  /// Folders in which something got a name after the last time that the folder was synced.
+  /// Folders in which a name was created after their last sync.
   private func unsafeFolders() throws -> Set<String> {
     var open: Set<String> = []
     for line in String(decoding: try folder.read("log"), as: UTF8.self).split(separator: "\n") {
@@ -95,7 +98,7 @@ import Testing
     return open.filter { $0.hasPrefix(folder.path) }
   }
 
-  /// Folders whose name ends so, and how often they cannot be synced.
+  /// Folders whose name ends with this, and how often their sync fails.
   @Test(arguments: [
     ("/wal", 1), ("/wal", 3), ("/sql", 1), ("/base", 2), ("/pages", 1), ("/replica", 1), ("/replica", 2),
     ("/generations", 1), ("/new", 1), ("/new", 2),
@@ -111,7 +114,7 @@ import Testing
         "LD_PRELOAD": library, "SHIM_LOG": folder.path("log"), "SHIM_FOLDER": name, "SHIM_TIMES": "\(times)",
         "HOME": folder.path,
       ])
-    // What is refused is stored at the end, which tries again.
+    // A refused object is stored at the end, which tries again.
     #expect(result.code == 0 || result.errors.contains("Input/output error"), "\(result)")
     let log = String(decoding: try folder.read("log"), as: UTF8.self)
     #expect(log.contains("sync -1 "), "nothing failed")
@@ -123,14 +126,15 @@ import Testing
     #expect(left == [], "\(log)")
   }
 
-  @Test func saysThatAFileSystemHasNoHardLinks() throws {
+  @Test func reportsThatAFileSystemHasNoHardLinks() throws {
     let result = try ShellHarness.run(
       ShellHarness.program, ["-bail", "-mirror", "file://\(folder.path)/replica", "live.db"],
       input: Data("CREATE TABLE t(a);\n.mirror sync\n".utf8), in: folder,
       environment: [
         "LD_PRELOAD": library, "SHIM_LINK": "1", "HOME": folder.path, "S3_FLUSH_TIMEOUT": "5",
       ])
-    // Without them nothing can be created safely, so the lease is kept as in a store without conditions.
+    // Without hard links nothing can be created safely, so the lease is kept as in a store without
+    // conditions.
     #expect(result.code == 0)
     #expect(
       result.errors.contains("(the file system of FOLDER/replica has no hard links"), "\(result.errors)")

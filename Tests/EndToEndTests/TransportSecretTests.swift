@@ -28,7 +28,7 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: log))
   }
 
-  /// A server that knows only one version of TLS, and whether a connection to it came about.
+  /// A server with only one version of TLS, and whether a connection to it was made.
   private func speaks(_ version: String) throws -> Bool {
     let made = try ShellHarness.run(
       "/usr/bin/env",
@@ -59,7 +59,7 @@ import Testing
     while errors.contains("could not connect"), Date() < end {
       errors = try run("127.0.0.1:\(port)", ["S3_CA_BUNDLE": folder.path("cert.pem")]).errors
     }
-    // What it answers is not S3's, but that it answers means that there was a connection.
+    // Its answer is not S3's, but an answer shows that there was a connection.
     return errors.contains("but not as a store does") || errors.contains("refuses the request")
   }
 
@@ -84,7 +84,7 @@ import Testing
   }
 
   @Test func leavesNoDumpWhereThereAreKeys() throws {
-    // Where dumps go elsewhere there is nothing to see.
+    // If dumps go elsewhere, there is nothing to check.
     guard try dumps(["plain.db"], [:]) else { return }
     let keys = [
       "S3_HOSTNAME": "http://127.0.0.1:1", "S3_BUCKET": "bucket", "S3_ACCESS_KEY_ID": "key",

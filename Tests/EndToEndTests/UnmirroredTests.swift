@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A mirror that cannot begin: in `sync` no statement has succeeded then.
+/// A mirror that cannot begin: then no statement succeeds in `sync`.
 @Suite struct UnmirroredTests {
   private static let script = "CREATE TABLE t(a);\nINSERT INTO t VALUES(1);\nSELECT a+6 FROM t;\n"
 
@@ -28,7 +28,7 @@ import Testing
     let ended = try run(["-bail"], sync)
     #expect(ended.code == 1 && ended.output.isEmpty)
     #expect(ended.errors.components(separatedBy: "committed locally, not mirrored: ").count == 2, "\(ended)")
-    // Without that promise it is told once.
+    // Without that promise it is reported once.
     let async = try run([], settings)
     #expect(async.code == 1 && async.output == "7\n" && !async.errors.contains("committed locally"))
   }
@@ -40,7 +40,7 @@ import Testing
     #expect(result.output == "7\n" && !result.errors.contains("committed locally"), "\(result)")
   }
 
-  /// What others commit is none of the session's.
+  /// Commits of others are not the session's.
   @Test func whatOthersCommitIsNotCounted() throws {
     let folder = try TemporaryFolder()
     let input = """

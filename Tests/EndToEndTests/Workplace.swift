@@ -6,7 +6,7 @@ import Testing
 struct Workplace {
   let folder: TemporaryFolder
   let replica: Replica
-  /// Holds what a home directory does; not the folder, whose files tests count.
+  /// The home directory; separate from the folder, whose files tests count.
   let home: TemporaryFolder
 
   init(_ replica: Replica) throws {
@@ -18,7 +18,8 @@ struct Workplace {
   init(_ kind: Replica.Kind) throws { try self.init(Replica(kind)) }
 
   var environment: [String: String] {
-    // As sqlite3 does, the shell asks for the history by a name of its own before it looks into the home directory.
+    // Like sqlite3, the shell looks for the history under its own name before it looks into the
+    // home directory.
     replica.environment.merging(["HOME": home.path, "SQLITE_HISTORY": home.path("history")]) { $1 }
   }
 
@@ -48,7 +49,8 @@ struct Workplace {
       replica.arguments + arguments + ["live.db"], script: script, environment: environment, in: folder)
   }
 
-  /// Restores into a file of another folder with the mirror off, so that nothing is written to the replica.
+  /// Restores into a file of another folder with the mirror off, so that nothing is written to the
+  /// replica.
   func restore(_ source: String, _ options: String = "") throws -> Restored {
     let other = try TemporaryFolder()
     let result = try ShellHarness.run(
@@ -58,7 +60,7 @@ struct Workplace {
     return Restored(folder: other, result: result)
   }
 
-  /// Deletes the database and all that lies beside it.
+  /// Deletes the database and all files beside it.
   func loseDatabase() throws {
     for name in try FileManager.default.contentsOfDirectory(atPath: folder.path)
     where name.hasPrefix("live.db") {
@@ -79,19 +81,19 @@ struct Workplace {
   }
 }
 
-/// What a restore left.
+/// The result of a restore.
 struct Restored {
   let folder: TemporaryFolder
   let result: ShellHarness.Result
 
-  /// What the installed sqlite3 makes of the restored database.
+  /// The installed sqlite3's answer for the restored database.
   func ask(_ sql: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> String {
     try #require(result.code == 0, "\(result.errors)", sourceLocation: sourceLocation)
     return try sqlite3(sql, folder.path("restored.db"))
   }
 }
 
-/// What the installed sqlite3 prints.
+/// The output of the installed sqlite3.
 func sqlite3(_ sql: String, _ database: String) throws -> String {
   let result = try ShellHarness.run(Oracle.program, [database, sql])
   return result.output + result.errors

@@ -5,48 +5,11 @@ usage: clock.py PROGRAM [--seed N] [--jumps N]
 The clock is that of the process alone: a small library before libc adds an offset that it reads from a file. Restores must
 equal the live database, times of transactions always grow, and `--to-time` of one's time must give the state after it."""
 
-import json, os, random, re, shutil, struct, subprocess, sys, tempfile, time
+import json, os, random, re, shutil, subprocess, sys, tempfile, time
 
+import moved_clock
 from servers_here import options
 from workload import Place, Writer, state
-
-LIBRARY = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/time.h>
-#include <time.h>
-static volatile long long *offset(void) {
-  static volatile long long *at;
-  if (!at) {
-    int file = open(getenv("CLOCK_OFFSET"), O_RDONLY);
-    at = mmap(0, 8, PROT_READ, MAP_SHARED, file, 0);
-  }
-  return at;
-}
-int clock_gettime(clockid_t clock, struct timespec *time) {
-  static int (*real)(clockid_t, struct timespec *);
-  if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
-  int result = real(clock, time);
-  if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE) time->tv_sec += *offset();
-  return result;
-}
-int gettimeofday(struct timeval *restrict value, void *restrict zone) {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  value->tv_sec = now.tv_sec;
-  value->tv_usec = now.tv_nsec / 1000;
-  return 0;
-}
-time_t time(time_t *place) {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  if (place) *place = now.tv_sec;
-  return now.tv_sec;
-}
-"""
 
 
 def main():
@@ -54,16 +17,10 @@ def main():
     rng = random.Random(chosen.seed)
     root = tempfile.mkdtemp(prefix="faults-clock-")
     print(f"seed {chosen.seed}, {chosen.jumps} sessions with two jumps each", flush=True)
-    library, offset = f"{root}/clock.so", f"{root}/offset"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-x", "c", "-", "-o", library, "-ldl"], input=LIBRARY.encode(), check=True)
-
-    def jump(seconds):
-        with open(offset, "r+b" if os.path.exists(offset) else "wb") as file:
-            file.write(struct.pack("q", seconds))
-
-    jump(0)
+    clock = moved_clock.MovedClock(moved_clock.build(root), f"{root}/offset")
+    jump = clock.jump
     place = Place(chosen.program, f"file://{root}/replica", {
-        "S3_SYNC_INTERVAL": "0.05", "LD_PRELOAD": library, "CLOCK_OFFSET": offset, "S3_RETENTION": "3650d"})
+        "S3_SYNC_INTERVAL": "0.05", "S3_RETENTION": "3650d", **clock.environment})
     seen = place.shell("SELECT unixepoch();").stdout
     jump(-86400)
     assert int(place.shell("SELECT unixepoch();").stdout) < int(seen) - 80000, "the clock does not move"

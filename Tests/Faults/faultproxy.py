@@ -1,4 +1,4 @@
-"""An HTTP proxy that does to requests what networks and stores do, from a seed. Standard library only."""
+"""An HTTP proxy that makes requests fail like networks and stores do, from a seed. Standard library only."""
 
 import http.client, random, socket, socketserver, threading, time
 from http.server import BaseHTTPRequestHandler
@@ -11,9 +11,9 @@ class FaultProxy:
 
     `down` drops every connection, `refusal` (a status and an error code) answers every request.
     `watch(method, path, when)` is called before ("before") and after ("after") each request is passed on; where it
-    returns true the connection is dropped then."""
+    returns true the connection is dropped then. `listener` is a socket to accept from, in place of one of its own."""
 
-    def __init__(self, target, seed=0, rate=0.0, kinds=FAULTS, watch=None):
+    def __init__(self, target, seed=0, rate=0.0, kinds=FAULTS, watch=None, listener=None):
         self.target, self.rate, self.kinds, self.watch = target, rate, kinds, watch
         self.random, self.lock = random.Random(seed), threading.Lock()
         self.lists, self.counts, self.down, self.refusal = {}, {}, False, None
@@ -42,9 +42,12 @@ class FaultProxy:
             def handle_error(self, request, address):
                 pass
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler, bind_and_activate=listener is None)
+        if listener:
+            self.server.socket.close()
+            self.server.socket, self.server.server_address = listener, listener.getsockname()
         self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def draw(self):
         with self.lock:

@@ -2,10 +2,11 @@
 
 usage: kill.py PROGRAM --runs N --durability sync|async [--store file|s3] [--largest BYTES] [--weed WEED] [--seed N]
 
-In `sync` no commit that was acknowledged may be missing from a restore; in `async` a restore must be the state after some
+In `sync` no commit that was acknowledged may be missing from a restore, and since a session ends with the first commit that
+fails, the database may be one commit ahead of the replica; in `async` a restore must be the state after some
 commit, and no later run may lose what an earlier one restored."""
 
-import os, random, shutil, sys, tempfile, time
+import os, random, shutil, signal, sys, tempfile, time
 
 import workload
 from servers_here import Store, options
@@ -44,11 +45,17 @@ def main():
         place.create()
         return place
 
-    place, floor, generations, worst = None, 0, 0, 0
+    place, floor, worst, story = None, 0, 0, []
     lost = torn = named = continued = relocated = refused = 0
     is_behind = False
-    begun = time.time()
+    begun, done = time.time(), 0
+    # SIGTERM ends it after the run at hand.
+    is_ending = []
+    signal.signal(signal.SIGTERM, lambda number, frame: is_ending.append(number))
     for run in range(chosen.runs):
+        if is_ending:
+            break
+        done += 1
         if run % (5 if chosen.largest else 25) == 0:
             if place:
                 place.remove()
@@ -62,7 +69,8 @@ def main():
             relocated += 1
         start = state(place.path)
         use_point = server and rng.random() < 0.5
-        writers[0] = writer = Writer(place, start, chosen.durability, pause=rng.choice([0, 0.001, 0.01]))
+        writers[0] = writer = Writer(place, start, chosen.durability, pause=rng.choice([0, 0.001, 0.01]),
+                                     flags=["-bail"] if chosen.durability == "sync" else [])
         if use_point:
             named += 1
             time.sleep(rng.uniform(0, 0.1))
@@ -80,10 +88,14 @@ def main():
         is_behind = any("mirror off" in line for line in writer.failures)
         if is_behind:
             refused += 1
-            acknowledged = start
+            acknowledged = floor
             if not any(" ahead of " in line for line in writer.failures):
                 torn += 1
                 print(f"run {run}: {writer.failures[:2]}", flush=True)
+        # A start that is refused is to be explained by what was before.
+        left = state(place.path)
+        story.append(f"run {run}: began with {start}, acknowledged {writer.acknowledged}, left {left}; "
+                     f"it said: {writer.failures[:3]}")
         try:
             restored = state(place.restore("wal"))
             if run % 5 == 0:
@@ -96,6 +108,12 @@ def main():
             torn += 1
             print(f"run {run}: {problem}", flush=True)
             continue
+        story[-1] += f"; restored {restored}"
+        is_far = chosen.durability == "sync" and left > max(start, restored) + 1
+        if is_far:
+            lost += 1
+        if is_behind or is_far:
+            print(f"{'refused' if is_behind else 'committed without waiting'}:\n  " + "\n  ".join(story[-3:]), flush=True)
         least = max(floor, acknowledged) if chosen.durability == "sync" else floor
         if restored < least:
             lost += 1
@@ -105,7 +123,7 @@ def main():
         floor = max(floor, restored)
         worst = max(worst, acknowledged - restored)
         continued += acknowledged > start
-    print(f"{chosen.runs} kills ({named} at a request), {continued} after commits, {relocated} on a restored database, {refused} starts refused: "
+    print(f"{done} kills ({named} at a request), {continued} after commits, {relocated} on a restored database, {refused} starts refused: "
           f"{lost} lost something acknowledged, {torn} torn or failed, "
           f"at most {max(worst, 0)} commits behind, {time.time() - begun:.0f} s")
     place.remove()

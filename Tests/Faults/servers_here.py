@@ -1,10 +1,10 @@
-"""What the programs of this folder share: their options, a server behind a proxy, and the shell's environment for it."""
+"""Common parts of the programs of this folder: their options, a server behind a proxy, and the shell's environment for it."""
 
 import argparse, os, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Bench"))
 from faultproxy import FaultProxy
-from servers import KEY, SECRET, Seaweed
+from servers import KEY, SECRET, Seaweed, raw_puts, signed
 
 
 def options(description, **defaults):

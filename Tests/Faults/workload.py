@@ -1,4 +1,4 @@
-"""A database whose every state can be told from the number of its commits, and shells that write to it."""
+"""A database whose state follows from the number of its commits, and shells that write to it."""
 
 import hashlib, os, random, shutil, sqlite3, subprocess, tempfile, threading, time
 
@@ -99,10 +99,10 @@ class Place:
 class Writer:
     """A shell that commits one number after the other and says so."""
 
-    def __init__(self, place, start, durability, pause=0.0, limit=1 << 60):
+    def __init__(self, place, start, durability, pause=0.0, limit=1 << 60, flags=()):
         self.acknowledged, self.failures = 0, []
         self.process = subprocess.Popen(
-            [place.program, "-batch", "-mirror", place.url, "-durability", durability, place.path],
+            [place.program, "-batch", *flags, "-mirror", place.url, "-durability", durability, place.path],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=place.environment,
             cwd=place.folder, bufsize=0)
         self.next, self.limit, self.pause, self.stopped = start + 1, limit, pause, False

@@ -20,7 +20,7 @@ import Testing
     try file.sync()
   }
 
-  @Test func saysWhyAFileCannotBeOpened() throws {
+  @Test func reportsWhyAFileCannotBeOpened() throws {
     let path = folder.path + "/missing"
     let error = FilesError(.noEntry, verb: "open", object: path)
     #expect(throws: error) { try File(path, .read) }
@@ -29,7 +29,8 @@ import Testing
     #expect(throws: FilesError(.exists, verb: "create", object: path)) { try File(path, .createNew) }
   }
 
-  /// Not only when it is closed: a program that is being started has it too, until it runs.
+  /// The lock is released explicitly, because a program that is being started holds the file too,
+  /// until it runs.
   @Test func letsGoOfALockWhileAnotherHasTheFileToo() throws {
     let path = folder.path + "/held"
     let first = try File(path, .create)
@@ -46,7 +47,7 @@ import Testing
     let first = try File(path, .create)
     var second: File? = try File(path, .create)
     #expect(try first.tryLock())
-    // The other lock is another matter.
+    // The other lock is independent.
     #expect(second?.tryTurn() == true)
     #expect(second?.tryTurn() == true)
     #expect(!first.tryTurn())
@@ -96,7 +97,7 @@ import Testing
     try Folder.remove(folder.path + "/a")
   }
 
-  @Test func tellsWhatAFileIs() throws {
+  @Test func reportsWhatAFileIs() throws {
     let path = folder.path + "/f"
     #expect(try FileInfo.of(path) == nil)
     try AtomicFile.write([1, 2, 3], to: path)

@@ -2,7 +2,7 @@ import Files
 import Glibc
 import Testing
 
-/// Files and folders of ours under names that somebody else may have taken.
+/// Our files and folders, under names that another user may have taken.
 @Suite struct OwnFilesTests {
   let folder: TemporaryFolder
   init() throws { folder = try TemporaryFolder(named: "files-tests") }
@@ -39,7 +39,7 @@ import Testing
     #expect(throws: FilesError.self) { try PrivateFolder(path("others")) }
   }
 
-  /// What takes the folder's name is not written to, and not removed.
+  /// The target that takes the folder's name is neither written nor removed.
   @Test func aPrivateFolderIsNotItsName() throws {
     let own = try PrivateFolder(path("work"))
     try Folder.create(path("victim"))

@@ -14,7 +14,7 @@ import Testing
       let bytes = Self.content(size)
       Zstandard.compress(bytes, level: 1, frameSize: Self.frameSize, into: &frames)
       #expect(try Zstandard.decompress(frames, 0..<frames.count, limit: size) == bytes)
-      // The size of the content stands in each frame, as in those made at once
+      // Each frame has the size of its content, as in frames that are made at once
       // (https://datatracker.ietf.org/doc/html/rfc8878#name-frame_header_descriptor).
       #expect(frames[4] & 0b1110_0000 != 0)
     }
@@ -41,7 +41,7 @@ import Testing
     let bytes = Self.content(700_000)
     var frames: [UInt8] = []
     Zstandard.compress(bytes, level: 1, frameSize: Self.frameSize, into: &frames)
-    // The frames stand within other bytes.
+    // The frames are within other bytes.
     let object = [1, 2, 3] + frames + [4, 5]
     let reader = try ZstandardReader(object, 3..<3 + frames.count)
     var read = [UInt8](repeating: 0, count: bytes.count + 1)
@@ -76,7 +76,7 @@ import Testing
     damaged.replaceSubrange(second..<second + 4, with: [0, 0, 0, 0])
     let reader = try ZstandardReader(damaged, 0..<damaged.count)
     let outcome = Result { try reader.read(into: &target, at: 0, count: bytes.count) }
-    // Such a frame has no checksum: its content may come out wrong, which the part's digest shows.
+    // Such a frame has no checksum: its content may be wrong, which the part's digest shows.
     if case .success = outcome { #expect(target != bytes) }
     #expect(throws: CompressionError.self) { try ZstandardReader(frames, 0..<frames.count + 1) }
   }

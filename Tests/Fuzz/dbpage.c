@@ -1,5 +1,6 @@
-// A loadable extension with what sqlite3's .recover and .dbinfo need of sqlite_dbpage, which Debian's library lacks: pages
-// as they are in the file, read through SQLite's own handle. For comparing only.
+// A loadable extension with the part of sqlite_dbpage that sqlite3's .recover and .dbinfo need, and
+// Debian's library lacks. It reads pages of the file through SQLite's own handle. It is for
+// comparisons only.
 #include <sqlite3ext.h>
 #include <stdlib.h>
 #include <string.h>

@@ -45,7 +45,7 @@ import Testing
     #expect(CRC64().value == 0)
   }
 
-  /// Another byte in a compressed page may stand for the same page: the checksum is that of what is in it.
+  /// Another byte in a compressed page may give the same page: the checksum is over the content.
   @Test func noByteMayMakeAnotherPage() throws {
     let bytes = Self.file(pageSize: 512, pages: 3)
     let whole = try Self.read(bytes).map(\.bytes)
@@ -110,7 +110,7 @@ import Testing
     #expect(Self.chain(items.shuffled()) == ["9:1-9", "0:10-10", "0:11-11"])
   }
 
-  @Test func goesOnWithinWhatItHas() {
+  @Test func continuesWithinWhatItHas() {
     #expect(
       Self.chain([Self.item(9, 1...4), Self.item(1, 3...8), Self.item(0, 5...5)]) == ["9:1-4", "1:3-8"])
   }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LineReader
 
-/// The file of lines typed before is a file of ours, or nothing is written.
+/// The history file is our own file, or nothing is written.
 @Suite(.serialized) struct HistoryTests {
   let folder: TemporaryFolder
   init() throws { folder = try TemporaryFolder() }
@@ -34,7 +34,7 @@ import Testing
     #expect(try text("kept") == "select 2;\n")
   }
 
-  /// As people make it who want no history: the device stays what it is.
+  /// Users who want no history do this: the device does not change.
   @Test func leavesDevicesAlone() throws {
     var before = stat()
     var after = stat()

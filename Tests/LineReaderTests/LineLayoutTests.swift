@@ -3,7 +3,7 @@ import Testing
 
 @testable import LineReader
 
-/// Where characters stand, and what is written over them.
+/// The positions of characters, and the text that is written over them.
 @Suite struct LineLayoutTests {
   init() { setlocale(LC_CTYPE, "C.UTF-8") }
 
@@ -52,7 +52,7 @@ import Testing
     #expect(try paint(&state, "ab1 ", [0, 0, 2, 0], drawn: " ") == "\r\u{1b}[4C ")
     // The cursor was only moved.
     #expect(try paint(&state, "ab1 ", [0, 0, 2, 0], drawn: "\u{8}") == "")
-    // Drawn anew, it has no colours any more.
+    // The line was drawn again, without colours.
     #expect(
       try paint(&state, "ab1 ", [0, 0, 2, 0], drawn: "ab1 ")
         == "\r\u{1b}[1Cab\u{1b}[0;32m1\u{1b}[0m ")

@@ -3,7 +3,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The boundary between libs3 and libcurl holds here, and a program where it does not refuses to work.
+/// The boundary between libs3 and libcurl works here, and a program in which it does not refuses to
+/// send.
 @Suite struct BoundaryTests {
   @Test func holdsInThisProgram() {
     var why: UnsafePointer<CChar>?
@@ -11,7 +12,7 @@ import Testing
     #expect(why.map { String(cString: $0) } == "")
   }
 
-  /// Builds a program of CS3's own sources that asks whether the boundary holds, then calls a server.
+  /// Builds a program of CS3's own sources that checks the boundary, then calls a server.
   private func run(linking options: [String], against host: String) throws -> String {
     let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appendingPathComponent("Sources/CS3").path
@@ -41,7 +42,7 @@ import Testing
     let files = [
       "\(folder.path)/main.c", "\(sources)/boundary.c", "\(sources)/libs3.c", "\(sources)/prepared.c",
     ]
-    // Swift brings a compiler where there is no other.
+    // Swift has a compiler if there is no other.
     let compiler =
       "$(command -v cc || command -v clang || echo \"$(dirname \"$(realpath \"$(command -v swiftc)\")\")/clang\")"
     try output(

@@ -5,7 +5,7 @@ import ObjectStore
 import TestSupport
 import Testing
 
-/// What is particular to a store in a directory.
+/// What only a store in a directory does.
 @Suite struct DirectoryObjectStoreTests {
   @Test func makesNothingUntilTheFirstPut() throws {
     let folder = try ScratchFolder()
@@ -43,7 +43,7 @@ import Testing
     #expect(try store.listAll(prefix: "").map(\.key.name) == ["a/d"])
   }
 
-  @Test func saysWhatIsWrongWithTheDirectory() throws {
+  @Test func reportsWhatIsWrongWithTheDirectory() throws {
     let folder = try ScratchFolder()
     #expect(FileManager.default.createFile(atPath: folder.path + "/file", contents: Data()))
     let store = try DirectoryObjectStore(path: folder.path + "/file")
@@ -75,7 +75,7 @@ import Testing
       #expect(error?.code == .io && error?.isTransient == false, "\(name): \(error?.description ?? "")")
       #expect(throws: ObjectStoreError.self) { try store.head(try key(name)) }
     }
-    // What is linked to stays as it is.
+    // The target of a link does not change.
     try store.put(try key("a/link"), [9], .always)
     #expect(try store.get(try key("a/link")).bytes == [9])
     #expect(try Data(contentsOf: URL(fileURLWithPath: secret)) == Data("secret".utf8))
@@ -105,7 +105,7 @@ import Testing
     let open = Glibc.open(written, O_CREAT | O_RDWR, 0o600)
     defer { close(open) }
     #expect(flock(open, LOCK_EX) == 0)
-    // Who only reads changes nothing.
+    // A reader changes nothing.
     _ = try DirectoryObjectStore(path: folder.path).listAll(prefix: "")
     #expect(FileManager.default.fileExists(atPath: left[0]))
     try DirectoryObjectStore(path: folder.path).put(try key("a/e"), [1], .ifAbsent)

@@ -2,7 +2,7 @@ import ObjectStore
 import TestSupport
 import Testing
 
-/// The faults that other tests rely on.
+/// The faults that other tests use.
 @Suite struct FaultyStoreTests {
   let base = MemoryStore()
 

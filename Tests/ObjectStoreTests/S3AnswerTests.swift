@@ -5,7 +5,7 @@ import S3ObjectStore
 import TestSupport
 import Testing
 
-/// An answer counts only if it says what the request asked; a status of success alone says nothing.
+/// An answer counts only if it fits the request; a status of success alone proves nothing.
 @Suite struct S3AnswerTests {
   static let content = Array("hello".utf8)
   static let rightTag = "ETag: \"5d41402abc4b2a76b9719d911017c592\""
@@ -179,7 +179,7 @@ import Testing
 
   @Test(arguments: slow.indices) func endsWithoutADeadline(index: Int) throws {
     let server = try ScriptedServer { _ in Self.slow[index].answer }
-    // Its transfers may stand still for a second.
+    // Its transfers may make no progress for a second.
     let store = try S3RequestTests.store(server.host)
     let begin = Date()
     let put = thrown { try store.put(try key("a"), [1], .always) }

@@ -70,7 +70,7 @@ import Testing
       saying: "HOST refuses the request (Strange: told … and … and …)"),
   ]
 
-  @Test(arguments: cases) func saysWhatToDo(test: Case) throws {
+  @Test(arguments: cases) func reportsWhatToDo(test: Case) throws {
     let message = "told \(S3RequestTests.secret) and \(S3RequestTests.token) and AKIAIOSFODNN7EXAMPLE"
     let server = try ScriptedServer { _ in
       ScriptedServer.reply(
@@ -93,7 +93,7 @@ import Testing
   @Test(arguments: [
     ("Mon, 01 Jan 2001 00:00:00 GMT", "ahead of"), ("Tue, 01 Jan 2199 00:00:00 GMT", "behind"),
   ])
-  func saysHowTheClockIsWrong(date: String, word: String) throws {
+  func reportsHowTheClockIsWrong(date: String, word: String) throws {
     let server = try ScriptedServer { _ in
       ScriptedServer.reply(
         "403 Forbidden", headers: ["Date: \(date)"], body: "<Error><Code>RequestTimeTooSkewed</Code></Error>")
@@ -102,7 +102,7 @@ import Testing
       try S3RequestTests.store(server.host).put(try key("a"), [1], .always)
     }
     #expect(error?.code == .clockSkew)
-    #expect(error?.cause.contains(" seconds \(word) the store's; set it right") == true)
+    #expect(error?.cause.contains(" seconds \(word) the store's; set the clock") == true)
   }
 
   @Test(arguments: StoreKind.remote) func refusesAWrongSecret(kind: StoreKind) throws {
@@ -132,7 +132,7 @@ import Testing
     let error = thrown { try store.put(try key("a"), [1], .always) }
     #expect(error?.code == .certificateNotTrusted && error?.isTransient == false)
     #expect(error?.cause.contains("is not trusted") == true && error?.cause.contains("S3_CA_BUNDLE") == true)
-    // The right authority, but a name that is not the server's.
+    // The right authority, but another server's name.
     var settings = try kind.settings()
     settings.endpoint = Endpoint(
       host: settings.endpoint.host.replacingOccurrences(of: "127.0.0.1", with: "127.0.0.2"), isSecure: true)
@@ -140,7 +140,7 @@ import Testing
       try S3ObjectStore(settings: settings, bucket: "contract", prefix: "p").put(try key("a"), [1], .always)
     }
     #expect(other?.code == .certificateNotTrusted || other?.code == .unreachable)
-    // A server under load may close a connection just then, which is no matter of trust.
+    // A server under load may close a connection at that moment, which proves nothing about trust.
     let trusting = try S3ObjectStore(settings: kind.settings(), bucket: try kind.bucket(), prefix: "p")
     for attempt in 1...5 {
       do {

@@ -4,7 +4,7 @@ import S3ObjectStore
 import TestSupport
 import Testing
 
-/// What goes over the wire, seen by a server that records it.
+/// The bytes on the wire, as a server records them.
 @Suite struct S3RequestTests {
   static let secret = "wJalrXUtnFEMI-SECRET"
   static let token = "session-token-SECRET"
@@ -67,7 +67,7 @@ import Testing
     #expect(sent.map { $0["x-amz-checksum-sha256"] } == [checksum, nil, nil])
     #expect(sent[0]["authorization"]?.contains(";x-amz-checksum-sha256;") == true)
     #expect(sent.map { $0["content-md5"] == nil } == [true, false, false])
-    // Others ignore it, or refuse what they do not know: then nothing would check the body.
+    // Other stores ignore it, or refuse what they do not know: then nothing would check the body.
     for answer in ["200 OK", "400 Bad Request", "501 Not Implemented"] {
       let ignorant = try ScriptedServer { request in
         let isKnown = !request.lowercased().contains("x-amz-checksum-sha256")
@@ -93,7 +93,7 @@ import Testing
     let port = server.host.split(separator: ":")[1]
     var settings = Self.settings("localhost:\(port)")
     settings.addressing = .virtual
-    // Every name below localhost is this host (RFC 6761); libcurl keeps to that.
+    // Every name below localhost is this host (RFC 6761), also for libcurl.
     _ = try S3ObjectStore(settings: settings, bucket: "bucket", prefix: "").put(try key("a"), [1], .always)
     let request = try #require(server.requests.first)
     #expect(request.hasPrefix("PUT /a HTTP/1.1\r\n"))
@@ -120,7 +120,9 @@ import Testing
     let begin = Date()
     let error = thrown { try store.put(try key("a"), [1], .always) }
     #expect(error?.code == .timeout && error?.isTransient == true)
-    #expect(error?.description == "put a: \(server.host) did not answer in time")
+    #expect(
+      error?.description
+        == "put a: \(server.host) did not answer in time; check the network, or raise S3_TRANSFER_TIMEOUT")
     #expect(Date().timeIntervalSince(begin) < 10)
   }
 
@@ -133,21 +135,23 @@ import Testing
       Date().timeIntervalSince(begin) > 0.3
     }
     let error = thrown { try store.put(try key("a"), [1], .always) }
-    // The store may have it or not, as where an answer was lost.
+    // The store may have it or not, as after a lost answer.
     #expect(error?.isTransient == true)
     #expect(Date().timeIntervalSince(begin) < 10)
   }
 
-  @Test func saysWhenNobodyListens() throws {
+  @Test func reportsThatNobodyListens() throws {
     let host = "127.0.0.1:\(Ports.closed())"
     let store = try Self.store(host)
     let begin = Date()
     let error = thrown { try store.get(try key("a")) }
-    #expect(error?.code == .unreachable && error?.description == "get a: could not connect to \(host)")
+    #expect(
+      error?.code == .unreachable
+        && error?.description == "get a: could not connect to \(host); check host and port")
     #expect(Date().timeIntervalSince(begin) < 2)
   }
 
-  @Test func saysWhenAHostIsUnknown() throws {
+  @Test func reportsAnUnknownHost() throws {
     let store = try Self.store("no-such-host.invalid")
     let error = thrown { try store.list(prefix: "", after: nil, limit: 1) }
     #expect(error?.code == .hostNotFound)
@@ -170,7 +174,7 @@ import Testing
   }
 
   @Test func takesNoErrorForSuccess() throws {
-    // libs3 2.0 takes an upload answered by "100 Continue" and a bare error for done.
+    // libs3 2.0 takes an upload that is answered by "100 Continue" and a bare error for done.
     let server = try ScriptedServer { _ in
       .reply(
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

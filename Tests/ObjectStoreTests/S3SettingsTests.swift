@@ -5,7 +5,7 @@ import Testing
 
 @testable import S3ObjectStore
 
-/// How the environment becomes settings.
+/// The environment becomes settings.
 @Suite struct S3SettingsTests {
   static let keys = ["S3_ACCESS_KEY_ID": "an-access-key", "S3_SECRET_ACCESS_KEY": "a-secret-key"]
 
@@ -127,7 +127,7 @@ import Testing
     #expect(error?.description.contains("hunter22") == false)
   }
 
-  @Test func saysWhatIsMissing() throws {
+  @Test func reportsWhatIsMissing() throws {
     let none = thrown { try S3Settings(environment: [:], home: nil) }
     #expect(
       none?.description.hasPrefix("configure S3_ACCESS_KEY_ID: not set; set it and S3_SECRET_ACCESS_KEY")
@@ -166,6 +166,8 @@ import Testing
     let error = thrown {
       try S3ObjectStore(settings: found, bucket: "bucket", prefix: "p").get(try key("a"))
     }
-    #expect(error?.cause == "could not connect to \(host) through the proxy \(host) (http_proxy)")
+    #expect(
+      error?.cause
+        == "could not connect to \(host) through the proxy \(host) (http_proxy); check host and port")
   }
 }

@@ -5,7 +5,8 @@ import Testing
 
 /// Amazon's published examples of both signature versions.
 @Suite struct SignatureTests {
-  /// One of the examples of https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html.
+  /// One of the examples of
+  /// https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html.
   struct Example: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let method: String
@@ -57,8 +58,8 @@ import Testing
         "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders="))
   }
 
-  /// https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html, "Object PUT" with its date as `x-amz-date`
-  /// stands in "Object DELETE"; the value was computed with OpenSSL.
+  /// https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html, "Object PUT" with its
+  /// date as `x-amz-date`, as in "Object DELETE"; the value was computed with OpenSSL.
   @Test func signsWithVersion2() {
     let value = SignatureV2(credentials: Self.credentials).authorization(
       method: "DELETE", resource: "/awsexamplebucket1/photos/puppy.jpg",

@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// What every store promises.
+/// The contract of every store.
 @Suite struct StoreContractTests {
   @Test(arguments: StoreKind.available) func keepsWhatIsPut(kind: StoreKind) throws {
     let test = try kind.make()
@@ -29,7 +29,7 @@ import Testing
     #expect(try test.store.listAll(prefix: "").isEmpty)
   }
 
-  @Test(arguments: StoreKind.available) func saysWhenAnObjectIsMissing(kind: StoreKind) throws {
+  @Test(arguments: StoreKind.available) func reportsAMissingObject(kind: StoreKind) throws {
     let store = try kind.make()
     let name = try key("no/such")
     let error = thrown { try store.store.get(name) }
@@ -118,7 +118,8 @@ import Testing
     let failures = Mutex<[String]>([])
     concurrently(8) { thread in
       for index in stride(from: thread, to: all.count, by: 8) {
-        // A server that makes the same folder for eight clients at once may say that it could not.
+        // A server that makes the same folder for eight clients at once may answer that it could
+        // not.
         for attempt in 1...3 {
           do throws(ObjectStoreError) {
             try store.put(all[index], [UInt8(index & 255)], .always)
@@ -171,7 +172,7 @@ import Testing
     #expect(code(.ifAbsent) == nil)
   }
 
-  @Test(arguments: StoreKind.available) func tellsWhetherAStoreKeepsToConditions(kind: StoreKind) throws {
+  @Test(arguments: StoreKind.available) func reportsWhetherAStoreKeepsToConditions(kind: StoreKind) throws {
     let test = try kind.make()
     #expect(try test.store.honoursConditions() == StoreKind.conditional.contains(kind))
     #expect(try test.store.listAll(prefix: "").isEmpty)
@@ -227,7 +228,7 @@ import Testing
           do {
             try store.put(mine, bytes, .always)
           } catch let error as ObjectStoreError where error.isTransient {
-            // rclone sometimes answers 500 where several make the same folder at once.
+            // rclone sometimes answers 500 if several clients make the same folder at once.
             try store.put(mine, bytes, .always)
           }
           guard try store.get(mine).bytes == bytes else {

@@ -13,20 +13,20 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
 
   var testDescription: String { rawValue }
 
-  /// Those that can be had here.
+  /// The stores that are available here.
   static var available: [StoreKind] {
     allCases.filter { Servers.areInstalled || [.memory, .directory, .encrypted].contains($0) }
   }
 
-  /// Those that keep to conditions.
+  /// The stores that honour conditions.
   static var conditional: [StoreKind] { available.filter { $0 != .rclone && $0 != .rcloneTLS } }
 
-  /// Those that speak S3.
+  /// The stores that speak S3.
   static var remote: [StoreKind] {
     available.filter { ![.memory, .directory, .encrypted, .encryptedSeaweed].contains($0) }
   }
 
-  /// Those that store more bytes than they are given.
+  /// Stores whose objects are longer than their content.
   var isEncrypted: Bool { self == .encrypted || self == .encryptedSeaweed }
 
   /// An empty store of this kind.
@@ -59,7 +59,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
   }
   private static let made = Mutex<Set<String>>([])
 
-  /// What one of the S3 servers needs.
+  /// The settings of one of the S3 servers.
   func settings(secretKey: String? = nil, caBundle: Bool = true) throws -> S3Settings {
     switch self {
     case .memory, .directory, .encrypted, .encryptedSeaweed: throw ServerError(description: "not an S3 store")
@@ -78,7 +78,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
   }
 }
 
-/// A store and what must live as long as it.
+/// A store, and what must live as long as it.
 struct StoreUnderTest {
   let store: any ObjectStore
   let folder: ScratchFolder?
@@ -101,7 +101,7 @@ func thrown<Value>(
   return nil
 }
 
-/// Runs `body` on so many threads, which all begin at the same moment, and waits for all.
+/// Runs `body` on this number of threads, which all begin at the same moment, and waits for all.
 func concurrently(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
   let group = DispatchGroup()
   let gate = Gate(waiting: count)
@@ -116,7 +116,7 @@ func concurrently(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
   group.wait()
 }
 
-/// Holds threads back until all of them have come.
+/// Holds threads back until all of them have arrived.
 private final class Gate: Sendable {
   private let waiting: Atomic<Int>
   init(waiting: Int) { self.waiting = Atomic(waiting) }

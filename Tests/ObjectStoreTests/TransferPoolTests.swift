@@ -21,7 +21,7 @@ import Testing
   }
 
   #if compiler(>=6.1)
-    /// Its threads are no others' threads.
+    /// Its threads belong to no other pool.
     @Test func onlyABackgroundPoolGivesWay() {
       let usual = getpriority(__priority_which_t(0), id_t(getpid()))
       for _ in 0..<5 {

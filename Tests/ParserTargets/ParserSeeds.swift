@@ -5,7 +5,7 @@ import ReplicaFormat
 import WALFormat
 
 extension ParserTarget {
-  /// Inputs that are right, from which a fuzzer begins.
+  /// Valid inputs, with which a fuzzer begins.
   package var seeds: [[UInt8]] {
     let generation = GenerationID(sequence: 3, random: 0xabc)
     let state = DatabaseState(pageSize: 512, pages: 2, checksum: Hash128(high: 1, low: 2))

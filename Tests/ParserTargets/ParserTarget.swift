@@ -7,14 +7,15 @@ import ReplicaFormat
 import S3ObjectStore
 import WALFormat
 
-/// A parser of bytes that come from outside, for fuzzers and tests to call with anything.
+/// A parser of outside bytes, for fuzzers and tests.
 ///
-/// Where a checksum stands before the parser, it is put right, so that what is behind it is reached too.
+/// If a checksum protects the parser, the target corrects it, so that the code behind it is reached
+/// too.
 package enum ParserTarget: String, CaseIterable, Sendable {
   case names, manifest, record, turn, mark, lease, position, follow, slice, sliceContent, batch, script, head,
     sealed, ltx, ltxFile, zone, time, varint, logHeader, listing, answer, profile
 
-  /// Parses some bytes; whatever they are, this returns.
+  /// Parses any bytes, and returns.
   package func run(_ bytes: [UInt8]) {
     let text = String(decoding: bytes, as: UTF8.self)
     switch self {
@@ -101,7 +102,7 @@ package enum ParserTarget: String, CaseIterable, Sendable {
     _ = place.key
   }
 
-  /// A turn is only read at the place that it names.
+  /// A turn is only read at its own place.
   private static func turn(_ bytes: [UInt8]) {
     _ = TurnRecord.begins(bytes)
     let generation = GenerationID(sequence: 3, random: 0xabc)
@@ -112,7 +113,7 @@ package enum ParserTarget: String, CaseIterable, Sendable {
     use(successor.base(seal: turn.id).next(in: successor.generation))
   }
 
-  /// As they are, and with the hash that they would need.
+  /// Unchanged, and with a correct hash.
   private static func record(_ bytes: [UInt8], _ parse: ([UInt8]) -> Void) {
     parse(bytes)
     parse(bytes + Array("end \(Hash128(bytes, 0..<bytes.count))\n".utf8))
@@ -127,7 +128,7 @@ package enum ParserTarget: String, CaseIterable, Sendable {
     guard let script = try? StatementScript(bytes, object: "o"), let reader = try? script.reader() else {
       return
     }
-    // Every other transaction is passed over.
+    // Every other transaction is skipped.
     var isRead = false
     while let transaction = try? reader.nextTransaction() {
       isRead.toggle()
@@ -154,7 +155,7 @@ package enum ParserTarget: String, CaseIterable, Sendable {
     _ = try? SliceMerge.merge([("o", bytes)], stored: 1, created: 1)
   }
 
-  /// A slice of one section with the hashes that it would need.
+  /// A slice of one section with correct hashes.
   private static func withRightHashes(_ bytes: [UInt8]) -> [UInt8] {
     guard bytes.count > 40 else { return bytes }
     var bytes = bytes
@@ -215,7 +216,7 @@ package enum ParserTarget: String, CaseIterable, Sendable {
     while let page = try? reader.next() { _ = page.number }
   }
 
-  /// Ends a file with the checksum that it would need, as far as its pages can be read.
+  /// Ends a file with a correct checksum, as far as its pages can be read.
   private static func withRightChecksum(_ bytes: [UInt8]) -> [UInt8] {
     guard bytes.count > LTXHeader.size else { return bytes }
     var bytes = bytes

@@ -1,4 +1,4 @@
-/// What a right server sends, and a right profile file.
+/// Valid answers of a server, and a valid profile file.
 enum ServerSeeds {
   static let listing =
     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"

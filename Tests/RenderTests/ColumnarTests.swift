@@ -4,7 +4,7 @@ import Testing
 @Suite struct ColumnarTests {
   static let modes = [OutputMode.column, .table, .box, .markdown]
 
-  /// Numbers that look random but are the same in every run.
+  /// Pseudo-random numbers that are the same in every run.
   struct Seeded: RandomNumberGenerator {
     var state: UInt64
     mutating func next() -> UInt64 {

@@ -3,7 +3,7 @@ import SQLite
 import Testing
 
 @Suite struct ModeTests {
-  /// One row of every kind of value that some mode treats specially.
+  /// One row with every kind of value that some mode treats specially.
   static let setup = """
     create table t(a,"b c","d'e", "longer name");
     insert into t values(1,2.5,'x',''),(null,x'00ff41','it''s',x''),

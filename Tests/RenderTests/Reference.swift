@@ -4,9 +4,9 @@ import Render
 import SQLite
 import Testing
 
-/// The installed sqlite3, which decides what is right.
+/// The installed sqlite3, which is the reference.
 enum Reference {
-  /// Whether it escapes control characters in JSON as JSON wants it, which sqlite3 3.44.1 to 3.47 do not.
+  /// Whether it escapes control characters in JSON correctly, which sqlite3 3.44.1 to 3.47 do not.
   static let writesJSONRightly: Bool = {
     let output = try? Reference.output(".mode json\nselect char(7);\n")
     return output.map { String(decoding: $0, as: UTF8.self).contains("\\u0007") } ?? false
@@ -88,7 +88,7 @@ struct Rendering {
     return output
   }
 
-  /// Fails the test where our output is not sqlite3's.
+  /// Fails the test if our output is not sqlite3's.
   func expectSame(_ queries: [String], sourceLocation: SourceLocation = #_sourceLocation) throws {
     let script = ([setup] + commands + queries.map { $0 + "\n;" }).joined(separator: "\n") + "\n"
     let expected = try Reference.output(script)

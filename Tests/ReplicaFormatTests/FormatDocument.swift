@@ -1,9 +1,10 @@
 import Foundation
 import Testing
 
-/// What `Docs/Format.md` prints for programs of others: records, a slice in hexadecimal, and test vectors.
+/// The examples in `Docs/Format.md` for other programs: records, a slice in hexadecimal, and test
+/// vectors.
 struct FormatDocument {
-  /// A line of the annotated slice: where its bytes stand, the bytes, what they are, and their value.
+  /// A line of the annotated slice: the offset, the bytes, their name, and their value.
   struct Field {
     let offset: Int
     let bytes: [UInt8]
@@ -18,7 +19,7 @@ struct FormatDocument {
     let result: String
   }
 
-  /// Text of each record by the name of its object.
+  /// The text of each record by the name of its object.
   let records: [(name: String, bytes: [UInt8])]
   let slice: [Field]
   let vectors: [Vector]
@@ -54,7 +55,7 @@ struct FormatDocument {
       value: String(columns[2][place.upperBound...]))
   }
 
-  /// The record of the object whose name begins and ends so.
+  /// The record of the object whose name begins and ends like this.
   func record(_ start: String, _ end: String = ".txt") throws -> (name: String, bytes: [UInt8]) {
     let found = records.first { $0.name.hasPrefix(start) && $0.name.hasSuffix(end) }
     return try #require(found, "no record \(start)…\(end)")
@@ -82,7 +83,7 @@ enum ByHand {
 
   static func signedVarint(_ bytes: [UInt8]) -> Int64 { signed(varint(bytes)) }
 
-  /// What a varint stands for in a signed one.
+  /// The value of a varint as a signed one.
   static func signed(_ value: UInt64) -> Int64 { value % 2 == 0 ? Int64(value / 2) : -Int64(value / 2) - 1 }
 
   /// The bytes of a number in hexadecimal, the lowest byte first in `bytes`.

@@ -5,7 +5,7 @@ import ReplicaFormat
 import SQLite
 import Testing
 
-/// `Docs/Format.md` is enough to read a replica: what it prints is what the program writes.
+/// `Docs/Format.md` is enough to read a replica: its examples are what the program writes.
 @Suite struct FormatDocumentTests {
   private let document: FormatDocument
   private let object: [UInt8]
@@ -55,7 +55,7 @@ import Testing
     }
   }
 
-  /// The steps of the document, with nothing of the program's but XXH3.
+  /// The steps of the document, with nothing of the program except XXH3.
   @Test func theSliceCanBeReadByHand() throws {
     let header = try document.number("length of the header")
     #expect(try document.value("hash of the header") == lowHalf(Hash128(object, 0..<header - 8)))
@@ -106,7 +106,7 @@ import Testing
 
   // MARK: Records
 
-  /// Each record is what the program writes, and their names and ids lead from one to the next.
+  /// Each record is what the program writes, and names and ids lead from one to the next.
   @Test func theRecordsAreThoseOfAReplica() throws {
     #expect(document.records.count == 6)
     let (markName, markBytes) = try document.record("chain/")
@@ -204,7 +204,7 @@ import Testing
     }
   }
 
-  /// The value of a parameter as a batch holds it, with signs for control characters; it must be read back, too.
+  /// A parameter's value in a batch, with signs for control characters; it must be read back, too.
   private func written(_ value: String) throws -> String {
     let words = value.split(separator: " ").map { String($0) }
     let bytes = words.dropFirst().compactMap { UInt8($0, radix: 16) }

@@ -7,11 +7,12 @@ private enum FormatReader {
   static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().appendingPathComponent("Format/read.py").path
 
-  /// Whether Python and the libraries of the two algorithms are there.
+  /// Whether Python and the libraries of the two algorithms are installed.
   static let canRun = (try? ShellHarness.run("python3", ["-B", script]))?.code == 1
 }
 
-/// A reader in another language that was written by `Docs/Format.md` alone restores what the program does, byte for byte.
+/// A reader in another language, written from `Docs/Format.md` alone, restores the same as the
+/// program, byte for byte.
 @Suite(.enabled(if: FormatReader.canRun)) struct FormatReaderTests {
   private let folder: TemporaryFolder
   private var url: String { "file://\(folder.path("replica"))" }
@@ -28,7 +29,8 @@ private enum FormatReader {
     try #require(result.code == 0 && result.errors.isEmpty, "\(result.errors)")
   }
 
-  /// Three sessions, two generations, objects that were merged, transactions of several parts, and a smaller database.
+  /// Three sessions, two generations, merged objects, transactions of several parts, and a database
+  /// that shrank.
   private func makeReplica() throws {
     try mirror(
       ["PRAGMA page_size=1024;", "CREATE TABLE t(a INTEGER PRIMARY KEY, b);"]
@@ -82,7 +84,7 @@ private enum FormatReader {
     try losesNothingInSilence(all)
   }
 
-  /// Both refuse a replica whose end was lost, and one that has a gap.
+  /// Both refuse a replica whose end was lost, and one with a gap.
   private func losesNothingInSilence(_ all: [String]) throws {
     let last = try #require(all.last { $0.contains("/wal/0") })
     let seal = try #require(all.first { $0.contains("/wal/0000000000000036.") })
@@ -115,7 +117,8 @@ private enum FormatReader {
 }
 
 extension FormatReaderTests {
-  /// Merged objects of two sessions may overlap (rule 10), also a base: the entries of both may be gone.
+  /// Merged objects of two sessions may overlap (rule 10), also across a base: the entries of both
+  /// may be gone.
   @Test func readsMergedObjectsThatOverlap() throws {
     try mirror(
       ["CREATE TABLE t(a INTEGER PRIMARY KEY, b);"]

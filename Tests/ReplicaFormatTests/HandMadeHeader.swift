@@ -1,6 +1,6 @@
 import Bytes
 
-/// A slice's header, made as `Docs/Format.md` describes it, without the program's own code.
+/// A slice's header, made by the description in `Docs/Format.md`, without the program's own code.
 struct HandMadeHeader {
   var version: UInt8 = 1
   var pageSize: UInt8 = 9
@@ -31,7 +31,7 @@ struct HandMadeHeader {
   var tables: UInt64 = 0
   var largestPage: UInt64?
 
-  /// The header, and room for the hash that an object ends with.
+  /// The header, and space for the hash at the end of an object.
   var bytes: [UInt8] {
     var bytes = Array("SQLCS3W1".utf8) + [version, 0, pageSize, compressed]
     bytes += Self.littleEndian(random, 4)

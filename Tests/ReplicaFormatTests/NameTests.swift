@@ -3,12 +3,12 @@ import ReplicaFormat
 import TestSupport
 import Testing
 
-/// A name says where its object belongs; one thing has one name, and nothing else parses.
+/// Each object has one name, in its own folder, and nothing else parses.
 @Suite struct NameTests {
   private static let generation = GenerationID(sequence: 3, random: 0xabc)
   private static let id = EntryID(0x0123_4567_89ab_cdef)
 
-  /// Each kind of name at its bounds: a key, and what its parser makes of a key.
+  /// Each kind of name at its bounds: a key, and what its parser returns for it.
   private static let kinds: [(keys: [String], reprint: @Sendable (String) -> String?)] = [
     (
       [

@@ -4,11 +4,12 @@ import TestSupport
 import Testing
 import WALFormat
 
-/// Whatever is done to a page, it comes back.
+/// A page comes back after any change.
 @Suite struct PageDifferenceTests {
   private static let size = 4096
 
-  /// A page, and another made of it by some of what SQLite does: bytes replaced, inserted into an array, taken out of it.
+  /// A page, and another one made from it by changes like SQLite's: bytes replaced, inserted into
+  /// an array, removed from it.
   private static func edited(_ page: [UInt8], _ random: inout Seeded) -> [UInt8] {
     var page = page
     for _ in 0..<Int.random(in: 0...6, using: &random) {
@@ -71,7 +72,7 @@ import WALFormat
     }
   }
 
-  @Test func tellsAnInsertionIntoAnArrayInFewBytes() {
+  @Test func storesAnInsertionIntoAnArrayInFewBytes() {
     let old = (0..<Self.size).map { UInt8(truncatingIfNeeded: ($0 &* $0 &* 7) >> 3) }
     var new = old
     new.insert(contentsOf: [200, 201], at: 100)

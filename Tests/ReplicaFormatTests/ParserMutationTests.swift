@@ -2,7 +2,7 @@ import ParserTargets
 import TestSupport
 import Testing
 
-/// Every parser of outside bytes on inputs that are nearly right: none may crash.
+/// No parser of outside bytes crashes on inputs that are nearly right.
 ///
 /// `Tests/Fuzz/parsers.sh` runs more of them.
 @Suite struct ParserMutationTests {
@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  /// Values at which arithmetic ends.
+  /// Values at which arithmetic overflows.
   private static let edges: [[UInt8]] = [
     Array("18446744073709551615".utf8), Array("-9223372036854775808".utf8), Array("9223372036854775807".utf8),
     Array("ffffffffffffffff".utf8), Array("0000000000000000".utf8), Array("ffffffff".utf8),

@@ -50,7 +50,8 @@ import WALFormat
           ? nil
           : WALPosition(
             salt: WALSalt(first: 1, second: 2), frame: 9, checksum: WALChecksum(first: 3, second: 4)),
-        time: -5, unmerged: 3, identity: isShort ? nil : .init(device: 1, inode: .max, bornNs: -3),
+        time: -5, unmerged: 3, statements: 4,
+        identity: isShort ? nil : .init(device: 1, inode: .max, bornNs: -3),
         isSynced: true, isAtRest: !isShort, bytesSinceBase: isShort ? nil : 12,
         file: isShort ? nil : .init(size: 1, modifiedNs: 2, inode: 3),
         keyID: isShort ? nil : "0123456789abcdef",
@@ -103,7 +104,7 @@ import WALFormat
     for at in bytes.indices {
       var damaged = bytes
       damaged[at] ^= 4
-      // Some bits of a zstd frame mean nothing; then the content is the same.
+      // Some bits of a zstd frame have no effect; then the content is the same.
       let other = try? Self.read(damaged)
       #expect(other == nil || other?.statements == read.statements, "byte \(at)")
     }
@@ -194,7 +195,7 @@ import WALFormat
     #expect(read.session.database.hasPrefix("/\u{1f600}") && read.id == record.id)
   }
 
-  /// What was copied to another name is not the entry of that name.
+  /// A copy under another name is not the entry of that name.
   @Test func refusesATurnOrASealOfAnotherPlace() {
     let others = [
       Place(GenerationID(sequence: 3, random: 1), transaction: 13, part: 2, previous: EntryID(0xbeef)),
@@ -246,7 +247,7 @@ import WALFormat
     }
   }
 
-  /// Every record with any byte changed, cut off or added.
+  /// Every record with any byte changed, removed or added.
   @Test func refusesEveryDamagedRecord() {
     let lease = LeaseRecord(
       holder: .init(session: session, boot: "b", processStart: 1), since: 1, pruned: 0, last: place)

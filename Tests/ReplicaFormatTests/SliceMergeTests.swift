@@ -4,12 +4,12 @@ import TestSupport
 import Testing
 import WALFormat
 
-/// Merged objects are in the log what the entries were that they take the place of.
+/// Merged objects replace their entries in the log.
 @Suite struct SliceMergeTests {
   private static let generation = GenerationID(sequence: 1, random: 2)
   private static let pageSize = 512
 
-  /// Makes slices of one commit and one page each, as a log goes on.
+  /// Makes slices of one commit and one page each, as a log continues.
   private struct Log {
     var header: WALHeader
     var sums: WALChecksum
@@ -55,7 +55,7 @@ import WALFormat
       return builder.close(created: 1)
     }
 
-    /// The next object, of so many sections.
+    /// The next object, of this number of sections.
     mutating func object(sections: Int = 1, id: UInt64) throws -> (name: String, bytes: [UInt8]) {
       let previous = last
       last = EntryID(id)
@@ -92,7 +92,7 @@ import WALFormat
       header.entry == .init(id: EntryID(13), previous: EntryID(100), session: 0, lastTransaction: 7))
     #expect(header.transactions == 5...7 && header.acknowledged == 9 && header.created == 50)
     #expect(try pages(of: bytes) == log.pages)
-    // What the first bytes say is enough to follow the chain.
+    // The first bytes are enough to follow the chain.
     #expect(try SliceHeader(Array(bytes.prefix(300)), object: "merged").entry.lastTransaction == 7)
   }
 
@@ -151,7 +151,8 @@ import WALFormat
     }
   }
 
-  /// With SQLite's sum after the frames passed over, the end of the section proves those after them.
+  /// With SQLite's sum after the skipped frames, the end of the section proves the frames after
+  /// them.
   @Test func theTailContinuesTheSumsBeforeIt() throws {
     var log = try Log()
     let first = try log.object(id: 11)
@@ -176,7 +177,7 @@ import WALFormat
     #expect(throws: FormatError.self) { try SliceMerge.merge([], stored: 9, created: 50) }
   }
 
-  /// Sections of one object are of one entry: pieces of two objects are not an object.
+  /// Sections of one object belong to one entry: pieces of two objects are not an object.
   @Test func refusesSectionsOfDifferentEntries() throws {
     var log = try Log()
     let objects = try [11, 12].map { try log.object(id: $0) }

@@ -23,7 +23,7 @@ import WALFormat
     (0..<pageSize).map { UInt8(truncatingIfNeeded: $0 &* number) }
   }
 
-  /// A page in which some bytes are other ones, and some have moved.
+  /// A page in which some bytes are replaced, and some have moved.
   private func changed(_ page: [UInt8]) -> [UInt8] {
     var page = page
     page[5] ^= 0xff
@@ -94,8 +94,8 @@ import WALFormat
     }
   }
 
-  /// Damage that the hashes do not show, as if they had been made after it: nothing traps, and nothing but the frames
-  /// that were written comes out unnoticed.
+  /// Damage with valid hashes, as if they had been computed afterwards: nothing traps, and only the
+  /// written frames come out unnoticed.
   @Test func survivesDamageUnderRightHashes() throws {
     let made = try make()
     let header = Int(made.object[9])

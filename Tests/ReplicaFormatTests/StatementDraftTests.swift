@@ -25,7 +25,7 @@ import Testing
     return texts
   }
 
-  /// Parts are closed often, and what is rolled back reaches into them, or not.
+  /// Parts are closed often; a rollback reaches into them, or not.
   @Test(arguments: [1, 40, 400, 1 << 20], [0, 1, 3, 20, 59])
   func keepsWhatAGroupWouldKeep(partBytes: Int, mark: Int) throws {
     let draft = StatementDraft()

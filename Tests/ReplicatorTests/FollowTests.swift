@@ -217,7 +217,8 @@ import Testing
     let following = Following(fixture.store, copy, force: true)
     try Poll.until { !following.told.isEmpty }
     #expect(
-      try Following(fixture.store, copy).failure() == "follow \(copy): another process keeps it up to date")
+      try Following(fixture.store, copy).failure()
+        == "follow \(copy): another process keeps it current: stop that one first")
     _ = try following.stop()
     let writer = try Connection(copy)
     try writer.execute("INSERT INTO t VALUES(2)")

@@ -1,6 +1,5 @@
 import Dispatch
 import Files
-import Replicator
 import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
@@ -8,6 +7,8 @@ import Restore
 import SQLite
 import TestSupport
 import Testing
+
+@testable import Replicator
 
 /// History stays short to restore, and bounded.
 @Suite struct MaintenanceTests {
@@ -300,5 +301,30 @@ import Testing
     #expect(done?.notices.count == 1)
     #expect(try contents(fixture).bases.map(\.transaction) == [0, 2, 3])
     fixture.abandon()
+  }
+
+  /// A session that was killed between a slice and its batch leaves a gap; even the shortest next one fills it.
+  @Test(arguments: [false, true]) func aShortSessionFillsTheGapThatAKillLeft(_ isFork: Bool) throws {
+    let fixture = try MirrorFixture()
+    fixture.settings.syncInterval = 1.5
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a)")
+    try fixture.flush()
+    try fixture.run("INSERT INTO t VALUES(1)")
+    try Poll.until { fixture.mirror?.status().stored == 2 }
+    try Poll.until {
+      let record = try? PositionRecord(fixture.bytes(PositionFile.path(of: fixture.path)), object: "record")
+      return record?.transaction == 2
+    }
+    fixture.abandon()
+    let first = try contents(fixture)
+    #expect(first.batchesReach(from: 0) == 1)
+    fixture.settings.newGeneration = isFork
+    try fixture.open()
+    if isFork { try fixture.run("INSERT INTO t VALUES(2)") }
+    try fixture.close()
+    let generation = first.generation
+    let after = try ReplicaCatalog(fixture.store).contents(of: generation, .everything)
+    #expect(after.batchesReach(from: 0) == 2)
   }
 }

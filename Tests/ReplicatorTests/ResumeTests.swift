@@ -68,7 +68,7 @@ import Testing
     let untouched = try fixture.bytes(output)
 
     let error = try cutOff(after: whole * 2 / 3, source)
-    #expect(error?.cause.contains("goes on from there") == true, "\(String(describing: error))")
+    #expect(error?.cause.contains("continues from there") == true, "\(String(describing: error))")
     #expect(try fixture.bytes(output) == untouched)
     #expect(FileInfo.exists(work))
 

@@ -52,7 +52,7 @@ import Testing
     for number in 0..<5 { try plain.execute("INSERT INTO t VALUES(\(number))") }
     plain.close()
     try Poll.until(seconds: 10) { (try? rows(fixture.restore(.wal))) == .integer(6) }
-    #expect(other.mirror.takeNotices().contains { $0.contains("has ended, and this one mirrors") })
+    #expect(other.mirror.takeNotices().contains { $0.contains("no longer mirrors; this process does") })
     #expect(other.mirror.status().phase == .running)
     try other.connection.execute("INSERT INTO t VALUES('mine')")
     try other.close()

@@ -1,7 +1,7 @@
 import SQLite
 import Testing
 
-/// What the shell does follows the version of the library.
+/// The shell follows the version of the library.
 @Suite struct DialectTests {
   private let bookworm = Dialect(version: 3_040_001)
   private let noble = Dialect(version: 3_045_001)

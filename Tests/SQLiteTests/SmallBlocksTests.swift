@@ -4,7 +4,7 @@ import Foundation
 import Synchronization
 import Testing
 
-/// The allocator that the program gives SQLite.
+/// The allocator for SQLite.
 @Suite(.serialized) struct SmallBlocksTests {
   /// A table of C functions that never changes.
   private struct Allocator: @unchecked Sendable {
@@ -22,7 +22,7 @@ import Testing
     func size(_ address: UInt) -> Int { Int(methods.xSize(UnsafeMutableRawPointer(bitPattern: address))) }
   }
 
-  /// Blocks that any thread may take, look at, resize or give back.
+  /// Blocks that any thread may allocate, check, resize or free.
   private final class Blocks: Sendable {
     struct Block: Sendable {
       let address: UInt
@@ -110,7 +110,7 @@ import Testing
     for place in 0..<500 { if let block = blocks.swap(nil, at: place) { allocator.free(block.address) } }
   }
 
-  /// What one thread takes and another gives back comes round.
+  /// A block that one thread allocates and another one frees is used again.
   @Test func blocksThatChangeThreadsAreUsedAgain() throws {
     let allocator = try Allocator()
     let seen = Mutex<Set<UInt>>([])
@@ -131,11 +131,11 @@ import Testing
       }
       done.wait()
     }
-    // 40000 were asked for.
+    // 40000 bytes were requested.
     #expect(seen.withLock { $0.count } < 6000)
   }
 
-  /// What one thread counts without atomic instructions and the others with them adds up.
+  /// The counts of the thread without atomic instructions and of the others add up.
   @Test func countsWhatIsThere() throws {
     let allocator = try Allocator()
     let blocks = Blocks()

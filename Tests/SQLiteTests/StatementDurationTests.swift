@@ -2,7 +2,7 @@ import Foundation
 import SQLite
 import Testing
 
-/// The clock of statements, beside the system's.
+/// The clock of statements, compared with the system's.
 @Suite struct StatementDurationTests {
   /// From the first reading on, soon after the clock was made and long after it.
   @Test(arguments: [0.0, 0.001, 0.05, 0.3]) func agreesWithTheSystem(_ seconds: Double) {
@@ -15,7 +15,7 @@ import Testing
       let least = DispatchTime.now().uptimeNanoseconds - begun
       let found = Double(duration.microseconds()) * 1000
       let most = DispatchTime.now().uptimeNanoseconds - before
-      // A hundredth, and 20 microseconds between two readings.
+      // One percent, and 20 microseconds between two readings.
       #expect(found >= Double(least) * 0.99 - 20_000 && found <= Double(most) * 1.01 + 20_000)
     }
   }

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What TAB completes, at a real terminal.
+/// TAB completion, at a real terminal.
 @Suite(.serialized) struct CompletionTests {
   @Test(arguments: [
     // SQL

@@ -4,7 +4,7 @@ import Render
 import TestSupport
 import Testing
 
-/// Control characters of a result reach no terminal, unless that is asked for.
+/// Control characters of a result reach no terminal, unless the user asks for it.
 @Suite struct ControlEscapeTests {
   private func escaped(_ text: String, _ escape: ControlEscape) -> String {
     let buffer = ByteBuffer()
@@ -35,7 +35,7 @@ import Testing
         ShellHarness.program, [":memory:"], input: Data(".mode \(mode)\(option)\n\(Self.script)".utf8)
       ).output
     }
-    // Columns show blanks in place of them, as in sqlite3.
+    // Columns show blanks instead, as in sqlite3.
     if !["column", "table", "box", "markdown"].contains(mode) { #expect(try run("").contains("\u{1b}[31m")) }
     let ascii = try run(" --escape ascii")
     #expect(!ascii.contains("\u{1b}") && !ascii.contains("\u{7}") && ascii.contains("a^[[31mb"), "\(ascii)")

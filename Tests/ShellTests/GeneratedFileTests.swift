@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Files that are made from the table of options are as that is now; `make generate` brings them up to date.
+/// Files that are made from the table of options are current; `make generate` updates them.
 @Suite struct GeneratedFileTests {
   private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()

@@ -25,7 +25,7 @@ import Testing
     terminal.type(" 'a")
     #expect(terminal.expect("\u{1b}[0;31m'"))
     terminal.type("';\r")
-    // Results are as ever.
+    // Results are unchanged.
     #expect(terminal.expect("\ra\r\n"))
     #expect(terminal.expect("sqlite> "))
     terminal.type(".highlight off\r")
@@ -64,7 +64,7 @@ import Testing
     let one = "select 1 -- one\t\n\t\n, 'a\t\n\t\nb';\n"
     #expect(
       try String(decoding: folder.read("history"), as: UTF8.self) == one + "select 2;\n" + one + "select (\n")
-    // The next shell has it from the file.
+    // The next shell reads it from the file.
     terminal = try start(folder, ["TERM": "dumb"])
     #expect(terminal.expect("sqlite> "))
     terminal.type("\u{1b}[A\u{1b}[A\r")

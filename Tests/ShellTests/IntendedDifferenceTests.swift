@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What differs from sqlite3 on purpose (`Docs/Compatibility.md`).
+/// Intended differences from sqlite3 (`Docs/Compatibility.md`).
 @Suite struct IntendedDifferenceTests {
   private func both(
     _ script: String, _ arguments: [String] = [":memory:"], files: [String: String] = [:]

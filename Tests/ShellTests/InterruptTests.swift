@@ -17,11 +17,13 @@ import Testing
     #expect(terminal.expect("sqlite> "))
   }
 
-  /// Types a line that runs for ever and presses Ctrl-C until it ends: a press may come before it has begun.
-  private func stop(_ line: String, after sign: String, _ message: String? = nil) {
+  /// Types a line that runs forever, waits until it runs, and presses Ctrl-C.
+  ///
+  /// `sign` is the line's first output, or with `isSilent` the echo of the line.
+  private func stop(_ line: String, after sign: String, _ message: String? = nil, isSilent: Bool = true) {
     terminal.type(line + "\r")
     #expect(terminal.expect(sign), "\(terminal.screen)")
-    usleep(200_000)
+    if isSilent { #expect(terminal.isBusy()) }
     terminal.type("\u{3}")
     if let message { #expect(terminal.expect(message), "\(terminal.screen)") }
     #expect(terminal.expect("sqlite> "))
@@ -51,7 +53,7 @@ import Testing
     #expect(terminal.expect("sqlite> "))
     terminal.type("with recursive c(x) as (select 1 union all select x+1 from c) select x from c;\r")
     #expect(terminal.expect("from c;\r\n"))
-    usleep(200_000)
+    #expect(terminal.isBusy())
     terminal.type("\u{3}")
     #expect(terminal.expect("sqlite> "), "\(terminal.screen)")
     terminal.type(".output\r")
@@ -88,12 +90,12 @@ import Testing
   }
 
   @Test func stopsAScript() throws {
-    stop(".read '|while :; do echo \"select 1;\"; sleep 0.02; done'", after: "\r\n1\r\n")
+    stop(".read '|while :; do echo \"select 1;\"; sleep 0.02; done'", after: "\r\n1\r\n", isSilent: false)
     leave(0)
   }
 
   @Test func stopsAProgramOfTheSystem() {
-    stop(".system echo started; sleep 60", after: "\nstarted", "System command returns")
+    stop(".system echo started; exec sleep 60", after: "\nstarted", "System command returns", isSilent: false)
     leave(0)
   }
 }

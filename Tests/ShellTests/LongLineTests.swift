@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Lines of many megabytes: read whole, in a time and memory that grow with them and no faster.
+/// Lines of many megabytes are read as a whole, in time and memory proportional to their length.
 @Suite struct LongLineTests {
   private static let length = 20_000_000
 
@@ -10,7 +10,7 @@ import Testing
     let start = ContinuousClock.now
     let (expected, actual) = try Oracle.compare(arguments, input: Data(input.utf8))
     let took = ContinuousClock.now - start
-    // Without the texts: they are as long as the lines.
+    // Without the texts, which are as long as the lines.
     #expect(expected.code == actual.code)
     #expect(Data(expected.output.utf8) == Data(actual.output.utf8) ? true : false, "output differs")
     #expect(expected.errors == actual.errors ? true : false, "errors differ: \(actual.errors.prefix(300))")

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite struct OptionHelpTests {
-  /// All that sqlite3 says of its options, and only then ours.
+  /// sqlite3's complete help of its options, and then ours.
   @Test(arguments: ["-help", "--help"]) func beginsWithSQLite3sOwn(_ option: String) throws {
     let expected = try ShellHarness.run(Oracle.program, [option])
     let actual = try ShellHarness.run(ShellHarness.program, [option])

@@ -3,13 +3,13 @@ import Shell
 import TestSupport
 import Testing
 
-/// Bars for what lasts.
+/// Bars for long work.
 @Suite struct ProgressTests {
   private func line(_ done: Int, of total: Int?, after seconds: Double, width: Int = 80) -> String {
     ProgressBar(title: "restore", done: done, total: total, seconds: seconds).line(width: width)
   }
 
-  @Test func tellsBytesRateAndTimeLeft() {
+  @Test func showsBytesRateAndTimeLeft() {
     #expect(
       line(250_000_000, of: 1_000_000_000, after: 10, width: 100)
         == "restore  #########..............................   25%  250.0 MB of 1.0 GB  25.0 MB/s  0:30 left"
@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  /// A pipe that gives rows for more than a second, imported.
+  /// Imports a pipe that gives rows for more than a second.
   private static let slowImport = ".import \"|for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.25; done\" t\n"
 
   @Test func isShownWhileSomethingLastsAndLeavesNothing() throws {

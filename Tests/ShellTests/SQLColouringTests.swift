@@ -1,9 +1,10 @@
 import Shell
 import Testing
 
-/// What is coloured while it is typed.
+/// The colours of typed SQL.
 @Suite struct SQLColouringTests {
-  /// One letter for each byte: keyword, number or string, comment, error, or a point; capital where it is a partner.
+  /// One letter for each byte: keyword, number or string, comment, error, or a point; a capital for
+  /// a partner.
   private func colours(
     _ line: String, after lines: [String] = [], cursor: Int? = nil, isAccepted: Bool = false
   ) -> String {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct SessionTests {
-  /// Writes down what it is told.
+  /// Records the calls.
   private final class Witness: SessionObserver {
     var notes: [String] = []
     var complaint: String?
@@ -57,7 +57,7 @@ import Testing
     #expect(witness.notes == ["open :memory:", "input"])
   }
 
-  @Test func tellsObserversOfGroupsAndTheEnd() throws {
+  @Test func notifiesObserversOfGroupsAndTheEnd() throws {
     let witness = Witness()
     let session = session(witness)
     #expect(

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What `-help` says: sqlite3's own text, and below it what sqlite3 does not have.
+/// The text of `-help`: sqlite3's own, and below it what sqlite3 does not have.
 @Suite struct UsageTests {
   @Test func listsOurOptionsBelowThoseOfSQLite3() throws {
     let theirs = try ShellHarness.run(Oracle.program, ["-help"])
@@ -48,7 +48,21 @@ import Testing
     #expect(ours.errors == theirs.errors && ours.code == theirs.code)
   }
 
-  /// What is left out of a usage cannot be found out.
+  /// The usage of each sub-command is its own, and `.help mirror` shows the same form.
+  @Test(arguments: [
+    "status --nonsense", "on", "off now", "sync now", "check a b", "snapshot now", "list --nonsense",
+    "log --nonsense", "prune", "verify --nonsense", "export",
+  ]) func eachSubcommandShowsItsOwnUsage(_ words: String) throws {
+    let wrong = try ShellHarness.run(ShellHarness.program, [":memory:", ".mirror " + words]).errors
+    let help = try ShellHarness.run(ShellHarness.program, [":memory:", ".help mirror"]).output
+    let name = words.prefix { $0 != " " }
+    let usage = try #require(wrong.split(separator: "\n").last { $0.hasPrefix("Usage: .mirror \(name)") })
+    let form = usage.dropFirst("Usage: .mirror ".count)
+    #expect(help.contains("\n   \(form)\n") || help.contains("\n   \(form)  "), "\(form)")
+    #expect(!usage.contains("|"), "\(usage)")
+  }
+
+  /// A usage is complete.
   @Test(arguments: [".mirror", ".restore"]) func noUsageOfOursEndsInDots(_ command: String) throws {
     let wrong = try ShellHarness.run(ShellHarness.program, [":memory:", command + " wal --nonsense"]).errors
     let help = try ShellHarness.run(ShellHarness.program, [":memory:", ".help \(command.dropFirst())"]).output

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Widths and numbers that no memory holds.
+/// Widths and numbers that no memory can hold.
 @Suite struct WidthTests {
   private func run(_ script: String) throws -> ShellHarness.Result {
     try ShellHarness.run(ShellHarness.program, [":memory:"], input: Data(script.utf8))

@@ -2,18 +2,19 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// Threads of which one runs at a time: whoever has the baton.
+/// Threads of which only one runs at a time: the one with the baton.
 ///
-/// A task gives the baton back at each call of the store. The scheduler decides who gets it next.
+/// A task returns the baton at each call of the store. The scheduler decides which task gets it
+/// next.
 final class Baton: @unchecked Sendable {
   /// One thread of a simulated session.
   final class Task: @unchecked Sendable {
     let name: String
-    /// The session that it belongs to; a task of a dead session never comes back from the store.
+    /// The session that it belongs to; a task of a dead session never returns from the store.
     let life: Life
     fileprivate let turn = DispatchSemaphore(value: 0)
     fileprivate(set) var isDone = false
-    /// What it waits for; nil if it can go on.
+    /// What it waits for; nil if it can continue.
     fileprivate var waits: (() -> Bool)?
 
     fileprivate init(_ name: String, _ life: Life) {
@@ -24,7 +25,7 @@ final class Baton: @unchecked Sendable {
     var isReady: Bool { !isDone && (life.isDead || waits.map { $0() } ?? true) }
   }
 
-  /// What the tasks of a session share.
+  /// The data that the tasks of a session share.
   final class Life: @unchecked Sendable {
     var isDead = false
   }
@@ -49,13 +50,13 @@ final class Baton: @unchecked Sendable {
     return task
   }
 
-  /// Gives a task the baton and waits until it comes back.
+  /// Gives a task the baton, and waits until it comes back.
   func give(to task: Task) {
     task.turn.signal()
     scheduler.wait()
   }
 
-  /// Gives the baton back; returns with it.
+  /// Returns the baton; the call ends when the task gets it again.
   func yield(_ task: Task, until waits: (() -> Bool)? = nil) {
     task.waits = waits
     scheduler.signal()
@@ -70,7 +71,7 @@ final class Baton: @unchecked Sendable {
   }
 }
 
-/// Threads that wait for work, so that not each task of each history begins one.
+/// Threads that wait for work, so that a task need not begin one.
 private enum Threads {
   private final class Worker: @unchecked Sendable {
     let wake = DispatchSemaphore(value: 0)

@@ -20,8 +20,10 @@ enum BrokenRule: String, CaseIterable, Sendable {
   case deletesTip = "tip-deleted"
   /// Rule 16: turns are deleted with the slices after them.
   case deletesTurns = "turns-deleted"
-  /// Rule 19: every generation goes that is not on the chain.
+  /// Rule 19: every generation that is not on the chain is deleted.
   case deletesOrphans = "orphans-deleted"
   /// Row e: the record beside another file counts.
   case anyFile = "record-of-another-file"
+  /// Row e: a place before the tip counts, whoever stored what is after it.
+  case anyPlace = "record-before-the-tip"
 }

@@ -2,8 +2,9 @@ import TestSupport
 
 /// The decisions of one history: drawn from a seed, or repeated from a script.
 ///
-/// Zero is always the decision that does the least: no fault, no switch to another task. A script that is cut short goes on
-/// with zeros, so every script is a history, and a shorter or smaller script is a simpler one.
+/// Zero is always the decision with the smallest effect: no fault, no switch to another task. A
+/// shortened script continues with zeros, so every script is a history, and a shorter or smaller
+/// script is a simpler one.
 final class Choices: @unchecked Sendable {
   private(set) var made: [Int] = []
   private let script: [Int]?
@@ -25,13 +26,13 @@ final class Choices: @unchecked Sendable {
     return decide(count) { Int($0 % UInt64(count)) }
   }
 
-  /// Whether something happens that has `permille` chances of a thousand.
+  /// Returns true with a chance of `permille` in a thousand.
   func chance(_ permille: Int) -> Bool {
     guard permille > 0 else { return false }
     return decide(2) { Int($0 % 1000) < permille ? 1 : 0 } == 1
   }
 
-  /// 0 with all chances that are left by those of 1, 2, … in a thousand.
+  /// Returns 1, 2, … with these chances in a thousand, and 0 otherwise.
   func weighted(_ permille: [Int]) -> Int {
     decide(permille.count + 1) { random in
       var left = Int(random % 1000)
@@ -54,9 +55,9 @@ final class Choices: @unchecked Sendable {
     return choice
   }
 
-  /// Makes a script shorter and smaller as long as `fails` holds for it.
+  /// Makes a script shorter and smaller as long as `fails` is true for it.
   ///
-  /// Each attempt repeats the history. Ends after `attempts` of them.
+  /// Each attempt repeats the history. It ends after `attempts` attempts.
   static func shrink(_ script: [Int], attempts: Int, fails: ([Int]) -> Bool) -> [Int] {
     var best = script
     var left = attempts

@@ -4,16 +4,16 @@ import ReplicaFormat
 
 @testable import Replicator
 
-/// Merges entries that are stored, and deletes what merged objects cover (rules 10, 16 and 17).
+/// Merges stored entries, and deletes what merged objects cover (rules 10, 16 and 17).
 ///
-/// Merges far sooner than the engine does, and deletes at once: safety does not rely on waiting.
+/// It merges far sooner than the mirror, and deletes at once: safety does not depend on waiting.
 final class Compactor: @unchecked Sendable {
   private let world: World
   private let name: String
   private let store: SimulatedStore
   var shelf = CompactionPolicy()
   private var replaced: [(name: String, last: UInt64)] = []
-  /// Turns that were met, for a compactor that deletes them.
+  /// Turns on the chain, for a compactor that deletes them.
   private var turns: [Place] = []
 
   init(_ world: World, _ name: String, _ store: SimulatedStore) {
@@ -22,7 +22,7 @@ final class Compactor: @unchecked Sendable {
     self.store = store
   }
 
-  /// Takes over what the chain holds.
+  /// Takes over the content of the chain.
   func learn(_ chain: Chain, _ contents: GenerationContents) {
     for object in chain.objects {
       shelf.append(
@@ -41,7 +41,7 @@ final class Compactor: @unchecked Sendable {
     }
   }
 
-  /// An entry of the session is stored.
+  /// Notes a stored entry of the session.
   func note(_ entry: PendingUpload) {
     guard let transactions = entry.transactions else { return turns.append(entry.place) }
     shelf.append(
@@ -50,7 +50,7 @@ final class Compactor: @unchecked Sendable {
         bytes: entry.bytes, isWhole: !entry.isPart))
   }
 
-  /// Makes one object of some neighbours.
+  /// Merges some neighbours into one object.
   func merge(stored: UInt64, generation: GenerationID) throws {
     let whole = shelf.items.indices.filter { shelf.items[$0].isWhole }
     guard !whole.isEmpty else { return }
@@ -83,7 +83,7 @@ final class Compactor: @unchecked Sendable {
     }
   }
 
-  /// Breaks rule 10: merges what is about to be sent.
+  /// Breaks rule 10: merges entries before they are sent.
   func merge(early entries: [PendingUpload]) throws {
     let slices = entries.filter { !$0.isTurn && !$0.isPart }
     guard let first = slices.first else { return }
@@ -142,7 +142,7 @@ struct Keeper {
       try body()
       world.tell("\(name) ends")
     } catch {
-      // The store fails, or objects go while they are read: another time.
+      // The store fails, or objects disappear while they are read: it tries later.
       if !life.isDead { world.tell("\(name) gives up: \(error)") }
     }
   }
@@ -162,7 +162,7 @@ struct Keeper {
     }
   }
 
-  /// Marks what is not marked, then deletes what is old.
+  /// Creates missing marks, then deletes old objects.
   func prune() {
     run {
       let catalog = ReplicaCatalog(store)

@@ -4,7 +4,8 @@ import WALFormat
 
 @testable import Replicator
 
-/// Builds the entries of one session, as `LogEncoder` does from SQLite's log: with real frames, a log of its own per session.
+/// Builds the entries of one session, like the mirror from SQLite's log: with real frames, and a
+/// separate log for each session.
 struct Encoder {
   let session: TurnRecord.Session
   private(set) var place: Place
@@ -41,7 +42,8 @@ struct Encoder {
     sums = header.checksum
   }
 
-  /// The entries of commits: a turn if none was built, then one slice, or one for each page of a single commit.
+  /// The entries of commits: a turn if none was built, then one slice, or one for each page of a
+  /// single commit.
   mutating func encode(_ moments: [SimulatedFile.Moment], inParts: Bool, _ world: World) -> [PendingUpload] {
     var entries: [PendingUpload] = []
     if needsTurn {

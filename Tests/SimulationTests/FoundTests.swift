@@ -5,7 +5,7 @@ import Testing
 
 @testable import Replicator
 
-/// What the simulation found, each by itself.
+/// Faults that the simulation found, each by itself.
 @Suite struct FoundTests {
   private let world = World(Choices(script: []), World.Settings())
   private let file: SimulatedFile
@@ -22,7 +22,8 @@ import Testing
     return writer
   }
 
-  /// Row e of the table of starts: the record must name the tip itself, whoever wrote what came after it.
+  /// Row e of the table of starts: the record must name the tip itself, whichever session wrote
+  /// after it.
   @Test func aRecordOfAnOlderPlaceIsBelowTheTip() throws {
     let writer = session("A")
     writer.saveRecord()
@@ -40,7 +41,8 @@ import Testing
     if case .belowTip = relation(later) {} else { Issue.record("the record names an older place") }
   }
 
-  /// The state of the file is not before a tip that the record names, if another session has stored it meanwhile.
+  /// The state of the file is not before a tip that the record names, if another session has stored
+  /// it meanwhile.
   @Test func aStateThatIsStoredMeanwhileIsNotBeforeTheTip() throws {
     session("A").saveRecord()
     let reader = ChainTip(catalog: ReplicaCatalog(world.store))
@@ -54,7 +56,7 @@ import Testing
     #expect(first == 0)
   }
 
-  /// A turn at the name of a slice says that the slice was deleted since it was listed.
+  /// A turn at the name of a slice means that the slice was deleted since it was listed.
   @Test func aTurnInThePlaceOfASliceIsNoDamage() throws {
     let place = Place(GenerationID(sequence: 1, random: 2), transaction: 3, previous: EntryID(4))
     let turn = TurnRecord(
@@ -65,7 +67,7 @@ import Testing
     #expect(error.isMissing)
   }
 
-  /// Rule 5: if the entry before a turn is gone, no other entry need be left of those that others wrote since.
+  /// Rule 5: if the entry before a turn is gone, no other entry of later writers need be left.
   @Test func aTurnBeforeABaseIsNotConfirmed() throws {
     let first = Writer(world, "A", file, isFaulty: false)
     try first.begin(isOrdered: false)

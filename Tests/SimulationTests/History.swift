@@ -3,7 +3,7 @@ import ReplicaFormat
 
 @testable import Replicator
 
-/// One history: sessions, what happens to their files, and the end.
+/// One history: sessions, events of their files, and the end.
 final class History: @unchecked Sendable {
   let world: World
   private var files: [SimulatedFile] = []
@@ -14,7 +14,7 @@ final class History: @unchecked Sendable {
 
   init(_ choices: Choices, _ settings: World.Settings) { world = World(choices, settings) }
 
-  /// Runs to the end, or to what is wrong.
+  /// Runs to the end, or to a fault.
   func run() -> World.Failure? {
     begin()
     var step = 0
@@ -35,7 +35,7 @@ final class History: @unchecked Sendable {
     return world.failure
   }
 
-  /// The task that goes on: the same one, more often than not.
+  /// The next task: usually the same one.
   private func next(_ ready: [Baton.Task]) -> Baton.Task {
     let same = ready.first { $0 === current }
     if let same, !world.choices.chance(world.settings.switches) { return same }
@@ -54,7 +54,7 @@ final class History: @unchecked Sendable {
     let file = SimulatedFile("file0", inode: inode, moment)
     files.append(file)
     if !world.choices.chance(150) {
-      // Most begin with a replica that an earlier session left.
+      // Most histories begin with a replica of an earlier session.
       let first = Writer(world, "W0", file, isFaulty: false)
       first.run(isOrdered: false, rounds: world.choices.pick(2))
     }
@@ -79,7 +79,7 @@ final class History: @unchecked Sendable {
     writers.append(writer)
     world.tell("\(writer.name) begins with \(file.name)\(isOrdered ? ", ordered to fork" : "")")
     let rounds = 1 + world.choices.pick(4)
-    // From now on nothing but sessions changes the file.
+    // From now on only sessions change the file.
     file.users += 1
     world.baton.begin(writer.name, writer.life) {
       writer.run(isOrdered: isOrdered, rounds: rounds)
@@ -87,7 +87,7 @@ final class History: @unchecked Sendable {
     }
   }
 
-  /// A file, or a copy of one, present or old.
+  /// A file, or a copy of one, current or old.
   private func pickFile() -> SimulatedFile {
     let file = files[world.choices.pick(files.count)]
     switch world.choices.weighted(world.settings.focus == .copies ? [450, 200] : [250, 100]) {
@@ -150,9 +150,9 @@ final class History: @unchecked Sendable {
     }
   }
 
-  /// All sessions have ended: something may begin once more.
+  /// All sessions have ended: one more may begin.
   ///
-  /// False if nothing does.
+  /// Returns false if none does.
   private func happenAtRest() -> Bool {
     if !world.late.isEmpty, world.choices.chance(500) {
       world.land(world.choices.pick(world.late.count))
@@ -196,7 +196,10 @@ final class History: @unchecked Sendable {
 
   // MARK: The end
 
-  /// Everything lands; then a restore must yield what the proofs expect, and who holds it must be able to go on.
+  /// All delayed requests land.
+  ///
+  /// Then a restore must give the expected state, and a session with this state must be able to
+  /// continue.
   private func end() {
     while world.failure == nil, !world.late.isEmpty { world.land(world.choices.pick(world.late.count)) }
     guard world.failure == nil, !world.settings.ignoresConditions, let expected = world.proof.last else {

@@ -1,7 +1,8 @@
 import Bytes
 import ReplicaFormat
 
-/// Which database came from which: each commit writes what nothing else holds, so a checksum names one moment of one file.
+/// Knows which database came from which: each commit writes a unique value, so a checksum names one
+/// state of one file.
 final class Lineage {
   private var parents: [Hash128: Hash128] = [:]
   private var depths: [Hash128: Int] = [:]
@@ -14,7 +15,7 @@ final class Lineage {
 
   func depth(_ state: Hash128) -> Int { depths[state] ?? 0 }
 
-  /// Whether a state is part of the history that led to another, or that one itself.
+  /// Whether a state is an ancestor of another, or the same.
   func leads(_ state: Hash128, to later: Hash128) -> Bool {
     guard let wanted = depths[state] else { return false }
     var at = later
@@ -27,18 +28,18 @@ final class Lineage {
   }
 }
 
-/// The invariants of `Docs/Protocol.md`, checked against what the store holds.
+/// The invariants of `Docs/Protocol.md`, checked against the content of the store.
 final class Proof {
   private let lineage: Lineage
   private let slotsOutrank: Bool
-  /// What counts as stored and is no ancestor of something else that does.
+  /// States that count as stored and are no ancestor of another stored state.
   private(set) var stored: [(who: String, transaction: UInt64, state: Hash128)] = []
   private var numbers: [GenerationID: [UInt64: (who: String, state: Hash128)]] = [:]
-  /// What each fork on the chain leaves behind.
+  /// The states that each fork on the chain leaves behind.
   private(set) var forks: [EntryID: Hash128] = [:]
   private(set) var last: End?
 
-  /// Where the chain ends.
+  /// The end of the chain.
   struct End {
     let state: Hash128
     let transaction: UInt64
@@ -89,7 +90,7 @@ final class Proof {
       self.end = end
     }
 
-    /// True after a step, false if it does not fit, nil at the end.
+    /// True after a step, false for a wrong object, nil at the end.
     mutating func next(_ reading: Reading, slotsOutrank: Bool) -> Bool? {
       guard seal == nil else { return nil }
       let number = tip.transaction
@@ -143,19 +144,19 @@ final class Proof {
     return nil
   }
 
-  /// What counts as stored and is not in a state; nil if there is nothing.
+  /// A state that counts as stored and is not an ancestor; nil if there is none.
   func lost(in state: Hash128) -> String? {
     stored.removeAll { !lineage.leads($0.state, to: state) && isLeftBehind($0.state) }
     return stored.first { !lineage.leads($0.state, to: state) }
       .map { "transaction \($0.transaction) of \($0.who) is lost" }
   }
 
-  /// Whether a fork by order names a state, or one that came after it.
+  /// Whether a fork by order names a state, or a later one.
   func isLeftBehind(_ state: Hash128) -> Bool {
     forks.values.contains { lineage.leads(state, to: $0) }
   }
 
-  /// Invariants 1 and 3 for a transaction that counts as stored from now on.
+  /// Checks invariants 1 and 3 for a transaction that counts as stored from now on.
   func acknowledge(
     _ who: String, _ generation: GenerationID, _ transaction: UInt64, _ state: Hash128, _ reading: Reading
   ) -> Fault? {

@@ -28,9 +28,11 @@ struct Reader {
     func flush(pages: UInt32) throws {}
   }
 
-  /// What a restore yields; nil if there is no replica, or objects go faster than they are read.
+  /// The result of a restore; nil if there is no replica, or if objects disappear faster than they
+  /// are read.
   ///
-  /// As `Replanning` does, begins again if an object is gone, and once if something seems to be missing.
+  /// Like `Replanning`, it begins again if an object is gone, and once if something seems to be
+  /// missing.
   func restore() throws -> SimulatedFile.Moment? {
     var gone: Set<String> = []
     var hasHole = false
@@ -81,7 +83,8 @@ struct Reader {
     return SimulatedFile.Moment(values, written: [], time: plan.time)
   }
 
-  /// Restores while others write, and checks that all is there that was stored when it began (invariant 5).
+  /// Restores while others write, and checks that everything is there that was stored when it began
+  /// (invariant 5).
   func run(then use: (SimulatedFile.Moment) -> Void) {
     let before = world.proof.stored
     do {

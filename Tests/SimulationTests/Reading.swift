@@ -2,7 +2,9 @@ import Bytes
 import ReplicaCatalog
 import ReplicaFormat
 
-/// What the store holds, parsed once: the proofs read it after every change, and independently of the code that they are for.
+/// The parsed content of the store.
+///
+/// The proofs read it after every change, independently of the code under test.
 final class Reading {
   struct Slice {
     let id: EntryID

@@ -8,15 +8,17 @@ final class SimulatedFile: @unchecked Sendable {
   static let pageSize = 512
   let name: String
   let identity: PositionRecord.FileIdentity
-  /// What the file held when its log began, and after each commit.
+  /// The content of the file when its log began, and after each commit.
   private(set) var moments: [Moment]
   var record: PositionRecord?
-  /// Moments that a power loss leaves.
+  /// States that a power loss leaves.
   private(set) var synced = 1
+  /// The first state that the file or its log still shows.
+  private(set) var shown = 0
   /// Sessions that use it now.
   var users = 0
 
-  /// The database after a commit: the value that each page holds.
+  /// The database after a commit: the value of each page.
   struct Moment {
     let pages: [UInt32]
     /// Pages that the commit wrote, from 1.
@@ -58,7 +60,7 @@ final class SimulatedFile: @unchecked Sendable {
   /// The database as a file, for a base.
   static func content(_ moment: Moment) -> [UInt8] { moment.pages.flatMap { bytes($0) } }
 
-  /// A session commits: one page, or two.
+  /// Makes a commit of one page or two.
   func commit(_ world: World, pages count: Int) {
     var pages = last.pages
     var written: [UInt32] = []
@@ -73,25 +75,38 @@ final class SimulatedFile: @unchecked Sendable {
     moments.append(moment)
   }
 
+  /// The log is copied into the file and restarted: states before one are no longer there.
+  func restartLog(at index: Int) {
+    shown = max(shown, index)
+    sync()
+  }
+
+  /// Returns where the file or its log shows a state; nil if nowhere.
+  func find(_ state: DatabaseState) -> Int? {
+    moments.lastIndex { $0.state == state }.flatMap { $0 >= shown ? $0 : nil }
+  }
+
   func sync() { synced = moments.count }
 
   // MARK: What happens while no session uses it
 
-  /// Another program writes to it and copies the log into the file.
+  /// Another program writes to it, and copies the log into the file.
   func changeOutside(_ world: World) {
     commit(world, pages: 1)
     moments = [last]
+    shown = 0
     sync()
   }
 
-  /// The machine loses power: what was not synced is lost.
+  /// The machine loses power: everything that was not synced is lost.
   func losePower() { moments.removeSubrange(min(synced, moments.count)...) }
 
-  /// A copy under another name, or in the place of another file, of some moment.
+  /// Makes a copy of some state, under another name or in the place of another file.
   func copy(_ name: String, inode: UInt64, at index: Int, record: PositionRecord?) -> SimulatedFile {
     let copy = SimulatedFile(name, inode: inode, moments[0])
     copy.moments = Array(moments[...index])
     copy.synced = copy.moments.count
+    copy.shown = min(shown, index)
     copy.record = record
     return copy
   }

@@ -2,14 +2,14 @@ import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
 
-/// The store as one session sees it: each call hands on the baton, and may meet a fault.
+/// The store as one session sees it: each call passes the baton on, and may meet a fault.
 ///
-/// Calls of threads that have no task, such as those that read several entries at once, take place as part of the listing
-/// before.
+/// Calls of threads without a task, such as those that read several entries at once, count as part
+/// of the listing before.
 struct SimulatedStore: ObjectStore {
   let world: World
   let name: String
-  /// Whether calls fail and answers get lost; readers meet only objects that are gone.
+  /// Whether calls fail and answers get lost; readers meet only missing objects.
   var isFaulty = true
   var url: String { world.store.url }
 
@@ -23,7 +23,7 @@ struct SimulatedStore: ObjectStore {
     ObjectStoreError(.io, verb: "ask", object: name, cause: "the session died")
   }
 
-  /// Hands on the baton; throws if the session has died meanwhile.
+  /// Passes the baton on; throws if the session has died meanwhile.
   private func wait(_ task: Baton.Task) throws(ObjectStoreError) {
     guard !task.life.isDead else { throw dead }
     world.baton.yield(task)
@@ -120,7 +120,7 @@ struct SimulatedStore: ObjectStore {
     guard let task = Baton.current else { return found }
     world.tell(
       "\(name) LIST \(world.short(prefix)): \(found.objects.count)\(found.isTruncated ? " and more" : "")")
-    // What is listed may be old when it is looked at.
+    // A listing may be old when it is used.
     if prefix.hasPrefix(ReplicaLayout.generations) { try wait(task) }
     return found
   }

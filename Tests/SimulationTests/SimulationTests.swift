@@ -2,7 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Sessions on one replica that run the protocol's own code, one thread at a time, in an order that a seed decides.
+/// Sessions on one replica that run the protocol's own code, one thread at a time, in an order from
+/// a seed.
 @Suite(.serialized) struct SimulationTests {
   private static let budget = 5000
 
@@ -27,7 +28,8 @@ import Testing
     if Trial.printsStories { print("\(rule.rawValue) after \(finding.count) histories\n\(finding)") }
   }
 
-  /// A store that ignores conditions protects nothing; every session that counts something has noticed that.
+  /// A store that ignores conditions protects nothing; every session that counts something has
+  /// noticed that.
   @Test func noticesAStoreWithoutConditions() {
     var trial = Trial()
     trial.settings.ignoresConditions = true
@@ -35,7 +37,7 @@ import Testing
     #expect(finding == nil, "\(finding?.description ?? "")")
   }
 
-  /// Also with a broken rule, under which merged objects of the same transactions can differ.
+  /// The same with a broken rule, under which merged objects of the same transactions can differ.
   @Test(arguments: [nil, BrokenRule.mergesEarly]) func aHistoryRepeats(_ rule: BrokenRule?) {
     var settings = World.Settings()
     settings.broken = rule

@@ -5,10 +5,10 @@ import TestSupport
 /// Runs of many histories.
 struct Trial: Sendable {
   var settings = World.Settings()
-  /// Whether what fails is repeated with ever shorter scripts.
+  /// Whether a failed history is repeated with shorter scripts.
   var shrinks = true
 
-  /// A history that failed, as short as shrinking made it.
+  /// A failed history, as short as possible.
   struct Finding: Sendable, CustomStringConvertible {
     let seed: UInt64
     /// Histories until it was found.
@@ -27,9 +27,9 @@ struct Trial: Sendable {
     }
   }
 
-  /// Runs histories from a seed on; returns the first that fails.
+  /// Runs histories from a seed on; returns the first failed one.
   ///
-  /// `progress` is called after each so many histories.
+  /// `progress` is called from time to time.
   func run(from seed: UInt64, count: Int, chunk: Int = 64, progress: (Int) -> Void = { _ in }) -> Finding? {
     var done = 0
     while done < count {
@@ -64,14 +64,15 @@ struct Trial: Sendable {
     return Finding(seed: seed, count: count, failure: found, script: script, story: last.world.story)
   }
 
-  /// Whether all tests run, or the stories of broken rules are asked for.
+  /// Whether all tests run, or the stories of broken rules are printed.
   static var printsStories: Bool {
     let environment = ProcessInfo.processInfo.environment
     return environment["SQLITE3_CLOUD_S3_TEST_ALL"] != nil
       || environment["SQLITE3_CLOUD_S3_TEST_STORY"] != nil
   }
 
-  /// Where histories begin: always at the same, unless `SQLITE3_CLOUD_S3_TEST_SEED` names another, or all tests run.
+  /// The first seed: always the same, unless `SQLITE3_CLOUD_S3_TEST_SEED` names another, or all
+  /// tests run.
   static var seed: UInt64 {
     let environment = ProcessInfo.processInfo.environment
     let isFixed =

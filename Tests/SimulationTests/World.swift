@@ -4,9 +4,10 @@ import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
 
-/// Everything that one history shares: the store, the clock, requests under way, and what was acknowledged.
+/// Everything that one history shares: the store, the clock, delayed requests, and what was
+/// reported as stored.
 ///
-/// Reached by whoever has the baton.
+/// Only the task with the baton uses it.
 final class World: @unchecked Sendable {
   let choices: Choices
   private(set) var settings: Settings
@@ -15,45 +16,47 @@ final class World: @unchecked Sendable {
   let reading = Reading()
   let lineage = Lineage()
   let proof: Proof
-  /// Seconds; what `Clock.bootSeconds` and the store's clock say.
+  /// The seconds of `Clock.bootSeconds` and of the store's clock.
   private(set) var clock = 1_000_000.0
   private let clockForStore = SharedClock()
   /// Requests that were sent, and have not landed yet or will land once more.
   private(set) var late: [Request] = []
-  /// What happened, one line each.
+  /// The events, one line each.
   private(set) var story: [String] = []
   private var drawn: UInt64 = 0
-  /// Values that pages hold, no two the same.
+  /// Values of pages; each is unique.
   private var written: UInt32 = 0
   private(set) var changes = 0
   private(set) var failure: Failure?
 
   struct Failure: Error, Hashable, CustomStringConvertible {
-    /// Which invariant, or what else went wrong.
+    /// The broken invariant, or another fault.
     let kind: String
     let text: String
     var description: String { "\(kind): \(text)" }
   }
 
-  /// How a kind of history is made.
+  /// The settings of a kind of history.
   struct Settings: Sendable {
     var broken: BrokenRule?
-    /// Chances in a thousand that a call of the store hands on the baton, and that one meets a fault.
+    /// Chances in a thousand that a call of the store passes the baton on, and that it meets a
+    /// fault.
     var switches = 150
     var faults = 60
-    /// Chance in a thousand that something happens outside of the sessions at a step.
+    /// Chance in a thousand of an outside event at a step.
     var events = 15
-    /// Names in one page of a listing.
+    /// Names on one page of a listing.
     var pageSize = 1000
     var ignoresConditions = false
     var steps = 260
-    /// What there is more of than of all else.
+    /// The kind of event that is more frequent than all others.
     var focus = Focus.nothing
   }
 
   enum Focus: CaseIterable, Sendable { case nothing, readers, forks, copies }
 
-  /// Histories differ in how often threads change, in faults, in events, and in the length of a page.
+  /// Histories differ in how often threads change, in faults, in events, and in the length of a
+  /// page.
   func vary() {
     settings.switches = [150, 50, 400][choices.pick(3)]
     settings.faults = [60, 10, 140][choices.pick(3)]
@@ -81,7 +84,7 @@ final class World: @unchecked Sendable {
     clockForStore.now = self.clock
   }
 
-  /// Read by the store, which may not know the world.
+  /// Used by the store, which may not know the world.
   final class SharedClock: @unchecked Sendable { var now = 0.0 }
 
   var now: @Sendable () -> Double {
@@ -97,7 +100,7 @@ final class World: @unchecked Sendable {
 
   func tell(_ line: @autoclosure () -> String) { story.append(line()) }
 
-  /// An identifier: the order of names is then the same each time that a script is repeated.
+  /// An identifier, made so that a repeated script has the same order of names.
   func drawID() -> EntryID {
     drawn += 1
     var mixed = SplitMix(state: drawn)
@@ -116,7 +119,7 @@ final class World: @unchecked Sendable {
 
   // MARK: The store
 
-  /// Carries out a request now; throws `.preconditionFailed` as a store does.
+  /// Does a request now; throws `.preconditionFailed` like a store.
   func apply(_ request: Request) throws(ObjectStoreError) -> ETag {
     var tag = ETag("")
     if let bytes = request.bytes {
@@ -150,19 +153,19 @@ final class World: @unchecked Sendable {
   // MARK: What must hold
 
   func fail(_ kind: String, _ text: String) {
-    // In a store that ignores conditions much may go wrong; only nobody may trust it.
+    // In a store that ignores conditions much may go wrong; but no session may trust it.
     guard failure == nil, !settings.ignoresConditions || kind == "detection" else { return }
     failure = Failure(kind: kind, text: text)
     tell("=> \(kind): \(text)")
   }
 
-  /// Checks what a restore would yield now.
+  /// Checks what a restore would give now.
   func check(_ who: String) {
     guard failure == nil, !settings.ignoresConditions else { return }
     if let (kind, text) = proof.check(reading) { fail(kind, text) }
   }
 
-  /// A session counts a transaction as stored.
+  /// Counts a transaction of a session as stored.
   func acknowledge(_ who: String, _ place: Place, _ transaction: UInt64, _ state: DatabaseState) {
     tell("\(who) counts transaction \(transaction) as stored")
     guard failure == nil, !settings.ignoresConditions else { return }
@@ -171,7 +174,7 @@ final class World: @unchecked Sendable {
     }
   }
 
-  /// Names shortened for people.
+  /// Shortens names for people.
   func short(_ name: String) -> String {
     var text = name
     if text.hasPrefix(ReplicaLayout.generations) {

@@ -8,7 +8,7 @@ import ReplicaFormat
 @testable import Replicator
 
 extension Writer {
-  /// A generation that begins: its seal in the one before, or none if it is the replica's first.
+  /// A new generation: its seal in the one before, or none if it is the replica's first.
   private struct Opening {
     let base: BaseName
     let generation: GenerationID
@@ -17,7 +17,7 @@ extension Writer {
     let reason: String
   }
 
-  /// Finds where to go on, or begins a generation; throws `.refused`.
+  /// Finds where to continue, or begins a generation; throws `.refused`.
   func begin(isOrdered: Bool) throws {
     let reader = ChainTip(catalog: ReplicaCatalog(store))
     let record = file.record
@@ -77,12 +77,14 @@ extension Writer {
     }
     let tip = found.tip
     facts.tip = tip
-    match = file.moments.lastIndex { $0.state == tip.state }
+    match = file.find(tip.state)
     facts.isAtTip = match != nil
     facts.isSameFile = record.map { $0.identity == file.identity && $0.isSynced } ?? false
     if world.settings.broken == .anyFile { facts.isSameFile = true }
     facts.loss = found.loss
-    facts.recorded = ResumeDecision.Recorded(record, witness: witness, tip: tip)
+    facts.recorded = ResumeDecision.Recorded(
+      record, witness: witness, tip: tip, found.contents, base: found.base)
+    if world.settings.broken == .anyPlace, case .belowTip = facts.recorded { facts.recorded = .holdsTip }
     if match == nil {
       try untilStored {
         facts.earlier = try ChainTip(catalog: ReplicaCatalog(store)).transaction(
@@ -120,7 +122,7 @@ extension Writer {
     world.tell("\(name) begins a generation for \(file.name): \(reason)")
     let opening = Opening(base: base, generation: next, seal: seal, moment: moment, reason: reason)
     guard Baton.current != nil, world.choices.chance(400) else { return try open(opening) }
-    // Slices are stored meanwhile, and count once the generation is open.
+    // Slices are stored meanwhile, and count when the generation is open.
     world.baton.begin(name, life) { [self] in
       do {
         try open(opening)
@@ -158,7 +160,7 @@ extension Writer {
     slots.noteConfirmed()
     hasBase = true
     world.tell("\(self.name) has opened generation \(opening.generation.sequence)")
-    // The base itself counts: the user relies on what it holds.
+    // The base itself counts: the user relies on its content.
     states[opening.base.transaction] = opening.moment.state
     world.acknowledge(
       self.name, opening.base.next(in: opening.generation), opening.base.transaction, opening.moment.state)
@@ -196,7 +198,7 @@ extension Writer {
     try put(manifest.key, manifest.bytes)
   }
 
-  /// Stores an object that has its name for itself.
+  /// Stores an object whose name no other session uses.
   func put(_ name: String, _ bytes: [UInt8], _ condition: PutCondition = .ifAbsent) throws {
     try untilStored {
       do throws(ObjectStoreError) {

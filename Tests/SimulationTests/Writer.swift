@@ -5,7 +5,9 @@ import ReplicaFormat
 
 @testable import Replicator
 
-/// One session that mirrors a file: does what the engine does, in the order of the rules, on a thread of its own.
+/// One session that mirrors a file.
+///
+/// It does what the mirror does, in the order of the rules, on its own thread.
 final class Writer: @unchecked Sendable {
   let world: World
   let name: String
@@ -15,9 +17,9 @@ final class Writer: @unchecked Sendable {
   let slots: SlotLog
   let compactor: Compactor
   var encoder: Encoder?
-  /// The last moment of the file that is encoded.
+  /// The last state of the file that is encoded.
   var captured = 0
-  /// Whether the generation is open: what is stored counts.
+  /// Whether the generation is open: then stored transactions count.
   var hasBase = false
   /// States after transactions of the generation, and those that wait for the base.
   var states: [UInt64: DatabaseState] = [:]
@@ -56,7 +58,8 @@ final class Writer: @unchecked Sendable {
     } catch let error as ObjectStoreError {
       if !life.isDead { world.tell("\(name) gives up: \(error.cause)") }
     } catch let error as FormatError {
-      // Objects go faster than they are listed; anything else is damage, which no session makes.
+      // Objects disappear faster than they are listed; any other error is damage, which no session
+      // makes.
       if !error.isMissing { world.fail("damage", "\(name): \(error)") }
       world.tell("\(name) gives up: \(error)")
     } catch {
@@ -119,7 +122,7 @@ final class Writer: @unchecked Sendable {
     }
   }
 
-  /// Takes what was committed to the file, by whichever session, and stores it.
+  /// Takes the file's commits, of any session, and stores them.
   func upload() throws {
     guard var encoder, captured < file.moments.count - 1 else { return }
     encoder.stored = hasBase ? uploaded?.transaction ?? 0 : 0
@@ -135,6 +138,12 @@ final class Writer: @unchecked Sendable {
       captured += count
     }
     self.encoder = encoder
+    // The log is long: it is restarted with commits that are captured and not stored.
+    if hasBase, world.choices.chance(60) {
+      saveRecord()
+      file.restartLog(at: captured)
+      world.tell("\(name) has the log of \(file.name) restarted")
+    }
     if world.settings.broken == .mergesEarly { try compactor.merge(early: held) }
     try store(held)
     try confirm()
@@ -172,7 +181,7 @@ final class Writer: @unchecked Sendable {
     }
   }
 
-  /// Tries until it works, or the session gives up.
+  /// Retries until it works, or until the session ends.
   func untilStored(_ body: () throws -> Void) throws {
     var attempts = 0
     while true {
@@ -206,7 +215,7 @@ final class Writer: @unchecked Sendable {
     if hasBase { count(entry) } else { waiting.append(entry) }
   }
 
-  /// Transactions count as stored from now on.
+  /// Counts transactions as stored from now on.
   func count(_ entry: PendingUpload) {
     guard let transactions = entry.transactions, !entry.isPartial else { return }
     if world.settings.ignoresConditions, slots.keepsConditions != false {
@@ -227,7 +236,8 @@ final class Writer: @unchecked Sendable {
       url: store.url, place: uploaded.place, entries: lastEntries, session: slots.session.number,
       transaction: uploaded.transaction, state: uploaded.state, position: nil, time: uploaded.time,
       unmerged: 0,
-      identity: file.identity, isSynced: true, isAtRest: false, bytesSinceBase: nil, file: nil)
+      identity: file.identity, isSynced: true, isAtRest: false, captured: encoder?.transaction,
+      bytesSinceBase: nil, file: nil)
     world.tell("\(name) writes its record: \(uploaded.transaction)")
   }
 

@@ -2,7 +2,7 @@ import Foundation
 package import ObjectStore
 import Synchronization
 
-/// A store that fails as told, over one that does not; it counts the calls made of it.
+/// A store over another one that fails on demand, and counts its calls.
 package final class FaultyStore: ObjectStore {
   package enum Kind: Hashable, Sendable, CaseIterable {
     case put, get, head, list, delete
@@ -15,11 +15,11 @@ package final class FaultyStore: ObjectStore {
     case loseAnswer
     /// It is done later.
     case delay(seconds: Double)
-    /// A get returns only so many bytes.
+    /// A get returns only this number of bytes.
     case truncate(to: Int)
-    /// A listing lacks its newest (last) objects, and says it is complete.
+    /// A listing lacks its newest (last) objects, and claims to be complete.
     case listLate(missing: Int)
-    /// A listing ends after so many objects, and says that more follow.
+    /// A listing ends after this number of objects, and is marked as truncated.
     case listPart(of: Int)
   }
 
@@ -45,30 +45,30 @@ package final class FaultyStore: ObjectStore {
     state.withLock { $0.planned[kind, default: [:]][nth] = fault }
   }
 
-  /// Fails every call of a kind until told otherwise; nil ends it.
+  /// Fails every call of a kind until nil ends it.
   package func always(_ fault: Fault?, for kind: Kind) {
     state.withLock { $0.standing[kind] = fault }
   }
 
-  /// Whether the store cannot be reached at all.
+  /// Whether the store is unreachable.
   package var isDown: Bool {
     get { state.withLock { $0.isDown } }
     set { state.withLock { $0.isDown = newValue } }
   }
 
-  /// Seconds that every call takes longer.
+  /// Additional seconds for every call.
   package var latency: Double {
     get { state.withLock { $0.latency } }
     set { state.withLock { $0.latency = newValue } }
   }
 
-  /// Calls of a kind so far, failed ones too.
+  /// Calls of a kind so far, including failed ones.
   package func calls(_ kind: Kind) -> Int { state.withLock { $0.calls[kind] ?? 0 } }
 
   /// Calls of all kinds so far.
   package var calls: Int { state.withLock { $0.calls.values.reduce(0, +) } }
 
-  /// Bytes that puts brought, failed ones too.
+  /// Bytes of puts, including failed ones.
   package var bytesPut: Int { state.withLock { $0.bytesPut } }
 
   @discardableResult

@@ -1,6 +1,6 @@
 package import ObjectStore
 
-/// A store that does what another one does, but for the calls that it implements itself.
+/// A store that forwards all calls to another one, except those that it implements itself.
 package protocol ForwardingStore: ObjectStore {
   var base: any ObjectStore { get }
 }

@@ -3,9 +3,10 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A server that speaks S3 honestly from memory, but for what a trick makes of an answer.
+/// A server that speaks S3 honestly from memory, except for the answers that a trick changes.
 ///
-/// Buckets are not told apart: what follows the first part of a path is an object's key. Signatures are not looked at.
+/// It does not distinguish buckets: everything after the first part of a path is an object's key.
+/// It does not check signatures.
 package final class HostileServer: Sendable {
   package struct Request: Sendable {
     package let method: String
@@ -36,7 +37,8 @@ package final class HostileServer: Sendable {
       self.init(status, headers, Array(text.utf8))
     }
 
-    /// Status line and headers, with these more; without `Content-Length` where the length is a lie of the caller's.
+    /// Status line and headers, with further ones; without `Content-Length` if the caller lies
+    /// about the length.
     package func head(_ more: [(String, String)]) -> String {
       (["HTTP/1.1 \(status)"] + (headers + more).map { "\($0.0): \($0.1)" } + ["Connection: close"])
         .joined(separator: "\r\n") + "\r\n\r\n"
@@ -45,19 +47,20 @@ package final class HostileServer: Sendable {
     package var bytes: [UInt8] { Array(head([("Content-Length", "\(body.count)")]).utf8) + body }
   }
 
-  /// What goes over the wire.
+  /// The bytes on the wire.
   package enum Action: Sendable {
     case answer(Answer)
     /// These bytes, then the end.
     case raw([UInt8])
     /// These bytes, then a reset of the connection.
     case reset([UInt8])
-    /// These bytes, then a piece again and again, so many milliseconds apart, until the client hangs up.
+    /// These bytes, then a piece again and again, at this interval in milliseconds, until the
+    /// client hangs up.
     case endless([UInt8], piece: [UInt8], milliseconds: UInt32)
     case silence
   }
 
-  /// Makes an action of a request and the honest answer to it.
+  /// Makes an action from a request and the honest answer to it.
   package typealias Trick = @Sendable (Request, Answer) -> Action
 
   package let host: String
@@ -76,9 +79,9 @@ package final class HostileServer: Sendable {
     set { state.withLock { $0.objects = newValue } }
   }
 
-  /// Has answers made by a trick; nil has all answered honestly.
+  /// Sets the trick that makes answers; nil answers everything honestly.
   ///
-  /// `kept` says what of a put is stored, nothing where nil.
+  /// `kept` returns what is stored of a put; nil for nothing.
   package func play(_ trick: Trick?, keeping kept: (@Sendable (Request) -> [UInt8]?)? = nil) {
     state.withLock { ($0.trick, $0.kept) = (trick, kept) }
   }

@@ -1,10 +1,10 @@
 package import Foundation
 
-/// The installed sqlite3, which decides what is right.
+/// The installed sqlite3, which is the reference.
 package enum Oracle {
   package static let program = "sqlite3"
 
-  /// A version such as 3.40.1, which compares number by number.
+  /// A version such as 3.40.1, compared number by number.
   package struct Version: Sendable {
     package let numbers: [Int]
     package init(_ text: String) { numbers = text.split(separator: ".").map { Int($0) ?? 0 } }
@@ -32,7 +32,7 @@ package enum Oracle {
     return (try run(program), try run(ShellHarness.program))
   }
 
-  /// Both results between rules, for a person to read.
+  /// Both results between lines, for a person to read.
   package static func difference(_ expected: ShellHarness.Result, _ actual: ShellHarness.Result) -> String {
     func show(_ name: String, _ result: ShellHarness.Result) -> String {
       "──── \(name), code \(result.code)\n\(result.output)──── stderr\n\(result.errors)"

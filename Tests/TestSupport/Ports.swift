@@ -1,11 +1,11 @@
 import Foundation
 import Glibc
 
-/// Work with TCP ports of 127.0.0.1.
+/// TCP ports of 127.0.0.1.
 package enum Ports {
-  /// Ports that nobody listens on, each with the one 10,000 above it free as well (SeaweedFS takes both).
+  /// Finds unused ports, each with the one 10,000 above it unused as well (SeaweedFS takes both).
   ///
-  /// All lie below those that outgoing connections get.
+  /// All are below those of outgoing connections.
   package static func free(_ count: Int) -> [Int] {
     var found: [Int] = []
     while found.count < count {

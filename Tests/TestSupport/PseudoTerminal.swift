@@ -1,11 +1,11 @@
 internal import Foundation
 internal import Glibc
 
-/// A program at a pseudo-terminal, with somebody typing.
+/// A program at a pseudo-terminal, with a person typing.
 package final class PseudoTerminal {
   private let master: Int32
   private let process = Process()
-  /// All that the program has written.
+  /// Everything that the program has written.
   package private(set) var screen = ""
 
   /// Starts a program at a new terminal.
@@ -18,7 +18,8 @@ package final class PseudoTerminal {
     _ = fcntl(master, F_SETFD, FD_CLOEXEC)
     self.master = master
     let handle = FileHandle(fileDescriptor: terminal, closeOnDealloc: true)
-    // A session of its own, with the terminal as its controlling one: Ctrl-C must become a signal.
+    // A session of its own, with the terminal as its controlling one, because Ctrl-C must become a
+    // signal.
     process.executableURL = URL(fileURLWithPath: "/usr/bin/setsid")
     process.arguments = ["--ctty", "--wait", program] + arguments
     process.environment = ProcessInfo.processInfo.environment.merging(["TERM": "dumb"]) { $1 }
@@ -36,13 +37,14 @@ package final class PseudoTerminal {
     close(master)
   }
 
-  /// Types keys as they come from a keyboard.
+  /// Types keys as on a keyboard.
   package func type(_ keys: String) {
     var keys = keys
     keys.withUTF8 { _ = write(master, $0.baseAddress, $0.count) }
   }
 
-  /// Reads until the screen holds `text` after what was read before; false where it does not come in time.
+  /// Reads until the screen holds `text` after what was read before; returns false if it does not
+  /// come in time.
   package func expect(_ text: String, seconds: Double = 10) -> Bool {
     let end = Date().addingTimeInterval(seconds)
     while true {
@@ -75,12 +77,38 @@ package final class PseudoTerminal {
     return true
   }
 
-  /// Waits for the program to end; returns its exit code, or nil where it goes on.
+  /// Waits until the program has used 50 more milliseconds of processor time; returns false if it
+  /// does not in time.
+  ///
+  /// A statement that runs and prints nothing gives no other sign.
+  package func isBusy(seconds: Double = 10) -> Bool {
+    let end = Date().addingTimeInterval(seconds)
+    let goal = processorTicks + 50 * Int(sysconf(Int32(_SC_CLK_TCK))) / 1000
+    while processorTicks < goal {
+      guard Date() < end else { return false }
+      _ = read(until: Date().addingTimeInterval(0.01))
+    }
+    return true
+  }
+
+  /// Clock ticks that the program, which is the only child of `setsid`, has used: fields 14 and 15
+  /// of proc(5)'s `stat`.
+  private var processorTicks: Int {
+    let parent = process.processIdentifier
+    let child = text("/proc/\(parent)/task/\(parent)/children").split(separator: " ").first
+    let stat = text("/proc/\(child.map(String.init) ?? "\(parent)")/stat")
+    let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+    return fields.count > 13 ? (Int(fields[12]) ?? 0) + (Int(fields[13]) ?? 0) : 0
+  }
+
+  private func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+
+  /// Waits for the program to end; returns its exit code, or nil if it goes on.
   package func exitCode(seconds: Double = 10) -> Int32? {
     let end = Date().addingTimeInterval(seconds)
     while process.isRunning && Date() < end { _ = read(until: Date().addingTimeInterval(0.02)) }
     guard !process.isRunning else { return nil }
-    // Its last words may have come between the last look and its end.
+    // Its last output may have come between the last read and its end.
     while read(until: Date().addingTimeInterval(0.02)) {}
     return process.terminationStatus
   }

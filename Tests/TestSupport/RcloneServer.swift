@@ -1,13 +1,13 @@
 import Foundation
 
-/// `rclone serve s3`, which takes signature v4 only, ignores conditions and can speak TLS.
+/// `rclone serve s3`, which accepts only signature v4, ignores conditions and supports TLS.
 package final class RcloneServer: Sendable {
   package static let accessKey = "testkey"
   package static let secretKey = "not-so-secret-rclone"
 
   /// `127.0.0.1:PORT`.
   package let host: String
-  /// Certificate of the private authority that signed the server's; only with TLS.
+  /// The certificate of the private authority that signed the server's; only with TLS.
   package let caBundle: String?
   private let process: ServerProcess
 

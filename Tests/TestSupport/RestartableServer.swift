@@ -1,6 +1,6 @@
 import Foundation
 
-/// An `rclone serve s3` that a test stops and starts again; what it holds stays.
+/// An `rclone serve s3` that a test stops and starts again; its content stays.
 package final class RestartableServer {
   /// `127.0.0.1:PORT`.
   package let host: String
@@ -30,7 +30,7 @@ package final class RestartableServer {
     self.process = process
   }
 
-  /// Kills it and waits until nobody answers any more.
+  /// Kills it, and waits until nothing answers any more.
   package func stop() throws {
     process = nil
     guard Ports.waitForSilence(port, seconds: 10) else {

@@ -2,15 +2,16 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A tiny HTTP server that records each request as it came and answers what a test tells it to.
+/// A tiny HTTP server that records each request, and answers as a test chooses.
 package final class ScriptedServer: Sendable {
-  /// What to do with a request.
+  /// The reaction to a request.
   package enum Answer: Sendable {
     /// Sends these bytes and closes the connection.
     case reply(String)
-    /// Says nothing and keeps the connection open.
+    /// Sends nothing and keeps the connection open.
     case silence
-    /// Sends the beginning, then the same piece again and again, so many milliseconds apart, until the client hangs up.
+    /// Sends the beginning, then the same piece again and again, at this interval in milliseconds,
+    /// until the client hangs up.
     case drip(String, piece: String, milliseconds: UInt32)
   }
 

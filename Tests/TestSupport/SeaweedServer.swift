@@ -1,6 +1,6 @@
 import Foundation
 
-/// SeaweedFS with its S3 gateway, which takes signatures v2 and v4 and keeps to conditions.
+/// SeaweedFS with its S3 gateway, which accepts signatures v2 and v4 and honours conditions.
 package final class SeaweedServer: Sendable {
   package static let accessKey = "testkey"
   package static let secretKey = "not-so-secret-seaweed"
@@ -11,7 +11,7 @@ package final class SeaweedServer: Sendable {
 
   /// The one server of this process, started at first use.
   package static func shared() throws -> SeaweedServer { try started.get() }
-  // Another process that takes a port can keep a start from succeeding.
+  // Another process that takes a port can make a start fail.
   private static let started = Result {
     do {
       return try SeaweedServer(patience: 30)
@@ -38,7 +38,7 @@ package final class SeaweedServer: Sendable {
         "-master.port=\(ports[0])", "-volume.port=\(ports[1])", "-filer", "-filer.port=\(ports[2])", "-s3",
         "-s3.port=\(ports[3])", "-s3.config=\(folder)/s3.json", "-master.volumeSizeLimitMB=256",
         "-volume.max=100",
-        // These have ports that never vary, so a second server could not start.
+        // These have fixed ports, so a second server could not start.
         "-s3.port.iceberg=0", "-s3.port.lance=0",
       ]
     }

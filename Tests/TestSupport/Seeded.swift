@@ -2,7 +2,7 @@ import Foundation
 
 /// Random numbers that a seed repeats: SplitMix64.
 ///
-/// `SQLITE3_CLOUD_S3_TEST_SEED` sets the seed, which tests put into what they say when they fail.
+/// `SQLITE3_CLOUD_S3_TEST_SEED` sets the seed. Tests print it when they fail.
 package struct Seeded: RandomNumberGenerator {
   package let seed: UInt64
   private var state: UInt64
@@ -27,7 +27,7 @@ package struct Seeded: RandomNumberGenerator {
     return mixed ^ (mixed >> 31)
   }
 
-  /// More rounds where all tests were asked for (`make test-all`).
+  /// More rounds for `make test-all`.
   package static func rounds(_ few: Int, _ many: Int) -> Int {
     ProcessInfo.processInfo.environment["SQLITE3_CLOUD_S3_TEST_ALL"] == nil ? few : many
   }

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 
-/// Why a server of the tests did not come up.
+/// The error of a server that did not start.
 package struct ServerError: Error, CustomStringConvertible {
   package let description: String
 
@@ -10,12 +10,12 @@ package struct ServerError: Error, CustomStringConvertible {
 
 /// The S3 servers that `Tests/Servers/setup-venv.sh` installs.
 package enum Servers {
-  /// Whether the servers are there; tests that need one are enabled by it.
+  /// Whether the servers are installed; it enables the tests that need one.
   package static var areInstalled: Bool {
     ["weed", "rclone", "installed"].allSatisfy { FileManager.default.isReadableFile(atPath: path(of: $0)) }
   }
 
-  /// Whether Litestream is there, whose replicas are read and written.
+  /// Whether Litestream is installed.
   package static var hasLitestream: Bool {
     FileManager.default.isExecutableFile(atPath: path(of: "litestream"))
   }
@@ -31,10 +31,12 @@ package enum Servers {
   }
 }
 
-/// A server in a folder of its own, both of which go when this process does, however it ends.
+/// A server in its own folder.
+///
+/// Both disappear with this process, however it ends.
 package final class ServerProcess: Sendable {
   package let folder: String
-  /// The watchdog's life line: it kills the server and removes the folder when this end is closed.
+  /// The watchdog's pipe: it kills the server and removes the folder when this end is closed.
   private let lifeLine: Int32
 
   /// `leftovers` are files elsewhere that the server makes and does not remove.
@@ -75,7 +77,7 @@ package final class ServerProcess: Sendable {
   }
 }
 
-/// A folder of a test's own, removed with all it holds when the last reference goes.
+/// A test's own folder, removed with its content when the last reference goes.
 package final class ScratchFolder: Sendable {
   package let path: String
 

@@ -2,7 +2,7 @@ package import Foundation
 
 /// Programs under test, run as processes in a folder of their own.
 package enum ShellHarness {
-  /// What a program left behind.
+  /// The result of a program.
   package struct Result: Equatable, Sendable {
     package var output: String
     package var errors: String
@@ -15,7 +15,7 @@ package enum ShellHarness {
   /// The program that was built with the tests; `SHELL_UNDER_TEST` names another one.
   package static let program: String = {
     if let path = ProcessInfo.processInfo.environment["SHELL_UNDER_TEST"] { return path }
-    // `swift test` runs a bundle that stands beside the program.
+    // `swift test` runs a bundle beside the program.
     let folders = [CommandLine.arguments[0], "/proc/self/exe"].map {
       URL(fileURLWithPath: $0).resolvingSymlinksInPath().deletingLastPathComponent()
     }

@@ -1,12 +1,12 @@
 package import Foundation
 
-/// A fresh folder that is deleted with the value that stands for it.
+/// A new folder that is deleted with its value.
 package final class TemporaryFolder {
   package let url: URL
   package var path: String { url.path }
 
   package init() throws {
-    // The real path: what a process calls its working directory.
+    // The real path, which a process sees as its working directory.
     url = FileManager.default.temporaryDirectory.resolvingSymlinksInPath()
       .appendingPathComponent("shell-test-" + UUID().uuidString)
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)

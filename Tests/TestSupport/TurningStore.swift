@@ -1,7 +1,7 @@
 package import ObjectStore
 import Synchronization
 
-/// A store that holds something else from the get of some object on.
+/// A store whose content changes at the get of some object.
 package final class TurningStore: ForwardingStore {
   private let before: any ObjectStore
   private let after: any ObjectStore
@@ -13,7 +13,7 @@ package final class TurningStore: ForwardingStore {
   }
   private let state = Mutex(State())
 
-  /// The get of the first object that `turns` says so of is answered by `after`, and all calls that follow.
+  /// `after` answers the first get for which `turns` is true, and all later calls.
   package init(
     _ before: any ObjectStore, into after: any ObjectStore,
     at turns: @escaping @Sendable (_ name: String) -> Bool
@@ -24,15 +24,15 @@ package final class TurningStore: ForwardingStore {
   }
 
   package var hasTurned: Bool { state.withLock { $0.hasTurned } }
-  /// Objects that were asked for since it turned.
+  /// Objects that were asked for since then.
   package var getsSince: [String] { state.withLock { $0.gets } }
-  /// Listings since it turned.
+  /// Listings since then.
   package var listsSince: Int { state.withLock { $0.lists } }
 
   package var base: any ObjectStore { hasTurned ? after : before }
 
   package func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {
-    // The first bytes of entries are read while the log is listed.
+    // The first bytes of entries are read during the listing.
     if range != 0..<8192 {
       if turns(key.name) { state.withLock { $0.hasTurned = true } }
       state.withLock { if $0.hasTurned { $0.gets.append(key.name) } }

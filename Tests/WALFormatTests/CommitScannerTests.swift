@@ -4,9 +4,9 @@ import TestSupport
 import Testing
 import WALFormat
 
-/// Logs that SQLite wrote, and what becomes of them when they are damaged.
+/// Logs that SQLite wrote, and damaged ones.
 @Suite struct CommitScannerTests {
-  /// A log of `commits` single-row commits, and the connection that keeps it there.
+  /// A log of `commits` single-row commits, and the connection that keeps it.
   private func log(_ commits: Int, pageSize: Int = 4096) throws -> [UInt8] {
     let folder = try Files.TemporaryFolder()
     let path = folder.path + "/a.db"
@@ -81,7 +81,7 @@ import WALFormat
     #expect(made == log)
   }
 
-  @Test func goesOnWhereItStopped() throws {
+  @Test func continuesWhereItStopped() throws {
     let log = try log(10)
     let header = try #require(WALHeader(Array(log[..<32])))
     var scanner = CommitScanner(header: header)

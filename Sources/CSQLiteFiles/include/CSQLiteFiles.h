@@ -5,22 +5,24 @@
 
 #pragma clang assume_nonnull begin
 
-/// What the statement that runs on a thread is told of time and asks of its surroundings. In C because Swift has no
-/// variables of a thread.
+/// The time that a thread's current statement gets, and the things outside of the database that it
+/// uses.
+///
+/// It is in C because Swift has no thread variables.
 struct csqlite_surroundings {
-  /// Milliseconds of the Julian day that it is told; 0 for none yet.
+  /// The time in milliseconds of the Julian day; 0 for none yet.
   long long time;
-  /// Whether it is told one time from beginning to end.
+  /// Whether the statement gets one time from beginning to end.
   bool keeps_one_time;
-  /// Whether it asked for local time.
+  /// Whether it used local time.
   bool asked_zone;
-  /// What counts the thread's waits for locks; null where nothing does.
+  /// The counter of the thread's waits for locks; null if there is none.
   void *_Nullable waits;
 };
 
 extern _Thread_local struct csqlite_surroundings csqlite_surroundings_here;
 
-/// Whether SQLite was told to fail where local time is asked for.
+/// Whether local time is set to fail.
 extern bool csqlite_zone_fails;
 static inline bool csqlite_is_zone_failing(void) { return __atomic_load_n(&csqlite_zone_fails, __ATOMIC_RELAXED); }
 static inline void csqlite_set_zone_failing(bool fails) {
@@ -30,8 +32,10 @@ static inline void csqlite_set_zone_failing(bool fails) {
 /// Those of the calling thread.
 static inline struct csqlite_surroundings *csqlite_surroundings(void) { return &csqlite_surroundings_here; }
 
-/// A count that goes up evenly, on all processors alike, and costs less to read than the clock: the processor's own where
-/// it has one that programs may read, else nanoseconds of the monotonic clock. In C because Swift has no such instruction.
+/// A counter that rises evenly, alike on all processors, and costs less to read than the clock: the
+/// processor's own if programs may read it, else nanoseconds of the monotonic clock.
+///
+/// It is in C because Swift has no such instruction.
 static inline unsigned long long csqlite_ticks(void) {
 #if defined(__x86_64__)
   return __builtin_ia32_rdtsc();
@@ -49,46 +53,54 @@ static inline unsigned long long csqlite_ticks(void) {
 /// Registers the file system `apndvfs`: databases at the end of another file. Safe to call again.
 int csqlite_register_appended_files(void);
 
-/// Whether a file holds a database behind something else; asks SQLite's own file system, so that no lock is lost.
+/// Whether a file holds a database after other content; uses SQLite's own file system, so that no
+/// lock is dropped.
 int csqlite_holds_appended_database(const char *path);
 
-/// Whether a file ends as a ZIP archive does, and is no database; asks SQLite's own file system.
+/// Whether a file ends like a ZIP archive and is no database; uses SQLite's own file system.
 int csqlite_holds_archive(const char *path);
 
-/// Length of a file; -1 where it cannot be opened. Asks SQLite's own file system.
+/// The length of a file; -1 if it cannot be opened.
+///
+/// Uses SQLite's own file system.
 long long csqlite_file_length(const char *path);
 
-/// Reads a whole file into memory of sqlite3_malloc64; NULL where it is empty or cannot be read.
+/// Reads a whole file into memory of sqlite3_malloc64; NULL if it is empty or cannot be read.
 void *_Nullable csqlite_read_file(const char *path, long long *count);
 
-/// Writes a line to standard error for each allocation from now on; the library must not be in use yet.
+/// Writes a line to standard error for each allocation from now on; the library must not be in use
+/// yet.
 int csqlite_trace_memory(void);
 
-/// Writes a line to standard error for each request to the page cache from now on; the library must not be in use yet.
+/// Writes a line to standard error for each request to the page cache from now on; the library must
+/// not be in use yet.
 int csqlite_trace_pages(void);
 
 struct sqlite3_stmt;
-/// As sqlite3_stmt_explain, which libraries before 3.43 do not have: SQLITE_ERROR in these.
+/// Like sqlite3_stmt_explain, which libraries before 3.43 lack: SQLITE_ERROR in these.
 int csqlite_stmt_explain(struct sqlite3_stmt *statement, int level);
 
-/// An allocator for SQLite that keeps small blocks of memory in lists of its own; NULL where there is none.
+/// An allocator for SQLite that keeps small blocks of memory in lists; NULL if there is none.
 struct sqlite3_mem_methods;
 const struct sqlite3_mem_methods *_Nullable csqlite_small_blocks(void);
 
-/// Has SQLite keep small blocks of memory in lists of its own, and count none of it; the library must not be in use yet.
-/// The calling thread is to be the one that uses SQLite most.
+/// Makes SQLite keep small blocks of memory in lists, and count none of them; the library must not
+/// be in use yet.
+///
+/// Call it on the thread that uses SQLite most.
 int csqlite_use_small_blocks(void);
 
-/// What SQLite has of memory: bytes, blocks, the most there ever were of both, and the most that was asked for at once.
+/// SQLite's memory: bytes, blocks, the maximum of both, and the largest request.
 struct csqlite_memory { long long used, most_used, number, most_number, largest; };
 
-/// False where SQLite counts itself. Of what other threads take at the same time it may miss some.
+/// False if SQLite counts itself. It may miss memory that other threads take at the same time.
 bool csqlite_count_memory(struct csqlite_memory *memory);
 
-/// The calling thread counts what it takes without atomic instructions from now on; no other may at the same time.
+/// From now on the calling thread counts its memory without atomic instructions; only one thread
+/// may do so.
 void csqlite_count_here(void);
 
-/// Has SQLite fail from now on where it would have more memory than `PRAGMA hard_heap_limit` allows.
+/// From now on SQLite's allocations fail if they exceed the limit of `PRAGMA hard_heap_limit`.
 void csqlite_keep_to_heap_limit(void);
 
 #pragma clang assume_nonnull end

@@ -2,26 +2,28 @@ package import Encryption
 import Files
 import Synchronization
 
-/// Where the keys of encrypted replicas come from, and the keys once they were read.
+/// The settings of encryption keys, and the keys once they were read.
 package final class EncryptionSettings: Sendable {
   private let file: String?
   private let command: String?
   private let mode: String?
-  /// Seconds that the command may take; somebody may have to type a passphrase.
+  /// Seconds that the command may take; a person may have to type a passphrase.
   private let commandTimeout: Double
   private let state = Mutex(State())
 
   private struct State {
     var ring: KeyRing?
-    /// Why they could not be read, and when (`Clock.monotonicSeconds`): a prompt asks again and again.
+    /// The error of reading them, and its time (`Clock.monotonicSeconds`), because a prompt asks
+    /// again and again.
     var failure: (error: KeyRingError, at: Double)?
     var warnings: [String] = []
   }
 
-  /// Most bytes that a file or a command may give.
+  /// The maximum bytes of a key file or of a command's output.
   private static let limit = 1 << 16
 
-  /// Takes the values of `S3_ENCRYPTION_KEY_FILE`, `S3_ENCRYPTION_KEY_COMMAND` and `S3_ENCRYPTION`; an empty one is none.
+  /// Takes the values of `S3_ENCRYPTION_KEY_FILE`, `S3_ENCRYPTION_KEY_COMMAND` and `S3_ENCRYPTION`;
+  /// an empty value counts as not set.
   package init(file: String?, command: String?, mode: String?, commandTimeout: Double = 30) {
     self.commandTimeout = commandTimeout
     func given(_ text: String?) -> String? { text.flatMap { $0.isEmpty ? nil : $0 } }
@@ -30,10 +32,12 @@ package final class EncryptionSettings: Sendable {
     self.mode = given(mode)
   }
 
-  /// Seconds until what failed is tried again.
+  /// Seconds until a failed read is tried again.
   private static let pause = 5.0
 
-  /// Reads the keys, once; the ring is empty where none are asked for.
+  /// Reads the keys, once.
+  ///
+  /// The ring is empty if no key is configured.
   package func keys() throws(KeyRingError) -> KeyRing {
     let known = state.withLock { $0 }
     if let ring = known.ring { return ring }
@@ -70,7 +74,7 @@ package final class EncryptionSettings: Sendable {
     return ring
   }
 
-  /// What is to be told of the file, once.
+  /// A warning about the file, once.
   package func takeWarnings() -> [String] {
     state.withLock { state in
       defer { state.warnings.removeAll() }
@@ -97,7 +101,7 @@ package final class EncryptionSettings: Sendable {
 
   private func run(_ command: String) throws(KeyRingError) -> KeyRing {
     let origin = "S3_ENCRYPTION_KEY_COMMAND"
-    // What is typed, or a script on standard input, is not for it.
+    // Typed text, or a script on standard input, is not for the command.
     switch CommandOutput.of(command, limit: Self.limit, seconds: commandTimeout) {
     case .notStarted(let reason): throw KeyRingError("\(origin) cannot be started: \(reason)")
     case .late:

@@ -4,14 +4,14 @@ import Replicator
 import ObjectStore
 import Synchronization
 
-/// Keeps a file of metrics up to date, for the textfile collector of Prometheus's node_exporter.
+/// Keeps a file of metrics current, for the textfile collector of Prometheus's node_exporter.
 ///
-/// Written whole or not at all, at most every few seconds and only where something has changed, and at the end. It
-/// asks nothing of the store.
+/// A thread replaces the file as a whole, at most every few seconds, only if something changed, and
+/// once more at the end. It sends no request to the store.
 final class MetricsFile: Sendable {
   private struct State {
     var monitor: (@Sendable () -> MirrorStatus)?
-    /// How the mirror stands while nothing is being mirrored.
+    /// The status while nothing is mirrored.
     var status = MirrorStatus()
     var database = ""
     var written: String?
@@ -20,19 +20,19 @@ final class MetricsFile: Sendable {
     var isEnded = false
   }
 
-  /// Whether anything was noted.
+  /// Whether there was any status.
   var isStarted: Bool { state.withLock { $0.isStarted } }
   let ledger = ObservedStore.Ledger()
   private let path: String
   private let seconds: Double
   private let state = Mutex(State())
-  private let wake = DispatchSemaphore(value: 0)
+  private let wake = Semaphore()
   private let queue = DispatchQueue(label: "metrics")
   private let running = DispatchGroup()
 
   /// Names the file.
   ///
-  /// Nothing is written before the first note. `seconds` is the least time between two writes.
+  /// Nothing is written before the first status. `seconds` is the minimum time between two writes.
   init(_ path: String, seconds: Double = 5) {
     self.path = path
     self.seconds = seconds
@@ -43,14 +43,14 @@ final class MetricsFile: Sendable {
       while true {
         self.write()
         if self.state.withLock({ $0.isEnded }) { return }
-        _ = self.wake.wait(timeout: .now() + self.seconds)
+        _ = self.wake.wait(seconds: self.seconds)
       }
     }
   }
 
-  /// Tells of the mirror as it is now; `monitor` tells of it from then on.
+  /// Sets the current status; `monitor` returns it from then on.
   ///
-  /// The first one starts the writing.
+  /// The first call starts the thread.
   func note(_ status: MirrorStatus, _ monitor: (@Sendable () -> MirrorStatus)?, database: String) {
     let wasStarted = isStarted
     state.withLock {
@@ -62,9 +62,9 @@ final class MetricsFile: Sendable {
     if !wasStarted { start() }
   }
 
-  /// Writes the last state, with the mirror off; returns what went wrong first.
+  /// Writes the last state, with the mirror off; returns the first error.
   ///
-  /// Nothing is written if nothing was noted.
+  /// Nothing is written if there was no status.
   func end() -> String? {
     state.withLock { $0.isEnded = true }
     guard isStarted else { return nil }

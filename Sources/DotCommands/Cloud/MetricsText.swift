@@ -33,7 +33,8 @@ struct MetricsText {
     one(
       "base_uploaded", "gauge", "Whether the generation has a base, without which nothing can be restored.",
       status.hasBase ? "1" : "0")
-    // Before the replica was found nothing is known of it, and no number is better than a zero.
+    // Before the replica was read nothing is known about it, and a missing number is better than a
+    // zero.
     if status.generation != nil { addProgress(status) }
     one(
       "has_error", "gauge", "Whether the last thing the mirror tried failed.",
@@ -80,7 +81,7 @@ struct MetricsText {
     text += "\(Self.prefix)\(name){\(list)} \(value)\n"
   }
 
-  /// A label's value: backslash, quote and line break are written with a backslash.
+  /// A label's value, with a backslash before backslash, quote and line break.
   static func escaped(_ value: String) -> String {
     var out = ""
     for scalar in value.unicodeScalars {

@@ -1,25 +1,25 @@
 import Replicator
 import Shell
 
-/// Shows and steers the mirror.
+/// `.mirror`: shows and controls the mirror.
 struct MirrorCommand: DotCommand {
   static let spec = CommandSpec(
     name: "mirror", shortest: 2, usage: "?CMD? ?OPTIONS?",
     summary: "Mirror the database to S3 or a directory",
     details: [
-      "   status [--json]        Replica, last mirrored transaction, lag, last error",
+      "   status [--json]        Show replica, last stored transaction, lag, last error",
       "   on URL [--new-generation] [--unfenced]",
-      "                          Start; URL is s3://bucket/prefix or file:///directory.",
-      "                          --new-generation leaves behind what the replica holds",
-      "                          and this database lacks; --unfenced takes a store that",
-      "                          ignores conditional writes for -durability sync",
-      "   check [--json] [URL]   Try what is configured and all that is asked of the store",
-      "   off                    Stop, once everything is uploaded",
-      "   sync                   Wait until everything committed is in the store",
+      "                          Start the mirror. URL: s3://bucket/prefix or file:///dir",
+      "      --new-generation    Leave behind what the replica holds and the database lacks",
+      "      --unfenced          Allow -durability sync with a store that ignores",
+      "                          conditional writes",
+      "   check [--json] [URL]   Try the settings and every operation of the store",
+      "   off                    Stop the mirror when everything is stored",
+      "   sync                   Wait until everything committed is stored",
       "   snapshot               Write a new base now",
-      "   list [--json]          Generations and what can be restored from them",
+      "   list [--json]          List generations and what can be restored from them",
       "   log [--since T] [--until T] [--grep RE] [--json] [--from URL]",
-      "                          Statements with time, transaction, rows and duration",
+      "                          List statements with time, transaction, rows, duration",
       "   diff [FROM [TO]] [TABLE...] [--summary|--sql|--json] [--changeset FILE] [--from URL]",
       "                          Rows that differ; without moments those of the last",
       "                          transaction. A moment is 17, 'before 17', 21:50, -5m, ...",
@@ -32,11 +32,11 @@ struct MirrorCommand: DotCommand {
       "   attach MOMENT AS NAME [--from URL]",
       "                          Attach the database as it was, read-only",
       "   prune --keep DURATION [--dry-run]",
-      "                          Delete history older than 30d, 12h, ...",
+      "                          Delete history older than 30d, 12h, 2w and so on",
       "   verify [--all] [--from URL]",
-      "                          Read the newest generation back, or all, and prove it",
+      "                          Read the newest generation back, or all, and compare",
       "   export litestream URL [--from URL] [--to-txn N] [--to-time T]",
-      "                          Write what litestream restore (0.5) reads",
+      "                          Write a state that litestream restore (0.5) reads",
     ],
     correction:
       ".mirror status|on|off|sync|check|snapshot|list|log|diff|history|bisect|undo|attach|prune|verify|export",
@@ -71,26 +71,46 @@ struct MirrorCommand: DotCommand {
   private let action: Action
 
   init(parsing words: inout Words) throws(CommandError) {
-    switch words.optional() ?? "status" {
-    case "status": action = .status(json: try Self.json(&words))
-    case "list": action = .list(json: try Self.json(&words))
-    case "log": action = .log(try MirrorLog.Options(parsing: &words))
-    case "verify": action = try Self.verify(&words)
-    case "prune": action = try Self.prune(&words)
-    case "check": action = try Self.check(&words)
-    case "export": action = .export(try MirrorExport.Options(parsing: &words))
-    case "diff": action = .diff(try MirrorDiff.Options(parsing: &words))
-    case "history": action = .history(try MirrorRowHistory.Options(parsing: &words))
-    case "bisect": action = .bisect(try MirrorBisect.Options(parsing: &words))
-    case "undo": action = .undo(try MirrorUndo.Options(parsing: &words))
-    case "attach": action = .attach(try MirrorAttach(parsing: &words))
-    case "off": action = .off
-    case "sync": action = .sync
-    case "snapshot": action = .snapshot
-    case "on": action = try Self.on(&words)
+    let name = words.optional() ?? "status"
+    do throws(CommandError) {
+      action = try Self.action(name, &words)
+      try words.finish()
+    } catch {
+      guard error == .usage, let usage = Self.usage(of: name) else { throw error }
+      throw .message("Usage: \(usage)")
+    }
+  }
+
+  /// Returns the form of a sub-command in `.help mirror`, after the command's name; nil for an
+  /// unknown one.
+  private static func usage(of name: String) -> String? {
+    let forms = spec.details.map { $0.drop { $0 == " " } }
+    guard let line = forms.first(where: { $0.prefix { $0 != " " } == name }) else { return nil }
+    // Two spaces end the form; the summary follows.
+    let words = line.split(separator: " ", omittingEmptySubsequences: false).prefix { !$0.isEmpty }
+    return ".mirror " + words.joined(separator: " ")
+  }
+
+  private static func action(_ name: String, _ words: inout Words) throws(CommandError) -> Action {
+    switch name {
+    case "status": .status(json: try json(&words))
+    case "list": .list(json: try json(&words))
+    case "log": .log(try MirrorLog.Options(parsing: &words))
+    case "verify": try verify(&words)
+    case "prune": try prune(&words)
+    case "check": try check(&words)
+    case "export": .export(try MirrorExport.Options(parsing: &words))
+    case "diff": .diff(try MirrorDiff.Options(parsing: &words))
+    case "history": .history(try MirrorRowHistory.Options(parsing: &words))
+    case "bisect": .bisect(try MirrorBisect.Options(parsing: &words))
+    case "undo": .undo(try MirrorUndo.Options(parsing: &words))
+    case "attach": .attach(try MirrorAttach(parsing: &words))
+    case "off": .off
+    case "sync": .sync
+    case "snapshot": .snapshot
+    case "on": try on(&words)
     default: throw .usage
     }
-    try words.finish()
   }
 
   private static func json(_ words: inout Words) throws(CommandError) -> Bool {
@@ -152,7 +172,7 @@ struct MirrorCommand: DotCommand {
       case "--keep", "-keep":
         let text = try words.required()
         guard let seconds = Duration.seconds(text) else {
-          throw .message("Error: not a duration: \"\(text)\" (30d, 12h, 90m, 45s or 2w)")
+          throw .message("Error: not a duration: \"\(text)\": write 30d, 12h, 90m, 45s or 2w")
         }
         keep = seconds
       default: throw .usage
@@ -185,7 +205,7 @@ struct MirrorCommand: DotCommand {
       try observer.begin(url, on: session.connection, newGeneration: newGeneration, isUnfenced: isUnfenced)
     case .check(let url, let json): try MirrorCheck(session: session, observer: observer).run(url, json: json)
     case .log(let options):
-      // What was committed just now is wanted too.
+      // The list includes the newest commits.
       if options.from == nil, let mirror = observer.mirror, mirror.isOn {
         try mirror.flush(seconds: observer.settings.flushTimeout)
       }
@@ -203,7 +223,7 @@ struct MirrorCommand: DotCommand {
     case .attach(let command): try command.run(in: session, observer)
     case .off: try observer.turnOff()
     case .sync:
-      // Before the database is opened nothing can be left to mirror.
+      // Nothing can be left to store before the database is opened.
       if observer.isWaiting(for: session) { return }
       let mirror = try running(observer)
       try observer.showing("mirror", mirror) { try mirror.flush(seconds: observer.settings.flushTimeout) }

@@ -7,7 +7,7 @@ import Restore
 import SQLite
 import Shell
 
-/// Writes a state of the replica in another program's form.
+/// Writes one state of the replica in another program's format.
 struct MirrorExport {
   struct Options {
     let url: String
@@ -17,7 +17,7 @@ struct MirrorExport {
     init(parsing words: inout Words) throws(CommandError) {
       let format = try words.required()
       guard format == "litestream" else {
-        throw .message("Error: not a form to export to: \"\(format)\" (litestream)")
+        throw .message("Error: unknown export format: \"\(format)\": use litestream")
       }
       var url: String?
       while let word = words.optional() {
@@ -41,7 +41,7 @@ struct MirrorExport {
 
   func run() throws {
     let path = session.database.openConnection?.fileName() ?? session.database.name
-    // What was committed just now is wanted too.
+    // The export includes the newest commits.
     if options.from == nil, let mirror = observer.mirror, mirror.isOn {
       try mirror.flush(seconds: observer.settings.flushTimeout)
     }
@@ -69,9 +69,9 @@ struct MirrorExport {
   }
 }
 
-/// How a replica of Litestream's is written: `litestream:` and where it is.
+/// The name of a Litestream replica: `litestream:` and its URL.
 enum LitestreamURL {
-  /// The place; nil where the text is no such name.
+  /// Returns the URL, or nil if the text is not such a name.
   static func place(in text: String) -> String? {
     let prefix = "litestream:"
     return text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : nil

@@ -1,30 +1,33 @@
 import Files
 import Replicator
 
-/// What an interactive start and a prompt say of the mirror.
+/// The mirror's line at an interactive start, and its sign in a prompt.
 enum MirrorGreeting {
-  /// Seconds that an interactive start waits to tell how far the mirror is; longer, and it says that it is connecting.
+  /// Seconds that an interactive start waits for the mirror's position; after that it prints that
+  /// it is connecting.
   static let patience = 0.25
 
   /// The line below sqlite3's banner.
+  ///
+  /// It prints "Mirrored" only if the store holds every commit.
   static func line(_ status: MirrorStatus) -> String {
     let place = status.url
     switch status.phase {
-    case .waiting: return "Mirrored to \(place), from its first table on."
-    case .starting: return "Mirrored to \(place): connecting."
-    case .standby: return "Mirrored to \(place): \(status.lastError ?? "another process mirrors it")."
+    case .waiting: return "Mirror to \(place): begins with the first table."
+    case .starting: return "Mirror to \(place): connecting."
+    case .standby: return "Mirror to \(place): standby, \(status.lastError ?? "another process mirrors it")."
     case .failed, .off: return "Not mirrored to \(place): \(status.lastError ?? "the mirror is off")."
     case .running:
       guard status.captured > status.stored else {
         return "Mirrored to \(place), up to transaction \(status.stored)."
       }
       return
-        "Mirrored to \(place): \(status.captured - status.stored) of \(status.captured) transactions to go."
+        "Mirror to \(place): \(status.captured - status.stored) of \(status.captured) transactions to go."
     }
   }
 
-  /// The mirror's state in a prompt: nothing without one, `=` where all is mirrored, `+N` for N transactions to go, `~`
-  /// while it starts, waits or stands by, `!` where it does not work.
+  /// The mirror's sign in a prompt: nothing without a mirror, `=` if everything is stored, `+N` for
+  /// N transactions to go, `~` while it starts, waits or stands by, `!` if it does not work.
   static func field(_ status: MirrorStatus) -> String {
     if status.url.isEmpty { return "" }
     switch status.phase {

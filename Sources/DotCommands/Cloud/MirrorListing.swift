@@ -5,7 +5,7 @@ import ReplicaFormat
 import Restore
 import Shell
 
-/// Prints the generations of a replica and what can be restored from them.
+/// `.mirror list`: prints the generations of a replica, and what can be restored from them.
 struct MirrorListing {
   private let catalog: ReplicaCatalog
   private let source: ObjectSource
@@ -25,7 +25,7 @@ struct MirrorListing {
   private struct Base {
     let transaction: UInt64
     let time: Int64
-    /// Of the database, and of the base's parts as they are stored.
+    /// The size of the database, and of the stored parts of the base.
     let size: Int
     let bytes: Int
   }
@@ -33,7 +33,7 @@ struct MirrorListing {
   private struct Entry {
     let generation: GenerationID
     let record: GenerationRecord?
-    /// The last transaction of the generation before that a fork left behind, by order; nil if it left none.
+    /// The last transaction of the generation before that a fork left behind; nil if it left none.
     let leftBehind: UInt64?
     let ranges: [Range]
     let bases: [Base]

@@ -6,9 +6,9 @@ import Restore
 import SQLite
 import Shell
 
-/// Prints the statements that a replica holds, in order, with when they were committed and what they did.
+/// `.mirror log`: prints the statements of a replica in order, with time, rows and duration.
 struct MirrorLog {
-  /// Which statements are wanted, and how.
+  /// The bounds and the form of the list.
   struct Options {
     var since = Moment.last
     var until = Moment.last
@@ -26,7 +26,10 @@ struct MirrorLog {
         case "grep": pattern = try words.required()
         case "json": json = true
         case "from": from = try words.required()
-        default: throw .message("Error: unknown option: \(word)")
+        default:
+          throw .message(
+            "Error: unknown option: \(word)\n"
+              + "Usage: .mirror log [--since T] [--until T] [--grep RE] [--json] [--from URL]")
         }
       }
     }
@@ -67,7 +70,7 @@ struct MirrorLog {
     }
   }
 
-  /// Whether a terminal would take what stands in statements for its commands.
+  /// Whether the output is a terminal, which could take control characters for commands.
   private var onTerminal: Bool { session.output.goesToTerminal }
 
   private func line(_ entry: StatementHistory.Entry, _ sql: String) {

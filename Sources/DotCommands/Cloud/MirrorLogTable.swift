@@ -5,9 +5,11 @@ import ReplicaFormat
 import Restore
 import SQLite
 
-/// `mirror_log(SINCE,UNTIL)`: the statements that the session's replica holds, as `.mirror log` prints them.
+/// `mirror_log(SINCE,UNTIL)`: the statements of the session's replica as a table, like
+/// `.mirror log`.
 ///
-/// Rows are read from the store as they are asked for. Not for triggers and views: a schema must not make requests.
+/// Rows are read from the store when they are asked for. Triggers and views cannot use it: a schema
+/// must not make requests.
 final class MirrorLogTable: VirtualTable {
   static let module = ModuleDefinition("mirror_log", MirrorLogTable.self, reachesOutside: true)
 
@@ -26,7 +28,7 @@ final class MirrorLogTable: VirtualTable {
       until, txn
   }
 
-  /// Values that the cursor gets, in this order, and the bit of each in a plan's number.
+  /// The values that the cursor gets, in this order, and the bit of each in a plan's number.
   enum Given: Int32, CaseIterable {
     case since, until, timeFrom, timeTo, time, transactionFrom, transactionTo, transaction
   }
@@ -43,13 +45,13 @@ final class MirrorLogTable: VirtualTable {
       }
       places[given] = places[given] ?? index
     }
-    // An argument comes from another table: another order of the tables makes it usable.
+    // The argument comes from another table; another order of the tables makes it usable.
     if isWaiting { throw VirtualTableError(.constraint) }
     var number: Int32 = 0
     var position = 0
     for given in Given.allCases {
       guard let index = places[given] else { continue }
-      // Of times and numbers only a bound is taken; SQLite compares the rows itself.
+      // Times and numbers only set a bound; SQLite compares the rows itself.
       plan.use(index, asArgument: position, isTrusted: given == .since || given == .until)
       position += 1
       number |= 1 << given.rawValue
@@ -81,7 +83,7 @@ final class MirrorLogTable: VirtualTable {
   }
 }
 
-/// A walk over logged statements.
+/// A cursor over logged statements.
 private final class MirrorLogCursor: VirtualTableCursor {
   private let session: MirrorSession?
   private var history: StatementHistory?
@@ -102,7 +104,7 @@ private final class MirrorLogCursor: VirtualTableCursor {
       guard let session, let mirror = session.mirror, mirror.isOn else {
         throw MirrorError(.notMirrored, "nothing is mirrored: use .mirror on URL")
       }
-      // What was committed just now is wanted too.
+      // The rows include the newest commits.
       try mirror.flush(seconds: session.settings.flushTimeout)
       let source = ObjectSource(
         ReplicaCatalog(mirror.store), patience: session.patience, isInterrupted: session.isInterrupted)
@@ -147,7 +149,8 @@ private final class MirrorLogCursor: VirtualTableCursor {
     return time
   }
 
-  /// The time that a text compared with the column stands for; nil where the order of texts is not that of times.
+  /// The time of a text that is compared with the column; nil if the order of texts is not that of
+  /// times.
   private static func bound(_ value: Argument) -> Int64? {
     guard value.storageClass == .text, let bytes = value.text else { return nil }
     let text = String(decoding: bytes, as: UTF8.self)
@@ -168,7 +171,7 @@ private final class MirrorLogCursor: VirtualTableCursor {
 
   override var rowID: Int64 { row }
 
-  /// Turns what the store or a batch is guilty of into the statement's error.
+  /// Turns an error of the store or of a batch into the statement's error.
   private func failing(_ body: () throws -> Void) throws(VirtualTableError) {
     do {
       try body()
@@ -200,7 +203,7 @@ private final class MirrorLogCursor: VirtualTableCursor {
 }
 
 extension StatementHistory.Bounds {
-  /// Leaves out what lies beyond; nil for no bound.
+  /// Removes what is outside of the bound; nil for no bound.
   fileprivate mutating func narrow(from: Int64? = nil, to: Int64? = nil) {
     if let from { since = Swift.max(since ?? from, from) }
     if let to { until = Swift.min(until ?? to, to) }

@@ -1,7 +1,7 @@
 import Replicator
 import Shell
 
-/// Prints how the mirror stands.
+/// `.mirror status`: prints the status of the mirror.
 struct MirrorReport {
   private let session: Session
   init(_ session: Session) { self.session = session }

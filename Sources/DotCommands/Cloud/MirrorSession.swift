@@ -6,22 +6,25 @@ import ReplicaFormat
 package import SQLite
 package import Shell
 
-/// Hangs the mirror on to a session: begins one when a database opens, and ends it with everything uploaded.
+/// Begins a mirror when a database opens, and ends it when everything is stored.
+///
+/// It makes the stores of all cloud commands, with an `EncryptedStore` over each. Neither
+/// `Replicator` nor `Restore` knows of encryption, except for the key's identifier.
 package final class MirrorSession: SessionObserver {
-  /// What is to be mirrored where.
+  /// The configured target of the mirror.
   package enum Configuration: Sendable {
     case off
     /// The database of the command line, to this URL.
     case fixed(ReplicaURL)
-    /// Every database file, each below its own name in a bucket.
+    /// Every database file, each with its own name as prefix in a bucket.
     case bucket(ReplicaURL)
   }
 
   package var configuration = Configuration.off
   package var settings = MirrorSettings()
-  /// Whether nothing is mirrored, only the configuration looked at.
+  /// Whether nothing is mirrored, and only the settings are checked.
   package var isCheckOnly = false
-  /// What is wrong with the environment, told when a mirror is to begin.
+  /// The error of the environment, reported when a mirror begins.
   package var configurationError: String?
   private let encryption: EncryptionSettings?
   private let makePlainStore: (ReplicaURL) throws -> any ObjectStore
@@ -29,7 +32,7 @@ package final class MirrorSession: SessionObserver {
   private var connection: Connection?
   private var firstPath: String?
   private weak var session: Session?
-  /// What `.mirror on` and `.mirror off` chose for a database; it holds when the database is opened again.
+  /// What `.mirror on` and `.mirror off` chose for a database, also when it is opened again.
   private var chosen: [String: Choice] = [:]
 
   private enum Choice {
@@ -42,13 +45,13 @@ package final class MirrorSession: SessionObserver {
   package private(set) lazy var past = PastSession(self)
   private var complaints: [String] = []
   private var unmirrored: UnmirroredCommits?
-  /// Whether the database is being closed to be replaced by what a replica holds.
+  /// Whether the database is being closed because a restore will replace it.
   var isReplacing = false
-  /// The database that was restored last in this session, from where, and to what.
+  /// The last database that was restored in this session, its source, and its state.
   var restored: (path: String, url: String, moment: MirrorSettings.Restored)?
-  /// Whether Ctrl-C was typed.
+  /// Whether Ctrl-C was pressed.
   package var isInterrupted: (@Sendable () -> Bool)?
-  /// Seconds without anything from the store after which a restore is given up.
+  /// Seconds without any bytes from the store before a restore gives up.
   package var patience = 60.0
 
   private var metrics: MetricsFile?
@@ -60,22 +63,22 @@ package final class MirrorSession: SessionObserver {
     makePlainStore = makeStore
   }
 
-  /// A store that encrypts where there is a key, and tells encrypted objects where there is none.
+  /// Makes a store that encrypts with the key, and recognizes encrypted objects without one.
   private func makeStore(_ url: ReplicaURL) throws -> any ObjectStore {
     EncryptedStore(
       try makePlainStore(url), keys: try encryption?.keys() ?? .empty, open: ReplicaLayout.open)
   }
 
-  /// A store for what other programs read and write, which is not encrypted by us.
+  /// Makes a store for other programs' replicas, which we do not encrypt.
   func plainStore(_ url: String) throws -> any ObjectStore {
     if let configurationError { throw CommandError.message("Error: \(configurationError)") }
     return try makePlainStore(ReplicaURL(url))
   }
 
-  /// Whether there is a key to encrypt replicas with.
+  /// Whether there is a key for encryption.
   var hasKey: Bool { get throws { try !(encryption?.keys() ?? .empty).keys.isEmpty } }
 
-  /// A store for a URL; nil stands for the configured one.
+  /// Makes a store for a URL; nil means the configured one.
   func store(_ url: String?, for path: String?) throws -> any ObjectStore {
     if let configurationError { throw CommandError.message("Error: \(configurationError)") }
     if let url { return try makeStore(ReplicaURL(url).named(for: path ?? "database")) }
@@ -88,7 +91,7 @@ package final class MirrorSession: SessionObserver {
     }
   }
 
-  /// A store of its own for a URL or the configuration; without a database's name, at the root of the bucket.
+  /// Makes a separate store; without a database's name, at the root of the bucket.
   func newStore(_ url: String?, for path: String?) throws -> any ObjectStore {
     if let configurationError { throw CommandError.message("Error: \(configurationError)") }
     var place: ReplicaURL
@@ -106,10 +109,10 @@ package final class MirrorSession: SessionObserver {
     return try makeStore(place)
   }
 
-  /// File of the database that is mirrored.
+  /// The file of the mirrored database.
   var mirroredPath: String? { connection?.fileName() }
 
-  /// How the mirror stands; before the database is opened, how it will.
+  /// The status of the mirror; before the database is opened, the expected one.
   func status(of path: String?, isOpen: Bool) -> MirrorStatus {
     if let mirror { return mirror.status() }
     var status = MirrorStatus()
@@ -126,19 +129,19 @@ package final class MirrorSession: SessionObserver {
     return status
   }
 
-  /// Whether a mirror is configured and its database not open yet.
+  /// Whether a mirror is configured, and its database is not open yet.
   func isWaiting(for session: Session) -> Bool {
     if case .off = configuration { return false }
     return mirror == nil && configurationError == nil && session.database.openConnection == nil
   }
 
-  /// Begins to mirror a connection to a URL, in place of what was mirrored.
+  /// Begins to mirror a connection to a URL, and replaces the current mirror.
   ///
-  /// `isUnfenced` accepts `-durability sync` with a store that ignores conditional writes.
+  /// `isUnfenced` allows `-durability sync` with a store that ignores conditional writes.
   func begin(_ url: String, on connection: Connection, newGeneration: Bool, isUnfenced: Bool) throws {
-    // What works goes on where the new mirror cannot begin.
+    // If the new mirror cannot begin, the current one continues.
     let store = try observed(store(url, for: connection.fileName()))
-    // A mirror that has ended has nothing to complete: this one takes its place.
+    // A mirror that has ended has nothing to complete, so the new one replaces it.
     let old = ended()
     if let error = old.error, old.reason == nil { throw error }
     try? MirrorLogTable.install(on: connection, self)
@@ -160,7 +163,7 @@ package final class MirrorSession: SessionObserver {
     mirror.isInterrupted = isInterrupted
   }
 
-  /// Ends the mirror once everything is uploaded.
+  /// Ends the mirror when everything is stored.
   func stop() throws {
     guard let mirror else { return }
     defer {
@@ -170,20 +173,20 @@ package final class MirrorSession: SessionObserver {
     try showing("mirror", mirror) { try mirror.stop() }
   }
 
-  /// Why the mirror ended; nil if it did not.
+  /// The reason why the mirror ended; nil if it did not.
   var failure: String? {
     guard let status = mirror?.status(), status.phase == .failed else { return nil }
     return status.lastError
   }
 
-  /// Returns an error of a command without the reason why the mirror ended, if that was printed before.
+  /// Returns a command's error without the reason why the mirror ended, if that was printed before.
   func shortened(_ error: any Error, because reason: String?) -> any Error {
     let message = if case CommandError.message(let text) = error { text } else { "Error: \(error)" }
     let text = once.text(of: message, because: reason)
     return text == message ? error : CommandError.message(text)
   }
 
-  /// Stops the mirror; returns what went wrong, notices that nobody has seen, and why the mirror had ended, if it had.
+  /// Stops the mirror; returns its error, unread notices, and the reason why it had ended.
   private func ended() -> (error: (any Error)?, notices: [String], reason: String?) {
     let (ending, reason) = (mirror, failure)
     var failed: (any Error)?
@@ -192,7 +195,7 @@ package final class MirrorSession: SessionObserver {
     return (failed, notices, reason ?? FailureOnce.reason(in: notices))
   }
 
-  /// Runs something that uploads, and shows how much of what is captured now has arrived.
+  /// Runs something that uploads, and shows how much has arrived.
   func showing<Value>(_ title: String, _ mirror: ReplicationObserver, _ body: () throws -> Value) rethrows
     -> Value
   {
@@ -206,7 +209,7 @@ package final class MirrorSession: SessionObserver {
       }, body)
   }
 
-  /// Ends the mirror because somebody asked for it: the database is not mirrored when it is opened again.
+  /// Ends the mirror by order: the database is not mirrored when it is opened again.
   func turnOff() throws {
     if let path = connection?.fileName() { chosen[path] = .off }
     unmirrored = nil
@@ -215,7 +218,7 @@ package final class MirrorSession: SessionObserver {
 
   // MARK: Metrics
 
-  /// Keeps a file of metrics up to date from the first database on.
+  /// Writes a file of metrics from the first database on.
   package func writeMetrics(to path: String) { metrics = MetricsFile(path) }
 
   private func observed(_ store: any ObjectStore) -> any ObjectStore {
@@ -239,7 +242,7 @@ package final class MirrorSession: SessionObserver {
     }
     self.session = session
     past.didOpen(connection, in: session)
-    // Before the mirror looks at what reaches outside. sqlite3 has no such table: it is there where something is mirrored.
+    // Before the mirror looks at functions that reach outside; sqlite3 has no such table.
     if !session.settings.isSafe, mayBeMirrored(connection) {
       try? MirrorLogTable.install(on: connection, self)
       try? MirrorChangesTable.install(on: connection, self)
@@ -268,7 +271,7 @@ package final class MirrorSession: SessionObserver {
     }
   }
 
-  /// What a database that opens was just restored to from the replica that it is mirrored to, once; nil if it was not.
+  /// The state to which a database was just restored from its own replica, once; else nil.
   private func takeRestored(_ connection: Connection, _ url: String) -> MirrorSettings.Restored? {
     guard let restored, let path = connection.fileName(), restored.url == url,
       Folder.canonical(restored.path) == Folder.canonical(path)
@@ -277,7 +280,7 @@ package final class MirrorSession: SessionObserver {
     return restored.moment
   }
 
-  /// The mirror of a connection cannot begin.
+  /// Handles a connection whose mirror cannot begin.
   private func refuse(_ reason: String, _ connection: Connection, _ session: Session) {
     complain("mirror off: \(reason)", session)
     // A database in memory would not be mirrored anyway.
@@ -285,7 +288,7 @@ package final class MirrorSession: SessionObserver {
     unmirrored = UnmirroredCommits(connection, because: reason)
   }
 
-  /// Ends the program in safe mode, once the statement that asks has failed.
+  /// Ends the program in safe mode, after the statement that asks has failed.
   func refusesInSafeMode(_ complaint: String) -> Bool {
     guard let session, session.settings.isSafe else { return false }
     session.settings.violation = complaint
@@ -297,7 +300,7 @@ package final class MirrorSession: SessionObserver {
     return true
   }
 
-  /// Where a database that was just opened goes.
+  /// Returns the target for a database that was just opened.
   private func url(for connection: Connection, in session: Session) -> ReplicaURL? {
     // The past is read, never mirrored.
     if past.reader(of: connection) != nil { return nil }
@@ -311,7 +314,7 @@ package final class MirrorSession: SessionObserver {
     case .off: return nil
     case .bucket(let url): return url.named(for: path)
     case .fixed(let url):
-      // A URL was given for one database: another must not be mixed into it.
+      // The URL is for one database: another one must not be mixed into it.
       if path.isEmpty { return url }
       firstPath = firstPath ?? path
       guard path == firstPath else {
@@ -326,7 +329,7 @@ package final class MirrorSession: SessionObserver {
     if unmirrored?.connection === connection { unmirrored = nil }
     guard connection === self.connection else { return }
     let (error, _, reason) = ended()
-    // Nothing of a mirror that was refused was to be mirrored: it makes room for what the replica holds.
+    // The mirror was refused, so there is nothing to flush before the restore.
     if (error as? MirrorError)?.code == .refused, isReplacing { return }
     if let error { complain(once.text(of: unfinished(error), because: reason), session) }
   }
@@ -362,7 +365,7 @@ package final class MirrorSession: SessionObserver {
       ? "\(left) transactions are not mirrored: \(error)" : "the mirror is not complete: \(error)"
   }
 
-  /// Says something once.
+  /// Prints a notice once.
   private func tell(_ notice: String, _ session: Session) {
     if told.insert(notice).inserted { session.errors.tell("-- \(notice)") }
   }

@@ -6,11 +6,11 @@ import Restore
 import SQLite
 import Shell
 
-/// Proves a replica, and where the database is open that it holds what the database does.
+/// `.mirror verify`: verifies a replica, and compares it with the open database.
 struct MirrorVerification {
   let session: Session
   let observer: MirrorSession
-  /// Another replica than the session's, without its database.
+  /// Another replica than the session's; it is verified without a database.
   let from: String?
   let isForAll: Bool
 
@@ -45,10 +45,11 @@ struct MirrorVerification {
     for fault in findings.faults { line("fault: \(fault.object): \(fault.cause)") }
   }
 
-  /// The content of the open database with the number of its last transaction; nil where there is no database.
+  /// The content of the open database, with the number of its last transaction; nil if there is no
+  /// database.
   private func readLive(_ path: String?) throws -> Verification.Live? {
     if observer.isWaiting(for: session) {
-      // A database that was lost must not be made anew to be compared.
+      // A lost database must not be created again for the comparison.
       guard let path, FileInfo.exists(path) else { return nil }
       _ = try session.connection
     }
@@ -57,7 +58,7 @@ struct MirrorVerification {
       throw CommandError.message("Error: the mirror is off: \(reason); use .mirror verify --from URL")
     }
     guard let file = observer.mirroredPath ?? path else { return nil }
-    // Other processes may commit meanwhile: the moment read must be one whose number is known.
+    // Other processes may commit meanwhile: the number of the state that is read must be known.
     for _ in 0..<10 {
       try mirror.flush(seconds: observer.settings.flushTimeout)
       guard let before = mirror.lastTransaction() else { continue }
@@ -71,7 +72,7 @@ struct MirrorVerification {
       let content = try DatabaseContent(of: reader) {
         if isInterrupted?() == true { throw CommandError.message("Error: interrupted") }
       }
-      // Another process that mirrors sends statements when they are due.
+      // Another process that mirrors uploads statements later.
       return Verification.Live(
         transaction: before, content: content, hasStatements: mirror.status().phase != .standby)
     }

@@ -1,13 +1,13 @@
 internal import ObjectStore
 
-/// Where a replica is: `s3://bucket/prefix` or `file:///directory`.
+/// The URL of a replica: `s3://bucket/prefix` or `file:///directory`.
 package enum ReplicaURL: Equatable, Sendable {
   case s3(bucket: String, prefix: String)
   case file(String)
 
   /// Reads a URL.
   ///
-  /// The error says what is wrong and what a right one looks like.
+  /// The error names the fault and shows the right form.
   package init(_ text: String) throws(ReplicaURLError) {
     guard !Self.mayHoldSecret(text) else {
       throw ReplicaURLError(
@@ -26,26 +26,26 @@ package enum ReplicaURL: Equatable, Sendable {
     }
   }
 
-  /// Whether what is or holds a URL may hold a secret: `user:secret@` or `?secret=`.
+  /// Returns whether a text with a URL may hold a secret: `user:secret@` or `?secret=`.
   package static func mayHoldSecret(_ text: String) -> Bool {
     if text.contains("@") { return true }
     guard let query = text.firstIndex(of: "?") else { return false }
     return text[query...].contains("=")
   }
 
-  /// The same place with a database's name as prefix where it has none.
+  /// Returns the same URL, with a database's name as prefix if it has none.
   package func named(for databasePath: String) -> ReplicaURL {
     guard case .s3(let bucket, let prefix) = self, prefix.isEmpty else { return self }
     return .s3(bucket: bucket, prefix: Self.prefix(for: databasePath))
   }
 
-  /// The file's name, so far as a key may hold it.
+  /// Returns the file's name with characters that a key can hold.
   static func prefix(for path: String) -> String {
     ObjectKey.escaped(String(path.split(separator: "/").last ?? "database"))
   }
 }
 
-/// What is wrong with a URL.
+/// The error of a wrong URL.
 package struct ReplicaURLError: Error, Hashable, Sendable, CustomStringConvertible {
   package let description: String
   init(_ description: String) { self.description = description }

@@ -2,21 +2,22 @@ import ReplicaFormat
 import Restore
 import Shell
 
-/// `.restore wal --from litestream:URL`: brings the database back from a replica that Litestream wrote.
+/// `.restore wal --from litestream:URL`: restores the database from a replica of Litestream.
 struct RestoreFromLitestream {
   let session: Session
   let observer: MirrorSession
-  /// Where the replica is, without `litestream:`.
+  /// The URL of the replica, without `litestream:`.
   let place: String
   let options: RestoreFromReplicaCommand.Options
 
-  /// Throws what is asked that such a replica cannot give.
+  /// Throws for options that such a replica does not support.
   func check() throws(CommandError) {
     if options.source == .sql {
       throw .message("Error: a replica of Litestream has no statements: use .restore wal")
     }
     if options.follow || options.allowsShorter || options.target.generation != nil {
-      throw .message("Error: --follow, --generation and --allow-shorter are not for replicas of Litestream")
+      throw .message(
+        "Error: --follow, --generation and --allow-shorter do not work with Litestream's replicas")
     }
   }
 

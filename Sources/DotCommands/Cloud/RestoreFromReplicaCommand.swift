@@ -7,30 +7,32 @@ import ReplicaFormat
 import SQLite
 import Shell
 
-/// Brings the database back from a replica; other forms of `.restore` are sqlite3's.
+/// `.restore wal` and `.restore sql`: restores the database from a replica.
+///
+/// Other forms of `.restore` are sqlite3's.
 struct RestoreFromReplicaCommand: DotCommand {
   static let spec = CommandSpec(
     name: "restore", shortest: 3, usage: "wal|sql ?OPTIONS?", summary: "Restore the database from its mirror",
     details: [
-      "   wal                    From base and write-ahead log",
-      "   sql                    From base and re-executed statements",
+      "   wal                    Restore from base and write-ahead log",
+      "   sql                    Restore from base and statements, which run again",
       " Options:",
-      "   --from URL             Another replica than the configured one; with wal also",
-      "                          Litestream's: litestream:s3://bucket/path",
-      "   --to-txn N             The state after transaction N",
-      "   --to-time ISO8601      The state at a time (UTC unless it has a zone)",
-      "   --as-of MOMENT         The state at a moment: 17, 'before 17', last, 21:50, -5m,",
-      "                          'yesterday 14:00', ISO 8601; the two above take it too",
-      "   --before N             The state before transaction N",
-      "   --generation ID        Another generation than the newest",
-      "   --output FILE          Another file than the open database",
+      "   --from URL             Read another replica than the configured one; with wal",
+      "                          also Litestream's: litestream:s3://bucket/path",
+      "   --to-txn N             Restore the state after transaction N",
+      "   --to-time ISO8601      Restore the state at a time (UTC unless it has a zone)",
+      "   --as-of MOMENT         Restore the state at a moment: 17, 'before 17', 21:50, -5m,",
+      "                          'yesterday 14:00'; the two options above take it too",
+      "   --before N             Restore the state before transaction N",
+      "   --generation ID        Restore from another generation than the newest",
+      "   --output FILE          Write another file than the open database",
       "   --force                Replace a database that is not empty",
       "   --verify               Restore both ways, compare, and check before replacing",
-      "   --no-verify            With sql: do not compare with what the WAL gives",
+      "   --no-verify            With sql: do not compare with the state from the log",
       "   --dry-run              Only print what would be done",
       "   --allow-shorter        Restore what is left if the end of the log was lost",
-      "   --follow               With wal and --output: keep FILE current, for programs",
-      "                          that read it, until Ctrl-C",
+      "   --follow               With wal and --output: keep FILE current until Ctrl-C,",
+      "                          while other programs read it",
       " A file that is really called wal or sql: write ./wal",
     ],
     correction: """
@@ -48,10 +50,10 @@ struct RestoreFromReplicaCommand: DotCommand {
     var output: String?
     var force = false
     var verify = false
-    /// Whether statements are replayed without comparing what they give.
+    /// Whether statements are replayed without a comparison.
     var unproven = false
     var dryRun = false
-    /// Whether a log whose end was lost is restored up to there.
+    /// Whether a log whose end was lost is restored up to its end.
     var allowsShorter = false
     var follow = false
     var target = RestoreTarget()
@@ -95,12 +97,12 @@ struct RestoreFromReplicaCommand: DotCommand {
       }
     }
     if options.unproven, options.verify || options.source == .wal {
-      throw .message("Error: --no-verify goes with sql, and not with --verify")
+      throw .message("Error: --no-verify works only with sql and without --verify")
     }
     if options.follow {
       guard options.source == .wal, options.output != nil, !options.verify, !options.dryRun,
         !options.allowsShorter, options.target == RestoreTarget()
-      else { throw .message("Error: --follow goes with wal, --output FILE, --from URL and --force alone") }
+      else { throw .message("Error: --follow works only with wal, --output FILE, --from URL and --force") }
     }
     self.options = options
     other = nil
@@ -112,7 +114,7 @@ struct RestoreFromReplicaCommand: DotCommand {
       return try RestoreCommand(parsing: &words)
     } catch {
       guard error == .usage else { throw error }
-      // Of more words than it takes, sqlite3's own usage is shown.
+      // If there are too many words, the usage is sqlite3's own.
       throw .message("Usage: \((isAlone ? spec : RestoreCommand.spec).correction)")
     }
   }
@@ -184,14 +186,14 @@ struct RestoreFromReplicaCommand: DotCommand {
     command.print(report, output)
   }
 
-  /// Whether the output is the database that is open here, by whatever name.
+  /// Returns whether the output is the open database, by any name.
   private func isOpen(_ output: String, _ path: String?) -> Bool {
     guard let path, output != path else { return path != nil }
     return Folder.canonical(output).map { $0 == Folder.canonical(path) } ?? false
   }
 
-  /// Restores into `open`, if that is the database which is open here: closed, replaced, and opened again whatever came
-  /// of it.
+  /// Restores into `open`, if that is the open database: closes it, replaces it, and opens it again
+  /// in any case.
   private func replacing<Report>(
     _ open: String?, in session: Session, _ observer: MirrorSession, _ restore: () throws -> Report
   ) throws -> Report {
@@ -211,7 +213,7 @@ struct RestoreFromReplicaCommand: DotCommand {
   }
 }
 
-/// What of a connection goes with it when it is closed.
+/// What is lost of a connection when it is closed.
 private struct SessionLosses {
   private var attached: [String] = []
   private var temporary: [String] = []

@@ -4,7 +4,7 @@ import ReplicaFormat
 import Restore
 import Shell
 
-/// Prints what a restore did or would do.
+/// Prints the result of a restore or the plan of a dry run.
 struct RestoreReport {
   private let session: Session
   init(_ session: Session) { self.session = session }
@@ -41,7 +41,7 @@ struct RestoreReport {
     }
   }
 
-  /// Follows a replica and tells of it until it is interrupted.
+  /// Follows a replica, and reports until it is interrupted.
   func print(following follower: Follower) throws {
     var follower = follower
     let (session, output) = (session, follower.output)
@@ -55,7 +55,7 @@ struct RestoreReport {
       }
     }
     let last = try follower.run()
-    // Ctrl-C has done what it was pressed for.
+    // Ctrl-C has done its work.
     session.input.forgetInterrupt()
     guard let last else { throw CommandError.message("Error: follow \(output): interrupted") }
     session.output.tell("\(output) holds \(Self.text(last))")

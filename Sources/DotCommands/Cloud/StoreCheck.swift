@@ -1,17 +1,17 @@
 import Files
 import ObjectStore
 
-/// Tries everything that a mirror asks of its store, on an object of its own that it removes again.
+/// Tries every operation that a mirror needs, on an object of its own that it removes again.
 struct StoreCheck {
   enum Verdict: String { case ok, failed, weak, skipped }
 
-  /// What came of one operation.
+  /// The result of one operation.
   struct Outcome {
     let name: String
     let verdict: Verdict
-    /// Median of several, in milliseconds.
+    /// The median of several, in milliseconds.
     var milliseconds: Double?
-    /// What is wrong and what mends it; empty where nothing is.
+    /// The fault and its fix; empty if there is none.
     var text = ""
   }
 
@@ -19,7 +19,7 @@ struct StoreCheck {
   private let key: ObjectKey
   private let payload = [UInt8](repeating: UInt8(ascii: "x"), count: 1024)
   private(set) var outcomes: [Outcome] = []
-  /// Whether the store answered, and refused at most because of what the keys may do.
+  /// Whether the store answered, and refused at most because of missing permissions.
   private var isReached = true
 
   init(_ store: any ObjectStore) throws {
@@ -33,7 +33,8 @@ struct StoreCheck {
   mutating func run() {
     let (store, key, payload) = (store, key, payload)
     attempt("list") { _ = try store.list(prefix: "", after: nil, limit: 1) }
-    // Where the place is wrong nothing must be written: some stores make the bucket that a put names.
+    // If the place is wrong, nothing must be written: some stores create the bucket that a put
+    // names.
     if isReached, attempt("put", times: 5, { try store.put(key, payload, .always) }) {
       attempt("get", times: 5) { try Self.expect(try store.get(key).bytes, payload, key) }
       attempt("get a part", as: "get") {
@@ -44,7 +45,7 @@ struct StoreCheck {
       }
       tryConditions()
       attempt("delete") { try store.delete(key) }
-      // Amazon says "forbidden" of an object that is not there to whom may not list all of the bucket.
+      // Amazon answers "forbidden" for a missing object to keys that may not list the whole bucket.
       attempt("head of nothing", as: "list") {
         guard try store.head(key) == nil else { throw Self.wrong("delete", key) }
       }
@@ -57,7 +58,7 @@ struct StoreCheck {
     where !tried.contains(name) {
       outcomes.append(Outcome(name: name, verdict: .skipped, text: "after this failure"))
     }
-    // It may have arrived although no answer did.
+    // It may have arrived although there was no answer.
     if tried.contains("put") { try? store.delete(key) }
   }
 
@@ -98,7 +99,9 @@ struct StoreCheck {
 
   // MARK: Conditions
 
-  /// The fenced log rests on the first; without it a second writer is noticed, not prevented.
+  /// The fenced log needs the first one.
+  ///
+  /// Without it a second writer is detected, not prevented.
   private mutating func tryConditions() {
     tryCondition("put if absent", "If-None-Match: *", wrong: .ifAbsent) { _, _ in .ifAbsent }
     tryCondition("put if unchanged", "If-Match", wrong: .ifMatch(ETag("0123456789abcdef"))) {
@@ -113,7 +116,7 @@ struct StoreCheck {
     right: (any ObjectStore, ObjectKey) throws -> PutCondition
   ) {
     do {
-      // Refused where the object is there or is another.
+      // Refused if the object exists, or is another one.
       guard try !isTaken(wrong) else {
         return weaken(name, "the store ignores \(header)")
       }

@@ -1,7 +1,7 @@
 import ObjectStore
 import Shell
 
-/// Prints what a store is and what it can do.
+/// Prints the settings of a store and the results of its check.
 struct StoreCheckReport {
   private let session: Session
   private let isJSON: Bool
@@ -11,7 +11,7 @@ struct StoreCheckReport {
     isJSON = json
   }
 
-  /// Checks a store that may not even be made; throws where anything needed does not work.
+  /// Checks a store that may be impossible to make; throws if anything needed does not work.
   func run(_ makeStore: () throws -> any ObjectStore) throws {
     let store: any ObjectStore
     do {
@@ -41,7 +41,7 @@ struct StoreCheckReport {
     session.output.tell(
       check.weaknesses == 0
         ? "\(store.url): everything a mirror needs works"
-        : "\(store.url): a mirror works, with the weakness told above")
+        : "\(store.url): a mirror works, with the weakness shown above")
   }
 
   private static func text(_ error: any Error) -> String {
@@ -50,15 +50,16 @@ struct StoreCheckReport {
     return text.hasPrefix("Error: ") ? String(text.dropFirst(7)) : text
   }
 
-  /// More than this the times in the replica are of little use; Amazon refuses 15 minutes.
+  /// With a larger difference the times in the replica are of little use; Amazon refuses at 15
+  /// minutes.
   private static let skewLimit = 60
 
   private static func clock(_ ahead: Int?) -> String? {
     guard let ahead else { return nil }
-    // The header counts whole seconds.
+    // The header has whole seconds.
     if abs(ahead) <= 1 { return "ok, within a second of the store's" }
     let text = "\(abs(ahead)) seconds \(ahead > 0 ? "ahead of" : "behind") the store's"
-    return abs(ahead) > skewLimit ? "\(text): set it right, or requests are refused" : text
+    return abs(ahead) > skewLimit ? "\(text): set the clock, or requests are refused" : text
   }
 
   private func line(_ name: String, _ value: String) {

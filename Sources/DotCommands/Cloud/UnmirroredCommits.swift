@@ -1,8 +1,8 @@
 import SQLite
 
-/// Commits to a database whose mirror could not begin.
+/// Detects commits to a database whose mirror could not begin.
 ///
-/// In `sync` a statement has only succeeded once the store has it, so each of them is a failure.
+/// In `sync` a statement succeeds only if the store has it, so each such commit is a failure.
 struct UnmirroredCommits {
   let connection: Connection
   private let reason: String
@@ -14,17 +14,19 @@ struct UnmirroredCommits {
     seen = Self.commits(of: connection)
   }
 
-  /// Goes up with each commit of the connection: the pragma tells of those of others, the file control of all
+  /// Counts each commit of the connection.
+  ///
+  /// The pragma counts those of other connections, the file control all
   /// (https://www.sqlite.org/c3ref/c_fcntl_begin_atomic_write.html#sqlitefcntldataversion).
   private static func commits(of connection: Connection) -> UInt32? {
     guard case .integer(let others)? = try? connection.value("PRAGMA main.data_version") else { return nil }
     return connection.dataVersion &- UInt32(truncatingIfNeeded: others)
   }
 
-  /// What to report where something was committed since this was last asked.
+  /// Returns the error if something was committed since the last call.
   mutating func take() -> String? {
     guard connection.isInAutocommit, let now = Self.commits(of: connection), now != seen else { return nil }
-    // Where it could not be told at the beginning, nothing is known of what was before.
+    // If the count was unknown at the beginning, nothing is known about earlier commits.
     let isFirst = seen == nil
     seen = now
     if isFirst { return nil }

@@ -3,19 +3,19 @@ internal import Extensions
 internal import SQLite
 internal import Shell
 
-/// What ended work on an archive, for standard error where it was not said yet.
+/// The error that ended work on an archive, for standard error if it was not printed yet.
 struct ArchiveFailure: Error {
   var message: String?
   var code: Int32 = 1
 }
 
-/// An archive at work: the table `sqlar` of a database, or a ZIP file.
+/// An open archive: the table `sqlar` of a database, or a ZIP file.
 struct Archive {
   private let connection: Connection
   private let options: ArchiveOptions
   private let isZip: Bool
   private let session: Session
-  /// What members are read from; none where they are only written.
+  /// The source of members; none if they are only written.
   private var table = ""
 
   init(_ connection: Connection, _ options: ArchiveOptions, isZip: Bool, in session: Session) {
@@ -78,7 +78,7 @@ struct Archive {
       let onlyFolders = (1...statement.parameterCount).first {
         statement.parameterName(at: $0) == "$dirOnly"
       }
-      // Folders come again at the end: what was put into them changed their times.
+      // Folders come again at the end, because writing into them changed their times.
       for pass in 0..<2 {
         if let onlyFolders { try statement.bind(.integer(Int64(pass)), at: onlyFolders) }
         if options.isDryRun {
@@ -98,7 +98,7 @@ struct Archive {
     try execute("DELETE FROM \(table) WHERE \(condition);")
   }
 
-  /// What selects the named members; an error where one is not there.
+  /// The condition for the named members; an error if one is missing.
   private func condition(orNone: String = "1") throws -> String {
     guard !options.names.isEmpty else { return orNone }
     let comparison = options.usesGlob ? "GLOB" : "="
@@ -209,7 +209,7 @@ struct Archive {
       """
   }
 
-  /// Makes the name of a table that nobody else has.
+  /// Makes a table name that nobody else uses.
   private static func randomDigits() -> String {
     let digits = String(UInt64.random(in: 0 ... .max), radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
@@ -220,7 +220,7 @@ struct Archive {
     do throws(SQLiteError) {
       try connection.execute(sql)
     } catch {
-      // Not to standard error, and not to where results go.
+      // This goes neither to standard error nor to the results.
       session.output.printToStandardOutput("ERROR: \(error.message)")
       throw ArchiveFailure(code: error.code.primary.rawValue)
     }

@@ -2,7 +2,8 @@ internal import Extensions
 internal import SQLite
 internal import Shell
 
-/// Makes, lists, changes and extracts archives: SQLite's and ZIP's (https://www.sqlite.org/cli.html#sqlite_archive_support).
+/// `.archive`: makes, lists, changes and extracts archives of SQLite and ZIP
+/// (https://www.sqlite.org/cli.html#sqlite_archive_support).
 struct ArchiveCommand: DotCommand {
   static let spec = CommandSpec(
     name: "archive", shortest: 2, usage: "...", summary: "Manage SQL archives",
@@ -75,7 +76,7 @@ struct ArchiveCommand: DotCommand {
     }
   }
 
-  /// Opens an archive that is not the session's database.
+  /// Opens an archive other than the session's database.
   private func open(_ file: String, isAppended: Bool, _ session: Session) throws -> Connection {
     let isWritten =
       switch options.task {

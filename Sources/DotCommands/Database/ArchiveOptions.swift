@@ -1,11 +1,11 @@
 internal import Bytes
 internal import Shell
 
-/// What `.archive` is asked to do.
+/// The options of `.archive`.
 struct ArchiveOptions {
   enum Task { case create, extract, insert, list, remove, update, help }
 
-  /// Nil where none was named.
+  /// Nil if none was given.
   var task: Task?
   var isVerbose = false
   var file: String?
@@ -27,7 +27,7 @@ struct ArchiveOptions {
     ("glob", "g", false, .glob),
   ]
 
-  /// Reads words in tar's old manner, letters first, or in the usual one; throws what is wrong with them.
+  /// Reads words in tar's old form, letters first, or in the usual form; throws their error.
   init(_ words: [String]) throws(ArchiveOptionError) {
     guard let first = words.first else { return }
     if first.hasPrefix("-") { try readOptions(words) } else { try readLetters(first, words.dropFirst()) }
@@ -84,7 +84,8 @@ struct ArchiveOptions {
     return word
   }
 
-  /// The first byte of a letter, as sqlite3 writes it: one beyond ASCII as if it were a number below 0.
+  /// Returns the first byte of a letter as sqlite3 prints it: a byte beyond ASCII as a negative
+  /// number.
   private static func shown(_ letter: Character) -> String {
     guard let byte = String(letter).preservedBytes.first, byte >= 0x80 else { return String(letter) }
     return String(preserving: [0xf7, 0xbf, byte < 0xc0 ? 0xbe : 0xbf, 0x80 | byte & 0x3f])

@@ -9,11 +9,11 @@ final class ChangeRecorders: SessionObserver {
     let recorder: ChangeRecorder
   }
 
-  /// Number of recorders that a connection can have.
+  /// The maximum number of recorders for a connection.
   private static let most = 4
   private var entries: [ObjectIdentifier: [Entry]] = [:]
 
-  /// Those of a session, made when first asked for.
+  /// The recorders of a session, created when they are first needed.
   static func of(_ session: Session) -> ChangeRecorders {
     if let present: ChangeRecorders = session.observer() { return present }
     let made = ChangeRecorders()
@@ -31,7 +31,7 @@ final class ChangeRecorders: SessionObserver {
     open(on: connection).firstIndex { $0.name == name }
   }
 
-  /// Begins to note changes of a schema.
+  /// Begins to record changes of a schema.
   func begin(_ name: String, _ schema: String, on connection: Connection, in session: Session) throws {
     guard !name.isEmpty else { return }
     guard index(of: name, on: connection) == nil else {
@@ -44,7 +44,7 @@ final class ChangeRecorders: SessionObserver {
     }
     do throws(SQLiteError) {
       let recorder = try ChangeRecorder(connection, schema: schema)
-      // With any filter all tables are noted, attached or not.
+      // With a filter, all tables are recorded, attached or not.
       recorder.setFilter { _ in true }
       entries[ObjectIdentifier(connection), default: []].append(Entry(name: name, recorder: recorder))
     } catch {
@@ -52,7 +52,9 @@ final class ChangeRecorders: SessionObserver {
     }
   }
 
-  /// Ends a recorder; the last one takes its place, as in sqlite3.
+  /// Ends a recorder.
+  ///
+  /// The last one takes its place, as in sqlite3.
   func end(_ index: Int, on connection: Connection) {
     guard var list = entries[ObjectIdentifier(connection)], index < list.count else { return }
     list.swapAt(index, list.count - 1)

@@ -2,7 +2,7 @@ internal import Files
 internal import SQLite
 internal import Shell
 
-/// Copies a database into a new file, table by table, as far as it can be read.
+/// `.clone`: copies a database into a new file, table by table, as far as it can be read.
 struct CloneCommand: DotCommand {
   static let spec = CommandSpec(
     name: "clone", shortest: 1, usage: "NEWDB", summary: "Clone data into NEWDB from the existing database",
@@ -14,7 +14,7 @@ struct CloneCommand: DotCommand {
   }
 
   func run(in session: Session) throws {
-    // Failures are reported, but the command itself never fails.
+    // Failures are printed, but the command itself never fails.
     guard !ProcessEnvironment.exists(file) else {
       session.errors.print("File \"\(file)\" already exists.")
       return
@@ -27,7 +27,7 @@ struct CloneCommand: DotCommand {
       session.errors.print("Cannot create output database: \(error.message)")
       return
     }
-    // So that a damaged schema is read as far as it goes.
+    // With this, a damaged schema is read as far as possible.
     try? source.execute("PRAGMA writable_schema=ON;")
     try? target.execute("BEGIN EXCLUSIVE;")
     copySchema(source, target, "type='table'", session, withRows: true)
@@ -63,10 +63,10 @@ struct CloneCommand: DotCommand {
     }
   }
 
-  /// Copies the rows of a table that is there.
+  /// Copies the rows of an existing table.
   ///
-  /// A virtual table's are in its shadow tables, which are copied as they are: written through the virtual table too, they
-  /// would be there twice, or in its way.
+  /// The rows of a virtual table are in its shadow tables, which are copied. Copying them through
+  /// the virtual table too would double them or block them.
   private func copyRows(_ table: String, _ source: Connection, _ target: Connection, _ session: Session) {
     let shadows = Self.shadows(target)
     if shadows.contains(where: { $0.hasPrefix(table.lowercased() + "_") }) && Self.isVirtual(table, target) {
@@ -92,7 +92,7 @@ struct CloneCommand: DotCommand {
     }
   }
 
-  /// Names of the tables that virtual tables keep their rows in, in lower case.
+  /// The names of virtual tables' shadow tables, in lower case.
   private static func shadows(_ connection: Connection) -> [String] {
     let rows = try? connection.rows(
       "SELECT name FROM pragma_table_list WHERE schema='main' AND type='shadow'")
@@ -106,9 +106,11 @@ struct CloneCommand: DotCommand {
     return ((try? connection.value(query, [.text(table)])) ?? nil) != nil
   }
 
-  /// Hands on each row; where reading stops at damage, again from the other end.
+  /// Passes on each row.
   ///
-  /// Throws what `body` throws, and where the query cannot be compiled.
+  /// If reading stops at damage, it reads again from the other end.
+  ///
+  /// Throws what `body` throws, and an error if the query cannot be compiled.
   private func eachRow(
     of query: String, _ connection: Connection, _ body: (Statement) throws(SQLiteError) -> Void
   ) throws(SQLiteError) {
@@ -117,7 +119,7 @@ struct CloneCommand: DotCommand {
       do throws(SQLiteError) {
         statement = try connection.prepare(query + order)
       } catch {
-        // Tables without rowid have only one end.
+        // Tables without rowid can be read from one end only.
         if order.isEmpty { throw error }
         return
       }

@@ -1,6 +1,6 @@
 internal import Shell
 
-/// Lists, chooses and closes auxiliary connections.
+/// `.connection`: lists, chooses and closes auxiliary connections.
 struct ConnectionCommand: DotCommand {
   static let spec = CommandSpec(
     name: "connection", shortest: 2, usage: "[close] [#]",
@@ -35,7 +35,7 @@ struct ConnectionCommand: DotCommand {
         session.output.printToStandardOutput("\(mark) \(index): \(shown)")
       }
     case .select(let index):
-      // Opened, as at the start, when it is first needed.
+      // It is opened when it is first needed, as at the start.
       if index != database.current { database.select(index) }
     case .close(let index):
       guard index != database.current else {

@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Lists attached databases.
+/// `.databases`: lists attached databases.
 struct DatabasesCommand: DotCommand {
   static let spec = CommandSpec(
     name: "databases", shortest: 2, summary: "List names and files of attached databases")

@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Shows how much of the file each table and index takes.
+/// `.diskused`: shows how much of the file each table and index takes.
 struct DiskUsedCommand: DotCommand {
   static let spec = CommandSpec(
     name: "diskused", shortest: 8, usage: "?PATTERN?", summary: "Show pages and bytes of tables and indexes",

@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Loads an extension library.
+/// `.load`: loads an extension library.
 struct LoadCommand: DotCommand {
   static let spec = CommandSpec(
     name: "load", shortest: 1, usage: "FILE ?ENTRY?", summary: "Load an extension library",

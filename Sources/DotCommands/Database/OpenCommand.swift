@@ -2,7 +2,7 @@ internal import Files
 internal import SQLite
 internal import Shell
 
-/// Closes the database and opens another one.
+/// `.open`: closes the database and opens another one.
 struct OpenCommand: DotCommand {
   static let spec = CommandSpec(
     name: "open", shortest: 2, usage: "?OPTIONS? ?FILE?", summary: "Close existing database and reopen FILE",
@@ -31,7 +31,7 @@ struct OpenCommand: DotCommand {
       case "-append", "--append": manner = .appended
       case "-deserialize", "--deserialize": manner = .copied
       case "-hexdb", "--hexdb": manner = .hexadecimal
-      // sqlite3 reads these two and does nothing with them.
+      // sqlite3 accepts these two and ignores them.
       case "-nofollow", "--nofollow": break
       case "-maxsize" where !words.isEmpty, "--maxsize" where !words.isEmpty: _ = words.optional()
       case "-zip", "--zip": manner = .zip

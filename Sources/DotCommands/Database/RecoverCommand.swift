@@ -2,7 +2,7 @@ internal import Recovery
 internal import SQLite
 internal import Shell
 
-/// Writes as SQL all that can be read of a damaged database.
+/// `.recover`: writes everything readable of a damaged database as SQL.
 struct RecoverCommand: DotCommand {
   static let spec = CommandSpec(
     name: "recover", shortest: 1, summary: "Recover as much data as possible from corrupt db.",
@@ -14,7 +14,7 @@ struct RecoverCommand: DotCommand {
     ])
   private var options = Recovery.Options()
   private var unknown: String?
-  /// The command as it was typed, perhaps shortened: help is shown for all that begin so.
+  /// The typed name of the command, perhaps shortened: help is shown for all that begin with it.
   private let typed: String
 
   init(parsing words: inout Words) throws(CommandError) {
@@ -25,7 +25,7 @@ struct RecoverCommand: DotCommand {
       case "ignore-freelist": options.ignoresFreelist = true
       case "no-rowids": options.keepsRowIDs = false
       case "lost-and-found" where !words.isEmpty: options.lostAndFound = words.optional() ?? ""
-      // Ours needs no database of its own.
+      // Our command needs no database of its own.
       case "recovery-db" where !words.isEmpty: _ = words.optional()
       default:
         unknown = word

@@ -2,9 +2,9 @@ internal import Files
 internal import SQLite
 internal import Shell
 
-/// Copies a file over a database: sqlite3's form of `.restore`.
+/// `.restore FILE`: copies a file over a database, as in sqlite3.
 ///
-/// A command that claims further words of `.restore` hands the others on to this one.
+/// `RestoreFromReplicaCommand` passes on all words that are not its own.
 struct RestoreCommand: DotCommand {
   static let spec = CommandSpec(
     name: "restore", shortest: 3, usage: "?DB? FILE",
@@ -29,8 +29,8 @@ struct RestoreCommand: DotCommand {
   }
   /// Opens the file to restore from.
   ///
-  /// sqlite3 makes a file that is missing and takes an empty one as a database without tables: a mistyped name then
-  /// empties the database.
+  /// sqlite3 creates a missing file and accepts an empty one as a database without tables: a
+  /// mistyped name then empties the database.
   private func open(for target: Connection) throws -> Connection {
     let source: Connection
     do throws(SQLiteError) {

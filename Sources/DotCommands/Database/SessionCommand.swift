@@ -2,7 +2,7 @@ internal import Files
 internal import SQLite
 internal import Shell
 
-/// Notes changes of tables and writes them out.
+/// `.session`: records changes of tables and writes them to files.
 struct SessionCommand: DotCommand {
   static let spec = CommandSpec(
     name: "session", shortest: 3, usage: "?NAME? CMD ...", summary: "Create or control sessions",
@@ -49,7 +49,7 @@ struct SessionCommand: DotCommand {
     }
   }
 
-  /// What is done where no session is open.
+  /// The sub-commands that need no open session.
   private func withoutRecorder(_ verb: String, _ session: Session) throws {
     if verb == "changeset" || verb == "patchset" || verb == "attach" {
       try refuseFiles(verb, session)
@@ -99,7 +99,7 @@ struct SessionCommand: DotCommand {
     }
     do throws(SQLiteError) {
       guard let changes = try recorder.changes(asPatch: verb == "patchset") else { return }
-      // Nothing to write is a failure too, as in sqlite3.
+      // An empty result is a failure too, as in sqlite3.
       if changes.isEmpty || !writer.write(changes) {
         session.errors.print("ERROR: Failed to write entire \(changes.count)-byte output")
       }

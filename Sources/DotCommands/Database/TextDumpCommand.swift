@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Writes a database as lines of hexadecimal digits, which `.open --hexdb` reads.
+/// `.dbtotxt`: writes a database as hexadecimal lines, which `.open --hexdb` reads.
 struct TextDumpCommand: DotCommand {
   static let spec = CommandSpec(
     name: "dbtotxt", shortest: 7, summary: "Write the database as text for .open --hexdb", isLater: true)
@@ -25,7 +25,7 @@ struct TextDumpCommand: DotCommand {
       var isBegun = false
       for at in stride(from: start, to: min(start + pageSize, content.count), by: Self.width) {
         let bytes = content[at..<min(at + Self.width, content.count)]
-        // What is not written is zero.
+        // Bytes that are not written are zero.
         guard bytes.contains(where: { $0 != 0 }) else { continue }
         if !isBegun { session.output.print("| page \(start / pageSize + 1) offset \(start)") }
         isBegun = true

@@ -2,7 +2,7 @@ internal import Bytes
 internal import SQLite
 internal import Shell
 
-/// Shows what SQLite asks its authorizer.
+/// `.auth`: prints the questions that SQLite asks its authorizer.
 struct AuthCommand: DotCommand {
   static let spec = CommandSpec(
     name: "auth", shortest: 1, usage: "ON|OFF", summary: "Show authorizer callbacks")
@@ -10,7 +10,7 @@ struct AuthCommand: DotCommand {
   init(parsing words: inout Words) throws(CommandError) { isOn = try words.boolean() }
   func run(in session: Session) throws {
     let connection = try session.connection
-    // Safe mode's own authorizer always comes back before the next statement.
+    // Safe mode's own authorizer is always set again before the next statement.
     guard isOn, !session.settings.safeModeReturns else {
       session.guardSafety(of: connection)
       return
@@ -25,7 +25,7 @@ struct AuthCommand: DotCommand {
     }
   }
 
-  /// The word as a string constant of C.
+  /// The word as a C string constant.
   private static func quoted(_ word: String) -> String {
     "\"" + String(preserving: Escapes.literal(word.preservedBytes)) + "\""
   }

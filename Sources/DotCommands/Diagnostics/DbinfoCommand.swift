@@ -3,14 +3,15 @@ internal import Files
 internal import SQLite
 internal import Shell
 
-/// Shows what the header of a database says, and how much its schema holds.
+/// `.dbinfo`: prints the header of a database, and counts of its schema.
 struct DbinfoCommand: DotCommand {
   static let spec = CommandSpec(
     name: "dbinfo", shortest: 3, usage: "?DB?", summary: "Show status information about the database")
   private let schema: String
   init(parsing words: inout Words) throws(CommandError) { schema = words.optional() ?? "main" }
 
-  /// Numbers of four bytes and where they are (https://www.sqlite.org/fileformat2.html#the_database_header).
+  /// Numbers of four bytes, and their offsets
+  /// (https://www.sqlite.org/fileformat2.html#the_database_header).
   private static let fields: [(name: String, offset: Int)] = [
     ("file change counter:", 24), ("database page count:", 28), ("freelist page count:", 36),
     ("schema cookie:", 40), ("schema format:", 44), ("default cache size:", 48),
@@ -26,7 +27,7 @@ struct DbinfoCommand: DotCommand {
 
   func run(in session: Session) throws {
     let connection = try session.connection
-    // Reading anything makes SQLite look at the header first.
+    // Any read makes SQLite read the header first.
     do throws(SQLiteError) {
       _ = try connection.value("PRAGMA \(Identifier.quoted(schema)).schema_version")
     } catch  where error.code.primary == .notADatabase {
@@ -60,7 +61,7 @@ struct DbinfoCommand: DotCommand {
     show("data version", String(connection.control(.dataVersion, schema, 0)))
   }
 
-  /// The first 100 bytes, from the log where they are there; nil where there is no page.
+  /// The first 100 bytes, from the log if they are there; nil if there is no page.
   private static func header(of schema: String, _ connection: Connection) -> [UInt8]? {
     let log = connection.fileName(of: schema).flatMap { try? FileInfo.of($0 + "-wal") }
     if log?.size ?? 0 == 0, let size = try? connection.fileSize(schema), size > 0 {

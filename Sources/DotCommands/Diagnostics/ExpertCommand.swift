@@ -4,7 +4,7 @@ internal import IndexAdvice
 internal import SQLite
 internal import Shell
 
-/// Suggests indexes for the next SQL instead of running it.
+/// `.expert`: suggests indexes for the next SQL instead of running it.
 struct ExpertCommand: DotCommand {
   static let spec = CommandSpec(
     name: "expert", shortest: 4, summary: "EXPERIMENTAL. Suggest indexes for queries")
@@ -85,7 +85,7 @@ struct ExpertCommand: DotCommand {
     }
   }
 
-  /// Each with its end and a line break; the word that sqlite3 has for nothing where there is none.
+  /// Each with a line break; sqlite3's word for nothing if there is none.
   private static func lines(_ lines: [String], _ end: String) -> String {
     lines.isEmpty ? "(null)" : lines.map { $0 + end + "\n" }.joined()
   }

@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Makes a request to the file of a database.
+/// `.filectrl`: sends a request to the file of a database.
 struct FilectrlCommand: DotCommand {
   static let spec = CommandSpec(
     name: "filectrl", shortest: 1, usage: "CMD ...", summary: "Run various sqlite3_file_control() operations",
@@ -94,7 +94,7 @@ struct FilectrlCommand: DotCommand {
     if let text = answer.first { session.output.print(text) }
   }
 
-  /// Nil where the arguments do not fit; empty where there is nothing to show.
+  /// Nil if the arguments are wrong; empty if there is nothing to print.
   private func answer(_ request: Request, _ connection: Connection) -> [String]? {
     let count = arguments.count
     switch request {

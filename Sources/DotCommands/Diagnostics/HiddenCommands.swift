@@ -1,9 +1,11 @@
 internal import Shell
 
-// Commands that sqlite3 does not list. They serve its developers and do nothing here, but their names take
-// precedence over prefixes of others.
+// Commands that sqlite3 does not list.
+//
+// They are for its developers and do nothing here, but their names take precedence over prefixes of
+// others.
 
-/// A place for a debugger to stop.
+/// A function for a debugger's breakpoint.
 struct BreakpointCommand: DotCommand {
   static let spec = CommandSpec(name: "breakpoint", shortest: 3, isHidden: true)
   init(parsing words: inout Words) throws(CommandError) {}

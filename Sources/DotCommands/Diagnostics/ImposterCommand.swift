@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Makes a table that shows what is in an index.
+/// `.imposter`: makes a table that shows the content of an index.
 struct ImposterCommand: DotCommand {
   static let spec = CommandSpec(
     name: "imposter", shortest: 3, usage: "INDEX TABLE",
@@ -52,7 +52,7 @@ struct ImposterCommand: DotCommand {
       "WARNING: writing to an imposter table will corrupt the \"\(index)\" \(isTable ? "table" : "index")!\n")
   }
 
-  /// The statement whose table has the columns of the index, or of a table without rowid.
+  /// The statement for a table with the columns of the index, or of a table without rowid.
   private func describe(_ table: String, _ isTable: Bool, _ connection: Connection) throws -> String {
     var columns: [String] = []
     var keyCount: Int?

@@ -1,10 +1,10 @@
 internal import SQLite
 internal import Shell
 
-/// Checks a database, and says how many steps that took and how many errors it found.
+/// `.intck`: checks a database, and prints the number of steps and errors.
 ///
-/// A step is a row of the schema, a table, a row of a table, an index, or a row that an index is compared with. The errors are those
-/// of `PRAGMA integrity_check`.
+/// A step is a row of the schema, a table, a row of a table, an index, or a row that an index is
+/// compared with. The errors are those of `PRAGMA integrity_check`.
 struct IntegrityCheckCommand: DotCommand {
   static let spec = CommandSpec(
     name: "intck", shortest: 2, usage: "?STEPS_PER_UNLOCK?",
@@ -58,7 +58,8 @@ struct IntegrityCheckCommand: DotCommand {
     return steps
   }
 
-  /// What follows the columns of an index: the condition of a partial one, which has fewer rows than its table.
+  /// The text after the columns of an index: the condition of a partial one, which has fewer rows
+  /// than its table.
   private static func condition(of sql: String) -> Substring {
     var depth = 0
     var quote: Character?

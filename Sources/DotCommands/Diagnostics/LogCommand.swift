@@ -2,7 +2,7 @@ internal import Files
 internal import SQLite
 internal import Shell
 
-/// Writes SQLite's own log of errors.
+/// `.log`: writes SQLite's own error log.
 struct LogCommand: DotCommand {
   static let spec = CommandSpec(
     name: "log", shortest: 3, usage: Dialect.current.allowsLogInSafeMode ? "FILE|on|off" : "FILE|off",

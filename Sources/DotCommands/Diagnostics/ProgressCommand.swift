@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Calls back every so many steps of a statement, and may stop it.
+/// `.progress`: interrupts or reports after a number of steps.
 struct ProgressCommand: DotCommand {
   static let spec = CommandSpec(
     name: "progress", shortest: 3, usage: "N", summary: "Invoke progress handler after every N opcodes",
@@ -13,7 +13,7 @@ struct ProgressCommand: DotCommand {
     ])
   private var steps: Int32 = 0
   private var progress = Settings.Progress()
-  // As in sqlite3 what comes before a wrong word holds, with the steps that were set before.
+  // As in sqlite3, the words before a wrong one count, with the number of steps set before.
   private var failure: CommandError?
 
   init(parsing words: inout Words) throws(CommandError) {

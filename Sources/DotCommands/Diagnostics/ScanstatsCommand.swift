@@ -1,7 +1,8 @@
 internal import SQLite
 internal import Shell
 
-/// Would show how often each loop of a statement ran; SQLite as installed does not count that.
+/// `.scanstats`: would show how often each loop of a statement ran; installed libraries do not
+/// count that.
 struct ScanstatsCommand: DotCommand {
   static let spec = CommandSpec(
     name: "scanstats", shortest: 1, usage: Dialect.current.hasEstimates ? "on|off|est" : "on|off",

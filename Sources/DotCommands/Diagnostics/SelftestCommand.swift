@@ -2,7 +2,7 @@ internal import Bytes
 internal import SQLite
 internal import Shell
 
-/// Runs the tests that a database carries in its table `selftest`.
+/// `.selftest`: runs the tests in a database's table `selftest`.
 struct SelftestCommand: DotCommand {
   static let spec = CommandSpec(
     name: "selftest", shortest: 4, usage: "?OPTIONS?", summary: "Run tests defined in the SELFTEST table",
@@ -40,7 +40,7 @@ struct SelftestCommand: DotCommand {
         session.errors.print("SELFTEST initialization failure: \(error.message)")
       }
     }
-    // A schema that cannot be read has no such table.
+    // An unreadable schema has no such table.
     let hasTable = makesTable || (try? connection.rows(Self.existence))?.isEmpty == false
     var tests = hasTable ? try read(connection, "SELECT tno,op,cmd,ans FROM selftest ORDER BY tno") : []
     if tests.isEmpty { tests = try read(connection, Self.defaults) }
@@ -52,7 +52,7 @@ struct SelftestCommand: DotCommand {
   private static let defaults =
     "VALUES(0,'memo','Missing SELFTEST table - default checks only',''),(1,'run','PRAGMA integrity_check','ok')"
 
-  /// The tests that say what they expect.
+  /// The tests with an expected result.
   private func read(_ connection: Connection, _ query: String) throws(CommandError) -> [Test] {
     var tests: [Test] = []
     guard let statement = try? connection.prepare(query) else {
@@ -73,7 +73,7 @@ struct SelftestCommand: DotCommand {
     let output = session.output
     var count = 0
     var errors = 0
-    // As in sqlite3 the last test that ran decides whether the command failed.
+    // As in sqlite3, the last test decides whether the command failed.
     var hasFailed = false
     for test in tests {
       if isVerbose {
@@ -103,7 +103,7 @@ struct SelftestCommand: DotCommand {
     if hasFailed { throw CommandError.silent }
   }
 
-  /// The rows of all statements of a test in one line.
+  /// The rows of all statements of a test, in one line.
   private func answer(to command: String, _ connection: Connection) -> (String, SQLiteError?) {
     var found = ""
     let sql = command.preservedBytes + [0]

@@ -1,12 +1,13 @@
 internal import SQLite
 
-/// The table `selftest` of a database, filled with tests for what the database holds now.
+/// Fills the table `selftest` of a database with tests for its current content.
 struct SelftestTable {
   private let connection: Connection
 
   init(_ connection: Connection) { self.connection = connection }
 
-  /// Makes the table where it is missing and adds a test for the schema, one for each table, and a check of the file.
+  /// Makes the table if it is missing, and adds a test for the schema, one for each table, and a
+  /// check of the file.
   func fill() throws(SQLiteError) {
     try connection.execute("SAVEPOINT selftest_init")
     do throws(SQLiteError) {

@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Shows SHA-3 hashes of the content of tables.
+/// `.sha3sum`: prints SHA-3 hashes of the content of tables.
 struct Sha3sumCommand: DotCommand {
   static let spec = CommandSpec(
     name: "sha3sum", shortest: 4, usage: "...", summary: "Compute a SHA3 hash of database content",
@@ -25,7 +25,7 @@ struct Sha3sumCommand: DotCommand {
       guard word.hasPrefix("-") else {
         guard pattern == nil else { throw .usage }
         pattern = word
-        // Whoever asks for system tables means the schema too.
+        // If system tables are asked for, the schema is included.
         if word.lowercased().hasPrefix("sqlite_") { withSchema = true }
         continue
       }
@@ -49,7 +49,7 @@ struct Sha3sumCommand: DotCommand {
       for line in Self.spec.lines { session.output.print(line) }
       throw CommandError.silent
     }
-    // As in sqlite3, what cannot be read has no hash, and that is no error.
+    // As in sqlite3, an unreadable table has no hash, and this is no error.
     guard let tables = try? tables(session.connection) else { return try fail() }
     let query = query(of: tables)
     if showsQuery { session.output.print(query) } else { try show(query, session) }
@@ -58,7 +58,7 @@ struct Sha3sumCommand: DotCommand {
   }
 
   private func show(_ query: String, _ session: Session) throws {
-    // Without a table there is no query, and nothing to show.
+    // Without tables there is no query, and nothing to print.
     do { try session.run(sql: query) } catch is SQLFailure {}
   }
 
@@ -66,7 +66,7 @@ struct Sha3sumCommand: DotCommand {
     if Dialect.current.sumNeedsTables { throw .message(".sha3sum failed.") }
   }
 
-  /// Says how many texts are no text of their encoding: their hash is that of what SQLite makes of them.
+  /// Prints how many texts are not in their encoding: their hash is that of SQLite's conversion.
   private func warn(of tables: [(name: String, select: String)], _ session: Session) throws {
     guard Dialect.current.sumNeedsTables else { return }
     let connection = try session.connection
@@ -90,7 +90,7 @@ struct Sha3sumCommand: DotCommand {
     }
   }
 
-  /// The tables to hash, and what reads each.
+  /// The tables to hash, and the query for each.
   private func tables(_ connection: Connection) throws -> [(name: String, select: String)] {
     let system = withSchema ? "" : " AND name NOT LIKE 'sqlite_%'"
     let union = withSchema ? " UNION ALL SELECT 'sqlite_schema'" : ""
@@ -106,7 +106,7 @@ struct Sha3sumCommand: DotCommand {
     return tables
   }
 
-  /// One query that hashes every table, each by itself where a pattern chose it.
+  /// One query that hashes every table, or each by itself if a pattern chose it.
   private func query(of tables: [(name: String, select: String)]) -> String {
     let values = tables.map { "(\(SQLText.literal($0.select)),\(SQLText.literal($0.name)))" }
     let list = values.isEmpty ? ")" : "VALUES" + values.joined(separator: ",")
@@ -117,7 +117,7 @@ struct Sha3sumCommand: DotCommand {
     return "WITH [sha3sum$query](a,b) AS(\(list)) SELECT \(hash)   FROM [sha3sum$query]"
   }
 
-  /// What reads a table in an order of its own; nil for a table that is SQLite's own affair.
+  /// The query that reads a table in a fixed order; nil for SQLite's own tables.
   private static func select(_ name: String) -> String? {
     switch name {
     case "sqlite_schema": "SELECT type,name,tbl_name,sql FROM sqlite_schema ORDER BY name;"

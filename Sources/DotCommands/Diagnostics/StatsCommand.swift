@@ -1,6 +1,6 @@
 internal import Shell
 
-/// Chooses what counters are shown after each statement.
+/// `.stats`: chooses the counters that are printed after each statement.
 struct StatsCommand: DotCommand {
   static let spec = CommandSpec(
     name: "stats", shortest: 2, usage: "?ARG?", summary: "Show stats or turn stats on or off",

@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Turns a switch inside SQLite that its own tests turn.
+/// `.testctrl`: sets a switch of SQLite for its own tests.
 struct TestctrlCommand: DotCommand {
   static let spec = CommandSpec(
     name: "testctrl", shortest: 8, usage: "CMD ...", summary: "Run various sqlite3_test_control() operations",
@@ -27,10 +27,14 @@ struct TestctrlCommand: DotCommand {
     case tune
     case longDouble = "uselongdouble"
 
-    /// Those that the dialect has; without `-unsafe-testing` some are missing.
+    /// The switches of the dialect; some need `-unsafe-testing`.
     static func known(_ session: Session) -> [Request] {
       allCases.filter {
-        Dialect.current.hasLaterTests || ![noForeignKeyAction, jsonSelfcheck, longDouble].contains($0)
+        switch $0 {
+        case noForeignKeyAction, jsonSelfcheck: Dialect.current.hasLaterTests
+        case longDouble: Dialect.current.hasLongDoubleTest
+        default: true
+        }
       }.filter { session.settings.allowsUnsafeTests || !$0.isUnsafe }
     }
 
@@ -49,7 +53,7 @@ struct TestctrlCommand: DotCommand {
       case .longDouble: "?BOOLEAN|\"default\"?"
       }
     }
-    /// Whether safe mode forbids it: those that can corrupt a database or what SQLite holds for true.
+    /// Whether safe mode forbids it: switches that can corrupt a database or SQLite's assumptions.
     var isUnsafe: Bool {
       switch self {
       case .always, .assert, .imposter, .neverCorrupt, .tune: true
@@ -57,7 +61,7 @@ struct TestctrlCommand: DotCommand {
       }
     }
     var takesBoolean: Bool { usage == "BOOLEAN" && self != .extraSchemaChecks || self == .longDouble }
-    /// Whether further arguments are passed over.
+    /// Whether further arguments are ignored.
     var takesMore: Bool { self == .jsonSelfcheck }
   }
 
@@ -65,7 +69,7 @@ struct TestctrlCommand: DotCommand {
   private let arguments: [String]
 
   init(parsing words: inout Words) throws(CommandError) {
-    // One dash or two before the name are passed over.
+    // One or two dashes before the name are ignored.
     name = words.optional().map { word in
       guard word.hasPrefix("-"), word.utf8.count > 1 else { return word }
       return String(word.dropFirst(word.hasPrefix("--") && word.utf8.count > 2 ? 2 : 1))
@@ -107,7 +111,7 @@ struct TestctrlCommand: DotCommand {
     if let text = answer.first { session.output.print(text) }
   }
 
-  /// The number that the only argument stands for, or the first one where more are passed over.
+  /// The number in the only argument, or in the first one if more are ignored.
   private func choice(for request: Request, _ session: Session) -> Int32 {
     guard let word = arguments.first, request.takesBoolean, arguments.count == 1 || request.takesMore,
       request != .longDouble || word != "default"
@@ -117,7 +121,7 @@ struct TestctrlCommand: DotCommand {
     return value
   }
 
-  /// Nil where the arguments do not fit; empty where there is nothing to show.
+  /// Nil if the arguments are wrong; empty if there is nothing to print.
   private func answer(_ request: Request, _ value: Int32, _ connection: Connection) -> [String]? {
     func number(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: Numbers.integer(arguments[index])) }
     switch (request, arguments.count) {

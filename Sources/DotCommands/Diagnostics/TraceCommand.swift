@@ -3,7 +3,7 @@ internal import Files
 internal import SQLite
 internal import Shell
 
-/// Writes each statement that runs.
+/// `.trace`: writes each statement that runs.
 struct TraceCommand: DotCommand {
   static let spec = CommandSpec(
     name: "trace", shortest: 1, usage: "?OPTIONS?", summary: "Output each SQL statement as it is run",
@@ -21,7 +21,7 @@ struct TraceCommand: DotCommand {
     ])
   private var mask: TraceMask = []
   private var expands: Bool?
-  /// The first word, once for each word that is not an option: whatever it looks like, it names the file.
+  /// The first word, once for each word that is not an option: it names the file in any case.
   private var targets: [String] = []
   private var unknown: String?
 
@@ -90,7 +90,7 @@ struct TraceCommand: DotCommand {
   }
 }
 
-/// A file that lines of a trace gather for; complete once nothing traces into it any more.
+/// A file for lines of a trace; complete when nothing traces into it any more.
 private final class TraceFile {
   /// Bytes that are written at once.
   private static let blockSize = 4096

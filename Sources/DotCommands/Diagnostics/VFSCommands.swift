@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Describes the file system of a database.
+/// `.vfsinfo`: describes the file system of a database.
 struct VFSInfoCommand: DotCommand {
   static let spec = CommandSpec(
     name: "vfsinfo", shortest: 1, usage: "?AUX?", summary: "Information about the top-level VFS")
@@ -13,7 +13,7 @@ struct VFSInfoCommand: DotCommand {
   }
 }
 
-/// Describes all file systems.
+/// `.vfslist`: describes all file systems.
 struct VFSListCommand: DotCommand {
   static let spec = CommandSpec(name: "vfslist", shortest: 4, summary: "List all available VFSes")
   init(parsing words: inout Words) throws(CommandError) {}
@@ -30,7 +30,7 @@ struct VFSListCommand: DotCommand {
   }
 }
 
-/// Names the file systems beneath a database.
+/// `.vfsname`: names the file systems below a database.
 struct VFSNameCommand: DotCommand {
   static let spec = CommandSpec(
     name: "vfsname", shortest: 4, usage: "?AUX?", summary: "Print the name of the VFS stack")
@@ -41,7 +41,9 @@ struct VFSNameCommand: DotCommand {
   }
 }
 
-/// The number and date of the library: undocumented, but its name comes before `.vfsinfo`.
+/// `.version`: prints number and date of the library.
+///
+/// It is undocumented, but its name comes before `.vfsinfo`.
 struct VersionCommand: DotCommand {
   static let spec = CommandSpec(
     name: "version", shortest: 1, summary: "Show source, library and compiler versions",
@@ -53,7 +55,7 @@ struct VersionCommand: DotCommand {
 }
 
 extension Words {
-  /// The one argument; where there are more, none counts.
+  /// The only argument; if there are more, none counts.
   fileprivate mutating func schema() -> String { count == 1 ? optional() ?? "main" : "main" }
 }
 

@@ -3,7 +3,7 @@ internal import Files
 internal import Render
 internal import Shell
 
-/// Reads delimited text into a table.
+/// `.import`: reads delimited text into a table.
 struct ImportCommand: DotCommand {
   static let spec = CommandSpec(
     name: "import", shortest: 1, usage: "FILE TABLE", summary: "Import data from FILE into TABLE",
@@ -23,7 +23,7 @@ struct ImportCommand: DotCommand {
       "        input text.",
     ], isSafe: false)
 
-  /// How the text is divided, where an option says so.
+  /// How the text is divided, if an option sets it.
   private enum Format { case csv, ascii }
 
   private var file: String?
@@ -32,7 +32,7 @@ struct ImportCommand: DotCommand {
   private var skip: Int64 = 0
   private var verbosity = 0
   private var format: Format?
-  /// What is wrong with the arguments; said on standard output, with the help text after it.
+  /// The error of the arguments, printed on standard output before the help text.
   private var complaint: String?
 
   init(parsing words: inout Words) throws(CommandError) {
@@ -79,7 +79,7 @@ struct ImportCommand: DotCommand {
       reader = pipe.map { StreamReader(descriptor: $0.descriptor) }
     } else {
       pipe = nil
-      // A folder can be opened, but holds nothing that could be read.
+      // A folder can be opened, but cannot be read.
       let isFolder = (try? FileInfo.of(file))?.isFolder == true
       reader = StreamReader(path: isFolder ? "/dev/null" : file)
     }
@@ -129,14 +129,14 @@ struct ImportCommand: DotCommand {
       throw .message("Error: multi-character column separators not allowed for import")
     }
     var rows = options.rowSeparator
-    // What `.mode csv` writes is read by its last byte.
+    // Text of `.mode csv` is read by its last byte.
     if options.mode == .csv && rows == [0x0d, 0x0a] { rows = [0x0a] }
     guard let row = rows.first else { throw .message("Error: non-null row separator required for import") }
     if rows.count > 1 { throw .message("Error: multi-character row separators not allowed for import") }
     return Separators(column: column, row: row, knowsQuotes: options.mode != .ascii)
   }
 
-  /// A separator as a string constant of C.
+  /// A separator as a C string constant.
   private static func shown(_ separator: UInt8) -> String {
     let text = ByteBuffer(capacity: 64)
     text.append([separator], as: .cString)

@@ -1,10 +1,10 @@
 internal import SQLite
 
-/// Columns of a new table, named by the first row of what is imported.
+/// The columns of a new table, named by the first row of the input.
 struct ImportedColumns {
-  /// Their definitions in parentheses; nil where there are none.
+  /// Their definitions in parentheses; nil if there are none.
   let definitions: String?
-  /// What was renamed because several columns had one name, one line each; nil where nothing was.
+  /// The renamed columns, because several had one name, one line each; nil if there are none.
   let renames: String?
 
   init(_ header: [String]) {
@@ -17,7 +17,7 @@ struct ImportedColumns {
     let unique = Self.unique(names)
     var text = "("
     for (index, name) in unique.enumerated() {
-      // Four to a line.
+      // Four names on a line.
       text += index == 0 ? "\n" : index % 4 == 0 ? ",\n " : ", "
       text += Identifier.quoted(name) + " TEXT"
     }
@@ -27,7 +27,8 @@ struct ImportedColumns {
     renames = changed.isEmpty ? nil : changed.joined(separator: ",\n")
   }
 
-  /// Appends its position to every name that occurs more than once, with so many zeros that it is new.
+  /// Appends its position to every name that occurs more than once, with enough zeros to make it
+  /// new.
   private static func unique(_ names: [String]) -> [String] {
     let keys = names.map(folded)
     var counts: [String: Int] = [:]
@@ -43,14 +44,15 @@ struct ImportedColumns {
         return names[index] + "_" + String(repeating: "0", count: padding) + position
       }
     }
-    // sqlite3 looks for clashes among names with positions of equal length, but does not use those names.
+    // sqlite3 looks for clashes among names with positions of equal length, but does not use those
+    // names.
     let digits = String(names.count).utf8.count
     var zeros = 0
     while Set(named(zeros, digits: digits).map(folded)).count < names.count { zeros += 1 }
     return named(zeros, digits: 1)
   }
 
-  /// A name as SQLite compares it: ASCII letters without regard to case.
+  /// A name in the form that SQLite compares: ASCII letters without case.
   private static func folded(_ name: String) -> String {
     String(decoding: name.utf8.map { $0 >= 0x41 && $0 <= 0x5a ? $0 | 0x20 : $0 }, as: UTF8.self)
   }

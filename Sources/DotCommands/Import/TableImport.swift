@@ -10,20 +10,20 @@ struct TableImport {
     let table: String
     let schema: String?
 
-    /// The name as SQL needs it.
+    /// The name in SQL.
     var quoted: String {
       (schema.map { Identifier.quoted($0) + "." } ?? "") + Identifier.quoted(table)
     }
   }
 
   private let fields: FieldReader
-  /// What messages call the input.
+  /// The name of the input in messages.
   private let name: String
-  /// Whether rows that begin with nothing are passed over.
+  /// Whether rows with an empty first field are skipped.
   private let skipsEmptyRows: Bool
   private let verbosity: Int
   private let session: Session
-  /// The row being read: each field followed by a zero byte.
+  /// The current row: each field followed by a zero byte.
   private let row = ByteBuffer(capacity: 4096)
 
   init(_ fields: FieldReader, named name: String, skipsEmptyRows: Bool, verbosity: Int, session: Session) {
@@ -36,7 +36,7 @@ struct TableImport {
 
   func run(into target: Target, of connection: Connection, skipping skip: Int64) throws {
     var left = skip
-    // What lies after the end need not be skipped row by row.
+    // At the end of the input, no more rows are skipped.
     while left > 0, !fields.endsInput, !session.input.wasInterrupted() {
       left -= 1
       repeat { row.removeAll() } while fields.next(to: row) && fields.endsColumn
@@ -52,7 +52,7 @@ struct TableImport {
     if ownsTransaction { try? connection.execute("BEGIN") }
     let (added, failed, lastFailed) = insertRows(statement, columnCount)
     if session.input.wasInterrupted() {
-      // All or nothing; in a transaction of the user's, that is for them to say.
+      // All or nothing. In the user's transaction, the user decides.
       if ownsTransaction { try? connection.execute("ROLLBACK") }
       throw CommandError.message("Error: interrupted" + (ownsTransaction ? ", nothing was imported" : ""))
     }
@@ -61,7 +61,7 @@ struct TableImport {
       session.output.print(
         "Added \(added) rows with \(failed) errors using \(fields.line - 1) lines of input")
     }
-    // Rows that failed are no failure of the command, except the last.
+    // Failed rows are no failure of the command, except the last one.
     if lastFailed { throw CommandError.silent }
   }
 
@@ -73,7 +73,7 @@ struct TableImport {
     }
   }
 
-  /// Number of columns of the table, which is made of the first row where there is none.
+  /// The number of columns of the table, which the first row creates if it is missing.
   private func columns(of target: Target, in connection: Connection) throws -> Int {
     if Dialect.current.importNamesSchema { return try countColumns(of: target, in: connection) }
     let query = "SELECT * FROM \(target.quoted)"
@@ -88,7 +88,7 @@ struct TableImport {
     return try prepare(query, connection).columnCount
   }
 
-  /// The same of a table alone, without columns that are generated; a view is in the way of the table that is made.
+  /// The same for a table only, without generated columns; a view blocks the table.
   private func countColumns(of target: Target, in connection: Connection) throws -> Int {
     if !connection.hasTable(target.table, schema: target.schema) { try make(target, in: connection) }
     let schema = target.schema.map { ", \(SQLText.literal($0))" } ?? ""
@@ -97,7 +97,7 @@ struct TableImport {
     return Int(count)
   }
 
-  /// Makes the table of the first row.
+  /// Makes the table from the first row.
   private func make(_ target: Target, in connection: Connection) throws {
     let columns = ImportedColumns(readNames())
     if let renames = columns.renames {
@@ -129,7 +129,7 @@ struct TableImport {
     return names
   }
 
-  /// Returns how many rows went in, how many did not, and whether the last did not.
+  /// Returns how many rows were inserted, how many failed, and whether the last one failed.
   private func insertRows(_ statement: Statement, _ columnCount: Int) -> (Int, Int, Bool) {
     var added = 0
     var failed = 0
@@ -160,9 +160,9 @@ struct TableImport {
     return (added, failed, lastFailed)
   }
 
-  /// Reads a row into `row`; where each field begins goes into `offsets`, -1 for what is missing.
+  /// Reads a row into `row`, and puts the start of each field into `offsets`, -1 for missing ones.
   ///
-  /// False at the end of the input and for what is not taken.
+  /// Returns false at the end of the input, and for a row that is not taken.
   private func readRow(_ offsets: inout [Int], _ line: Int) -> Bool {
     row.removeAll()
     let columnCount = offsets.count

@@ -1,7 +1,7 @@
 internal import Files
 internal import Shell
 
-/// Changes the working directory.
+/// `.cd`: changes the working directory.
 struct CdCommand: DotCommand {
   static let spec = CommandSpec(
     name: "cd", shortest: 2, usage: "DIRECTORY", summary: "Change the working directory to DIRECTORY",

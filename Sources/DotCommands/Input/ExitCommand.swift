@@ -1,6 +1,6 @@
 internal import Shell
 
-/// Ends the program, at once where a code other than 0 is given.
+/// `.exit`: ends the program, at once if the code is not 0.
 struct ExitCommand: DotCommand {
   static let spec = CommandSpec(
     name: "exit", shortest: 2, usage: "?CODE?", summary: "Exit this program with return-code CODE")

@@ -1,6 +1,6 @@
 internal import Shell
 
-/// Shows what the table of commands says of itself.
+/// `.help`: prints the help of the table of commands.
 struct HelpCommand: DotCommand {
   static let spec = CommandSpec(
     name: "help", shortest: 3, usage: "?-all? ?PATTERN?", summary: "Show help text for PATTERN")

@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Leaves the present file, or the program at its outermost input.
+/// `.quit`: ends the current file, or the program at its outermost input.
 struct QuitCommand: DotCommand {
   static let spec = CommandSpec(
     name: "quit",

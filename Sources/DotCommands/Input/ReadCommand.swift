@@ -1,7 +1,7 @@
 internal import Files
 internal import Shell
 
-/// Runs the lines of a file or of a command's output.
+/// `.read`: runs the lines of a file or of a command's output.
 struct ReadCommand: DotCommand {
   static let spec = CommandSpec(
     name: "read", shortest: 3, usage: "FILE", summary: "Read input from FILE or command output",

@@ -1,7 +1,7 @@
 internal import Files
 internal import Shell
 
-/// Runs a command of the system's shell.
+/// `.shell`: runs a command of the system's shell.
 struct ShellCommand: DotCommand {
   static let spec = CommandSpec(
     name: "shell", shortest: 2, usage: "CMD ARGS...", summary: "Run CMD ARGS... in a system shell",
@@ -11,7 +11,7 @@ struct ShellCommand: DotCommand {
   func run(in session: Session) { SystemCommand.run(command, in: session) }
 }
 
-/// The other name of `.shell`.
+/// `.system`: the other name of `.shell`.
 struct SystemCommand: DotCommand {
   static let spec = CommandSpec(
     name: "system", shortest: 2, usage: "CMD ARGS...", summary: "Run CMD ARGS... in a system shell",
@@ -20,7 +20,7 @@ struct SystemCommand: DotCommand {
   init(parsing words: inout Words) throws(CommandError) { command = try Self.command(&words) }
   func run(in session: Session) { Self.run(command, in: session) }
 
-  /// The words with blanks between them; those that hold a blank are quoted.
+  /// The words with blanks between them; words with a blank are quoted.
   static func command(_ words: inout Words) throws(CommandError) -> String {
     let words = words.rest()
     guard let first = words.first else { throw .usage }
@@ -30,7 +30,7 @@ struct SystemCommand: DotCommand {
   }
 
   static func run(_ command: String, in session: Session) {
-    // Not flushed, as in sqlite3: what was echoed comes after the command's own output.
+    // Not flushed, as in sqlite3: echoed text follows the command's own output.
     let status = ProcessEnvironment.run(command)
     if status != 0 { session.errors.print("System command returns \(status)") }
   }

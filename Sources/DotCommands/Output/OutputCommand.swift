@@ -1,6 +1,6 @@
 internal import Shell
 
-/// Sends output elsewhere.
+/// `.output`: sends output to a file, a command or standard output.
 struct OutputCommand: DotCommand {
   static let spec = CommandSpec(
     name: "output", shortest: 2, usage: "?FILE?", summary: "Send output to FILE or stdout if FILE is omitted",
@@ -18,7 +18,7 @@ struct OutputCommand: DotCommand {
   func run(in session: Session) throws { try redirection.run(in: session) }
 }
 
-/// Sends the output of the next input group or command elsewhere.
+/// `.once`: sends the output of the next input group or command elsewhere.
 struct OnceCommand: DotCommand {
   static let spec = CommandSpec(
     name: "once", shortest: 1, usage: "?OPTIONS? ?FILE?",
@@ -36,7 +36,7 @@ struct OnceCommand: DotCommand {
   func run(in session: Session) throws { try redirection.run(in: session) }
 }
 
-/// Shows the output of the next input group in a browser.
+/// `.www`: shows the output of the next input group in a browser.
 struct BrowserCommand: DotCommand {
   static let spec = CommandSpec(
     name: "www", shortest: 3, summary: "Display the output of the next command in a web browser",
@@ -48,7 +48,7 @@ struct BrowserCommand: DotCommand {
   func run(in session: Session) throws { try redirection.run(in: session) }
 }
 
-/// Shows the output of the next input group in a spreadsheet.
+/// `.excel`: shows the output of the next input group in a spreadsheet.
 struct ExcelCommand: DotCommand {
   static let spec = CommandSpec(
     name: "excel", shortest: 5, summary: "Display the output of next command in spreadsheet",

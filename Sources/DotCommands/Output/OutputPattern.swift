@@ -1,13 +1,13 @@
-/// A pattern for output, as `.check` takes it.
+/// A pattern for output, for `.check`.
 ///
-/// `*`, `?` and `[…]` as in GLOB; `#` stands for a whole number with or without a sign, white space for any white space.
-/// White space after the output's end does not count.
+/// `*`, `?` and `[…]` are as in GLOB. `#` stands for a whole number with or without a sign, white
+/// space for any white space. White space after the output's end does not count.
 struct OutputPattern {
   private let pattern: [UInt8]
 
   init(_ pattern: [UInt8]) { self.pattern = pattern }
 
-  /// Whether all of a text is like the pattern.
+  /// Returns whether a whole text matches the pattern.
   func matches(_ text: [UInt8]) -> Bool { matches(0, text, 0) }
 
   private func matches(_ start: Int, _ text: [UInt8], _ from: Int) -> Bool {
@@ -57,7 +57,7 @@ struct OutputPattern {
     guard at < pattern.count else { return true }
     let isSet = pattern[at] == UInt8(ascii: "[")
     while position < text.count {
-      // Right after a star, all but a set stands for itself.
+      // Right after a star, everything except a set stands for itself.
       if isSet {
         if matches(at, text, position) { return true }
       } else if text[position] == pattern[at], matches(at + 1, text, position + 1) {
@@ -71,7 +71,8 @@ struct OutputPattern {
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 32 || byte >= 9 && byte <= 13 }
   private static func isDigit(_ byte: UInt8) -> Bool { byte >= 48 && byte <= 57 }
 
-  /// The place after the set that begins at `start`, where it holds `byte`; nil where not or where it has no end.
+  /// The position after the set that begins at `start`, if it holds `byte`; nil if not, or if the
+  /// set has no end.
   private func takesSet(_ start: Int, _ byte: UInt8) -> Int? {
     var at = start
     let isInverted = at < pattern.count && pattern[at] == UInt8(ascii: "^")

@@ -1,6 +1,6 @@
 internal import Shell
 
-/// Prints its words.
+/// `.print`: prints its words.
 struct PrintCommand: DotCommand {
   static let spec = CommandSpec(
     name: "print", shortest: 3, usage: "STRING...", summary: "Print literal STRING")

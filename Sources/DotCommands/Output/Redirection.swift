@@ -2,7 +2,7 @@ internal import Files
 internal import Render
 internal import Shell
 
-/// What `.output`, `.once` and `.excel` have in common.
+/// The common part of `.output`, `.once` and `.excel`.
 struct Redirection {
   enum Kind { case output, once, excel, browser }
 
@@ -12,7 +12,7 @@ struct Redirection {
   private var hasMark = false
   private var suffix: String?
   private var complaint: String?
-  /// Whether a browser gets text, not a table.
+  /// Whether a browser gets text instead of a table.
   private var isPlain = false
   private let typedName: String
 
@@ -47,7 +47,7 @@ struct Redirection {
   func run(in session: Session) throws {
     let output = session.output
     if let complaint {
-      // The usage goes to the output, as the reference has it.
+      // The usage goes to the output, as in sqlite3.
       output.print(complaint)
       for line in session.commands.help(typedName) { output.print(line) }
       throw CommandError.silent
@@ -92,7 +92,7 @@ struct Redirection {
       switch file ?? "stdout" {
       case "stdout": break
       case "stderr": output.redirectToStandardError()
-      // Names nothing to write to: output stays where it was, and the command fails without a word.
+      // A name without a target: output does not change, and the command fails without a message.
       case "off": throw CommandError.silent
       case let file:
         guard output.redirect(toFile: file) else {

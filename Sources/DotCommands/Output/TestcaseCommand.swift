@@ -6,7 +6,7 @@ internal import Shell
 /// The file that `.testcase` fills and `.check` reads.
 private let testFile = "testcase-out.txt"
 
-/// Sends output to a file that `.check` will look at.
+/// `.testcase`: sends output to a file that `.check` compares.
 struct TestcaseCommand: DotCommand {
   static let spec = CommandSpec(
     name: "testcase", shortest: 8, usage: "NAME", summary: "Begin redirecting output to 'testcase-out.txt'",
@@ -23,7 +23,7 @@ struct TestcaseCommand: DotCommand {
   }
 }
 
-/// Compares the output since `.testcase` with a pattern.
+/// `.check`: compares the output since `.testcase` with a pattern.
 struct CheckCommand: DotCommand {
   static let spec = CommandSpec(
     name: "check", shortest: 3, usage: "GLOB", summary: "Fail if output since .testcase does not match")
@@ -45,7 +45,7 @@ struct CheckCommand: DotCommand {
       session.errors.print("Error: cannot read '\(testFile)'")
       throw Quit()
     }
-    // sqlite3 sees the file as a text that ends with its first NUL.
+    // For sqlite3 the file is a text that ends with its first NUL.
     let text = Array(buffer.bytes.prefix { $0 != 0 })
     let name = session.settings.testName
     guard OutputPattern(pattern).matches(text) else {

@@ -2,17 +2,17 @@ internal import Bytes
 internal import Render
 internal import SQLite
 
-/// Writes the schema and content of the main database as SQL that makes it anew.
+/// Writes schema and content of the main database as SQL that creates it again.
 ///
-/// What cannot be read is replaced by a comment that says so, and the script then ends with ROLLBACK.
+/// A comment replaces what cannot be read, and the script then ends with ROLLBACK.
 struct DatabaseDump {
-  /// What to write and how.
+  /// The options of the dump.
   struct Options {
     var preservesRowIDs = false
     var keepsLineBreaks = false
     var isDataOnly = false
     var omitsSystemTables = false
-    /// LIKE patterns of objects; none for all.
+    /// LIKE patterns of objects; empty for all.
     var patterns: [String] = []
   }
 
@@ -35,7 +35,7 @@ struct DatabaseDump {
   mutating func run() throws {
     warn()
     if !options.isDataOnly { print("PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n") }
-    // One snapshot for all of it, and a schema that may be broken.
+    // One snapshot for everything, and a schema that may be broken.
     try? connection.execute("SAVEPOINT dump; PRAGMA writable_schema=ON")
     writeTables()
     if !options.isDataOnly {
@@ -47,9 +47,9 @@ struct DatabaseDump {
     if !options.isDataOnly { print(errorCount > 0 ? "ROLLBACK; -- due to errors\n" : "COMMIT;\n") }
   }
 
-  /// Says that only a connection that is not defensive takes the script.
+  /// Warns that only a connection without defensive mode accepts the script.
   ///
-  /// As in sqlite3 what a second pattern finds counts, whatever it is.
+  /// As in sqlite3, the result of a second pattern counts in any case.
   private func warn() {
     guard Dialect.current.warnsOfVirtualTables else { return }
     do throws(SQLiteError) {
@@ -67,7 +67,7 @@ struct DatabaseDump {
     sink.rowEnded()
   }
 
-  /// Condition that selects the wanted objects and the shadow tables of wanted virtual tables.
+  /// The condition for the wanted objects, and for the shadow tables of wanted virtual tables.
   private var condition: String {
     guard !options.patterns.isEmpty else { return "true" }
     return options.patterns.map { pattern in
@@ -110,7 +110,7 @@ struct DatabaseDump {
     } else if name.hasPrefix("sqlite_") {
       return
     } else if options.isDataOnly {
-      // Only the rows follow.
+      // Only rows follow.
     } else if sql.starts(with: "CREATE VIRTUAL TABLE".utf8) {
       writeVirtualTable(name, sql)
       return
@@ -120,7 +120,8 @@ struct DatabaseDump {
     writeRows(of: name)
   }
 
-  /// A virtual table is entered into the schema as it is: making it would make its shadow tables too.
+  /// A virtual table is written into the schema directly, because creating it would create its
+  /// shadow tables too.
   private mutating func writeVirtualTable(_ name: String, _ sql: [UInt8]) {
     if !hasVirtualTables {
       print("PRAGMA writable_schema=ON;\n")
@@ -149,7 +150,7 @@ struct DatabaseDump {
     if let error = writeRows(query, into) {
       if error.code.primary == .corrupt {
         print("/****** CORRUPTION ERROR *******/\n")
-        // From the other end, to get what lies behind the damage.
+        // From the other end, to reach what is behind the damage.
         let order = (try? connection.value("PRAGMA reverse_unordered_selects")) ?? .integer(0)
         let isReversed = order == .integer(1)
         try? connection.execute("PRAGMA reverse_unordered_selects=\(isReversed ? 0 : 1)")
@@ -170,7 +171,7 @@ struct DatabaseDump {
     }
   }
 
-  /// Indexes, triggers and views, which come after all rows.
+  /// Indexes, triggers and views, which follow all rows.
   private mutating func writeRest() {
     let query =
       "SELECT sql FROM sqlite_schema AS o WHERE (\(condition)) AND sql NOT NULL"
@@ -180,7 +181,7 @@ struct DatabaseDump {
       try forEachRow(query) { dump, row in
         let sql = row.textBytes(at: 0) ?? []
         dump.sink.buffer.append(sql)
-        // A comment might run to the end of the text.
+        // A comment might reach to the end of the text.
         let mayEndInComment = zip(sql, sql.dropFirst()).contains { $0 == 0x2d && $1 == 0x2d }
         dump.print(mayEndInComment ? "\n;\n" : ";\n")
       }

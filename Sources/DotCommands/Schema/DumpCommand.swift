@@ -1,6 +1,6 @@
 internal import Shell
 
-/// Writes the database as a script of SQL.
+/// `.dump`: writes the database as an SQL script.
 struct DumpCommand: DotCommand {
   static let spec = CommandSpec(
     name: "dump", shortest: 1, usage: "?OBJECTS?", summary: "Render database content as SQL",

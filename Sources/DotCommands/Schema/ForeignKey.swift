@@ -5,7 +5,7 @@ struct ForeignKey {
   let child: String
   let parent: String
   private let columns: [String]
-  /// `parent(columns)`; nil where the parent is not known.
+  /// `parent(columns)`; nil if the parent is unknown.
   private let target: String?
   /// A clause for each column whose collation is not the parent's, empty for the others.
   private let collations: [String]
@@ -62,7 +62,7 @@ struct ForeignKey {
     let wanted = columns.map { $0 + "=?" }.sorted()
     for case .text(let detail) in plan.map({ $0[3] }) {
       if TextPattern.glob("SEARCH \(child) USING INTEGER PRIMARY KEY (rowid=?)", detail) { return true }
-      // The terms stand in the order of the index.
+      // The terms are in the order of the index.
       guard TextPattern.glob("SEARCH \(child) USING *INDEX *(*)*", detail),
         let open = detail.lastIndex(of: "("), let close = detail.lastIndex(of: ")"), open < close
       else { continue }
@@ -72,21 +72,21 @@ struct ForeignKey {
     return false
   }
 
-  /// The statement that makes the missing index.
+  /// The statement that creates the missing index.
   var proposal: String {
     let list = zip(columns, collations).map { SQLText.literal($0) + $1 }.joined(separator: ", ")
     let name = SQLText.literal("\(child)_\(columns.joined(separator: "_"))")
     return "CREATE INDEX \(name) ON \(SQLText.literal(child))(\(list)); --> \(target ?? "(null)")"
   }
 
-  /// What is said of a key that has its index.
+  /// The line for a key that has its index.
   var reassurance: String {
     "/* no extra indexes required for \(child)(\(columns.joined(separator: ", "))) -> \(target ?? "(null)") */"
   }
 }
 
 extension Substring {
-  /// The parts between the places where a word stands.
+  /// The parts between the occurrences of a word.
   fileprivate func components(separatedBy word: String) -> [String] {
     var parts: [String] = []
     var rest = self

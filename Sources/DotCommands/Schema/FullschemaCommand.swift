@@ -2,7 +2,7 @@ internal import Render
 internal import SQLite
 internal import Shell
 
-/// Shows the schema and the content of the statistics tables.
+/// `.fullschema`: prints the schema and the content of the statistics tables.
 struct FullschemaCommand: DotCommand {
   static let spec = CommandSpec(
     name: "fullschema", shortest: 1, usage: "?--indent?",
@@ -20,7 +20,7 @@ struct FullschemaCommand: DotCommand {
   func run(in session: Session) throws {
     let connection = try session.connection
     let output = session.output
-    // What cannot be read is as if it were not there.
+    // Unreadable tables count as absent.
     let query =
       "SELECT sql FROM (SELECT sql sql, type type, tbl_name tbl_name, name name, rowid x FROM sqlite_schema"
       + " UNION ALL SELECT sql, type, tbl_name, name, rowid FROM sqlite_temp_schema)"

@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Lists indexes.
+/// `.indexes`: lists indexes.
 struct IndexesCommand: DotCommand {
   static let spec = CommandSpec(
     name: "indexes", shortest: Dialect.current.hasIntegrityCheck ? 3 : 2, usage: "?TABLE?",

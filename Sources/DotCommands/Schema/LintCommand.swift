@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Finds foreign keys whose checks would read whole tables.
+/// `.lint`: finds foreign keys whose checks would read whole tables.
 struct LintCommand: DotCommand {
   static let spec = CommandSpec(
     name: "lint", shortest: 3, usage: "OPTIONS", summary: "Report potential schema issues.",
@@ -34,7 +34,7 @@ struct LintCommand: DotCommand {
 
   func run(in session: Session) throws {
     let connection = try session.connection
-    // Neither is counted as an error, as in sqlite3.
+    // Neither counts as an error, as in sqlite3.
     if let complaint { return session.errors.print(complaint) }
     do throws(SQLiteError) {
       try report(connection, session.output)

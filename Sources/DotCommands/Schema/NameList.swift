@@ -2,9 +2,10 @@ internal import Bytes
 internal import SQLite
 internal import Shell
 
-/// Names of objects of all databases, in as many columns as 80 characters hold.
+/// Prints names of objects of all databases, in as many columns as 80 characters hold.
 enum NameList {
-  /// Shows the names of those objects for which an SQL condition holds; `pattern` is its parameter.
+  /// Prints the names of the objects for which an SQL condition is true; `pattern` is its
+  /// parameter.
   static func show(_ condition: String, _ pattern: String?, in session: Session) throws {
     let connection = try session.connection
     let names: [[UInt8]]

@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Shows the statements that made the schema of all databases of a connection.
+/// `.schema`: prints the statements of the schema of all databases.
 struct SchemaCommand: DotCommand {
   static let spec = CommandSpec(
     name: "schema", shortest: 3, usage: "?PATTERN?", summary: "Show the CREATE statements matching PATTERN",
@@ -49,7 +49,7 @@ struct SchemaCommand: DotCommand {
     }
   }
 
-  /// Whether the pattern means one of the tables that hold the schema itself.
+  /// Whether the pattern names one of the tables that hold the schema itself.
   private func isSchemaTable(_ pattern: String) -> Bool {
     ["sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"]
       .contains { TextPattern.like(pattern, $0) }

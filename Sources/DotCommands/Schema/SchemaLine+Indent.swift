@@ -1,9 +1,10 @@
 /// The layout of `.schema --indent`.
 extension SchemaLine {
-  /// Statements of at least so many bytes are broken into lines.
+  /// Statements of at least this many bytes are broken into lines.
   private static let longest = 79
 
-  /// A statement with its end: blanks squeezed, and a long one broken at the commas of its outermost list.
+  /// A statement with its end: blanks are reduced, and a long one is broken at the commas of its
+  /// outermost list.
   static func indented(_ sql: [UInt8]) -> [UInt8] {
     let start = String(decoding: sql.prefix(11), as: UTF8.self).uppercased()
     if start == "CREATE VIEW" || start == "CREATE TRIG" { return sql + Array(";\n".utf8) }
@@ -35,7 +36,7 @@ extension SchemaLine {
     var line: [UInt8] = []
     var depth = 0
     var lines = 0
-    /// Byte that ends the string, name or comment we are in.
+    /// The byte that ends the current string, name or comment.
     var closing: UInt8?
     func flush(_ end: String) {
       output += text(line, end: end)
@@ -68,7 +69,7 @@ extension SchemaLine {
     return output
   }
 
-  /// What ends the quotation or comment that begins at a byte; nil where none does.
+  /// The end of the quotation or comment that begins at a byte; nil if none does.
   private static func opening(_ sql: [UInt8], _ at: Int) -> UInt8? {
     switch sql[at] {
     case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"): sql[at]
@@ -86,7 +87,7 @@ extension SchemaLine {
     }
   }
 
-  /// Whether only blanks or a comment are left before the end of the line, which then stays together.
+  /// Whether only blanks or a comment remain on the line, which then stays together.
   private static func endsWithComment(_ sql: [UInt8], _ start: Int) -> Bool {
     var at = start
     while at < sql.count {

@@ -1,12 +1,12 @@
 internal import Bytes
 
-/// A statement of the schema as `.schema` and `.dump` show it: bytes, since nobody checked that it is UTF-8.
+/// A statement of the schema for `.schema` and `.dump`: bytes, because nothing guarantees UTF-8.
 enum SchemaLine {
   private static let create = Array("CREATE TABLE ".utf8)
 
   /// The statement with its end.
   ///
-  /// A table whose name is in quotes is made `IF NOT EXISTS`, so that shadow tables may be there already.
+  /// A table with a quoted name gets `IF NOT EXISTS`, because shadow tables may exist already.
   static func text(_ sql: [UInt8], end: String = ";\n") -> [UInt8] {
     let afterCreate = sql.starts(with: create) ? sql.dropFirst(create.count).first : nil
     guard afterCreate == UInt8(ascii: "'") || afterCreate == UInt8(ascii: "\"") else {
@@ -16,7 +16,7 @@ enum SchemaLine {
     return create + Array("IF NOT EXISTS ".utf8) + rest + ending(of: sql, end)
   }
 
-  /// What ends a statement, after what ends a comment that would swallow its semicolon.
+  /// The end of a statement, with the end of a comment that would swallow its semicolon.
   private static func ending(of sql: [UInt8], _ end: String) -> [UInt8] {
     let marks = [Array("--".utf8), Array("/*".utf8)]
     guard end.hasPrefix(";"), marks.contains(where: { sql.firstRange(of: $0) != nil }) else {

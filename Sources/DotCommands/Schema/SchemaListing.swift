@@ -5,7 +5,7 @@ internal import SQLite
 struct SchemaListing {
   private struct Database {
     let name: String
-    /// What stands before the names of its objects; nil for the main database.
+    /// The prefix of its objects' names; nil for the main database.
     var prefix: String? { name == "main" ? nil : name }
   }
 
@@ -24,7 +24,8 @@ struct SchemaListing {
     }
   }
 
-  /// Calls `body` for each statement, first of all databases in turn, then for virtual tables that need none.
+  /// Calls `body` for each statement: first all databases in turn, then virtual tables without a
+  /// statement.
   func forEach(_ body: ([UInt8]) -> Void) throws(SQLiteError) {
     for database in databases {
       let statement = try connection.prepare(
@@ -44,7 +45,7 @@ struct SchemaListing {
     }
   }
 
-  /// What an object must be like, with `AND` behind it.
+  /// The condition for an object, followed by `AND`.
   private func condition(_ schema: String) -> String {
     var condition = ""
     if let pattern {
@@ -59,7 +60,7 @@ struct SchemaListing {
     return condition
   }
 
-  /// One query that would give the same, for those who want to see it.
+  /// One query with the same result, for users who ask for it.
   var describedQuery: String {
     var text = "SELECT sql FROM"
     for (index, database) in databases.enumerated() {
@@ -79,8 +80,8 @@ struct SchemaListing {
 
   // MARK: Statements
 
-  /// A statement with its database before the object's name, and a comment with the columns that cannot be
-  /// seen in it.
+  /// A statement with its database before the object's name, and a comment with columns that it
+  /// does not show.
   private func qualified(_ sql: [UInt8], _ prefix: String?, _ name: String) -> [UInt8] {
     let kinds = ["TABLE", "INDEX", "UNIQUE INDEX", "VIEW", "TRIGGER", "VIRTUAL TABLE"]
     guard let kind = kinds.first(where: { sql.starts(with: "CREATE \($0) ".utf8) }) else { return sql }
@@ -93,7 +94,7 @@ struct SchemaListing {
     return text
   }
 
-  /// A table's name with its columns in parentheses; nil where it has none.
+  /// A table's name with its columns in parentheses; nil if it has none.
   private func shape(of table: String, _ prefix: String?) -> String? {
     let query = "PRAGMA \(Identifier.quoted(prefix ?? "main")).table_info=\(SQLText.literal(table))"
     guard let rows = try? connection.rows(query), !rows.isEmpty else { return nil }

@@ -3,10 +3,10 @@ internal import SQLite
 /// The columns of a table that INSERT can set.
 struct TableColumns {
   let names: [String]
-  /// A name that reaches the rowid, where that was asked for and is not a column anyway.
+  /// A name for the rowid, if it was asked for and is not a column anyway.
   let rowID: String?
 
-  /// Reads them; none where the table cannot be read.
+  /// Reads the columns; none if the table cannot be read.
   init(of table: String, in connection: Connection, withRowID: Bool) {
     let rows = (try? connection.rows("PRAGMA table_info=\(SQLText.literal(table))")) ?? []
     names = rows.map { row in
@@ -26,13 +26,13 @@ struct TableColumns {
     }
     let taken = Set(names.map { $0.lowercased() })
     let free = ["rowid", "_rowid_", "oid"].first { !taken.contains($0) }
-    // Tables WITHOUT ROWID know none of the three.
+    // Tables WITHOUT ROWID have none of the three.
     rowID = free.flatMap { name in
       (try? connection.prepare("SELECT \(name) FROM \(Identifier.quoted(table))")) == nil ? nil : name
     }
   }
 
-  /// Whether the primary key is no rowid after all, as with `INTEGER PRIMARY KEY DESC`.
+  /// Whether the primary key is not the rowid, as with `INTEGER PRIMARY KEY DESC`.
   private static func hasKeyIndex(_ table: String, _ connection: Connection) -> Bool {
     let query = "SELECT 1 FROM pragma_index_list(\(SQLText.literal(table))) WHERE origin='pk'"
     return (try? connection.value(query)) == .integer(1)

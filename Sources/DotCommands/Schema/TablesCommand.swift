@@ -1,6 +1,6 @@
 internal import Shell
 
-/// Lists tables and views.
+/// `.tables`: lists tables and views.
 struct TablesCommand: DotCommand {
   static let spec = CommandSpec(
     name: "tables", shortest: 2, usage: "?TABLE?",

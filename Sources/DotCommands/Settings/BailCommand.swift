@@ -1,6 +1,6 @@
 internal import Shell
 
-/// Stops reading a script at its first error.
+/// `.bail`: stops a script at its first error.
 struct BailCommand: DotCommand {
   static let spec = CommandSpec(
     name: "bail", shortest: 3, usage: "on|off", summary: "Stop after hitting an error.  Default OFF")

@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Chooses binary output where the system knows a difference; here it knows none.
+/// `.binary`: chooses binary output on systems with a difference; here there is none.
 struct BinaryCommand: DotCommand {
   static let spec = CommandSpec(
     name: "binary", shortest: 3, usage: "on|off", summary: "Turn binary output on or off.  Default OFF",
@@ -15,7 +15,7 @@ struct BinaryCommand: DotCommand {
   func run(in session: Session) {}
 }
 
-/// Chooses line ends where the system knows a difference; here it knows none.
+/// `.crnl`: chooses line ends on systems with a difference; here there is none.
 struct CRNLCommand: DotCommand {
   static let spec = CommandSpec(name: "crnl", shortest: 4, usage: "on|off", isHidden: true)
   static func isKnown(_ dialect: Dialect) -> Bool { dialect.hasCRNL }

@@ -1,6 +1,6 @@
 internal import Shell
 
-/// Shows how many rows each input group changed.
+/// `.changes`: prints how many rows each input group changed.
 struct ChangesCommand: DotCommand {
   static let spec = CommandSpec(
     name: "changes", shortest: 3, usage: "on|off", summary: "Show number of rows changed by SQL")

@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Shows or changes the switches of a connection.
+/// `.dbconfig`: shows or changes the switches of a connection.
 struct DbconfigCommand: DotCommand {
   static let spec = CommandSpec(
     name: "dbconfig", shortest: 3, usage: "?op? ?val?", summary: "List or change sqlite3_db_config() options",

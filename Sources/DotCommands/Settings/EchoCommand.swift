@@ -1,6 +1,6 @@
 internal import Shell
 
-/// Repeats input before it runs.
+/// `.echo`: prints input before it runs.
 struct EchoCommand: DotCommand {
   static let spec = CommandSpec(
     name: "echo", shortest: 1, usage: "on|off", summary: "Turn command echo on or off")

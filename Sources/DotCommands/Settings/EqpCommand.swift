@@ -1,6 +1,6 @@
 internal import Shell
 
-/// Shows the query plan of each statement before it runs.
+/// `.eqp`: prints the query plan of each statement before it runs.
 struct EqpCommand: DotCommand {
   static let spec = CommandSpec(
     name: "eqp", shortest: 2, usage: "on|off|full|...",

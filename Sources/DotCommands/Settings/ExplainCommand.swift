@@ -1,14 +1,14 @@
 internal import Render
 internal import Shell
 
-/// Chooses how `EXPLAIN` is shown.
+/// `.explain`: chooses how `EXPLAIN` is shown.
 struct ExplainCommand: DotCommand {
   static let spec = CommandSpec(
     name: "explain", shortest: 3, usage: "?on|off|auto?",
     summary: "Change the EXPLAIN formatting mode.  Default: auto")
-  /// Nil where nothing changes.
+  /// Nil if nothing changes.
   private let choice: Settings.Explain?
-  /// The number that stands for `auto`.
+  /// The number for `auto`.
   private static let automatic: Int32 = 99
   init(parsing words: inout Words) throws(CommandError) {
     guard let word = words.optional() else {

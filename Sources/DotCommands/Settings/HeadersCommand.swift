@@ -1,7 +1,7 @@
 internal import Render
 internal import Shell
 
-/// Shows or hides column names above results.
+/// `.headers`: shows or hides column names above results.
 struct HeadersCommand: DotCommand {
   static let spec = CommandSpec(
     name: "headers", shortest: 1, usage: "on|off", summary: "Turn display of headers on or off")

@@ -1,6 +1,6 @@
 internal import Shell
 
-/// Colours SQL while it is typed, or not.
+/// `.highlight`: turns the colours of typed SQL on or off.
 struct HighlightCommand: DotCommand {
   static let spec = CommandSpec(
     name: "highlight", shortest: 2, usage: "on|off", summary: "Colour SQL while it is typed at a terminal")

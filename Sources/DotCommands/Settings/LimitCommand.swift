@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Shows or changes the limits of a connection.
+/// `.limit`: shows or changes the limits of a connection.
 struct LimitCommand: DotCommand {
   static let spec = CommandSpec(
     name: "limit", shortest: 5, usage: "?LIMIT? ?VAL?",

@@ -2,7 +2,7 @@ internal import Render
 internal import SQLite
 internal import Shell
 
-/// Chooses how rows are written.
+/// `.mode`: chooses how rows are written.
 struct ModeCommand: DotCommand {
   static let spec = CommandSpec(
     name: "mode", shortest: 1, usage: "MODE ?OPTIONS?", summary: "Set output mode",
@@ -86,7 +86,7 @@ struct ModeCommand: DotCommand {
       if name == nil, style == nil { return }
     }
     if name == nil { session.output.print("current output mode: \(describe(options))") }
-    // The question chooses the present mode anew, with all that this resets.
+    // The question sets the current mode again, with everything that this resets.
     let name = name ?? options.mode.rawValue
     guard let mode = OutputMode.allCases.first(where: { $0.answers(to: name) }) else {
       throw CommandError.message(
@@ -108,7 +108,7 @@ struct ModeCommand: DotCommand {
 }
 
 extension OutputMode {
-  /// Whether a word as typed may stand for this mode.
+  /// Returns whether a typed word names this mode.
   fileprivate func answers(to word: String) -> Bool {
     switch self {
     case .line, .column: "\(rawValue)s".utf8.starts(with: word.utf8)

@@ -1,6 +1,6 @@
 internal import Shell
 
-/// Suspends safe mode for one command.
+/// `.nonce`: suspends safe mode for one command.
 struct NonceCommand: DotCommand {
   static let spec = CommandSpec(
     name: "nonce", shortest: 5, usage: "STRING",

@@ -1,7 +1,7 @@
 internal import Render
 internal import Shell
 
-/// Sets what stands for NULL.
+/// `.nullvalue`: sets the text for NULL.
 struct NullvalueCommand: DotCommand {
   static let spec = CommandSpec(
     name: "nullvalue", shortest: 1, usage: "STRING", summary: "Use STRING in place of NULL values")

@@ -2,7 +2,7 @@ internal import Bytes
 internal import SQLite
 internal import Shell
 
-/// Keeps the values that parameters of statements take.
+/// `.parameter`: sets the values of parameters.
 struct ParameterCommand: DotCommand {
   static let spec = CommandSpec(
     name: "parameter", shortest: 3, usage: "CMD ...", summary: "Manage SQL parameter bindings",
@@ -64,7 +64,7 @@ struct ParameterCommand: DotCommand {
     }
   }
 
-  /// A value that is not an SQL expression is taken as text.
+  /// A value that is not an SQL expression becomes a text.
   private func set(_ name: String, _ value: String, _ connection: Connection, _ session: Session) throws {
     create(connection)
     let head = "REPLACE INTO \(Self.table)(key,value)VALUES(\(Self.literal(name)),"

@@ -1,6 +1,6 @@
 internal import Shell
 
-/// Replaces the prompts.
+/// `.prompt`: replaces the prompts.
 struct PromptCommand: DotCommand {
   static let spec = CommandSpec(
     name: "prompt", shortest: 1, usage: "MAIN CONTINUE", summary: "Replace the standard prompts")
@@ -11,7 +11,7 @@ struct PromptCommand: DotCommand {
     continuation = words.optional()
   }
   func run(in session: Session) {
-    // 19 bytes are kept, as sqlite3 keeps them.
+    // A prompt keeps 19 bytes, as in sqlite3.
     if let main { session.input.prompt = String(decoding: main.utf8.prefix(19), as: UTF8.self) }
     if let continuation {
       session.input.continuationPrompt = String(decoding: continuation.utf8.prefix(19), as: UTF8.self)

@@ -1,13 +1,13 @@
 internal import Render
 internal import Shell
 
-/// Sets what stands between columns and after rows.
+/// `.separator`: sets the text between columns and after rows.
 struct SeparatorCommand: DotCommand {
   static let spec = CommandSpec(
     name: "separator", shortest: 2, usage: "COL ?ROW?", summary: "Change the column and row separators")
   private let column: [UInt8]
   private let row: [UInt8]?
-  // Words too many are an error, but the first two count.
+  // Too many words are an error, but the first two count.
   private let hasMore: Bool
   init(parsing words: inout Words) throws(CommandError) {
     guard let column = words.optionalBytes() else { throw .usage }

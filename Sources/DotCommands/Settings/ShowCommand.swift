@@ -1,7 +1,7 @@
 internal import Render
 internal import Shell
 
-/// Shows the present settings.
+/// `.show`: prints the current settings.
 struct ShowCommand: DotCommand {
   static let spec = CommandSpec(
     name: "show", shortest: 3, summary: "Show the current values for various settings")

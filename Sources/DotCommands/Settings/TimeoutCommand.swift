@@ -1,7 +1,7 @@
 internal import SQLite
 internal import Shell
 
-/// Sets how long to wait for locks.
+/// `.timeout`: sets how long to wait for locks.
 struct TimeoutCommand: DotCommand {
   static let spec = CommandSpec(
     name: "timeout", shortest: 5, usage: "MS", summary: "Try opening locked tables for MS milliseconds")

@@ -1,7 +1,7 @@
 internal import Render
 internal import Shell
 
-/// Sets least widths of columns.
+/// `.width`: sets minimum widths of columns.
 struct WidthCommand: DotCommand {
   static let spec = CommandSpec(
     name: "width", shortest: 2, usage: "NUM1 NUM2 ...",

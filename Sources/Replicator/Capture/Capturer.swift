@@ -1,4 +1,3 @@
-import Dispatch
 import Files
 import ReplicaFormat
 import SQLite
@@ -27,7 +26,7 @@ final class Capturer: @unchecked Sendable {
   private let queue: UploadQueue
   private let site: Site
   /// Who waits sleeps: the session has it for a whole checkpoint, and a `Mutex` would keep a core busy meanwhile.
-  private let lock = DispatchSemaphore(value: 1)
+  private let lock = Semaphore(1)
 
   init(_ guardian: sending Guard, of database: String, _ progress: Progress, _ queue: UploadQueue) {
     site = Site(guardian)
@@ -48,7 +47,7 @@ final class Capturer: @unchecked Sendable {
 
   /// Returns nil if another thread has the lock.
   func withLockIfAvailable<Result>(_ body: (Site) throws -> Result) rethrows -> Result? {
-    guard lock.wait(timeout: .now()) == .success else { return nil }
+    guard lock.tryWait() else { return nil }
     LockOrder.log.enter()
     defer {
       lock.signal()

@@ -127,7 +127,7 @@ struct Checkpointer: Sendable {
     guard capture.guardian.place != (end.isCopied ? .file : .log(frames: end.frame)) else { return }
     do {
       // A commit that came meanwhile is in the log alone.
-      if try capture.renewGuard() { noteCopied(capture) }
+      if try moveGuard(capture) { noteCopied(capture) }
     } catch is SQLiteError {
       // Another process changes the log, or the files are gone: the guard stays where it is, and the next look shows why.
     }
@@ -162,7 +162,7 @@ struct Checkpointer: Sendable {
     guard try capture.takeAll() else { return false }
     capturer.publish(capture)
     // The guard moves to the end of the log, so that all of it may be copied.
-    guard try capture.renewGuard() else { return false }
+    guard try moveGuard(capture) else { return false }
     // A guard that stands in the log keeps every writer from restarting it: a checkpoint must not run beside a restart
     // (https://www.sqlite.org/wal.html#walresetbug). If it stands on the file, all is copied already.
     guard case .log = capture.guardian.place else {
@@ -174,9 +174,19 @@ struct Checkpointer: Sendable {
       result.framesInLog == capture.framesTaken || result.framesInLog <= 0
     else { return false }
     // Now it moves to where the log may be restarted, but nothing new be copied.
-    guard try capture.renewGuard() else { return false }
+    guard try moveGuard(capture) else { return false }
     noteCopied(capture)
     return true
+  }
+
+  /// Moves the guard on; returns whether nothing was committed meanwhile.
+  ///
+  /// Afterwards the log may be restarted, and then nothing in it or in the file shows the state that the replica ends with if captured
+  /// commits are not stored yet. So the record says first that this file holds them (row e of the table of starts).
+  private func moveGuard(_ capture: Capture) throws -> Bool {
+    capturer.publish(capture)
+    if progress.withLock({ $0.hasBase && $0.created < $0.captured }) { recorder.save() }
+    return try capture.renewGuard()
   }
 
   /// Notes that the database file holds all that was taken, if the guard stands on it.

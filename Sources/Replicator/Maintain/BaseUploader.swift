@@ -87,7 +87,7 @@ final class BaseUploader: Sendable {
       $0.hasBase && $0.generation == snapshot.generation && $0.baseTransaction == snapshot.base.transaction
     }
     guard !isThere else { return capturer.unpin(snapshot.generation) }
-    let finished = DispatchSemaphore(value: 0)
+    let finished = Semaphore()
     run {
       if self.upload(snapshot) {
         self.ledger.withLock { $0.bytesSinceBase = 0 }
@@ -96,7 +96,7 @@ final class BaseUploader: Sendable {
       finished.signal()
     }
     let end = Clock.monotonicSeconds + deadline
-    while finished.wait(timeout: .now() + 0.1) != .success {
+    while !finished.wait(seconds: 0.1) {
       if isInterrupted?() == true {
         throw MirrorError(.timeout, "interrupted; the base goes on in the background")
       }

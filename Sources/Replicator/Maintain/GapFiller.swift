@@ -25,12 +25,13 @@ struct GapFiller {
   /// Stores a batch of barriers for each gap, so that the numbering is complete and says where it leans on the log.
   func run() throws {
     while let gap = ledger.withLock({ $0.gaps.isEmpty ? nil : $0.gaps.removeFirst() }) {
-      guard let generation = store.progress.withLock({ $0.generation }) else { return }
+      guard let generation = ledger.withLock({ $0.generation }) else { return }
       let slices = ledger.withLock { $0.slices.items }.filter { $0.transactions.overlaps(gap) }
       guard let last = slices.last, let batch = try batch(for: gap, slices, generation) else { continue }
       let name = BatchName(batch.transactions, id: last.id)
       let object = PendingUpload.Object(name: name.key(in: generation), bytes: batch.bytes)
       guard try store.upload(object) else { return }
+      store.progress.withLock { if $0.generation == generation { $0.statements.insert(gap) } }
       ledger.withLock {
         $0.batches.insert(
           CompactionPolicy.Item(

@@ -40,8 +40,10 @@ struct Maintenance {
   /// Objects of the log that are not merged, for the next session.
   var unmerged: Int { unknownObjects + slices.items.count }
 
-  /// Whether it is worth a look what the generation held before the session.
-  var isLookDue: Bool { !isKnown && (hasGap || unmerged > CompactionPolicy.fanOut) }
+  /// Returns whether it is worth a look what the generation held before the session.
+  func isLookDue(merges: Bool) -> Bool {
+    !isKnown && (hasGap || merges && unmerged > CompactionPolicy.fanOut)
+  }
 
   /// The next object to delete; nil if none may go yet.
   ///
@@ -121,6 +123,7 @@ extension Maintenance {
     unknown.isKnown = false
     unknown.unknownObjects = record?.unmerged ?? 0
     unknown.bytesSinceBase = record?.bytesSinceBase ?? 0
+    unknown.hasGap = record.map { $0.statements ?? $0.transaction < $0.transaction } ?? false
     guard let contents = found?.contents, let base = found?.base, let chain = found?.chain else {
       return unknown
     }

@@ -63,8 +63,9 @@ final class Maintainer: Sendable {
       guard !ledger.isRunning, !ledger.isEnding else { return false }
       ledger.isRunning =
         settings.mergesObjects && facts.hasBase
-        && (ledger.slices.run() != nil || ledger.batches.run() != nil || ledger.isLookDue)
-        || !ledger.gaps.isEmpty || isPruneDue || isBaseDue(ledger, facts.hasBase, databaseBytes: facts.bytes)
+        && (ledger.slices.run() != nil || ledger.batches.run() != nil)
+        || facts.hasBase && ledger.isLookDue(merges: settings.mergesObjects) || !ledger.gaps.isEmpty
+        || isPruneDue || isBaseDue(ledger, facts.hasBase, databaseBytes: facts.bytes)
         || ledger.nextRemoval(at: Clock.bootSeconds, stored: facts.stored) != nil
       return ledger.isRunning
     }
@@ -98,7 +99,9 @@ final class Maintainer: Sendable {
 
   /// Lists what the generation held before the session, once enough of it is not merged.
   private func learnIfDue() throws {
-    guard ledger.withLock({ $0.isLookDue }), let generation = progress.withLock({ $0.generation }) else {
+    guard ledger.withLock({ $0.isLookDue(merges: settings.mergesObjects) }),
+      let generation = progress.withLock({ $0.generation })
+    else {
       return
     }
     let (last, known) = (progress.withLock { $0.stored }, ledger.withLock { $0.slices.items.first })

@@ -26,7 +26,7 @@ extension ReplicationObserver {
     do {
       try start(wasEmpty: false, claim: claim)
       _ = standby.end()
-      notices.add("mirror: \(standby.holderText) has ended, and this one mirrors")
+      notices.add("mirror: \(standby.holderText) no longer mirrors; this process does")
     } catch let error as SQLiteError where error.isBusy {
       standby.giveBackClaim()
       phase = .standby(standby)

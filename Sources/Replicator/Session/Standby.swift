@@ -21,7 +21,7 @@ final class Standby: Sendable {
   /// Wakes as soon as the holder has written the record.
   private let watch: FileWatch?
   private let state = Mutex(State())
-  private let ended = DispatchSemaphore(value: 0)
+  private let ended = Semaphore()
 
   private struct State {
     /// What the thread has begun and the session has not taken yet.
@@ -50,7 +50,7 @@ final class Standby: Sendable {
   /// Begins to look for the holder's end.
   func start() {
     DispatchQueue(label: "mirror.standby").async {
-      while self.ended.wait(timeout: .now() + Self.interval) != .success {
+      while !self.ended.wait(seconds: Self.interval) {
         self.warnIfElsewhere()
         if self.takeOver() { return }
       }
@@ -72,7 +72,7 @@ final class Standby: Sendable {
       }
       pipeline.start()
       state.pipeline = pipeline
-      notices.add("mirror: \(holderText) has ended, and this one mirrors")
+      notices.add("mirror: \(holderText) no longer mirrors; this process does")
       return true
     }
   }

@@ -23,8 +23,9 @@ struct PositionRecorder: Sendable {
       return PositionRecord(
         url: store.url, place: tip.place, entries: tip.entries, session: session,
         transaction: tip.transaction, state: tip.state, position: tip.position, time: tip.time,
-        unmerged: unmerged, identity: identity, isSynced: isSynced,
-        isAtRest: $0.restingTransaction == tip.transaction, bytesSinceBase: bytes, file: $0.fileStamp,
+        unmerged: unmerged, statements: $0.statements.end, identity: identity, isSynced: isSynced,
+        isAtRest: $0.restingTransaction == tip.transaction, captured: $0.captured, bytesSinceBase: bytes,
+        file: $0.fileStamp,
         keyID: store.encryption?.keyID,
         writer: PositionRecord.Writer(
           process: ProcessIdentity.current, durability: settings.durability.rawValue))

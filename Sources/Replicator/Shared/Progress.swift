@@ -1,4 +1,3 @@
-import Dispatch
 import Files
 import ReplicaFormat
 import WALFormat
@@ -53,6 +52,8 @@ final class Progress: Sendable {
     // BatchUploader, Maintainer
     /// Statement batches on their way.
     var batches = 0
+    /// Transactions of the generation whose statements are stored.
+    var statements = ContiguousReach(end: 0)
     /// What was found wrong in the replica: its chain cannot be continued.
     var damage: String?
 
@@ -65,7 +66,7 @@ final class Progress: Sendable {
     /// Until when another process waits for the position record; monotonic seconds.
     var recordWanted = -Double.infinity
 
-    fileprivate var waiters: [DispatchSemaphore] = []
+    fileprivate var waiters: [Semaphore] = []
   }
 
   /// The end of the generation's log as this session knows it.
@@ -90,6 +91,22 @@ final class Progress: Sendable {
       }
       entries.append(entry.place)
       place = entry.next
+    }
+  }
+
+  /// Ranges of transactions that arrive in any order, and how far they reach without a gap.
+  struct ContiguousReach: Sendable {
+    /// The last transaction with everything before it.
+    private(set) var end: UInt64
+    private var ahead: [ClosedRange<UInt64>] = []
+
+    init(end: UInt64) { self.end = end }
+
+    mutating func insert(_ range: ClosedRange<UInt64>) {
+      ahead.append(range)
+      while let index = ahead.firstIndex(where: { $0.lowerBound <= end + 1 }) {
+        end = max(end, ahead.remove(at: index).upperBound)
+      }
     }
   }
 
@@ -147,7 +164,7 @@ final class Progress: Sendable {
   ) throws {
     let failuresBefore = health.permanentFailures
     while true {
-      let waiter = DispatchSemaphore(value: 0)
+      let waiter = Semaphore()
       let isOver: Bool = try state.withLock { state in
         guard !state.isStopped else {
           throw state.failure ?? health.lastError ?? MirrorError(.notMirrored, "the mirror is off")
@@ -158,7 +175,7 @@ final class Progress: Sendable {
       }
       if isOver { return }
       if !patient, health.permanentFailures > failuresBefore, let error = health.lastError { throw error }
-      while waiter.wait(timeout: .now() + 0.1) != .success {
+      while !waiter.wait(seconds: 0.1) {
         if isInterrupted?() == true { throw MirrorError(.timeout, "interrupted") }
         guard Clock.monotonicSeconds < deadline else { throw late() }
       }

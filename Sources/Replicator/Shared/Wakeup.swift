@@ -1,10 +1,9 @@
-import Dispatch
 import Files
 import Synchronization
 
 /// Wakes the thread of one stage; several calls before it waits again count as one.
 final class Wakeup: Sendable {
-  private let semaphore = DispatchSemaphore(value: 0)
+  private let semaphore = Semaphore()
   private let isRaised = Atomic(false)
 
   func raise() {
@@ -17,7 +16,7 @@ final class Wakeup: Sendable {
   /// Waits for a call, or so many seconds; without end if nil.
   func wait(seconds: Double?) {
     if let seconds {
-      _ = semaphore.wait(timeout: .now() + max(seconds, 0))
+      _ = semaphore.wait(seconds: seconds)
     } else {
       semaphore.wait()
     }

@@ -71,6 +71,7 @@ struct GenerationOpener: Sendable {
         isFirst: true),
       try store.untilStored({ try slots.probe(record.name, record.bytes) })
     else { return false }
+    if let before = opening.before, !before.gaps.isEmpty { try fillGaps(of: before) }
     if let seal = generation.seal {
       guard try store.untilStored({ try slots.create(seal.place, id: seal.id, seal.bytes) }),
         try store.untilStored({ try slots.confirm((seal.place, seal.id)) })
@@ -88,6 +89,13 @@ struct GenerationOpener: Sendable {
     slots.noteConfirmed()
     try log.checkConditions(store.health.notices)
     return true
+  }
+
+  /// Nobody else will: the generation ends.
+  private func fillGaps(of generation: Maintenance) throws {
+    let ledger = GenerationLedger()
+    ledger.begin(generation)
+    try GapFiller(store: store, ledger: ledger).run()
   }
 
   /// Everything that was stored of the generation counts from now on.

@@ -1,4 +1,5 @@
 import Bytes
+import ReplicaCatalog
 import ReplicaFormat
 import WALFormat
 
@@ -17,6 +18,8 @@ enum ResumeDecision {
     case nowhere
     /// At the tip, or before it with no stored transaction between.
     case atTip
+    /// On the chain, before the tip; what was stored since is from the session that wrote the record, and was in the file then.
+    case holdsTip
     /// On the chain, before the tip.
     case belowTip
     /// Not on the chain: objects were lost.
@@ -93,6 +96,8 @@ enum ResumeDecision {
     }
     if let earlier = facts.earlier { return facts.isOrdered ? fork() : stale(facts, tip, earlier) }
     switch facts.recorded {
+    case .holdsTip where facts.isSameFile:
+      return .begin(reason: "the last session ended before all of its commits were stored", isFork: false)
     case .atTip where facts.isSameFile:
       return .begin(reason: "other programs changed the database while it was not mirrored", isFork: false)
     case .beyondTip(let place) where !facts.isOrdered:
@@ -100,8 +105,8 @@ enum ResumeDecision {
         facts,
         "transaction \(place.transaction - 1) of generation \(place.generation) was stored, and the log ends with "
           + "\(tip.transaction)")
-    case .belowTip where !facts.isOrdered: return stale(facts, tip, nil)
-    case .atTip, .belowTip, .beyondTip, .nowhere:
+    case .holdsTip where !facts.isOrdered, .belowTip where !facts.isOrdered: return stale(facts, tip, nil)
+    case .atTip, .holdsTip, .belowTip, .beyondTip, .nowhere:
       return facts.isOrdered ? fork() : foreign(facts, tip)
     }
   }
@@ -148,7 +153,13 @@ enum ResumeDecision {
 
 extension ResumeDecision.Recorded {
   /// Where the record, or the lease if there is no record, says that the replica was.
-  init(_ record: PositionRecord?, witness: Place?, tip: ResumeDecision.Tip) {
+  ///
+  /// `contents` is what the tip's generation holds from `base` on, if that was listed.
+  init(
+    _ record: PositionRecord?, witness: Place?, tip: ResumeDecision.Tip,
+    _ contents: GenerationContents? = nil,
+    base: BaseName? = nil
+  ) {
     guard let place = record?.place ?? witness else {
       self = .nowhere
       return
@@ -162,11 +173,33 @@ extension ResumeDecision.Recorded {
         // What stands there stored no transaction: a turn, or parts of one that was never stored whole.
         let isVoid = place.transaction == tip.place.transaction && tip.entries.contains(place)
         self = place == tip.place || isVoid ? .atTip : .belowTip
+        if case .belowTip = self, let record, let contents, let base,
+          record.hasWritten(to: tip, contents, base)
+        {
+          self = .holdsTip
+        }
       }
     } else if place.generation.sequence > tip.place.generation.sequence {
       self = .beyondTip(place)
     } else {
       self = record == nil ? .nowhere : .belowTip
+    }
+  }
+}
+
+extension PositionRecord {
+  /// Returns whether all that was stored after the record is from the session that wrote it, and of commits that the file held then.
+  ///
+  /// Each session's first entry is a turn, so a turn of another session would stand among the entries.
+  fileprivate func hasWritten(
+    to tip: ResumeDecision.Tip, _ contents: GenerationContents, _ base: BaseName
+  ) -> Bool {
+    guard captured >= tip.transaction, tip.session == session, base.transaction < place.transaction else {
+      return false
+    }
+    return contents.entries.allSatisfy { at, entry in
+      guard case .turn(let turn) = entry, at.transaction >= place.transaction else { return true }
+      return turn.session.number == session
     }
   }
 }

@@ -41,6 +41,8 @@ struct SessionStart {
     let tip: Progress.LogTip
     /// Last transaction of the base; 0 if that is not known.
     let baseTransaction: UInt64
+    /// Last transaction up to which all statements are stored.
+    let statements: UInt64
     /// What there is to keep up of the generation.
     let maintenance: Maintenance
     /// The generation that begins; nil if an old one goes on.
@@ -57,6 +59,8 @@ struct SessionStart {
     let pages: Snapshot
     let state: DatabaseState
     let time: Int64
+    /// What the generation before it holds, if that was listed: a fork leaves no gap of statements in it.
+    let before: Maintenance?
   }
 
   private var database: String { capturer.database }
@@ -157,8 +161,12 @@ struct SessionStart {
         record: GenerationRecord(
           generation: generation.generation, time: time, reason: generation.reason,
           seal: generation.seal?.place, writer: "\(slots.session.text)"),
-        pages: pages, state: start.state, time: time)
+        pages: pages, state: start.state, time: time, before: before(found))
     }
+    let maintenance =
+      isOld
+      ? Maintenance.of(start.place.generation, found, record)
+      : Maintenance(generation: start.opening?.generation)
     return Ready(
       capture: capture,
       tip: Progress.LogTip(
@@ -166,10 +174,22 @@ struct SessionStart {
         time: isOld ? found?.tip.time ?? 0 : 0, place: start.place,
         entries: isOld ? found?.tip.entries ?? [] : []),
       baseTransaction: start.opening?.base.transaction ?? found?.base?.transaction ?? 0,
-      maintenance: isOld
-        ? Maintenance.of(start.place.generation, found, record)
-        : Maintenance(generation: start.opening?.generation),
-      opening: opening, stamp: stamp, hasTaken: !start.taken.isEmpty)
+      statements: statements(start, found, record), maintenance: maintenance, opening: opening, stamp: stamp,
+      hasTaken: !start.taken.isEmpty)
+  }
+
+  private func statements(_ start: Start, _ found: ChainTip.Found?, _ record: PositionRecord?) -> UInt64 {
+    guard start.opening == nil else { return start.transaction }
+    if let contents = found?.contents, let base = found?.base {
+      return contents.batchesReach(from: base.transaction)
+    }
+    return record?.statements ?? start.transaction
+  }
+
+  /// What the generation before a new one holds; nil if it was not listed.
+  private func before(_ found: ChainTip.Found?) -> Maintenance? {
+    guard let contents = found?.contents, let base = found?.base, let tip = found?.tip else { return nil }
+    return Maintenance.of(contents, base, upTo: tip.transaction + 1)
   }
 
   /// Last frame of what a new base holds; commits after it are captured one by one.
@@ -237,7 +257,8 @@ struct SessionStart {
     facts.loss = found.loss
     facts.restored = settings.restored
     facts.writer = { ChainTip(catalog: ReplicaCatalog(store)).writer(tip) }
-    facts.recorded = ResumeDecision.Recorded(record, witness: witness, tip: tip)
+    facts.recorded = ResumeDecision.Recorded(
+      record, witness: witness, tip: tip, found.contents, base: found.base)
     if !isAtTip, tip.state.pages > 1, !wasEmpty {
       let state = try local.snapshot(local.log.count).state()
       facts.earlier = try ChainTip(catalog: ReplicaCatalog(store)).transaction(of: state, in: found)

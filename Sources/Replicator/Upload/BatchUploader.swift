@@ -95,7 +95,12 @@ final class BatchUploader: Sendable {
   private func sendNext() {
     let batches = takeNext()
     do {
-      if let batch = try joined(batches), try store.upload(batch.object) { maintainer.note(batch: batch) }
+      if let batch = try joined(batches), try store.upload(batch.object) {
+        progress.withLock {
+          if $0.generation == batch.generation { $0.statements.insert(batch.name.transactions) }
+        }
+        maintainer.note(batch: batch)
+      }
     } catch {
       store.fail(error as? MirrorError ?? MirrorError(.store, "\(error)"))
     }

@@ -3,23 +3,28 @@ import Files
 import ReplicaFormat
 import SQLite
 
-/// A database file that others read while it is brought from one state to the next.
+/// A database file that others read while it changes from one state to the next.
 ///
-/// It is changed as SQLite changes a database: under SQLite's own exclusive lock, taken by a connection, with the old
-/// pages in a rollback journal on the disk before the first page is written. So a reader sees the state before or the
-/// one after, and if this program ends on the way SQLite puts the old one back.
+/// It is changed like SQLite changes a database: under SQLite's exclusive lock, taken by a
+/// connection, with the old pages in a rollback journal on the disk before the first page is
+/// written. So a reader sees the state before it or after it. If this program ends in between,
+/// SQLite restores the old state. A log made by hand would be unsafe with live readers, and a
+/// backup would write the whole database each time.
 final class FollowedCopy {
   let path: String
   private let slots: FollowSlots
   private var connection: Connection
   private(set) var record: FollowRecord
 
-  /// Seconds that readers are waited for at a time; those that come meanwhile wait too.
+  /// Seconds to wait for readers at a time.
+  ///
+  /// New readers wait too.
   static let patience = 5.0
 
-  /// Opens a copy that is there, and proves that it holds what its record says; nil where it has no record.
+  /// Opens an existing copy, and checks that it holds what its record names; nil if it has no
+  /// record.
   ///
-  /// Throws `.exists` where something else changed it.
+  /// Throws `.exists` if something else changed it.
   init?(_ path: String, _ slots: FollowSlots, check: () throws -> Void) throws {
     let records = slots.read()
     guard !records.isEmpty, FileInfo.exists(path) else { return nil }
@@ -28,7 +33,7 @@ final class FollowedCopy {
     connection = try Connection(path, .readWrite)
     try connection.distrustDatabase()
     connection.setBusyTimeout(milliseconds: Int32(Self.patience * 1000))
-    // Where a change was cut off this puts the old state back.
+    // If a change was interrupted, this restores the old state.
     _ = try connection.value("SELECT count(*) FROM sqlite_schema")
     let page = try connection.readFile(at: 0, count: CopyHeader.size)
     guard CopyHeader.usesJournal(page),
@@ -43,12 +48,13 @@ final class FollowedCopy {
   private static func foreign(_ path: String) -> RestoreError {
     RestoreError(
       .exists,
-      "\(path) was changed by another program: it is not the copy that was made; use --force to make it anew")
+      "\(path) was changed by another program: it is not the copy that was made: use --force to make a new copy"
+    )
   }
 
   func close() { connection.close() }
 
-  /// The image of a page as the mirrored database has it.
+  /// Returns the image of a page in the mirrored database.
   func image(_ page: UInt32) throws -> [UInt8] {
     let size = record.point.state.pageSize
     var bytes = try connection.readFile(at: Int64(page - 1) * Int64(size), count: size)
@@ -66,9 +72,9 @@ final class FollowedCopy {
     return sum
   }
 
-  /// Brings the copy to another state; false where readers did not make room for it in time.
+  /// Changes the copy to another state; returns false if readers did not leave in time.
   ///
-  /// `changed` are the pages that differ, in order; all where the page size does.
+  /// `changed` are the different pages, in order; all pages if the page size differs.
   func publish(_ point: ChainPoint, changed: [UInt32], image: (UInt32) throws -> [UInt8]) throws -> Bool {
     do throws(SQLiteError) {
       try connection.execute("BEGIN EXCLUSIVE")
@@ -76,7 +82,7 @@ final class FollowedCopy {
       guard error.code == .busy else { throw error }
       return false
     }
-    // Nothing was written by way of the connection: this only gives the lock back.
+    // The connection has written nothing: this only releases the lock.
     defer { try? connection.execute("ROLLBACK") }
     let old = record
     guard CopyHeader.counter(of: try connection.readFile(at: 0, count: CopyHeader.size)) == old.counter else {
@@ -100,7 +106,7 @@ final class FollowedCopy {
       try connection.writeFile(at: Int64(page - 1) * Int64(size), try image(page))
     }
     try connection.finishFile(size: Int64(point.state.pages) * Int64(size))
-    // From here on it is the new state.
+    // From here on the new state counts.
     try Folder.remove(path + "-journal")
     try Folder.sync(Folder.parent(of: path))
     record = next
@@ -125,24 +131,26 @@ final class FollowedCopy {
   }
 }
 
-/// The record of a copy: two places in a file, written in turn, of which the copy's change counter tells the one that
-/// holds; and the lock that only one follower has.
+/// The record of a copy, and the lock of its one follower.
+///
+/// It has two slots in a file, which are written in turn. The copy's change counter shows which one
+/// is valid, so no kill separates copy and record.
 final class FollowSlots {
   let url: String
   private let file: File
   static let suffix = "-s3follow"
   private static let stride = 4096
 
-  /// Throws `.busy` where another process keeps the copy up to date.
+  /// Throws `.busy` if another process keeps the copy current.
   init(for output: String, url: String) throws {
     self.url = url
     file = try File(side: output + Self.suffix, of: output)
     guard try file.tryLock() else {
-      throw RestoreError(.busy, "follow \(output): another process keeps it up to date")
+      throw RestoreError(.busy, "follow \(output): another process keeps it current: stop that one first")
     }
   }
 
-  /// What is in the two places, as far as it is whole and of this replica.
+  /// Reads the slots that are undamaged and of this replica.
   func read() -> [FollowRecord] {
     (0..<2).compactMap { slot in
       guard let bytes = try? file.read(at: slot * Self.stride, count: Self.stride),
@@ -168,6 +176,6 @@ final class FollowSlots {
     try file.sync()
   }
 
-  /// Forgets both: the copy is about to be made anew.
+  /// Clears both slots: the copy is about to be made again.
   func clear() throws { try file.truncate(to: 0) }
 }

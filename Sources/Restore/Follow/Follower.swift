@@ -1,4 +1,3 @@
-import Dispatch
 import Files
 import ObjectStore
 package import ReplicaCatalog
@@ -6,30 +5,31 @@ package import ReplicaFormat
 
 /// Keeps a copy of the mirrored database current as slices arrive, until it is interrupted.
 ///
-/// What arrives is applied to an overlay (`PageOverlay`), proven by the database's checksum, and only then brought into
-/// the copy, in one transaction (`FollowedCopy`). Where the slices do not continue what the copy holds (another
-/// generation, history that was merged or removed while nobody followed), the newest state is built anew beside it,
-/// and goes into the copy in the same way.
+/// It applies slices to an overlay (`PageOverlay`), checks the database's checksum, and then brings
+/// the changes into the copy, in one transaction (`FollowedCopy`). If the slices do not continue
+/// the copy (another generation, or removed history), it builds the newest state beside the copy,
+/// and brings it in the same way.
 package struct Follower {
   package let catalog: ReplicaCatalog
   package private(set) var output: String
-  /// Make the copy anew where something else is there.
+  /// Whether to replace another file with a new copy.
   package var force = false
   package var patience = 60.0
   package var isInterrupted: (@Sendable () -> Bool)?
-  /// Seconds between two looks: at least, and at most where nothing arrives.
+  /// Seconds between two looks: the minimum, and the maximum while nothing arrives.
   package var pause = 1.0...15.0
-  /// Bytes of changed pages that are gathered, and then those of the transaction under way, before they go into the copy.
+  /// Bytes of changed pages that are collected before they go into the copy, and of those of the
+  /// current transaction.
   package var chunk = 256 << 20
-  /// Bytes of slices from which on it is looked for a base that is shorter.
+  /// Bytes of slices from which it checks whether a base is shorter.
   package var baseThreshold = 16 << 20
-  /// Is told what a person should know.
+  /// Gets events for the user.
   package var tell: (Event) -> Void = { _ in }
 
   package enum Event: Sendable {
-    /// The copy holds this for the first time, or after it was built anew.
+    /// The copy has this state for the first time, or after it was built again.
     case built(ChainPoint)
-    /// It has come this far.
+    /// The copy has reached this state.
     case advanced(ChainPoint)
     case notice(String)
   }
@@ -39,7 +39,7 @@ package struct Follower {
     self.output = output
   }
 
-  /// Follows until it is interrupted; returns what the copy holds then.
+  /// Follows until it is interrupted; returns the last state of the copy.
   package func run() throws -> ChainPoint? {
     var resolved = self
     resolved.output = try Folder.followingLinks(output)
@@ -55,7 +55,7 @@ package struct Follower {
       copy = follow
       try keepUp(follow)
     } catch let error as RestoreError where error.code == .interrupted {
-      // That is how it ends.
+      // Ctrl-C is the normal end.
     }
     copy?.close()
     return copy?.record.point
@@ -90,15 +90,17 @@ package struct Follower {
     try make(planning, restore) { try slots.write($0) }
     for notice in planning.plan.notices where !notices.contains(notice) { tell(.notice(notice)) }
     guard let copy = try FollowedCopy(output, slots, check: {}) else {
-      throw RestoreError(.database, "follow \(output): its record cannot be read")
+      throw RestoreError(
+        .database, "follow \(output): its record cannot be read: use --force to make a new copy")
     }
     tell(.built(copy.record.point))
     return copy
   }
 
-  /// Builds the file and gives it its name.
+  /// Builds the file and renames it.
   ///
-  /// A function of its own: the new file must be closed before SQLite opens it, or SQLite's locks would go with it.
+  /// This is a separate function, because the new file must be closed before SQLite opens it.
+  /// Otherwise SQLite's locks would be dropped with it.
   private func make(
     _ planning: Replanning, _ restore: Restore, note: (FollowRecord) throws -> Void
   ) throws {
@@ -148,11 +150,11 @@ package struct Follower {
         isAway = true
         wait = pause.upperBound
       } catch let error as RestoreError where error.code == .hole || error.code == .nothing {
-        // What is merged or removed just now may look like a hole once.
+        // An object that is merged or removed just now may look like a gap once.
         failures += 1
         if failures == 3 { throw error }
       } catch let error as FormatError {
-        // What took the place of an object that was there a moment ago is listed by the next look.
+        // The next look lists what replaced an object that was there a moment ago.
         let isNew = error.isMissing && gone.count < Replanning.most && gone.insert(error.object).inserted
         if !isNew { failures += 1 }
         if failures == 3 { throw error }
@@ -162,16 +164,10 @@ package struct Follower {
   }
 
   private func rest(_ seconds: Double, _ objects: ObjectSource) throws {
-    let end = Clock.monotonicSeconds + seconds
-    while true {
-      try objects.checkInterrupt()
-      let left = end - Clock.monotonicSeconds
-      guard left > 0 else { return }
-      _ = DispatchSemaphore(value: 0).wait(timeout: .now() + min(left, 0.1))
-    }
+    try objects.pause(seconds)
   }
 
-  /// Brings the copy to what the replica holds now, if that is more.
+  /// Brings the copy to the newest state, if that is newer.
   private func advance(_ copy: FollowedCopy, _ objects: ObjectSource) throws {
     while true {
       let point = copy.record.point
@@ -182,7 +178,7 @@ package struct Follower {
       let chain = contents.chain(from: place)
       if let damage = chain.damage { throw damage }
       guard chain.end > point.transaction else {
-        // Turns, parts of a transaction under way, or another chain.
+        // Turns, parts of an unfinished transaction, or another chain.
         if chain.seal == nil, chain.beyond.isEmpty { return }
         guard try rebuild(copy, objects) else { return }
         continue
@@ -196,7 +192,8 @@ package struct Follower {
     }
   }
 
-  /// Whether the newest base and the slices after it are fewer bytes than the slices that continue the copy.
+  /// Whether the newest base and the slices after it have fewer bytes than the slices that continue
+  /// the copy.
   private func hasShorterBase(_ chain: Chain, after point: ChainPoint, _ objects: ObjectSource) throws -> Bool
   {
     func bytes(after transaction: UInt64) -> Int {
@@ -217,7 +214,9 @@ package struct Follower {
     return manifest.parts.reduce(0) { $0 + $1.compressedSize } + bytes(after: base.transaction) < all
   }
 
-  /// Applies slices; false if readers keep the copy to themselves: the next look tries again.
+  /// Applies slices.
+  ///
+  /// Returns false if readers hold the copy: the next look tries again.
   private func apply(
     _ slices: [ChainObject], of generation: GenerationID, to copy: FollowedCopy, _ objects: ObjectSource
   ) throws -> Bool {
@@ -228,7 +227,7 @@ package struct Follower {
       try copy.image($0)
     }
     let applier = SliceApplier(from: copy.record.point, pages: overlay)
-    // What does not fit into memory goes to a scratch file, since a transaction may be of any size.
+    // Pages beyond the memory limit go to a scratch file, because a transaction may have any size.
     while overlay.byteCount < chunk || !applier.isBetweenTransactions,
       let (name, bytes) = try fetcher.take()
     {
@@ -236,7 +235,7 @@ package struct Follower {
       try applier.begin(slice, object: name)
       _ = try applier.advance(slice, object: name, upTo: .max)
     }
-    // A commit in several parts counts with the last of them.
+    // A commit in several parts counts with its last part.
     guard applier.transaction > copy.record.point.transaction else { return false }
     try applier.settle()
     return try copy.publish(applier.point, changed: overlay.pages) {
@@ -246,12 +245,13 @@ package struct Follower {
 
   // MARK: Another chain
 
-  /// Builds the newest state beside the copy, and brings the pages in which they differ into it; false where it did not.
+  /// Builds the newest state beside the copy, and brings the different pages into it; returns false
+  /// if it did not.
   private func rebuild(_ copy: FollowedCopy, _ objects: ObjectSource) throws -> Bool {
     let planning = try Replanning(source: objects, target: RestoreTarget())
     let plan = planning.plan
     let point = copy.record.point
-    // The newer generation is not there yet, or the slice that is missing is on its way.
+    // The newer generation is not there yet, or the missing slice is on its way.
     if plan.generation == point.generation && plan.transaction <= point.transaction { return false }
     if plan.generation < point.generation { return false }
     let folder = try RestoreFolder(for: output, of: plan, from: catalog.store.url)

@@ -1,20 +1,21 @@
 import Bytes
 import Files
 
-/// Newer images of some pages over a database that stays as it is: some in memory, the rest in a scratch file.
+/// Newer images of some pages over an unchanged database: some in memory, the rest in a scratch
+/// file.
 final class PageOverlay: PageStore {
   let pageSize: Int
   private let base: (UInt32) throws -> [UInt8]
-  /// Where the scratch file is made.
+  /// The folder of the scratch file.
   private let folder: String
   private let limit: Int
   private var slots: [UInt32: Int] = [:]
   private var arena: [UInt8] = []
   private var scratch: File?
-  /// Pages of the scratch file, which has them where the database does.
+  /// The pages in the scratch file, at the same offsets as in the database.
   private var spilled = PageSet()
 
-  /// Lies over what `base` gives for a page, and keeps up to `limit` bytes in memory.
+  /// Lies over the pages that `base` returns, and keeps up to `limit` bytes in memory.
   init(
     pageSize: Int, scratchFolder: String, limit: Int = 32 << 20, base: @escaping (UInt32) throws -> [UInt8]
   ) {
@@ -24,7 +25,7 @@ final class PageOverlay: PageStore {
     folder = scratchFolder
   }
 
-  /// Pages that have a newer image, in order.
+  /// The pages with a newer image, in order.
   var pages: [UInt32] {
     var all = spilled
     for page in slots.keys { _ = all.insert(page) }
@@ -54,7 +55,7 @@ final class PageOverlay: PageStore {
     arena += bytes[index..<index + pageSize]
   }
 
-  /// The database below must not change: nothing is written.
+  /// The database below must not change, so nothing is written.
   func flush(pages: UInt32) throws {}
 
   private func place(of page: UInt32) -> Int { Int(page - 1) * pageSize }
@@ -64,7 +65,7 @@ final class PageOverlay: PageStore {
     if let scratch {
       file = scratch
     } else {
-      // It goes with the program, however that ends.
+      // The file disappears with the program, however it ends.
       file = try File(unnamedIn: folder)
       scratch = file
     }

@@ -1,18 +1,20 @@
 import Bytes
 import Files
 
-/// A rollback journal as SQLite writes it (https://www.sqlite.org/fileformat2.html#the_rollback_journal).
+/// A rollback journal in SQLite's format
+/// (https://www.sqlite.org/fileformat2.html#the_rollback_journal).
 ///
-/// Where the program ends before the journal is deleted, the next program that reads the database finds it, and SQLite
-/// puts the pages back that it holds.
+/// If the program ends before the journal is deleted, the next program that reads the database
+/// finds it, and SQLite restores the pages that it holds.
 struct RollbackJournal {
-  /// The header takes a sector; this one's size is in it.
+  /// The header takes a sector and holds the sector's size.
   private static let sector = 512
   private static let magic: [UInt8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7]
   private let pageSize: Int
   private let nonce: UInt32
 
-  /// The journal of a database with this page size; `nonce` is any number, another for each journal.
+  /// The journal of a database with this page size; `nonce` is any number, another one for each
+  /// journal.
   init(pageSize: Int, nonce: UInt32) {
     self.pageSize = pageSize
     self.nonce = nonce
@@ -44,9 +46,9 @@ struct RollbackJournal {
     return sum
   }
 
-  /// Writes the journal of a database with the present images of pages, and waits until it is on the disk.
+  /// Writes the journal with the current images of pages, and waits until it is on the disk.
   ///
-  /// Whoever may read the database may read it, since whoever comes next has to put the old pages back.
+  /// Every reader of the database may read it, because the next one must restore the old pages.
   func write(beside database: String, _ saved: [UInt32], pages: UInt32, image: (UInt32) throws -> [UInt8])
     throws
   {

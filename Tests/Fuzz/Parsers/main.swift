@@ -1,9 +1,9 @@
 import Glibc
 import ParserTargets
 
-// parser-fuzzer TARGET [libFuzzer's options and folders]: runs one parser on what libFuzzer makes up.
+// parser-fuzzer TARGET [libFuzzer's options and folders]: runs one parser on libFuzzer's inputs.
 //
-// parser-fuzzer --seeds FOLDER writes what each begins with to FOLDER/TARGET.
+// parser-fuzzer --seeds FOLDER writes the first inputs of each target to FOLDER/TARGET.
 
 /// Runs libFuzzer (https://llvm.org/docs/LibFuzzer.html#using-libfuzzer-as-a-library).
 @_silgen_name("LLVMFuzzerRunDriver")
