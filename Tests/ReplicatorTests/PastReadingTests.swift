@@ -1,3 +1,4 @@
+import Dispatch
 import Files
 import History
 import ObjectStore
@@ -7,6 +8,7 @@ import ReplicaFormat
 import Replicator
 import Restore
 import SQLite
+import Synchronization
 import TestSupport
 import Testing
 
@@ -197,6 +199,45 @@ import Testing
     let later = try PageReader(reader.history, at: 12)
     let connection = try files("merged").connect(later)
     #expect(try connection.value("SELECT count(*) FROM t") == .integer(11))
+  }
+
+  /// What waits ends with Ctrl-C, and what comes after it reads again.
+  @Test func anInterruptionEndsOneStatement() throws {
+    let fixture = try fixture(rows: 30_000)
+    let isRaised = Mutex(false)
+    let source = ObjectSource(
+      ReplicaCatalog(fixture.store), patience: 5, staysInterrupted: false,
+      isInterrupted: { isRaised.withLock { $0 } })
+    let past = PastReplica(source, ReplicaCache(disk: nil))
+    let connection = try files("interrupt").connect(past.open(target(20)))
+    #expect(try connection.value("SELECT count(*) FROM sqlite_schema") == .integer(2))
+    isRaised.withLock { $0 = true }
+    #expect {
+      _ = try connection.value("SELECT sum(length(v)) FROM t")
+    } throws: {
+      ($0 as? SQLiteError)?.code.primary == .interrupt
+    }
+    isRaised.withLock { $0 = false }
+    #expect(try connection.value("SELECT count(v) FROM t") == .integer(30_000))
+  }
+
+  /// Two processes at once are two caches on one folder.
+  @Test func severalWritersShareACache() throws {
+    let folder = try Files.TemporaryFolder()
+    let path = folder.path + "/c"
+    let first = try #require(DiskCache(path, limit: 400_000))
+    DispatchQueue.concurrentPerform(iterations: 4) { worker in
+      guard let cache = DiskCache(path, limit: 400_000) else { return }
+      for round in 0..<200 {
+        let number = (round * 7 + worker) % 50
+        let bytes = [UInt8](repeating: UInt8(number), count: 5000 + number)
+        cache.keep(bytes, "\(number)")
+        if let found = cache.bytes("\(number)"), found != bytes { Issue.record("\(number) has other bytes") }
+      }
+    }
+    let left = (0..<50).filter { first.bytes("\($0)") != nil }
+    #expect(!left.isEmpty)
+    #expect(try Folder.names(in: path).allSatisfy { !$0.hasPrefix("new-") })
   }
 
   @Test func anEmptyDatabaseIsOne() throws {

@@ -36,6 +36,6 @@ struct MirrorAttach {
     let replica = try observer.past.present(session, from: url)
     let reader = try replica.open(RestoreTarget(MomentWords.moment(moment)))
     try observer.past.files.attach(reader, to: connection, as: schema)
-    session.output.tell("\(schema): \(PastSession.text(reader))")
+    if session.isInteractive { session.output.tell("\(schema): \(PastSession.text(reader))") }
   }
 }

@@ -52,7 +52,8 @@ package final class PastSession {
     let isRemote = !store.url.hasPrefix("file:")
     let cache = ReplicaCache(disk: isRemote && store.encryption == nil ? diskCache() : nil)
     let source = ObjectSource(
-      ReplicaCatalog(store), patience: mirror.patience, isInterrupted: mirror.isInterrupted)
+      ReplicaCatalog(store), patience: mirror.patience, staysInterrupted: false,
+      isInterrupted: mirror.isInterrupted)
     let replica = PastReplica(source, cache)
     replicas[store.url] = replica
     return replica
