@@ -40,7 +40,9 @@ package final class MirrorSession: SessionObserver {
     case off
   }
   private var told: Set<String> = []
-  private var once = FailureOnce()
+  var once = FailureOnce()
+  /// Moments that are read in place.
+  package private(set) lazy var past = PastSession(self)
   private var complaints: [String] = []
   private var unmirrored: UnmirroredCommits?
   /// Whether the database is being closed because a restore will replace it.
@@ -233,44 +235,17 @@ package final class MirrorSession: SessionObserver {
 
   // MARK: The session
 
-  package func greeting(in session: Session) -> String? {
-    guard let path = pathToShow(session) else { return nil }
-    if mirror == nil {
-      do {
-        _ = try store(nil, for: path)
-      } catch {
-        return "Not mirrored: \(configurationError ?? "\(error)")"
-      }
-    }
-    let line = MirrorGreeting.line(
-      MirrorGreeting.settled { self.status(of: path, isOpen: session.database.openConnection != nil) })
-    return once.text(of: line, because: failure)
-  }
-
-  package func promptField(in session: Session) -> String {
-    guard let path = pathToShow(session) else { return "" }
-    let status = status(of: path, isOpen: session.database.openConnection != nil)
-    return status.url.isEmpty ? "!" : MirrorGreeting.field(status)
-  }
-
-  /// The database whose mirror is shown; nil if there is none, or if the reason was printed.
-  private func pathToShow(_ session: Session) -> String? {
-    if case .off = configuration, mirror == nil { return nil }
-    let open = session.database.openConnection
-    guard mirror != nil || open == nil else { return nil }
-    let path = mirroredPath ?? session.database.name
-    return path == ":memory:" || path == "" ? nil : path
-  }
-
   package func connectionDidOpen(_ connection: Connection, in session: Session) {
     defer {
       for warning in encryption?.takeWarnings() ?? [] { tell(warning, session) }
       if !isCheckOnly { noteMetrics(session) }
     }
     self.session = session
+    past.didOpen(connection, in: session)
     // Before the mirror looks at functions that reach outside; sqlite3 has no such table.
     if !session.settings.isSafe, mayBeMirrored(connection) {
       try? MirrorLogTable.install(on: connection, self)
+      try? MirrorChangesTable.install(on: connection, self)
     }
     guard !isCheckOnly, let url = url(for: connection, in: session) else { return }
     if let configurationError {
@@ -327,6 +302,8 @@ package final class MirrorSession: SessionObserver {
 
   /// Returns the target for a database that was just opened.
   private func url(for connection: Connection, in session: Session) -> ReplicaURL? {
+    // The past is read, never mirrored.
+    if past.reader(of: connection) != nil { return nil }
     let path = connection.fileName() ?? ""
     switch chosen[path] {
     case .on(let url, _): return url

@@ -10,6 +10,8 @@ final class BaseUploader: Sendable {
   private let ledger: GenerationLedger
   private let recorder: PositionRecorder
   private let parts: PartUploader
+  /// Bytes of a database from which its bases have maps.
+  private let mapBytes: Int
   private let running: DispatchGroup
   /// Its threads have the priority of background work, because sessions that write go first.
   private let thread = DispatchQueue(label: "mirror.base", qos: .background)
@@ -25,6 +27,7 @@ final class BaseUploader: Sendable {
     self.ledger = ledger
     self.recorder = recorder
     parts = PartUploader(store, partBytes: settings.partBytes)
+    mapBytes = settings.mapBytes
     self.running = running
   }
 
@@ -127,13 +130,15 @@ final class BaseUploader: Sendable {
     return try lock.withLock { _ in
       progress.withLock { ($0.baseBytes, $0.baseBytesSent) = (Int(state.pages) * state.pageSize, 0) }
       defer { progress.withLock { ($0.baseBytes, $0.baseBytesSent) = (0, 0) } }
-      let parts = try parts.upload(pages, proving: state, whenRead: letGo)
+      let map = self.parts.makeMap(pageSize: state.pageSize)
+      let parts = try parts.upload(pages, proving: state, map, whenRead: letGo)
       // A base inside a generation holds a stored transaction (rule 10).
       guard let parts, try isFirst || awaitStored(base.transaction, of: generation) else { return false }
       let manifest = BaseManifest(
         generation: generation, name: base, time: time, state: state, parts: parts, naming: self.parts.naming)
       let object = PendingUpload.Object(name: manifest.key, bytes: manifest.bytes)
       guard try store.upload(object) else { return false }
+      if Int(state.pages) * state.pageSize >= mapBytes { map.store(beside: manifest) }
       return isFirst || count(base, of: generation)
     }
   }

@@ -15,19 +15,21 @@ struct PartUploader: Sendable {
   private let store: RetryingStore
   /// Bytes of pages in a part.
   private let partBytes: Int
+  private let memory = BaseMapBuilder.Memory()
 
   init(_ store: RetryingStore, partBytes: Int) {
     self.store = store
     self.partBytes = partBytes
   }
 
-  /// Bytes of pages in one zstd frame, so that a reader can read one page without the rest of the
-  /// part.
-  private static let frameBytes = 128 << 10
-
   /// The naming of parts; if they are encrypted, only the holder of the key can match names to
   /// content.
   var naming: PartNaming { PartNaming(secret: store.store.encryption?.naming) }
+
+  /// Returns what collects the map of a base whose parts are stored now.
+  func makeMap(pageSize: Int) -> BaseMapBuilder {
+    BaseMapBuilder(store.store, pageSize: pageSize, memory: memory)
+  }
 
   /// The state that the threads of one upload share.
   private final class Shared: Sendable {
@@ -54,7 +56,7 @@ struct PartUploader: Sendable {
   /// Returns nil if the mirror was stopped. Calls `whenRead` when all pages are read, because the
   /// log grows until then. Throws `.hole` if the pages do not have the checksum of the database.
   func upload(
-    _ snapshot: Snapshot, proving database: DatabaseState, whenRead: () -> Void
+    _ snapshot: Snapshot, proving database: DatabaseState, _ map: BaseMapBuilder, whenRead: () -> Void
   ) throws -> [BaseManifest.Part]? {
     var checksum = Hash128.zero
     let shared = Shared()
@@ -71,6 +73,7 @@ struct PartUploader: Sendable {
           checksum ^= PageHash.of(
             run.first + UInt32(number), bytes, at: number * snapshot.pageSize, pageSize: snapshot.pageSize)
         }
+        map.take(bytes, first: run.first, count: run.count)
       }
       compressions.run(in: group) {
         shared.attempt {
@@ -88,12 +91,15 @@ struct PartUploader: Sendable {
           }
           if let size = knownSize {
             shared.buffers.giveBack(buffer)
+            map.note(known: digest)
             return note(size)
           }
           let frame = shared.frames.take()
           buffer.bytes.withLock { bytes in
             frame.bytes.withLock {
-              Zstandard.compress(bytes, level: 1, frameSize: Self.frameBytes, into: &$0)
+              // So a page can be read without the rest of the part.
+              Zstandard.compress(bytes, level: 1, frameSize: BaseMap.frameBytes, into: &$0)
+              map.note(digest, pages: bytes, frames: $0)
             }
           }
           shared.buffers.giveBack(buffer)

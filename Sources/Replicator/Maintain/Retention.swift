@@ -122,7 +122,7 @@ package struct Retention: Sendable {
       listed.filter { object in
         let name = object.key.name
         if name.hasPrefix(ReplicaLayout.bases(generation)) {
-          return BaseName(key: name).map { $0.transaction < start } ?? false
+          return (BaseName(key: name) ?? BaseMap.base(key: name)).map { $0.transaction < start } ?? false
         }
         if let place = Place(key: name) {
           guard case .slice(let header, _) = contents.entries[place] else { return false }
