@@ -61,7 +61,8 @@ final class Pipeline: Sendable {
   /// Holds the log of a database, and notes its end.
   ///
   /// Everything after that end is captured commit by commit. `claim` is the locked position file.
-  /// Throws `.unsuitable` if the database is not in WAL mode. Called on the session's thread.
+  /// Throws `.unsuitable` if the database is not in WAL mode. Called on the session's thread, or on
+  /// the thread of a standby.
   init(
     _ database: String, claim: File, store: any ObjectStore, settings: MirrorSettings, wasEmpty: Bool,
     notices: NoticeQueue

@@ -39,7 +39,7 @@ final class GeneratedReplica {
     last = try end()
   }
 
-  /// The last transaction that is stored now.
+  /// The last stored transaction.
   func end() throws -> UInt64 {
     var history = try ReplicaHistory(ReplicaCatalog(fixture.store))
     return try #require(try history.end()).chain.end
@@ -74,7 +74,7 @@ final class GeneratedReplica {
     case 0, 1: try run("INSERT INTO a(k,v) VALUES(\(n), 'v\(n)')")
     case 2: try run("INSERT INTO a(k,v) VALUES(\(n), randomblob(\(pick(3) == 0 ? 200_000 : 9000)))")
     case 3, 4: try run("UPDATE a SET v = 'u\(n)' WHERE k % 97 = \(n % 97)")
-    // The same length: only the last byte, on an overflow page, changes.
+    // The length stays: only the last byte, on an overflow page, changes.
     case 5:
       try run("UPDATE a SET v = substr(v, 1, length(v)-1) || x'\(n % 10)\(n % 7)' WHERE typeof(v)='blob'")
     case 6: try run("DELETE FROM a WHERE id BETWEEN \(n) AND \(n + 80)")
@@ -98,7 +98,7 @@ final class GeneratedReplica {
       try run("ALTER TABLE \"c d\" ADD COLUMN n\(columns) DEFAULT \(n)")
     case 17: try run("BEGIN; INSERT INTO a(k,v) VALUES(1,1); UPDATE a SET k=k+1 WHERE id<50; COMMIT")
     case 18:
-      // A session ends: the next one begins with a turn.
+      // A session ends, and the next one begins with a turn.
       try fixture.close()
       try fixture.open()
     default:
@@ -115,7 +115,7 @@ final class GeneratedReplica {
     }
   }
 
-  /// A reader of what the replica holds.
+  /// Makes a reader of the replica.
   func past(disk: DiskCache? = nil, _ store: (any ObjectStore)? = nil) -> PastReplica {
     PastReplica(
       ObjectSource(ReplicaCatalog(store ?? fixture.store), patience: 5), ReplicaCache(disk: disk))
@@ -127,7 +127,7 @@ final class GeneratedReplica {
     return target
   }
 
-  /// The bytes of the database restored to a transaction.
+  /// Returns the bytes of the database restored to a transaction.
   func restored(_ transaction: UInt64) throws -> [UInt8] {
     try fixture.bytes(fixture.restore(.wal, "t\(transaction).db", Self.target(transaction)))
   }

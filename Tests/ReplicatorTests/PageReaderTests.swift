@@ -8,9 +8,9 @@ import SQLite
 import TestSupport
 import Testing
 
-/// Pages of any transaction, read one by one.
+/// Tests reads of single pages of any transaction.
 @Suite struct PageReaderTests {
-  /// Every page, in a random order.
+  /// Reads every page, in a random order.
   private func pages(_ reader: PageReader, _ random: inout Seeded) throws -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: Int(reader.pageCount) * reader.pageSize)
     for page in (1...max(reader.pageCount, 1)).shuffled(using: &random) where page <= reader.pageCount {
@@ -26,7 +26,7 @@ import Testing
     var random = Seeded(seed)
     let folder = try Files.TemporaryFolder()
     let disk = try #require(DiskCache(folder.path + "/cache"))
-    // Twice: the second time pages come from the cache on the disk.
+    // The second time, pages come from the cache on the disk.
     for _ in 0..<2 {
       let past = replica.past(disk: disk)
       for transaction in replica.someTransactions(8).shuffled(using: &random) {

@@ -9,7 +9,7 @@ import SQLite
 import TestSupport
 import Testing
 
-/// Undo, history and bisect, compared with restores of every transaction.
+/// Tests undo, history and bisect against restores of every transaction.
 @Suite struct PastChangesTests {
   private struct NotAsked: Error {}
 
@@ -57,7 +57,7 @@ import Testing
     }
     try replica.fixture.close()
     #expect(undone > 1)
-    // The statements give the same.
+    // The statements have the same result.
     #expect(try content(replica.fixture.restore(.sql)) == content(replica.fixture.restore(.wal, "w.db")))
   }
 

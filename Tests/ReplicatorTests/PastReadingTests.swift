@@ -12,9 +12,9 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Reading moments in place: what it costs, and what becomes of damage.
+/// Tests reads of the past in place: their cost, and damaged objects.
 @Suite struct PastReadingTests {
-  /// A database of some megabytes with its replica.
+  /// Makes a database of some megabytes with its replica.
   private func fixture(rows: Int = 60_000, mapBytes: Int = 0, partBytes: Int = 2 << 20) throws
     -> MirrorFixture
   {
@@ -71,7 +71,7 @@ import Testing
     let before = store.requests
     #expect(try connection.value("SELECT v FROM t WHERE k = 50000 * 7919 % 1000003") != nil)
     #expect(store.requests - before == 2, "\(store.requests - before)")
-    // Rows in order: the window grows, and neighbours come together.
+    // For rows in order the window grows, and neighbours are fetched together.
     let scanned = store.requests
     #expect(
       try connection.value("SELECT sum(length(v)) FROM t WHERE id < 20000")
@@ -149,7 +149,7 @@ import Testing
       case 0: try file.truncate(to: 10)
       case 1: try file.write([1, 2, 3], at: 60)
       case 2: try file.truncate(to: 0)
-      // Another entry's content under this name.
+      // This name now has another entry's content.
       default: try file.write(File(path + "/" + names[0], .read).readAll(), at: 0)
       }
     }
@@ -182,7 +182,7 @@ import Testing
       try fixture.flush()
     }
     let reader = try past(fixture.store).open(target(1))
-    // What follows is not read yet. Meanwhile it is merged, and the entries go.
+    // The later entries are not read yet. Meanwhile they are merged and deleted.
     for number in 13...80 {
       try fixture.run("INSERT INTO t VALUES(\(number))")
       try fixture.flush()
@@ -201,7 +201,7 @@ import Testing
     #expect(try connection.value("SELECT count(*) FROM t") == .integer(11))
   }
 
-  /// What waits ends with Ctrl-C, and what comes after it reads again.
+  /// Ctrl-C ends a read that waits, and later reads work again.
   @Test func anInterruptionEndsOneStatement() throws {
     let fixture = try fixture(rows: 30_000)
     let isRaised = Mutex(false)
@@ -221,7 +221,7 @@ import Testing
     #expect(try connection.value("SELECT count(v) FROM t") == .integer(30_000))
   }
 
-  /// Two processes at once are two caches on one folder.
+  /// Two caches on one folder act as two processes.
   @Test func severalWritersShareACache() throws {
     let folder = try Files.TemporaryFolder()
     let path = folder.path + "/c"

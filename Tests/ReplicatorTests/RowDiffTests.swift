@@ -7,9 +7,9 @@ import SQLite
 import TestSupport
 import Testing
 
-/// Row changes, compared with what two restores show.
+/// Tests row changes against the rows of two restores.
 @Suite struct RowDiffTests {
-  /// Every row of a restored database: by table, key and values.
+  /// Returns every row of a restored database by table, key and values.
   private func rows(_ path: String) throws -> (shape: SchemaShape, rows: [String: [String: String]]) {
     let connection = try Connection(path, [.readWrite])
     defer { connection.close() }
@@ -40,7 +40,7 @@ import Testing
         after.shape.tables[name]?.columns.contains($0) ?? false
       }
       for key in Set(a.keys).union(b.keys) where a[key] != b[key] {
-        // A column that came or went makes no row another.
+        // An added or dropped column does not change a row.
         if let old = a[key], let new = b[key], let common {
           func only(_ text: String) -> [String] {
             text.components(separatedBy: " | ").filter { part in common.contains { part.hasPrefix("\($0)=") }

@@ -5,25 +5,25 @@ import ReplicaCatalog
 import ReplicaFormat
 import Synchronization
 
-/// Collects what a base's map holds while the base's parts are made, and stores the map after the manifest.
+/// Collects the map of a base while its parts are made, and stores the map after the manifest.
 ///
-/// Its calls may come from the threads that make parts. A map is only a cache for readers: what goes wrong with it is nobody's
-/// error.
+/// The threads that make parts may call it. A map is only a cache for readers, so its failures are
+/// ignored.
 final class BaseMapBuilder: Sendable {
   private let store: any ObjectStore
   private let pageSize: Int
   private let memory: Memory
   private let map = Mutex(BaseMap())
-  /// Frames of parts that an earlier base has, by the parts' names; nil until they are needed.
+  /// Frames of an earlier base's parts, by the names of the parts; nil until they are needed.
   private let earlier = Mutex<[String: [BaseMap.Frame]]?>(nil)
 
-  /// Bytes of pages that lead to others in a map; readers find the others in the parts.
+  /// Maximum bytes of interior pages in a map; readers find the other ones in the parts.
   private static let mostPages = 8 << 20
 
-  /// Frames of the parts that this mirror has stored itself.
+  /// Keeps the frames of parts that this mirror has stored itself.
   final class Memory: Sendable {
     fileprivate let frames = Mutex<[String: [BaseMap.Frame]]>([:])
-    /// Parts that are remembered.
+    /// The maximum number of parts.
     fileprivate static let most = 100_000
   }
 
@@ -33,7 +33,7 @@ final class BaseMapBuilder: Sendable {
     self.memory = memory
   }
 
-  /// Takes the pages that lead to others; runs come in the order of pages.
+  /// Keeps the interior pages of a run; runs must come in the order of pages.
   func take(_ pages: [UInt8], first: UInt32, count: Int) {
     for number in 0..<count {
       let page = first + UInt32(number)
@@ -45,7 +45,7 @@ final class BaseMapBuilder: Sendable {
     }
   }
 
-  /// Notes the frames of a part that was compressed just now.
+  /// Notes the frames of a part that was just compressed.
   func note(_ digest: String, pages: [UInt8], frames bytes: [UInt8]) {
     let sizes = Zstandard.frameSizes(bytes)
     let starts = stride(from: 0, to: pages.count, by: BaseMap.frameBytes)
@@ -69,7 +69,7 @@ final class BaseMapBuilder: Sendable {
     if let frames { map.withLock { $0.frames[digest] = frames } }
   }
 
-  /// What the newest maps of the last generations say.
+  /// Returns the frames in the newest maps of the last two generations.
   private func framesOfEarlierMaps() -> [String: [BaseMap.Frame]] {
     var found: [String: [BaseMap.Frame]] = [:]
     let catalog = ReplicaCatalog(store)
@@ -86,7 +86,7 @@ final class BaseMapBuilder: Sendable {
     return found
   }
 
-  /// Stores the map beside a manifest, if that can be done at once.
+  /// Stores the map beside a manifest, with one attempt.
   func store(beside manifest: BaseManifest) {
     guard let key = try? ObjectKey(BaseMap.key(of: manifest.name, in: manifest.generation)) else { return }
     _ = try? store.put(key, map.withLock { $0.bytes }, .always)

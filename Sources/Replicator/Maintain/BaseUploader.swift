@@ -10,7 +10,7 @@ final class BaseUploader: Sendable {
   private let ledger: GenerationLedger
   private let recorder: PositionRecorder
   private let parts: PartUploader
-  /// Bytes of a database from which its bases have maps.
+  /// Minimum bytes of a database whose bases have maps.
   private let mapBytes: Int
   private let running: DispatchGroup
   /// Its threads have the priority of background work, because sessions that write go first.

@@ -26,7 +26,7 @@ struct PartUploader: Sendable {
   /// content.
   var naming: PartNaming { PartNaming(secret: store.store.encryption?.naming) }
 
-  /// Returns what collects the map of a base whose parts are stored now.
+  /// Returns a builder for the map of a base.
   func makeMap(pageSize: Int) -> BaseMapBuilder {
     BaseMapBuilder(store.store, pageSize: pageSize, memory: memory)
   }
@@ -37,10 +37,8 @@ struct PartUploader: Sendable {
     let known = Mutex<[String: Int]?>(nil)
     let parts = Mutex<[BaseManifest.Part]>([])
     let failure = Mutex<(any Error)?>(nil)
-    // A part is read in a tenth of the time that its compression takes.
-    //
-    // Together with compressed parts, that makes five parts in memory: 80 MiB of data that does not
-    // compress.
+    // A part is read in a tenth of the time that its compression takes. Together, the pools hold five
+    // parts in memory: 80 MiB of data that does not compress.
     let buffers = BufferPool(count: 2)
     let frames = BufferPool(count: 3)
 
@@ -97,7 +95,7 @@ struct PartUploader: Sendable {
           let frame = shared.frames.take()
           buffer.bytes.withLock { bytes in
             frame.bytes.withLock {
-              // So a page can be read without the rest of the part.
+              // Readers can then read a page without the rest of the part.
               Zstandard.compress(bytes, level: 1, frameSize: BaseMap.frameBytes, into: &$0)
               map.note(digest, pages: bytes, frames: $0)
             }

@@ -33,7 +33,7 @@ package struct MirrorSettings: Sendable {
   package var queueBytes = 32 << 20
   /// Bytes of pages in one part of a base.
   package var partBytes = 16 << 20
-  /// Bytes of a database from which its bases have maps: a smaller one is read as a whole as fast.
+  /// Minimum bytes of a database whose bases have maps; a smaller one is read as a whole as fast.
   package var mapBytes = 4 << 20
   /// Bytes of log since the base after which a new one is stored, if the database is smaller than
   /// them.

@@ -6,8 +6,8 @@ import SQLite
 ///
 /// - A statement is replayed only if the lists of `ReplayRules` contain everything that it asks
 ///   SQLite for, as the authorizer reports it.
-/// - It is a barrier while the connection holds a schema, statistics or settings in memory that a
-///   new connection would not read from the file.
+/// - It is a barrier while the connection holds a schema, statistics or settings that a new
+///   connection would not read from the file.
 /// - Statements that were rolled back are dropped, and statements that only read are not recorded.
 /// - A statement that failed inside a continued transaction is kept with its error, because
 ///   `OR FAIL` may have changed rows.

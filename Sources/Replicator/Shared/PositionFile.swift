@@ -42,7 +42,7 @@ final class PositionFile: Sendable {
   ///
   /// A power loss must not take the commits that the record names. Otherwise the next session would
   /// accept an older database (row e of the table of starts). Therefore SQLite's log is synced
-  /// first, unless `syncs` is false. `make` gets whether the sync succeeded.
+  /// first, unless `syncs` is false. If the sync fails, `make` is called again with false.
   func save(syncs: Bool, _ make: (_ isSynced: Bool) -> PositionRecord?) {
     writing.withLock { _ in
       guard var record = make(syncs) else { return }
@@ -72,8 +72,9 @@ extension PositionRecord.FileStamp {
     return PositionRecord.FileStamp(size: info.size, modifiedNs: info.modifiedNs, inode: info.inode)
   }
 
-  /// Returns the stamp when a later change would alter its time, because file systems have coarse
-  /// clocks.
+  /// Returns the stamp, after a wait of 20 ms if the file has just changed.
+  ///
+  /// File systems have coarse clocks, so an immediate further change might not alter the time.
   static func settled(_ path: String) throws -> PositionRecord.FileStamp? {
     let stamp = try of(path)
     guard let stamp, abs(Clock.wallMicroseconds - stamp.modifiedNs / 1000) < 20_000 else { return stamp }
