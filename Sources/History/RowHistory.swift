@@ -57,7 +57,7 @@ package final class RowHistory {
     if isFirst, let beginning { try begin(beginning, shape, runs, body) }
   }
 
-  /// The table with the columns by which its rows are told apart.
+  /// The table with the columns that identify its rows.
   private struct Shape {
     let table: TableShape
     let keys: [String]

@@ -26,14 +26,15 @@ def main():
         sys.exit("hosts.py needs namespaces: run it as root, where unshare works")
     print(f"seed {chosen.seed}, {chosen.rounds} rounds", flush=True)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    server, program = Seaweed(chosen.weed), os.path.abspath(chosen.program)
     root = tempfile.mkdtemp(prefix="faults-hosts-")
-    server, library, program = Seaweed(chosen.weed), moved_clock.build(root), os.path.abspath(chosen.program)
+    library = moved_clock.build(root)
     # Its first requests take seconds.
     raw_puts(server.port)
     hosts = [Host(root, letter, library, server.port) for letter in "ab"]
     for host in hosts:
         host.program_environment = {
-            "S3_ACCESS_KEY_ID": KEY, "S3_SECRET_ACCESS_KEY": SECRET, "S3_FLUSH_TIMEOUT": "4", "S3_CONNECT_TIMEOUT": "2",
+            "S3_ACCESS_KEY_ID": KEY, "S3_SECRET_ACCESS_KEY": SECRET, "S3_FLUSH_TIMEOUT": "6", "S3_CONNECT_TIMEOUT": "2",
             "S3_TRANSFER_TIMEOUT": "3", "S3_SYNC_INTERVAL": "0"}
     counts, wrong, began = collections.Counter(), [], time.time()
     try:

@@ -5,7 +5,7 @@ Usage: fidelity.py BINARY SEED SESSIONS [plain|misleading] [--all]
 Counts statements that were replayed, and those of transactions that are barriers.
 """
 
-import collections, concurrent.futures, os, random, re, shutil, subprocess, sys, tempfile
+import collections, concurrent.futures, os, random, re, shutil, signal, subprocess, sys, tempfile
 from generator import MisleadingSession, Session
 
 # Where nothing waits for a disk: what is looked for does not depend on one.
@@ -55,8 +55,11 @@ def play(binary, scripts, files, zone):
         mirror = ["-mirror", f"file://{folder}/replica"]
         for script in scripts + [[]]:
             script = [line.replace("PROGRAM", binary) for line in script]
-            done = subprocess.run([binary, *mirror, "a.db"], input=text(script + [".connection 0"] if script else ["SELECT 1 FROM sqlite_schema"]).encode("utf-8", "replace"), cwd=folder,
-                                  env=environment(zone), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=4)
+            # Seconds of processor time, so that a busy machine leaves out no more than an idle one.
+            done = subprocess.run(["prlimit", "--cpu=4", binary, *mirror, "a.db"], input=text(script + [".connection 0"] if script else ["SELECT 1 FROM sqlite_schema"]).encode("utf-8", "replace"), cwd=folder,
+                                  env=environment(zone), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+            if done.returncode == -signal.SIGXCPU:
+                raise subprocess.TimeoutExpired(binary, 4)
             if done.returncode < 0 and done.returncode != -9:
                 return Outcome(f"the shell ended with {done.returncode}: {done.stderr.decode('utf-8', 'replace')[-300:]}")
         if not os.path.exists(f"{folder}/replica"):
@@ -129,12 +132,15 @@ def main():
     binary, seed, wanted = os.path.abspath(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     grammar = MisleadingSession if "misleading" in sys.argv else Session
     reasons, faults, sessions, statements, databases, recorded, refused, earlier = collections.Counter(), 0, 0, 0, 0, 0, 0, 0
+    # SIGTERM begins no more sessions.
+    is_ending = []
+    signal.signal(signal.SIGTERM, lambda number, frame: is_ending.append(number))
     # A session waits for its mirror's pace more than it computes.
     workers = 2 * (os.cpu_count() or 1)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         waiting = collections.deque()
-        while sessions < wanted or waiting:
-            while sessions < wanted and len(waiting) < 4 * workers:
+        while sessions < wanted and not is_ending or waiting:
+            while sessions < wanted and not is_ending and len(waiting) < 4 * workers:
                 sessions += len(grammar(seed).scripts)
                 waiting.append(pool.submit(one, binary, seed, grammar))
                 seed += 1

@@ -8,7 +8,7 @@ import SQLite
 import TestSupport
 import Testing
 
-/// What a session does between finding where to go on and going on.
+/// Tests the moment at which a session continues a replica.
 @Suite struct BeginningTests {
   private let store = FaultyStore(MemoryStore())
   private let fixture: MirrorFixture
@@ -25,7 +25,7 @@ import Testing
     try ReplicaCatalog(store).newest()
   }
 
-  /// So many commits, each in a slice of its own.
+  /// Makes `count` commits, each in a slice of its own.
   private func insert(_ count: Int) throws {
     for number in 0..<count {
       try fixture.run("INSERT INTO t VALUES(\(number))")
@@ -42,7 +42,7 @@ import Testing
     #expect(contents.batchesReach(backFrom: last) == 0)
   }
 
-  /// What is stored while a session still takes over what was there before is merged with it.
+  /// A session at its start merges new objects with those from before.
   @Test func leavesNothingOutOfWhatIsMerged() throws {
     fixture.settings.mergesObjects = false
     try fixture.open()
@@ -59,7 +59,8 @@ import Testing
     try expectProven()
   }
 
-  /// A log that is restarted while commits wait for the store no longer shows what the replica ends with.
+  /// If the log is restarted while commits wait for the store, it no longer shows the replica's
+  /// end.
   @Test func aKillAfterARestartOfTheLogIsNoReasonToRefuse() throws {
     let store = FaultyStore(MemoryStore())
     let fixture = try MirrorFixture(store)

@@ -24,7 +24,7 @@ extension MirrorSession {
     return status.url.isEmpty ? "!" : MirrorGreeting.field(status)
   }
 
-  /// The database whose mirror is to be shown; nil where there is nothing to show, or it was said why there is no mirror.
+  /// The database whose mirror is shown; nil if there is nothing to show, or the reason was printed.
   private func pathToShow(_ session: Session) -> String? {
     if case .off = configuration, mirror == nil { return nil }
     let open = session.database.openConnection

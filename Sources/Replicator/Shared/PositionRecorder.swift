@@ -2,7 +2,9 @@ import Files
 import ObjectStore
 import ReplicaFormat
 
-/// Writes the position record from what the stages know.
+/// Writes the position record from the facts of the stages.
+///
+/// May be used on any thread.
 struct PositionRecorder: Sendable {
   let file: PositionFile
   let store: MeteredStore
