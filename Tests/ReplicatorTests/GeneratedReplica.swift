@@ -76,7 +76,8 @@ final class GeneratedReplica {
     case 3, 4: try run("UPDATE a SET v = 'u\(n)' WHERE k % 97 = \(n % 97)")
     // The length stays: only the last byte, on an overflow page, changes.
     case 5:
-      try run("UPDATE a SET v = substr(v, 1, length(v)-1) || x'\(n % 10)\(n % 7)' WHERE typeof(v)='blob'")
+      try run(
+        "UPDATE a SET v = CAST(substr(v, 1, length(v)-1) || x'3\(n % 10)' AS BLOB) WHERE typeof(v)='blob'")
     case 6: try run("DELETE FROM a WHERE id BETWEEN \(n) AND \(n + 80)")
     case 7, 8:
       try run(

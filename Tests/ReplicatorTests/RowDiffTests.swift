@@ -2,6 +2,7 @@ import Files
 import Foundation
 import History
 import Replica
+import ReplicaCatalog
 import Restore
 import SQLite
 import TestSupport
@@ -88,6 +89,42 @@ import Testing
         "\(from) to \(to) of seed \(seed): lacks \(Set(wanted).subtracting(got).prefix(3).map { $0.prefix(200) }), has too much \(Set(got).subtracting(wanted).prefix(3).map { $0.prefix(200) })"
       )
     }
+  }
+
+  /// If a value is replaced by one of the same length, only overflow pages change: the leaf stays the same.
+  @Test(arguments: ["", "WITHOUT ROWID"])
+  func aChangeInOverflowPagesAloneIsFound(_ kind: String) throws {
+    let fixture = try MirrorFixture()
+    try fixture.open()
+    try fixture.run(
+      "CREATE TABLE t(id INTEGER PRIMARY KEY, v) \(kind); CREATE TABLE other(a, b); CREATE INDEX o ON other(b)"
+    )
+    try fixture.run(
+      "WITH n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<40) INSERT INTO t SELECT i, CAST(zeroblob(20000) AS BLOB) FROM n; INSERT INTO other SELECT id, v FROM t"
+    )
+    try fixture.flush()
+    let past = PastReplica(ObjectSource(ReplicaCatalog(fixture.store), patience: 5), ReplicaCache(disk: nil))
+    let before = try past.open(RestoreTarget())
+    try fixture.run("UPDATE t SET v = CAST(substr(v, 1, 19999) || 'x' AS BLOB) WHERE id = 17")
+    try fixture.run("UPDATE other SET b = CAST(substr(b, 1, 19999) || 'y' AS BLOB) WHERE a = 23")
+    try fixture.close()
+    let files = PastFiles(vfs: "overflow \(kind)") { _, _, _ in throw NotAsked() }
+    files.register()
+    let after = try replicaEnd(fixture)
+    let first = try after.open(GeneratedReplica.target(before.moment.transaction))
+    let diff = try RowDiff(from: first, to: after.open(RestoreTarget(), near: first), files)
+    var found: [String] = []
+    for name in diff.tableNames {
+      try diff.forEachChange(of: name) { found.append("\(name) \($0.kind) \($0.key) \($0.differing)") }
+    }
+    #expect(
+      found.sorted() == [
+        "other changed [SQLite.Value.integer(23)] [\"b\"]", "t changed [SQLite.Value.integer(17)] [\"v\"]",
+      ])
+  }
+
+  private func replicaEnd(_ fixture: MirrorFixture) throws -> PastReplica {
+    PastReplica(ObjectSource(ReplicaCatalog(fixture.store), patience: 5), ReplicaCache(disk: nil))
   }
 
   /// SQLite reads every page through the VFS.
