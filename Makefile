@@ -22,7 +22,7 @@ build: ## Build for debugging
 	@.ci/setup.sh build
 	swift build
 
-release: ## Build as it is installed
+release: ## Build for release
 	@.ci/setup.sh build
 	.ci/release.sh
 
@@ -31,11 +31,11 @@ test: ## Set everything up, build, and run the tests
 	swift build --build-tests
 	swift test --skip-build --disable-xctest
 
-test-all: ## Run the model of the protocol, and the tests with many more rounds of those that are random
+test-all: ## Run the model of the protocol, and the tests with many more random rounds
 	Tests/Protocol/run.sh
 	SQLITE3_CLOUD_S3_TEST_ALL=1 $(MAKE) test
 
-test-fresh: ## Run the two commands that README.md begins with in clean roots of Debian 13 and 12
+test-fresh: ## Run README's two commands in clean roots of Debian 13 and 12
 	Tests/Fresh/run.sh trixie
 	Tests/Fresh/run.sh bookworm
 
@@ -43,14 +43,14 @@ lint: ## Check form, file lengths, imports, and the language of documents and co
 	@.ci/setup.sh build
 	.ci/lint.sh
 
-format: ## Put all Swift files into form
+format: ## Format all Swift files
 	swift format --in-place --parallel -r Sources Tests Package.swift
 
 fuzz: release ## Run 20000 scripts mutated from the golden cases, and each parser on 100000 inputs
 	Tests/Fuzz/run.sh 1 20000
 	Tests/Fuzz/parsers.sh 100000
 
-bench: release ## Measure against sqlite3 and print ratios
+bench: release ## Measure beside sqlite3 and Litestream, and print ratios
 	Tests/Bench/run.sh
 
 install: ## Install program, manual page and completions into $(DESTDIR)$(PREFIX)
@@ -68,7 +68,7 @@ uninstall: ## Remove what was installed
 deb: release ## Make a Debian package in .build/deb
 	.ci/deb.sh $(VERSION)
 
-generate: build ## Bring completions and the manual page up to date with the options
+generate: build ## Update completions and the manual page from the options
 	.ci/generate.sh .build/debug/$(PROGRAM)
 
 clean: ## Remove what was built; demo.db and its mirror stay

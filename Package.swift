@@ -106,10 +106,23 @@ let package = Package(
         "ReplicaCatalog", "ObjectStore",
       ]),
     safeTarget(
+      "Replica",
+      [
+        "Files", "Bytes", "Digest", "Compression", "WALFormat", "ReplicaFormat", "ReplicaCatalog",
+        "ObjectStore",
+      ]),
+    safeTarget(
       "Restore",
       [
         "Extensions", "SQLite", "Files", "Bytes", "Digest", "Compression", "WALFormat", "ReplicaFormat",
-        "ReplicaCatalog", "ObjectStore", "Interchange",
+        "ReplicaCatalog", "ObjectStore", "Interchange", "Replica",
+      ]),
+
+    safeTarget(
+      "History",
+      [
+        "Extensions", "SQLite", "Bytes", "ObjectStore", "ReplicaFormat", "ReplicaCatalog", "Replica",
+        "Restore",
       ]),
 
     // 4
@@ -117,7 +130,7 @@ let package = Package(
       "DotCommands",
       [
         "Shell", "Extensions", "Recovery", "IndexAdvice", "SQLite", "Render", "Files", "Bytes", "Replicator",
-        "Restore", "ReplicaCatalog", "ReplicaFormat", "ObjectStore", "Encryption",
+        "Restore", "Replica", "History", "ReplicaCatalog", "ReplicaFormat", "ObjectStore", "Encryption",
       ]),
 
     // 5
@@ -165,8 +178,8 @@ let package = Package(
     tests(
       "ReplicatorTests",
       [
-        "Replicator", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat", "ReplicaFormat",
-        "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption", "Compression",
+        "Replicator", "Replica", "History", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat",
+        "ReplicaFormat", "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption", "Compression",
       ]),
     tests(
       "SimulationTests",

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Makes a Debian package of the release build in .build/deb. Usage: .ci/deb.sh VERSION
 #
-# Needs dpkg-dev and binutils. What the program links to is found by dpkg-shlibdeps; libs3 is opened when S3 is used, so
-# it is named here.
+# Needs dpkg-dev and binutils. dpkg-shlibdeps finds the libraries that the program links to. libs3 is named here,
+# because the program opens it when S3 is used.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings the files that are made from the program's table of options up to date. Usage: .ci/generate.sh PROGRAM
+# Updates the files that are made from the program's table of options. Usage: .ci/generate.sh PROGRAM
 set -eu
 program=$(realpath "$1")
 cd "$(dirname "$0")/.."

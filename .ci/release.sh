@@ -1,13 +1,13 @@
 #!/bin/sh
-# Builds the program as it is installed: optimised, with what slows its start linked in where it is there in that
-# form: Swift's standard library (which halves the time), the C++ library that one needs, zstd, lz4 and nettle.
+# Builds the program for release: optimised, and with static libraries where they are installed, because they make the
+# start faster: Swift's standard library (which halves the time), the C++ library that it needs, zstd, lz4 and nettle.
 set -eu
 cd "$(dirname "$0")/.."
 
 resources=$(swiftc -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')
 [ -d "${resources}_static" ] || exec swift build -c release --product sqlite3-cloud-s3
 
-# The linker takes an archive where it finds no shared library of that name before it.
+# The linker takes a static library if it finds no shared one of that name before it.
 archives=$PWD/.build/archives
 compiler=$(command -v cc || command -v clang || printf '%s' "$(dirname "$(command -v swiftc)")/clang")
 mkdir -p "$archives"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Sets up what the program is built from and, with "test", what its tests need; with "fresh", what Tests/Fresh needs.
+# Installs the packages that the build needs; with "test" also those of the tests, with "fresh" those of Tests/Fresh.
 #
-# Asks apt for nothing where all is there. Usage: .ci/setup.sh [build|test|fresh]
+# It does not call apt if everything is installed. Usage: .ci/setup.sh [build|test|fresh]
 set -eu
 
 purpose=${1:-build}

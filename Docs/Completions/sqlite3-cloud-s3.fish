@@ -46,6 +46,7 @@ complete -c sqlite3-cloud-s3 -o escape -x -a 'ascii symbol off' -d 'how control 
 complete -c sqlite3-cloud-s3 -o ifexists -d 'only open if database already exists'
 complete -c sqlite3-cloud-s3 -o noinit -d 'do not read the start-up file'
 complete -c sqlite3-cloud-s3 -o mirror -x -d 'mirror to s3://bucket/prefix or file:///dir, or "off"'
+complete -c sqlite3-cloud-s3 -o at -x -d 'open the database, or the replica s3://…, as it was: 17, 21:50, -5m'
 complete -c sqlite3-cloud-s3 -o metrics -r -F -d 'write metrics to FILE for Prometheus\'s node_exporter'
 complete -c sqlite3-cloud-s3 -o check -d 'try the mirror\'s settings and store, print fixes, and exit'
 complete -c sqlite3-cloud-s3 -o durability -x -a 'async sync' -d 'when a commit returns: at once, or when it is stored'

@@ -9,22 +9,22 @@
 #include <string.h>
 
 // SQLite's allocator for small blocks: one list of free blocks for each size, and nothing else.
-// Compiling a statement takes and gives back twenty of them; Debian's library has no lookaside
-// memory, and so the general allocator under it was a twelfth of the time of a script. In C because
-// the allocator is a table of C functions, set by a variadic call.
+// Compiling a statement allocates and frees twenty blocks. Debian's library has no lookaside
+// memory, so the general allocator took a twelfth of the time of a script. It is in C because the
+// allocator is a table of C functions, set by a variadic call.
 //
-// No lock where it matters: each thread has its lists, and a block goes to the lists of the thread
-// that gives it back. What is too much for a list, and all that a thread has at its end, goes to
-// lists that the threads share.
+// There is no lock on the fast path. Each thread has its lists, and a freed block goes to the lists
+// of the thread that frees it. Blocks that exceed a list, and all blocks of a thread that ends, go
+// to lists that the threads share.
 //
-// It counts memory as SQLite would (https://www.sqlite.org/c3ref/c_status_malloc_count.html), and
-// keeps to its hard limit, so that SQLite need not: its own counters are behind a mutex, fifty
-// times for a statement, a fifth of the time of a script. The thread that set it up, which runs the
-// shell's statements, counts without atomic instructions.
+// It counts memory like SQLite (https://www.sqlite.org/c3ref/c_status_malloc_count.html), and
+// enforces SQLite's hard limit. SQLite's own counters are behind a mutex, fifty times for a
+// statement, a fifth of the time of a script. The thread that set it up, which runs the shell's
+// statements, counts without atomic instructions.
 //
-// A block is 16 bytes aligned and has room for 8 bytes more than a multiple of 16; the word before
-// it says how much of that SQLite asked for, to the next multiple of 8. So SQLite's own counts of
-// memory are those of its own allocator.
+// A block is aligned to 16 bytes and has 8 bytes more than a multiple of 16. The word before it
+// holds the requested size, rounded up to a multiple of 8. So SQLite's own counts of memory are
+// those of its own allocator.
 
 enum {
   word = 8,
@@ -45,26 +45,26 @@ static __thread char *rest;
 static __thread char *rest_end;
 static __thread int is_known;
 
-/// What all threads may take, and the key whose value has a thread leave what it has.
+/// The limit for all threads, and the key whose value makes a thread release its blocks at its end.
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct free_block *shared[sizes];
 static struct slab_rest *shared_rests;
 static pthread_key_t key;
 
-/// What the thread that set it up has taken and not given back; its alone to write, as is the mark.
+/// The bytes of the thread that set it up; only that thread writes them, and the mark.
 static __thread int is_counter;
 static struct csqlite_memory counted;
-/// Beyond so many bytes there is something to do: a new most, or too many.
+/// The number of bytes at which a new maximum or the limit must be checked.
 static long long mark;
-/// What all other threads have.
+/// The bytes of all other threads.
 static long long others_used, others_number;
-/// What all may have together.
+/// The limit for all together.
 static long long limit = LLONG_MAX;
 
 #define relaxed(value) __atomic_load_n(&(value), __ATOMIC_RELAXED)
 static inline void set(long long *value, long long to) { __atomic_store_n(value, to, __ATOMIC_RELAXED); }
 
-/// The thread is about to have so many bytes; false if they are too many.
+/// Checks the limit before the thread's count rises to this number; false if it is exceeded.
 static __attribute__((noinline)) int pass_mark(long long used) {
   long long all = used + relaxed(others_used);
   if (all >= relaxed(limit)) return 0;
@@ -73,7 +73,7 @@ static __attribute__((noinline)) int pass_mark(long long used) {
   return 1;
 }
 
-/// Counts a block of so many bytes; false if they are too many.
+/// Counts a block of this size; false if the limit is exceeded.
 static inline int count_block(int bytes) {
   if (__builtin_expect(!is_counter, 0)) {
     long long all = __atomic_add_fetch(&others_used, bytes, __ATOMIC_RELAXED) + relaxed(counted.used);
@@ -99,12 +99,14 @@ static inline void uncount_block(int bytes) {
 }
 
 static inline int rounded(int count) { return (count + 7) & ~7; }
-/// Room in the block that holds so many bytes.
+/// The usable size of the block for this number of bytes.
 static inline int room(int count) { return count <= least ? least : ((count + word + step - 1) & -step) - word; }
 static inline uint64_t *size_word(void *memory) { return (uint64_t *)((char *)memory - word); }
 static inline struct list *list(int room) { return &lists[room / step]; }
 
-/// Moves a list to the shared ones. With the lock held.
+/// Moves a list to the shared ones.
+///
+/// Call it with the lock held.
 static void share(struct list *from) {
   struct free_block *last = from->first;
   if (last == 0) return;
@@ -128,7 +130,7 @@ static void shelve(void *memory, struct list *to) {
   to->count++;
 }
 
-/// What is left of a slab becomes a free block, if it is not too much.
+/// The rest of a slab becomes a free block, if it is not too much.
 static void shelve_rest(void) {
   ptrdiff_t size = rest_end - rest;
   if (size > greatest + word) return;
@@ -152,7 +154,7 @@ static void leave_all(void *value) {
   is_known = 0;
 }
 
-/// From now on the thread leaves what it has when it ends.
+/// From now on the thread's blocks become shared when it ends.
 static void know(void) {
   is_known = 1;
   pthread_setspecific(key, lists);
@@ -174,7 +176,7 @@ static int take_shared(struct list *to) {
   return to->first != 0;
 }
 
-/// Takes what an ended thread has left of a slab, or a new one; false if there is no memory.
+/// Takes the rest of an ended thread's slab, or a new slab; false if there is no memory.
 static int take_slab(void) {
   pthread_mutex_lock(&shared_lock);
   struct slab_rest *found = shared_rests;
@@ -183,7 +185,7 @@ static int take_slab(void) {
   char *slab = found == 0 ? malloc(slab_size) : 0;
   if (found == 0 && slab == 0) return 0;
   shelve_rest();
-  // The words before the blocks lie 8 bytes before multiples of 16.
+  // The words before the blocks are 8 bytes before multiples of 16.
   rest = found != 0 ? (char *)found - word : slab + step - word;
   rest_end = found != 0 ? found->end : slab + slab_size - word;
   return 1;
@@ -199,7 +201,7 @@ static int fill(int room) {
   return 1;
 }
 
-/// A block for so many bytes, which are a multiple of 8, uncounted.
+/// Allocates this number of bytes, a multiple of 8, without counting.
 static void *take_block(int count) {
   int size = room(count);
   char *memory;
@@ -229,7 +231,7 @@ static void give_block(void *memory) {
   shelve(memory, to);
 }
 
-/// As `realloc`, uncounted.
+/// Like `realloc`, without counting.
 static void *move_block(void *memory, int before, int count) {
   if (room(count) == room(before)) {
     *size_word(memory) = (uint64_t)count;
@@ -249,7 +251,7 @@ static void *move_block(void *memory, int before, int count) {
   return copy;
 }
 
-/// As `allocate`, whatever it takes.
+/// Like `allocate`, without a limit.
 static __attribute__((noinline)) void *allocate_slowly(int count) {
   int size = rounded(count);
   if (!count_block(size)) {
@@ -342,14 +344,14 @@ bool csqlite_count_memory(struct csqlite_memory *out) {
 void csqlite_keep_to_heap_limit(void) {
   long long bytes = sqlite3_hard_heap_limit64(-1);
   set(&limit, bytes > 0 ? bytes : LLONG_MAX);
-  // The next block of the shell's thread is looked at.
+  // The next block of the shell's thread checks the limit.
   if (is_counter && bytes > 0) mark = 0;
 }
 
 void csqlite_count_here(void) { has_counters = is_counter = 1; }
 
 int csqlite_use_small_blocks(void) {
-  // The sanitizer would not see what happens to blocks that never come back to malloc.
+  // The sanitizer would not see blocks that never return to malloc.
 #if !defined(__SANITIZE_ADDRESS__) && !(defined(__has_feature) && __has_feature(address_sanitizer))
   const struct sqlite3_mem_methods *own = csqlite_small_blocks();
   if (own == 0 || sqlite3_config(SQLITE_CONFIG_MALLOC, own) != SQLITE_OK) return SQLITE_OK;

@@ -67,6 +67,22 @@ package enum Zstandard {
     }
   }
 
+  /// Lengths of frames that stand one after the other; those before the first that is damaged.
+  package static func frameSizes(_ bytes: [UInt8]) -> [Int] {
+    bytes.withUnsafeBytes { source in
+      guard let base = source.baseAddress else { return [] }
+      var sizes: [Int] = []
+      var at = 0
+      while at < source.count {
+        let size = ZSTD_findFrameCompressedSize(base + at, source.count - at)
+        guard ZSTD_isError(size) == 0, size > 0 else { break }
+        sizes.append(size)
+        at += size
+      }
+      return sizes
+    }
+  }
+
   /// Returns the first `most` bytes of content, or fewer if the bytes end or are damaged before.
   package static func decompressHead(_ bytes: [UInt8], most: Int) -> [UInt8] {
     guard let stream = try? makeReader() else { return [] }

@@ -15,6 +15,8 @@ package final class EncryptedStore: DetailedStore {
   private let ring: KeyRing
   /// Beginnings of the names of objects that are never encrypted.
   private let open: [String]
+  /// Headers that are remembered: those of all parts of a database of 64 GiB, in about a megabyte.
+  private static let mostHeaders = 4096
   /// Headers of objects that are being read part by part.
   private let headers = Mutex<[ObjectKey: (header: SealedObject.Header, etag: ETag)]>([:])
 
@@ -110,7 +112,7 @@ package final class EncryptedStore: DetailedStore {
 
   private func note(_ key: ObjectKey, _ header: SealedObject.Header, _ etag: ETag) {
     headers.withLock {
-      if $0.count >= 32 { $0.removeAll() }
+      if $0.count >= Self.mostHeaders { $0.removeAll() }
       $0[key] = (header, etag)
     }
   }

@@ -36,6 +36,17 @@ package enum Clock {
     return Int64(now.tv_sec) &* 1_000_000_000 &+ Int64(now.tv_nsec)
   }
 
+  /// Seconds that local time is ahead of UTC at a time, in seconds since 1970.
+  ///
+  /// The corresponding C function is `localtime_r`.
+  package static func zone(at seconds: Int64) -> Int64 {
+    var time = time_t(seconds)
+    var local = tm()
+    tzset()
+    guard localtime_r(&time, &local) != nil else { return 0 }
+    return Int64(local.tm_gmtoff)
+  }
+
   /// Waits for this number of microseconds, or until a signal.
   ///
   /// The corresponding C function is `usleep`.

@@ -86,6 +86,13 @@ package final class PrivateFolder: Sendable {
     try file.sync()
   }
 
+  /// Gives a file in it another name in it, in place of what has that name.
+  package func rename(_ name: String, to target: String) throws(FilesError) {
+    guard renameat(descriptor, name, descriptor, target) == 0 else {
+      throw FilesError(.current, verb: "rename", object: path + "/" + name)
+    }
+  }
+
   /// Renames a file in it to a path in the same file system, and replaces an existing file.
   package func move(_ name: String, to target: String) throws(FilesError) {
     guard renameat(descriptor, name, AT_FDCWD, target) == 0 else {

@@ -3,11 +3,12 @@ internal import Glibc
 
 /// A counting semaphore whose waits with a limit follow the monotonic clock.
 ///
-/// `DispatchSemaphore` and `DispatchGroup` wait for a moment of the wall clock on Linux (`sem_timedwait`): if the clock is set back by an
-/// hour, a wait of a second takes an hour longer. So every wait with a limit goes through this type.
+/// `DispatchSemaphore` and `DispatchGroup` wait for a moment of the wall clock on Linux
+/// (`sem_timedwait`): if the clock is set back by an hour, a wait of a second takes an hour longer.
+/// So every wait with a limit goes through this type.
 ///
-/// The corresponding C functions are `sem_init`, `sem_post`, `sem_wait`, `sem_trywait` and `sem_clockwait`. The unchecked conformance is
-/// true because POSIX lets any thread call these.
+/// The corresponding C functions are `sem_init`, `sem_post`, `sem_wait`, `sem_trywait` and
+/// `sem_clockwait`. The unchecked conformance is true because POSIX lets any thread call these.
 package final class Semaphore: @unchecked Sendable {
   private let semaphore: UnsafeMutablePointer<sem_t>
 
@@ -28,7 +29,7 @@ package final class Semaphore: @unchecked Sendable {
   /// Takes one if there is one; returns false otherwise.
   package func tryWait() -> Bool { sem_trywait(semaphore) == 0 }
 
-  /// Waits so many seconds at most; returns false if nothing was signalled in that time.
+  /// Waits up to this number of seconds; returns false if there was no signal.
   package func wait(seconds: Double) -> Bool {
     guard seconds < 1e9 else {
       wait()

@@ -20,6 +20,9 @@ package struct ReplicaCatalog: Sendable {
   /// The bytes of an entry that was read as a whole during a listing, once; a slot never changes.
   package func takeEntry(_ key: String) -> [UInt8]? { whole.take(key) }
 
+  /// The same, for one who leaves it to others.
+  package func entry(_ key: String) -> [UInt8]? { whole.bytes(key) }
+
   /// How much of a generation is listed.
   package enum Scope: Sendable {
     /// Everything, and the content of each slot.
@@ -239,6 +242,8 @@ private final class WholeEntries: Sendable {
       entries.count += bytes.count
     }
   }
+
+  func bytes(_ key: String) -> [UInt8]? { entries.withLock { $0.bytes[key] } }
 
   func take(_ key: String) -> [UInt8]? {
     entries.withLock { entries in

@@ -62,6 +62,8 @@ package struct PositionRecord: Hashable, Sendable {
   package let isSynced: Bool
   /// Whether the database file alone holds the transaction.
   package let isAtRest: Bool
+  /// The last transaction that the file held when the record was written, stored or not.
+  package let captured: UInt64
   /// Bytes of log in the replica since its last base; nil if this is not known.
   package let bytesSinceBase: Int?
   /// Set if the database file holds exactly `transaction`.
@@ -86,7 +88,8 @@ package struct PositionRecord: Hashable, Sendable {
     url: String, place: Place, entries: [Place], session: UInt64, transaction: UInt64, state: DatabaseState,
     position: WALPosition?, time: Int64, unmerged: Int, statements: UInt64? = nil, identity: FileIdentity?,
     isSynced: Bool,
-    isAtRest: Bool, bytesSinceBase: Int?, file: FileStamp?, keyID: String? = nil, writer: Writer? = nil
+    isAtRest: Bool, captured: UInt64? = nil, bytesSinceBase: Int?, file: FileStamp?, keyID: String? = nil,
+    writer: Writer? = nil
   ) {
     self.keyID = keyID
     self.writer = writer
@@ -103,6 +106,7 @@ package struct PositionRecord: Hashable, Sendable {
     self.state = state
     self.position = position
     self.isAtRest = isAtRest
+    self.captured = max(captured ?? transaction, transaction)
     self.bytesSinceBase = bytesSinceBase
     self.file = file
   }
@@ -132,6 +136,7 @@ package struct PositionRecord: Hashable, Sendable {
     if let identity { record.add("identity", "\(identity.device) \(identity.inode) \(identity.bornNs)") }
     if isSynced { record.add("synced", "yes") }
     if isAtRest { record.add("rest", "yes") }
+    if captured != transaction { record.add("captured", captured) }
     if let bytesSinceBase { record.add("log", bytesSinceBase) }
     if let file { record.add("file", "\(file.size) \(file.modifiedNs) \(file.inode)") }
     if let keyID { record.add("key", keyID) }
@@ -171,6 +176,7 @@ package struct PositionRecord: Hashable, Sendable {
     }
     isSynced = record.first("synced") == "yes"
     isAtRest = record.first("rest") == "yes"
+    captured = max(record.first("captured").flatMap { Bounds.transaction($0) } ?? 0, transaction)
     keyID = record.first("key")
     writer = record.first("writer").flatMap { line in
       let fields = line.split(separator: " ")

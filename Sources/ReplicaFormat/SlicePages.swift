@@ -49,17 +49,7 @@ final class SlicePages {
     guard let base else { throw FormatError(object, "a difference from nothing") }
     Kernels.copy(into: &target, at: index, from: base.bytes, at: base.index, count: pageSize)
     let difference = try nextDifference()
-    var taken = 0
-    for operation in difference.operations {
-      let at = index + operation.at
-      if operation.distance != 0 {
-        let from = base.index + operation.at + operation.distance
-        Kernels.copy(into: &target, at: at, from: base.bytes, at: from, count: operation.count)
-        continue
-      }
-      Kernels.copy(into: &target, at: at, from: literals, at: taken, count: operation.count)
-      taken += operation.count
-    }
+    difference.apply(to: &target, at: index, base: base, literals: literals, from: 0)
   }
 
   /// Skips the page of the next frame; `scratch` holds a page.
@@ -76,7 +66,8 @@ final class SlicePages {
       frame += 1
       let difference = try nextDifference()
       builder.addStored(
-        page, kind, operations: tables.bytes, difference.bytes, literals: literals, count: difference.literals
+        page, kind, operations: tables.bytes, difference.bytes, literals: literals,
+        count: difference.literalCount
       )
       return
     }
@@ -84,45 +75,12 @@ final class SlicePages {
     builder.addStored(page, scratch)
   }
 
-  private struct Operation {
-    /// Offset in the page, number of bytes, and their distance in the image before; 0 if they are
-    /// new.
-    let at: Int
-    let count: Int
-    let distance: Int
-  }
-
-  /// Reads and checks the operations of a frame, and takes their literals.
-  private func nextDifference() throws(FormatError) -> (
-    operations: [Operation], bytes: Range<Int>, literals: Int
-  ) {
-    let damage = FormatError(object, "a difference is damaged")
-    let start = operations.at
-    guard let count = operations.varint(UInt32.self), count <= operations.left else { throw damage }
-    var found: [Operation] = []
-    found.reserveCapacity(Int(count))
-    var at = 0
-    var new = 0
-    for _ in 0..<count {
-      guard let skipped = operations.varint(UInt32.self), let field = operations.varint(UInt32.self) else {
-        throw damage
-      }
-      at += Int(skipped)
-      let length = Int(field >> 1)
-      var distance = 0
-      guard at + length <= pageSize else { throw damage }
-      if field & 1 == 1 {
-        guard let told = operations.signedVarint(), told != 0, told.magnitude < pageSize else { throw damage }
-        distance = Int(told)
-        guard at + distance >= 0, at + distance + length <= pageSize else { throw damage }
-      } else {
-        new += length
-      }
-      found.append(Operation(at: at, count: length, distance: distance))
-      at += length
-    }
-    try read(streams[SliceStream.literals.rawValue], into: &literals, at: 0, count: new)
-    return (found, start..<operations.at, new)
+  /// Takes the operations of a frame, checked, and their literals.
+  private func nextDifference() throws(FormatError) -> StoredDifference {
+    let difference = try StoredDifference(&operations, pageSize: pageSize, object: object)
+    try read(
+      streams[SliceStream.literals.rawValue], into: &literals, at: 0, count: difference.literalCount)
+    return difference
   }
 
   private func read(

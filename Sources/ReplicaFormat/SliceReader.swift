@@ -13,8 +13,8 @@ package final class SliceReader {
   package let commits: [SliceCommit]
   /// Where the last frame is in the log.
   package let endPosition: WALPosition
-  private let object: String
-  private let bytes: [UInt8]
+  let object: String
+  let bytes: [UInt8]
   let sections: [SliceSection]
 
   /// Frames returned so far.

@@ -2,7 +2,7 @@ import Files
 import ObjectStore
 import ReplicaFormat
 
-/// Waits until everything committed is stored: until the mirror is past the place where SQLite's log ends now.
+/// Waits until the store holds every commit that SQLite's log holds at the call.
 struct Flush {
   let capturer: Capturer
   let uploader: SliceUploader
@@ -13,9 +13,10 @@ struct Flush {
   let settings: MirrorSettings
   let url: String
 
-  /// Waits, at most so many seconds; with `all`, for the statements too.
+  /// Waits for at most `seconds`; with `all`, for the statements too.
   ///
-  /// Throws `.timeout` at the end or if interrupted, and the store's error at once if trying again will not help.
+  /// Throws `.timeout` at the deadline or if interrupted. Throws the store's error at once if
+  /// another attempt cannot help. Called on the session's thread.
   func run(seconds: Double, all: Bool, isInterrupted: (() -> Bool)? = nil) throws {
     let deadline = Clock.monotonicSeconds + seconds
     if !all, settings.durability == .sync, runAtOnce(until: deadline) { return }
@@ -43,7 +44,7 @@ struct Flush {
       switch try capture(through: end, until: deadline) {
       case .taken(let last, let generation):
         try wait {
-          // A new generation has its own numbers, and a base that holds everything.
+          // A new generation has its own numbers, and its base holds every commit.
           $0.phase == .running && $0.hasBase && ($0.created >= last || $0.generation != generation)
             && (!all || $0.batches == 0)
         }
@@ -51,7 +52,8 @@ struct Flush {
       case .stopped(.full): try wait { $0.sent != sent }
       case .stopped(.budget): break
       case .stopped(.atEnd), .stopped(.unannounced):
-        // The log is being looked at anew, or another statement is about to announce its commit.
+        // The capturing thread reads the log anew, or another statement is about to announce its
+        // commit.
         capturer.wakeup.raise()
         Clock.sleep(seconds: 0.002)
       }
@@ -60,7 +62,9 @@ struct Flush {
     }
   }
 
-  /// The same on the calling thread alone, for a series of commits; returns false if that cannot be.
+  /// Captures and stores on the calling thread, for a series of commits.
+  ///
+  /// Returns false if the uploading thread has to do it.
   private func runAtOnce(until deadline: Double) -> Bool {
     let began = Clock.monotonicSeconds
     defer { progress.withLock { $0.lastAwaited = Clock.monotonicSeconds } }
@@ -73,7 +77,9 @@ struct Flush {
       && progress.withLock { $0.generation == generation }
   }
 
-  /// `Capturer.capture`, for a thread that only waits: what it finds wrong with the log is the capturing thread's to deal with.
+  /// Calls `Capturer.capture` for a thread that only waits.
+  ///
+  /// The capturing thread handles faults of the log.
   private func capture(through end: LogEnd?, until deadline: Double) throws -> Capturer.Reach {
     while true {
       do {

@@ -6,20 +6,35 @@ import SQLite
 import Synchronization
 import WALFormat
 
-/// The mirror of one database: wires the stages and their threads, and holds no policy.
+/// Mirrors one database: connects the stages, runs their threads, and decides nothing itself.
 ///
 /// ```
 /// SQLite's log → Capturer → CommitEncoder → UploadQueue → SliceUploader → SlotLog → store
 ///                                                             └→ BatchUploader
 /// ```
 ///
-/// Beside them `Maintainer` and `BaseUploader` keep history short to restore. `Progress` says how far each is. Started once; `stop` ends
-/// it for good.
+/// - `Capturer` reads commits from SQLite's log.
+/// - `CommitEncoder` packs their pages and statements into entries.
+/// - `UploadQueue` holds entries until `SliceUploader` creates them in the store.
+/// - `SlotLog` applies the rules of `Docs/Protocol.md` to each entry.
+/// - `BatchUploader` stores the statements of stored slices.
+/// - `Maintainer` and `BaseUploader` keep history short to restore.
+/// - `Progress` holds the last captured and the last stored transaction.
+///
+/// A pipeline starts once. `stop` ends it, and it cannot start again.
+///
+/// ```
+/// let pipeline = try Pipeline(
+///   path, claim: claim, store: store, settings: settings, wasEmpty: false, notices: notices)
+/// pipeline.start()
+/// try pipeline.flush.run(seconds: 30, all: true)
+/// pipeline.stop()
+/// ```
 final class Pipeline: Sendable {
   let settings: MirrorSettings
   let store: MeteredStore
   let database: String
-  /// Where the log ended when the guard was first held.
+  /// The end of the log when the guard first held it.
   let from: WALPosition?
   let progress = Progress()
   let health: Health
@@ -38,14 +53,16 @@ final class Pipeline: Sendable {
   private let opener: GenerationOpener
   private let sessionStart: SessionStart
   private let logWatch: LogWatch
-  /// Reports that a process which stands by waits for its commits.
+  /// Reports that a standby waits for its commits.
   private let demands: FileWatch?
   private let fileCheck: FileCheck
   private let running = DispatchGroup()
 
-  /// Holds the log of a database, and knows where it ends: everything after that place is captured commit by commit.
+  /// Holds the log of a database, and notes its end.
   ///
-  /// `claim` is the locked position file. Throws `.unsuitable` if the database is not in WAL mode.
+  /// Everything after that end is captured commit by commit. `claim` is the locked position file.
+  /// Throws `.unsuitable` if the database is not in WAL mode. Called on the session's thread, or on
+  /// the thread of a standby.
   init(
     _ database: String, claim: File, store: any ObjectStore, settings: MirrorSettings, wasEmpty: Bool,
     notices: NoticeQueue
@@ -93,7 +110,7 @@ final class Pipeline: Sendable {
   }
 
   func start() {
-    // Not weak: it is soon over, and the actions go once they were called.
+    // A strong reference does no harm: the actions are released after the call.
     progress.whenStopped { [capturer, demands, logWatch, queue] in
       capturer.close()
       demands?.cancel()
@@ -117,13 +134,16 @@ final class Pipeline: Sendable {
 
   var isStopped: Bool { progress.isStopped }
   var hasStored: Bool { progress.withLock { $0.hasStored } || maintainer.lease.isHeld }
-  /// Whether another process waited for commits of its own a moment ago.
+  /// Whether another process waited for its commits within the last second.
   var isGroupCommitAwaited: Bool { progress.withLock { $0.recordWanted > Clock.monotonicSeconds } }
 
-  /// Ends the threads; what is not stored stays in the log.
+  /// Ends the threads; commits that are not stored stay in the log.
+  ///
+  /// Called on the session's thread.
   func stop() {
     progress.stop()
-    // What is on its way ends first, if that does not take long; then another process may have the database.
+    // Requests under way may end first, for at most a second. Then another process may have the
+    // database.
     let ended = Semaphore()
     running.notify(queue: .global()) { ended.signal() }
     _ = ended.wait(seconds: 1)
@@ -132,7 +152,7 @@ final class Pipeline: Sendable {
 
   // MARK: The capturing thread
 
-  /// Begins a session, and another one each time that the replica or the log asks for it.
+  /// Begins a session, and a new one each time that the replica or the log requires it.
   private func capture() {
     var reason: String?
     var failures = 0
@@ -149,7 +169,7 @@ final class Pipeline: Sendable {
         reason = nil
         giveUpSession(error)
       } catch let error as ObjectStoreError where error.code == .sealed {
-        // Nothing that is not encrypted, or not for this key, may follow.
+        // Nothing without encryption, or for another key, may follow a sealed object.
         return fail(MirrorError(.refused, error.description))
       } catch let error as ObjectStoreError {
         failures += 1
@@ -157,7 +177,7 @@ final class Pipeline: Sendable {
       } catch let error as SQLiteError
         where error.isBusy && capturer.withLock({ $0.capture == nil })
       {
-        // Another process has the database to itself for a moment.
+        // Another process holds the database exclusively for a moment.
         failures += 1
         health.pause(after: failures) { isStopped }
       } catch let error as MirrorError {
@@ -176,11 +196,14 @@ final class Pipeline: Sendable {
     retrying.fail(fence.map { MirrorError(error.code, "\($0.message); \(error.message)") } ?? error)
   }
 
-  /// Begins a session: goes on in the replica's generation, or begins a generation and has its base uploaded.
+  /// Begins a session.
+  ///
+  /// It continues the replica's generation, or opens a new one and starts the upload of its base.
   private func begin(newGenerationBecause reason: String?) throws {
     let slots = log.begin()
     guard let ready = try sessionStart.find(slots, newGenerationBecause: reason) else { return }
-    // Slices are taken from what is there, and what becomes of them is noted: so all of it is there at once.
+    // The uploading thread takes slices from the capture and notes them in the ledger. Therefore
+    // the lock publishes both together.
     let isOpen = capturer.withLock { site in
       guard !site.isClosed else { return false }
       ledger.begin(ready.maintenance)
@@ -198,7 +221,7 @@ final class Pipeline: Sendable {
     }
   }
 
-  /// Publishes what is captured from now on, and where it goes on from.
+  /// Publishes the start of the capture and the tip that it continues.
   private func publish(_ ready: SessionStart.Ready) {
     let isOld = ready.opening == nil
     progress.update {
@@ -213,12 +236,12 @@ final class Pipeline: Sendable {
       $0.fence = nil
       if let opening = ready.opening { $0.isFork = opening.generation.isFork }
       $0.fileStamp = ready.stamp
-      // Without a commit in the log the file alone was found to hold the state.
+      // If the log held no commit of the replica, the file alone held the state.
       $0.restingTransaction = ready.hasTaken ? nil : ready.tip.transaction
     }
   }
 
-  /// Reads the log as it grows, until the mirror stops.
+  /// Captures the log as it grows, until the mirror stops.
   private func follow() throws {
     while !isStopped {
       try checkState()
@@ -235,7 +258,7 @@ final class Pipeline: Sendable {
       if !isSessionActive { try checkpointer.checkpointForOthers() }
       let pause = try checkpointer.giveWay(
         isSessionActive: isSessionActive, isGroupCommitAwaited: isGroupCommitAwaited)
-      // What waits for a slice that is not due yet need not be taken commit by commit.
+      // Commits of a slice that is not due yet can be captured together.
       if settings.durability == .async, settings.syncInterval > 0.1, capturer.hasOpenSlice {
         capturer.wakeup.rest(seconds: Pacing.captureRest)
       }
@@ -243,7 +266,7 @@ final class Pipeline: Sendable {
     }
   }
 
-  /// Throws what another stage has found that ends the session or the generation.
+  /// Throws the error of another stage that ends the session or the generation.
   private func checkState() throws {
     let (damage, fence) = progress.withLock { state in
       defer { state.damage = nil }
@@ -254,19 +277,23 @@ final class Pipeline: Sendable {
     try fileCheck.check()
   }
 
-  /// The chain of commits is broken: what was captured before is still uploaded, what follows needs a new base.
+  /// Ends the generation because the chain of commits is broken.
+  ///
+  /// Commits captured before are still stored. The commits after them need a new base.
   private func giveUpGeneration(_ error: MirrorError) {
     capturer.giveUp(keepsCaptured: true)
     progress.withLock { $0.hasBase = false }
     health.notices.add("\(error.message); starting a new generation")
-    // The seal stands after the last entry of the log that was captured before.
+    // The seal must follow the last entry that was captured before.
     while !isStopped, progress.withLock({ $0.fence == nil }), !queue.isEmpty || uploader.isBusy {
       queue.arrivals.raise()
       capturer.wakeup.wait(seconds: 0.05)
     }
   }
 
-  /// Another session writes to the replica: what is on its way is given up, and a new session begins.
+  /// Ends the session because another session writes to the replica.
+  ///
+  /// Pending entries are dropped, and a new session begins.
   private func giveUpSession(_ error: MirrorError) {
     capturer.giveUp(keepsCaptured: false)
     uploader.giveUp()
@@ -274,7 +301,7 @@ final class Pipeline: Sendable {
       $0.phase = .starting
       $0.hasBase = false
     }
-    // Kept for the message, should the session not be able to begin again.
+    // The message needs it if the session cannot begin again.
     health.note(error)
     try? capturer.renewGuard()
   }
@@ -289,7 +316,7 @@ final class Pipeline: Sendable {
     }
   }
 
-  /// Answers processes that stand by and wait for commits of theirs.
+  /// Answers standbys that wait for their commits.
   private func answerDemands() {
     guard let demands else { return }
     while !isStopped {
@@ -305,7 +332,7 @@ final class Pipeline: Sendable {
   }
 }
 
-/// Looks now and then whether a database is still the file of its name.
+/// Checks every two seconds that the path still names the same database file.
 private final class FileCheck: Sendable {
   private let path: String
   private let inode: Mutex<UInt64?>
@@ -316,7 +343,7 @@ private final class FileCheck: Sendable {
     inode = Mutex(try FileInfo.of(path)?.inode)
   }
 
-  /// Throws `.unsuitable` if it is another file, or none.
+  /// Throws `.unsuitable` if the path names another file, or none.
   func check() throws {
     let now = Clock.monotonicSeconds
     guard now - last.withLock({ $0 }) > 2 else { return }

@@ -3,7 +3,9 @@ import ObjectStore
 import WALFormat
 
 extension Pipeline {
-  /// How the mirror stands, from any thread and without a request.
+  /// Returns the state of the mirror, without a request.
+  ///
+  /// May be called on any thread.
   func status() -> MirrorStatus {
     let end = capturer.endIfAvailable()
     let lastError = health.lastError

@@ -15,6 +15,8 @@ package final class ObjectSource: Sendable {
   package let catalog: ReplicaCatalog
   private let patience: Double
   private let isInterrupted: (@Sendable () -> Bool)?
+  /// Whether an interruption ends all reading, and not only what is under way.
+  private let staysInterrupted: Bool
   private struct State {
     /// Nil before the store's first answer.
     var lastArrival: Double?
@@ -35,9 +37,14 @@ package final class ObjectSource: Sendable {
   /// The size of a piece after a whole object did not arrive.
   private static let piece = 1 << 20
 
-  package init(_ catalog: ReplicaCatalog, patience: Double, isInterrupted: (@Sendable () -> Bool)? = nil) {
+  /// Without `staysInterrupted` the next call reads again after a Ctrl-C, as a session needs that goes on.
+  package init(
+    _ catalog: ReplicaCatalog, patience: Double, staysInterrupted: Bool = true,
+    isInterrupted: (@Sendable () -> Bool)? = nil
+  ) {
     self.catalog = catalog
     self.patience = patience
+    self.staysInterrupted = staysInterrupted
     self.isInterrupted = isInterrupted
   }
 
@@ -75,7 +82,10 @@ package final class ObjectSource: Sendable {
 
   /// Throws `.interrupted` after Ctrl-C or `stop`.
   package func checkInterrupt() throws(RestoreError) {
-    if isInterrupted?() == true { stop() }
+    if isInterrupted?() == true {
+      guard staysInterrupted else { throw RestoreError(.interrupted, "interrupted") }
+      stop()
+    }
     if isStopped { throw RestoreError(.interrupted, "interrupted") }
   }
 

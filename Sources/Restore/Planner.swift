@@ -9,6 +9,8 @@ struct Planner {
   let options: Options
   /// Objects that were listed but missing when they were read, and were listed again since.
   var gone: Set<String> = []
+  /// Called before the manifest of a base is read.
+  var willRead: ((_ generation: GenerationID, _ base: BaseName) -> Void)?
   /// A base to keep as long as it leads to the target.
   var base: BaseName?
   private var catalog: ReplicaCatalog { source.catalog }
@@ -122,7 +124,8 @@ struct Planner {
   }
 
   private func manifest(_ generation: GenerationID, _ base: BaseName) throws -> BaseManifest {
-    try source.read(base.key(in: generation)) { try catalog.manifest(generation, base, bytes: $0) }
+    willRead?(generation, base)
+    return try source.read(base.key(in: generation)) { try catalog.manifest(generation, base, bytes: $0) }
   }
 
   // MARK: One generation

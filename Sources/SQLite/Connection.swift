@@ -250,9 +250,15 @@ package final class Connection {
 
   private static func error(of handle: OpaquePointer, code: ResultCode) -> SQLiteError {
     let extended = ResultCode(rawValue: sqlite3_extended_errcode(handle))
+    var message = String(preservingCString: sqlite3_errmsg(handle))
+    if code.primary == .ioError || code.primary == .cantOpen || code.primary == .error,
+      let cause = ReadOnlyFiles.takeFailure()
+    {
+      message += ": \(cause)"
+    }
     return SQLiteError(
-      code: extended.primary == code.primary ? extended : code,
-      message: String(preservingCString: sqlite3_errmsg(handle)), offset: Int(sqlite3_error_offset(handle)))
+      code: extended.primary == code.primary ? extended : code, message: message,
+      offset: Int(sqlite3_error_offset(handle)))
   }
 
   func check(_ code: Int32) throws(SQLiteError) {

@@ -3,11 +3,13 @@ internal import CSQLite
 internal import CSQLiteFiles
 internal import Glibc
 
-/// Binds what the lines say without making values of it: most of a replay of statements with parameters is this.
+/// Binds the values directly, without making Swift values of them: this is most of a replay of
+/// statements with parameters.
 extension ParameterLines {
-  /// Binds the values that `range` of a script gives the parameters of a statement.
+  /// Binds the values in `range` of a script to the parameters of a statement.
   ///
-  /// Returns false if the lines hold anything rare, or other parameters: then nothing is decided, and `read` has to tell.
+  /// Returns false if the lines hold anything rare, or other parameters: then nothing is decided,
+  /// and `read` must be used.
   package static func bind(
     _ script: [UInt8], _ range: Range<Int>, to statement: Statement
   ) throws(SQLiteError) -> Bool {
@@ -26,7 +28,8 @@ extension ParameterLines {
     return isBound
   }
 
-  /// What stands before the values of parameters of these names; nil if a name needs more than quotes around it.
+  /// What stands before the values of parameters of these names; nil if a name needs more than
+  /// quotes around it.
   static func keys(of names: [String]) -> [[UInt8]]? {
     var keys: [[UInt8]] = []
     for name in names {

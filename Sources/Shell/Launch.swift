@@ -19,6 +19,8 @@ package final class Launch {
   package private(set) var rest: [String] = []
   /// Commands to run instead of input.
   package var instead: ((Session) throws -> Int32)?
+  /// Called when the options are read, before a database is opened.
+  package var willOpen: ((Session) throws -> Void)?
   /// Makes the terminal if the session is interactive.
   package var makeTerminal: ((Session) -> any TerminalInput)?
 
@@ -52,6 +54,7 @@ package final class Launch {
     try read(arguments, early: true)
     LibraryOptions.registerAppendedFiles()
     session.database.name = databaseName ?? ":memory:"
+    try willOpen?(session)
     if let databaseName, ProcessEnvironment.exists(databaseName) { _ = try session.connection }
     try runInitFile()
     try read(arguments, early: false)

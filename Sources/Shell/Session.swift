@@ -89,6 +89,18 @@ package final class Session {
     return complaints
   }
 
+  /// Asks a question at the terminal; true only for an answer that begins with y.
+  package func confirms(_ question: String) -> Bool {
+    guard let source = input.source else { return false }
+    output.flush()
+    let prompt = input.prompt
+    input.prompt = question + " [y/N] "
+    defer { input.prompt = prompt }
+    let answer = ByteBuffer(capacity: 64)
+    guard case .line = source.appendLine(to: answer, isContinuation: false) else { return false }
+    return !answer.isEmpty && answer[0] | 0x20 == UInt8(ascii: "y")
+  }
+
   /// Ends the program with 1 if safe mode forbids `act`, such as `cannot run .shell in safe mode`.
   package func requireUnsafe(_ complaint: String) throws {
     guard settings.isSafe else { return }

@@ -120,6 +120,16 @@ enum Environment {
             throw SessionExit(code: 1)
           }
         }),
+      CommandLineOption(
+        "at", ["MOMENT"], help: "open the database, or the replica s3://…, as it was: 17, 21:50, -5m",
+        early: { launch, arguments in
+          do {
+            try session.past.setMoment(arguments.first ?? "")
+          } catch {
+            launch.fail("\(error)")
+            throw SessionExit(code: 1)
+          }
+        }),
       // For the files in Docs: not for users, and not in the help.
       CommandLineOption(
         "generate", ["bash|zsh|fish|manual"],

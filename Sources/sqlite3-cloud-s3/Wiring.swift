@@ -30,6 +30,7 @@ enum Wiring {
     Termination.setGrace(seconds: mirror.settings.flushTimeout + 10)
     mirror.isInterrupted = { InterruptSignal.wasRaised }
     let launch = Launch(session: session, extraOptions: Environment.options(mirror))
+    launch.willOpen = { try mirror.past.willOpen($0) }
     var terminal: Terminal?
     launch.makeTerminal = { session in
       let made = Terminal(session)

@@ -1,4 +1,4 @@
-"""The first copy of a large database: time, processor, memory, bytes, and what a writer notices of it."""
+"""The first copy of a large database: time, processor, memory, bytes, and its effect on a writer."""
 
 import os, secrets, statistics, subprocess, tempfile, time
 

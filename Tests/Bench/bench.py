@@ -7,6 +7,7 @@ from bytes import bench_bytes
 from growth import bench_growth
 from lag import bench_lag
 from measure import Bench
+from past import bench_past
 from restores import bench_restores
 from statements import bench_statements
 from writers import bench_writers
@@ -249,6 +250,8 @@ part("bytes", lambda weed: bench_bytes(bench, weed), needs_store=True)
 part("base", lambda weed: bench_base(bench, weed), needs_store=True)
 part("restore", bench_restore)
 part("restores", lambda weed: bench_restores(bench, weed, options.commits), needs_store=True)
+part("past", lambda weed: bench_past(bench, weed, 60), needs_store=True)
+part("past 10000", lambda weed: bench_past(bench, weed, bench.scaled(options.commits, 50)), needs_store=True)
 part("growth", lambda weed: bench_growth(bench, weed, options.megabytes), needs_store=True)
 print()
 header = ("figure", "ours", "beside it", "ratio", "target", "holds")

@@ -1,4 +1,4 @@
-"""Bytes uploaded for each byte of log, and what requests and storage come to in a month.
+"""Bytes uploaded for each byte of log, and the cost of requests and storage in a month.
 
 Prices are the list prices of S3 Standard in us-east-1: PUT, POST and LIST 0.005 $ and GET 0.0004 $ for a thousand, DELETE
 nothing, storage 0.023 $ for a GB and month."""

@@ -1,4 +1,4 @@
-"""How what is done grows with the size of the database, the log, the number of commits, and of generations."""
+"""How the time of each operation grows with the size of the database, the log, the number of commits, and of generations."""
 
 import math, os, statistics, subprocess, tempfile, time
 

@@ -1,4 +1,4 @@
-"""What the parts of the benchmark share: running programs with what they took, databases, checks, and text."""
+"""Common functions of the benchmark: running and measuring programs, databases, checks, and text."""
 
 import collections, hashlib, os, re, secrets, statistics, subprocess, tempfile, threading, time
 

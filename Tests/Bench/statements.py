@@ -1,4 +1,4 @@
-"""The statement log: what it costs a long script, what it takes in the store, and how fast statements come back."""
+"""The statement log: its cost for a long script, its size in the store, and the speed of its restore."""
 
 import glob, hashlib, os, shutil, statistics, subprocess, tempfile, time
 

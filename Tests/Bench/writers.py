@@ -1,4 +1,4 @@
-"""What a mirror costs those who write: scripts of small transactions, single commits, and the group commit of `sync`."""
+"""The cost of a mirror for writers: scripts of small transactions, single commits, and the group commit of `sync`."""
 
 import os, statistics, tempfile, threading, time
 

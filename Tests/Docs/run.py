@@ -84,7 +84,7 @@ def session(lines):
             steps.append((line[2:], [], []))
         elif line.startswith("sqlite> ") or line.startswith("   ...> "):
             steps[-1][1].append(line[8:])
-        elif not re.match(r"SQLite version |Enter \".help\"|Mirrored to ", line):
+        elif not re.match(r"SQLite version |Enter \".help\"|Mirror(?:ed)? to ", line):
             steps[-1][2].append(line)
     return steps
 

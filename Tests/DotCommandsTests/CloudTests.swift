@@ -83,7 +83,7 @@ import Testing
     #expect(Clock.monotonicSeconds - begin < 10)
   }
 
-  @Test func saysThatACommandHangs() throws {
+  @Test func reportsThatACommandHangs() throws {
     let error = thrown((any Error).self) { try keys("sleep 100") }
     #expect(
       "\(try #require(error))".contains("S3_ENCRYPTION_KEY_COMMAND failed: it did not end within 0 seconds"))

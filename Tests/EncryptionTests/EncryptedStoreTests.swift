@@ -91,7 +91,7 @@ import Testing
     }
   }
 
-  @Test func saysWhichKeyIsMissing() throws {
+  @Test func reportsWhichKeyIsMissing() throws {
     let key = try ObjectKey("pages/x.zst")
     try store([a]).put(key, [1, 2, 3], .always)
     let none = error { try store([]).get(key) }

@@ -95,7 +95,7 @@ import Testing
     #expect(SealedObject.open(relabelled, name: "a/b", key: Self.key) == nil)
   }
 
-  @Test func tellsSizesThatCannotBe() {
+  @Test func reportsSizesThatCannotBe() {
     for size in [0, 55, 56, 71, 56 + 65_536 + 16 + 1, 56 + 65_536 + 16 + 16] {
       #expect(SealedObject.contentSize(ofSealed: size) == nil, "\(size)")
     }

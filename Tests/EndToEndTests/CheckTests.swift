@@ -64,7 +64,7 @@ import Testing
       (["S3_REGION": "No Region"], "must be a region's name"), (["S3_BUCKET": ""], "no mirror is configured"),
       (["S3_DURABILITY": "perhaps"], "S3_DURABILITY is async or sync"),
     ])
-  func saysWhatIsWrong(_ change: [String: String], _ words: String) throws {
+  func reportsWhatIsWrong(_ change: [String: String], _ words: String) throws {
     let work = try Workplace(.seaweed)
     for arguments in [[], ["-json"]] {
       let result = try check(work, arguments, change)
@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test func tellsWhichProfileTheKeysAreFrom() throws {
+  @Test func reportsWhichProfileTheKeysAreFrom() throws {
     let work = try Workplace(.rclone)
     let text = """
       [backup]
@@ -95,7 +95,7 @@ import Testing
   }
 
   /// A store with another clock, to which nobody may write.
-  @Test func tellsClockAndPermissions() throws {
+  @Test func reportsClockAndPermissions() throws {
     let body = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
     let server = try ScriptedServer { request in
       if request.hasPrefix("GET /some-bucket/?") || request.hasPrefix("GET /some-bucket?") {

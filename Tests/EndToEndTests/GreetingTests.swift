@@ -19,29 +19,29 @@ import Testing
     return terminal.screen
   }
 
-  @Test func tellsWhereAndHowFar() throws {
+  @Test func reportsWhereAndHowFar() throws {
     let work = try Workplace(.directory)
     let url = work.replica.url
     #expect(
       try screen(work, work.replica.arguments).contains(
-        Self.banner + "Mirrored to \(url), from its first table on.\r\nsqlite> "))
+        Self.banner + "Mirror to \(url): begins with the first table.\r\nsqlite> "))
     try work.succeed("CREATE TABLE t(a); INSERT INTO t VALUES(1);\n")
     let shown = try screen(work, work.replica.arguments)
     // A busy machine may not finish in the time that a start takes.
     #expect(
       shown.contains(Self.banner + "Mirrored to \(url), up to transaction 2.\r\nsqlite> ")
-        || shown.contains(Self.banner + "Mirrored to \(url): connecting.\r\nsqlite> "), "\(shown)")
+        || shown.contains(Self.banner + "Mirror to \(url): connecting.\r\nsqlite> "), "\(shown)")
   }
 
   /// Before the first table, a mirror that cannot be set up has not reported anything yet.
-  @Test func saysWhatIsMissing() throws {
+  @Test func reportsWhatIsMissing() throws {
     let work = try Workplace(.directory)
     let shown = try screen(work, ["-mirror", "s3://bucket/prefix"])
     #expect(
       shown.contains(Self.banner + "Not mirrored: configure S3_ACCESS_KEY_ID: not set; "), "\(shown)")
   }
 
-  @Test func saysNothingWithoutAMirror() throws {
+  @Test func printsNothingWithoutAMirror() throws {
     let work = try Workplace(.directory)
     let ours = try screen(work, ["-mirror", "off"])
     let terminal = try PseudoTerminal(

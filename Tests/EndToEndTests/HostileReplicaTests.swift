@@ -28,6 +28,10 @@ import Testing
       Command(name: "list", script: ".mirror list --from \(url)"),
       Command(name: "export", script: ".mirror export litestream file://FOLDER/out --from \(url)"),
       Command(name: "follow", script: ".restore wal --follow --from \(url) --output r.db"),
+      Command(name: "open", script: ".open --at last \(url)\nSELECT count(*) FROM t;"),
+      Command(name: "diff", script: ".mirror diff 0 --summary --from \(url)"),
+      Command(name: "history", script: ".mirror history t --from \(url)"),
+      Command(name: "bisect", script: ".mirror bisect 'SELECT count(*) FROM t' --from \(url)"),
       Command(
         name: "session", script: "INSERT INTO t VALUES(3, 'z');\n.mirror sync\n.mirror status", mirrors: true),
     ]

@@ -161,7 +161,7 @@ import Testing
     #expect(try other.restore("wal").ask("SELECT a FROM t") == "theirs\nmine\n")
   }
 
-  @Test func saysWhichFileIsDamagedOrMissing() throws {
+  @Test func reportsWhichFileIsDamagedOrMissing() throws {
     let rig = try LitestreamRig(.directory)
     let database = rig.folder.path("source.db")
     _ = try sqlite3("PRAGMA journal_mode=WAL; CREATE TABLE t(a);", database)
@@ -194,7 +194,7 @@ import Testing
     #expect(try rig.tryRestore("--to-time 2020-01-01").result.errors.contains("nothing as old as"))
   }
 
-  @Test func saysWhatCannotBe() throws {
+  @Test func reportsWhatCannotBe() throws {
     let rig = try LitestreamRig(.directory)
     let work = try Workplace(.directory)
     try rig.export(work, "CREATE TABLE t(a);\n")

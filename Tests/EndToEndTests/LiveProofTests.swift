@@ -47,7 +47,7 @@ import Testing
   }
 
   /// Nobody sends what a killed program had on its way.
-  @Test func saysWhatAKilledProgramHasNotStored() throws {
+  @Test func reportsWhatAKilledProgramHasNotStored() throws {
     let work = try Workplace(.directory)
     let shell = try RunningShell(
       work.replica.arguments + ["-durability", "sync", "live.db"],

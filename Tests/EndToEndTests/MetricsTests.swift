@@ -35,7 +35,7 @@ import Testing
     try parse(String(decoding: try work.folder.read("m.prom"), as: UTF8.self))
   }
 
-  @Test(arguments: Replica.Kind.allCases) func tellsHowASessionEnded(_ kind: Replica.Kind) throws {
+  @Test(arguments: Replica.Kind.allCases) func reportsHowASessionEnded(_ kind: Replica.Kind) throws {
     let work = try Workplace(kind)
     let before = Date().timeIntervalSince1970
     let result = try work.shell(
@@ -92,7 +92,7 @@ import Testing
   }
 
   /// An unknown value is not written as zero.
-  @Test func tellsNoLagBeforeTheReplicaIsFound() throws {
+  @Test func reportsNoLagBeforeTheReplicaIsFound() throws {
     let work = try Workplace(.directory)
     let shell = try RunningShell(
       ["-metrics", "m.prom", "-mirror", "s3://bucket/p", "live.db"],
@@ -106,7 +106,7 @@ import Testing
     #expect(samples["lag_seconds"] == nil && samples["last_success_timestamp_seconds"] == nil)
   }
 
-  @Test func saysThatItCannotBeWritten() throws {
+  @Test func reportsThatItCannotBeWritten() throws {
     let work = try Workplace(.directory)
     let result = try work.shell(
       "CREATE TABLE t(a);\n", environment: ["S3_METRICS_FILE": "/no/such/folder/m.prom"])

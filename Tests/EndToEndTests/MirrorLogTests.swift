@@ -24,7 +24,7 @@ import Testing
       in: folder)
   }
 
-  @Test func tellsStatementsInOrder() throws {
+  @Test func listsStatementsInOrder() throws {
     let lines = try log("").output.split(separator: "\n").map { $0.split(separator: " ", maxSplits: 2) }
     #expect(lines.map { $0[1] } == ["1", "2", "2", "3", "4"])
     #expect(lines[2].last?.contains("failed (constraint failed)  INSERT OR FAIL") == true)
@@ -93,7 +93,7 @@ import Testing
     #expect(try query("SELECT count(*) FROM \(source);").output == "\(count)\n")
   }
 
-  @Test func saysWhatIsWrong() throws {
+  @Test func reportsWhatIsWrong() throws {
     #expect(
       try query("SELECT * FROM mirror_log;", mirrored: false).errors.contains("no such table: mirror_log"))
     #expect(try query("SELECT * FROM mirror_log('soon');").errors.contains("not a time: soon"))

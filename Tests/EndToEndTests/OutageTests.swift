@@ -47,7 +47,7 @@ import Testing
     return false
   }
 
-  @Test func goesOnWithoutTheStoreAndCatchesUp() throws {
+  @Test func continuesWithoutTheStoreAndCatchesUp() throws {
     let shell = try start()
     try shell.type("CREATE TABLE t(a); INSERT INTO t VALUES(1);\n.mirror sync\nSELECT 'synced';\n")
     try #require(shell.expect("synced"), "\(shell.errors)")
@@ -70,7 +70,7 @@ import Testing
     #expect(try restored("sql") == rows)
   }
 
-  @Test func saysAtTheEndWhatIsNotUploadedAndSendsItNextTime() throws {
+  @Test func reportsAtTheEndWhatIsNotStoredAndSendsItNextTime() throws {
     let shell = try start([], ["S3_FLUSH_TIMEOUT": "1"])
     try shell.type("CREATE TABLE t(a); INSERT INTO t VALUES(1);\n.mirror sync\nSELECT 'synced';\n")
     try #require(shell.expect("synced"), "\(shell.errors)")

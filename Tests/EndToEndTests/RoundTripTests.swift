@@ -50,7 +50,7 @@ import Testing
     }
   }
 
-  @Test(arguments: Replica.Kind.allCases) func goesOnFromARestoredDatabase(_ kind: Replica.Kind) throws {
+  @Test(arguments: Replica.Kind.allCases) func continuesFromARestoredDatabase(_ kind: Replica.Kind) throws {
     let work = try Workplace(kind)
     try work.succeed("CREATE TABLE t(a); INSERT INTO t VALUES('before');\n")
     try work.loseDatabase()

@@ -126,7 +126,7 @@ import Testing
     #expect(left == [], "\(log)")
   }
 
-  @Test func saysThatAFileSystemHasNoHardLinks() throws {
+  @Test func reportsThatAFileSystemHasNoHardLinks() throws {
     let result = try ShellHarness.run(
       ShellHarness.program, ["-bail", "-mirror", "file://\(folder.path)/replica", "live.db"],
       input: Data("CREATE TABLE t(a);\n.mirror sync\n".utf8), in: folder,

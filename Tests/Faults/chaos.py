@@ -1,4 +1,4 @@
-"""Writes for a while through a proxy that does to requests whatever networks and stores do, then restores both ways.
+"""Writes for a while through a proxy that makes requests fail like networks and stores do, then restores both ways.
 
 usage: chaos.py PROGRAM [--seconds N] [--rate SHARE] [--durability sync|async] [--seed N]
 

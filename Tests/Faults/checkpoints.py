@@ -1,4 +1,4 @@
-"""Measures what checkpoints of other programs meet beside an idle or a writing mirrored shell.
+"""Measures checkpoints of other programs beside an idle or a writing mirrored shell.
 
 usage: checkpoints.py PROGRAM [--rounds N] [--mode TRUNCATE|RESTART|FULL] [--seed N]
 

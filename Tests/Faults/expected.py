@@ -1,6 +1,6 @@
-"""What a restore must yield from the objects of a replica that are left: the rules of Docs/Protocol.md, once more.
+"""The result that a restore must give from the remaining objects of a replica: a second implementation of Docs/Protocol.md.
 
-Damage is told from names, turns and headers of the undamaged replica alone."""
+It knows the damage only from names, turns and headers of the undamaged replica."""
 
 import os
 import sys

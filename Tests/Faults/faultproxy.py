@@ -1,4 +1,4 @@
-"""An HTTP proxy that does to requests what networks and stores do, from a seed. Standard library only."""
+"""An HTTP proxy that makes requests fail like networks and stores do, from a seed. Standard library only."""
 
 import http.client, random, socket, socketserver, threading, time
 from http.server import BaseHTTPRequestHandler

@@ -1,4 +1,4 @@
-"""Takes the store away for a while and brings it back while a shell goes on writing.
+"""Takes the store away for a while and brings it back while a shell continues to write.
 
 usage: outage.py PROGRAM [--seconds N] [--seed N]
 

@@ -1,4 +1,4 @@
-"""What the programs of this folder share: their options, a server behind a proxy, and the shell's environment for it."""
+"""Common parts of the programs of this folder: their options, a server behind a proxy, and the shell's environment for it."""
 
 import argparse, os, sys, time
 

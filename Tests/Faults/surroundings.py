@@ -1,4 +1,4 @@
-"""Full disks, folders that may not be written to, keys that are revoked and buckets that go away while a shell writes.
+"""Full disks, read-only folders, revoked keys and deleted buckets while a shell writes.
 
 usage: surroundings.py PROGRAM [--seed N]            (as root: it mounts small file systems)
 

@@ -1,4 +1,4 @@
-"""A database whose every state can be told from the number of its commits, and shells that write to it."""
+"""A database whose state follows from the number of its commits, and shells that write to it."""
 
 import hashlib, os, random, shutil, sqlite3, subprocess, tempfile, threading, time
 

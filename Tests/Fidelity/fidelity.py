@@ -1,4 +1,4 @@
-"""Runs generated sessions with the mirror on, restores them both ways and compares; shrinks what differs.
+"""Runs generated sessions with the mirror on, restores them both ways and compares; shrinks differences.
 
 Usage: fidelity.py BINARY SEED SESSIONS [plain|misleading] [--all]
 

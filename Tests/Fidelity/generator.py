@@ -1,4 +1,4 @@
-"""Sessions made at random from a seed: schemas and statements of everything that a replay must get right."""
+"""Random sessions from a seed: schemas and statements with everything that a replay must get right."""
 
 import random
 

@@ -20,7 +20,7 @@ import Testing
     try file.sync()
   }
 
-  @Test func saysWhyAFileCannotBeOpened() throws {
+  @Test func reportsWhyAFileCannotBeOpened() throws {
     let path = folder.path + "/missing"
     let error = FilesError(.noEntry, verb: "open", object: path)
     #expect(throws: error) { try File(path, .read) }
@@ -97,7 +97,7 @@ import Testing
     try Folder.remove(folder.path + "/a")
   }
 
-  @Test func tellsWhatAFileIs() throws {
+  @Test func reportsWhatAFileIs() throws {
     let path = folder.path + "/f"
     #expect(try FileInfo.of(path) == nil)
     try AtomicFile.write([1, 2, 3], to: path)

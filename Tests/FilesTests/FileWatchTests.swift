@@ -3,7 +3,7 @@ import Files
 import Testing
 
 @Suite struct FileWatchTests {
-  @Test func tellsOfWhatItIsAskedForOnly() throws {
+  @Test func reportsOnlyWhatItIsAskedFor() throws {
     let folder = try TemporaryFolder()
     let file = try File(folder.path + "/a", .create)
     let content = try #require(FileWatch([file.path], .content))

@@ -1,4 +1,4 @@
-# What a clean root takes over from this machine: where the archive is, and the settings of apt, pip and TLS. Read by run.sh.
+# Settings of this machine that a clean root uses: the package archive, and the settings of apt, pip and TLS. Read by run.sh.
 
 skip() {
   echo "skipped: $*" >&2

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What run.sh does in the root it made, with mounts and processes of its own. Usage: inside.sh ROOT all|build [SWIFT]
+# The steps of run.sh inside the root that it made, with its own mounts and processes. Usage: inside.sh ROOT all|build [SWIFT]
 set -eu
 
 root=$1

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes a clean Debian root that has git, make and ca-certificates only, and runs there what README.md begins with, then the README's
+# Makes a clean Debian root that has git, make and ca-certificates only. It runs README's two commands there, then the README's
 # round trip with a directory as mirror.
 #
 # Usage: Tests/Fresh/run.sh [--build] [--keep DIR] [--swift] [SUITE]

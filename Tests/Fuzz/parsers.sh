@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs each parser of outside bytes on RUNS inputs that libFuzzer makes up, under the address sanitizer, or only those named.
+# Runs each parser of outside bytes (or only the named ones) on RUNS inputs of libFuzzer, under the address sanitizer.
 #
 # Usage: Tests/Fuzz/parsers.sh [RUNS] [TARGET...]
 # Begins with Tests/Fuzz/Parsers/Corpus, keeps what it finds in .build/fuzz/corpus, and what fails in .build/fuzz/TARGET-*.

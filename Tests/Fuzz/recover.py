@@ -1,4 +1,4 @@
-"""Damages random databases and counts the rows that .recover gets back.
+"""Damages random databases and counts the rows that .recover restores.
 
 A row could be got back whole if no page that holds a part of it was changed. Rows of changed pages that come back all the
 same are counted apart. Where a C compiler is there, sqlite3's own .recover is measured beside ours: it needs the virtual

@@ -110,7 +110,7 @@ import Testing
     #expect(Self.chain(items.shuffled()) == ["9:1-9", "0:10-10", "0:11-11"])
   }
 
-  @Test func goesOnWithinWhatItHas() {
+  @Test func continuesWithinWhatItHas() {
     #expect(
       Self.chain([Self.item(9, 1...4), Self.item(1, 3...8), Self.item(0, 5...5)]) == ["9:1-4", "1:3-8"])
   }

@@ -43,7 +43,7 @@ import Testing
     #expect(try store.listAll(prefix: "").map(\.key.name) == ["a/d"])
   }
 
-  @Test func saysWhatIsWrongWithTheDirectory() throws {
+  @Test func reportsWhatIsWrongWithTheDirectory() throws {
     let folder = try ScratchFolder()
     #expect(FileManager.default.createFile(atPath: folder.path + "/file", contents: Data()))
     let store = try DirectoryObjectStore(path: folder.path + "/file")

@@ -70,7 +70,7 @@ import Testing
       saying: "HOST refuses the request (Strange: told … and … and …)"),
   ]
 
-  @Test(arguments: cases) func saysWhatToDo(test: Case) throws {
+  @Test(arguments: cases) func reportsWhatToDo(test: Case) throws {
     let message = "told \(S3RequestTests.secret) and \(S3RequestTests.token) and AKIAIOSFODNN7EXAMPLE"
     let server = try ScriptedServer { _ in
       ScriptedServer.reply(
@@ -93,7 +93,7 @@ import Testing
   @Test(arguments: [
     ("Mon, 01 Jan 2001 00:00:00 GMT", "ahead of"), ("Tue, 01 Jan 2199 00:00:00 GMT", "behind"),
   ])
-  func saysHowTheClockIsWrong(date: String, word: String) throws {
+  func reportsHowTheClockIsWrong(date: String, word: String) throws {
     let server = try ScriptedServer { _ in
       ScriptedServer.reply(
         "403 Forbidden", headers: ["Date: \(date)"], body: "<Error><Code>RequestTimeTooSkewed</Code></Error>")

@@ -140,7 +140,7 @@ import Testing
     #expect(Date().timeIntervalSince(begin) < 10)
   }
 
-  @Test func saysWhenNobodyListens() throws {
+  @Test func reportsThatNobodyListens() throws {
     let host = "127.0.0.1:\(Ports.closed())"
     let store = try Self.store(host)
     let begin = Date()
@@ -151,7 +151,7 @@ import Testing
     #expect(Date().timeIntervalSince(begin) < 2)
   }
 
-  @Test func saysWhenAHostIsUnknown() throws {
+  @Test func reportsAnUnknownHost() throws {
     let store = try Self.store("no-such-host.invalid")
     let error = thrown { try store.list(prefix: "", after: nil, limit: 1) }
     #expect(error?.code == .hostNotFound)

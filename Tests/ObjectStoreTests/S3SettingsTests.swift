@@ -127,7 +127,7 @@ import Testing
     #expect(error?.description.contains("hunter22") == false)
   }
 
-  @Test func saysWhatIsMissing() throws {
+  @Test func reportsWhatIsMissing() throws {
     let none = thrown { try S3Settings(environment: [:], home: nil) }
     #expect(
       none?.description.hasPrefix("configure S3_ACCESS_KEY_ID: not set; set it and S3_SECRET_ACCESS_KEY")

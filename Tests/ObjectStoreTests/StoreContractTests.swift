@@ -29,7 +29,7 @@ import Testing
     #expect(try test.store.listAll(prefix: "").isEmpty)
   }
 
-  @Test(arguments: StoreKind.available) func saysWhenAnObjectIsMissing(kind: StoreKind) throws {
+  @Test(arguments: StoreKind.available) func reportsAMissingObject(kind: StoreKind) throws {
     let store = try kind.make()
     let name = try key("no/such")
     let error = thrown { try store.store.get(name) }
@@ -172,7 +172,7 @@ import Testing
     #expect(code(.ifAbsent) == nil)
   }
 
-  @Test(arguments: StoreKind.available) func tellsWhetherAStoreKeepsToConditions(kind: StoreKind) throws {
+  @Test(arguments: StoreKind.available) func reportsWhetherAStoreKeepsToConditions(kind: StoreKind) throws {
     let test = try kind.make()
     #expect(try test.store.honoursConditions() == StoreKind.conditional.contains(kind))
     #expect(try test.store.listAll(prefix: "").isEmpty)

@@ -1,4 +1,5 @@
-// What a run explores: who takes part, what may happen, which rules are broken, and what must be seen.
+// The settings of a run: who takes part, what may happen, which rules are broken, and what must be
+// seen.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -37,7 +38,7 @@ enum class Rule {
   sealNamesRecovered,   // row f: the seal names what its generation recovers
 };
 
-// What a run must have met at least once, lest it holds because nothing happened.
+// Events that a run must meet at least once. Otherwise it might hold because nothing happened.
 enum Sight : uint32_t {
   twoWriters = 1,
   partsVoided = 2,
@@ -61,21 +62,21 @@ struct Configuration {
   bool isQuick = false;
   int sessions = 3;
   int file[sessionLimit] = {0, 1, 0, 2};     // the file that session i works on
-  int commits[sessionLimit] = {2, 1, 1, 1};  // commits that session i makes at the most
-  int inFlight = 1;                          // entries that a session may have on their way
+  int commits[sessionLimit] = {2, 1, 1, 1};  // maximum commits of session i
+  int inFlight = 1;                          // maximum entries of a session on their way
   bool twoParts[sessionLimit] = {};          // its transactions are slices of two parts
   bool mayRestore[sessionLimit] = {};        // its file may be restored from the replica before it starts
   bool mayFork[sessionLimit] = {};           // the user ordered a fork
   bool maySeal[sessionLimit] = {};  // it may begin a new generation while it runs (another page size, …)
   bool maySkipReading[sessionLimit] = {};  // it may start from the record with one listing
   bool mayMerge = false, mayOverlap = false, mayBase = false, mayRetain = false, mayRemoveOrphans = false;
-  bool lateMaintenance = false;  // merged objects, bases and marks land late and again, too
+  bool lateMaintenance = false;  // merged objects, bases and marks also land late and again
   bool witnesses = false;        // sessions write lease.txt
   bool restoreInSteps = false;
   bool isEmptyAtFirst = false;
   bool changesByOthers[fileLimit] = {}, powerLoss[fileLimit] = {}, replacedFile[fileLimit] = {};
-  bool outsiderDeletes = false, clonedSession = false;  // what is assumed not to happen
-  int content[fileLimit] = {};                          // what the files hold at the beginning
+  bool outsiderDeletes = false, clonedSession = false;  // events that are assumed not to happen
+  int content[fileLimit] = {};                          // the content of the files at the beginning
   uint32_t broken = 0;                                  // rules
   bool mustFail = false;
   uint32_t mustSee = 0;  // sights

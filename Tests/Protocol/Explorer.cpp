@@ -65,7 +65,7 @@ static State initialState() {
   return s;
 }
 
-// What this state shows, so that a configuration cannot hold because nothing happened.
+// Notes what this state shows, so that a configuration cannot hold because nothing happened.
 static uint32_t sights(const State &s, const Chain &chain) {
   uint32_t seen = 0, writers = 0;
   for (int node = 1; node < changedByOthers; node++)

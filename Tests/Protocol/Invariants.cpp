@@ -29,8 +29,8 @@ static const char *checkNumbers(const State &s) {
   return nullptr;
 }
 
-// The place at the tip is free, and so is the place after a turn there, because no other name can tell the
-// turn's id.
+// The place at the tip is free. So is the place after a turn there, because no other name can
+// contain the turn's id.
 static const char *checkTipIsFree(const State &s, const Chain &chain) {
   const Point &tip = chain.tip;
   Entry next{};
@@ -43,8 +43,8 @@ static const char *checkTipIsFree(const State &s, const Chain &chain) {
   return nullptr;
 }
 
-// What a start with a record relies on: its last entry is listed and nothing after it, so its place is the
-// tip.
+// The assumption of a start with a record: its last entry is listed and nothing after it, so its
+// place is the tip.
 static const char *checkRecord(const State &s, const Chain &chain, const Point &record) {
   if (record.generation == 0 || record.part > 1) return nullptr;
   int last = int(record.previous) - 1;
@@ -64,7 +64,7 @@ const char *violation(const State &s, const Chain &chain) {
   if (chain.error) return chain.error;
   const char *found = checkAcknowledged(s, chain);
   if (s.losses)
-    return found;  // beyond what is assumed: only losses that a witness shows are promised to be reported
+    return found;  // beyond the assumptions: only losses that a witness shows must be reported
   if (!found) found = checkNumbers(s);
   if (!found) found = checkTipIsFree(s, chain);
   if (!run->mustFail)

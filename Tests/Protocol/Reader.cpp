@@ -1,4 +1,4 @@
-// A restore that reads the store in steps, while everything else goes on: rule 13.
+// A restore that reads the store in steps, while everything else continues: rule 13.
 #include "Steps.h"
 
 static void beginAgain(Reader &reader) {
@@ -23,7 +23,7 @@ static void end(const State &s, State &t) {
     r.stage = 2, r.generation = chain.next, r.base = 0, r.entries = 0, r.merged = 0;
     return;
   }
-  // A witness of an older generation was held when the reader passed on from there.
+  // A witness of an older generation was checked when the reader left that generation.
   const Point &witness = s.reader.witness;
   bool held = s.order[witness.generation] < s.order[r.generation] || holds(s, chain, witness);
   if (chain.provesLoss || !held) {

@@ -50,7 +50,7 @@ bool isCovered(const State &s, int generation, int number) {
   return any;
 }
 
-// Takes the merged object that reaches furthest and holds the number at which the chain stands.
+// Takes the merged object that holds the chain's current number and reaches furthest.
 static bool takeMerged(const State &s, const View &view, Chain &chain) {
   Point &at = chain.tip;
   int best = -1;
@@ -70,7 +70,8 @@ static bool takeMerged(const State &s, const View &view, Chain &chain) {
   return true;
 }
 
-// Rule 14: a slice beyond the end that counts more as stored, or a merged object or base past the end.
+// Rule 14: a slice beyond the end that names more as stored, or a merged object or base past the
+// end.
 static bool provesLoss(const State &s, const View &view, const Chain &chain) {
   const Point &end = chain.tip;
   for (int i = 0; i < entryLimit; i++) {
@@ -175,8 +176,8 @@ bool holds(const State &s, const Chain &chain, const Point &witness) {
   return witness.previous && (chain.visited >> (witness.previous - 1) & 1);
 }
 
-// The order is remembered even if the seal is deleted, so that deleting it (rule 16 broken) is found for what
-// it does.
+// The order is remembered even if the seal is deleted, so that the run which deletes it (rule 16
+// broken) fails for that reason.
 uint32_t leftBehind(const State &s, const Chain &chain) {
   uint32_t result = 0;
   for (const Entry &e : s.entries)

@@ -1,9 +1,9 @@
-// How a reader makes a chain of what it listed: rules 12, 14 and 15.
+// How a reader follows the chain in its listings: rules 12, 14 and 15.
 #pragma once
 #include "Configuration.h"
 #include "State.h"
 
-// What a reader has listed: sets of indices.
+// The listings of a reader: sets of indices.
 struct View {
   uint32_t entries, bases, merged, marks;
 };

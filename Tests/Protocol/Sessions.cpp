@@ -1,7 +1,7 @@
-// What running sessions do: commit, send, count what is stored, maintain. Rules 2 to 11.
+// The steps of running sessions: commit, send, count what is stored, maintain. Rules 2 to 11.
 #include "Sessions.h"
 
-// What an ended session knew is forgotten, so that states that differ in nothing else are one.
+// An ended session's knowledge is cleared, so that states that differ in nothing else are one.
 void finish(State &t, int who) {
   t.sessions[who] = Session{};
   t.sessions[who].phase = ended;
@@ -18,7 +18,7 @@ Entry &newEntry(State &t, int who, Kind kind, const Point &place) {
   return e;
 }
 
-// Rule 9: the base of the new generation is stored, then its seal is sent to the tip of the present one.
+// Rule 9: the base of the new generation is stored, then its seal is sent to the current tip.
 void newGeneration(State &t, int who, const Point &tip, bool isFork, int recovers) {
   Session &session = t.sessions[who];
   int node = t.files[run->file[who]].node, generation = 2 + who;
@@ -106,14 +106,15 @@ static void writeRecord(State &t, int who) {
   if (at.part == 1 && at.generation && !file.isReplaced) file.record = at;
 }
 
-// Rule 5. In generation 0 the mark was created once for all: nothing is left to confirm.
+// Rule 5. In generation 0 the mark was created once: nothing is left to confirm.
 static bool needsConfirmation(const Session &session, const Entry &e) {
   if (session.isRecovering && e.kind == seal) return true;
   if (session.counted || e.kind == slice || e.generation == 0) return false;
   return keeps(e.kind == turn ? Rule::confirmTurn : Rule::confirmSeal);
 }
 
-// Lists from the entry before on: where that entry is gone, or another's stands behind it, the chain is read.
+// Lists from the entry before on. If that entry is gone, or another session's entry follows it, the
+// chain is read.
 static bool isConfirmed(const State &s, const Chain &chain, int who, int id) {
   const Entry &e = s.entries[id];
   if (s.sessions[who].isRecovering && e.kind == seal) return chain.visited >> id & 1;
@@ -157,13 +158,13 @@ static void count(const State &s, const Chain &chain, int who, Nexts &nexts) {
     at.number = e.lastNumber + 1, at.part = 1, at.node = e.after;
     store(t, e);
   }
-  // While a session recovers, the record stays: it says which entry was lost.
+  // While a session recovers, the record stays: it names the lost entry.
   if (!u.isRecovering && (!run->powerLoss[run->file[who]] || !keeps(Rule::syncedBeforeRecord)))
     writeRecord(t, who);
   nexts.push_back({t, {Does::counts, uint8_t(who), uint8_t(id)}});
 }
 
-// Rule 3, and rule 7 if another's entry is met.
+// Rule 3, and rule 7 if another session's entry is met.
 static void answers(const State &s, const Chain &chain, int who, Nexts &nexts) {
   const Session &session = s.sessions[who];
   for (int k = session.counted; k < int(session.entries); k++) {
@@ -189,7 +190,7 @@ static void answers(const State &s, const Chain &chain, int who, Nexts &nexts) {
   }
 }
 
-// Rule 10: from the newest base on, or, where objects may overlap, from a later slice of the chain on.
+// Rule 10: from the newest base on, or, if objects may overlap, from a later slice of the chain on.
 static void merge(const State &s, const Chain &chain, int who, Nexts &nexts) {
   const Session &session = s.sessions[who];
   bool early = !keeps(Rule::mergeOfStored);
@@ -285,7 +286,7 @@ void stepsOfSessions(const State &s, const Chain &chain, Nexts &nexts) {
     if (run->mayBase) makeBase(s, who, nexts);
     note(s, who, nexts);
   }
-  // An assumption broken: a machine is cloned while its session runs, so that one session's memory is there
+  // A broken assumption: a machine is cloned while its session runs, so one session's memory exists
   // twice.
   if (run->clonedSession && s.sessions[1].phase == notStarted && s.sessions[0].phase == running &&
       s.sessions[0].entries && s.sessions[0].counted == s.sessions[0].entries) {

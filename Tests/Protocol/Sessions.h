@@ -1,4 +1,4 @@
-// What starting and running sessions share.
+// Common parts of starting and running sessions.
 #pragma once
 #include "Steps.h"
 

@@ -19,7 +19,8 @@ bool lostLastEntry(const State &s, const Point &tip, const File &file) {
          last.previous == tip.previous;
 }
 
-// First a turn at the record's place: a session that stands there, past the hole, meets it and is fenced.
+// First a turn at the record's place: a session that stands there, past the gap, meets it and is
+// fenced.
 static void beginRecovery(State &t, int who, const Point &tip, const Point &record) {
   begin(t, who, record);
   t.sessions[who].isRecovering = 1;

@@ -1,9 +1,9 @@
-// One state of the model: what is in the store, what is on its way there, what each session knows, what the
-// files hold.
+// One state of the model: the content of the store, requests on their way, the knowledge of each
+// session, and the files.
 //
-// A database's content is a node in a tree of commits: equal content is the same node, and a mixture of two
-// branches is no node at all. Everything is packed into bit-fields, because tens of millions of states are
-// kept.
+// A database's content is a node in a tree of commits: equal content is the same node, and a
+// mixture of two branches is no node at all. Everything is packed into bit-fields, because tens of
+// millions of states are kept.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -11,8 +11,7 @@
 constexpr int sessionLimit = 4, entriesPerSession = 5, entryLimit = sessionLimit * entriesPerSession;
 constexpr int fileLimit = 3, nodeLimit = 15, commitsPerSession = 3;
 
-// Generation 0 stands for the empty replica, 1 for the one that is there at the beginning, 2 + i for session
-// i's.
+// Generation 0 stands for the empty replica, 1 for the one at the beginning, 2 + i for session i's.
 constexpr int generationLimit = 2 + sessionLimit;
 // Bases: the first one of each generation, then one that session i makes inside a generation.
 constexpr int baseLimit = generationLimit + sessionLimit;
@@ -47,8 +46,8 @@ struct Base {
       spare : 13;
 };
 
-// A merged object of the transactions `first` to `last`; `previous` is the last entry that it took the place
-// of.
+// A merged object of the transactions `first` to `last`; `previous` is the last entry that it
+// replaces.
 struct Merged {
   uint32_t generation : 3, first : 4, last : 4, previous : 5, before : 4, after : 4, isSent : 1,
       isPresent : 1, wasDeleted : 1, spare : 5;
@@ -63,7 +62,8 @@ struct Session {
   Point sending;    // the place of the next entry to send
 };
 
-// A database file and the record beside it. The record proves nothing about a file that was put in its place.
+// A database file and the record beside it. The record proves nothing about a file that replaced
+// this one.
 struct File {
   uint8_t node, synced, isReplaced, changes, losses, spare[3];
   Point record;

@@ -1,5 +1,5 @@
-// Everything that may happen next in a state. A crash needs no step of its own: a session that does nothing
-// more has crashed.
+// Every possible next step of a state. A crash needs no step: a session that does nothing more has
+// crashed.
 #pragma once
 #include <string>
 #include <vector>

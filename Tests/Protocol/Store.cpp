@@ -1,5 +1,5 @@
-// Requests that take effect, late or again (rule 1); deletions (rules 16 to 19); what happens outside of the
-// protocol.
+// Requests that take effect, late or again (rule 1); deletions (rules 16 to 19); events outside of
+// the protocol.
 #include "Steps.h"
 
 static void landings(const State &s, Nexts &nexts) {

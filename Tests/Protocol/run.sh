@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compiles the model of the fenced log and runs it. Exits 1 if anything is not as Docs/Protocol.md says.
+# Compiles the model of the fenced log and runs it. Exits with 1 if a result differs from Docs/Protocol.md.
 #
 # usage: Tests/Protocol/run.sh [--quick] [-l] [-t] [NAME...]
 #   --quick  the small configurations and every broken rule: at most 20 seconds

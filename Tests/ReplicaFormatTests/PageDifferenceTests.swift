@@ -72,7 +72,7 @@ import WALFormat
     }
   }
 
-  @Test func tellsAnInsertionIntoAnArrayInFewBytes() {
+  @Test func storesAnInsertionIntoAnArrayInFewBytes() {
     let old = (0..<Self.size).map { UInt8(truncatingIfNeeded: ($0 &* $0 &* 7) >> 3) }
     var new = old
     new.insert(contentsOf: [200, 201], at: 100)

@@ -9,7 +9,7 @@ import SQLite
 import TestSupport
 import Testing
 
-/// Slices that are merged while a base is on its way.
+/// Tests merges of slices while a base is being stored.
 @Suite struct BaseBoundaryTests {
   @Test func neverMergesAcrossABase() throws {
     let store = GatedStore()
@@ -20,7 +20,7 @@ import Testing
     try fixture.run("CREATE TABLE t(a INTEGER PRIMARY KEY, b)")
     try fixture.flush()
     store.isShut = true
-    // The log outgrows the database, and its base waits for the store.
+    // The log becomes larger than the database, and its base waits for the store.
     var rows = 0
     func insert() throws {
       rows += 1
@@ -34,7 +34,7 @@ import Testing
     try Poll.until { (try? bases().count) ?? 0 > 1 }
     for _ in 0..<40 { try insert() }
     try fixture.close()
-    // Without what was replaced, each base leads on.
+    // Without replaced slices, a chain leads from each base to the end.
     let catalog = ReplicaCatalog(store)
     let contents = try catalog.newest()
     let kept = contents.slices.filter { slice in
@@ -53,7 +53,7 @@ import Testing
   }
 }
 
-/// Keeps parts of bases waiting while it is shut.
+/// Blocks parts of bases while it is shut.
 private final class GatedStore: ForwardingStore {
   let base: any ObjectStore = MemoryStore()
   private let gate = FaultyStore(MemoryStore())
@@ -61,7 +61,7 @@ private final class GatedStore: ForwardingStore {
     get { gate.isDown }
     set { gate.isDown = newValue }
   }
-  /// Whether something waits.
+  /// Whether a request waits.
   var isWaitedFor: Bool { gate.calls(.head) > 0 }
 
   func put(_ key: ObjectKey, _ bytes: [UInt8], _ condition: PutCondition) throws(ObjectStoreError) -> ETag {

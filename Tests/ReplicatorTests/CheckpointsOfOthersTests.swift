@@ -7,7 +7,7 @@ import SQLite
 import TestSupport
 import Testing
 
-/// Checkpoints that other connections ask for beside a mirror.
+/// Tests checkpoints by other connections beside a mirror.
 @Suite struct CheckpointsOfOthersTests {
   private func checkpoint(_ connection: Connection, _ mode: String) throws -> (isBusy: Bool, frames: Int64) {
     let row = try #require(connection.rows("PRAGMA wal_checkpoint(\(mode))").first)
@@ -15,7 +15,7 @@ import Testing
     return (busy != 0, frames)
   }
 
-  /// Those that finish the log hold SQLite's write lock while they wait for the guard.
+  /// Checkpoints that finish the log hold SQLite's write lock while they wait for the guard.
   @Test(arguments: ["FULL", "RESTART", "TRUNCATE"])
   func passTheGuardAtAnyMoment(_ mode: String) throws {
     var random = Seeded()
@@ -45,7 +45,7 @@ import Testing
     #expect(try ReplicaCatalog(fixture.store).generations().count == 1, about)
   }
 
-  /// The installed sqlite3 waits for nobody unless it is told to.
+  /// The installed sqlite3 waits for no lock unless it has a timeout.
   @Test func findNothingInTheirWayOnceTheDatabaseIsQuiet() throws {
     let fixture = try MirrorFixture()
     try fixture.open()

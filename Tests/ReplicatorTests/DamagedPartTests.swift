@@ -8,7 +8,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Parts of a base that are whole frames of the right length, but with other pages: only hashes can tell.
+/// Tests parts with valid frames and length but other pages, which only hashes reveal.
 @Suite struct DamagedPartTests {
   private let store = AlteringStore(MemoryStore())
   private let fixture: MirrorFixture
@@ -23,7 +23,7 @@ import Testing
       "INSERT INTO t SELECT value, randomblob(3000) FROM json_each('[1,2,3,4,5,6,7,8,9,10]'), "
         + "(VALUES(1),(2),(3),(4),(5),(6),(7),(8))")
     try fixture.close()
-    // The mirror began with an empty database: another base is needed for pages to be in one.
+    // The mirror began with an empty database, so only another base holds pages.
     try fixture.open()
     try fixture.flush()
     try #require(fixture.mirror).snapshot()
@@ -36,7 +36,7 @@ import Testing
     part = ReplicaLayout.part(parts[2].digest)
   }
 
-  /// The part with one byte of a page changed.
+  /// Returns the part with one byte of a page changed.
   private func altered() throws -> [UInt8] {
     let bytes = try store.get(ObjectKey(part)).bytes
     let pages = try Zstandard.decompress(bytes, 0..<bytes.count, limit: 1 << 20)
@@ -62,7 +62,7 @@ import Testing
   }
 }
 
-/// A store that answers some gets with other bytes.
+/// Answers some gets with other bytes.
 private final class AlteringStore: ForwardingStore {
   let base: any ObjectStore
   private let state = Mutex<(name: String, bytes: [UInt8], left: Int)>(("", [], 0))
@@ -71,7 +71,7 @@ private final class AlteringStore: ForwardingStore {
 
   func alter(_ name: String, _ bytes: [UInt8], times: Int) { state.withLock { $0 = (name, bytes, times) } }
 
-  /// How often it will still.
+  /// The number of altered answers that are left.
   var left: Int { state.withLock { $0.left } }
 
   func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {

@@ -9,7 +9,7 @@ import SQLite
 import TestSupport
 import Testing
 
-/// Replicas whose objects are encrypted before they leave.
+/// Tests replicas whose objects are encrypted.
 @Suite struct EncryptionTests {
   private let base = MemoryStore()
 
@@ -23,7 +23,7 @@ import Testing
       open: ReplicaLayout.open)
   }
 
-  /// A run of the program with these keys on the same database.
+  /// Runs the program with these keys on the same database.
   private func run(_ store: any ObjectStore, _ path: String, _ statements: [String]) throws -> [String] {
     let connection = try Connection(path)
     defer { connection.close() }
@@ -64,7 +64,8 @@ import Testing
     get throws { try base.listAll(prefix: "").map { ($0.key.name, try base.get($0.key).bytes) } }
   }
 
-  /// Small objects are merged, read back and go on in a later run, all encrypted.
+  /// Small objects are encrypted when they are stored, merged, read back and continued by a later
+  /// run.
   @Test func mirrorsMergesAndRestores() throws {
     let folder = try Files.TemporaryFolder()
     let path = folder.path + "/a.db"
@@ -82,7 +83,7 @@ import Testing
     }
   }
 
-  /// Parts are found again, and their names tell nothing to who has no key.
+  /// Parts are found again, and their names reveal nothing without the key.
   @Test func namesPartsBySecret() throws {
     let folder = try Files.TemporaryFolder()
     let path = folder.path + "/a.db"
@@ -96,7 +97,7 @@ import Testing
     _ = try run(store(2, 1), path, [])
     let second = try parts().subtracting(plain).subtracting(first)
     #expect(first.count == 1 && second.count == 1)
-    // The same database under the same key: nothing is sent again.
+    // The same database with the same key: nothing is sent again.
     let again = try base.get(ObjectKey(try #require(first.first))).etag
     _ = try run(store(1, 2), path, [])
     #expect(try parts().count == plain.count + 2)
@@ -118,7 +119,7 @@ import Testing
     let catalog = ReplicaCatalog(try store(2, 1))
     #expect(try catalog.generations().count == 3)
     #expect(try verify(store(2, 1)) == [])
-    // What was the present before is still there for who has its key.
+    // Earlier transactions can be restored with their keys.
     for (number, transaction): (Int, UInt64) in [(1, 2), (2, 4), (3, 5), (4, 7)] {
       var restore = Restore(ReplicaCatalog(try store(2, 1)))
       restore.force = true
@@ -133,7 +134,7 @@ import Testing
     #expect(error?.code == .sealed)
   }
 
-  /// Nothing is added to an encrypted replica by who cannot read it.
+  /// Without the key, a session adds nothing to an encrypted replica.
   @Test(arguments: [[], [2]] as [[UInt8]]) func refusesToGoOnWithoutTheKey(_ keys: [UInt8]) throws {
     let folder = try Files.TemporaryFolder()
     let path = folder.path + "/a.db"
@@ -145,7 +146,7 @@ import Testing
     let error = thrown(MirrorError.self) { try run(other, path, ["INSERT INTO t VALUES(1)"]) }
     #expect("\(error as Any)".contains("it is encrypted with key \(try Self.key(1).id)"), "\(error as Any)")
     #expect(try objects.map(\.name) == before)
-    // The statement is in the database, and in the mirror once the key is there again.
+    // The database holds the statement, and the mirror stores it when the key is back.
     _ = try run(store(1), path, [])
     try expectEqual(store(1), path)
   }
@@ -166,7 +167,7 @@ import Testing
     #expect(try verify(store(1)) == [])
   }
 
-  /// A key that was thrown away stands in the way of deleting only what may still be needed.
+  /// A lost key prevents the deletion of only those objects that may still be needed.
   @Test func prunesWhatItCannotRead() throws {
     let folder = try Files.TemporaryFolder()
     let path = folder.path + "/a.db"
@@ -185,7 +186,7 @@ import Testing
     try expectEqual(store(2), path)
     let faults = try verify(store(2))
     #expect(faults == [], "\(faults)")
-    // Of entries that nobody can read it is not known whether they are turns, which stay.
+    // An unreadable entry may be a turn, and turns stay.
     for object in try objects
     where object.name.hasPrefix(ReplicaLayout.generations) && !object.name.contains("/wal/") {
       #expect(SealedObject.Header(object.bytes)?.keyID == id, "\(object.name)")

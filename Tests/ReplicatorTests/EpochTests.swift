@@ -4,9 +4,9 @@ import ReplicaFormat
 import Restore
 import Testing
 
-/// The log is restarted again and again.
+/// Tests a log that is restarted again and again.
 @Suite struct EpochTests {
-  @Test func epochsShareASliceWhereTheLogIsOftenRestarted() throws {
+  @Test func epochsShareASliceIfTheLogIsOftenRestarted() throws {
     let fixture = try MirrorFixture()
     fixture.settings.syncInterval = 5
     fixture.settings.checkpointFrames = 20

@@ -6,7 +6,7 @@ import Restore
 import SQLite
 import Testing
 
-/// Replays know the shell's own functions, and do not repeat what reached beyond the database.
+/// Tests that replays know the shell's functions, and repeat no effects outside the database.
 @Suite struct ExtensionReplayTests {
   private func fixture() throws -> MirrorFixture {
     let fixture = try MirrorFixture()
@@ -23,12 +23,13 @@ import Testing
     try fixture.run("INSERT INTO t SELECT decimal_sum(a) FROM t")
     #expect(throws: SQLiteError.self) { try fixture.run("INSERT INTO t VALUES('x')") }
     try fixture.close()
-    // Where a statement could not be replayed, the restore would fail; it takes no transaction from the log but the first.
+    // If a statement could not be replayed, the restore would fail. It takes only the first
+    // transaction from the log.
     #expect(try content(fixture.restore(.sql)) == content(fixture.path))
     #expect(try notices(fixture).isEmpty)
   }
 
-  @Test func leansOnTheLogWhereAFileWasRead() throws {
+  @Test func usesTheLogIfAFileWasRead() throws {
     let fixture = try fixture()
     let file = fixture.folder.path + "/input"
     try File(file, .create).write(Array("before".utf8), at: 0)
@@ -41,7 +42,7 @@ import Testing
     #expect(try notices(fixture).contains { $0.contains("readfile()") })
   }
 
-  @Test func leansOnTheLogWhereAFolderWasListed() throws {
+  @Test func usesTheLogIfAFolderWasListed() throws {
     let fixture = try fixture()
     try fixture.run("CREATE TABLE t(a)")
     try fixture.run("BEGIN; INSERT INTO t SELECT name FROM fsdir('\(fixture.folder.path)'); COMMIT")
@@ -50,7 +51,7 @@ import Testing
     #expect(try notices(fixture).contains { $0.contains("fsdir") })
   }
 
-  /// What a restore by statements says of transactions that it took from the log.
+  /// Returns the notices of a restore by statements about transactions from the log.
   private func notices(_ fixture: MirrorFixture) throws -> [String] {
     var restore = Restore(ReplicaCatalog(fixture.store))
     restore.force = true

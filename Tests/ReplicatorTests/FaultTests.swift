@@ -18,13 +18,13 @@ import Testing
     try ReplicaCatalog(fixture.store).generations().count
   }
 
-  @Test func goesOnAfterACrashThatLeftTheLogBehind() throws {
+  @Test func continuesAfterACrashThatLeftTheLogBehind() throws {
     let store = FaultyStore(MemoryStore())
     let fixture = try MirrorFixture(store)
     try fixture.open()
     try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
     try fixture.flush()
-    // The store is away when the session ends: the last commits stay in the log.
+    // The store is unavailable when the session ends: the last commits stay in the log.
     store.isDown = true
     try fixture.run("INSERT INTO t VALUES(2); INSERT INTO t VALUES(3)")
     fixture.abandon()
@@ -70,7 +70,7 @@ import Testing
     try expectRestores(fixture)
   }
 
-  @Test func tellsALostAcknowledgementFromAnotherWriter() throws {
+  @Test func distinguishesALostAnswerFromAnotherWriter() throws {
     let store = FaultyStore(MemoryStore())
     let fixture = try MirrorFixture(store)
     for nth in 1...5 { store.plan(.loseAnswer, for: .put, at: nth) }
@@ -154,11 +154,11 @@ import Testing
     let error = thrown(FormatError.self) { try fixture.restore(source) }
     #expect(error?.object == damaged.name)
     #expect(try FileInfo.of(fixture.folder.path + "/restored.db") == nil)
-    // And missing altogether.
+    // The object is missing now.
     try store.delete(damaged)
     #expect(throws: (any Error).self) {
       let restored = try fixture.restore(source)
-      // Without a statement batch the log takes its place.
+      // The log replaces a missing statement batch.
       if kind == "sql/" {
         #expect(try content(restored) == content(fixture.path))
         throw CancellationError()

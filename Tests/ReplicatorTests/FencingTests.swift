@@ -8,13 +8,14 @@ import SQLite
 import TestSupport
 import Testing
 
-/// Sessions that write to one replica: each place of the log has one entry, whoever comes first.
+/// Tests sessions that write to one replica: each place of the log has one entry, of the first
+/// session.
 @Suite struct FencingTests {
   private func generations(_ store: any ObjectStore) throws -> Int {
     try ReplicaCatalog(store).generations().count
   }
 
-  /// The database of a fixture as another host has it, which believes that nobody writes.
+  /// Copies a fixture's database for another host, which finds no active writer.
   private func copy(_ first: MirrorFixture, host: String) throws -> MirrorFixture {
     let second = try MirrorFixture(first.store)
     second.settings.host = host
@@ -40,7 +41,7 @@ import Testing
     let plain = try Connection(second.path)
     try plain.execute("CREATE TABLE t(a); INSERT INTO t VALUES('second')")
     plain.close()
-    // While the first one is alive, and after it has ended.
+    // While the first session is alive, and after its end.
     for isAlive in [true, false] {
       try second.open()
       try first.run("INSERT INTO t VALUES('first')")
@@ -57,7 +58,7 @@ import Testing
     try first.close()
     #expect(try generations(store) == 1)
     try expectRestores(first)
-    // By order it begins a generation of its own, and says what it leaves behind.
+    // By order it begins a generation, and reports the transactions that it leaves behind.
     second.settings.newGeneration = true
     try second.open()
     try second.flush()
@@ -65,7 +66,7 @@ import Testing
     try second.close()
     #expect(try generations(store) == 2)
     try expectRestores(second)
-    // What was left behind is still there, by name.
+    // Those transactions can still be restored by the name of their generation.
     var target = RestoreTarget()
     target.generation = try ReplicaCatalog(store).generations().first
     #expect(try content(first.restore(.wal, "left.db", target)) == content(first.path))
@@ -131,8 +132,8 @@ import Testing
     try expectRestores(second)
   }
 
-  /// A database that was fenced while it had nothing of its own goes on where the other one ended.
-  @Test func goesOnAfterARestore() throws {
+  /// A fenced database without new commits continues at the other one's end.
+  @Test func continuesAfterARestore() throws {
     let first = try MirrorFixture()
     first.settings.host = "one"
     try first.open()
@@ -142,7 +143,7 @@ import Testing
     try second.open()
     try second.run("INSERT INTO t VALUES('second')")
     try second.close()
-    // It is behind, and says by how much.
+    // It is behind, and reports by how much.
     try first.open()
     let error = thrown(MirrorError.self) { try first.close() }
     #expect(error?.code == .refused)
@@ -159,7 +160,7 @@ import Testing
     try expectRestores(first)
   }
 
-  @Test func noticesASecondWriterWhereConditionsAreIgnored() throws {
+  @Test func noticesASecondWriterIfConditionsAreIgnored() throws {
     let store = CarelessStore()
     let first = try MirrorFixture(store)
     first.settings.host = "one"
@@ -179,7 +180,7 @@ import Testing
     try expectRestores(second)
   }
 
-  @Test(arguments: [false, true]) func promisesNoSyncWhereConditionsAreIgnored(isAllowed: Bool) throws {
+  @Test(arguments: [false, true]) func promisesNoSyncIfConditionsAreIgnored(isAllowed: Bool) throws {
     let fixture = try MirrorFixture(CarelessStore())
     fixture.settings.durability = .sync
     fixture.settings.isUnfencedAllowed = isAllowed
@@ -221,14 +222,14 @@ import Testing
     try first.close()
     try other.execute("INSERT INTO t VALUES('after the first has ended')")
     try standby.stop()
-    #expect(standby.takeNotices().contains { $0.contains("has ended") })
+    #expect(standby.takeNotices().contains { $0.contains("no longer mirrors") })
     other.close()
     #expect(try generations(first.store) == 1)
     try expectRestores(first)
   }
 }
 
-/// Takes every put whatever its condition, as some stores do.
+/// Accepts every put whatever its condition, as some stores do.
 private final class CarelessStore: ForwardingStore {
   let base: any ObjectStore = MemoryStore()
 

@@ -7,7 +7,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Copies that follow a replica in which objects are replaced after they were listed.
+/// Tests copies that follow a replica while listed objects are replaced.
 @Suite struct FollowReplacedTests {
   private let rig: ReplacingRig
 
@@ -35,7 +35,7 @@ import Testing
     first == last ? try rig.slice(rig.base + first) : try rig.merged(rig.base + first...rig.base + last)
   }
 
-  @Test func beginsWithWhatTookTheirPlace() throws {
+  @Test func beginsWithReplacements() throws {
     let after = try rig.copy { try rig.merge(rig.base + 4...rig.base + 9, in: $0) }
     let store = TurningStore(rig.store, into: after) { [slice = try slice(6, 6)] in $0 == slice }
     #expect(try follow(store, to: rig.last) == rig.last)
@@ -43,8 +43,8 @@ import Testing
     #expect(try content(output) == rig.rows)
   }
 
-  /// More often than a damaged object is tried.
-  @Test func goesOnWithWhatTookTheirPlaceAgainAndAgain() throws {
+  /// Objects are replaced more often than a damaged object is read again.
+  @Test func continuesWithReplacementsAgainAndAgain() throws {
     let start = try rig.copy { store in
       for number in 4...12 as ClosedRange<UInt64> {
         try store.delete(ObjectKey(slice(number, number)))
@@ -61,7 +61,7 @@ import Testing
     #expect(try content(output) == rig.rows)
   }
 
-  @Test func endsWhereOneIsLost() throws {
+  @Test func endsBeforeALostSlice() throws {
     let start = try rig.copy { store in
       for number in 4...12 as ClosedRange<UInt64> {
         try store.delete(ObjectKey(slice(number, number)))

@@ -12,7 +12,7 @@ import Testing
 
 @testable import Restore
 
-/// Copies that follow a replica while others read them.
+/// Tests copies that follow a replica while others read them.
 @Suite struct FollowTests {
   /// A follower on a thread of its own.
   private final class Following: Sendable {
@@ -34,7 +34,7 @@ import Testing
           }
         events.withLock { $0.append(text) }
       }
-      // Handed over: nobody else has it.
+      // The thread owns it alone.
       nonisolated(unsafe) let handed = follower
       DispatchQueue(label: "follower").async { [self] in
         let outcome = Result { try handed.run() }
@@ -44,14 +44,14 @@ import Testing
 
     var told: [String] { events.withLock { $0 } }
 
-    /// Ctrl-C.
+    /// Stops as after Ctrl-C.
     func stop() throws -> ChainPoint? {
       ends.withLock { $0 = true }
       try Poll.until { result.withLock { $0 != nil } }
       return try result.withLock { $0 }?.get()
     }
 
-    /// Waits for it to end by itself.
+    /// Waits until it ends by itself.
     func failure() throws -> String {
       try Poll.until { result.withLock { $0 != nil } }
       do {
@@ -109,9 +109,9 @@ import Testing
     #expect(number(reader) == .integer(0))
     try fixture.run("BEGIN; UPDATE t SET n = 1; UPDATE u SET n = 1; COMMIT")
     try fixture.flush()
-    // Long enough for it to have been written, if nothing held it back.
+    // Without a reader in the way, this time is enough to write it.
     Clock.sleep(seconds: 0.3)
-    // A page that it has not read yet.
+    // A page that the reader has not read yet.
     #expect(try reader.value("SELECT n FROM u") == .integer(0))
     try reader.execute("COMMIT")
     try Poll.until { number(reader) == .integer(1) }
@@ -119,7 +119,7 @@ import Testing
     try fixture.close()
   }
 
-  @Test func goesOnWhereItEnded() throws {
+  @Test func continuesAtItsEnd() throws {
     let fixture = try MirrorFixture()
     try fixture.open()
     try fixture.run("CREATE TABLE t(n); INSERT INTO t VALUES(0)")
@@ -152,7 +152,8 @@ import Testing
     defer { reader.close() }
     #expect(number(reader) == .integer(1))
     try fixture.close()
-    // Another database at the same place: with as many changes of its schema, so that its cookie is the same.
+    // Another database at the same place, with as many schema changes, so that its cookie is the
+    // same.
     for suffix in ["", "-wal", "-shm", "-s3pos"] { try Folder.remove(fixture.path + suffix) }
     fixture.settings.newGeneration = true
     try fixture.open()
@@ -172,7 +173,7 @@ import Testing
     #expect(try content(copy) == content(fixture.path))
   }
 
-  @Test func buildsAnewWhereItsPlaceInTheChainIsGone() throws {
+  @Test func buildsAnewIfItsPlaceInTheChainIsGone() throws {
     let fixture = try MirrorFixture()
     fixture.settings.mergesObjects = false
     try fixture.open()
@@ -182,7 +183,7 @@ import Testing
     var following = Following(fixture.store, copy)
     try Poll.until { !following.told.isEmpty }
     let before = try #require(try following.stop())
-    // Everything that would continue the copy goes, as after a long pause.
+    // Delete every object that would continue the copy, as after a long pause.
     for n in 2...6 {
       try fixture.run("UPDATE t SET n = \(n)")
       try fixture.flush()
@@ -227,7 +228,7 @@ import Testing
     try fixture.close()
   }
 
-  /// A copy of three pages at least, and what to change it to.
+  /// Returns a copy of three pages or more, and its new content.
   private func prepare(_ folder: Files.TemporaryFolder) throws -> (
     path: String, slots: FollowSlots, copy: FollowedCopy
   ) {
@@ -275,7 +276,7 @@ import Testing
         }
       }
       if images > 1 { #expect(FileInfo.exists(path + "-journal")) }
-      // Whoever comes next sees the state before.
+      // The next reader sees the state before.
       #expect(try content(path) == before)
       #expect(!FileInfo.exists(path + "-journal"))
       #expect(try copy.image(2) != [UInt8](repeating: 0xee, count: 1024))

@@ -7,9 +7,9 @@ import SQLite
 import TestSupport
 import Testing
 
-/// Transactions larger than any buffer between SQLite's log and the store.
+/// Tests transactions larger than any buffer between SQLite's log and the store.
 @Suite struct LargeTransactionTests {
-  /// Inserts about so many bytes in rows of a megabyte at most, in one transaction.
+  /// Inserts about `bytes` bytes in rows of a megabyte at most, in one transaction.
   private func insert(_ bytes: Int, into fixture: MirrorFixture) throws {
     let row = min(bytes, 1_000_000)
     try fixture.run(
@@ -34,7 +34,7 @@ import Testing
     return try connection.value(sql)
   }
 
-  /// The flush reads 64 MiB of log at once, the outbox holds 32 MiB: sizes around both.
+  /// Sizes around two limits: a flush reads 64 MiB of log at once, and the queue holds 32 MiB.
   @Test(arguments: [3, 66]) func areInTheStoreWhenAFlushReturns(_ megabytes: Int) throws {
     let fixture = try MirrorFixture()
     try fixture.open()
@@ -48,7 +48,7 @@ import Testing
     try expectRestored(fixture, "\(megabytes) MB")
   }
 
-  /// What `.exit` does right after two commits that fill the buffers together.
+  /// Does the same as `.exit`, right after two commits that fill the buffers together.
   @Test func areInTheStoreWhenTheMirrorEnds() throws {
     let fixture = try MirrorFixture()
     try fixture.open()
@@ -58,7 +58,7 @@ import Testing
     try expectRestored(fixture, "two of 40 MB")
   }
 
-  /// A `sync` commit returns once it is stored, whatever its size: the mirror is abandoned right after it.
+  /// A `sync` commit of any size returns when it is stored: the mirror is abandoned right after it.
   @Test func areStoredWhenASyncCommitReturns() throws {
     let fixture = try MirrorFixture()
     fixture.settings.durability = .sync
@@ -73,21 +73,22 @@ import Testing
     #expect(restored == .integer(71))
   }
 
-  /// Parts of a large transaction go out before the base of their generation is there: they must not say that it was.
-  @Test func saysNothingOfABaseThatIsNotThere() throws {
+  /// Parts of a large transaction are stored before their generation's base, and must not claim the
+  /// base.
+  @Test func claimsNoBaseThatIsNotStored() throws {
     let memory = MemoryStore()
     let fixture = try MirrorFixture(memory)
     try fixture.open()
     try fixture.run("CREATE TABLE t(i INTEGER PRIMARY KEY, x); INSERT INTO t(x) VALUES('first')")
     try fixture.close()
-    // The next session finds a database that it cannot go on with, and its base does not arrive.
+    // The next session cannot continue the replica, and its base does not arrive.
     let plain = try Connection(fixture.path)
     try plain.execute("PRAGMA journal_mode=DELETE; INSERT INTO t(x) VALUES('elsewhere')")
     plain.close()
     let next = try MirrorFixture(BaselessStore(base: memory), path: fixture.path)
     try next.open()
     try insert(20_000_000, into: next)
-    // Nor do small ones, which would be merged otherwise.
+    // Small slices are not merged either.
     let slices = {
       try memory.listAll(prefix: "generations/00000002").map(\.key.name).filter { $0.contains("/wal/") }
     }
@@ -104,8 +105,9 @@ import Testing
     #expect(try value("SELECT count(*) FROM t", fixture.restore(.wal)) == .integer(1))
   }
 
-  /// Sizes drawn so that each order of magnitude is as likely, one page to 30 MB, 300 MB in long runs; some of them small ones
-  /// in between.
+  /// Random sizes of all orders of magnitude, with some small transactions between them.
+  ///
+  /// They range from one page to 30 MB, or 300 MB in long runs.
   @Test func ofAnySizeComeBack() throws {
     var random = Seeded()
     let about: Comment = "seed \(random.seed)"
@@ -130,7 +132,7 @@ import Testing
 }
 
 extension Double {
-  /// `base` to the power of this.
+  /// Returns `base` to the power of this number.
   fileprivate func power(of base: Double) -> Double {
     var result = 1.0
     var factor = base

@@ -6,7 +6,7 @@ import Restore
 import TestSupport
 import Testing
 
-/// What a database becomes that is larger than a file of Litestream's may be.
+/// Tests the export of a database that is larger than one file of Litestream.
 @Suite struct LitestreamExportTests {
   private struct Exported {
     let fixture: MirrorFixture
@@ -15,7 +15,7 @@ import Testing
     let report: LitestreamExport.Report
   }
 
-  /// Some hundred pages in files of twenty.
+  /// Exports some hundred pages in files of twenty.
   private func exported(partSize: Int = 20 * 4096) throws -> Exported {
     let fixture = try MirrorFixture()
     try fixture.open()
@@ -48,7 +48,7 @@ import Testing
     #expect(try exported.fixture.bytes(output) == exported.fixture.bytes(exported.fixture.restore(.wal)))
   }
 
-  /// What an export leaves that was cut off is no replica, rather than half a database.
+  /// The remains of an interrupted export are no replica, rather than half a database.
   @Test func isNothingWithoutTheFirst() throws {
     let exported = try exported()
     let first = try #require(try exported.store.listAll(prefix: "ltx/9/").first)
@@ -84,7 +84,7 @@ import Testing
     #expect(!FileInfo.exists(output) && !FileInfo.exists(output + ".restoring"))
   }
 
-  @Test func refusesWhereThereIsNoRoom() throws {
+  @Test func refusesIfThereIsNoRoom() throws {
     let exported = try exported()
     var restore = LitestreamRestore(exported.store)
     restore.freeBytes = { _ in 1000 }

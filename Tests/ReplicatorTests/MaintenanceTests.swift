@@ -10,11 +10,11 @@ import Testing
 
 @testable import Replicator
 
-/// History stays short to restore, and bounded.
+/// Tests that history stays short to restore, and bounded.
 @Suite struct MaintenanceTests {
   private func contents(_ fixture: MirrorFixture) throws -> GenerationContents {
     let catalog = ReplicaCatalog(fixture.store)
-    // No requirement of the test: some ask until there is one.
+    // This is no test requirement, because some callers poll until there is one.
     guard let last = try catalog.generations().last else { throw NoGeneration() }
     return try catalog.contents(of: last, .everything)
   }
@@ -44,7 +44,7 @@ import Testing
     #expect(chain.objects.count < 40, "\(chain.objects.count)")
     #expect(contents.longestBatches.count < 40)
     try expectEqual(fixture)
-    // Without what was replaced, every transaction is still there.
+    // Without replaced objects, every transaction is still there.
     for slice in contents.slices where !chain.objects.contains(slice) {
       try fixture.store.delete(ObjectKey(slice.key))
     }
@@ -60,7 +60,7 @@ import Testing
       restored.close()
       #expect(try content(path) == content(fixture.restore(.sql, "s.db", target)))
     }
-    // A later run goes on from merged objects.
+    // A later run continues from merged objects.
     try fixture.open()
     try fixture.run("DELETE FROM t WHERE a % 3 = 0")
     try fixture.close()
@@ -131,7 +131,7 @@ import Testing
     }
   }
 
-  /// After a checkpoint the next commit restarts the log, under a base that is still being read.
+  /// After a checkpoint, the next commit restarts the log while a base is still read from it.
   @Test func aBaseOutlivesTheRestartOfTheLog() throws {
     let store = FaultyStore(MemoryStore())
     let fixture = try MirrorFixture(store)
@@ -143,7 +143,7 @@ import Testing
       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) "
         + "INSERT INTO t SELECT i, hex(randomblob(400)) FROM n")
     try fixture.flush()
-    // A statement that writes nothing: everything is copied before it, and the log may be restarted.
+    // This statement writes nothing. Everything is copied before it, and the log may be restarted.
     try fixture.run("UPDATE t SET b = 'x' WHERE 0")
     store.latency = 0.03
     let path = fixture.path
@@ -166,7 +166,7 @@ import Testing
     #expect(try ReplicaCatalog(store).generations().count == 1)
   }
 
-  /// A base that was read keeps the log from nothing, however long the store takes.
+  /// A base whose pages are all read does not block the log, however slow the store is.
   @Test func theLogStaysShortWhileABaseIsOnItsWay() throws {
     let store = FaultyStore(MemoryStore())
     let fixture = try MirrorFixture(store)
@@ -210,7 +210,7 @@ import Testing
     try fill { fixture.mirror?.status().baseBytes ?? 0 > 0 }
     try fill { fixture.mirror?.status().baseBytes == 0 }
     store.latency = 0
-    // It took its part, its manifest and a listing.
+    // The base took three requests: a part, a manifest and a listing.
     let end = Clock.monotonicSeconds + 1.2
     try fill { Clock.monotonicSeconds > end }
     #expect(bases() == 2)
@@ -231,7 +231,7 @@ import Testing
     try fixture.flush()
     let before = try fixture.store.listAll(prefix: "").count
     #expect(try contents(fixture).bases.map(\.transaction) == [0, 2, 3])
-    // All of it is younger than an hour.
+    // All of it is less than an hour old.
     #expect(try fixture.mirror?.prune(keeping: 3600, dryRun: false).objects.count == 0)
     #expect(try fixture.store.listAll(prefix: "").count == before)
     #expect(try fixture.mirror?.prune(keeping: 0, dryRun: true).bases == 2)
@@ -245,7 +245,7 @@ import Testing
     target.transaction = 2
     #expect(throws: RestoreError.self) { try fixture.restore(.wal, "t.db", target) }
 
-    // A newer generation makes the old one needless, but only once it can be restored.
+    // A newer generation replaces the old one, but only when it can be restored.
     fixture.settings.newGeneration = true
     try fixture.open()
     try fixture.flush()
@@ -269,7 +269,7 @@ import Testing
     let before = try contents(fixture)
     let last = try #require(before.longestBatches.last)
     try fixture.store.delete(ObjectKey(last.key(in: before.generation)))
-    // Else nothing is listed before there is something to merge.
+    // Otherwise nothing is listed before there is something to merge.
     try Folder.remove(fixture.path + "-s3pos")
     try fixture.open()
     try fixture.run("INSERT INTO t VALUES(3)")
@@ -303,7 +303,8 @@ import Testing
     fixture.abandon()
   }
 
-  /// A session that was killed between a slice and its batch leaves a gap; even the shortest next one fills it.
+  /// A kill between a slice and its batch leaves a gap, and even the shortest later session fills
+  /// it.
   @Test(arguments: [false, true]) func aShortSessionFillsTheGapThatAKillLeft(_ isFork: Bool) throws {
     let fixture = try MirrorFixture()
     fixture.settings.syncInterval = 1.5

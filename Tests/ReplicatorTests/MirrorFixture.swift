@@ -18,7 +18,7 @@ final class MirrorFixture {
   private(set) var connection: Connection?
   private(set) var mirror: ReplicationObserver?
 
-  /// With `path` the database of another fixture.
+  /// With `path`, uses the database of another fixture.
   init(_ store: any ObjectStore = MemoryStore(), path: String? = nil) throws {
     folder = try Files.TemporaryFolder()
     self.path = path ?? folder.path + "/a.db"
@@ -42,7 +42,7 @@ final class MirrorFixture {
 
   func flush() throws { try #require(mirror).flush(seconds: settings.flushTimeout) }
 
-  /// Ends the mirror with everything uploaded, and closes the database.
+  /// Ends the mirror with everything stored, and closes the database.
   func close() throws {
     try mirror?.stop()
     connection?.close()
@@ -50,14 +50,14 @@ final class MirrorFixture {
     connection = nil
   }
 
-  /// Ends as a crash does: nothing is flushed and the log stays.
+  /// Ends as after a crash: nothing is flushed, and the log stays.
   func abandon() {
     connection?.close()
     mirror = nil
     connection = nil
   }
 
-  /// Restores into a new file and returns its name.
+  /// Restores into a new file, and returns its name.
   func restore(_ source: Restore.Source, _ name: String = "restored.db", _ target: RestoreTarget = .init())
     throws -> String
   {
@@ -72,7 +72,7 @@ final class MirrorFixture {
   func bytes(_ path: String) throws -> [UInt8] { try File(path, .read).readAll() }
 }
 
-/// Every row of every table as text, for comparing content.
+/// Returns every row of every table as text, to compare content.
 func content(_ path: String) throws -> [String] {
   let connection = try Connection(path, .readWrite)
   defer { connection.close() }
@@ -84,7 +84,7 @@ func content(_ path: String) throws -> [String] {
   return lines
 }
 
-/// Waits for something that other threads do.
+/// Waits until other threads have done something.
 enum Poll {
   struct TimedOut: Error {}
 
@@ -98,18 +98,18 @@ enum Poll {
 }
 
 extension ReplicaCatalog {
-  /// The generations of the chain, the oldest first.
+  /// Returns the generations of the chain, the oldest first.
   func generations() throws -> [GenerationID] {
     var history = try ReplicaHistory(self)
     return try history.all().map(\.id)
   }
 
-  /// What the newest generation of the chain holds.
+  /// Returns the content of the chain's newest generation.
   func newest() throws -> GenerationContents { try contents(of: #require(generations().last), .everything) }
 }
 
 extension GenerationContents {
-  /// Every object with transactions, whether the chain needs it or not, in order.
+  /// Every object with transactions in order, even if the chain does not need it.
   var slices: [ChainObject] {
     let slots = entries.compactMap { place, entry -> ChainObject? in
       guard case .slice(let header, _) = entry else { return nil }
@@ -128,17 +128,17 @@ extension GenerationContents {
     }
   }
 
-  /// The chain after the base at a transaction.
+  /// Returns the chain after the base at a transaction.
   func chain(after transaction: UInt64) throws -> Chain {
     chain(after: try #require(bases.first { $0.transaction == transaction }))
   }
 
-  /// The only slice that holds a transaction alone.
+  /// Returns the slice that holds only this transaction.
   func slice(_ transaction: UInt64) throws -> ChainObject {
     try #require(slices.first { $0.transactions == transaction...transaction })
   }
 
-  /// Key of the batch of a transaction alone.
+  /// Returns the key of the batch that holds only this transaction.
   func batch(_ transaction: UInt64) throws -> String {
     try #require(batches.keys.first { $0.transactions == transaction...transaction }).key(in: generation)
   }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Replicator
 
-/// The decisions of the upload stages, from facts alone.
+/// Tests the decisions of the upload stages, from facts alone.
 @Suite struct PacingTableTests {
   @Test(arguments: [
     // now, last start, interval, urgent, decision
@@ -14,7 +14,7 @@ import Testing
     (100, 90, 1, false, .send),
     (100, 99.9, 1, true, .send),
     (100, 99.9, 0, false, .send),
-    // A clock that was set back does not exist here, but a start in the future must not wait for ever.
+    // A monotonic clock is never set back, but a start in the future must not wait forever.
     (100, 100.5, 1, false, .wait(1.5)),
   ])
   func slices(now: Double, last: Double, interval: Double, isUrgent: Bool, expected: Pacing.Decision) {
@@ -50,7 +50,7 @@ import Testing
   }
 
   @Test(arguments: [
-    // log bytes, database bytes, least, now, not before, due
+    // log bytes, database bytes, minimum bytes, now, not before, due
     (100, 50, 99, 10.0, -Double.infinity, true),
     (100, 50, 100, 10, -Double.infinity, false),
     (100, 100, 99, 10, -Double.infinity, false),

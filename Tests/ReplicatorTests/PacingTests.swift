@@ -8,7 +8,7 @@ import SQLite
 import TestSupport
 import Testing
 
-/// How many requests a mirror makes, and when.
+/// Tests the number and the times of a mirror's requests.
 @Suite struct PacingTests {
   private func wait(_ seconds: Double) { _ = DispatchSemaphore(value: 0).wait(timeout: .now() + seconds) }
 
@@ -18,7 +18,7 @@ import Testing
     try fixture.open()
     try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
     try fixture.flush()
-    // The records of the session come after what the flush waits for.
+    // The flush does not wait for the session's records.
     wait(1)
     let before = store.calls
     wait(1)
@@ -41,7 +41,7 @@ import Testing
       try fixture.run("INSERT INTO t VALUES(1)")
       wait(0.005)
     }
-    // A slice and its statements: at once, and after each half second that was begun.
+    // A slice and its statements: at once, and after each half second that has begun.
     let took = Clock.monotonicSeconds - start
     #expect(store.calls(.put) - before <= 2 * (Int(took / 0.5) + 1))
     #expect(store.calls(.put) - before >= 2)
@@ -74,7 +74,7 @@ import Testing
     #expect(after.slices - before.slices > 4)
     #expect(after.batches - before.batches <= 1 + Int(took))
     #expect(after.batches > before.batches)
-    // Who waits for everything does not wait for that.
+    // A flush of everything does not wait for the record.
     let flushed = Clock.monotonicSeconds
     try fixture.flush()
     #expect(Clock.monotonicSeconds - flushed < 0.5)
@@ -110,7 +110,7 @@ import Testing
     try fixture.close()
   }
 
-  @Test func tellsOfTroubleOnceAndOfItsEnd() throws {
+  @Test func reportsTroubleOnceAndItsEnd() throws {
     let store = FaultyStore(MemoryStore())
     let fixture = try MirrorFixture(store)
     try fixture.open()
@@ -147,7 +147,7 @@ import Testing
     try fixture.close()
   }
 
-  @Test func doesNotMirrorWhatCannotBe() throws {
+  @Test func doesNotMirrorUnsuitableDatabases() throws {
     let memory = try Connection(":memory:")
     let mirror = ReplicationObserver(store: MemoryStore(), settings: MirrorSettings())
     let error = thrown(MirrorError.self) { try mirror.attach(to: memory) }

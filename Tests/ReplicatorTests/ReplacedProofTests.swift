@@ -6,7 +6,7 @@ import Restore
 import TestSupport
 import Testing
 
-/// Proofs of replicas in which objects are replaced and removed after they were listed.
+/// Tests proofs of replicas in which objects are replaced and removed after a listing.
 @Suite struct ReplacedProofTests {
   private let rig: ReplacingRig
 
@@ -36,7 +36,7 @@ import Testing
     #expect(findings.proven.contains { $0.contains("give the same content") }, "\(findings.proven)")
   }
 
-  /// Both were listed; the larger one is proven anyway.
+  /// The listing has both; the larger one is verified anyway.
   @Test func aProofOfWhatWasMergedBefore() throws {
     let base = rig.base
     let after = try rig.copy { store in
@@ -55,7 +55,7 @@ import Testing
     #expect(store.listsSince == 0)
   }
 
-  /// A slice is listed before the batch that follows it is there, or before the gap that a killed session left is filled.
+  /// A slice is listed before its batch is stored, or before the gap of a killed session is filled.
   @Test(arguments: [true, false], [0, 4] as [UInt64])
   func aProofWhileABatchArrives(_ arrives: Bool, fromTheEnd: UInt64) throws {
     let number = rig.last - fromTheEnd
@@ -63,12 +63,12 @@ import Testing
     let before = try rig.copy { try $0.delete(last) }
     let after = try rig.copy { arrives ? () : try $0.delete(last) }
     let findings = try verify(TurningStore(before, into: after) { $0.contains("/sql/") })
-    // The rig's own mirror, which goes on, might still send the last one.
+    // The rig's own mirror is alive, and might still send the last one.
     #expect(findings.faults.isEmpty == (arrives || fromTheEnd == 0), "\(findings.faults)")
     #expect(findings.notices.contains { $0.contains("not stored yet") } == (!arrives && fromTheEnd == 0))
   }
 
-  /// A slice is listed and the one before it is not, which came a moment before.
+  /// A slice is listed, but the one just before it is not.
   @Test(arguments: [true, false]) func aProofWhileSlicesArrive(_ arrives: Bool) throws {
     let missed = try ObjectKey(rig.slice(rig.base + 6))
     let before = try rig.copy { try $0.delete(missed) }
@@ -96,7 +96,7 @@ import Testing
     let name = try #require(isLast || all.count < 6 ? all.last : all[5])
     let after = try rig.copy { try $0.delete(ObjectKey(name)) }
     let findings = try verify(TurningStore(rig.store, into: after) { $0 == name })
-    // Of the last slice others tell that it was there.
+    // Other objects prove that the last slice existed.
     #expect(
       findings.faults.contains { $0.object == name && $0.cause.contains("missing") }
         || isLast && part == "/wal/" && findings.faults.contains { $0.cause.contains("a slice was lost") },

@@ -6,12 +6,12 @@ import ReplicaFormat
 import TestSupport
 import Testing
 
-/// A replica with a base that holds rows, twelve slices and their batches after it, and what becomes of it.
+/// A replica with a base that holds rows, twelve later slices and their batches, and changes to it.
 final class ReplacingRig {
   let store: MemoryStore
   let fixture: MirrorFixture
   let generation: GenerationID
-  /// Transactions of the base and of the last slice.
+  /// The transactions of the base and of the last slice.
   let base: UInt64
   private(set) var last: UInt64
   private(set) var rows: [String]
@@ -57,7 +57,7 @@ final class ReplacingRig {
 
   func objects() throws -> [String] { try store.listAll(prefix: "").map(\.key.name) }
 
-  /// Another store that holds the same, with a change.
+  /// Copies the store, and changes the copy.
   func copy(_ change: (MemoryStore) throws -> Void) throws -> MemoryStore {
     let copy = MemoryStore()
     for object in try store.listAll(prefix: "") {
@@ -67,16 +67,16 @@ final class ReplacingRig {
     return copy
   }
 
-  /// Key of the slice, and of the batch, of a transaction.
+  /// Returns the key of a transaction's slice, or of its batch.
   func slice(_ transaction: UInt64) throws -> String { try #require(slices[transaction]) }
   func batch(_ transaction: UInt64) throws -> String { try #require(batches[transaction]) }
 
-  /// Key of the merged object that takes the place of several.
+  /// Returns the key of the merged object that replaces several.
   func merged(_ transactions: ClosedRange<UInt64>) throws -> String {
     MergedName(transactions, id: try #require(ids[transactions.upperBound])).key(in: generation)
   }
 
-  /// Puts one slice in the place of several.
+  /// Replaces several slices with one.
   func merge(_ transactions: ClosedRange<UInt64>, in store: MemoryStore) throws {
     let names = try transactions.map { try slice($0) }
     let objects = try names.map { (name: $0, bytes: try self.store.get(ObjectKey($0)).bytes) }
@@ -87,7 +87,7 @@ final class ReplacingRig {
     for name in names where name != tip { try store.delete(ObjectKey(name)) }
   }
 
-  /// Puts one batch in the place of several.
+  /// Replaces several batches with one.
   func mergeBatches(_ transactions: ClosedRange<UInt64>, in store: MemoryStore) throws {
     let names = try transactions.map { try batch($0) }
     let objects = try names.map { (name: $0, bytes: try self.store.get(ObjectKey($0)).bytes) }
@@ -98,7 +98,7 @@ final class ReplacingRig {
     for name in names { try store.delete(ObjectKey(name)) }
   }
 
-  /// Writes on, makes another base, and removes all that lies before it.
+  /// Makes more commits and another base, and removes everything before the base.
   func goOnAndPrune() throws -> MemoryStore {
     try fixture.run("DELETE FROM t WHERE a % 7 = 0")
     try fixture.flush()
@@ -116,7 +116,7 @@ final class ReplacingRig {
   }
 }
 
-/// Lists an object that is not there.
+/// Lists an object that it no longer holds.
 final class LaggingStore: ForwardingStore {
   let base: any ObjectStore
   private let lost: String

@@ -9,7 +9,7 @@ import Testing
 
 @testable import Restore
 
-/// Restores from replicas in which objects are replaced and removed after they were listed.
+/// Tests restores from replicas in which objects are replaced and removed after a listing.
 @Suite struct ReplanningTests {
   private let rig: ReplacingRig
 
@@ -28,7 +28,7 @@ import Testing
     return target
   }
 
-  /// Restores and compares with the database as it was mirrored.
+  /// Restores, and compares with the mirrored database.
   @discardableResult
   private func expectWhole(
     _ store: TurningStore, _ source: Restore.Source, _ target: RestoreTarget = .init(), verifies: Bool = false
@@ -75,7 +75,7 @@ import Testing
     #expect(report.proof != nil || !verifies)
   }
 
-  /// A listing that was made while objects came, and shows the later of two.
+  /// The listing was made while objects arrived, and shows only the later of two.
   @Test func aHoleThatOnlyTheListingHas() throws {
     let missed = try ObjectKey(rig.slice(rig.base + 6))
     let before = try rig.copy { try $0.delete(missed) }
@@ -93,21 +93,21 @@ import Testing
         continue
       }
       let report = try Restore(ReplicaCatalog(store)).plan(source, to: rig.folder.path + "/none.db")
-      // The slice at the end was read with the listing, so the plan made from that still holds.
+      // The last slice was read with the listing, so the plan of that listing still holds.
       #expect(report.transaction == rig.last)
       #expect(report.notices == [])
     }
   }
 
-  /// What was applied is not applied again where the merged object begins with what comes next.
+  /// If the merged object begins with the next transaction, nothing is applied twice.
   @Test(arguments: [(6, true, false), (6, true, true), (4, false, false)] as [(UInt64, Bool, Bool)])
-  func goesOnFromWhereItWas(_ first: UInt64, isInPlace: Bool, besideANewBase: Bool) throws {
+  func continuesAtItsPosition(_ first: UInt64, isInPlace: Bool, besideANewBase: Bool) throws {
     let before = try rig.copy { _ in }
     if besideANewBase { try #require(rig.fixture.mirror).snapshot() }
     let slice = try rig.slice(rig.base + 6)
     let after = try rig.copy { try rig.merge(rig.base + first...rig.last, in: $0) }
     let store = TurningStore(before, into: after) { name in
-      // Those before it arrive first.
+      // Slices before it arrive first.
       if name == slice { Clock.sleep(seconds: 0.3) }
       return name == slice
     }
@@ -123,7 +123,7 @@ import Testing
     }
   }
 
-  /// What is merged again while the merged objects are read.
+  /// Objects are merged again while the merged objects are read.
   @Test func twiceInOneRestore() throws {
     let base = rig.base
     let once = try rig.copy { try rig.merge(base + 5...base + 8, in: $0) }
@@ -148,7 +148,7 @@ import Testing
     #expect(report.notices.contains { $0.contains("history has been removed meanwhile") })
     #expect(try content(output) == rig.rows)
 
-    // A moment that was asked for does not become another.
+    // A requested moment is never replaced with another one.
     let first = try #require(try ReplicaCatalog(before).contents(of: rig.generation).slices.last).transactions
       .upperBound
     restore = Restore(ReplicaCatalog(TurningStore(before, into: after) { $0.hasPrefix(ReplicaLayout.pages) }))
@@ -161,15 +161,15 @@ import Testing
     #expect(!FileInfo.exists(rig.folder.path + "/other.db.restoring"))
   }
 
-  // MARK: What is lost
+  // MARK: Lost objects
 
   @Test(arguments: ["/wal/", "pages/"], [Restore.Source.wal, .sql])
-  func isNamedWhereNothingTookItsPlace(_ part: String, _ source: Restore.Source) throws {
+  func isReportedIfNothingReplacesIt(_ part: String, _ source: Restore.Source) throws {
     let lost = try rig.objects().filter { $0.contains(part) }
     let name = try #require(part == "/wal/" ? lost[5] : lost.last)
     let after = try rig.copy { store in
       try store.delete(ObjectKey(name))
-      // Statements need no slices until one of them is not there.
+      // A restore from statements needs no slices until a batch is missing.
       if source == .sql {
         for batch in try rig.objects() where batch.contains("/sql/") { try store.delete(ObjectKey(batch)) }
       }
@@ -184,7 +184,7 @@ import Testing
     #expect(!FileInfo.exists(rig.folder.path + "/restored.db"))
   }
 
-  /// Slices lead there from the base before it.
+  /// Slices lead to the end from the base before it.
   @Test func aBaseThatIsLostIsNotNeeded() throws {
     let name = try rig.objects().filter { $0.contains("/base/") }.last ?? ""
     let after = try rig.copy { try $0.delete(ObjectKey(name)) }
@@ -208,7 +208,7 @@ import Testing
     #expect(error.object == name && error.isMissing)
   }
 
-  @Test func aListingThatLagsBehindIsNotAskedForEver() throws {
+  @Test func aListingThatLagsBehindIsNotRepeatedForever() throws {
     let name = try rig.slice(rig.base + 5)
     let store = TurningStore(rig.store, into: LaggingStore(rig.store, without: name)) { $0 == name }
     let error = try requireThrown(FormatError.self) {
@@ -218,7 +218,7 @@ import Testing
     #expect(store.listsSince < 12)
   }
 
-  // MARK: Meanwhile
+  // MARK: During a restore
 
   @Test(arguments: [4, 6] as [UInt64]) func countsWhatIsReadOnceMore(_ first: UInt64) throws {
     let slice = try rig.slice(rig.base + 6)
@@ -234,7 +234,7 @@ import Testing
     let report = try restore.run(.wal, to: rig.folder.path + "/restored.db")
     let (done, total) = try #require(measure.withLock { $0 }?())
     #expect(done == total)
-    // Begun anew, no more is counted than there is.
+    // After a new start, the total is not larger than the objects.
     #expect(first > 4 || total == report.bytes)
   }
 
@@ -248,7 +248,7 @@ import Testing
       try restore.run(.wal, to: rig.folder.path + "/restored.db")
     }
     #expect(error.code == .interrupted)
-    // It goes on from there, with the plan of then.
+    // The restore continues from there, with the same plan.
     restore.isInterrupted = nil
     _ = try restore.run(.wal, to: rig.folder.path + "/restored.db")
     #expect(try content(rig.folder.path + "/restored.db") == rig.rows)

@@ -9,7 +9,7 @@ import SQLite
 import TestSupport
 import Testing
 
-/// What is recorded and replayed, and what is neither.
+/// Tests the rules by which statements are recorded and replayed.
 @Suite struct ReplayRulesTests {
   private func restored(
     _ lines: [String], _ change: (MirrorFixture) -> Void = { _ in }
@@ -27,7 +27,7 @@ import Testing
     return (notice, try content(output) == content(fixture.path), report.statements ?? 0)
   }
 
-  /// Both sides of the limit, as SQLite has the text and with a parameter that is written out.
+  /// Tests both sides of the limit, for SQLite's own text and for a parameter that is written out.
   @Test func aStatementThatIsTooLongIsABarrier() throws {
     let long = "INSERT INTO t VALUES('\(String(repeating: "x", count: 3 << 20))')"
     for (limit, isReplayed) in [(long.utf8.count, true), (long.utf8.count - 1, false)] {

@@ -11,7 +11,7 @@ import WALFormat
 
 @testable import Restore
 
-/// What happens at the output while a restore is at work, and ends that were lost.
+/// Tests changes at the output while a restore runs, and ends that were lost.
 @Suite struct RestoreReplacingTests {
   private func replica() throws -> MirrorFixture {
     let fixture = try MirrorFixture()
@@ -27,7 +27,7 @@ import WALFormat
     return fixture
   }
 
-  /// Restores, and does something when the first object is about to be fetched.
+  /// Restores, and calls `meanwhile` just before the first object is fetched.
   private func restore(
     _ fixture: MirrorFixture, force: Bool = false, meanwhile: @escaping () throws -> Void
   ) throws -> String {
@@ -60,7 +60,7 @@ import WALFormat
     #expect(unforced == .exists)
     #expect(try content(output).count == 1)
     #expect(!FileInfo.exists(output + ".restoring"))
-    // Nor is it replaced while it is used, whatever is said.
+    // A database in use is not replaced, even with `force`.
     var user: Connection?
     let forced = code {
       try restore(fixture, force: true) {
@@ -80,7 +80,7 @@ import WALFormat
     #expect(try content(output) == content(fixture.path))
   }
 
-  @Test func whatABygoneDatabaseLeftIsNotPlayedIntoTheNewOne() throws {
+  @Test func leftoversOfAnOldDatabaseAreNotPlayedIntoTheNewOne() throws {
     let fixture = try replica()
     for suffix in ["-wal", "-journal", "-shm"] {
       try File(fixture.folder.path + "/output.db" + suffix, .create).write(Array("left".utf8), at: 0)
@@ -96,7 +96,8 @@ import WALFormat
     try Folder.create(folder + "/victim")
     try File(folder + "/victim/database", .create).write(Array("precious".utf8), at: 0)
     var restore = Restore(ReplicaCatalog(fixture.store))
-    // Asked for the room once more, right before the folder is made; so the folder of an earlier run is used.
+    // This checks the room once more, right before the folder is made, so an earlier run's folder
+    // is used.
     restore.verifies = true
     let output = folder + "/output.db"
     _ = try PrivateFolder(output + ".restoring")
@@ -135,11 +136,11 @@ import WALFormat
         try store.delete(ObjectKey(name.key(in: contents.generation)))
       }
     }
-    // Nothing is said as long as nothing is missing.
+    // There is no notice while nothing is missing.
     var restore = Restore(catalog)
     restore.force = true
     let output = fixture.folder.path + "/output.db"
-    // A restore removes what lies beside the database that it replaces.
+    // A restore removes the files beside the database that it replaces.
     func putRecord() throws {
       guard witness == .record else { return }
       try File(output + "-s3pos", .create).write(fixture.bytes(fixture.path + "-s3pos"), at: 0)
@@ -162,7 +163,7 @@ import WALFormat
     let report = try restore.run(.wal, to: output)
     #expect(report.transaction == transaction - 1)
     #expect(report.notices.isEmpty == (witness == .none), "\(report.notices)")
-    // Asked for, it is no lost end.
+    // A requested earlier end is no lost end.
     restore.allowsShorter = false
     restore.target.transaction = transaction - 1
     #expect(try restore.run(.wal, to: output).notices.isEmpty)
@@ -171,7 +172,7 @@ import WALFormat
     #expect(faults.isEmpty == (witness == .none || witness == .record), "\(faults)")
   }
 
-  @Test func aLostGenerationIsToldOf() throws {
+  @Test func aLostGenerationIsReported() throws {
     let fixture = try replica()
     fixture.settings.newGeneration = true
     try fixture.open()
@@ -186,7 +187,7 @@ import WALFormat
     var restore = Restore(catalog)
     let output = fixture.folder.path + "/output.db"
     restore.force = true
-    // The mark says which generation is the newest: no older state in silence.
+    // The mark names the newest generation, so an older state is not restored without an error.
     #expect(throws: FormatError.self) { try restore.run(.wal, to: output) }
     restore.target.generation = generations[0]
     #expect(try restore.run(.wal, to: output).notices.isEmpty)

@@ -9,7 +9,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// A restore that is cut off goes on where it ended, and leaves what was there alone.
+/// Tests that an interrupted restore continues at its end, and leaves other files alone.
 @Suite struct ResumeTests {
   private let store = FaultyStore(MemoryStore())
   private let fixture: MirrorFixture
@@ -43,7 +43,7 @@ import Testing
   private var output: String { fixture.folder.path + "/restored.db" }
   private var work: String { output + ".restoring" }
 
-  /// Cuts a restore off after so many requests; returns the error.
+  /// Interrupts a restore after `requests` requests; returns the error.
   private func cutOff(after requests: Int, _ source: Restore.Source = .wal) throws -> ObjectStoreError? {
     let first = store.calls(.get) + requests
     for nth in first..<first + 2000 { store.plan(.refuse(.unreachable), for: .get, at: nth) }
@@ -53,7 +53,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [Restore.Source.wal, .sql]) func doesNotFetchAgainWhatItHas(_ source: Restore.Source)
+  @Test(arguments: [Restore.Source.wal, .sql]) func doesNotFetchObjectsAgain(_ source: Restore.Source)
     throws
   {
     let before = store.calls(.get)
@@ -118,7 +118,7 @@ import Testing
     plain.close()
     try fixture.open()
     try fixture.close()
-    // The lease, the mark, the manifest, then the one part of five megabytes: whole, and then one piece after the other.
+    // The lease, the mark, the manifest, then one part of five megabytes: whole, then in pieces.
     let before = store.calls(.get)
     for nth in [4, 6, 8] { store.plan(.refuse(.damaged), for: .get, at: before + nth) }
     #expect(try fixture.bytes(fixture.restore(.wal)) == fixture.bytes(fixture.path))
@@ -178,7 +178,7 @@ import Testing
     #expect(try fixture.bytes(output) == fixture.bytes(fixture.path))
   }
 
-  /// A database that was copied and never changed since is known at the next start without reading it.
+  /// The next start knows a copied and unchanged database without a read of it.
   @Test func knowsADatabaseThatOnlyHasABase() throws {
     let fixture = try MirrorFixture()
     let plain = try Connection(fixture.path)
@@ -197,12 +197,12 @@ import Testing
     try fixture.open()
     try fixture.close()
     try expectKnown()
-    // Once it was read, because the record was lost, it is known again.
+    // After a read, because the record was lost, it is known again.
     try File(fixture.path + "-s3pos", .readWrite).truncate(to: 0)
     try fixture.open()
     try fixture.close()
     try expectKnown()
-    // Not so while a commit is in the log only.
+    // It is not known while a commit is in the log only.
     try fixture.open()
     try fixture.run("INSERT INTO t VALUES(2)")
     try fixture.flush()

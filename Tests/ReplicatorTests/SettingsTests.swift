@@ -8,7 +8,7 @@ import SQLite
 import TestSupport
 import Testing
 
-/// Settings and copies that reach past the log.
+/// Tests settings and copies with effects outside the log.
 @Suite struct SettingsTests {
   private func expectEqual(_ fixture: MirrorFixture) throws {
     #expect(try fixture.bytes(fixture.restore(.wal)) == fixture.bytes(fixture.path))
@@ -29,7 +29,7 @@ import Testing
     #expect(try ReplicaCatalog(fixture.store).generations().count == 2)
   }
 
-  @Test func endingWhileSuspendedSaysWhatIsNotMirrored() throws {
+  @Test func endingWhileSuspendedReportsMissingCommits() throws {
     let fixture = try MirrorFixture()
     fixture.settings.durability = .sync
     try fixture.open()
@@ -52,7 +52,7 @@ import Testing
     #expect(try ReplicaCatalog(fixture.store).generations().count == 1)
   }
 
-  @Test func aDatabaseReplacedByAnotherFileIsMirroredNoMore() throws {
+  @Test func aDatabaseReplacedByAnotherFileIsNoLongerMirrored() throws {
     let fixture = try MirrorFixture()
     try fixture.open()
     try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
@@ -79,7 +79,7 @@ import Testing
     try fixture.run("VACUUM")
     try fixture.close()
     try expectEqual(fixture)
-    // The size changes under the replica.
+    // The page size changes while the replica exists.
     let plain = try Connection(fixture.path)
     try plain.execute("PRAGMA journal_mode=DELETE; PRAGMA page_size=4096; VACUUM; PRAGMA journal_mode=WAL")
     plain.close()
@@ -90,7 +90,7 @@ import Testing
     #expect(try ReplicaCatalog(fixture.store).generations().count == 2)
   }
 
-  /// The record names the last entry at each end, also if a reader keeps the log from being copied.
+  /// The record names the last entry at each end, even if a reader prevents a copy of the log.
   @Test func anotherProgramMayWriteAfterAnEndBesideAReader() throws {
     let fixture = try MirrorFixture()
     try fixture.open()
@@ -112,7 +112,7 @@ import Testing
     #expect(try ReplicaCatalog(fixture.store).generations().count == 2)
   }
 
-  /// Parts of a transaction that was never stored whole are nothing that a new generation leaves behind.
+  /// A new generation leaves no parts of an incomplete transaction behind.
   @Test func anotherProgramMayWriteAfterAKillBetweenTwoParts() throws {
     let store = MemoryStore()
     let fixture = try MirrorFixture(store)
@@ -155,7 +155,7 @@ import Testing
     let file = try File(fixture.path, .readWrite)
     try file.write(old, at: 0)
     try file.truncate(to: old.count)
-    // The replica is the better copy: it takes an order to leave it behind.
+    // The replica is the better copy, so only an order leaves it behind.
     try fixture.open()
     let error = thrown(MirrorError.self) { try fixture.close() }
     #expect(error?.code == .refused && error?.message.contains("is 1 transaction ahead of") == true)
@@ -180,7 +180,7 @@ import Testing
     try expectEqual(fixture)
   }
 
-  /// SQLite tells of a backup's commit only at the end of some later statement.
+  /// SQLite reports a backup's commit only at the end of some later statement.
   @Test(arguments: [true, false]) func aBackupIntoTheDatabaseIsABarrier(_ captured: Bool) throws {
     let fixture = try MirrorFixture()
     let connection = try fixture.open()
@@ -195,7 +195,7 @@ import Testing
     try expectEqual(fixture)
     var restore = Restore(ReplicaCatalog(fixture.store))
     restore.force = true
-    // Only what was copied leans on the log.
+    // Only the copied transaction comes from the log.
     #expect(try restore.run(.sql, to: fixture.folder.path + "/s.db").statements == 2)
   }
 }

@@ -6,7 +6,7 @@ import SQLite
 import TestSupport
 import Testing
 
-/// A session that stands by because another one mirrors the database.
+/// Tests a session that stands by because another one mirrors the database.
 @Suite struct StandbyTests {
   private struct Other {
     let connection: Connection
@@ -42,7 +42,7 @@ import Testing
     return fixture
   }
 
-  /// Nobody types anything, and only a plain connection writes.
+  /// The user types nothing, and only a plain connection writes.
   @Test func takesOverWhileItIsIdle() throws {
     let fixture = try holder()
     let other = try Other(fixture, .async)
@@ -52,14 +52,14 @@ import Testing
     for number in 0..<5 { try plain.execute("INSERT INTO t VALUES(\(number))") }
     plain.close()
     try Poll.until(seconds: 10) { (try? rows(fixture.restore(.wal))) == .integer(6) }
-    #expect(other.mirror.takeNotices().contains { $0.contains("has ended, and this one mirrors") })
+    #expect(other.mirror.takeNotices().contains { $0.contains("no longer mirrors; this process does") })
     #expect(other.mirror.status().phase == .running)
     try other.connection.execute("INSERT INTO t VALUES('mine')")
     try other.close()
     for source in [Restore.Source.wal, .sql] { #expect(try rows(fixture.restore(source)) == .integer(7)) }
   }
 
-  /// A transaction that was begun while standing by is not in the statement log from its beginning.
+  /// The statement log does not hold the beginning of a transaction that began during the standby.
   @Test func takesOverInTheMiddleOfATransaction() throws {
     let fixture = try holder()
     let other = try Other(fixture, .async)
@@ -80,7 +80,7 @@ import Testing
     store.isDown = true
     try other.connection.execute("INSERT INTO t VALUES('standby')")
     #expect(throws: MirrorError.self) { try other.mirror.flush(seconds: 0.5) }
-    // Also what it did not write itself.
+    // It also has the commits of the other process.
     try fixture.run("INSERT INTO t VALUES('holder again')")
     #expect(throws: MirrorError.self) { try other.mirror.flush(seconds: 0.5) }
     store.isDown = false
@@ -104,7 +104,7 @@ import Testing
   }
 
   @Test(arguments: [Durability.async, .sync])
-  func acknowledgesNothingThatAHolderStoresElsewhere(_ durability: Durability) throws {
+  func countsNothingThatAHolderStoresElsewhere(_ durability: Durability) throws {
     let fixture = try holder(MemoryStore(url: "memory://one"))
     let elsewhere = MemoryStore(url: "memory://two")
     let other = try Other(fixture, durability, store: elsewhere)
@@ -124,7 +124,7 @@ import Testing
     try fixture.close()
   }
 
-  @Test func saysThatTheHolderHasAnotherDurability() throws {
+  @Test func reportsThatTheHolderHasAnotherDurability() throws {
     let fixture = try holder()
     let other = try Other(fixture, .sync)
     var notices: [String] = []

@@ -3,7 +3,7 @@ import Restore
 import SQLite
 import Testing
 
-/// Replays give the same content whatever the statements ask of time, chance and the session.
+/// Tests that replays give the same content, whatever the inputs from time, chance and session.
 @Suite struct StatementFidelityTests {
   private func expectSameContent(_ sql: [String]) throws {
     let fixture = try MirrorFixture()
@@ -14,7 +14,7 @@ import Testing
     #expect(try content(restored) == content(fixture.path))
   }
 
-  @Test func tellsTheSameTime() throws {
+  @Test func givesTheSameTime() throws {
     try expectSameContent([
       "CREATE TABLE t(a, b DEFAULT CURRENT_TIMESTAMP, c AS (a || 'x'))",
       "INSERT INTO t(a) VALUES(strftime('%Y-%m-%d %H:%M:%f', 'now')), (julianday()), (unixepoch('now'))",
@@ -68,7 +68,7 @@ import Testing
     ])
   }
 
-  @Test func leansOnTheLogWhereStatementsAreMissing() throws {
+  @Test func usesTheLogIfStatementsAreMissing() throws {
     let fixture = try MirrorFixture()
     try fixture.open()
     try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")

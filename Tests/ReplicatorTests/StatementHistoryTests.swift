@@ -6,7 +6,7 @@ import Restore
 import SQLite
 import Testing
 
-/// Of a long history only the batches that can hold what is wanted are fetched.
+/// Tests that a restore fetches only the batches of a long history that it may need.
 @Suite struct StatementHistoryTests {
   private struct Seen: Equatable {
     let transaction: UInt64
@@ -22,7 +22,7 @@ import Testing
     return found
   }
 
-  /// A history of one batch for each transaction.
+  /// Makes a history of one batch for each transaction.
   private func longHistory(_ count: Int = 40) throws -> MirrorFixture {
     let fixture = try MirrorFixture()
     fixture.settings.mergesObjects = false
@@ -67,14 +67,14 @@ import Testing
     }
   }
 
-  /// The first bytes of a batch only say where to look; they may lie.
+  /// The first bytes of a batch only guide the search, and they may be wrong.
   @Test func isNotMisledByDamage() throws {
     let fixture = try longHistory()
     let all = try walk(fixture.store, .init())
     let names = try fixture.store.listAll(prefix: "").map(\.key).filter { $0.name.contains("/sql/") }
     let early = try fixture.store.get(names[0]).bytes
     let liar = MisleadingStore(fixture.store)
-    // Heads of all later batches are those of the first: every time seems to be earlier than it is.
+    // All later batches have the head of the first, so every time seems too early.
     liar.head = early
     var bounds = StatementHistory.Bounds()
     bounds.since = all[10].time
@@ -83,7 +83,7 @@ import Testing
     #expect(try walk(liar, bounds) == Array(all[10...]))
   }
 
-  /// The clock is set back between two sessions: times go on from where they were.
+  /// The clock is set back between two sessions: times continue from the last one.
   @Test func generationsAreSearchedOneByOne() throws {
     let fixture = try longHistory(5)
     fixture.settings.newGeneration = true
@@ -104,7 +104,7 @@ import Testing
   }
 }
 
-/// Gives other bytes than an object's where only its beginning is asked for.
+/// Returns other bytes if only the beginning of an object is requested.
 private final class MisleadingStore: ObjectStore, @unchecked Sendable {
   // Used by the test's thread only.
   var head: [UInt8] = []
@@ -117,7 +117,7 @@ private final class MisleadingStore: ObjectStore, @unchecked Sendable {
   }
   func get(_ key: ObjectKey, range: Range<Int>?) throws(ObjectStoreError) -> ObjectContent {
     let found = try store.get(key, range: range)
-    // A batch is read up to the length that is told of it.
+    // A reader reads a batch up to its listed length.
     return range?.count == 64 << 10 ? ObjectContent(bytes: head, etag: found.etag) : found
   }
   func head(_ key: ObjectKey) throws(ObjectStoreError) -> ObjectInfo? { try store.head(key) }

@@ -5,12 +5,12 @@ import Restore
 import SQLite
 import Testing
 
-/// What replays must be given, source by source, and what must be a barrier.
+/// Tests the recorded inputs of replays, source by source, and the barriers.
 @Suite struct StatementReplayTests {
   private struct Replayed {
     let fixture: MirrorFixture
     let report: Restore.Report
-    /// The reason of the last barrier, in its sentence.
+    /// The sentence with the reason of the last barrier.
     var notice: String? { report.notices.first { $0.contains("come from the WAL") } }
   }
 
@@ -39,7 +39,7 @@ import Testing
     #expect(notice?.contains(reason) == true, "\(notice ?? "no barrier")", sourceLocation: location)
   }
 
-  // MARK: What is given again
+  // MARK: Recorded inputs
 
   @Test func givesRowNumbersAndCounts() throws {
     try expectReplayed([
@@ -105,7 +105,7 @@ import Testing
     }
   }
 
-  /// SQLite draws row numbers at random where the largest is used; nobody can give it the same again.
+  /// SQLite draws random row numbers if the largest is in use, and a replay cannot repeat them.
   @Test(arguments: [
     ["INSERT INTO t(id) VALUES(9223372036854775807)", "INSERT INTO t(a) VALUES('drawn')"],
     ["INSERT INTO t(id) VALUES(9223372036854775807), (NULL)"],
@@ -132,7 +132,7 @@ import Testing
   }
 
   @Test func knowsLargestRowsOfOthers() throws {
-    // Of a session before.
+    // A row of an earlier session.
     let fixture = try MirrorFixture()
     try fixture.open()
     try fixture.run(
@@ -142,7 +142,7 @@ import Testing
     try fixture.run("INSERT INTO t(rowid) VALUES('drawn')")
     try fixture.close()
     #expect(try fixture.verify().notices.contains { $0.contains("may have been drawn at random") })
-    // Of another connection.
+    // A row of another connection.
     for isExplicit in [false, true] {
       let other = try MirrorFixture()
       try other.open()
@@ -171,7 +171,7 @@ import Testing
     ])
   }
 
-  /// SplitMix64.
+  /// Generates random numbers with SplitMix64.
   private final class Seed {
     private var state: UInt64
     init(_ seed: UInt64) { state = seed }
@@ -194,7 +194,8 @@ import Testing
     ])
   }
 
-  /// A setting that ended by itself must not have another PRAGMA repeated that would stay.
+  /// A setting that ended by itself must not make a replay repeat another PRAGMA with a lasting
+  /// effect.
   @Test func repeatsNoOtherPragma() throws {
     try replay([
       "CREATE TABLE t(a)", "PRAGMA defer_foreign_keys=1; DROP VIEW IF EXISTS v",
@@ -331,7 +332,7 @@ import Testing
 }
 
 extension MirrorFixture {
-  /// Restores both ways and compares; throws where they differ.
+  /// Restores both ways and compares; throws if they differ.
   func verify() throws -> Restore.Report {
     var restore = Restore(ReplicaCatalog(store))
     restore.verifies = true

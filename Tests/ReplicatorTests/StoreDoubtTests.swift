@@ -9,9 +9,9 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// What a mirror believes of a store whose listings, leases or clocks are wrong.
+/// Tests a mirror whose store has wrong listings, leases or clocks.
 @Suite struct StoreDoubtTests {
-  /// Waits until something is so.
+  /// Waits until a condition holds.
   private func eventually(_ isSo: () throws -> Bool) throws -> Bool {
     let end = Clock.monotonicSeconds + 20
     while Clock.monotonicSeconds < end {
@@ -21,8 +21,8 @@ import Testing
     return false
   }
 
-  /// The lease proves that there was more: it takes an order to begin anew.
-  @Test func refusesWhereAReplicaWasDeletedButItsLease() throws {
+  /// The lease proves that there was more, so a new beginning needs an order.
+  @Test func refusesAReplicaWithNothingButALease() throws {
     let store = MemoryStore()
     let fixture = try MirrorFixture(store)
     try fixture.open()
@@ -42,7 +42,7 @@ import Testing
     #expect(try fixture.bytes(fixture.restore(.wal)) == fixture.bytes(fixture.path))
   }
 
-  /// What a store sends in the place of the lease is no reason to stop.
+  /// A wrong answer in place of the lease does not stop the mirror.
   @Test func needsNoLease() throws {
     let store = ErringStore()
     let fixture = try MirrorFixture(store)
@@ -60,7 +60,7 @@ import Testing
 
   private static let day: Int64 = 86_400
 
-  /// A replica with a base at each of the first transactions.
+  /// Makes a replica with a base at each of the first transactions.
   private func history(_ fixture: MirrorFixture) throws {
     try fixture.open()
     try fixture.run("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
@@ -77,7 +77,7 @@ import Testing
   }
 
   @Test func measuresAgeByTheStoresClock() throws {
-    // For it the clock here is 60 days ahead.
+    // For this store, the local clock is 60 days ahead.
     let store = MemoryStore(now: { Clock.wallMicroseconds / 1_000_000 - 60 * Self.day })
     let fixture = try MirrorFixture(store)
     try history(fixture)
@@ -88,7 +88,7 @@ import Testing
     try fixture.close()
   }
 
-  @Test func prunesNothingAfterAJumpOfTheClockAndSaysSo() throws {
+  @Test func prunesNothingAfterAJumpOfTheClockAndReportsIt() throws {
     let days = Mutex<Int64>(0)
     let store = MemoryStore(now: { Clock.wallMicroseconds / 1_000_000 + days.withLock { $0 } * Self.day })
     let fixture = try MirrorFixture(store)
@@ -114,7 +114,7 @@ import Testing
     try fixture.close()
     #expect(try bases(fixture) == before)
 
-    // Two days later it still says so.
+    // Two days later it is still ahead.
     days.withLock { $0 = 62 }
     try fixture.open()
     try fixture.run("INSERT INTO t VALUES(5)")
@@ -144,7 +144,7 @@ import Testing
   }
 }
 
-/// Loses the answers of some puts of the lease, and then sends an error in its place.
+/// Loses the answers of some puts of the lease, and then returns an error in their place.
 private final class ErringStore: ForwardingStore {
   let base: any ObjectStore = MemoryStore()
   private let state = Mutex((puts: 0, gets: 0))

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 import WALFormat
 
-/// Commits in `sync`, one soon after the other, and of several connections at once.
+/// Tests commits in `sync`, in a quick series, and of several connections at once.
 @Suite struct SyncTests {
   private func rows(_ path: String) throws -> Value? {
     let connection = try Connection(path)
@@ -24,7 +24,7 @@ import WALFormat
     fixture.settings.checkpointFrames = 40
     try fixture.open()
     try fixture.run("CREATE TABLE t(a)")
-    // An answer that is lost, with the next look at what is there refused too, and a refusal in the middle of it.
+    // An answer is lost, the next read is refused too, and one refusal follows in the middle.
     for number in 1...200 {
       if number % 50 == 20 { store.plan(.loseAnswer, for: .put, at: store.calls(.put) + 1) }
       if (101...108).contains(number) {
@@ -42,8 +42,9 @@ import WALFormat
     #expect(try content(fixture.restore(.sql)) == content(fixture.path))
   }
 
-  /// A process that is killed after it wrote a commit to the log and before it said so in the log's index leaves frames that
-  /// check, and that the next commit overwrites.
+  /// A process is killed after it wrote a commit to the log, and before it updated the log's index.
+  ///
+  /// It leaves valid frames, which the next commit overwrites.
   @Test(arguments: [Durability.async, .sync])
   func takesNoCommitOfAProcessKilledBeforeItsEnd(_ durability: Durability) throws {
     let fixture = try MirrorFixture()
@@ -63,7 +64,7 @@ import WALFormat
     dead[dead.count - 1] ^= 1
     try #require(last.frames.last).write(at: 0, in: &dead, of: header, continuing: &sums)
     try log.write(dead, at: Int(header.offset(ofFrame: last.end.frame + 1)))
-    // Longer than commits of other processes may stay unseen.
+    // This is longer than commits of other processes may stay unseen.
     _ = DispatchSemaphore(value: 0).wait(timeout: .now() + 0.6)
     #expect(fixture.mirror?.status().captured == 4)
     for number in 4...6 { try fixture.run("INSERT INTO t VALUES(\(number))") }
@@ -74,7 +75,7 @@ import WALFormat
     #expect(try fixture.bytes(fixture.restore(.wal)) == fixture.bytes(fixture.path))
   }
 
-  /// Three connections that stand by, each on a thread of its own, and the one whose mirror captures for all.
+  /// Three connections stand by, each on its own thread, and a fourth mirrors for all.
   @Test(arguments: [Durability.async, .sync])
   func answersConnectionsThatStandByAtOnce(_ holder: Durability) throws {
     let fixture = try MirrorFixture()
@@ -107,14 +108,14 @@ import WALFormat
     }
     for number in 0..<20 { try fixture.run("INSERT INTO t VALUES(\(number))") }
     group.wait()
-    // The record was written once a second before: 20 seconds for 20 commits.
+    // With one record a second, 20 commits would take 20 seconds.
     #expect(Clock.monotonicSeconds - start < 8)
     #expect(failures.withLock { $0 } == [])
     #expect(try rows(fixture.restore(.wal)) == .integer(80))
     try fixture.close()
   }
 
-  /// While the session's own statement waits for SQLite's lock, what others have committed goes on its way.
+  /// While the session's own statement waits for SQLite's lock, commits of others are stored.
   @Test func takesCommitsOfOthersWhileTheSessionWaitsForALock() throws {
     let fixture = try MirrorFixture()
     try fixture.open().setBusyTimeout(milliseconds: 20_000)
@@ -149,7 +150,7 @@ import WALFormat
     try fixture.close()
   }
 
-  /// Turns only spare waiting: who keeps one for itself holds up nobody for long.
+  /// Turns only save time: a process that keeps its turn blocks others only briefly.
   @Test func writesAlthoughAnotherKeepsTheTurn() throws {
     let fixture = try MirrorFixture()
     try fixture.open()
@@ -168,7 +169,7 @@ import WALFormat
     #expect(Clock.monotonicSeconds - start < 5)
     #expect(keeper.tryTurn(false))
     try other.execute("BEGIN IMMEDIATE; INSERT INTO t VALUES(5)")
-    // Given back with the end of each statement, also where the transaction goes on.
+    // The turn ends with each statement, even if the transaction continues.
     #expect(keeper.tryTurn())
     #expect(keeper.tryTurn(false))
     try other.execute("COMMIT")
@@ -180,7 +181,7 @@ import WALFormat
   }
 }
 
-/// Number of slices in a store.
+/// Returns the number of slices in a store.
 private func slices(_ store: any ObjectStore) throws -> Int {
   try store.list(prefix: "generations/", after: nil, limit: 1000).objects
     .count { $0.key.name.contains("/wal/") }

@@ -12,10 +12,10 @@ import WALFormat
 
 @testable import Restore
 
-/// Transactions of several parts.
+/// Tests transactions of several parts.
 @Suite struct TransactionPartsTests {
   private static let pageSize = 512
-  /// A page further from the first than what a transaction could be taken to reach without being told.
+  /// A page too far from the first, unless a part declares it.
   private static let far: UInt32 = 3 << 20
 
   private let header: WALHeader
@@ -39,7 +39,7 @@ import WALFormat
     PageHash.of(number, page(byte), at: 0, pageSize: pageSize)
   }
 
-  /// A transaction of two parts: a page that is far away, then the first one and the commit.
+  /// Returns a transaction of two parts: a distant page, then the first one and the commit.
   private func parts(telling largest: UInt32?) -> [[UInt8]] {
     var sums = header.checksum
     func builder(after frame: Int) -> SliceBuilder {
@@ -87,7 +87,7 @@ import WALFormat
     return try file.size()
   }
 
-  /// Pages are bounded by what each part tells of the whole transaction, or by its last part.
+  /// Each part declares the largest page of the whole transaction, or its last part does.
   @Test func growsByMoreThanAMillionPages() throws {
     let size = Int(Self.far) * Self.pageSize
     #expect(try apply(parts(telling: Self.far)) == size)
@@ -95,11 +95,11 @@ import WALFormat
     #expect(throws: FormatError.self) { try apply(parts(telling: 100)) }
   }
 
-  @Test func everyPartTellsTheLargestPage() throws {
+  @Test func everyPartDeclaresTheLargestPage() throws {
     for part in parts(telling: Self.far) {
       #expect(try SliceHeader(part, object: "part").largestPage == Self.far)
     }
-    // What the mirror writes, too; a slice of one part has no need of it.
+    // The mirror writes it too; a slice of one part does not need it.
     let fixture = try MirrorFixture()
     fixture.settings.sliceBytes = 64 << 10
     try fixture.open()
@@ -120,7 +120,9 @@ import WALFormat
 
   // MARK: Following
 
-  /// Follows until the copy holds a transaction; what it was told.
+  /// Follows until the copy holds a transaction.
+  ///
+  /// Returns the last transaction of the copy, and the number of times that it was built.
   private func follow(
     _ fixture: MirrorFixture, _ store: any ObjectStore, to last: UInt64, _ set: (inout Follower) -> Void
   ) throws -> (transaction: UInt64?, built: Int) {
@@ -144,7 +146,7 @@ import WALFormat
     return (point?.transaction, built.withLock { $0 })
   }
 
-  /// A transaction is taken whole, however much more than a chunk it is.
+  /// A transaction is applied whole, however much larger than a chunk it is.
   @Test(arguments: [0, 1]) func followsATransactionLargerThanAChunk(smallBefore: Int) throws {
     let fixture = try MirrorFixture()
     fixture.settings.sliceBytes = 64 << 10
@@ -171,8 +173,8 @@ import WALFormat
     #expect(try content(fixture.folder.path + "/copy.db") == content(fixture.path))
   }
 
-  /// Where a base came that is less than what leads to it, that is fetched.
-  @Test func followsByWayOfABaseWhereThatIsShorter() throws {
+  /// If a newer base is smaller than the slices before it, the follower fetches the base.
+  @Test func followsThroughABaseIfThatIsShorter() throws {
     let fixture = try MirrorFixture(FaultyStore(MemoryStore()))
     fixture.settings.mergesObjects = false
     try fixture.open()
@@ -193,14 +195,14 @@ import WALFormat
     let followed = try follow(fixture, store, to: last) { $0.baseThreshold = 100_000 }
     #expect(followed.transaction == last)
     #expect(followed.built == 2)
-    // Those after the base, and the one whose commit tells the time.
+    // The slices after the base, and the one whose commit has the time.
     #expect(slices.withLock { $0 } < 5)
     try fixture.close()
     #expect(try content(fixture.folder.path + "/copy.db") == content(fixture.path))
   }
 }
 
-/// Tells of each object that is read.
+/// Reports each object that is read.
 private struct CountingStore: ForwardingStore {
   let base: any ObjectStore
   let note: @Sendable (String) -> Void
@@ -211,7 +213,7 @@ private struct CountingStore: ForwardingStore {
   }
 }
 
-/// Sets of page numbers.
+/// Tests sets of page numbers.
 @Suite struct PageSetTests {
   @Test func holdsWhatWasAdded() {
     var random = Seeded()

@@ -9,7 +9,7 @@ import SQLite
 import TestSupport
 import Testing
 
-/// Proofs of replicas that are right, and of some that are not.
+/// Tests proofs of replicas that are right, and of some that are wrong.
 @Suite struct VerificationTests {
   private let store = MemoryStore()
   private let fixture: MirrorFixture
@@ -46,7 +46,7 @@ import Testing
     return Verification.Live(transaction: transaction, content: try DatabaseContent(of: reader))
   }
 
-  /// Puts other statements in the place of those of a transaction.
+  /// Replaces the statements of a transaction.
   private func forge(_ sql: String, transaction: UInt64) throws {
     let key = try ObjectKey(ReplicaCatalog(store).newest().batch(transaction))
     let script = try StatementScript(store.get(key).bytes, object: key.name).reader()
@@ -87,7 +87,7 @@ import Testing
     #expect(faults.count == 1)
     #expect(faults.first?.cause.contains("table t differs, first at row 5 (rowid 5)") == true, "\(faults)")
 
-    // And so does a restore that is to be verified, before it replaces anything.
+    // A restore with verification finds it too, before it replaces anything.
     let output = fixture.folder.path + "/restored.db"
     let old = try Connection(output)
     try old.execute("CREATE TABLE mine(x)")
@@ -106,9 +106,9 @@ import Testing
     }
   }
 
-  /// Without being asked, a restore from statements compares what they give with the log.
+  /// Without an option, a restore from statements compares its result with the log.
   @Test(arguments: [6, 7] as [UInt64])
-  func provesStatementsAndNamesTheFirstThatGiveSomethingElse(_ transaction: UInt64) throws {
+  func provesStatementsAndNamesTheFirstWithAnotherResult(_ transaction: UInt64) throws {
     try fixture.close()
     let output = fixture.folder.path + "/restored.db"
     var restore = Restore(ReplicaCatalog(store))
@@ -151,12 +151,12 @@ import Testing
     try store.put(ObjectKey(name), other.bytes, .always)
     let faults = try #require(try verify().first).faults
     #expect(Set(faults.map(\.object)) == [name])
-    // A restore that begins with it does not believe it either.
+    // A restore that begins with this base rejects it too.
     let error = thrown(FormatError.self) { try fixture.restore(.wal) }
     #expect(error?.object == name)
   }
 
-  @Test func tellsWhichTransactionsAreGone() throws {
+  @Test func reportsWhichTransactionsAreGone() throws {
     try fixture.close()
     let all = try store.listAll(prefix: "").map(\.key)
     for part in ["/sql/0000000000000003-", "/wal/0000000000000006.", "/base/0000000000000004"] {
@@ -165,7 +165,7 @@ import Testing
       try store.delete(key)
       let faults = try #require(try verify().first).faults
       if part.contains("base") {
-        // Nothing is lost: restores begin with the base before.
+        // Nothing is lost, because restores begin with the base before.
         #expect(faults.isEmpty)
       } else {
         #expect(faults.contains { key.name.hasPrefix($0.object) }, "\(part): \(faults)")
@@ -174,7 +174,7 @@ import Testing
     }
   }
 
-  /// With the newest generation's base gone, who asks for the newest state is not given an older one.
+  /// If the newest generation's base is gone, a restore of the newest state gets no older one.
   @Test func doesNotStepBackInSilence() throws {
     try fixture.close()
     let first = try generation
@@ -227,7 +227,7 @@ import Testing
       times += try SliceReader(reader.read(slice.key), object: slice.key).commits.map(\.time)
     }
     #expect(times.count == 7)
-    // Of commits at the very beginning, the base may have been noted later.
+    // The base may have a later time than commits at the very beginning.
     let began = try reader.manifest(generation, BaseName(0, id: .none)).time
     var target = RestoreTarget()
     for (index, time) in times.enumerated() {

@@ -14,7 +14,7 @@ import Testing
     #expect(expected.code == actual.code)
     #expect(Data(expected.output.utf8) == Data(actual.output.utf8) ? true : false, "output differs")
     #expect(expected.errors == actual.errors ? true : false, "errors differ: \(actual.errors.prefix(300))")
-    #expect(took < .seconds(60))
+    #expect(took < .seconds(240))
   }
 
   private static func repeated(_ text: String, _ length: Int = length) -> String {

@@ -9,7 +9,7 @@ import Testing
     ProgressBar(title: "restore", done: done, total: total, seconds: seconds).line(width: width)
   }
 
-  @Test func tellsBytesRateAndTimeLeft() {
+  @Test func showsBytesRateAndTimeLeft() {
     #expect(
       line(250_000_000, of: 1_000_000_000, after: 10, width: 100)
         == "restore  #########..............................   25%  250.0 MB of 1.0 GB  25.0 MB/s  0:30 left"

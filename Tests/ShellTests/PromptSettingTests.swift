@@ -53,7 +53,7 @@ import Testing
     leave(terminal)
   }
 
-  @Test func goesOnAfterTheWindowChangedItsSize() throws {
+  @Test func continuesAfterTheWindowChangedItsSize() throws {
     let terminal = try start(try TemporaryFolder(), ["TERM": "xterm"])
     terminal.type("select 'abc")
     #expect(terminal.expect("abc"))

@@ -57,7 +57,7 @@ import Testing
     #expect(witness.notes == ["open :memory:", "input"])
   }
 
-  @Test func tellsObserversOfGroupsAndTheEnd() throws {
+  @Test func notifiesObserversOfGroupsAndTheEnd() throws {
     let witness = Witness()
     let session = session(witness)
     #expect(

@@ -17,7 +17,8 @@ import Testing
   }
 
   private static let restoreOptions = [
-    "--from URL", "--to-txn N", "--to-time ISO8601", "--generation ID", "--output FILE", "--force",
+    "--from URL", "--to-txn N", "--to-time ISO8601", "--as-of MOMENT", "--before N", "--generation ID",
+    "--output FILE", "--force",
     "--dry-run", "--verify",
     "--no-verify", "--allow-shorter", "--follow",
   ]

@@ -24,4 +24,6 @@ enum BrokenRule: String, CaseIterable, Sendable {
   case deletesOrphans = "orphans-deleted"
   /// Row e: the record beside another file counts.
   case anyFile = "record-of-another-file"
+  /// Row e: a place before the tip counts, even if another session stored later transactions.
+  case anyPlace = "record-before-the-tip"
 }

@@ -13,6 +13,8 @@ final class SimulatedFile: @unchecked Sendable {
   var record: PositionRecord?
   /// States that a power loss leaves.
   private(set) var synced = 1
+  /// The first state that the file or its log still shows.
+  private(set) var shown = 0
   /// Sessions that use it now.
   var users = 0
 
@@ -73,6 +75,17 @@ final class SimulatedFile: @unchecked Sendable {
     moments.append(moment)
   }
 
+  /// The log is copied into the file and restarted: states before one are no longer there.
+  func restartLog(at index: Int) {
+    shown = max(shown, index)
+    sync()
+  }
+
+  /// Returns where the file or its log shows a state; nil if nowhere.
+  func find(_ state: DatabaseState) -> Int? {
+    moments.lastIndex { $0.state == state }.flatMap { $0 >= shown ? $0 : nil }
+  }
+
   func sync() { synced = moments.count }
 
   // MARK: What happens while no session uses it
@@ -81,6 +94,7 @@ final class SimulatedFile: @unchecked Sendable {
   func changeOutside(_ world: World) {
     commit(world, pages: 1)
     moments = [last]
+    shown = 0
     sync()
   }
 
@@ -92,6 +106,7 @@ final class SimulatedFile: @unchecked Sendable {
     let copy = SimulatedFile(name, inode: inode, moments[0])
     copy.moments = Array(moments[...index])
     copy.synced = copy.moments.count
+    copy.shown = min(shown, index)
     copy.record = record
     return copy
   }

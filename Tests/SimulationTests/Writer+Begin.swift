@@ -77,12 +77,14 @@ extension Writer {
     }
     let tip = found.tip
     facts.tip = tip
-    match = file.moments.lastIndex { $0.state == tip.state }
+    match = file.find(tip.state)
     facts.isAtTip = match != nil
     facts.isSameFile = record.map { $0.identity == file.identity && $0.isSynced } ?? false
     if world.settings.broken == .anyFile { facts.isSameFile = true }
     facts.loss = found.loss
-    facts.recorded = ResumeDecision.Recorded(record, witness: witness, tip: tip)
+    facts.recorded = ResumeDecision.Recorded(
+      record, witness: witness, tip: tip, found.contents, base: found.base)
+    if world.settings.broken == .anyPlace, case .belowTip = facts.recorded { facts.recorded = .holdsTip }
     if match == nil {
       try untilStored {
         facts.earlier = try ChainTip(catalog: ReplicaCatalog(store)).transaction(

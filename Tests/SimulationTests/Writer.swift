@@ -138,6 +138,12 @@ final class Writer: @unchecked Sendable {
       captured += count
     }
     self.encoder = encoder
+    // The log is long: it is restarted with commits that are captured and not stored.
+    if hasBase, world.choices.chance(60) {
+      saveRecord()
+      file.restartLog(at: captured)
+      world.tell("\(name) has the log of \(file.name) restarted")
+    }
     if world.settings.broken == .mergesEarly { try compactor.merge(early: held) }
     try store(held)
     try confirm()
@@ -230,7 +236,8 @@ final class Writer: @unchecked Sendable {
       url: store.url, place: uploaded.place, entries: lastEntries, session: slots.session.number,
       transaction: uploaded.transaction, state: uploaded.state, position: nil, time: uploaded.time,
       unmerged: 0,
-      identity: file.identity, isSynced: true, isAtRest: false, bytesSinceBase: nil, file: nil)
+      identity: file.identity, isSynced: true, isAtRest: false, captured: encoder?.transaction,
+      bytesSinceBase: nil, file: nil)
     world.tell("\(name) writes its record: \(uploaded.transaction)")
   }
 

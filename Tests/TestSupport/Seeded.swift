@@ -13,6 +13,12 @@ package struct Seeded: RandomNumberGenerator {
     state = seed
   }
 
+  /// The numbers of one seed, whatever the environment says.
+  package init(_ seed: UInt64) {
+    self.seed = seed
+    state = seed
+  }
+
   package mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     var mixed = state

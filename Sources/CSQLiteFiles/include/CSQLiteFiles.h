@@ -80,30 +80,27 @@ struct sqlite3_stmt;
 /// Like sqlite3_stmt_explain, which libraries before 3.43 lack: SQLITE_ERROR in these.
 int csqlite_stmt_explain(struct sqlite3_stmt *statement, int level);
 
-/// An allocator for SQLite that keeps small blocks of memory in lists of its own; NULL if there is
-/// none.
+/// An allocator for SQLite that keeps small blocks of memory in lists; NULL if there is none.
 struct sqlite3_mem_methods;
 const struct sqlite3_mem_methods *_Nullable csqlite_small_blocks(void);
 
-/// Has SQLite keep small blocks of memory in lists of its own, and count none of it; the library
-/// must not be in use yet.
+/// Makes SQLite keep small blocks of memory in lists, and count none of them; the library must not
+/// be in use yet.
 ///
-/// The calling thread is to be the one that uses SQLite most.
+/// Call it on the thread that uses SQLite most.
 int csqlite_use_small_blocks(void);
 
-/// What SQLite has of memory: bytes, blocks, the most there ever were of both, and the most that
-/// was asked for at once.
+/// SQLite's memory: bytes, blocks, the maximum of both, and the largest request.
 struct csqlite_memory { long long used, most_used, number, most_number, largest; };
 
 /// False if SQLite counts itself. It may miss memory that other threads take at the same time.
 bool csqlite_count_memory(struct csqlite_memory *memory);
 
-/// The calling thread counts what it takes without atomic instructions from now on; no other may at
-/// the same time.
+/// From now on the calling thread counts its memory without atomic instructions; only one thread
+/// may do so.
 void csqlite_count_here(void);
 
-/// Has SQLite fail from now on where it would have more memory than `PRAGMA hard_heap_limit`
-/// allows.
+/// From now on SQLite's allocations fail if they exceed the limit of `PRAGMA hard_heap_limit`.
 void csqlite_keep_to_heap_limit(void);
 
 #pragma clang assume_nonnull end

@@ -20,6 +20,17 @@ struct MirrorCommand: DotCommand {
       "   list [--json]          List generations and what can be restored from them",
       "   log [--since T] [--until T] [--grep RE] [--json] [--from URL]",
       "                          List statements with time, transaction, rows, duration",
+      "   diff [FROM [TO]] [TABLE...] [--summary|--sql|--json] [--changeset FILE] [--from URL]",
+      "                          Rows that differ; without moments those of the last",
+      "                          transaction. A moment is 17, 'before 17', 21:50, -5m, ...",
+      "   history TABLE [KEY | WHERE ...] [--from URL]",
+      "                          Each version of rows, with transaction and statements",
+      "   bisect QUERY [FROM [TO]] [--all] [--from URL]",
+      "                          The first transaction after which the answer changed",
+      "   undo N [--dry-run] [--force|--skip]",
+      "                          Take transaction N back as a new transaction",
+      "   attach MOMENT AS NAME [--from URL]",
+      "                          Attach the database as it was, read-only",
       "   prune --keep DURATION [--dry-run]",
       "                          Delete history older than 30d, 12h, 2w and so on",
       "   verify [--all] [--from URL]",
@@ -27,12 +38,16 @@ struct MirrorCommand: DotCommand {
       "   export litestream URL [--from URL] [--to-txn N] [--to-time T]",
       "                          Write a state that litestream restore (0.5) reads",
     ],
-    correction: ".mirror status|on|off|sync|check|snapshot|list|log|prune|verify|export", isSafe: false,
+    correction:
+      ".mirror status|on|off|sync|check|snapshot|list|log|diff|history|bisect|undo|attach|prune|verify|export",
+    isSafe: false,
     completions: [
-      "status", "on", "off", "sync", "check", "snapshot", "list", "log", "prune", "verify", "export",
+      "status", "on", "off", "sync", "check", "snapshot", "list", "log", "diff", "history", "bisect", "undo",
+      "attach", "prune",
+      "verify", "export",
       "--json", "--new-generation", "--unfenced", "--since", "--until", "--grep", "--from", "--keep",
       "--dry-run",
-      "--all", "--to-txn", "--to-time",
+      "--all", "--to-txn", "--to-time", "--summary", "--sql", "--changeset", "--force", "--skip",
     ])
 
   private enum Action {
@@ -47,6 +62,11 @@ struct MirrorCommand: DotCommand {
     case verify(from: String?, all: Bool)
     case prune(keep: Double, dryRun: Bool)
     case export(MirrorExport.Options)
+    case diff(MirrorDiff.Options)
+    case undo(MirrorUndo.Options)
+    case history(MirrorRowHistory.Options)
+    case bisect(MirrorBisect.Options)
+    case attach(MirrorAttach)
   }
   private let action: Action
 
@@ -80,6 +100,11 @@ struct MirrorCommand: DotCommand {
     case "prune": try prune(&words)
     case "check": try check(&words)
     case "export": .export(try MirrorExport.Options(parsing: &words))
+    case "diff": .diff(try MirrorDiff.Options(parsing: &words))
+    case "history": .history(try MirrorRowHistory.Options(parsing: &words))
+    case "bisect": .bisect(try MirrorBisect.Options(parsing: &words))
+    case "undo": .undo(try MirrorUndo.Options(parsing: &words))
+    case "attach": .attach(try MirrorAttach(parsing: &words))
     case "off": .off
     case "sync": .sync
     case "snapshot": .snapshot
@@ -187,6 +212,15 @@ struct MirrorCommand: DotCommand {
       try MirrorLog(session, observer, options).print()
     case .export(let options):
       try MirrorExport(session: session, observer: observer, options: options).run()
+    case .diff(let options):
+      try MirrorDiff(session: session, observer: observer, options: options).run()
+    case .undo(let options):
+      try MirrorUndo(session: session, observer: observer, options: options).run()
+    case .history(let options):
+      try MirrorRowHistory(session: session, observer: observer, options: options).run()
+    case .bisect(let options):
+      try MirrorBisect(session: session, observer: observer, options: options).run()
+    case .attach(let command): try command.run(in: session, observer)
     case .off: try observer.turnOff()
     case .sync:
       // Nothing can be left to store before the database is opened.

@@ -23,8 +23,8 @@ struct MirrorExport {
       while let word = words.optional() {
         switch word {
         case "--from", "-from": from = try words.required()
-        case "--to-txn", "-to-txn": target.transaction = try RestoreTarget.transaction(words.required())
-        case "--to-time", "-to-time": target.time = try RestoreTarget.time(words.required())
+        case "--to-txn", "-to-txn", "--to-time", "-to-time", "--as-of", "-as-of":
+          target.take(try MomentWords.moment(words.required()))
         default:
           guard url == nil, !word.hasPrefix("-") else { throw .usage }
           url = word
@@ -75,21 +75,5 @@ enum LitestreamURL {
   static func place(in text: String) -> String? {
     let prefix = "litestream:"
     return text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : nil
-  }
-}
-
-extension RestoreTarget {
-  static func transaction(_ text: String) throws(CommandError) -> UInt64 {
-    guard let number = UInt64(text) else {
-      throw .message("Error: not a transaction number: \(text): .mirror list shows them")
-    }
-    return number
-  }
-
-  static func time(_ text: String) throws(CommandError) -> Int64 {
-    guard let time = ISOTime.parse(text) else {
-      throw .message("Error: not a time: \(text): write it as 2026-01-31T13:45:00Z")
-    }
-    return time
   }
 }

@@ -8,19 +8,21 @@ enum MirrorGreeting {
   static let patience = 0.25
 
   /// The line below sqlite3's banner.
+  ///
+  /// It prints "Mirrored" only if the store holds every commit.
   static func line(_ status: MirrorStatus) -> String {
     let place = status.url
     switch status.phase {
-    case .waiting: return "Mirrored to \(place), from its first table on."
-    case .starting: return "Mirrored to \(place): connecting."
-    case .standby: return "Mirrored to \(place): \(status.lastError ?? "another process mirrors it")."
+    case .waiting: return "Mirror to \(place): begins with the first table."
+    case .starting: return "Mirror to \(place): connecting."
+    case .standby: return "Mirror to \(place): standby, \(status.lastError ?? "another process mirrors it")."
     case .failed, .off: return "Not mirrored to \(place): \(status.lastError ?? "the mirror is off")."
     case .running:
       guard status.captured > status.stored else {
         return "Mirrored to \(place), up to transaction \(status.stored)."
       }
       return
-        "Mirrored to \(place): \(status.captured - status.stored) of \(status.captured) transactions to go."
+        "Mirror to \(place): \(status.captured - status.stored) of \(status.captured) transactions to go."
     }
   }
 

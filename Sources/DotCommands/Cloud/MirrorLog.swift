@@ -10,8 +10,8 @@ import Shell
 struct MirrorLog {
   /// The bounds and the form of the list.
   struct Options {
-    var since: Int64?
-    var until: Int64?
+    var since = Moment.last
+    var until = Moment.last
     var pattern: String?
     var json = false
     /// Another replica than the session's.
@@ -21,8 +21,8 @@ struct MirrorLog {
       while let word = words.optional() {
         switch word.hasPrefix("--") ? word.dropFirst(2) : word.dropFirst(word.hasPrefix("-") ? 1 : word.count)
         {
-        case "since": since = try Self.time(&words)
-        case "until": until = try Self.time(&words)
+        case "since": since = try MomentWords.moment(words.required())
+        case "until": until = try MomentWords.moment(words.required())
         case "grep": pattern = try words.required()
         case "json": json = true
         case "from": from = try words.required()
@@ -32,14 +32,6 @@ struct MirrorLog {
               + "Usage: .mirror log [--since T] [--until T] [--grep RE] [--json] [--from URL]")
         }
       }
-    }
-
-    private static func time(_ words: inout Words) throws(CommandError) -> Int64 {
-      let text = try words.required()
-      guard let time = ISOTime.parse(text) else {
-        throw .message("Error: not a time: \(text): write it as 2026-01-31T13:45:00Z")
-      }
-      return time
     }
   }
 
@@ -58,8 +50,16 @@ struct MirrorLog {
   func print() throws {
     let filter = try options.pattern.map { try Filter($0) }
     var bounds = StatementHistory.Bounds()
-    bounds.since = options.since
-    bounds.until = options.until
+    switch options.since {
+    case .time(let time): bounds.since = time
+    case .transaction(let number): bounds.lowest = number
+    case .last: break
+    }
+    switch options.until {
+    case .time(let time): bounds.until = time
+    case .transaction(let number): bounds.highest = number
+    case .last: break
+    }
     var history = try StatementHistory(source, bounds)
     while let entry = try history.next() {
       let sql = String(decoding: entry.sql, as: UTF8.self)

@@ -6,12 +6,10 @@ import ReplicaFormat
 package import SQLite
 package import Shell
 
-/// Connects a mirror to a session: begins it when a database opens, and ends it when everything is
-/// stored.
+/// Begins a mirror when a database opens, and ends it when everything is stored.
 ///
-/// It makes the stores of all cloud commands, and puts an `EncryptedStore` over each. `MetricsFile`
-/// and `MirrorGreeting` show its status. Neither `Replicator` nor `Restore` knows of encryption,
-/// except for the key's identifier (`StoreEncryption`).
+/// It makes the stores of all cloud commands, with an `EncryptedStore` over each. Neither
+/// `Replicator` nor `Restore` knows of encryption, except for the key's identifier.
 package final class MirrorSession: SessionObserver {
   /// The configured target of the mirror.
   package enum Configuration: Sendable {
@@ -34,8 +32,7 @@ package final class MirrorSession: SessionObserver {
   private var connection: Connection?
   private var firstPath: String?
   private weak var session: Session?
-  /// The choice of `.mirror on` and `.mirror off` for a database; it is kept when the database is
-  /// opened again.
+  /// What `.mirror on` and `.mirror off` chose for a database, also when it is opened again.
   private var chosen: [String: Choice] = [:]
 
   private enum Choice {
@@ -43,7 +40,9 @@ package final class MirrorSession: SessionObserver {
     case off
   }
   private var told: Set<String> = []
-  private var once = FailureOnce()
+  var once = FailureOnce()
+  /// Moments that are read in place.
+  package private(set) lazy var past = PastSession(self)
   private var complaints: [String] = []
   private var unmirrored: UnmirroredCommits?
   /// Whether the database is being closed because a restore will replace it.
@@ -92,8 +91,7 @@ package final class MirrorSession: SessionObserver {
     }
   }
 
-  /// Makes a separate store for a URL or the configuration; without a database's name, at the root
-  /// of the bucket.
+  /// Makes a separate store; without a database's name, at the root of the bucket.
   func newStore(_ url: String?, for path: String?) throws -> any ObjectStore {
     if let configurationError { throw CommandError.message("Error: \(configurationError)") }
     var place: ReplicaURL
@@ -237,46 +235,17 @@ package final class MirrorSession: SessionObserver {
 
   // MARK: The session
 
-  package func greeting(in session: Session) -> String? {
-    guard let path = pathToShow(session) else { return nil }
-    if mirror == nil {
-      do {
-        _ = try store(nil, for: path)
-      } catch {
-        return "Not mirrored: \(configurationError ?? "\(error)")"
-      }
-    }
-    let line = MirrorGreeting.line(
-      MirrorGreeting.settled { self.status(of: path, isOpen: session.database.openConnection != nil) })
-    return once.text(of: line, because: failure)
-  }
-
-  package func promptField(in session: Session) -> String {
-    guard let path = pathToShow(session) else { return "" }
-    let status = status(of: path, isOpen: session.database.openConnection != nil)
-    return status.url.isEmpty ? "!" : MirrorGreeting.field(status)
-  }
-
-  /// The database whose mirror is shown; nil if there is none, or if the reason for no mirror was
-  /// printed.
-  private func pathToShow(_ session: Session) -> String? {
-    if case .off = configuration, mirror == nil { return nil }
-    let open = session.database.openConnection
-    guard mirror != nil || open == nil else { return nil }
-    let path = mirroredPath ?? session.database.name
-    return path == ":memory:" || path == "" ? nil : path
-  }
-
   package func connectionDidOpen(_ connection: Connection, in session: Session) {
     defer {
       for warning in encryption?.takeWarnings() ?? [] { tell(warning, session) }
       if !isCheckOnly { noteMetrics(session) }
     }
     self.session = session
-    // This comes before the mirror looks at functions that reach outside. sqlite3 has no such
-    // table: it exists if something is mirrored.
+    past.didOpen(connection, in: session)
+    // Before the mirror looks at functions that reach outside; sqlite3 has no such table.
     if !session.settings.isSafe, mayBeMirrored(connection) {
       try? MirrorLogTable.install(on: connection, self)
+      try? MirrorChangesTable.install(on: connection, self)
     }
     guard !isCheckOnly, let url = url(for: connection, in: session) else { return }
     if let configurationError {
@@ -302,8 +271,7 @@ package final class MirrorSession: SessionObserver {
     }
   }
 
-  /// The state to which an opening database was just restored from its own replica, once; nil if it
-  /// was not.
+  /// The state to which a database was just restored from its own replica, once; else nil.
   private func takeRestored(_ connection: Connection, _ url: String) -> MirrorSettings.Restored? {
     guard let restored, let path = connection.fileName(), restored.url == url,
       Folder.canonical(restored.path) == Folder.canonical(path)
@@ -334,6 +302,8 @@ package final class MirrorSession: SessionObserver {
 
   /// Returns the target for a database that was just opened.
   private func url(for connection: Connection, in session: Session) -> ReplicaURL? {
+    // The past is read, never mirrored.
+    if past.reader(of: connection) != nil { return nil }
     let path = connection.fileName() ?? ""
     switch chosen[path] {
     case .on(let url, _): return url

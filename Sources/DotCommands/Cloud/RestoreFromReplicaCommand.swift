@@ -21,6 +21,9 @@ struct RestoreFromReplicaCommand: DotCommand {
       "                          also Litestream's: litestream:s3://bucket/path",
       "   --to-txn N             Restore the state after transaction N",
       "   --to-time ISO8601      Restore the state at a time (UTC unless it has a zone)",
+      "   --as-of MOMENT         Restore the state at a moment: 17, 'before 17', 21:50, -5m,",
+      "                          'yesterday 14:00'; the two options above take it too",
+      "   --before N             Restore the state before transaction N",
       "   --generation ID        Restore from another generation than the newest",
       "   --output FILE          Write another file than the open database",
       "   --force                Replace a database that is not empty",
@@ -34,7 +37,7 @@ struct RestoreFromReplicaCommand: DotCommand {
     ],
     correction: """
       .restore wal|sql [--from URL] [--to-txn N | --to-time ISO8601]
-                     [--generation ID] [--output FILE] [--force] [--dry-run]
+                     [--as-of MOMENT | --before N] [--generation ID] [--output FILE] [--force] [--dry-run]
                      [--verify | --no-verify] [--allow-shorter] [--follow]
              .restore ?DB? FILE
       """,
@@ -80,10 +83,10 @@ struct RestoreFromReplicaCommand: DotCommand {
       case "dry-run": options.dryRun = true
       case "allow-shorter": options.allowsShorter = true
       case "follow": options.follow = true
-      case "to-txn":
-        options.target.transaction = try RestoreTarget.transaction(words.required())
-      case "to-time":
-        options.target.time = try RestoreTarget.time(words.required())
+      case "to-txn", "to-time", "as-of":
+        options.target.take(try MomentWords.moment(words.required()))
+      case "before":
+        options.target.take(try MomentWords.moment("before \(words.required())"))
       case "generation":
         let text = try words.required()
         guard let generation = GenerationID(text) else {

@@ -20,10 +20,13 @@ struct OpenCommand: DotCommand {
   private var file: String?
   private var isNew = false
   private var manner = DatabaseSlot.Manner.byContent
+  /// A moment of a replica to open.
+  private var moment: String?
   init(parsing words: inout Words) throws(CommandError) {
     while let word = words.optional() {
       switch word {
       case "-new", "--new": isNew = true
+      case "-at" where !words.isEmpty, "--at" where !words.isEmpty: moment = words.optional()
       case "-readonly", "--readonly": manner = .readOnly
       case "-append", "--append": manner = .appended
       case "-deserialize", "--deserialize": manner = .copied
@@ -41,6 +44,12 @@ struct OpenCommand: DotCommand {
   }
   func run(in session: Session) throws {
     let database = session.database
+    if moment != nil || file.map(PastSession.isReplica) == true,
+      let past = session.observer(MirrorSession.self)?.past
+    {
+      try session.requireUnsafe("cannot open a replica in safe mode")
+      return try past.open(file, at: moment ?? "last", in: session)
+    }
     if let file, file != ":memory:", manner != .hexadecimal {
       try session.requireUnsafe("cannot open disk-based database files in safe mode")
     }

@@ -19,7 +19,8 @@ struct VFSListCommand: DotCommand {
   init(parsing words: inout Words) throws(CommandError) {}
   func run(in session: Session) throws {
     let current = session.database.openConnection?.vfs("main")
-    let all = FileSystem.all
+    // Ours is none of sqlite3's.
+    let all = FileSystem.all.filter { $0.name != "replica" || $0.isSame(as: current) }
     for (index, vfs) in all.enumerated() {
       var lines = vfs.lines
       if vfs.isSame(as: current) { lines[0] += "  <--- CURRENT" }

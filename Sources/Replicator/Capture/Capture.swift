@@ -4,9 +4,9 @@ import ReplicaFormat
 import SQLite
 import WALFormat
 
-/// Follows the log from epoch to epoch and has its commits encoded.
+/// Follows the log from epoch to epoch, and passes its commits to the encoder.
 ///
-/// Not thread-safe: used under the lock of `Capturer`.
+/// Not thread-safe: callers hold the lock of `Capturer`.
 final class Capture {
   let encoder: CommitEncoder
   let guardian: Guard
@@ -15,13 +15,15 @@ final class Capture {
   private var tail: LogTail?
   private var scanned: [LogCommit]
   private var scannedHead = 0
-  /// Frame at which the log may be restarted: everything up to it was read before the guard allowed that.
+  /// The frame at which the log may be restarted.
+  ///
+  /// Every frame up to it was read before the guard permitted the restart.
   private var sealedFrame: Int?
-  /// While above 0, the guard stays where it is: somebody reads a snapshot.
+  /// The number of snapshots in use; the guard does not move unless it is 0.
   var pins = 0
-  /// Frames in the log when it was last tried to copy it for others.
+  /// Frames in the log at the last attempt to copy it for others.
   var copiedFrames = 0
-  /// Since when the log has not changed.
+  /// The time since the last change of the log.
   var quiet = Quiet()
 
   init(
@@ -36,46 +38,47 @@ final class Capture {
     scanned = following
   }
 
-  /// How long the log has been what it is.
+  /// Records how long the log has not changed.
   struct Quiet {
     var end: LogEnd?
     /// Monotonic seconds.
     var since = -Double.infinity
     /// Whether the session made the last change.
     var isOwn = false
-    /// Whether copying the log in this state was tried.
+    /// Whether a copy of the log in this state was attempted.
     var hasCopied = false
   }
 
-  /// Frames of the log that are taken.
+  /// Frames of the log that are captured.
   var framesTaken: Int { encoder.position?.frame ?? 0 }
 
-  /// Commits that the log held already when the guard began to hold its end: anybody may copy them into the database
-  /// file, where images of pages before them are read.
+  /// Commits that the log held before the guard held its end.
+  ///
+  /// Any process may copy them into the database file, from which older images of pages are read.
   struct Unguarded {
-    /// Last frame of them.
+    /// The last frame of these commits.
     let end: Int
-    /// Whether the database file still holds what it did when the log was looked at first.
+    /// Returns whether the database file is unchanged since the first read of the log.
     let isFileIntact: () throws -> Bool
   }
   var unguarded: Unguarded?
 
-  /// Why `advance` stopped.
+  /// The reason for which `advance` stopped.
   enum Stop {
-    /// Everything that the log held at that moment is taken.
+    /// Every commit that the log held is captured.
     case atEnd
-    /// So many bytes were read as were allowed, also within a commit: more follows.
+    /// The permitted number of bytes was read, perhaps within a commit: more follows.
     case budget
-    /// The upload queue is full: nothing more is taken until something of it was stored.
+    /// The upload queue is full: nothing more is captured until it has room.
     case full
-    /// What follows may be a commit of the session that is not announced yet.
+    /// The next commit may be the session's own, which is not announced yet.
     case unannounced
   }
 
-  /// Takes commits from the log until it ends, `bytes` have been read, or the upload queue is full.
+  /// Captures commits until the log ends, `bytes` have been read, or the upload queue is full.
   ///
-  /// Throws `.hole` if the log was restarted before all of it was read, or copied into the database file while
-  /// images of pages were still read there.
+  /// Throws `.hole` if the log was restarted before all of it was read. Throws `.hole` also if the
+  /// log was copied into the database file while images of pages were still read there.
   func advance(bytes: Int) throws -> Stop {
     guard let unguarded else { return try take(bytes: bytes) }
     let stop = try take(bytes: bytes)
@@ -87,7 +90,7 @@ final class Capture {
     return stop
   }
 
-  /// Takes all that the log holds and the session has announced; returns false if the upload queue is full.
+  /// Captures every announced commit of the log; returns false if the upload queue is full.
   func takeAll() throws -> Bool {
     while true {
       switch try advance(bytes: 16 << 20) {
@@ -98,16 +101,17 @@ final class Capture {
     }
   }
 
-  /// Whether everything up to a place where the log ended once is taken.
+  /// Returns whether everything up to an earlier end of the log is captured.
   ///
-  /// Throws `.hole` if that can never be.
+  /// Throws `.hole` if that end can no longer be reached.
   func hasTaken(_ end: LogEnd) throws -> Bool {
-    // Where the log had no header when capturing began, the database file held everything.
+    // If the log had no header when capturing began, the database file held everything.
     guard let tail else { return try end.frame == 0 || LogEnd.of(guardian.file)?.salt != end.salt }
     if tail.header.salt == end.salt { return framesTaken >= end.frame }
-    // Epochs follow one another and are followed with proof. If this one is the log's present one, the other came before.
+    // Epochs are followed in order, without a gap. If this epoch is the log's current one, the
+    // other is older.
     if try LogEnd.of(guardian.file)?.salt == tail.header.salt { return true }
-    // A log that was restarted and holds nothing yet.
+    // The log was restarted and holds nothing yet.
     return end.frame == 0 && sealedFrame == framesTaken
   }
 
@@ -117,7 +121,7 @@ final class Capture {
       if let tail {
         while scannedHead < scanned.count {
           let commit = scanned[scannedHead]
-          // A commit of the session that is not announced yet must not be taken for somebody else's.
+          // An unannounced commit of the session must not count as a commit of another connection.
           if let limit = pendingCommits.readLimit, commit.end.frame > limit,
             try commit.end.frame > framesOfOthers(tail)
           {
@@ -143,14 +147,16 @@ final class Capture {
     }
   }
 
-  /// Frames of the log that can be taken although the session's statement is writing; 0 for none.
+  /// Returns the frames of other connections that can be captured while the session's statement
+  /// writes.
   ///
-  /// It waits for the lock that another process has, and nobody's commits need wait with it.
+  /// Returns 0 for none. The statement waits for the lock of another process, whose commits need
+  /// not wait.
   private func framesOfOthers(_ tail: LogTail) throws -> Int {
     try pendingCommits.whileWaiting { try tail.committed() ?? 0 } ?? 0
   }
 
-  /// Goes over to the new epoch where the log was restarted, having made sure that nothing was missed.
+  /// Follows the log into a new epoch if it was restarted, after a check that no commit was missed.
   private func followEpoch() throws {
     guard let tail else {
       guard let first = try LogTail(logFile, of: guardian.file) else { return }
@@ -162,11 +168,11 @@ final class Capture {
     guard try !tail.isCurrent() else { return }
     let hole = MirrorError(.hole, "the log was restarted before all of it had been read")
     guard sealedFrame == framesTaken else { throw hole }
-    // Cut by a checkpoint, and nothing was committed since.
+    // A checkpoint truncated the log, and nothing was committed since.
     guard let next = try LogTail(logFile, of: guardian.file) else { return }
-    // Several restarts may lie between, and salts prove nothing: SQLite draws new ones where a checkpoint has cut the log. But no
-    // epoch between held a frame. The guard stands on the database file, so no frame can be copied there, and only a log
-    // that is copied can be restarted.
+    // Several restarts may lie between. Salts prove nothing, because SQLite draws new ones after a
+    // checkpoint has truncated the log. But no epoch between held a frame: the guard stands on the
+    // database file, so no frame can be copied there, and only a copied log can be restarted.
     guard next.header.pageSize == encoder.state.pageSize else { throw hole }
     begin(next)
   }
@@ -178,22 +184,24 @@ final class Capture {
     sealedFrame = nil
   }
 
-  /// Lets the log be restarted at the frames taken.
+  /// Permits a restart of the log at the captured frames.
   func seal() { sealedFrame = framesTaken }
 
-  /// Moves the guard to the end of the log, so that all of it may be copied into the database file; where all of it
-  /// is there already, the log may be restarted.
+  /// Moves the guard to the end of the log, so that all of it may be copied into the database file.
   ///
-  /// Call with everything taken. Returns whether nothing was committed meanwhile; it stays where it is unless all that it
-  /// would let pass has been taken. Whatever happens, the log cannot be
-  /// restarted behind our back: the guard that begins while another holds the log at a place finds everything copied
-  /// only where that place is the end.
+  /// If all of it is copied already, the log may be restarted. Call this only with everything
+  /// captured. Returns whether nothing was committed meanwhile. The guard does not move unless
+  /// everything before its new place is captured.
+  ///
+  /// The log cannot be restarted unnoticed. A guard that begins while another one holds the log
+  /// finds everything copied only if the other one stands at the end.
   func renewGuard() throws -> Bool {
     let before = framesTaken
     try guardian.beginNext()
     var hasAll = false
     do {
-      // Between the two: the old guard still holds what was not taken, the new one what comes.
+      // Both guards hold now: the old one keeps frames that are not captured, the new one later
+      // frames.
       hasAll = try takeAll() && isAllTaken()
     } catch {
       try guardian.cancelNext()
@@ -209,7 +217,7 @@ final class Capture {
     return isUnchanged
   }
 
-  /// Whether no commit stands in the log after those taken, an unannounced one of the session neither.
+  /// Returns whether the log holds no commit after the captured ones, announced or not.
   private func isAllTaken() throws -> Bool {
     if let tail, scannedHead == scanned.count {
       scanned += try tail.scan(bytes: .max, limit: nil).commits
@@ -217,7 +225,7 @@ final class Capture {
     return scannedHead == scanned.count
   }
 
-  /// Ends of the commits in the log that nobody has announced, while the session's connection is writing.
+  /// Returns the ends of unannounced commits in the log, while the session's connection writes.
   func unannouncedCommits() throws -> [Int] {
     while true {
       let stop = try advance(bytes: 64 << 20)
@@ -228,7 +236,7 @@ final class Capture {
     return scanned[scannedHead...].map(\.end.frame)
   }
 
-  /// Everything as it is now, to read while `pins` is above 0.
+  /// Returns the current state of the database, to read while `pins` is above 0.
   func snapshot() -> Snapshot {
     Snapshot(
       file: guardian.file, log: tail?.file, header: tail?.header,

@@ -3,14 +3,15 @@ import ReplicaFormat
 import SQLite
 import WALFormat
 
-/// Reads commits from SQLite's log and has them encoded; holds the only lock on the log.
+/// Reads commits from SQLite's log and passes them to the encoder; holds the only lock on the log.
 ///
-/// The capturing thread calls it, sessions that wait for their commits, and who answers a standby. It is told of nothing else: what
-/// the log holds is asked of the log and its index.
+/// Three kinds of threads call it: the capturing thread, sessions that wait for their commits, and
+/// the thread that answers standbys. Callers pass no facts about the log: it reads the log and its
+/// index itself.
 ///
-/// The unchecked conformance is true because `site` is reached under `lock` only.
+/// The unchecked conformance holds because `site` is used under `lock` only.
 final class Capturer: @unchecked Sendable {
-  /// The guard, and the capture once it is known where to begin.
+  /// The guard, and the capture once its start is known.
   final class Site {
     let guardian: Guard
     var capture: Capture?
@@ -25,7 +26,9 @@ final class Capturer: @unchecked Sendable {
   private let progress: Progress
   private let queue: UploadQueue
   private let site: Site
-  /// Who waits sleeps: the session has it for a whole checkpoint, and a `Mutex` would keep a core busy meanwhile.
+  /// A semaphore, because waiting threads then sleep.
+  ///
+  /// The session holds it during a checkpoint, and a `Mutex` would keep a core busy meanwhile.
   private let lock = Semaphore(1)
 
   init(_ guardian: sending Guard, of database: String, _ progress: Progress, _ queue: UploadQueue) {
@@ -56,7 +59,7 @@ final class Capturer: @unchecked Sendable {
     return try body(site)
   }
 
-  /// Lets go of the log; nothing is captured any more.
+  /// Releases the log; nothing is captured afterwards.
   func close() {
     withLock { site in
       guard !site.isClosed else { return }
@@ -68,17 +71,18 @@ final class Capturer: @unchecked Sendable {
 
   // MARK: Reading
 
-  /// Where the log ends now; nil if the database has none, or mirroring has ended.
+  /// Returns the current end of the log; nil if there is no log, or mirroring has ended.
   func end() throws -> LogEnd? {
     try withLock { site in site.isClosed ? nil : try LogEnd.of(site.guardian.file) }
   }
 
-  /// The same without waiting for the lock; nil if another thread has it.
+  /// Returns the current end of the log without waiting; nil if another thread has the lock.
   func endIfAvailable() -> LogEnd? {
     withLockIfAvailable { site in site.isClosed ? nil : try? LogEnd.of(site.guardian.file) } ?? nil
   }
 
-  /// Takes what the log holds, reading about `bytes` bytes at most; returns why it stopped.
+  /// Captures commits, and reads about `bytes` bytes at most; returns the reason for which it
+  /// stopped.
   @discardableResult
   func capture(bytes: Int, wakesUploader: Bool = true) throws -> Capture.Stop {
     let taken: (stop: Capture.Stop, changed: Bool)? = try withLock { site in
@@ -92,14 +96,14 @@ final class Capturer: @unchecked Sendable {
     return taken?.stop ?? .atEnd
   }
 
-  /// How far a look at the log came that is to reach a place in it.
+  /// The result of an attempt to capture up to a place in the log.
   enum Reach {
-    /// Everything up to the place is taken: the last transaction taken, and its generation.
+    /// Everything up to the place is captured: the last transaction, and its generation.
     case taken(UInt64, GenerationID)
     case stopped(Capture.Stop)
   }
 
-  /// Takes what the log holds, about 64 MiB of it at most, and looks whether that reaches `end`.
+  /// Captures about 64 MiB of the log at most, and checks whether that reaches `end`.
   func capture(through end: LogEnd?, wakesUploader: Bool = true) throws -> Reach {
     let stop = try capture(bytes: 64 << 20, wakesUploader: wakesUploader)
     return try withLock { site in
@@ -108,7 +112,7 @@ final class Capturer: @unchecked Sendable {
     }
   }
 
-  /// Publishes how far the log is read; call with the lock.
+  /// Publishes the captured transaction; call with the lock.
   func publish(_ capture: Capture) {
     let encoder = capture.encoder
     progress.withLock {
@@ -120,7 +124,10 @@ final class Capturer: @unchecked Sendable {
     }
   }
 
-  /// Publishes what a moving guard has taken since transaction `before`, and has it uploaded; call with the lock.
+  /// Publishes commits that a moving guard captured after transaction `before`, and wakes the
+  /// uploader.
+  ///
+  /// Call with the lock.
   func publish(_ capture: Capture, since before: UInt64) {
     guard capture.encoder.transaction != before || queue.isFull else { return }
     publish(capture)
@@ -134,7 +141,7 @@ final class Capturer: @unchecked Sendable {
   /// Time of the oldest commit in the open slice, microseconds since 1970; nil if there is none.
   var oldestOpenTime: Int64? { withLock { $0.capture?.encoder.oldestOpenTime } }
 
-  /// Closes the open slice, if there is one: it goes to the queue.
+  /// Moves the open slice to the queue, if there is one.
   func closeSlice() {
     withLock { site in
       guard let encoder = site.capture?.encoder else { return }
@@ -143,9 +150,9 @@ final class Capturer: @unchecked Sendable {
     }
   }
 
-  /// Ends capturing for the present generation.
+  /// Ends capturing for the current generation.
   ///
-  /// With `keepsCaptured` what was captured is still uploaded; else it is given up.
+  /// With `keepsCaptured`, captured commits are still stored; otherwise they are dropped.
   func giveUp(keepsCaptured: Bool) {
     withLock { site in
       if keepsCaptured { site.capture?.encoder.closeSlice() } else { queue.removeAll() }
@@ -154,16 +161,17 @@ final class Capturer: @unchecked Sendable {
     queue.arrivals.raise()
   }
 
-  /// Holds the end of the log as it is now.
+  /// Moves the guard to the current end of the log.
   func renewGuard() throws {
     try withLock { site in if !site.isClosed { try site.guardian.renew() } }
   }
 
   // MARK: Snapshots
 
-  /// Everything captured, to read until `unpin`; nil if a commit is half encoded.
+  /// Returns everything captured, to read until `unpin`; nil if a commit is half encoded.
   ///
-  /// Closes the open slice, since slices never reach across a base. Throws `.notMirrored` if nothing is captured yet.
+  /// Closes the open slice, because a slice never spans a base. Throws `.notMirrored` if nothing is
+  /// captured yet.
   func snapshot(keepApart: (_ transaction: UInt64) -> Void) throws -> BaseSnapshot? {
     defer { queue.arrivals.raise() }
     return try withLock { site in
@@ -184,7 +192,7 @@ final class Capturer: @unchecked Sendable {
     }
   }
 
-  /// Lets the guard move again: a snapshot of a generation is no longer read.
+  /// Permits the guard to move again, after a snapshot of a generation was read.
   func unpin(_ generation: GenerationID) {
     withLock { site in
       if let capture = site.capture, capture.encoder.generation == generation { capture.pins -= 1 }
@@ -192,12 +200,12 @@ final class Capturer: @unchecked Sendable {
   }
 }
 
-/// What a base is made of: pages, and the transaction they are the state after.
+/// The content of a base: the pages after a transaction.
 struct BaseSnapshot: Sendable {
   let pages: Snapshot
   let generation: GenerationID
   let base: BaseName
-  /// Microseconds since 1970; not before that transaction's, nor after the next one's.
+  /// Microseconds since 1970; between the times of that transaction and the next one.
   let time: Int64
   let state: DatabaseState
 }

@@ -4,47 +4,48 @@ import ReplicaFormat
 import SQLite
 import WALFormat
 
-/// Turns commits of the log into entries: slices with their statements.
+/// Encodes commits of the log as entries: slices with their statements.
 ///
-/// They go to the upload queue as they are sealed.
+/// Sealed entries go to the upload queue. Callers hold the lock of `Capturer`.
 final class CommitEncoder {
   let settings: MirrorSettings
   let generation: GenerationID
   private let session: TurnRecord.Session
-  /// Where the next entry is to stand.
+  /// The place of the next entry.
   private(set) var place: Place
-  /// Why the session's turn stands at `place`; nil if no turn is due any more.
+  /// The reason for the session's turn at `place`; nil if no turn is due any more.
   private var turn: String?
   private let pendingCommits: PendingCommits
   private let database: DatabaseFile
   private(set) var images: PageImages
   private var builder: SliceBuilder?
-  /// What the open slice holds of epochs before the present one.
+  /// The sections of the open slice from earlier epochs.
   private var sections = ClosedSections()
   private var statements: StatementBatchBuilder
   private var pending: PendingCommit?
   private var firstTime: Int64 = 0
-  /// Times of commits always grow, whatever is done to the clock.
+  /// Times of commits always increase, even if the clock is set back.
   private var lastTime: Int64
 
-  /// Last transaction encoded, the database after it, and where in the log it ends.
+  /// The last encoded transaction, the state after it, and its end in the log.
   private(set) var transaction: UInt64
   private(set) var state: DatabaseState
   private(set) var position: WALPosition?
-  /// Where the last transaction ends, if the log was restarted since too.
+  /// The end of the last transaction, kept after a restart of the log.
   private var endOfLast: WALPosition?
-  /// When a slice was closed last; monotonic seconds.
+  /// The time when a slice was last closed; monotonic seconds.
   private var lastClosed = -Double.infinity
-  /// Seconds within which epochs share a slice, where the log is restarted often.
+  /// Seconds within which epochs share a slice, if the log is restarted often.
   private static let sharedSeconds = 0.25
-  /// Every transaction up to this one is stored, with a base before it; 0 until the base of a new generation is there.
+  /// The transaction up to which everything is stored, with a base before it.
   ///
-  /// Entries say so to readers, who take it as proof that everything up to there was there. Parts of a large transaction are
-  /// closed before the uploader asks for them, so it must hold from the beginning.
+  /// It is 0 until the base of a new generation is stored. Entries carry it, and readers take it as
+  /// proof that everything up to it was stored. It must be right from the beginning, because parts
+  /// of a large transaction are closed before the uploader asks for them.
   var stored: UInt64
   private let queue: UploadQueue
 
-  /// Sections of an object to be, one for each epoch.
+  /// Closed sections of the open slice, one for each epoch.
   private struct ClosedSections {
     var sealed: [SealedSlice] = []
     var byteCount = 0
@@ -54,13 +55,13 @@ final class CommitEncoder {
   /// A commit of which some frames are encoded.
   private struct PendingCommit {
     let parts: Int
-    /// The largest page number in it, or the size of the database after it if that is larger.
+    /// The largest page number in it, or the size of the database after it, if larger.
     let largestPage: UInt32
     var part = 1
     var frames = 0
     /// The pages of the transaction.
     var pages: [PageImages.Slot] = []
-    /// Hashes of the images these replaced, combined.
+    /// Combined hashes of the images that the new ones replace.
     var replaced = Hash128.zero
   }
 
@@ -93,7 +94,7 @@ final class CommitEncoder {
   /// Time of the oldest commit in the open slice; nil if there is none.
   var oldestOpenTime: Int64? { hasOpenSlice ? firstTime : nil }
 
-  /// Gives up what was encoded and not taken; nothing can be encoded after.
+  /// Drops everything encoded that was not taken; nothing can be encoded afterwards.
   func discard() {
     queue.removeAll()
     builder = nil
@@ -101,12 +102,12 @@ final class CommitEncoder {
     pending = nil
   }
 
-  /// Closes the open slice, so that the next begins a new one.
+  /// Closes the open slice, so that the next commit begins a new one.
   func closeSlice() { sealOpenSlice() }
 
-  /// The log was restarted: the database file now holds all that was encoded.
+  /// Follows a restart of the log: the database file now holds everything encoded.
   func beginEpoch(_ header: WALHeader) {
-    // What it held is now only in memory and in the database file: it goes soon, but not in very many objects.
+    // The log no longer holds these frames. Send them soon, but not in very many objects.
     let isBusy = Clock.monotonicSeconds - lastClosed < Self.sharedSeconds
     if isBusy, settings.durability == .async { closeSection() } else { sealOpenSlice() }
     if state.pages == 0 { state.pageSize = header.pageSize }
@@ -116,7 +117,8 @@ final class CommitEncoder {
 
   // MARK: Frames
 
-  /// Encodes a commit, or goes on with one begun before; false if `budget` (bytes) or a full queue ended it.
+  /// Encodes a commit, or continues one; returns false if `budget` (bytes) or a full queue ended
+  /// it.
   func encode(_ commit: LogCommit, from tail: LogTail, budget: inout Int) throws -> Bool {
     let header = tail.header
     let perPart = max(settings.sliceBytes / header.pageSize, 1)
@@ -151,7 +153,7 @@ final class CommitEncoder {
     return true
   }
 
-  /// Sums at the end of the frames encoded last.
+  /// Checksums after the last encoded frame.
   private var partStart = WALChecksum.zero
 
   private func add(_ frame: WALFrame, number: Int, _ chunk: FrameChunk, _ tail: LogTail) throws {
@@ -173,7 +175,10 @@ final class CommitEncoder {
     images.keep(slot, chunk.bytes, at: at, pageSize: tail.header.pageSize)
   }
 
-  /// A function of its own: nobody else may hold the images when the new one takes its place.
+  /// Stores a page whole or as a difference.
+  ///
+  /// It is a separate function because nothing else may reference the images when the new one
+  /// replaces the old one.
   private func store(_ frame: WALFrame, _ chunk: FrameChunk, at index: Int, over image: Int?) -> Bool {
     guard let builder else { return false }
     return builder.add(frame, page: chunk.bytes, at: index, base: image.map { (images.arena, $0) })
@@ -185,7 +190,7 @@ final class CommitEncoder {
     guard let pending else { return }
     let after = try stateAfter(commit, pending, tail: tail)
     let announcement = pendingCommits.take(frame: commit.end.frame)
-    // Each has a time of its own, also while the clock is behind one that was set back.
+    // Each commit has its own time, even after the clock was set back.
     lastTime = max(lastTime + 1, announcement?.time ?? Clock.wallMicroseconds)
     if !hasOpenSlice { firstTime = lastTime }
     builder?.endCommit(time: lastTime, state: after, checksum: commit.end.checksum)
@@ -200,7 +205,7 @@ final class CommitEncoder {
     if statements.byteCount > settings.sliceBytes { sealOpenSlice() }
   }
 
-  /// A time for the state as it is: what was committed is not after it, what will be is.
+  /// Returns a time for the current state: not before earlier commits, and not after later ones.
   func timeOfPresent() -> Int64 {
     lastTime = max(lastTime, Clock.wallMicroseconds)
     return lastTime
@@ -250,7 +255,7 @@ final class CommitEncoder {
   }
 
   private func sealOpenSlice(part: Int = 1, parts: Int = 1) {
-    // Frames of a commit that is not whole yet may stand in it already: then it waits for the rest.
+    // The open slice may already hold frames of an incomplete commit: then wait for the rest.
     guard pending == nil, hasOpenSlice else { return }
     lastClosed = Clock.monotonicSeconds
     if parts == 1 {
@@ -265,7 +270,7 @@ final class CommitEncoder {
     push([section], isPart: true, isPartial: false, logBytes: open.byteCount)
   }
 
-  /// Ends what the open slice holds of the present epoch.
+  /// Closes the open slice's section of the current epoch.
   private func closeSection() {
     guard pending == nil, let open = builder, !open.commits.isEmpty else { return }
     let section = open.close(created: Clock.wallMicroseconds)
@@ -280,7 +285,7 @@ final class CommitEncoder {
     return statements.seal()
   }
 
-  /// Builds the entry of a slice, and before the session's first one its turn (rule 4).
+  /// Builds the entry of a slice, with the session's turn before its first entry (rule 4).
   private func push(_ sections: [SealedSlice], isPart: Bool, isPartial: Bool, logBytes: Int) {
     guard let first = sections.first, let last = sections.last else { return }
     var entries: [PendingUpload] = []

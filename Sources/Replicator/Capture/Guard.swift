@@ -1,29 +1,32 @@
 internal import SQLite
 
-/// Keeps every process from restarting the log.
+/// Prevents every process from restarting the log.
 ///
-/// Two connections take turns in holding a read transaction: the next begins before the last ends, so there is no
-/// moment without one. While one is held, frames after its mark are not copied into the database file, and the log
-/// is not restarted unless everything in it had been copied when it began
-/// (https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files).
+/// Two connections hold a read transaction in turns. The next one begins before the last one ends,
+/// so one is always held. While it is held, frames after its mark are not copied into the database
+/// file. The log is not restarted unless everything in it had been copied when the transaction
+/// began (https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files).
+///
+/// Callers hold the lock of `Capturer`.
 final class Guard {
   private let connections: [Connection]
-  /// The first to hold something is the first one, whose file and index of the log are read.
+  /// The first connection holds first, because its file and index of the log are read.
   private var active = 1
   private var isHeld = false
   /// Reads the database file.
   let file: DatabaseFile
 
-  /// What a read transaction keeps others from (https://www.sqlite.org/walformat.html#wal_locks).
+  /// The locks that a read transaction holds (https://www.sqlite.org/walformat.html#wal_locks).
   enum Place: Equatable {
-    /// It reads the database file alone (read lock 0): the log may be restarted, but no frame can be copied.
+    /// It reads the database file alone (read lock 0): the log may be restarted, but no frame
+    /// copied.
     case file
-    /// It reads so many frames of the log: those may be copied, but the log cannot be restarted.
+    /// It reads `frames` frames of the log: they may be copied, but the log cannot be restarted.
     case log(frames: Int)
-    /// The log changed while the transaction began: either of the two.
+    /// The log changed while the transaction began, so it is either of the two.
     case unknown
   }
-  /// Where the guard stands.
+  /// The current place of the guard.
   private(set) var place = Place.unknown
   private var nextPlace = Place.unknown
 
@@ -42,14 +45,15 @@ final class Guard {
     file = DatabaseFile(connections[0])
   }
 
-  /// Begins to hold what is committed now, and lets go of what was held.
+  /// Holds the current commits, and releases the previous ones.
   func renew() throws(SQLiteError) {
     try beginNext()
     try endPrevious()
   }
 
-  /// Begins to hold what is committed now, beside what is held already; `endPrevious` or `cancelNext`
-  /// must follow.
+  /// Holds the current commits besides the previous ones.
+  ///
+  /// Call `endPrevious` or `cancelNext` afterwards.
   func beginNext() throws(SQLiteError) {
     let before = file.logIndex()
     do throws(SQLiteError) {
@@ -61,7 +65,7 @@ final class Guard {
     nextPlace = Self.place(between: before, and: file.logIndex())
   }
 
-  /// Where a transaction stands that began between two looks at the index.
+  /// Returns the place of a transaction that began between two reads of the index.
   ///
   /// > a reader that finds all of the log copied uses read lock 0 and ignores the log
   private static func place(between before: Connection.LogIndex, and after: Connection.LogIndex) -> Place {
@@ -72,7 +76,7 @@ final class Guard {
     return copied == frames ? .file : .unknown
   }
 
-  /// Lets go of what was held before `beginNext`.
+  /// Releases the commits that were held before `beginNext`.
   func endPrevious() throws(SQLiteError) {
     if isHeld { try connections[active].execute("COMMIT") }
     active = 1 - active
@@ -80,25 +84,26 @@ final class Guard {
     place = nextPlace
   }
 
-  /// Lets go of what `beginNext` holds, and goes on holding what was held before.
+  /// Releases the commits of `beginNext`, and keeps the previous ones.
   func cancelNext() throws(SQLiteError) { try connections[1 - active].execute("COMMIT") }
 
-  /// Copies what is held into the database file, as far as other readers allow.
+  /// Copies the held frames into the database file, if other readers permit it.
   ///
-  /// On the connection that holds nothing, with synchronous FULL. Call only with frames in the log that were not there
-  /// when it was copied last: then the other connection holds a place in the log, which keeps every writer from
-  /// restarting it meanwhile (https://www.sqlite.org/wal.html#walresetbug).
+  /// It runs on the connection that holds nothing, with `synchronous=FULL`. Call it only if the log
+  /// has frames that were not there at the last copy. Then the other connection holds a place in
+  /// the log, which keeps every writer from a restart
+  /// (https://www.sqlite.org/wal.html#walresetbug).
   func checkpoint() throws(SQLiteError) -> Connection.CheckpointResult {
     try connections[1 - active].checkpoint(.passive)
   }
 
-  /// Lets go and closes.
+  /// Releases everything, and closes the connections.
   func close() {
     file.close()
     for connection in connections { connection.close() }
   }
 
-  /// Pages of the database and their size, in the snapshot held.
+  /// Returns the number of pages and their size, in the held snapshot.
   func size() throws(SQLiteError) -> (pages: UInt32, pageSize: Int) {
     guard case .integer(let pages) = try connections[active].value("PRAGMA page_count"),
       case .integer(let pageSize) = try connections[active].value("PRAGMA page_size")

@@ -2,14 +2,14 @@ import Bytes
 import ReplicaFormat
 import WALFormat
 
-/// The database beside the session when it begins, with the commits that its log holds.
+/// The local database at the start of a session, with the commits of its log.
 struct LocalDatabase {
   let log: [LogCommit]
   let pageSize: Int
-  /// The record beside it, if it is of this replica: it spares reading the database.
+  /// The record beside the database, if it is of this replica; it can spare a read of the database.
   let record: PositionRecord?
   let stamp: PositionRecord.FileStamp?
-  /// Makes a reader of the database as it was after so many commits of the log.
+  /// Returns a reader of the database after the first `commits` commits of the log.
   let snapshot: (_ commits: Int) throws -> Snapshot
 
   /// The commits of the log that the replica holds, and those that follow.
@@ -18,13 +18,14 @@ struct LocalDatabase {
     let following: [LogCommit]
   }
 
-  /// Finds the tip of a replica in the log or in the file; nil if the database is not a continuation of it.
+  /// Finds the tip of a replica in the log or in the file; nil if the database does not continue
+  /// it.
   func match(_ tip: ResumeDecision.Tip) throws -> Match? {
     guard tip.state.pageSize == pageSize else { return nil }
     let isFileKnown = record.map {
       $0.generation == tip.place.generation && $0.file != nil && $0.file == stamp
     }
-    // The log holds the place where the replica ends: what follows is new.
+    // The log holds the end of the replica: the commits after it are new.
     if let position = tip.position, let at = log.firstIndex(where: { $0.end == position }) {
       guard try isFileKnown == true || snapshot(at + 1).state() == tip.state else { return nil }
       return Match(taken: Array(log[...at]), following: Array(log[(at + 1)...]))
@@ -44,7 +45,7 @@ struct LocalDatabase {
 }
 
 extension Snapshot {
-  /// The same file, read to another length.
+  /// Returns the same file with another length.
   func with(pages: UInt32) -> Snapshot {
     Snapshot(file: file, log: log, header: header, frames: frames, pageSize: pageSize, pages: pages)
   }

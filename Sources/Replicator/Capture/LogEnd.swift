@@ -2,15 +2,16 @@ import Files
 import SQLite
 import WALFormat
 
-/// Where SQLite's log ended at one moment: every frame up to there is committed.
+/// The end of SQLite's log at one moment: every frame before it is committed.
 ///
-/// It is read from the log's index (https://www.sqlite.org/walformat.html#the_wal_index_file_format), so it does not depend on
-/// what the mirror has read of the log. Whoever waits for the mirror waits for such a place.
+/// It comes from the log's index (https://www.sqlite.org/walformat.html#the_wal_index_file_format),
+/// so it does not depend on the captured frames. Threads that wait for the mirror wait for such an
+/// end.
 struct LogEnd: Hashable, Sendable {
   let salt: WALSalt
   /// Committed frames of the epoch.
   let frame: Int
-  /// Those of them that the database file holds too.
+  /// Committed frames that the database file holds too.
   let copied: Int
 
   /// Whether the database file holds all of the log.

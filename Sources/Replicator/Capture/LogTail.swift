@@ -6,22 +6,23 @@ import WALFormat
 /// Follows one epoch of a database's log file.
 ///
 /// The log carries no locks, so it may be opened beside SQLite (https://www.sqlite.org/wal.html).
+/// Callers hold the lock of `Capturer`.
 final class LogTail {
   let file: File
   let header: WALHeader
   private var scanner: CommitScanner
-  /// Tells what of the log is committed.
+  /// The file whose index shows the committed frames.
   private let database: DatabaseFile?
-  /// Bytes read at once: twice as many as were new the last time.
+  /// Minimum and maximum bytes of one read, which is twice the new bytes of the last one.
   ///
-  /// A log that was restarted holds old frames after the new ones. No more than what stays in the processor's cache until it has been
-  /// encoded.
+  /// A restarted log holds old frames after the new ones. The maximum fits the processor's cache
+  /// until the frames are encoded.
   private static let chunks = 1 << 15...1 << 18
   private var chunk = 1 << 18
-  /// The frames read last, which are likely to be asked for next.
+  /// The last frames that were read, which are likely to be needed next.
   private var last = FrameChunk(bytes: [], first: 0, count: 0, frameSize: 1)
 
-  /// Nil where the log is absent, empty, or has no valid header yet.
+  /// Fails (nil) if the log is absent, empty, or has no valid header yet.
   init?(_ file: File, of database: DatabaseFile?) throws(FilesError) {
     guard let header = WALHeader(try file.read(at: 0, count: WALHeader.size)) else { return nil }
     self.file = file
@@ -33,25 +34,26 @@ final class LogTail {
   /// The place after the last commit found.
   var position: WALPosition { scanner.committed }
 
-  /// Whether the file still holds this epoch.
+  /// Returns whether the file still holds this epoch.
   func isCurrent() throws(FilesError) -> Bool {
     WALHeader(try file.read(at: 0, count: WALHeader.size))?.salt == header.salt
   }
 
-  /// What one look at the log found.
+  /// The result of one read of the log.
   struct Scan {
     var commits: [LogCommit] = []
     /// Whether no commit follows these, up to the limit.
     ///
-    /// If it is false and there are no commits, the look ended within a commit:
-    /// the next one goes on there.
+    /// If it is false and there are no commits, the read ended within a commit, and the next read
+    /// continues there.
     var isAtEnd = true
   }
 
-  /// The next commits after those found before, reading about `bytes` bytes at most.
+  /// Returns the next commits, and reads about `bytes` bytes at most.
   ///
-  /// With `limit`, none that ends after that frame. Frames that check are no commit before the index of the log says so: their
-  /// writer may have been killed, and then the next one overwrites them.
+  /// With `limit`, no commit ends after that frame. Valid frames are no commit until the log's
+  /// index includes them: their writer may have been killed, and the next writer then overwrites
+  /// them.
   func scan(bytes: Int, limit: Int?, all: Bool = false) throws -> Scan {
     var found = Scan()
     let limit = try committed().map { min($0, limit ?? .max) } ?? limit
@@ -74,7 +76,8 @@ final class LogTail {
       chunk = min(max(2 * new, Self.chunks.lowerBound), Self.chunks.upperBound)
       left -= read
       if ended {
-        // What followed the last commit may be overwritten by another transaction: read it anew next time.
+        // Another transaction may overwrite frames after the last commit: read them again next
+        // time.
         scanner.rewindToCommit()
         break
       }
@@ -82,7 +85,7 @@ final class LogTail {
     return found
   }
 
-  /// Reads so many frames from frame `first` on into the memory of those read last; returns how many bytes there were.
+  /// Reads `count` frames from frame `first` on into `last`; returns the number of bytes read.
   private func read(_ first: Int, _ count: Int) throws(FilesError) -> Int {
     var bytes: [UInt8] = []
     swap(&bytes, &last.bytes)
@@ -93,7 +96,9 @@ final class LogTail {
     return read
   }
 
-  /// Whether the next frame may be there: a log that was restarted holds frames of before, which are much to read.
+  /// Returns whether the next frame may be there.
+  ///
+  /// A restarted log holds old frames, which are expensive to read.
   private func hasNext() throws(FilesError) -> Bool {
     guard scanner.position == scanner.committed else { return true }
     let offset = Int(header.offset(ofFrame: scanner.position.frame + 1))
@@ -101,13 +106,13 @@ final class LogTail {
     return bytes.count == WALFrame.headerSize && WALSalt(ofFrame: bytes) == header.salt
   }
 
-  /// Frames of this epoch that are committed; nil if the index does not hold this epoch.
+  /// Returns the committed frames of this epoch; nil if the index does not hold this epoch.
   func committed() throws -> Int? {
-    // The index of the next epoch says nothing about this one, all of which was captured.
+    // The index of the next epoch proves nothing about this one, which was captured completely.
     try database.flatMap { try LogEnd.of($0) }.flatMap { $0.salt == header.salt ? $0.frame : nil }
   }
 
-  /// So many frames from frame `first` on; throws where the log is shorter.
+  /// Returns `count` frames from frame `first` on; throws if the log is shorter.
   func frames(from first: Int, count: Int) throws -> FrameChunk {
     if first >= last.first, first + count <= last.first + last.count { return last }
     let bytes = try file.read(at: Int(header.offset(ofFrame: first)), count: count * header.frameSize)
@@ -117,7 +122,7 @@ final class LogTail {
     return FrameChunk(bytes: bytes, first: first, count: count, frameSize: header.frameSize)
   }
 
-  /// The page that a frame holds; throws where the log is shorter.
+  /// Returns the page in a frame; throws if the log is shorter.
   func page(ofFrame frame: Int) throws -> [UInt8] {
     let bytes = try file.read(
       at: Int(header.offset(ofFrame: frame)) + WALFrame.headerSize, count: header.pageSize)

@@ -1,7 +1,7 @@
 import Files
 import Synchronization
 
-/// Learns from the file system that somebody wrote to the log or copied it.
+/// Reports that a process wrote to the log or copied it, from events of the file system.
 final class LogWatch: Sendable {
   private let watch: FileWatch?
   private let isArmed = Mutex(true)
@@ -11,10 +11,12 @@ final class LogWatch: Sendable {
 
   var isPossible: Bool { watch != nil }
 
-  /// When somebody did so last, in monotonic seconds; what was written is committed a moment later.
+  /// The time of the last change, in monotonic seconds; the commit follows a moment later.
   var lastChange: Double { lastWrite.withLock { $0 } }
 
-  /// Waits for changes until cancelled; calls `changed` after each.
+  /// Waits for changes until cancelled, and calls `changed` after each.
+  ///
+  /// It runs on a thread of its own.
   func run(while isRunning: () -> Bool, changed: () -> Void) {
     guard let watch else { return }
     while isRunning() {
@@ -25,7 +27,7 @@ final class LogWatch: Sendable {
     }
   }
 
-  /// Watches from now on; returns whether it did so already.
+  /// Starts to watch; returns whether it watched already.
   func arm() -> Bool {
     guard let watch else { return true }
     let wasArmed = isArmed.withLock { isArmed in

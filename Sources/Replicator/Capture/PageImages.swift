@@ -4,30 +4,31 @@ import ReplicaFormat
 import SQLite
 import WALFormat
 
-/// Where the newest image of each page is: in the log, or in the database file as it was when the epoch began.
+/// Finds the newest image of each page: in the log, or in the database file at the epoch's
+/// beginning.
 struct PageImages {
-  /// What is known of a page; `Slot` is its number in `entries`.
+  /// The facts about a page; `Slot` is its index in `entries`.
   private struct Entry {
     let page: UInt32
-    /// 0 where the log does not hold it.
+    /// 0 if the log does not hold the page.
     var frame: Int32 = 0
     /// Differences since the page was last stored whole.
     var chain: Int32 = 0
-    /// Where its newest image begins in `arena`, where `round` is the present one.
+    /// The index of its newest image in `arena`, if `round` is the current one.
     var image = 0
     var round: UInt32 = 0
-    /// Of its newest image, as far as that was looked at.
+    /// The hash of its newest image, if that was computed.
     var hash = Hash128.zero
-    /// The transaction that wrote it last.
+    /// The last transaction that wrote the page.
     var transaction: UInt64 = 0
   }
   typealias Slot = Int
 
   private var slots: [UInt32: Slot] = [:]
   private var entries: [Entry] = []
-  /// Newest images of pages written not long ago, one after the other.
+  /// Newest images of recently written pages, one after the other.
   ///
-  /// Once it is full a new round begins.
+  /// When it is full, a new round begins.
   private(set) var arena: [UInt8] = []
   private var arenaEnd = 0
   private var round: UInt32 = 1
@@ -40,7 +41,7 @@ struct PageImages {
     return frames
   }
 
-  /// Notes frames that were stored by an earlier run of the program.
+  /// Notes frames that an earlier run of the program stored.
   init(_ commits: some Sequence<LogCommit> = []) {
     for commit in commits {
       for (index, frame) in commit.frames.enumerated() {
@@ -49,7 +50,7 @@ struct PageImages {
     }
   }
 
-  /// The log was restarted: the database file holds the newest images now, which are what they were.
+  /// Follows a restart of the log: the database file now holds the newest images, unchanged.
   mutating func beginEpoch() {
     let held = entries.filter { $0.round == round }
     entries.removeAll(keepingCapacity: held.count * 4 > entries.capacity)
@@ -62,7 +63,7 @@ struct PageImages {
     }
   }
 
-  /// The place of a page's entry, for as long as the epoch lasts.
+  /// Returns the index of a page's entry, which is valid for the whole epoch.
   mutating func slot(of page: UInt32) -> Slot {
     if let slot = slots[page] { return slot }
     slots[page] = entries.count
@@ -76,10 +77,10 @@ struct PageImages {
     entries[slot].frame = Int32(frame)
   }
 
-  /// Whether the page may be stored as a difference once more.
+  /// Returns whether the page may be stored as a difference once more.
   func mayChain(_ slot: Slot, limit: Int) -> Bool { entries[slot].chain < limit }
 
-  /// Whether a transaction wrote the page, and notes that it does.
+  /// Notes that a transaction writes the page; returns whether it is the first time.
   mutating func isFirst(_ slot: Slot, in transaction: UInt64) -> Bool {
     defer { entries[slot].transaction = transaction }
     return entries[slot].transaction != transaction
@@ -90,10 +91,10 @@ struct PageImages {
   }
 
   func page(_ slot: Slot) -> UInt32 { entries[slot].page }
-  /// Hash of the image that was kept or loaded last.
+  /// Returns the hash of the last image that was kept or loaded.
   func hash(_ slot: Slot) -> Hash128 { entries[slot].hash }
 
-  /// Where in `arena` the newest image of a page begins.
+  /// Loads the newest image of a page, and returns its index in `arena`.
   mutating func load(_ slot: Slot, tail: LogTail, database: DatabaseFile) throws -> Int {
     let entry = entries[slot]
     if entry.round == round { return entry.image }
@@ -106,7 +107,7 @@ struct PageImages {
     return entries[slot].image
   }
 
-  /// Keeps the image of a page that stands at `index` of `bytes`, and its hash.
+  /// Keeps the image of a page at `index` of `bytes`, and its hash.
   mutating func keep(_ slot: Slot, _ bytes: [UInt8], at index: Int, pageSize: Int) {
     if entries[slot].round != round { place(slot, pageSize: pageSize) }
     Kernels.copy(into: &arena, at: entries[slot].image, from: bytes, at: index, count: pageSize)
@@ -119,7 +120,7 @@ struct PageImages {
       round += 1
     }
     if arenaEnd + pageSize > arena.count {
-      // Address space at once, memory as it is used: to grow, it would be copied.
+      // This reserves addresses only, and memory when it is used. To grow the array would copy it.
       if arena.isEmpty { arena.reserveCapacity(Self.arenaBytes) }
       let more = min(max(16 * pageSize, 1 << 16), Self.arenaBytes - arena.count)
       arena += [UInt8](repeating: 0, count: max(more, pageSize))
@@ -130,21 +131,21 @@ struct PageImages {
   }
 }
 
-/// Consecutive frames as they stand in the log.
+/// Consecutive frames, as in the log.
 struct FrameChunk {
-  /// At least those of the frames.
+  /// The bytes of the frames, and perhaps more.
   var bytes: [UInt8]
   let first: Int
   let count: Int
   let frameSize: Int
 
-  /// Where in `bytes` the page of a frame begins; nil where the chunk does not hold it.
+  /// Returns the index of a frame's page in `bytes`; nil if the chunk does not hold the frame.
   func pageIndex(ofFrame frame: Int) -> Int? {
     guard frame >= first, frame < first + count else { return nil }
     return (frame - first) * frameSize + WALFrame.headerSize
   }
 
-  /// SQLite's sums after a frame of the chunk.
+  /// Returns SQLite's checksums after a frame of the chunk.
   func checksum(ofFrame frame: Int) -> WALChecksum {
     WALChecksum(at: (frame - first) * frameSize + 16, in: bytes)
   }

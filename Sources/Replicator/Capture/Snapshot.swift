@@ -4,23 +4,23 @@ import ReplicaFormat
 import SQLite
 import WALFormat
 
-/// Every page of the database at one place in the log, to read from any thread.
+/// Reads every page of the database at one place in the log.
 ///
-/// Stays readable as long as the guard keeps the log from being restarted and from being copied into the database
-/// file past that place.
+/// May be used on any thread. It stays readable while the guard prevents a restart of the log, and
+/// a copy into the database file past that place.
 struct Snapshot: Sendable {
   let file: DatabaseFile
   let log: File?
   let header: WALHeader?
-  /// Newest frame of each page that the log holds.
+  /// The newest frame of each page that the log holds.
   let frames: [UInt32: Int]
   let pageSize: Int
   let pages: UInt32
 
   /// Fills `bytes` with pages `first` to `first + count - 1`, one after the other.
   ///
-  /// Where everything had been copied into the database file, a writer may restart the log at any time: then the file
-  /// holds all of the snapshot, and the guard keeps it from being changed.
+  /// If everything had been copied into the database file, a writer may restart the log at any
+  /// time. Then the file holds the whole snapshot, and the guard prevents changes to it.
   func read(_ first: UInt32, count: Int, into bytes: inout [UInt8]) throws {
     if bytes.count != count * pageSize { bytes = [UInt8](repeating: 0, count: count * pageSize) }
     let offset = Int64(first - 1) * Int64(pageSize)
@@ -35,12 +35,12 @@ struct Snapshot: Sendable {
       Kernels.copy(into: &bytes, at: number * pageSize, from: page, at: 0, count: pageSize)
     }
     guard !isWhole else { return }
-    // A restart writes the header first: where it is still the same, so were the frames.
+    // A restart writes the header first: if that is unchanged, so were the frames.
     let isCurrent = WALHeader(try log.read(at: 0, count: WALHeader.size))?.salt == header.salt
     if !isCurrent { try file.read(into: &bytes, at: offset) }
   }
 
-  /// Reads all of it, a run of pages at a time; `body` gets the first page of the run and all of its bytes.
+  /// Reads all pages in runs; `body` gets the first page and the bytes of each run.
   func forEachRun(pages perRun: Int, _ body: (_ first: UInt32, _ bytes: [UInt8]) throws -> Void) throws {
     var bytes: [UInt8] = []
     for run in runs(pages: perRun) {
@@ -49,12 +49,12 @@ struct Snapshot: Sendable {
     }
   }
 
-  /// The first page of each run of so many pages, and how many it has.
+  /// Returns the first page and the length of each run.
   func runs(pages perRun: Int) -> [(first: UInt32, count: Int)] {
     stride(from: 1, through: Int(pages), by: perRun).map { (UInt32($0), min(perRun, Int(pages) - $0 + 1)) }
   }
 
-  /// Checksum of the whole database.
+  /// Returns the checksum of the whole database.
   func state() throws -> DatabaseState {
     var checksum = Hash128.zero
     try forEachRun(pages: max((1 << 20) / pageSize, 1)) { first, bytes in

@@ -3,15 +3,17 @@ import Files
 import ObjectStore
 import ReplicaFormat
 
-/// Stores bases: every page of a snapshot, then the manifest that makes them count.
+/// Stores bases: every page of a snapshot, then the manifest that makes the base count.
 final class BaseUploader: Sendable {
   private let store: RetryingStore
   private let capturer: Capturer
   private let ledger: GenerationLedger
   private let recorder: PositionRecorder
   private let parts: PartUploader
+  /// Minimum bytes of a database whose bases have maps.
+  private let mapBytes: Int
   private let running: DispatchGroup
-  /// Its threads give way, as those of a background pool do: sessions that write go first.
+  /// Its threads have the priority of background work, because sessions that write go first.
   private let thread = DispatchQueue(label: "mirror.base", qos: .background)
   /// Held from the listing of parts to the manifest that names them, and while parts are deleted.
   private let lock = OrderedLock(.parts, ())
@@ -25,6 +27,7 @@ final class BaseUploader: Sendable {
     self.ledger = ledger
     self.recorder = recorder
     parts = PartUploader(store, partBytes: settings.partBytes)
+    mapBytes = settings.mapBytes
     self.running = running
   }
 
@@ -41,9 +44,9 @@ final class BaseUploader: Sendable {
 
   // MARK: Within a generation
 
-  /// Takes a snapshot of all that is captured, to read until its base is uploaded; waits while a commit is half encoded.
+  /// Returns a snapshot of everything captured, to read until its base is stored.
   ///
-  /// Throws `.timeout` at `end` (monotonic seconds).
+  /// Waits while a commit is half encoded. Throws `.timeout` at `end` (monotonic seconds).
   func snapshot(until end: Double) throws -> BaseSnapshot {
     while true {
       let snapshot = try capturer.snapshot { transaction in
@@ -72,12 +75,14 @@ final class BaseUploader: Sendable {
     return false
   }
 
-  /// The mirror was stopped, or the log went away under a snapshot: there will be another base.
+  /// The mirror was stopped, or the log of a snapshot is gone: a later base takes its place.
   func note(_ error: any Error) {
     health.note(MirrorError(.database, "base of \(capturer.database): \(error)"))
   }
 
-  /// Stores a base of what is captured now, and waits until it counts.
+  /// Stores a base of everything captured, and waits until it counts.
+  ///
+  /// Called on the session's thread. `done` is called on the thread of bases.
   func makeBase(deadline: Double, isInterrupted: (() -> Bool)?, done: @escaping @Sendable () -> Void) throws {
     let snapshot = try snapshot(until: Clock.monotonicSeconds + deadline)
     let isThere = progress.withLock {
@@ -106,10 +111,11 @@ final class BaseUploader: Sendable {
 
   // MARK: Storing
 
-  /// Stores parts and manifest of a base; `isFirst` is one that begins a generation, and its pins are let go here too.
+  /// Stores the parts and the manifest of a base, and releases the snapshot when all pages are
+  /// read.
   ///
-  /// Returns false if the mirror was stopped, or the generation given up. Throws `.hole` if the pages read are not those of
-  /// the database that the base is to hold.
+  /// `isFirst` is a base that opens a generation. Returns false if the mirror was stopped, or the
+  /// generation was given up. Throws `.hole` if the pages do not have the checksum of the database.
   func store(
     _ pages: Snapshot, _ generation: GenerationID, _ base: BaseName, time: Int64, state: DatabaseState,
     isFirst: Bool
@@ -124,18 +130,20 @@ final class BaseUploader: Sendable {
     return try lock.withLock { _ in
       progress.withLock { ($0.baseBytes, $0.baseBytesSent) = (Int(state.pages) * state.pageSize, 0) }
       defer { progress.withLock { ($0.baseBytes, $0.baseBytesSent) = (0, 0) } }
-      let parts = try parts.upload(pages, proving: state, whenRead: letGo)
-      // A base inside a generation is of a transaction that is stored (rule 10).
+      let map = self.parts.makeMap(pageSize: state.pageSize)
+      let parts = try parts.upload(pages, proving: state, map, whenRead: letGo)
+      // A base inside a generation holds a stored transaction (rule 10).
       guard let parts, try isFirst || awaitStored(base.transaction, of: generation) else { return false }
       let manifest = BaseManifest(
         generation: generation, name: base, time: time, state: state, parts: parts, naming: self.parts.naming)
       let object = PendingUpload.Object(name: manifest.key, bytes: manifest.bytes)
       guard try store.upload(object) else { return false }
+      if Int(state.pages) * state.pageSize >= mapBytes { map.store(beside: manifest) }
       return isFirst || count(base, of: generation)
     }
   }
 
-  /// A base inside a generation counts from now on.
+  /// Notes that a base inside a generation counts; returns false if the generation was given up.
   private func count(_ base: BaseName, of generation: GenerationID) -> Bool {
     let isPresent = progress.withLock {
       guard $0.generation == generation else { return false }
@@ -149,7 +157,7 @@ final class BaseUploader: Sendable {
     return true
   }
 
-  /// Waits until a transaction is stored; false if that will not be.
+  /// Waits until a transaction is stored; returns false if that cannot happen.
   private func awaitStored(_ transaction: UInt64, of generation: GenerationID) throws -> Bool {
     var isStored = false
     do {

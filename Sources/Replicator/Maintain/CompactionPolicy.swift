@@ -1,40 +1,44 @@
 import ReplicaFormat
 
-/// Objects that follow one another in a replica, and which of them should become one.
+/// Decides which consecutive objects of a replica become one object.
 ///
-/// Sixteen neighbours of the same size class become one object, with those before that are not much larger than all that
-/// follows them. So their number grows with the logarithm of the history, and each byte is sent again a few times only.
-/// Objects past the largest class stay as they are, unless there are too many.
+/// Sixteen neighbours of the same size class become one object. Objects before them join if they
+/// are not much larger than all that follows them. Therefore the number of objects grows with the
+/// logarithm of the history, and each byte is sent again only a few times. Objects past the largest
+/// class stay, unless there are too many.
 struct CompactionPolicy {
   struct Item {
     let transactions: ClosedRange<UInt64>
     let name: String
-    /// Identifier of the entry that it ends with.
+    /// The identifier of its last entry.
     let id: EntryID
     let size: Int
-    /// Content, where it was kept.
+    /// The content, if it was kept.
     var bytes: [UInt8]?
     /// Whether it may be merged; parts of a transaction may not.
     var isWhole = true
   }
 
-  /// Neighbours that become one.
+  /// The number of neighbours that become one.
   static let fanOut = 16
-  /// Number of objects past which large ones are merged too.
+  /// The number of objects past which large ones are merged too.
   static let crowd = 48
-  /// Bytes of the largest class, and of the largest object that is merged where there are too many.
+  /// Bytes of the largest class, and of the largest object that is merged if there are too many.
   private static let largeSize = 512 << 10
   private static let hugeSize = 4 << 20
-  /// Bytes of content kept, so that it need not be fetched again.
+  /// Bytes of content kept, to save requests.
   private static let keptBytes = 2 << 20
   private static let mergedBytes = 8 << 20
-  /// Objects that become one at once, and how many times larger than all after it one may be that is taken along.
+  /// The maximum number of objects in one merge, and the size ratio up to which an older object
+  /// joins it.
   private static let mostAtOnce = 64
   private static let reach = 2
 
   private(set) var items: [Item] = []
   private var kept = 0
-  /// Transactions that bases stand at, or will: no merged object may hold both one of them and the next.
+  /// Transactions of current and pending bases.
+  ///
+  /// No merged object may hold both one of them and the next transaction.
   private var boundaries: Set<UInt64> = []
 
   init(_ items: [Item] = []) { self.items = items }
@@ -47,27 +51,27 @@ struct CompactionPolicy {
     items.append(item)
   }
 
-  /// Puts objects before all others.
+  /// Inserts objects before all others.
   mutating func prepend(_ older: [Item]) { items = older + items }
 
-  /// Puts an object, whose content is not kept, where its transactions belong.
+  /// Inserts an object without content at the position of its transactions.
   mutating func insert(_ item: Item) {
     let first = item.transactions.lowerBound
     let index = items.firstIndex { $0.transactions.lowerBound > first } ?? items.count
     items.insert(item, at: index)
   }
 
-  /// A base is on its way that stands at this transaction.
+  /// Notes that a pending base holds this transaction.
   mutating func keepApart(after transaction: UInt64) { boundaries.insert(transaction) }
 
-  /// Forgets what a base has made needless.
+  /// Removes the objects that a base replaces.
   mutating func drop(through transaction: UInt64) {
     items.removeAll { $0.transactions.upperBound <= transaction }
     boundaries = boundaries.filter { $0 > transaction }
     kept = items.reduce(0) { $0 + ($1.bytes?.count ?? 0) }
   }
 
-  /// Puts one object in the place of those that hold the same transactions.
+  /// Replaces the objects that hold the same transactions with one object.
   mutating func replace(_ transactions: ClosedRange<UInt64>, with item: Item) {
     guard let first = items.firstIndex(where: { $0.transactions.lowerBound == transactions.lowerBound }),
       let last = items.firstIndex(where: { $0.transactions.upperBound == transactions.upperBound })
@@ -80,7 +84,7 @@ struct CompactionPolicy {
     }
   }
 
-  /// Neighbours that should become one now; nil where there are none.
+  /// Returns neighbours that should become one now; nil if there are none.
   func run() -> ArraySlice<Item>? {
     var limit = 1024
     while limit <= Self.largeSize {
@@ -105,10 +109,11 @@ struct CompactionPolicy {
     return best.count > 1 ? best : nil
   }
 
-  /// The objects at the end, to become one although they are few: from the first on that is not much larger than all after
-  /// it; nil where they are fewer than `least`.
+  /// Returns the last objects, to merge them although they are few.
   ///
-  /// With `kept` only those whose content need not be fetched.
+  /// The run begins at the first object that is not much larger than all after it. Returns nil if
+  /// the run has fewer than `least` objects. With `kept`, the run has only objects with kept
+  /// content.
   func tail(least: Int, kept: Bool = false) -> ArraySlice<Item>? {
     var first = items.count
     var at = items.count
@@ -123,7 +128,7 @@ struct CompactionPolicy {
     return items.count - first >= least ? items[first...] : nil
   }
 
-  /// With the objects before that are not much larger than all that follows.
+  /// Adds older objects that are not much larger than all that follows.
   private func extended(_ run: ArraySlice<Item>) -> ArraySlice<Item> {
     var first = run.startIndex
     var bytes = run.reduce(0) { $0 + $1.size }
@@ -136,7 +141,9 @@ struct CompactionPolicy {
     return items[first..<run.endIndex]
   }
 
-  /// Without the objects at the beginning that are larger than all after them together: those would be sent again for little.
+  /// Removes first objects that are larger than all after them together.
+  ///
+  /// To send them again would save little.
   private func balanced(_ run: ArraySlice<Item>) -> ArraySlice<Item> {
     var run = run
     var rest = run.dropFirst().reduce(0) { $0 + $1.size }
@@ -149,7 +156,7 @@ struct CompactionPolicy {
 
   private func isSmall(_ item: Item) -> Bool { item.isWhole && item.size < Self.hugeSize }
 
-  /// The objects at the end that fit.
+  /// Returns the last objects that fit.
   private func lastRun(_ fits: (Item) -> Bool) -> ArraySlice<Item> {
     var first = items.count
     while first > 0, items[first - 1].isWhole, fits(items[first - 1]), first == items.count || joins(first) {
@@ -158,13 +165,13 @@ struct CompactionPolicy {
     return items[first...]
   }
 
-  /// Whether an object begins where the one before ends, and no base stands between them.
+  /// Returns whether an object follows the one before directly, without a base between them.
   private func joins(_ index: Int) -> Bool {
     let end = items[index - 1].transactions.upperBound
     return end + 1 == items[index].transactions.lowerBound && !boundaries.contains(end)
   }
 
-  /// The beginning of a run, so that the merged object is not too large.
+  /// Returns the beginning of a run, so that the merged object is not too large.
   private func bounded(_ run: ArraySlice<Item>) -> ArraySlice<Item> {
     var bytes = 0
     var end = run.startIndex

@@ -5,19 +5,24 @@ import ReplicaCatalog
 import ReplicaFormat
 import Synchronization
 
-/// Makes one object of small neighbours, as `CompactionPolicy` says, and deletes what merged objects have replaced.
+/// Merges small neighbours as `CompactionPolicy` decides, and deletes objects that merged ones
+/// replaced.
+///
+/// Called on the maintainer's thread.
 struct Compactor {
   let store: RetryingStore
   let ledger: GenerationLedger
 
-  /// Seconds that replaced objects stay: a restore that was planned before may still read them.
+  /// Seconds for which replaced objects stay, because a restore with an older plan may still read
+  /// them.
   static let grace = 900.0
 
   private var progress: Progress { store.progress }
 
   /// Merges one run of slices or batches; returns false if none is due.
   ///
-  /// Only transactions that a restore reaches are merged: an object says so, and readers take it as proof of a base.
+  /// It merges only transactions that a restore reaches. A merged object contains their last
+  /// transaction, and readers take it as proof of a base.
   func mergeNext() throws -> Bool {
     guard progress.withLock({ $0.hasBase }) else { return false }
     if let run = ledger.withLock({ $0.slices.run().map(Array.init) }),
@@ -29,7 +34,7 @@ struct Compactor {
     return try merge(batches: run)
   }
 
-  /// Merges the last slices of a session at its end, of bytes that are at hand, by one request.
+  /// Merges the last slices of a session at its end, with one request and without a download.
   func mergeAtEnd(_ run: [CompactionPolicy.Item]) throws {
     _ = try merge(slices: run) { object in
       try store.store.put(ObjectKey(object.name), object.bytes, .ifAbsent)
@@ -37,7 +42,7 @@ struct Compactor {
     }
   }
 
-  /// Makes one object of neighbours; `put` stores it, or returns that it could not.
+  /// Merges neighbours into one object; `put` stores it, or returns false if it could not.
   private func merge(
     slices run: [CompactionPolicy.Item], _ put: (PendingUpload.Object) throws -> Bool
   ) throws -> Bool {
@@ -81,7 +86,7 @@ struct Compactor {
     }
   }
 
-  /// The objects of a run; several at once are fetched if their content was not kept.
+  /// Returns the objects of a run; downloads several at once if their content was not kept.
   private func contents(of run: [CompactionPolicy.Item]) throws -> [(name: String, bytes: [UInt8])] {
     let fetched = Mutex<[String: Result<[UInt8], any Error>]>([:])
     let pool = TransferPool("mirror.merge", threads: 4)
@@ -100,7 +105,8 @@ struct Compactor {
     }
   }
 
-  /// Deletes objects that merged ones have replaced, once nobody can need them any more (rules 16 and 17).
+  /// Deletes objects that merged ones replaced, when no reader needs them any more (rules 16 and
+  /// 17).
   func removeReplaced() throws {
     while !progress.isStopped, !ledger.withLock({ $0.isEnding }) {
       let stored = progress.withLock { $0.stored }

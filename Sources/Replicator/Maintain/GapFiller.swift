@@ -3,12 +3,16 @@ import ReplicaCatalog
 import ReplicaFormat
 import WALFormat
 
-/// Fills the gaps of statements that were never stored because the program ended between a slice and its batch.
+/// Fills gaps in the statement log, after the program ended between a slice and its batch.
+///
+/// Called on the maintainer's thread, and on the thread of bases for a generation that ends.
 struct GapFiller {
   let store: RetryingStore
   let ledger: GenerationLedger
 
-  /// Returns the transactions after `base` and up to `last` that no batch holds; batches are given in order.
+  /// Returns the transactions after `base` and up to `last` that no batch holds.
+  ///
+  /// Batches are in order.
   static func gaps(
     in batches: [ClosedRange<UInt64>], from base: UInt64, to last: UInt64
   ) -> [ClosedRange<UInt64>] {
@@ -22,7 +26,9 @@ struct GapFiller {
     return gaps
   }
 
-  /// Stores a batch of barriers for each gap, so that the numbering is complete and says where it leans on the log.
+  /// Stores a batch of barriers for each gap, so that the numbering is complete.
+  ///
+  /// Each barrier names the log as the source of its transaction.
   func run() throws {
     while let gap = ledger.withLock({ $0.gaps.isEmpty ? nil : $0.gaps.removeFirst() }) {
       guard let generation = ledger.withLock({ $0.generation }) else { return }
@@ -40,7 +46,7 @@ struct GapFiller {
     }
   }
 
-  /// Barriers for the transactions of a gap; nil if the slices do not hold all of them.
+  /// Returns barriers for the transactions of a gap; nil if the slices do not hold all of them.
   private func batch(
     for gap: ClosedRange<UInt64>, _ slices: [CompactionPolicy.Item], _ generation: GenerationID
   ) throws -> (transactions: ClosedRange<UInt64>, bytes: [UInt8])? {

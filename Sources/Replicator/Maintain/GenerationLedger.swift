@@ -2,13 +2,13 @@ import Files
 import ReplicaCatalog
 import ReplicaFormat
 
-/// What the mirror does beside following the log, to keep history short to restore and bounded.
+/// The work that keeps history short to restore and bounded.
 struct Maintenance {
   /// An object that a merged one has replaced.
   struct Replaced {
     let name: String
     let last: UInt64
-    /// When it may go.
+    /// The time of its deletion, in seconds of `Clock.bootSeconds`.
     let due: Double
   }
 
@@ -16,20 +16,21 @@ struct Maintenance {
   var batches = CompactionPolicy()
   var isRunning = false
   var isEnding = false
-  /// Objects that a merged one has replaced, and when they may go (`Clock.bootSeconds`): a restore that was planned
-  /// before may still read them.
+  /// Objects that merged ones replaced, with the times of their deletion.
+  ///
+  /// A restore with an older plan may read them until then.
   var replaced: [Replaced] = []
-  /// Bytes of log in the replica since the last base, and whether a base is on its way.
+  /// Bytes of log in the replica since the last base, and whether a base is being uploaded.
   var bytesSinceBase = 0
   var isMakingBase = false
-  /// When the next base may begin; monotonic seconds.
+  /// The earliest time of the next base; monotonic seconds.
   var nextBase = -Double.infinity
-  /// Transactions of which no statements are in the replica.
+  /// Transactions without statements in the replica.
   var gaps: [ClosedRange<UInt64>] = []
-  /// The generation, and the base that counts in it; nil before there is one.
+  /// The generation and its counting base; nil before there is one.
   var generation: GenerationID?
   var base: BaseName?
-  /// Whether it is known what the generation held before this session; if not, so many objects are not merged.
+  /// Whether the objects from before this session are known; if not, they are not merged.
   var isKnown = true
   var unknownObjects = 0
   /// Whether some transactions before the session have no statements.
@@ -37,33 +38,35 @@ struct Maintenance {
   /// Objects stored in this session.
   var puts = 0
 
-  /// Objects of the log that are not merged, for the next session.
+  /// The number of unmerged objects of the log, for the next session.
   var unmerged: Int { unknownObjects + slices.items.count }
 
-  /// Returns whether it is worth a look what the generation held before the session.
+  /// Returns whether a listing of the objects from before the session is due.
   func isLookDue(merges: Bool) -> Bool {
     !isKnown && (hasGap || merges && unmerged > CompactionPolicy.fanOut)
   }
 
-  /// The next object to delete; nil if none may go yet.
+  /// Returns the next object to delete; nil if none is due.
   ///
   /// The entry at the tip stays until a later one is stored.
   func nextRemoval(at now: Double, stored: UInt64) -> String? {
     replaced.first.flatMap { $0.due <= now && $0.last < stored ? $0.name : nil }
   }
 
-  /// Of a base that counts, what lies before it need not be merged any more.
+  /// Counts a base: objects before it need no merge any more.
   mutating func count(base new: BaseName) {
     slices.drop(through: new.transaction)
     batches.drop(through: new.transaction)
     base = max(base ?? new, new)
-    // What lies before it need not be known any more.
+    // Objects before the base need not be known any more.
     isKnown = true
     unknownObjects = 0
   }
 }
 
-/// What the open generation holds that is to be merged, filled or deleted: one copy for all jobs.
+/// Holds one copy of the open generation's pending work, for all jobs: merges, gaps and deletions.
+///
+/// May be used on any thread.
 final class GenerationLedger: Sendable {
   private let state = OrderedLock(.maintenance, Maintenance())
 
@@ -71,7 +74,7 @@ final class GenerationLedger: Sendable {
     _ body: (inout sending Maintenance) throws(Failure) -> sending Result
   ) throws(Failure) -> sending Result { try state.withLock(body) }
 
-  /// A slice is stored.
+  /// Notes a stored slice.
   func note(slice entry: PendingUpload) {
     guard let range = entry.transactions else { return }
     withLock {
@@ -84,7 +87,7 @@ final class GenerationLedger: Sendable {
     }
   }
 
-  /// A batch is stored.
+  /// Notes a stored batch.
   func note(batch: PendingUpload.Batch) {
     withLock {
       $0.batches.append(
@@ -95,12 +98,12 @@ final class GenerationLedger: Sendable {
     }
   }
 
-  /// A base counts.
+  /// Notes a base that counts.
   func note(base: BaseName, of generation: GenerationID) {
     withLock { if $0.generation == generation { $0.count(base: base) } }
   }
 
-  /// Goes over to another generation, or to the first.
+  /// Begins with the first generation, or changes to another one.
   func begin(_ fresh: Maintenance) {
     withLock { old in
       var fresh = fresh
@@ -113,9 +116,10 @@ final class GenerationLedger: Sendable {
 }
 
 extension Maintenance {
-  /// What there is to keep up of a generation that goes on.
+  /// Returns the pending work of a continued generation.
   ///
-  /// What it held before the session is listed later, once there is something to do (`Maintenance.isLookDue`).
+  /// The objects from before the session are listed later, when there is work
+  /// (`Maintenance.isLookDue`).
   static func of(
     _ generation: GenerationID, _ found: ChainTip.Found?, _ record: PositionRecord?
   ) -> Maintenance {
@@ -130,12 +134,12 @@ extension Maintenance {
     unknown.base = base
     unknown.unknownObjects = chain.objects.count
     unknown.hasGap = contents.batchesReach(from: base.transaction) < chain.end
-    // The log behind it is not known on another machine.
+    // On another machine, the amount of log since the base is not known.
     if record?.bytesSinceBase == nil { unknown.bytesSinceBase = 4 * chain.objects.reduce(0) { $0 + $1.size } }
     return unknown
   }
 
-  /// What a generation holds before a transaction, from a listing of everything.
+  /// Returns the objects of a generation before a transaction, from a complete listing.
   static func of(_ contents: GenerationContents, _ base: BaseName, upTo end: UInt64) -> Maintenance {
     let generation = contents.generation
     var fresh = Maintenance(generation: generation)
@@ -167,9 +171,9 @@ extension Maintenance {
 
   private typealias Kept = (transactions: ClosedRange<UInt64>, key: String)
 
-  /// Slices and merged objects whose transactions merged objects of the chain hold.
+  /// Returns slices and merged objects whose transactions merged objects of the chain hold.
   ///
-  /// Turns and seals never go.
+  /// Turns and seals are never deleted.
   private static func replacedSlices(
     _ contents: GenerationContents, by kept: [Kept], after base: UInt64
   ) -> [Maintenance.Replaced] {
@@ -188,8 +192,9 @@ extension Maintenance {
     return replaced(all.map { ($0.transactions, $0.key(in: contents.generation)) }, by: kept, contents)
   }
 
-  /// Those of some objects that others hold; nobody who began to read before the others were stored needs them any more once
-  /// the grace is over.
+  /// Returns the objects whose transactions other objects hold.
+  ///
+  /// After the grace period, no reader needs them: it began after the others were stored.
   private static func replaced(
     _ objects: [Kept], by kept: [Kept], _ contents: GenerationContents
   ) -> [Maintenance.Replaced] {

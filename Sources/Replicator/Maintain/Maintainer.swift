@@ -4,9 +4,10 @@ import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
 
-/// Runs what keeps history short to restore and bounded, beside the log, on a thread of its own.
+/// Keeps history short to restore and bounded, on a thread of its own.
 ///
-/// Each job knows the store, the ledger of the generation and the progress, and no other job: `Compactor`, `GapFiller`, `Pruner`.
+/// Each job uses the store, the ledger of the generation and the progress, and no other job:
+/// `Compactor`, `GapFiller`, `Pruner`.
 final class Maintainer: Sendable {
   let lease: Lease
   private let store: RetryingStore
@@ -16,7 +17,7 @@ final class Maintainer: Sendable {
   private let settings: MirrorSettings
   private let running: DispatchGroup
   private let thread = DispatchQueue(label: "mirror.maintenance")
-  /// Called when the replica is found damaged.
+  /// Called if the replica is found damaged.
   private let onDamage: @Sendable () -> Void
 
   init(
@@ -42,20 +43,20 @@ final class Maintainer: Sendable {
 
   // MARK: Work
 
-  /// A slice of the present generation is stored.
+  /// Notes a stored slice of the current generation.
   func note(slice entry: PendingUpload) {
     ledger.note(slice: entry)
     startIfDue()
   }
 
-  /// A batch is stored.
+  /// Notes a stored batch.
   func note(batch: PendingUpload.Batch) {
     guard progress.withLock({ $0.generation == batch.generation }) else { return }
     ledger.note(batch: batch)
     startIfDue()
   }
 
-  /// Begins the work that is due.
+  /// Starts the work that is due; may be called on any thread.
   func startIfDue() {
     let facts = progress.withLock { (hasBase: $0.hasBase, stored: $0.stored, bytes: $0.databaseBytes) }
     let isPruneDue = pruner.isDue
@@ -88,16 +89,16 @@ final class Maintainer: Sendable {
       try compactor.removeReplaced()
       try pruner.pruneIfDue(renewLease: renewLeaseNow)
     } catch let error as FormatError {
-      // What is in the store cannot be read back: it would not restore either.
+      // The stored objects cannot be read back, so a restore could not read them either.
       ledger.withLock { $0 = Maintenance(isRunning: true) }
       progress.withLock { $0.damage = "\(error)" }
       onDamage()
     } catch {
-      // The store is away or busy: there will be another occasion.
+      // The store is unavailable or busy: try again later.
     }
   }
 
-  /// Lists what the generation held before the session, once enough of it is not merged.
+  /// Lists the objects from before the session, when enough of them are not merged.
   private func learnIfDue() throws {
     guard ledger.withLock({ $0.isLookDue(merges: settings.mergesObjects) }),
       let generation = progress.withLock({ $0.generation })
@@ -121,7 +122,9 @@ final class Maintainer: Sendable {
     }
   }
 
-  /// Deletes old history now, at the user's order.
+  /// Deletes old history now, by the user's order.
+  ///
+  /// Called on the session's thread.
   func prune(
     keeping seconds: Double, dryRun: Bool, patience: Double, while mayGoOn: () -> Bool
   ) throws -> Retention {
@@ -138,7 +141,8 @@ final class Maintainer: Sendable {
         now: Clock.monotonicSeconds, notBefore: ledger.nextBase)
   }
 
-  /// The log since the base has outgrown the database: writes a new base beside everything else.
+  /// Starts a new base on its thread, because the log since the last base is larger than the
+  /// database.
   private func beginBase() {
     guard let snapshot = try? bases.snapshot(until: Clock.monotonicSeconds + 60) else { return }
     let before = ledger.withLock { ledger in
@@ -160,12 +164,12 @@ final class Maintainer: Sendable {
 
   // MARK: The lease
 
-  /// Renews the lease beside everything else, if that is due.
+  /// Renews the lease on a thread of its own, if that is due.
   func renewLease() {
     guard lease.isDue, progress.withLock({ $0.hasBase }) else { return }
     thread.async(group: running) {
       self.renewLeaseNow()
-      // Only who holds the lease knows when history was last pruned.
+      // Only the holder of the lease knows when history was last pruned.
       self.startIfDue()
     }
   }
@@ -182,7 +186,8 @@ final class Maintainer: Sendable {
     lease.release(session, last: tip) { holds($0, tip) }
   }
 
-  /// Returns whether a place that another session stored is on the chain to the tip, or was left behind by order.
+  /// Returns whether another session's place is on the chain to the tip, or was left behind by
+  /// order.
   private func holds(_ place: Place, _ tip: Place?) -> Bool {
     guard let tip, !progress.withLock({ $0.isFork }) else { return true }
     return (try? ChainTip(catalog: ReplicaCatalog(store.store)).holds(place, tip: tip)) ?? false
@@ -190,15 +195,16 @@ final class Maintainer: Sendable {
 
   // MARK: The end
 
-  /// Objects stored in a session from which on its last ones are merged at its end.
+  /// The minimum number of objects stored in a session for a merge at its end.
   private static let busySession = 256
 
-  /// Lets no new work begin, and waits for what is under way, which ends soon.
+  /// Prevents new work, and waits up to `seconds` for work under way.
   func end(seconds: Double) {
     ledger.withLock { $0.isEnding = true }
     let end = Clock.monotonicSeconds + seconds
     awaitWork(until: end)
-    // After many small slices the last of them become one, of bytes that are at hand, by one request.
+    // After many small slices, the last of them become one, with one request and without a
+    // download.
     guard settings.mergesObjects, !store.health.isFailing,
       progress.withLock({ $0.phase == .running && $0.hasBase }),
       let run = ledger.withLock({ ledger -> [CompactionPolicy.Item]? in

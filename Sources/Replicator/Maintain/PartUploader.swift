@@ -8,31 +8,37 @@ import ReplicaCatalog
 import ReplicaFormat
 import Synchronization
 
-/// Stores the pages of a snapshot as parts of a base: compressed runs of pages, named by what is in them.
+/// Stores the pages of a snapshot as parts of a base.
+///
+/// A part is a compressed run of pages, and its name is a hash of its content.
 struct PartUploader: Sendable {
   private let store: RetryingStore
   /// Bytes of pages in a part.
   private let partBytes: Int
+  private let memory = BaseMapBuilder.Memory()
 
   init(_ store: RetryingStore, partBytes: Int) {
     self.store = store
     self.partBytes = partBytes
   }
 
-  /// Bytes of pages in one zstd frame of a part, so that a page can be read without the rest of the part.
-  private static let frameBytes = 128 << 10
-
-  /// How parts are named: if they are encrypted, so that only the holder of the key can tell what is in one.
+  /// The naming of parts; if they are encrypted, only the holder of the key can match names to
+  /// content.
   var naming: PartNaming { PartNaming(secret: store.store.encryption?.naming) }
 
-  /// What the threads of one upload share.
+  /// Returns a builder for the map of a base.
+  func makeMap(pageSize: Int) -> BaseMapBuilder {
+    BaseMapBuilder(store.store, pageSize: pageSize, memory: memory)
+  }
+
+  /// The state that the threads of one upload share.
   private final class Shared: Sendable {
-    /// Listed when the first part has been read: until all of them are, the log grows.
+    /// Listed after the first part was read, because the log grows until all parts are read.
     let known = Mutex<[String: Int]?>(nil)
     let parts = Mutex<[BaseManifest.Part]>([])
     let failure = Mutex<(any Error)?>(nil)
-    // Reading a part takes a tenth of the time of compressing it. Together they are five parts, 80 MiB, of data that does not
-    // compress.
+    // A part is read in a tenth of the time that its compression takes. Together, the pools hold five
+    // parts in memory: 80 MiB of data that does not compress.
     let buffers = BufferPool(count: 2)
     let frames = BufferPool(count: 3)
 
@@ -43,16 +49,16 @@ struct PartUploader: Sendable {
     }
   }
 
-  /// Reads runs of pages one after the other, compresses two and uploads up to four at once; nil if the mirror was stopped.
+  /// Reads runs of pages in order, compresses two at once, and uploads up to four at once.
   ///
-  /// Calls `whenRead` once all is read: until then the log grows, after it the store may take its time. Throws `.hole` if the pages
-  /// read are not those of the database that the base is to hold.
+  /// Returns nil if the mirror was stopped. Calls `whenRead` when all pages are read, because the
+  /// log grows until then. Throws `.hole` if the pages do not have the checksum of the database.
   func upload(
-    _ snapshot: Snapshot, proving database: DatabaseState, whenRead: () -> Void
+    _ snapshot: Snapshot, proving database: DatabaseState, _ map: BaseMapBuilder, whenRead: () -> Void
   ) throws -> [BaseManifest.Part]? {
     var checksum = Hash128.zero
     let shared = Shared()
-    // What waits for the store is compressed already: so little memory is needed.
+    // Parts that wait for the store are compressed already, so they need little memory.
     let compressions = TransferPool("mirror.base.compress", threads: 2, isBackground: true)
     let uploads = TransferPool("mirror.base", threads: 4, isBackground: true)
     let group = DispatchGroup()
@@ -65,6 +71,7 @@ struct PartUploader: Sendable {
           checksum ^= PageHash.of(
             run.first + UInt32(number), bytes, at: number * snapshot.pageSize, pageSize: snapshot.pageSize)
         }
+        map.take(bytes, first: run.first, count: run.count)
       }
       compressions.run(in: group) {
         shared.attempt {
@@ -82,12 +89,15 @@ struct PartUploader: Sendable {
           }
           if let size = knownSize {
             shared.buffers.giveBack(buffer)
+            map.note(known: digest)
             return note(size)
           }
           let frame = shared.frames.take()
           buffer.bytes.withLock { bytes in
             frame.bytes.withLock {
-              Zstandard.compress(bytes, level: 1, frameSize: Self.frameBytes, into: &$0)
+              // Readers can then read a page without the rest of the part.
+              Zstandard.compress(bytes, level: 1, frameSize: BaseMap.frameBytes, into: &$0)
+              map.note(digest, pages: bytes, frames: $0)
             }
           }
           shared.buffers.giveBack(buffer)
@@ -112,15 +122,17 @@ struct PartUploader: Sendable {
     return shared.parts.withLock { $0.sorted { $0.firstPage < $1.firstPage } }
   }
 
-  /// Parts in the replica with their sizes: they need not be sent again, not even those of a base that was cut off.
+  /// Returns the parts in the replica with their sizes.
+  ///
+  /// They need not be sent again, even if their base was never completed.
   private func knownParts() -> [String: Int] {
     guard let parts = try? store.store.listAll(prefix: ReplicaLayout.pages) else { return [:] }
     let encryption = store.store.encryption
     return Dictionary(
       parts.compactMap { object in
-        // Those of another key have names that will not be asked for.
+        // Parts of another key have other names, so they never match.
         let size = encryption.map { $0.contentSize(object.size) } ?? object.size
-        // A store may have kept an empty object of an upload that was cut off.
+        // A store may have kept an empty object of an interrupted upload.
         guard let size, size > 0 else { return nil }
         return (String(object.key.name.dropFirst(ReplicaLayout.pages.utf8.count).dropLast(4)), size)
       }

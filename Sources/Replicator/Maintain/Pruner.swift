@@ -3,7 +3,9 @@ import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
 
-/// Deletes history that nobody needs who restores a moment of the retention period.
+/// Deletes history that no restore within the retention period needs.
+///
+/// Called on the maintainer's thread, and on the session's thread for `.mirror prune`.
 struct Pruner {
   let store: RetryingStore
   let ledger: GenerationLedger
@@ -11,25 +13,28 @@ struct Pruner {
   let lease: Lease
   let retention: Double?
 
-  /// Seconds between two looks for old history.
+  /// Seconds between two checks for old history.
   private static let interval = 86_400.0
-  /// Seconds that the newest object may have been in the store before a session's own, at least: more is taken for a clock
-  /// that was set wrong.
+  /// The longest plausible pause between the newest earlier object and a session, in seconds.
+  ///
+  /// After a longer one, the clock may be wrong.
   private static let plausiblePause = 2 * 86_400.0
-  /// Seconds after which what this session stored counts as witness of the clock.
+  /// Seconds after which objects of this session confirm the clock.
   private static let witnessAge = 72_000.0
 
-  /// Whether it may be time to look for old history: only the holder of the lease knows when that was last done.
+  /// Whether a check for old history may be due.
+  ///
+  /// Only the holder of the lease knows the time of the last one.
   var isDue: Bool { retention != nil && lease.isHeld && lease.mayLookForPruning }
 
-  /// The store's time, or the system's if the store does not tell.
+  /// Returns the store's time, or the system's if the store does not report one.
   private func storeTime() throws -> Int64 { try store.store.time() ?? Clock.wallMicroseconds }
 
   /// Deletes history once a day, by the store's clock.
   func pruneIfDue(renewLease: () -> Void) throws {
     guard let retention, isDue, store.progress.withLock({ $0.hasBase }) else { return }
     let now = try storeTime()
-    // A time to come was noted by a clock that was wrong.
+    // A time in the future comes from a wrong clock.
     let age = Double(now &- lease.pruned) / 1e6
     guard age > Self.interval || age < -3600 else {
       lease.lookForPruning(in: min(Self.interval, Self.interval - age))
@@ -51,7 +56,7 @@ struct Pruner {
     lease.lookForPruning(in: Self.interval)
   }
 
-  /// Deletes what nobody needs who restores a moment of the last `seconds`, as long as `mayGoOn` returns true.
+  /// Deletes objects that no restore within the last `seconds` needs, while `mayGoOn` returns true.
   ///
   /// Waits up to `patience` seconds while a base is being uploaded; then throws `.timeout`.
   func prune(
@@ -82,7 +87,7 @@ struct Pruner {
       plan.giveUp(
         "the newest object before this session is \(Int(jump / 86_400)) days old, so the clock may be wrong; "
           + "if it is right, what is old goes a day from now")
-      // If the clock still says so a day later, it is right.
+      // If the clock shows the same a day later, it is right.
       lease.notePruned(now)
     }
     guard !dryRun else { return plan }
@@ -93,8 +98,10 @@ struct Pruner {
     return plan
   }
 
-  /// Seconds between the last sign of life in the store and now if they are more than plausible: a clock that is ahead would
-  /// make all history old.
+  /// Returns the seconds between the last proof of time in the store and now, if they are
+  /// implausible.
+  ///
+  /// A clock that is ahead would make all history old.
   private func jump(to now: Int64, _ plan: Retention, quiet: Double, keeping seconds: Double) -> Double? {
     let current = Double(now) / 1e6
     let looked = Double(lease.pruned) / 1e6
@@ -108,7 +115,7 @@ struct Pruner {
 }
 
 extension ReplicationObserver {
-  /// Deletes what nobody needs who restores a moment of the last `seconds`; returns what.
+  /// Deletes objects that no restore within the last `seconds` needs, and returns the plan.
   ///
   /// Throws if nothing is mirrored, or the store does not answer.
   package func prune(keeping seconds: Double, dryRun: Bool) throws -> Retention {

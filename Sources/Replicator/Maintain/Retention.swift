@@ -3,30 +3,31 @@ package import ObjectStore
 package import ReplicaCatalog
 package import ReplicaFormat
 
-/// Which objects of a replica nobody needs who restores a moment after `cutoff` (rules 16 to 19 of `Docs/Protocol.md`).
+/// Selects the objects that no restore after `cutoff` needs (rules 16 to 19 of `Docs/Protocol.md`).
 ///
-/// The newest state that can be restored is never among them, nor anything that a base needs which is kept, nor a turn or a
-/// seal. Age is that of an object in the store, by the store's clock: the clocks of those who wrote it have no part in it.
+/// It never selects the newest restorable state, an object that a kept base needs, a turn or a
+/// seal. The age of an object comes from the store's clock alone, not from the clocks of its
+/// writers.
 package struct Retention: Sendable {
-  /// Objects in the order to delete them: what makes others count goes first.
+  /// The objects in the order of deletion: an object that makes others count goes first.
   package private(set) var objects: [ObjectInfo] = []
   package private(set) var generations: [GenerationID] = []
   package private(set) var bases = 0
-  /// What stands in the way, to be told.
+  /// Reasons for which history is kept, for the user.
   package private(set) var notices: [String] = []
 
-  /// Seconds since 1970 when the newest object was stored that had been there for `quiet` seconds.
+  /// The time of the newest object older than `quiet` seconds; seconds since 1970.
   private(set) var lastStored: Int64?
 
   package var byteCount: Int { objects.reduce(0) { $0 + $1.size } }
 
   /// Seconds that a part may be in the store before a base names it.
   private static let partGrace = 86_400.0
-  /// Seconds since 1970 after which something does not count as old.
+  /// The time after which an object does not count as old; seconds since 1970.
   private let cutoff: Int64
   private let witnessed: Double
 
-  /// Plans from listings and manifests; deletes nothing.
+  /// Plans from listings and manifests, and deletes nothing.
   ///
   /// `cutoff` and `now` are microseconds since 1970 by the store's clock.
   package init(_ catalog: ReplicaCatalog, cutoff: Int64, now: Int64, quiet: Double = 0) throws {
@@ -38,13 +39,14 @@ package struct Retention: Sendable {
     var history = try ReplicaHistory(catalog)
     let chain = try history.all()
     var needed: Set<String> = []
-    // From the newest back: `next` is when the first state that is surely restorable later begins.
+    // From the newest generation back, `next` is the time of the first later state that can be
+    // restored.
     var next: Int64?
     for generation in chain.reversed() {
       let listed = try catalog.store.listAll(prefix: ReplicaLayout.folder(generation.id))
       note(listed)
       let contents = try catalog.contents(of: generation.id, .everything)
-      // A generation is retired once its successor has a mark (rule 18).
+      // A generation is retired when its successor has a mark (rule 18).
       let isRetired = next.map { $0 <= self.cutoff } ?? false
       let hasSuccessorMark = chain.first { $0.id.sequence == generation.id.sequence + 1 }?.isMarked ?? false
       if isRetired, hasSuccessorMark {
@@ -71,7 +73,7 @@ package struct Retention: Sendable {
     lastStored = [lastStored, old.max()].compactMap { $0 }.max()
   }
 
-  /// Seconds since 1970 when each manifest was stored; what is not known is as if it were now.
+  /// Returns the storage time of each manifest in seconds since 1970; an unknown one counts as now.
   private static func times(of manifests: [BaseManifest], _ listed: [ObjectInfo]) -> [Int64] {
     let times = Dictionary(listed.map { ($0.key.name, $0.modified) }) { first, _ in first }
     return manifests.map {
@@ -80,7 +82,7 @@ package struct Retention: Sendable {
     }
   }
 
-  /// All of a generation but its turns and seals.
+  /// Selects everything in a generation except its turns and seals.
   private mutating func retire(_ contents: GenerationContents, _ listed: [ObjectInfo]) {
     let rest = listed.filter { Self.mayGo($0.key.name, in: contents) }
     guard !rest.isEmpty else { return }
@@ -89,19 +91,19 @@ package struct Retention: Sendable {
     bases += contents.bases.count
   }
 
-  /// Whether an object is no turn and no seal: what cannot be read may be one.
+  /// Returns whether an object is neither a turn nor a seal; an unreadable object may be one.
   private static func mayGo(_ name: String, in contents: GenerationContents) -> Bool {
     guard let place = Place(key: name) else { return true }
     if case .slice = contents.entries[place] { return true }
     return false
   }
 
-  /// Finds the bases of a generation that a later one has made needless; returns the first to keep.
+  /// Selects the bases of a generation that a later one replaces; returns the first base to keep.
   private mutating func dropOldBases(
     _ manifests: [BaseManifest], _ stored: [Int64], _ contents: GenerationContents, _ listed: [ObjectInfo],
     present: Set<String>
   ) -> Int {
-    // What lies before the first base is left of a deletion that was cut short.
+    // Objects before the first base are left over from an interrupted deletion.
     let keep = manifests.indices.last { stored[$0] <= cutoff } ?? 0
     guard manifests.indices.contains(keep) else { return 0 }
     guard isWhole(manifests[keep], present) else {
@@ -120,7 +122,7 @@ package struct Retention: Sendable {
       listed.filter { object in
         let name = object.key.name
         if name.hasPrefix(ReplicaLayout.bases(generation)) {
-          return BaseName(key: name).map { $0.transaction < start } ?? false
+          return (BaseName(key: name) ?? BaseMap.base(key: name)).map { $0.transaction < start } ?? false
         }
         if let place = Place(key: name) {
           guard case .slice(let header, _) = contents.entries[place] else { return false }
@@ -133,7 +135,9 @@ package struct Retention: Sendable {
     return keep
   }
 
-  /// Generations that no seal names go once the place of their seal has another entry, or its number is covered (rule 19).
+  /// Selects generations that no seal names.
+  ///
+  /// Their place has another entry, or their number is covered (rule 19).
   private mutating func dropOrphans(
     _ catalog: ReplicaCatalog, besides chain: Set<GenerationID>, needed: inout Set<String>
   ) throws {
@@ -153,13 +157,13 @@ package struct Retention: Sendable {
     }
   }
 
-  /// Whether a generation that is not on the chain can never come to be on it.
+  /// Returns whether a generation outside the chain can never join it.
   private func isDead(_ contents: GenerationContents, _ catalog: ReplicaCatalog) throws -> Bool {
     let name = ReplicaLayout.record(contents.generation)
     guard contents.hasRecord, let record = try? GenerationRecord(catalog.read(name), object: name) else {
       return false
     }
-    // The first generation of the replica is another.
+    // Another generation is the replica's first.
     guard let seal = record.seal else { return try catalog.mark(contents.generation.sequence) != nil }
     let before = try catalog.contents(of: seal.generation)
     if before.merged.keys.contains(where: { $0.transactions.contains(seal.transaction) }) { return true }
@@ -170,7 +174,7 @@ package struct Retention: Sendable {
     }
   }
 
-  /// Plans nothing, for a reason.
+  /// Selects nothing, and notes the reason.
   mutating func giveUp(_ reason: String) {
     objects = []
     generations = []
@@ -182,7 +186,9 @@ package struct Retention: Sendable {
     manifest.parts.allSatisfy { present.contains(ReplicaLayout.part($0.digest)) }
   }
 
-  /// Bases first, the oldest first, so that nothing counts that is half deleted; the generation's record last.
+  /// Returns bases first, from the oldest on, so that no half-deleted base counts.
+  ///
+  /// The generation's record goes last.
   private static func inOrder(_ objects: [ObjectInfo], _ generation: GenerationID) -> [ObjectInfo] {
     func rank(_ object: ObjectInfo) -> Int {
       let name = object.key.name

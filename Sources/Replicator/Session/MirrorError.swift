@@ -1,8 +1,8 @@
 import Bytes
 
-/// Why a mirror cannot do its work.
+/// The cause for which a mirror cannot do its work.
 ///
-/// Reads as `verb object: cause` or as a sentence; never holds a secret.
+/// Its text is `verb object: cause` or a sentence, and never holds a secret.
 package struct MirrorError: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Code: Hashable, Sendable {
     /// The database cannot be mirrored at all (in memory, read-only, locked).
@@ -26,7 +26,7 @@ package struct MirrorError: Error, Hashable, Sendable, CustomStringConvertible {
 
   package init(_ code: Code, _ message: String) {
     self.code = code
-    // It may hold what stands in a replica.
+    // The message may hold text from a replica.
     self.message = message.escapingControls()
   }
 

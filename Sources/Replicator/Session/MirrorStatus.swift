@@ -1,16 +1,16 @@
 package import ReplicaFormat
 
-/// How a mirror stands at one moment.
+/// The state of a mirror at one moment.
 package struct MirrorStatus: Sendable {
   package enum Phase: String, Sendable {
-    /// For the database to be opened, or to have content.
+    /// It waits for the database to be opened, or to have content.
     case waiting
-    /// Finding out whether the database continues the replica.
+    /// It finds out whether the database continues the replica.
     case starting
     case running
     /// Another process mirrors the database.
     case standby
-    /// Stopped for a reason that is in `lastError`.
+    /// It has stopped for the reason in `lastError`.
     case failed
     case off
   }
@@ -19,23 +19,24 @@ package struct MirrorStatus: Sendable {
   package var url = ""
   package var durability = Durability.async
   package var generation: GenerationID?
-  /// Last transaction in the store, with every one before it.
+  /// The last transaction in the store, with every one before it.
   package var stored: UInt64 = 0
-  /// Last transaction read from the log.
+  /// The last transaction read from the log.
   package var captured: UInt64 = 0
-  /// Whether the generation's base is in the store; nothing can be restored before.
+  /// Whether the generation's base is stored; nothing can be restored before.
   package var hasBase = false
-  /// Frames and bytes of log that are not in the store yet, and the age of the oldest commit among them in seconds.
+  /// Frames and bytes of log that are not stored yet, and the age of their oldest commit in
+  /// seconds.
   package var lagFrames = 0
   package var lagBytes = 0
   package var lagSeconds = 0.0
-  /// Bytes of pages in the base that is being uploaded, and those of them that are in the store; 0 where there is none.
+  /// Bytes of pages in the pending base, and the stored part of them; 0 if there is none.
   package var baseBytes = 0
   package var baseBytesSent = 0
   package var requests = 0
   package var bytesSent = 0
   package var lastError: String?
-  /// The key that what is uploaded is encrypted with, 16 hexadecimal digits; nil where nothing is.
+  /// The key that encrypts objects, 16 hexadecimal digits; nil if they are not encrypted.
   package var keyID: String?
 
   package init() {}

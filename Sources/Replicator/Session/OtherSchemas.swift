@@ -1,21 +1,23 @@
 import Bytes
 
-/// What statements of a session may use beside the main database.
+/// The objects besides the main database that statements of a session may use.
 struct OtherSchemas {
   /// Names of temporary tables and views.
   var temporary: [String] = []
-  /// A temporary trigger: it may act on any statement.
+  /// A temporary trigger, which may act on any statement.
   var trigger: String?
   /// Whether the main database has, or had in this session, virtual tables.
   var hasVirtualTables = false
-  /// Whether there is any temporary object, the shell's table of parameters too.
+  /// Whether there is any temporary object, including the shell's table of parameters.
   var hasTemporary = false
   /// Whether the main database has statistics.
   var hasStatistics = false
   /// Names of attached databases.
   var attached: [String] = []
 
-  /// Which of them a statement may count rows of: SQLite does not say where such a table is.
+  /// Returns a barrier's reason if a statement may count rows of one of these tables.
+  ///
+  /// SQLite does not report which database holds such a table.
   func use(in sql: ByteBuffer) -> String? {
     if let database = attached.first { return "a statement may use attached database \(database)" }
     guard !temporary.isEmpty else { return nil }

@@ -3,9 +3,10 @@ import ReplicaFormat
 import SQLite
 import Synchronization
 
-/// What the session's connection says of its own commits, before the log is read.
+/// Holds the announcements of the session's own commits, made before the log is read.
 ///
-/// A commit found in the log without an announcement was made by another connection or process.
+/// A commit in the log without an announcement comes from another connection or process. The
+/// session's thread announces, and threads that capture take.
 final class PendingCommits: Sendable {
   struct Announcement: Sendable {
     /// Frames in the log after the commit.
@@ -20,7 +21,7 @@ final class PendingCommits: Sendable {
     var waits: LockWaits?
   }
 
-  /// Those that come before the ones that wait, of which the first so many are taken.
+  /// Announcements before the waiting ones; the first `head` of them are taken.
   private struct Fetched {
     var list: [Announcement] = []
     var head = 0
@@ -28,7 +29,7 @@ final class PendingCommits: Sendable {
     var lastFrame: Int? { head < list.count ? list.last?.frame : nil }
   }
 
-  /// The session's thread adds to it, and hardly ever finds it locked: others hold it for a moment only.
+  /// The session's thread rarely has to wait for it, because other threads hold it briefly.
   private let state = Mutex(State())
   private let fetched = Mutex(Fetched())
   private let isWriting = Atomic(false)
@@ -39,26 +40,28 @@ final class PendingCommits: Sendable {
     hasAnnounced.store(true, ordering: .relaxed)
   }
 
-  /// A statement that may commit begins or has ended: between the two, a commit may stand in the log before it is
-  /// announced.
+  /// Notes the beginning or the end of a statement that may commit.
+  ///
+  /// Between the two, the log may hold a commit that is not announced yet.
   func setWriting(_ isWriting: Bool) { self.isWriting.store(isWriting, ordering: .sequentiallyConsistent) }
 
-  /// The thread whose statements are announced from now on.
+  /// Sets the thread whose statements are announced from now on.
   func follow(_ waits: LockWaits) { state.withLock { $0.waits = waits } }
 
-  /// What a look at the log tells, where the session's thread waited for a lock all the while; nil where it did not.
+  /// Returns the result of `look` if the session's thread waited for a lock all the while; nil if
+  /// not.
   ///
-  /// Then nothing in the log is the session's that is not announced.
+  /// During such a wait, the log holds no unannounced commit of the session.
   func whileWaiting<Result>(_ look: () throws -> Result) rethrows -> Result? {
     guard let waits = state.withLock({ $0.waits }), let wait = waits.present else { return nil }
     let result = try look()
     return waits.isPresent(wait) ? result : nil
   }
 
-  /// Whether anything was announced since this was asked last.
+  /// Returns whether a commit was announced since the last call.
   func takeActivity() -> Bool { hasAnnounced.exchange(false, ordering: .relaxed) }
 
-  /// Last frame that may be read now; nil for no limit.
+  /// The last frame that may be read now; nil for no limit.
   var readLimit: Int? {
     let before = fetched.withLock { $0.lastFrame }
     return state.withLock {
@@ -67,7 +70,9 @@ final class PendingCommits: Sendable {
     }
   }
 
-  /// Last frame to read after `frame`: as `readLimit`, or as far as was announced, so that nothing is read in vain.
+  /// Returns the last frame to read after `frame`.
+  ///
+  /// It is `readLimit`, or else the last announced frame, so that no read is in vain.
   func limit(after frame: Int) -> Int? {
     let before = fetched.withLock { $0.lastFrame }
     return state.withLock {
@@ -77,7 +82,8 @@ final class PendingCommits: Sendable {
     }
   }
 
-  /// The announcement of the commit that ends at `frame`; nil for a commit of somebody else.
+  /// Returns the announcement of the commit that ends at `frame`; nil for a commit of another
+  /// connection.
   func take(frame: Int) -> Announcement? {
     fetched.withLock { fetched in
       if fetched.head == fetched.list.count {
@@ -89,7 +95,7 @@ final class PendingCommits: Sendable {
       guard head < fetched.list.count, fetched.list[head].frame == frame else { return nil }
       fetched.head += 1
       let found = fetched.list[head]
-      // What it says may be long, and others of the same list wait longer.
+      // Its statements may be long, and the list lives on until all its announcements are taken.
       fetched.list[head].group = StatementGroup()
       return found
     }

@@ -4,7 +4,9 @@ package import SQLite
 extension ReplicationObserver {
   /// Begins to mirror the main database of `connection`, or waits until it has content.
   ///
-  /// `isNew` means that the connection has run nothing yet. Throws `.unsuitable` where it cannot be mirrored: in memory, temporary, or read-only.
+  /// `isNew` means that the connection has run no statement yet. Throws `.unsuitable` if the
+  /// database cannot be mirrored: in memory, temporary, or read-only. Must be called on the thread
+  /// that uses the connection.
   package func attach(to connection: Connection, isNew: Bool = true) throws {
     isConnectionNew = isNew
     guard let path = connection.fileName(), !path.isEmpty else {
@@ -15,13 +17,14 @@ extension ReplicationObserver {
     }
     watched.connection = connection
     do {
-      // What statements do is asked of SQLite from the first one on.
+      // SQLite reports the accesses of statements from the first one on.
       try connection.watchReach()
     } catch {
       throw MirrorError(.database, "mirror \(path): \(error.message)")
     }
     connection.observer = self
-    // Another process may have the database to itself for a moment, as after a kill, when the log is read anew.
+    // Another process may hold the database exclusively for a moment, as when it recovers the log
+    // after a kill.
     let end = Clock.monotonicSeconds + Self.patience
     while true {
       do {
@@ -39,7 +42,7 @@ extension ReplicationObserver {
     }
   }
 
-  /// Seconds to wait at the start for another process that has the database to itself.
+  /// Maximum seconds to wait at the start for a process that holds the database exclusively.
   private static let patience = 5.0
 
   private func pageCount(_ connection: Connection) throws -> Int64 {

@@ -6,17 +6,18 @@ import Synchronization
 import WALFormat
 
 extension ReplicationObserver {
-  /// Announces a commit that SQLite does not call the hook for: of a statement that failed after it had changed
-  /// rows (`OR FAIL`), or was reset before its end (`RETURNING`).
+  /// Announces a commit for which SQLite does not call the hook.
   ///
-  /// Where other commits stand beside it in the log nobody can tell which it is, and all become barriers.
+  /// Such a statement failed after it had changed rows (`OR FAIL`), or was reset before its end
+  /// (`RETURNING`). If the log holds other commits beside it, they cannot be distinguished, and all
+  /// become barriers.
   func announceUnnoticed(_ pipeline: Pipeline) {
     let captured = try? pipeline.capturer.withLock { try $0.capture?.unannouncedCommits() }
     let frames = captured ?? (try? commitsSinceLastAnnounced(pipeline))
     if let frames, frames.count == 1, let frame = frames.first { announce(pipeline, frames: frame) }
   }
 
-  /// Ends of the commits after the last announced one, while the pipeline has not begun to read the recorder.
+  /// Returns the ends of commits after the last announced one, if the capturer has not passed them.
   private func commitsSinceLastAnnounced(_ pipeline: Pipeline) throws -> [Int] {
     guard let tail = try LogTail(File(pipeline.database + "-wal", .read), of: nil) else { return [] }
     let start = pipeline.from?.salt == tail.header.salt ? pipeline.from?.frame ?? 0 : 0
@@ -24,7 +25,7 @@ extension ReplicationObserver {
       .filter { $0 > max(start, lastAnnounced) }
   }
 
-  /// In `sync` a statement has only succeeded once the store has it.
+  /// Waits in `sync` until the store has the commit; only then has the statement succeeded.
   func waitForCommit(_ pipeline: Pipeline) {
     do {
       try pipeline.flush.run(seconds: settings.flushTimeout, all: false, isInterrupted: isInterrupted)
@@ -35,8 +36,9 @@ extension ReplicationObserver {
 
   // MARK: Checkpoints
 
-  /// Between statements, with everything in the store: copies the log into the database file so that it can start
-  /// from its beginning again.
+  /// Copies the log into the database file, between statements, with everything stored.
+  ///
+  /// The log can then start from its beginning again.
   func checkpointIfDue(_ pipeline: Pipeline, _ connection: Connection) {
     guard lastAnnounced >= settings.checkpointFrames, lastAnnounced != lastCheckpoint else { return }
     let isAllUploaded = pipeline.progress.withLock {
@@ -46,7 +48,7 @@ extension ReplicationObserver {
     checkpoint(pipeline, connection)
   }
 
-  /// Tells once, until the log is short again, that it has grown past what was set.
+  /// Warns once that the log is longer than the set limit, until it is short again.
   func warnOfLongLog(_ pipeline: Pipeline) {
     let bytes = lastAnnounced * pipeline.progress.withLock { $0.pageSize }
     guard bytes > settings.logWarning else {
@@ -60,10 +62,11 @@ extension ReplicationObserver {
     )
   }
 
-  /// The log has grown far although some of it is still on its way: what is captured is safe in memory.
+  /// Copies a long log although some of it is not stored yet, because captured commits are in
+  /// memory.
   ///
-  /// A crash before it is uploaded costs a new base at the next start, and loses nothing; so the log may grow with
-  /// the database.
+  /// A crash before they are stored costs a new base at the next start, and loses nothing.
+  /// Therefore the log may grow with the database.
   func checkpointUnderLoad(_ pipeline: Pipeline, _ connection: Connection) {
     guard lastAnnounced >= lastCheckpoint + settings.checkpointFrames || lastAnnounced < lastCheckpoint else {
       return
@@ -82,7 +85,7 @@ extension ReplicationObserver {
     defer { isInternal = false }
     do {
       if try pipeline.checkpointer.checkpoint(connection) == nil {
-        // Who has the log lets go of it soon.
+        // The thread that holds the log releases it soon.
         lastCheckpoint -= settings.checkpointFrames - settings.checkpointFrames / 16
       }
     } catch {

@@ -1,9 +1,10 @@
 import ObjectStore
 
 extension ReplicationObserver {
-  /// Tells how the mirror stands, from any thread and without a request; nil while nothing is being mirrored.
+  /// Returns a function that reports the state without a request; nil while nothing is mirrored.
   ///
-  /// Goes on telling the last state once the mirror has stopped.
+  /// The function may be called on any thread. After the mirror has stopped, it returns the last
+  /// state.
   package var monitor: (@Sendable () -> MirrorStatus)? {
     guard let pipeline else { return nil }
     let (url, durability) = (store.url, settings.durability)

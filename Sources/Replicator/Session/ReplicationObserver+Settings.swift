@@ -1,18 +1,19 @@
 import ReplicaFormat
 import SQLite
 
-/// What of the session a replay has to have too.
+/// Records the settings of the session that a replay needs too.
 extension ReplicationObserver {
-  /// Takes note of settings that change what later statements do, and puts the commit hook back.
+  /// Notes settings that change later statements, and installs the commit hook again.
   ///
-  /// > PRAGMA wal_autocheckpoint: this pragma is a wrapper around sqlite3_wal_autocheckpoint(), which sets the hook.
+  /// > PRAGMA wal_autocheckpoint: this pragma is a wrapper around sqlite3_wal_autocheckpoint(),
+  /// > which sets the hook.
   func didRunPragma(_ connection: Connection, _ statement: Statement, name: String, value: String?) {
     connection.notePragmas()
     if name == "case_sensitive_like" { recorder.hasSetLike = true }
     if name == "optimize", !connection.isInAutocommit {
       recorder.refuse("what PRAGMA optimize does depends on what the session has read")
     }
-    // Others must not be repeated: some would stay.
+    // Other pragmas must not be repeated, because some would have a lasting effect.
     let isSetting = ReplayRules.settings.contains(name) || name == "case_sensitive_like"
     noteSettings(connection, by: connection.isInAutocommit || !isSetting ? nil : statement)
     armHook()
@@ -29,7 +30,7 @@ extension ReplicationObserver {
     }
   }
 
-  /// Takes note of what the main database's statements may read that a replay does not have.
+  /// Notes objects that statements of the main database may read, and that a replay does not have.
   func noteOtherSchemas(_ connection: Connection) {
     isInternal = true
     defer { isInternal = false }
@@ -43,7 +44,8 @@ extension ReplicationObserver {
     others.hasStatistics = connection.hasStatistics
     // A DROP may be rolled back.
     others.hasVirtualTables = recorder.others.hasVirtualTables || !names.isEmpty
-    // The pragma opens nothing, while a look at the TEMP schema makes a database that `.databases` shows.
+    // The pragma opens nothing. A read of the TEMP schema creates a database that `.databases`
+    // shows.
     for row in (try? connection.rows("PRAGMA database_list")) ?? [] {
       guard case .integer(let number) = row[0], case .text(let name) = row[1] else { continue }
       if number == 1 { others.hasTemporary = true }
@@ -54,7 +56,8 @@ extension ReplicationObserver {
     others.hasTemporary = !rows.isEmpty
     for row in rows {
       guard case .text(let name) = row[0], case .text(let kind) = row[1] else { continue }
-      // The shell's own table of parameters depends on nothing; who reads it is told by the authorizer.
+      // The shell's own table of parameters is harmless, and the authorizer reports statements that
+      // read it.
       if kind == "trigger" {
         others.trigger = name
       } else if name != "sqlite_parameters" {
@@ -64,7 +67,9 @@ extension ReplicationObserver {
     recorder.others = others
   }
 
-  /// The session's settings as `PRAGMA` statements in one line, and those that SQL cannot set in a comment.
+  /// Returns the session's settings as `PRAGMA` statements in one line.
+  ///
+  /// Settings that SQL cannot set are in a comment.
   func sessionSettings(_ connection: Connection) throws -> String {
     isInternal = true
     defer { isInternal = false }
@@ -76,7 +81,8 @@ extension ReplicationObserver {
       default: break
       }
     }
-    // It can only be set, so ask LIKE itself; setting it changes more than the case, so only where it was.
+    // It cannot be read, so test LIKE itself. To set it has other effects, so do so only if the
+    // session did.
     if recorder.hasSetLike, case .integer(let same) = try connection.value("SELECT 'a' LIKE 'A'") {
       settings += "PRAGMA case_sensitive_like=\(1 - same); "
     }

@@ -13,9 +13,9 @@ extension ReplicationObserver {
     standby.start()
   }
 
-  /// Begins to mirror where the process that did has ended.
+  /// Begins to mirror if the process that mirrored has ended.
   ///
-  /// Call while no transaction is open: a log of statements begins between transactions.
+  /// Call it while no transaction is open, because a log of statements begins between transactions.
   func takeOverIfPossible() {
     guard let standby, let connection, connection.isInAutocommit else { return }
     if let pipeline = standby.takePipeline() {
@@ -26,7 +26,7 @@ extension ReplicationObserver {
     do {
       try start(wasEmpty: false, claim: claim)
       _ = standby.end()
-      notices.add("mirror: \(standby.holderText) has ended, and this one mirrors")
+      notices.add("mirror: \(standby.holderText) no longer mirrors; this process does")
     } catch let error as SQLiteError where error.isBusy {
       standby.giveBackClaim()
       phase = .standby(standby)
@@ -36,7 +36,7 @@ extension ReplicationObserver {
     }
   }
 
-  /// Ends standing by with the database: what was begun meanwhile ends with the session.
+  /// Ends the standby with the database; a pipeline that it has begun ends with the session.
   func endStandby() {
     guard let standby else { return }
     let pipeline = standby.end()
@@ -44,7 +44,9 @@ extension ReplicationObserver {
     pipeline?.stop()
   }
 
-  /// Waits until the process that mirrors has the log in the store as far as it goes now, or this one has taken over.
+  /// Waits until the mirroring process has stored the log up to its current end.
+  ///
+  /// It also returns if this process has taken over.
   func waitForHolder(_ standby: Standby, seconds: Double) throws {
     guard let connection else { return }
     let deadline = Clock.monotonicSeconds + seconds
@@ -77,14 +79,16 @@ extension ReplicationObserver {
     }
   }
 
-  /// A statement that writes begins in `sync`: where other processes wait for their commits too, it waits for its turn.
+  /// Waits for the writers' turn before a statement that writes in `sync`.
+  ///
+  /// It does so only if other processes wait for their commits too.
   func takeTurn(_ connection: Connection) {
     guard standby != nil || pipeline?.isGroupCommitAwaited == true else { return }
     if turn == nil, let path = connection.fileName() { turn = WriterQueue(path) }
     turn?.take()
   }
 
-  /// A statement has ended while another process mirrors.
+  /// Handles the end of a statement while another process mirrors.
   func didEndStandingBy(_ standby: Standby, _ statement: Statement) {
     if statement.control.isPragma { armStandbyHook() }
     guard standbyFrames != standbySettled, connection?.isInAutocommit == true else { return }
@@ -97,9 +101,9 @@ extension ReplicationObserver {
     }
   }
 
-  /// Follows the commits of a connection that another process mirrors.
+  /// Follows the commits of a connection while another process mirrors.
   ///
-  /// The hook takes the place of SQLite's own, so it does that one's work too
+  /// The hook replaces SQLite's own, so it does that one's work too
   /// (https://www.sqlite.org/c3ref/wal_autocheckpoint.html).
   func armStandbyHook() {
     connection?.setWALHook { [unowned self] schema, frames in

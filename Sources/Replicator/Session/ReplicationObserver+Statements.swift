@@ -2,7 +2,7 @@ import Files
 import ReplicaFormat
 package import SQLite
 
-/// What the connection tells of its statements, on the thread that uses it: nothing here may take long.
+/// Handles the statement events of the connection, on its thread; every call must be quick.
 extension ReplicationObserver {
   /// A statement under way.
   struct Running {
@@ -20,7 +20,7 @@ extension ReplicationObserver {
     }
   }
 
-  /// The statement under way has committed; the log now holds so many frames.
+  /// Handles a commit of the statement under way; `frames` is the log's new length.
   private func didCommit(frames: Int) {
     guard let pipeline, !isInternal, let connection else { return }
     turn?.give()
@@ -31,10 +31,10 @@ extension ReplicationObserver {
       recorder.add(statement, changes: connection.totalChanges - running.totalChanges, error: nil)
       committed = ObjectIdentifier(statement)
     }
-    // A transaction of which nothing is left is one too.
+    // A transaction whose statements were all rolled back counts too.
     guard !recorder.isEmpty || endsWriting else {
-      // Not by a statement: a backup into the database, which SQLite tells of at the end of some later statement. Without
-      // an announcement it becomes a barrier.
+      // No statement committed this. A backup into the database is reported at the end of some
+      // later statement. Without an announcement it becomes a barrier.
       lastAnnounced = frames
       return pipeline.capturer.wakeup.raise()
     }
@@ -43,7 +43,7 @@ extension ReplicationObserver {
 
   func announce(_ pipeline: Pipeline, frames: Int) {
     lastAnnounced = frames
-    // In a log that was restarted it may end where the last one did.
+    // In a restarted log it may end at the same frame as the last one.
     lastSettled = -1
     pipeline.capturer.pendingCommits.announce(
       PendingCommits.Announcement(frame: frames, time: Clock.wallMicroseconds, group: recorder.commit()))
@@ -76,7 +76,8 @@ extension ReplicationObserver {
       recorder.begin()
       connection.forgetWhatWasDone()
     }
-    // A `COMMIT` and its like only read. What writes within a transaction cannot commit it.
+    // `COMMIT` and its like only read. A statement that writes within a transaction cannot commit
+    // it.
     let mayCommit = isReadOnly != isInAutocommit
     let endsWriting = isReadOnly && !isInAutocommit && connection.transactionState("main") == 2
     current = Running(
@@ -85,7 +86,9 @@ extension ReplicationObserver {
     if mayCommit { beginWriting(isInAutocommit ? connection : nil) }
   }
 
-  /// Whether a statement may give an empty database content; settings of the new file must come before.
+  /// Returns whether a statement may give an empty database content.
+  ///
+  /// Settings of the new file must come before it.
   private func startsContent(_ statement: Statement) -> Bool {
     switch statement.control {
     case .begin, .savepoint: true
@@ -128,7 +131,7 @@ extension ReplicationObserver {
     takesPlainStatements = !isInAutocommit && current == nil && recorder.takesPlainStatements(of: connection)
   }
 
-  /// Takes note of what a statement may have changed beside rows.
+  /// Notes effects of a statement besides changed rows.
   private func noteEffects(of statement: Statement, _ connection: Connection) {
     switch statement.control {
     case .pragma(let name, let value, _): didRunPragma(connection, statement, name: name, value: value)
@@ -139,7 +142,8 @@ extension ReplicationObserver {
         connection.makePeculiar("the schema was written to by itself")
       }
       if statement.changesSchema { return noteOtherSchemas(connection) }
-      // Of VACUUM, which may change the page size, SQLite tells nothing while it compiles.
+      // SQLite reports nothing about VACUUM when it compiles it, and VACUUM may change the page
+      // size.
       if !statement.isReadOnly, statement.reach.isEmpty { return noteSettings(connection) }
       guard connection.hasInnerControl else { return }
       connection.notePragmas()
@@ -177,7 +181,7 @@ extension ReplicationObserver {
       mayCommit: false)
   }
 
-  /// Takes a statement off those that are under way; nil where it was not there.
+  /// Removes a statement from those under way; returns nil if it was not there.
   private func takeRunning(_ statement: Statement) -> Running? {
     if let running = current, running.watched.isOf(statement) {
       current = outer.popLast()
@@ -187,19 +191,20 @@ extension ReplicationObserver {
     return outer.remove(at: at)
   }
 
-  /// `BEGIN IMMEDIATE` and `BEGIN EXCLUSIVE` count as writing (https://www.sqlite.org/c3ref/stmt_readonly.html).
+  /// `BEGIN IMMEDIATE` and `BEGIN EXCLUSIVE` count as writes
+  /// (https://www.sqlite.org/c3ref/stmt_readonly.html).
   private func isBegin(_ statement: Statement) -> Bool {
     if case .begin = statement.control { true } else { false }
   }
 
   package func contentDidChange(_ connection: Connection, by what: String) {
-    // Not through a statement: the log shows it, and the statement log gets a barrier.
+    // No statement made this change: the log shows it, and the statement log gets a barrier.
     pipeline?.capturer.wakeup.raise()
   }
 
   package func connectionWillClose(_ connection: Connection) { detach(isFlushed: false) }
 
-  /// A statement that may commit begins; `connection` where no transaction is open.
+  /// Notes that a statement begins that may commit; pass `connection` if no transaction is open.
   private func beginWriting(_ connection: Connection?) {
     guard let pipeline else { return }
     if writing == 0, let connection { checkpointIfDue(pipeline, connection) }

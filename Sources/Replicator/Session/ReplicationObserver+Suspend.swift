@@ -1,19 +1,20 @@
 import ObjectStore
 import SQLite
 
-/// Settings that need the database for the connection alone: the journal mode and the locking mode.
+/// Suspends the mirror for settings that need the database exclusively: journal and locking mode.
 ///
-/// > a change of the journal mode away from WAL needs an exclusive lock, which the mirror's own connections would deny
-/// (https://www.sqlite.org/wal.html#persistence_of_wal_mode).
+/// > a change of the journal mode away from WAL needs an exclusive lock, which the mirror's own
+/// > connections would deny (https://www.sqlite.org/wal.html#persistence_of_wal_mode).
 extension ReplicationObserver {
-  /// Lets go of the database before a statement that sets another journal mode or an exclusive locking mode.
+  /// Releases the database before a statement that sets another journal mode or an exclusive lock.
   func suspendIfNeeded(_ statement: Statement, _ connection: Connection) {
     guard case .pragma(let name, let value, let schema) = statement.control, connection.isInAutocommit,
       schema.map({ $0.lowercased() == "main" }) ?? true
     else { return }
     if name == "wal_checkpoint" { pipeline?.checkpointer.giveWay(to: connection) }
     guard let value = value?.lowercased() else { return }
-    // The locking mode is set while the pragma is compiled, the journal mode when it runs.
+    // SQLite sets the locking mode when it compiles the pragma, and the journal mode when it runs
+    // it.
     let changesJournal = name == "journal_mode" && value != "wal" && statement.explainLevel == 0
     guard changesJournal || name == "locking_mode" && value == "exclusive" else { return }
     var isFlushed = true
@@ -28,14 +29,14 @@ extension ReplicationObserver {
     hasChangedSuspended = false
   }
 
-  /// The mirror cannot begin: in `sync` what is committed from now on has failed.
+  /// Suspends a mirror that cannot begin; in `sync`, later commits then fail.
   func refuse(_ error: any Error) {
     phase = .suspended("\(error)")
     hasChangedSuspended = false
     notices.add("mirror off: \(error)")
   }
 
-  /// A statement has ended while the mirror is suspended: goes on where that is possible again.
+  /// Resumes the mirror after a statement, if that is possible again.
   func didEndSuspended(_ statement: Statement) {
     guard let connection else { return }
     guard statement.control.isPragma else {
@@ -66,7 +67,7 @@ extension ReplicationObserver {
     guard case .text(let mode) = try? connection.value("PRAGMA main.journal_mode") else {
       return "the journal mode of \(path) is not known"
     }
-    // A database that was never mirrored has it changed when that begins.
+    // A database that was never mirrored gets WAL mode when mirroring begins.
     if hasBegun, mode != "wal" { return "\(path) is not mirrored while its journal mode is \(mode)" }
     if (try? connection.value("PRAGMA main.locking_mode")) == .text("exclusive") {
       return "\(path) is not mirrored while its locking mode is exclusive"

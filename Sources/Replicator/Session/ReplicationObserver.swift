@@ -7,68 +7,83 @@ import Synchronization
 
 /// Mirrors the main database of a connection to a store, on the thread that uses the connection.
 ///
-/// Starts when the database has content: at once, or just before the first statement that writes to a new one, so
-/// that `PRAGMA page_size` and the like still work. Everything that takes time happens on the pipeline's threads.
+/// - `ReplicationObserver` gets the connection's events: statements and commits.
+/// - `StatementRecorder` collects the statements of the open transaction.
+/// - `PendingCommits` passes commits with their statements to the `Capturer`.
+/// - `Pipeline` stores them on threads of its own.
+/// - `Standby` takes the pipeline's place if another process mirrors the database.
+///
+/// The mirror starts when the database has content. For a new database that is just before the
+/// first statement that writes, so that `PRAGMA page_size` and the like still work.
+///
+/// ```
+/// let observer = ReplicationObserver(store: store, settings: MirrorSettings())
+/// try observer.attach(to: connection)
+/// try connection.execute("INSERT INTO t VALUES(1)")
+/// try observer.flush(seconds: 30)
+/// try observer.stop()
+/// ```
 package final class ReplicationObserver: ConnectionObserver {
-  /// Who mirrors the database.
+  /// The process that mirrors the database.
   enum Phase {
-    /// Nobody: the observer is not attached.
+    /// None: the observer is not attached.
     case off
-    /// Nobody yet: the database is empty.
+    /// None yet: the database is empty.
     case waiting
     /// This process.
     case running(Pipeline)
     /// Another process.
     case standby(Standby)
-    /// Nobody for the time being, for a reason.
+    /// None at the moment, for a reason.
     case suspended(String)
   }
 
   package let store: any ObjectStore
-  /// Asked while waiting for the store: true ends the wait.
+  /// Called during waits for the store; true ends the wait.
   package var isInterrupted: (() -> Bool)?
   package private(set) var settings: MirrorSettings
   var watched = WatchedConnection()
   var connection: Connection? { watched.connection }
   var phase = Phase.off
-  /// Whether the database was mirrored since this was attached.
+  /// Whether the database was mirrored since the observer was attached.
   var hasBegun = false
-  /// Frames in the log after the last commit made while standing by.
+  /// Frames in the log after the last commit during the standby.
   var standbyFrames = 0
   var standbySettled = 0
-  /// Whether something was committed while suspended.
+  /// Whether a commit happened during the suspension.
   var hasChangedSuspended = false
   let recorder = StatementRecorder()
-  /// Whether the connection has run no statements before they were recorded.
+  /// Whether the connection has run no statement before they were recorded.
   var isConnectionNew = true
-  /// What the user reads at the next prompt, from all threads of the mirror.
+  /// Notices for the next prompt, from all threads of the mirror.
   let notices = NoticeQueue()
-  /// Of the connection, when the settings were read.
+  /// The connection's version of its settings when they were read.
   var settingsVersion = 0
   /// Statements under way that may commit.
   var writing = 0
-  /// Made when it is first asked for.
+  /// Made at its first use.
   var turn: WriterQueue?
-  /// Of the thread that the pipeline knows to write.
+  /// The waits of the thread that the pipeline knows as the writer.
   var lockWaits: LockWaits?
-  /// Whether the statements that run are the mirror's own.
+  /// Whether the running statements are the mirror's own.
   var isInternal = false { didSet { watched.connection?.isQuiet = isInternal } }
-  /// The statement whose end the commit hook has already dealt with.
+  /// The statement whose end the commit hook has already handled.
   var committed: ObjectIdentifier?
   var current: Running?
-  /// Whether the next plain statement may be noted without further questions; and whether one runs that is.
+  /// Whether the next plain statement may be noted without checks, and whether such a statement
+  /// runs.
   var takesPlainStatements = false
   var isRunningPlainly = false
-  /// Statements within which it runs.
+  /// Outer statements of the current one.
   var outer: [Running] = []
 
-  /// Frames in the log after the last commit announced, after the last one dealt with, and when it was last tried to
-  /// checkpoint.
+  /// Frames in the log after the last announced commit, after the last handled one, and at the last
+  /// attempt to checkpoint.
   var lastAnnounced = 0
   var lastSettled = 0
   var lastCheckpoint = 0
   var hasWarnedOfLog = false
-  /// Errors that a statement met because it could not be mirrored in time.
+  /// Errors of statements whose commits were not stored in time.
   var failures: [String] = []
 
   package init(store: any ObjectStore, settings: MirrorSettings) {
@@ -86,7 +101,10 @@ package final class ReplicationObserver: ConnectionObserver {
 
   // MARK: Starting and stopping
 
-  /// Throws `SQLiteError` where another process has the database to itself, and `MirrorError` for all else.
+  /// Begins to mirror, or stands by.
+  ///
+  /// Throws `SQLiteError` if another process holds the database exclusively, and `MirrorError` for
+  /// other failures.
   func start(wasEmpty: Bool, claim: File? = nil) throws {
     guard let connection, let path = connection.fileName() else { return }
     isInternal = true
@@ -127,7 +145,7 @@ package final class ReplicationObserver: ConnectionObserver {
     }
   }
 
-  /// Has a pipeline mirror what the session does from now on.
+  /// Passes the session's events to a pipeline from now on.
   func adopt(_ pipeline: Pipeline, _ connection: Connection) {
     phase = .running(pipeline)
     lockWaits = nil
@@ -148,9 +166,10 @@ package final class ReplicationObserver: ConnectionObserver {
     armHook()
   }
 
-  /// Stops mirroring once everything is in the store.
+  /// Stops mirroring when everything is stored.
   ///
-  /// Throws where it is not, having stopped all the same.
+  /// Throws an error if some commits are not, but it stops in this case too. Must be called on the
+  /// thread that uses the connection.
   package func stop() throws {
     if let suspension {
       let hasChanged = hasChangedSuspended
@@ -162,7 +181,7 @@ package final class ReplicationObserver: ConnectionObserver {
       let deadline = Clock.monotonicSeconds + settings.flushTimeout
       try flush(seconds: settings.flushTimeout)
       pipeline?.maintainer.end(seconds: min(deadline - Clock.monotonicSeconds, 5))
-      // What is stored already is so whether the lease can be released or not.
+      // Stored commits stay stored, even if the lease cannot be released.
       RequestDeadline.enforce(max(deadline, Clock.monotonicSeconds + 1)) { detach(isFlushed: true) }
     } catch {
       let status = status()
@@ -173,9 +192,9 @@ package final class ReplicationObserver: ConnectionObserver {
     }
   }
 
-  /// Lets go of the database.
+  /// Releases the database.
   ///
-  /// Where not everything is in the store the log is left for the next start.
+  /// If some commits are not stored, the log stays for the next start.
   func detach(isFlushed: Bool) {
     endStandby()
     turn = nil
@@ -188,11 +207,11 @@ package final class ReplicationObserver: ConnectionObserver {
     watched.connection = nil
   }
 
-  /// Ends the pipeline, and keeps watch over the connection.
+  /// Ends the pipeline, but still observes the connection.
   func release(isFlushed: Bool) {
     guard let pipeline else { return }
     phase = .off
-    // Nobody waits for the end of what is under way.
+    // Statements under way need no end any more.
     current = nil
     outer = []
     takesPlainStatements = false
@@ -206,18 +225,21 @@ package final class ReplicationObserver: ConnectionObserver {
     if isFlushed, pipeline.hasStored { pipeline.maintainer.releaseLease() }
   }
 
-  /// Copies the log into the database file and notes that the file holds exactly what the replica does.
+  /// Copies the log into the database file, and records that the file equals the replica.
   private func settle(_ pipeline: Pipeline, _ connection: Connection) {
     isInternal = true
     defer { isInternal = false }
     _ = try? pipeline.checkpointer.checkpoint(connection)
-    // A log that cannot be copied now does not keep the record from naming the last entry.
+    // The record names the last entry even if the log cannot be copied now.
     pipeline.recorder.save()
   }
 
   // MARK: Waiting
 
-  /// Waits until everything committed is in the store.
+  /// Waits until every commit is stored.
+  ///
+  /// Throws `.timeout` after `seconds`, or if interrupted. Must be called on the thread that uses
+  /// the connection.
   package func flush(seconds: Double) throws {
     takeOverIfPossible()
     if let pipeline {
@@ -226,15 +248,17 @@ package final class ReplicationObserver: ConnectionObserver {
     if let standby { try waitForHolder(standby, seconds: seconds) }
   }
 
-  /// Number of the last transaction in SQLite's log now; nil if it is not stored yet, or another process mirrors and has not
-  /// said.
+  /// Returns the number of the last transaction in SQLite's log.
+  ///
+  /// Returns nil if it is not stored yet, or if another process mirrors and its record does not
+  /// show it.
   package func lastTransaction() -> UInt64? {
     if let pipeline { return pipeline.status().captured }
     guard let standby, let connection, let end = try? LogEnd.of(DatabaseFile(connection)) else { return nil }
     return standby.transaction(at: end)
   }
 
-  /// Writes a new base now and waits for it.
+  /// Stores a new base now, and waits for it.
   package func snapshot() throws {
     guard let pipeline else {
       throw MirrorError(.notMirrored, "nothing is mirrored yet: the database is empty")
@@ -244,7 +268,7 @@ package final class ReplicationObserver: ConnectionObserver {
     try pipeline.bases.makeBase(deadline: 24 * 3600, isInterrupted: isInterrupted) { maintainer.startIfDue() }
   }
 
-  /// Whether a database is being mirrored, or will be once it has content.
+  /// Whether a database is mirrored, or will be when it has content.
   package var isOn: Bool {
     switch phase {
     case .off, .suspended: false
@@ -253,17 +277,17 @@ package final class ReplicationObserver: ConnectionObserver {
     }
   }
 
-  /// Whether there may be notices or failures: asked after every line.
+  /// Whether there may be notices or failures; read after every line.
   package var mayHaveNews: Bool { !notices.isEmpty || !failures.isEmpty }
 
-  /// What is to be told at the next prompt, once.
+  /// Returns the notices for the next prompt, each once.
   package func takeNotices() -> [String] {
     guard !notices.isEmpty else { return [] }
     takeOverIfPossible()
     return notices.take()
   }
 
-  /// Commits that succeeded locally and could not be mirrored in time, to be reported as errors, once.
+  /// Returns errors of commits that succeeded locally and were not stored in time, each once.
   package func takeFailures() -> [String] {
     guard !failures.isEmpty else { return [] }
     defer { failures.removeAll() }

@@ -6,17 +6,18 @@ import SQLite
 import Synchronization
 import WALFormat
 
-/// A database that another process mirrors: that process captures what is written here, and this one takes over when it ends.
+/// Waits for the end of the process that mirrors the database, and then takes over.
 ///
-/// A thread of its own looks for that end, since the session may sit at its prompt for days.
+/// That process captures the commits of this one meanwhile. A thread of its own waits, because the
+/// session may stay at its prompt for days.
 final class Standby: Sendable {
-  /// Process that mirrors, if the system says which.
+  /// The process that mirrors, if the system reports it.
   let holder: Int?
   private let notices: NoticeQueue
   private let path: String
   private let store: any ObjectStore
   private let settings: MirrorSettings
-  /// The record beside the database; the process that has it locked mirrors.
+  /// The record beside the database; the process that has locked it mirrors.
   private let claim: File
   /// Wakes as soon as the holder has written the record.
   private let watch: FileWatch?
@@ -24,7 +25,7 @@ final class Standby: Sendable {
   private let ended = Semaphore()
 
   private struct State {
-    /// What the thread has begun and the session has not taken yet.
+    /// The pipeline that the thread has begun and the session has not taken yet.
     var pipeline: Pipeline?
     var isEnded = false
     var hasWarned = false
@@ -44,10 +45,10 @@ final class Standby: Sendable {
 
   // MARK: Taking over
 
-  /// Seconds between two looks whether the holder has ended.
+  /// Seconds between two checks whether the holder has ended.
   private static let interval = 0.5
 
-  /// Begins to look for the holder's end.
+  /// Starts the thread that waits for the holder's end.
   func start() {
     DispatchQueue(label: "mirror.standby").async {
       while !self.ended.wait(seconds: Self.interval) {
@@ -57,12 +58,13 @@ final class Standby: Sendable {
     }
   }
 
-  /// Begins to mirror if the holder has ended; the session takes what was begun when it gets to it.
+  /// Begins to mirror if the holder has ended; the session takes the pipeline later.
   private func takeOver() -> Bool {
     state.withLock { state in
       guard !state.isEnded, state.pipeline == nil else { return true }
       guard (try? claim.tryLock()) == true else { return false }
-      // The database is being used alone by somebody, or no longer has a log: the session deals with that.
+      // A process holds the database exclusively, or the database no longer has a log: the session
+      // handles that.
       guard
         let pipeline = try? Pipeline(
           path, claim: claim, store: store, settings: settings, wasEmpty: false, notices: notices)
@@ -72,12 +74,12 @@ final class Standby: Sendable {
       }
       pipeline.start()
       state.pipeline = pipeline
-      notices.add("mirror: \(holderText) has ended, and this one mirrors")
+      notices.add("mirror: \(holderText) no longer mirrors; this process does")
       return true
     }
   }
 
-  /// What the thread has begun, once; the standby has ended then.
+  /// Returns the pipeline that the thread has begun, once; the standby has ended then.
   func takePipeline() -> Pipeline? {
     state.withLock { state in
       guard let pipeline = state.pipeline else { return nil }
@@ -87,7 +89,7 @@ final class Standby: Sendable {
     }
   }
 
-  /// The claim, for a session that begins to mirror by itself; nil if the holder still has it.
+  /// Returns the claim, for a session that begins to mirror itself; nil if the holder still has it.
   func takeClaim() -> File? {
     state.withLock { state in
       guard !state.isEnded, state.pipeline == nil, (try? claim.tryLock()) == true else { return nil }
@@ -96,10 +98,10 @@ final class Standby: Sendable {
     }
   }
 
-  /// Undoes `takeClaim`: there will be another occasion.
+  /// Undoes `takeClaim`, so that the thread tries again.
   func giveBackClaim() { state.withLock { $0.isEnded = false } }
 
-  /// Ends the look-out; returns what it has begun.
+  /// Ends the thread, and returns the pipeline that it has begun.
   func end() -> Pipeline? {
     let pipeline = takePipeline()
     state.withLock { $0.isEnded = true }
@@ -109,7 +111,7 @@ final class Standby: Sendable {
 
   // MARK: What the holder has stored
 
-  /// What the record says of a place in the log.
+  /// The answer of the record about a place in the log.
   enum Answer {
     case stored
     case notYet
@@ -117,30 +119,31 @@ final class Standby: Sendable {
     case elsewhere(String)
   }
 
-  /// Has the holder look at the log at once, and write the record as soon as it can.
+  /// Asks the holder to read the log at once, and to write the record as soon as it can.
   func ask() { try? claim.touch() }
 
-  /// Waits for the holder to write the record, a moment at most.
+  /// Waits briefly for the holder to write the record.
   func waitForRecord() {
     if let watch { _ = watch.wait(seconds: 0.05) } else { Clock.sleep(seconds: 0.005) }
   }
 
-  /// Whether the holder has everything up to `end` in the store; `present` is where the log ends now.
+  /// Returns whether the holder has stored everything up to `end`; `present` is the log's current
+  /// end.
   func answer(for end: LogEnd, present: LogEnd?) -> Answer {
     guard let record = record() else { return .notYet }
     if let difference = difference(of: record) { return difference }
-    // A log that was emptied: the record must be of the very file that is there now.
+    // The log is empty: the record must belong to the current file.
     if end.frame == 0, present == end {
       let stamp = try? PositionRecord.FileStamp.of(path)
       return record.isAtRest && record.file != nil && record.file == stamp ? .stored : .notYet
     }
     guard let position = record.position else { return .notYet }
     if position.salt == end.salt { return position.frame >= end.frame ? .stored : .notYet }
-    // The log was restarted since, and the holder has stored something of the epoch that it is in now.
+    // The log was restarted since, and the holder has stored a commit of the current epoch.
     return position.salt == present?.salt && present?.salt != end.salt ? .stored : .notYet
   }
 
-  /// The transaction that the log ends with at `end`, if the holder has stored exactly that much.
+  /// Returns the last transaction of the log at `end`, if the holder has stored exactly that much.
   func transaction(at end: LogEnd) -> UInt64? {
     guard let record = record(), difference(of: record) == nil, case .stored = answer(for: end, present: end)
     else { return nil }
@@ -152,11 +155,11 @@ final class Standby: Sendable {
     (try? claim.readAll()).flatMap { try? PositionRecord($0, object: claim.path) }
   }
 
-  /// What keeps the holder's word from counting here; nil if nothing does.
+  /// Returns the reason for which the holder's record does not count here; nil if it counts.
   private func difference(of record: PositionRecord) -> Answer? {
     let isSameReplica = record.url == store.url
     guard !isSameReplica || record.keyID != store.encryption?.keyID else { return nil }
-    // It may be what a process before it left behind.
+    // The record may be left over from an earlier process.
     guard let writer = record.writer?.process, holder == nil || holder == writer else { return .notYet }
     guard isSameReplica else {
       return .elsewhere("\(holderText) mirrors \(path) to \(record.url), not to \(store.url)")

@@ -1,8 +1,9 @@
 import SQLite
 
-/// Failures that a replay would not meet.
+/// Classifies failures of statements.
 enum StatementFailure {
-  /// Whether a failure follows from the statement and the database, and so comes again.
+  /// Returns whether a replay may not repeat the failure, because its cause is outside the
+  /// database.
   static func comesFromSurroundings(_ code: ResultCode, _ connection: Connection) -> Bool {
     switch code.primary {
     case .constraint, .mismatch: false
@@ -11,13 +12,14 @@ enum StatementFailure {
     }
   }
 
-  /// Whether it failed before it could change anything.
+  /// Returns whether the statement failed before it could change anything.
   ///
-  /// Within a transaction that does not write nothing can have been changed, and the first three steps of every
-  /// statement only begin one (https://www.sqlite.org/opcode.html#Transaction).
+  /// A transaction that does not write has changed nothing. The first three steps of every
+  /// statement only begin a transaction (https://www.sqlite.org/opcode.html#Transaction).
   ///
-  /// Where the transaction writes, beginning a statement has virtual tables write what they keep, which may be what
-  /// failed; only a lock or a connection that must not write is met before that.
+  /// In a transaction that writes, the beginning of a statement makes virtual tables write their
+  /// pending rows, and that may be the failure. Only a lock or a read-only connection fails before
+  /// that.
   static func changedNothing(_ statement: Statement, _ changes: Int64, _ error: ResultCode) -> Bool {
     let connection = statement.connection
     guard changes == 0 else { return false }

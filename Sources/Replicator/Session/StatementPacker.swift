@@ -1,10 +1,10 @@
 import Dispatch
 import ReplicaFormat
 
-/// Compresses the text of a long transaction on a thread of its own while the transaction goes on.
+/// Compresses the text of a long transaction, on its own thread, while the transaction continues.
 final class StatementPacker {
   private let queue = DispatchQueue(label: "mirror.pack")
-  /// Parts that may wait as they are; past that whoever makes them waits.
+  /// Limits the parts that wait without compression; the thread that makes more of them waits.
   private let room = DispatchSemaphore(value: 8)
 
   func pack(_ part: StatementText.Part) {

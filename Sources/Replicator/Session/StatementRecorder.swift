@@ -2,43 +2,46 @@ import Bytes
 import ReplicaFormat
 import SQLite
 
-/// Collects the statements of the transaction that is open, until it commits.
+/// Collects the statements of the open transaction until it commits.
 ///
-/// A statement is replayed only if all that it asks SQLite for, as the authorizer reports it, is on the lists of `ReplayRules`: what
-/// follows from the database and from what is recorded. It is a barrier, too, while the connection holds a schema, statistics or
-/// settings in memory that a new connection would not read from the file.
+/// - A statement is replayed only if the lists of `ReplayRules` contain everything that it asks
+///   SQLite for, as the authorizer reports it.
+/// - It is a barrier while the connection holds a schema, statistics or settings that a new
+///   connection would not read from the file.
+/// - Statements that were rolled back are dropped, and statements that only read are not recorded.
+/// - A statement that failed inside a continued transaction is kept with its error, because
+///   `OR FAIL` may have changed rows.
 ///
-/// Statements that were rolled back are forgotten, those that only read are never noted. One that failed inside a
-/// transaction that went on is kept with its error: with `OR FAIL` it may have changed rows.
+/// Used on the session's thread only.
 final class StatementRecorder {
   private let draft = StatementDraft()
   private var savepoints: [Savepoint] = []
   private var buffer = ByteBuffer()
-  /// Lines that give the parameters of the statement in `buffer` their values.
+  /// Lines that set the parameters of the statement in `buffer`.
   private var parameters = ByteBuffer()
   private let packer = StatementPacker()
-  /// Bytes of text that wait as they are; more is compressed.
+  /// Bytes of text that wait uncompressed; more is compressed.
   private static let partBytes = 1 << 20
-  /// Bytes of the longest statement that is recorded.
+  /// Bytes of the longest recorded statement.
   var longestStatement = Int.max
-  /// What statements are told of chance and of what was before.
+  /// The random numbers and earlier results that statements get.
   let random = StatementRandom()
   private(set) var counters: StatementCounters?
   /// `PRAGMA`s that give a replay the session's settings.
   private(set) var settings = ""
-  /// Goes up with each change of the settings.
+  /// Increases with each change of the settings.
   private var settingsVersion = 0
-  /// Whether one of them ends with the transaction, however that ends.
+  /// Whether a setting ends with the transaction, by commit or rollback.
   private(set) var endsSetting = false
-  /// Why nothing that the session does can be replayed; nil where it can.
+  /// The reason for which no statement of the session can be replayed; nil if they can.
   var peculiarity: String?
-  /// Whether the session gave LIKE another function by `PRAGMA case_sensitive_like`.
+  /// Whether the session replaced the LIKE function with `PRAGMA case_sensitive_like`.
   var hasSetLike = false
   private var duration = StatementDuration()
-  /// What a statement was told, as text.
+  /// The recorded inputs of a statement, as text.
   private let told = ByteBuffer()
 
-  /// What a savepoint would return to.
+  /// The state to which `ROLLBACK TO` returns.
   private struct Savepoint {
     let name: SavepointName
     let mark: StatementGroup.Mark
@@ -47,13 +50,13 @@ final class StatementRecorder {
 
   var isEmpty: Bool { draft.count == 0 && draft.barrier == nil }
 
-  /// Whether statistics in memory are those of the file.
+  /// Whether statistics in memory equal those of the file.
   private var statistics = LoadedStatistics()
 
   /// Objects of the session that hide others or act by themselves, and attached databases.
   var others = OtherSchemas()
 
-  /// Puts what statements are told under control.
+  /// Installs the recording of a statement's inputs.
   func install(on connection: Connection) throws(SQLiteError) {
     StatementTime.install()
     LockWaits.install()
@@ -66,17 +69,17 @@ final class StatementRecorder {
     connection.watchLargestRows()
   }
 
-  /// The connection has run statements before it was recorded.
+  /// Notes that the connection ran statements before they were recorded.
   func beginLate(_ connection: Connection) { statistics.beginLate(connection) }
 
-  /// A statement has ended, whatever it was.
+  /// Notes the end of any statement.
   func noteEnd(_ statement: Statement, _ code: ResultCode) {
     if statement.explainLevel == 0 {
       statistics.note(statement, succeeded: code == .done)
     }
   }
 
-  /// A statement begins.
+  /// Notes the beginning of a statement.
   func begin() {
     StatementTime.record()
     StatementZone.begin()
@@ -87,14 +90,16 @@ final class StatementRecorder {
 
   // MARK: Statements
 
-  /// Notes a statement that changed something, or may have; `changes` counts the rows, triggers' too.
+  /// Records a statement that changed something, or may have.
+  ///
+  /// `changes` counts the changed rows, including those of triggers.
   func add(_ statement: Statement, changes: Int64, error: ResultCode?) {
     guard statement.explainLevel == 0 else { return }
     let reach = statement.reach
-    // What concerns the session alone is not in the main database.
+    // Changes of the session alone are not in the main database.
     if !reach.isMainOnly, reach.contains(.writesOther), !reach.contains(.writesMain) {
-      // Virtual tables write what they keep where a statement begins to write, whatever it writes: rows that it has not
-      // changed itself (https://www.sqlite.org/c3ref/changes.html).
+      // Virtual tables write their pending rows at the beginning of any statement that writes. The
+      // statement has not changed these rows itself (https://www.sqlite.org/c3ref/changes.html).
       if draft.count > 0, others.hasVirtualTables, changes != 0, changes != ownChanges(statement) {
         refuse("virtual tables wrote between two statements")
       }
@@ -110,12 +115,14 @@ final class StatementRecorder {
     write(statement, statement.wholeReach, changes: changes, error: nil)
   }
 
-  /// Rows that a statement changed itself; none where that is not told, as for `CREATE`.
+  /// Returns the rows that a statement changed itself; 0 if SQLite does not report them, as for
+  /// `CREATE`.
   private func ownChanges(_ statement: Statement) -> Int64 {
     statement.changesRows && !statement.changesSchema ? statement.connection.changes : 0
   }
 
-  /// Whether nothing but itself decides how a plain statement of the open transaction is noted.
+  /// Returns whether a plain statement of the open transaction can be recorded without further
+  /// checks.
   func takesPlainStatements(of connection: Connection) -> Bool {
     draft.count > 0 && others.trigger == nil && peculiarity == nil && statistics.difference == nil
       && connection.peculiarity == nil
@@ -123,7 +130,8 @@ final class StatementRecorder {
       && connection.outsideReach.latest == nil && !connection.hasDrawnRow
   }
 
-  /// Notes a plain statement of a transaction that holds others; false where more is to be asked.
+  /// Records a plain statement of a transaction that holds others; returns false if it needs more
+  /// checks.
   func addPlain(_ statement: Statement, changes: Int64) -> Bool {
     guard !hasAsked, !StatementZone.isFailing else { return false }
     let count = statement.sqlLength
@@ -157,7 +165,7 @@ final class StatementRecorder {
 
   private static let tooLong = "a statement is longer than any that is recorded"
 
-  /// Appends a long text as SQLite has it, without holding it twice.
+  /// Appends a long text directly from SQLite, without a second copy.
   private func note(_ statement: Statement, long count: Int, changes: Int64, error: ResultCode?) {
     beginDraft(statement)
     draft.append(
@@ -166,7 +174,8 @@ final class StatementRecorder {
       pack: { packer.pack($0) }, { statement.appendSQL($0, to: $1) })
   }
 
-  /// The first statement of a transaction begins its draft; what this one was told stands in `told` then.
+  /// Begins the draft at the first statement of a transaction, and puts this one's inputs into
+  /// `told`.
   private func beginDraft(_ statement: Statement) {
     if draft.count == 0 {
       draft.begin(settings: settings, isExplicit: !statement.connection.isInAutocommit)
@@ -175,7 +184,7 @@ final class StatementRecorder {
     if hasAsked { noteTold() }
   }
 
-  /// Appends what stands in `buffer`.
+  /// Appends the statement in `buffer`.
   private func note(_ statement: Statement, changes: Int64, error: ResultCode?) {
     let took = StatementRecorder.rounded(duration.microseconds())
     beginDraft(statement)
@@ -185,13 +194,13 @@ final class StatementRecorder {
     if let part = draft.closePart(of: Self.partBytes) { packer.pack(part) }
   }
 
-  /// Whether the statement asked for anything that it would not find in the database.
+  /// Whether the statement used an input that is not in the database.
   private var hasAsked: Bool {
     StatementTime.recorded != nil || random.seed != nil || StatementZone.wasAsked
       || counters?.wasAsked == true
   }
 
-  /// Notes what the statement was told of it.
+  /// Records the inputs of the statement.
   private func noteTold() {
     var told = RecordedInputs()
     told.now = StatementTime.recorded
@@ -211,7 +220,7 @@ final class StatementRecorder {
     told.append(to: self.told)
   }
 
-  /// Two digits are enough to find what is slow.
+  /// Rounds to two digits, which are enough to find slow statements.
   private static func rounded(_ microseconds: Int64) -> Int64 {
     if microseconds < 100 { return max(microseconds, 0) }
     var unit: Int64 = 10
@@ -219,7 +228,7 @@ final class StatementRecorder {
     return microseconds / unit * unit
   }
 
-  /// Why a statement cannot be replayed; nil where it can.
+  /// Returns the reason for which a statement cannot be replayed; nil if it can.
   private func reason(_ statement: Statement, _ reach: StatementAccess) -> String? {
     let connection = statement.connection
     if let peculiarity = connection.peculiarity ?? peculiarity { return peculiarity }
@@ -227,7 +236,7 @@ final class StatementRecorder {
     if draft.count == 0, others.hasStatistics { statistics.noteOthers(connection) }
     if let difference = statistics.difference { return difference }
     if StatementZone.isFailing { return "local time fails by .testctrl" }
-    // Their own statements may fail, or do something else.
+    // Statements of virtual tables may fail under these limits, or act differently.
     if connection.hasOwnLimits, others.hasVirtualTables {
       return "limits were set, which virtual tables may meet"
     }
@@ -264,12 +273,12 @@ final class StatementRecorder {
     return nil
   }
 
-  /// The open transaction becomes a barrier.
+  /// Makes the open transaction a barrier.
   func refuse(_ reason: String) { draft.refuse(reason) }
 
   // MARK: Settings
 
-  /// Other settings hold from now on.
+  /// Notes changed settings.
   func change(settings new: String) {
     guard new != settings else { return }
     settings = new
@@ -278,10 +287,10 @@ final class StatementRecorder {
     if draft.count > 0 { refuse("settings were changed within the transaction") }
   }
 
-  /// A statement within the transaction has changed the settings.
+  /// Notes settings that a statement within the transaction has changed.
   func change(settings new: String, by statement: Statement) {
     guard new != settings else { return }
-    // What a replay would not run becomes a barrier.
+    // A statement that a replay would not run becomes a barrier.
     guard !statement.reach.contains(.foreignFunction) else { return change(settings: new) }
     buffer.removeAll()
     parameters.removeAll()
@@ -295,7 +304,7 @@ final class StatementRecorder {
 
   // MARK: Transactions
 
-  /// Follows savepoints, so that what `ROLLBACK TO` undoes is forgotten.
+  /// Follows savepoints, to drop the statements that `ROLLBACK TO` undoes.
   func noteControl(_ control: StatementControl, _ code: ResultCode) {
     guard code == .done else { return noteFailedControl(control, code) }
     switch control {
@@ -310,7 +319,7 @@ final class StatementRecorder {
       savepoints.removeLast(savepoints.count - at - 1)
       draft.rewind(to: savepoints[at].mark)
       if statistics.rollBack() { refuse("statistics of the session were rolled back") }
-      // What a PRAGMA set stays as it is.
+      // `ROLLBACK TO` does not undo a PRAGMA.
       if savepoints[at].settingsVersion != settingsVersion {
         refuse("settings were changed since a savepoint that was rolled back")
       }
@@ -318,9 +327,10 @@ final class StatementRecorder {
     }
   }
 
-  /// A savepoint that could not be set or released: virtual tables write what they keep at that time, and may have lost it.
+  /// Handles a savepoint that could not be set or released.
   ///
-  /// Not where there is none of that name, or a statement is in the way.
+  /// Virtual tables write their pending rows at that time, and may have lost them. This is not so
+  /// if no savepoint has the name, or a statement blocks it.
   private func noteFailedControl(_ control: StatementControl, _ code: ResultCode) {
     switch (control, code.primary) {
     case (_, .ok), (_, .busy), (.release, .error), (.rollbackTo, .error): break
@@ -329,14 +339,14 @@ final class StatementRecorder {
     }
   }
 
-  /// Hands over the statements of a transaction that committed.
+  /// Returns the statements of a committed transaction.
   func commit() -> StatementGroup {
     if !savepoints.isEmpty { savepoints = [] }
     statistics.commit()
     return draft.finish()
   }
 
-  /// Forgets the statements of a transaction that was rolled back.
+  /// Drops the statements of a transaction that was rolled back.
   func discard() {
     draft.discard()
     statistics.rollBack()

@@ -1,18 +1,23 @@
 import Files
 import ObjectStore
 
-/// Whether the store answers, and what went wrong last.
+/// Records whether the store answers, and the last error.
+///
+/// May be used on any thread.
 final class Health: Sendable {
   private struct State {
     var lastError: MirrorError?
-    /// When requests began to fail, in monotonic seconds, and whether the user was told.
+    /// The time when requests began to fail, in monotonic seconds, and whether the user got a
+    /// notice.
     var failingSince: Double?
     var hasToldFailing = false
-    /// Failures that another attempt does not mend; goes up, so that who waits sees a new one.
+    /// Failures that another attempt cannot fix.
+    ///
+    /// The number increases, so that waiting threads see a new one.
     var permanentFailures = 0
-    /// Goes up to have failed requests sent again at once.
+    /// Increases to have failed requests sent again at once.
     var demands = 0
-    /// How long the last entry took to store, in seconds.
+    /// Seconds that the last entry took to store.
     var lastPutSeconds = 1.0
   }
 
@@ -28,15 +33,15 @@ final class Health: Sendable {
   var permanentFailures: Int { state.withLock { $0.permanentFailures } }
 
   var lastPutSeconds: Double { state.withLock { $0.lastPutSeconds } }
-  /// Whether the store answered the last time so soon that two requests at once are slower than one after the other.
+  /// Whether the last answer was so quick that two requests in turn are faster than two at once.
   var isStoreNear: Bool { lastPutSeconds < 0.005 }
 
   func note(putSeconds: Double) { state.withLock { $0.lastPutSeconds = putSeconds } }
 
-  /// Keeps an error for the status and for those who wait.
+  /// Keeps an error for the status and for waiting threads.
   func note(_ error: MirrorError) { state.withLock { $0.lastError = error } }
 
-  /// A request has succeeded.
+  /// Notes that a request succeeded.
   func didReachStore() {
     let isBack = state.withLock { state in
       state.lastError = nil
@@ -47,7 +52,8 @@ final class Health: Sendable {
     if isBack { notices.add("mirror: the store answers again") }
   }
 
-  /// A request has failed and is sent again; returns whether that is in vain, as far as can be known.
+  /// Notes that a request failed and is sent again; returns whether another attempt is known to
+  /// fail.
   ///
   /// A failure that lasts longer than two seconds becomes a notice.
   func report(_ error: ObjectStoreError) -> Bool {
@@ -67,10 +73,10 @@ final class Health: Sendable {
     return !error.isTransient
   }
 
-  /// Has a request that failed sent again at once: somebody waits.
+  /// Sends a failed request again at once, because a thread waits for it.
   func demand() { state.withLock { $0.demands += 1 } }
 
-  /// Waits before the next attempt; ends early if `isStopped` returns true or somebody demands the attempt.
+  /// Waits before the next attempt, until `isStopped` returns true or a thread demands the attempt.
   func pause(after failures: Int, isStopped: () -> Bool) {
     let demands = state.withLock { $0.demands }
     let pause = RetryPolicy.pause(after: failures, longest: RetryPolicy.longestForMirror)

@@ -4,19 +4,20 @@ import ReplicaCatalog
 import ReplicaFormat
 import Synchronization
 
-/// Who writes to a replica, kept as an object: a courtesy to sessions that start, and a witness of what was stored.
+/// Names the session that writes to a replica, in an object of the store.
 ///
-/// No write waits for it and no write is safe because of it. It is renewed once a minute at most, while there is something to
-/// store.
+/// It is a courtesy to sessions that start, and proves how much was stored. No write waits for it,
+/// and no write is safe because of it. A session renews it at most once a minute, while it has
+/// something to store. May be used on any thread.
 final class Lease: Sendable {
   private struct State {
-    /// `Clock.bootSeconds` from which on it is worth a look whether history is old.
+    /// The time of the next check for old history, in seconds of `Clock.bootSeconds`.
     var pruningLook = -Double.infinity
     var record: LeaseRecord?
     var etag: ETag?
     var isHeld = false
     var pruned: Int64 = 0
-    /// When it was stored last, seconds of `Clock.bootSeconds`.
+    /// The time when it was last stored, in seconds of `Clock.bootSeconds`.
     var stored = -Double.infinity
   }
 
@@ -29,7 +30,7 @@ final class Lease: Sendable {
 
   /// Seconds between two renewals.
   static let interval = 60.0
-  /// Seconds without a renewal after which another host may begin without asking.
+  /// Seconds without a renewal after which another host may begin.
   private static let patience = 150.0
 
   init(_ store: any ObjectStore) throws {
@@ -39,7 +40,7 @@ final class Lease: Sendable {
 
   var isHeld: Bool { state.withLock { $0.isHeld } }
 
-  /// When history was last pruned, microseconds since 1970.
+  /// The time when history was last pruned; microseconds since 1970.
   var pruned: Int64 { state.withLock { $0.pruned } }
 
   /// Seconds since this session began.
@@ -51,24 +52,25 @@ final class Lease: Sendable {
     state.withLock { $0.pruningLook = Clock.bootSeconds + seconds }
   }
 
-  /// Keeps that history was pruned now, from the next renewal on.
+  /// Notes that history was pruned at `time`, to store it with the next renewal.
   func notePruned(_ time: Int64) { state.withLock { $0.pruned = time } }
 
   // MARK: Looking
 
-  /// Reads it.
+  /// Reads the lease.
   ///
-  /// Throws `.held` if the session that it names is alive and mirrors another database, or the same one on another host.
+  /// Throws `.held` if its session is alive and mirrors another database, or the same one on
+  /// another host.
   func look(database: String, host: String) throws -> LeaseRecord? {
     guard let record = try read()?.record else { return nil }
     guard !record.isClosed, !isHeld else { return record }
     let other = record.holder.session
     if other.host == host, ProcessIdentity.boot == record.holder.boot {
-      // This session holds the claim of the database: whoever mirrored it is gone.
+      // This session holds the claim of the database, so the earlier session for it has ended.
       guard other.database != database, isAlive(record.holder) else { return record }
       throw held(record)
     }
-    // Of three clocks one may be wrong; it is only a courtesy.
+    // One of three clocks may be wrong. The lease is only a courtesy.
     let clocks = [Clock.wallMicroseconds, (try? store.time()) ?? 0]
     let isFresh = clocks.contains { abs(Double($0 - record.renewed) / 1e6) < Self.patience }
     guard isFresh, other.host != host else { return record }
@@ -102,9 +104,9 @@ final class Lease: Sendable {
   /// Whether a renewal is due.
   var isDue: Bool { state.withLock { Clock.bootSeconds - $0.stored > Self.interval } }
 
-  /// Takes or renews it; a failure does no harm.
+  /// Takes or renews the lease; a failure does no harm.
   ///
-  /// `holds` returns whether a place that another session stored is on the chain.
+  /// `holds` returns whether another session's place is on the chain.
   func renew(_ session: TurnRecord.Session, last: Place?, holds: (Place) -> Bool) {
     _ = request.withLockIfAvailable { _ in
       guard isDue else { return }
@@ -112,10 +114,12 @@ final class Lease: Sendable {
     }
   }
 
-  /// Lets others begin at once, and keeps how far the replica reaches, so that a lost end is noticed.
+  /// Closes the lease, so that other sessions may begin at once.
+  ///
+  /// It keeps the replica's last place, so that a lost end is noticed.
   func release(_ session: TurnRecord.Session, last: Place?, holds: (Place) -> Bool) {
     request.withLock { _ in
-      // A session that stored nothing has nothing to say.
+      // A session that stored nothing leaves the lease unchanged.
       guard isHeld || last != nil else { return }
       store(session, last: last, isClosed: true, holds: holds)
       state.withLock { $0.isHeld = false }
@@ -129,7 +133,7 @@ final class Lease: Sendable {
     var (known, etag, isHeld) = state.withLock { ($0.record, $0.etag, $0.isHeld) }
     if !isHeld, let found = try? read() {
       (known, etag) = (found.record, found.etag)
-      // It may be the only proof of a loss, which nobody may replace (rule 15).
+      // It may be the only proof of a loss, which no session may replace (rule 15).
       if let place = known?.last, !holds(place) {
         return state.withLock { $0.stored = Clock.bootSeconds }
       }
@@ -139,7 +143,7 @@ final class Lease: Sendable {
       processStart: ProcessIdentity.start(of: session.process) ?? 0)
     let noted = state.withLock { $0.pruned }
     let pruned = max(noted, isHeld ? 0 : known?.pruned ?? (try? store.time()) ?? now)
-    // A place that another session stored is a witness too, until this one has stored something.
+    // Another session's place is proof too, until this session has stored something.
     var record = LeaseRecord(
       holder: holder, since: isHeld ? known?.since ?? now : now, pruned: pruned, last: last ?? known?.last)
     record.renewed = now
@@ -152,7 +156,8 @@ final class Lease: Sendable {
       stored = error.code == .configuration ? try? store.put(key, record.bytes, .always) : nil
     }
     state.withLock {
-      // Somebody else has changed it, or the store is away: it is read again at the next renewal.
+      // Another session has changed it, or the store is unavailable: the next renewal reads it
+      // again.
       $0.isHeld = stored != nil
       ($0.record, $0.etag) = (stored == nil ? nil : record, stored)
       $0.pruned = pruned

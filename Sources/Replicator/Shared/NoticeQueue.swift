@@ -1,9 +1,9 @@
 import Synchronization
 
-/// Sentences for the user, added by any thread and printed at the next prompt.
+/// Collects sentences for the user from all threads; the session prints them at the next prompt.
 final class NoticeQueue: Sendable {
   private let waiting = OrderedLock<[String]>(.notices, [])
-  /// Asked after each line, so without a lock.
+  /// Read after each line, therefore without a lock.
   private let hasNotices = Atomic(false)
 
   var isEmpty: Bool { !hasNotices.load(ordering: .acquiring) }
@@ -13,7 +13,7 @@ final class NoticeQueue: Sendable {
     hasNotices.store(true, ordering: .releasing)
   }
 
-  /// Returns each notice once, oldest first.
+  /// Returns each notice once, the oldest first.
   func take() -> [String] {
     guard hasNotices.exchange(false, ordering: .acquiringAndReleasing) else { return [] }
     return waiting.withLock { notices in

@@ -1,32 +1,35 @@
 import Files
 import Synchronization
 
-/// The locks of the mirror, in the order in which one thread may take them.
+/// Lists the locks of the mirror in the order in which one thread may take them.
 ///
-/// A thread that holds a lock takes only locks that stand below it in this list, and none twice. Debug builds stop at a violation.
+/// A thread that holds a lock takes only locks below it in this list, and none twice. Debug builds
+/// stop at a violation.
 enum LockOrder: UInt32 {
-  /// The parts of a base: held from their listing to the manifest that names them, and while parts are deleted.
+  /// The parts of a base.
+  ///
+  /// Held from their listing to the manifest that names them, and while parts are deleted.
   case parts
-  /// What the slice uploader is about to store.
+  /// The next entries of the slice uploader.
   case uploader
-  /// SQLite's log: the guard, and the place up to which it was read.
+  /// SQLite's log: the guard, and the last captured place.
   case log
-  /// Sealed entries on their way from the capturer to the uploader.
+  /// Sealed entries between the capturer and the uploader.
   case queue
   /// The file of the position record.
   case record
-  /// What the generation holds that is to be merged or deleted.
+  /// Objects of the generation that need a merge or a deletion.
   case maintenance
   /// Statement batches that wait.
   case batches
-  /// Committed, captured, stored.
+  /// The captured and stored transactions.
   case progress
-  /// Whether the store answers.
+  /// The health of the store.
   case health
   case notices
 }
 
-/// A mutex with a place in `LockOrder`.
+/// A mutex with a position in `LockOrder`.
 struct OrderedLock<State>: ~Copyable, Sendable {
   private let mutex: Mutex<State>
   private let order: LockOrder
@@ -55,10 +58,10 @@ struct OrderedLock<State>: ~Copyable, Sendable {
 }
 
 extension LockOrder {
-  /// Returns whether a thread that holds locks, one bit each, may take this one.
+  /// Returns whether a thread with the locks of `held`, one bit each, may take this one.
   func mayFollow(_ held: UInt32) -> Bool { held >> rawValue == 0 }
 
-  /// Notes that the calling thread is about to hold this lock.
+  /// Notes that the calling thread is about to take this lock.
   func enter() {
     #if DEBUG
       let held = HeldLocks.ofThread
@@ -67,7 +70,7 @@ extension LockOrder {
     #endif
   }
 
-  /// Notes that the calling thread holds this lock no longer.
+  /// Notes that the calling thread has released this lock.
   func leave() {
     #if DEBUG
       HeldLocks.ofThread &= ~(1 << rawValue)

@@ -1,13 +1,15 @@
 import Files
 import ReplicaFormat
 
-/// The file `NAME-s3pos` beside a database: position record, claim, writers' turn and wake-up of standbys in one.
+/// The file `NAME-s3pos` beside a database: position record, claim, writers' turn and wake-up.
 ///
-/// Its bytes are the record of how far the replica is. Its lock is the claim: one process mirrors a database. Its lock of open
-/// files is the turn (`WriterQueue`). Its times wake processes that wait for each other.
+/// - Its bytes are the record of the stored transactions.
+/// - Its lock is the claim: one process mirrors a database.
+/// - Its lock of open files is the turn (`WriterQueue`).
+/// - Its times wake processes that wait for each other.
 final class PositionFile: Sendable {
   let database: String
-  /// Locked as long as this mirror runs.
+  /// Locked while this mirror runs.
   private let claim: File
   private let writing = OrderedLock(.record, ())
 
@@ -24,22 +26,23 @@ final class PositionFile: Sendable {
     return (file, try file.tryLock())
   }
 
-  /// Lets another process mirror the database.
+  /// Releases the claim, so that another process can mirror the database.
   func release() { claim.unlock() }
 
-  /// Reports writes to its times: a standby waits for its commits.
+  /// Watches writes to its times, by which a standby announces that it waits.
   func watchDemands() -> FileWatch? { FileWatch([Self.path(of: database)], .times) }
 
-  /// The record; nil if there is none, or it is damaged.
+  /// Returns the record; nil if there is none, or it is damaged.
   func read() -> PositionRecord? {
     let path = Self.path(of: database)
     return (try? File(path, .read).readAll()).flatMap { try? PositionRecord($0, object: path) }
   }
 
-  /// Writes the record that `make` returns for the present moment.
+  /// Writes the current record, which `make` returns.
   ///
-  /// What the record names must not be lost with the power, or the next session would take an older database for the one that
-  /// it names (row e of the table of starts). So SQLite's log is synced first, unless `syncs` is false; `make` is told whether it is.
+  /// A power loss must not take the commits that the record names. Otherwise the next session would
+  /// accept an older database (row e of the table of starts). Therefore SQLite's log is synced
+  /// first, unless `syncs` is false. If the sync fails, `make` is called again with false.
   func save(syncs: Bool, _ make: (_ isSynced: Bool) -> PositionRecord?) {
     writing.withLock { _ in
       guard var record = make(syncs) else { return }
@@ -51,25 +54,27 @@ final class PositionFile: Sendable {
     }
   }
 
-  /// Writes the record; a failure does no harm but a slower start.
+  /// Writes the record; after a failure, the next start is slower.
   private func write(_ record: PositionRecord) {
     guard let file = try? File(side: Self.path(of: database), of: database) else { return }
     let bytes = record.bytes
-    // Torn or old it is only ignored at the next start, so it is neither synced nor renamed.
+    // The next start ignores a torn or old record, so it is neither synced nor renamed.
     try? file.write(bytes, at: 0)
-    // Watchers are woken by that too.
+    // A truncation wakes watchers too.
     if (try? file.size()) != bytes.count { try? file.truncate(to: bytes.count) }
   }
 }
 
 extension PositionRecord.FileStamp {
-  /// A database file as the file system sees it; nil if there is none.
+  /// Returns the stamp of a database file in the file system; nil if there is no file.
   static func of(_ path: String) throws -> PositionRecord.FileStamp? {
     guard let info = try FileInfo.of(path) else { return nil }
     return PositionRecord.FileStamp(size: info.size, modifiedNs: info.modifiedNs, inode: info.inode)
   }
 
-  /// The same, once a change of the file would have to show in its time: clocks of file systems are coarse.
+  /// Returns the stamp, after a wait of 20 ms if the file has just changed.
+  ///
+  /// File systems have coarse clocks, so an immediate further change might not alter the time.
   static func settled(_ path: String) throws -> PositionRecord.FileStamp? {
     let stamp = try of(path)
     guard let stamp, abs(Clock.wallMicroseconds - stamp.modifiedNs / 1000) < 20_000 else { return stamp }
@@ -79,7 +84,7 @@ extension PositionRecord.FileStamp {
 }
 
 extension PositionRecord.FileIdentity {
-  /// A database file, whatever it holds.
+  /// Returns the identity of a database file, independent of its content.
   static func of(_ path: String) -> PositionRecord.FileIdentity? {
     guard let info = try? FileInfo.of(path) else { return nil }
     return PositionRecord.FileIdentity(device: info.device, inode: info.inode, bornNs: FileInfo.born(path))

@@ -2,7 +2,9 @@ import Files
 import ObjectStore
 import ReplicaFormat
 
-/// Writes the position record from what the stages know.
+/// Writes the position record from the facts of the stages.
+///
+/// May be used on any thread.
 struct PositionRecorder: Sendable {
   let file: PositionFile
   let store: MeteredStore
@@ -24,7 +26,8 @@ struct PositionRecorder: Sendable {
         url: store.url, place: tip.place, entries: tip.entries, session: session,
         transaction: tip.transaction, state: tip.state, position: tip.position, time: tip.time,
         unmerged: unmerged, statements: $0.statements.end, identity: identity, isSynced: isSynced,
-        isAtRest: $0.restingTransaction == tip.transaction, bytesSinceBase: bytes, file: $0.fileStamp,
+        isAtRest: $0.restingTransaction == tip.transaction, captured: $0.captured, bytesSinceBase: bytes,
+        file: $0.fileStamp,
         keyID: store.encryption?.keyID,
         writer: PositionRecord.Writer(
           process: ProcessIdentity.current, durability: settings.durability.rawValue))

@@ -2,25 +2,25 @@ import Files
 import ReplicaFormat
 import WALFormat
 
-/// How far the mirror is: commits are committed in SQLite's log, captured from it, and stored.
+/// Holds the state of the mirror: commits are committed in SQLite's log, captured, then stored.
 ///
-/// The only thing that anybody waits on. Each group of fields below has one stage that writes it.
+/// All waiting threads wait on it. One stage writes each group of the fields below.
 final class Progress: Sendable {
   struct State {
     // Pipeline
     var phase = MirrorStatus.Phase.starting
     var isStopped = false
-    /// Why mirroring has ended for good.
+    /// The reason for which mirroring has ended.
     var failure: MirrorError?
 
     // SessionStart, GenerationOpener, BaseUploader
     var generation: GenerationID?
-    /// The generation that is open: its base is stored, and the chain leads to it.
+    /// The generation that is open: its base is stored, and the chain contains it.
     var openGeneration: GenerationID?
-    /// Last transaction of the generation's base, and whether the base is in the store.
+    /// The last transaction of the generation's base, and whether the base is stored.
     var baseTransaction: UInt64 = 0
     var hasBase = false
-    /// Bytes of pages in the base that is being uploaded, and those of them that are in the store.
+    /// Bytes of pages in the pending base, and the stored part of them.
     var baseBytes = 0
     var baseBytesSent = 0
     /// Whether the session has begun a generation that leaves transactions behind, by order.
@@ -35,54 +35,55 @@ final class Progress: Sendable {
     var oldest: Int64?
 
     // Checkpointer
-    /// The database file when it was last known to hold exactly what an epoch of the log began with.
+    /// The database file when it last held exactly the state at the beginning of an epoch of the
+    /// log.
     var fileStamp: PositionRecord.FileStamp?
-    /// The transaction that the database file alone holds, if the log was all copied there.
+    /// The transaction that the database file alone holds, if the whole log was copied into it.
     var restingTransaction: UInt64?
 
     // SliceUploader
     var tip: LogTip?
     /// Whether the session has stored anything.
     var hasStored = false
-    /// Entries stored; goes up each time the queue has room again.
+    /// The number of stored entries; it increases each time that the queue has room again.
     var sent = 0
-    /// Why the session may not write any more; it begins anew then.
+    /// The reason for which the session may not write any more; a new session then begins.
     var fence: MirrorError?
 
     // BatchUploader, Maintainer
-    /// Statement batches on their way.
+    /// Statement batches that are not stored yet.
     var batches = 0
     /// Transactions of the generation whose statements are stored.
     var statements = ContiguousReach(end: 0)
-    /// What was found wrong in the replica: its chain cannot be continued.
+    /// A fault of the replica, which makes its chain unusable.
     var damage: String?
 
     // Flush
-    /// Threads that wait for commits, and those of them that wait for statements too.
+    /// Threads that wait for commits, and the number of them that wait for statements too.
     var flushes = 0
     var statementFlushes = 0
-    /// When somebody waited last for a commit; monotonic seconds.
+    /// The time when a thread last waited for a commit; monotonic seconds.
     var lastAwaited = -Double.infinity
-    /// Until when another process waits for the position record; monotonic seconds.
+    /// The time until which another process waits for the position record; monotonic seconds.
     var recordWanted = -Double.infinity
 
     fileprivate var waiters: [Semaphore] = []
   }
 
-  /// The end of the generation's log as this session knows it.
+  /// The end of the generation's log, as this session knows it.
   struct LogTip: Sendable {
     var transaction: UInt64
-    /// The database after it, and where in SQLite's log it ends.
+    /// The state after it, and its end in SQLite's log.
     var state: DatabaseState
     var position: WALPosition?
-    /// When it was committed, microseconds since 1970.
+    /// The time of its commit; microseconds since 1970.
     var time: Int64
     /// The place after the last entry.
     var place: Place
     /// The last entry, and others with the same transaction number.
     var entries: [Place]
 
-    /// An entry is in the store.
+    /// Notes a stored entry.
     mutating func append(_ entry: PendingUpload) {
       if entries.first?.transaction != entry.place.transaction
         || entries.first?.generation != entry.generation
@@ -94,9 +95,9 @@ final class Progress: Sendable {
     }
   }
 
-  /// Ranges of transactions that arrive in any order, and how far they reach without a gap.
+  /// Joins ranges of transactions in any order, and finds the end of the first gapless run.
   struct ContiguousReach: Sendable {
-    /// The last transaction with everything before it.
+    /// The last transaction up to which no transaction is missing.
     private(set) var end: UInt64
     private var ahead: [ClosedRange<UInt64>] = []
 
@@ -111,7 +112,7 @@ final class Progress: Sendable {
   }
 
   private let state = OrderedLock(.progress, State())
-  /// Called once when the mirror stops, without a lock.
+  /// Actions that are called once when the mirror stops, without a lock.
   private let whenStopped = OrderedLock<[@Sendable () -> Void]>(.notices, [])
 
   func withLock<Result: ~Copyable, Failure: Error>(
@@ -120,7 +121,7 @@ final class Progress: Sendable {
 
   var isStopped: Bool { state.withLock { $0.isStopped } }
 
-  /// Changes the state and lets everybody who waits look again.
+  /// Changes the state, and wakes all waiting threads.
   func update(_ change: (inout State) -> Void) {
     state.withLock {
       change(&$0)
@@ -130,12 +131,14 @@ final class Progress: Sendable {
 
   func wakeWaiters() { state.withLock { $0.wakeWaiters() } }
 
-  /// Has `action` called when the mirror stops, whatever the reason.
+  /// Registers an action for the end of the mirror, whatever the reason.
+  ///
+  /// The action runs on the thread that ends the mirror.
   func whenStopped(_ action: @escaping @Sendable () -> Void) { whenStopped.withLock { $0.append(action) } }
 
-  /// Ends mirroring; `failure` is a reason that waiting does not mend.
+  /// Ends mirroring; `failure` is a reason that time does not remove.
   ///
-  /// Calls `announce` before anybody can see the end, unless mirroring had ended before.
+  /// Calls `announce` before another thread can see the end, unless mirroring had ended before.
   func stop(because failure: MirrorError? = nil, announce: () -> Void = {}) {
     state.withLock { state in
       defer { state.wakeWaiters() }
@@ -156,8 +159,9 @@ final class Progress: Sendable {
 
   /// Waits until `isDone` returns true for the state.
   ///
-  /// Throws the reason if the mirror has ended or the store refuses for good, `.timeout` if interrupted, and what `late` returns at
-  /// the deadline (monotonic seconds). With `patient`, the store's refusals are waited out.
+  /// Throws the reason if the mirror has ended or the store refuses permanently. Throws `.timeout`
+  /// if interrupted, and the error of `late` at the deadline (monotonic seconds). With `patient`,
+  /// it waits even if the store refuses.
   func wait(
     until deadline: Double, _ health: Health, isInterrupted: (() -> Bool)?, late: () -> MirrorError,
     patient: Bool = false, _ isDone: (State) -> Bool
@@ -184,13 +188,13 @@ final class Progress: Sendable {
 }
 
 extension Progress.State {
-  /// Last transaction whose entry is in the store; it counts once the base does.
+  /// The last transaction whose entry is in the store; it counts when the base is stored.
   var created: UInt64 { tip?.transaction ?? 0 }
 
-  /// Last transaction that a restore reaches.
+  /// The last transaction that a restore reaches.
   var stored: UInt64 { hasBase ? created : 0 }
 
-  /// The place after the last transaction that is stored; nil before the first base is.
+  /// The place after the last stored transaction; nil before the first base is stored.
   var storedPlace: Place? { hasBase ? tip?.place : nil }
 
   var isAllStored: Bool { hasBase && created == captured }

@@ -2,7 +2,9 @@ import Files
 import ObjectStore
 import ReplicaFormat
 
-/// The store of a mirror: requests are sent again until they succeed or the mirror stops.
+/// Sends requests to the store again until they succeed or the mirror stops.
+///
+/// May be used on any thread.
 final class RetryingStore: Sendable {
   let store: MeteredStore
   let progress: Progress
@@ -16,7 +18,7 @@ final class RetryingStore: Sendable {
 
   /// Calls `body` until it succeeds; returns false if the mirror was stopped first.
   ///
-  /// Throws what is no error of the store.
+  /// Throws errors that do not come from the store.
   func untilStored(_ body: () throws -> Void) throws -> Bool {
     var failures = 0
     while !progress.isStopped {
@@ -39,12 +41,12 @@ final class RetryingStore: Sendable {
     health.pause(after: failures) { progress.isStopped }
   }
 
-  /// Ends mirroring for a reason that waiting does not mend.
+  /// Ends mirroring for a reason that time does not remove.
   func fail(_ error: MirrorError) {
     progress.stop(because: error) { health.notices.add("mirror off: \(error.message)") }
   }
 
-  /// Stores an object whose name decides its content, whoever writes it: parts, manifests, merged objects, batches.
+  /// Stores an object whose name determines its content: a part, manifest, merged object or batch.
   ///
   /// Returns false if the mirror was stopped first.
   func upload(_ object: PendingUpload.Object, _ condition: PutCondition = .ifAbsent) throws -> Bool {

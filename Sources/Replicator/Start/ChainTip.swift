@@ -4,26 +4,28 @@ import ReplicaCatalog
 import ReplicaFormat
 import WALFormat
 
-/// Reads what a replica ends with.
+/// Finds the last entry of a replica.
 struct ChainTip {
   let catalog: ReplicaCatalog
 
-  /// The tip, and what its generation holds as far as that was listed.
+  /// The tip, and the listed content of its generation.
   struct Found: Sendable {
     let tip: ResumeDecision.Tip
-    /// Nil if the record beside the database spared the listings.
+    /// Nil if the record beside the database made the listings unnecessary.
     let contents: GenerationContents?
     let base: BaseName?
     let chain: Chain?
     /// Marks that are due.
     let unmarked: [MarkRecord]
-    /// What proves that the end of the log was lost.
+    /// The proof that the end of the log was lost; nil if there is none.
     var loss: String?
   }
 
-  /// The place in the record, if it is the tip still: one listing shows nothing after the record's last entry.
+  /// Returns the place in the record if it is still the tip.
+  ///
+  /// One listing shows that nothing follows the record's last entry.
   func recorded(_ record: PositionRecord) throws -> Found? {
-    // What is encrypted with another key, or not at all, is read to find that out.
+    // An object with another key, or without encryption, is read to notice the difference.
     guard let first = record.entries.first, record.keyID == catalog.store.encryption?.keyID else {
       return nil
     }
@@ -40,12 +42,13 @@ struct ChainTip {
     return Found(tip: tip, contents: nil, base: nil, chain: nil, unmarked: [])
   }
 
-  /// Times that the chain is read while objects of it go.
+  /// The maximum number of times that the chain is read while objects of it are deleted.
   private static let rounds = 8
 
-  /// The tip as the chain tells it; nil if the replica holds nothing.
+  /// Returns the tip of the chain; nil if the replica holds nothing.
   ///
-  /// If an object is gone when it is read, begins again: what took its place is listed then (rule 13).
+  /// If an object is gone when it is read, it starts again: the next listing has its replacement
+  /// (rule 13).
   func read() throws -> Found? {
     for _ in 1..<Self.rounds {
       do {
@@ -59,7 +62,7 @@ struct ChainTip {
     var history = try ReplicaHistory(catalog)
     guard var end = try history.end(batches: true) else { return nil }
     if end.contents.proofOfLoss(after: end.chain) != nil {
-      // It may only be that the listing is older than what it shows: proof counts the second time.
+      // The first listing may be older than its objects. Therefore only the second one is proof.
       var again = try ReplicaHistory(catalog)
       end = try again.end(batches: true) ?? end
     }
@@ -78,14 +81,16 @@ struct ChainTip {
       loss: end.contents.proofOfLoss(after: end.chain))
   }
 
-  /// Who wrote to a generation last, as far as is known.
+  /// Returns the last writer of a generation, if it is known.
   func writer(_ tip: ResumeDecision.Tip) -> String? {
     if let writer = tip.writer ?? (try? read())?.tip.writer { return writer }
     let name = ReplicaLayout.record(tip.place.generation)
     return try? GenerationRecord(catalog.read(name), object: name).writer
   }
 
-  /// Whether a place is on the chain that leads to a tip (rule 15): something stands there or covers it, or it is the tip.
+  /// Returns whether a place is on the chain that leads to a tip (rule 15).
+  ///
+  /// The chain has an entry at the place or covers it, or it is the tip.
   func holds(_ place: Place, tip: Place) throws -> Bool {
     if place == tip { return true }
     if place.generation != tip.generation {
@@ -125,7 +130,9 @@ struct ChainTip {
       session: slice.header.entry.session == 0 ? nil : slice.header.entry.session)
   }
 
-  /// The last transaction before the tip after which the database was in a state; nil if there is none since the newest base.
+  /// Returns the last transaction before the tip with this database state.
+  ///
+  /// Returns nil if there is none since the newest base.
   func transaction(of state: DatabaseState, in found: Found) throws -> UInt64? {
     let tip = found.tip.transaction
     guard let found = found.contents == nil ? try read() : found, let contents = found.contents,

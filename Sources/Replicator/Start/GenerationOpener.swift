@@ -3,9 +3,13 @@ import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
 
-/// Opens generations (rule 9): record and base, then the seal in the generation before, read back, then the mark.
+/// Opens generations (rule 9).
+///
+/// It stores the record and the base, then the seal in the generation before. It reads the seal
+/// back, and then stores the mark.
 struct GenerationOpener: Sendable {
-  /// A generation that begins: its seal in the one before, or none if it is the replica's first.
+  /// A new generation, with its seal in the one before; without a seal if it is the replica's
+  /// first.
   struct Opening: Sendable {
     let generation: GenerationID
     let base: BaseName
@@ -24,12 +28,12 @@ struct GenerationOpener: Sendable {
   let log: SessionLog
   let uploads: Wakeup
   let captures: Wakeup
-  /// When the database was opened; microseconds since 1970.
+  /// The time when the database was opened; microseconds since 1970.
   let began: Int64
 
   private var progress: Progress { store.progress }
 
-  /// Opens a generation on the thread of bases; what it stores counts once that is done.
+  /// Opens a generation on the thread of bases; its objects count when that is done.
   func begin(_ opening: SessionStart.Opening, _ slots: SlotLog) {
     let generation = opening.generation
     if [ResumeDecision.keyChanged, ResumeDecision.encryptionBegan].contains(generation.reason)
@@ -53,14 +57,14 @@ struct GenerationOpener: Sendable {
       progress.update { $0.fence = error }
       captures.raise()
     } catch let error as MirrorError {
-      // The base of a generation that was given up meanwhile is of no use to anybody.
+      // The base of a generation that was given up meanwhile is of no use.
       if isPresent() { store.fail(error) }
     } catch {
       bases.note(error)
     }
   }
 
-  /// Returns false if the mirror was stopped first.
+  /// Opens a generation; returns false if the mirror was stopped first.
   private func open(_ opening: SessionStart.Opening, _ slots: SlotLog) throws -> Bool {
     let generation = opening.generation
     let record = PendingUpload.Object(
@@ -91,14 +95,14 @@ struct GenerationOpener: Sendable {
     return true
   }
 
-  /// Nobody else will: the generation ends.
+  /// The generation ends, so no later session fills its gaps.
   private func fillGaps(of generation: Maintenance) throws {
     let ledger = GenerationLedger()
     ledger.begin(generation)
     try GapFiller(store: store, ledger: ledger).run()
   }
 
-  /// Everything that was stored of the generation counts from now on.
+  /// Counts everything that was stored of the generation.
   private func count(_ opening: Opening) {
     let isPresent = progress.withLock {
       guard $0.generation == opening.generation else { return false }
@@ -123,7 +127,7 @@ struct GenerationOpener: Sendable {
 }
 
 extension GenerationOpener.Opening {
-  /// The generation that follows a tip; the first of the replica if there is none.
+  /// Makes the generation that follows a tip; the replica's first if there is none.
   ///
   /// Throws `.refused` if no number is left.
   init(

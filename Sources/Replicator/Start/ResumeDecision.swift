@@ -1,22 +1,28 @@
 import Bytes
+import ReplicaCatalog
 import ReplicaFormat
 import WALFormat
 
-/// What a session does at its start: the table of starts of `Docs/Protocol.md`, from facts alone.
+/// Decides how a session starts: the table of starts of `Docs/Protocol.md`, from facts alone.
 enum ResumeDecision {
-  /// Goes on after the tip in the same generation (rows a and b).
+  /// Continues after the tip in the same generation (rows a and b).
   case goOn
-  /// Begins a generation; `isFork` leaves transactions of the replica behind, by order.
+  /// Opens a generation; `isFork` leaves transactions of the replica behind, by order.
   case begin(reason: String, isFork: Bool)
-  /// Mirrors nothing: somebody's commits would be left behind.
+  /// Mirrors nothing, because it would leave commits of another session behind.
   case refuse(String)
 
-  /// Where the record beside the database says that it was, seen from the chain.
+  /// The position of the local record on the chain.
   enum Recorded {
     /// There is no record of this replica.
     case nowhere
-    /// At the tip, or before it with no stored transaction between.
+    /// At the tip, or before it without a stored transaction between.
     case atTip
+    /// On the chain, before the tip, but the file holds the tip.
+    ///
+    /// The session that wrote the record stored everything since, of commits that the file held
+    /// then.
+    case holdsTip
     /// On the chain, before the tip.
     case belowTip
     /// Not on the chain: objects were lost.
@@ -24,55 +30,58 @@ enum ResumeDecision {
   }
 
   struct Facts {
-    /// What the replica holds; nil if nothing.
+    /// The tip of the replica; nil if the replica holds nothing.
     var tip: Tip?
-    /// Whether the database, at some commit of its log, is the state at the tip.
+    /// Whether the database, at some commit of its log, has the state of the tip.
     var isAtTip = false
     /// Whether the database was empty when the session began.
     var wasEmpty = false
-    /// The key that the store encrypts with; nil if it does not.
+    /// The key with which the store encrypts; nil if it does not.
     var keyID: String?
     var recorded = Recorded.nowhere
-    /// Whether the record is that of this very file (device, inode and time of birth), and no power loss can have taken what
-    /// it names.
+    /// Whether the record belongs to this very file (device, inode and time of birth).
+    ///
+    /// It is false if a power loss may have taken commits that the record names.
     var isSameFile = false
-    /// What proves that the end of the log was lost; nil if nothing does.
+    /// The proof that the end of the log was lost; nil if there is none.
     var loss: String?
-    /// The transaction of the chain that the database equals; nil if there is none.
+    /// The transaction of the chain with the state of the database; nil if there is none.
     var earlier: UInt64?
     /// Whether the user ordered a new generation.
     var isOrdered = false
-    /// The moment of the replica that the database was just restored to: from statements it has other pages.
+    /// The moment of the replica to which the database was just restored.
+    ///
+    /// A restore from statements has other pages.
     var restored: MirrorSettings.Restored?
-    /// Who wrote to the replica last; asked only for a message.
+    /// Returns the last writer of the replica; called only for a message.
     var writer: () -> String? = { nil }
     let path: String
     let url: String
   }
 
-  /// What the replica ends with.
+  /// The end of a replica.
   struct Tip: Sendable {
     let place: Place
-    /// The last entry, and others with the same transaction number; none if they are not known.
+    /// The last entry, and others with the same transaction number; empty if they are not known.
     let entries: [Place]
     let transaction: UInt64
     let state: DatabaseState
-    /// Of its last commit, microseconds since 1970.
+    /// The time of its last commit; microseconds since 1970.
     let time: Int64
-    /// Where in SQLite's log it ended; nil after a base.
+    /// Its end in SQLite's log; nil after a base.
     let position: WALPosition?
-    /// The key its objects are encrypted with; nil if they are not.
+    /// The key of its objects; nil if they are not encrypted.
     let keyID: String?
     /// The session that wrote the last entry; nil if it is not known.
     let session: UInt64?
-    /// Who wrote last, for messages.
+    /// The last writer, for messages.
     let writer: String?
   }
 
   static let keyChanged = "the encryption key changed"
   static let encryptionBegan = "encryption was turned on"
 
-  /// The first row of the table that fits.
+  /// Returns the decision of the first row of the table that matches.
   static func of(_ facts: Facts) -> ResumeDecision {
     guard let tip = facts.tip else {
       if let loss = facts.loss, !facts.isOrdered { return lost(facts, loss) }
@@ -93,6 +102,8 @@ enum ResumeDecision {
     }
     if let earlier = facts.earlier { return facts.isOrdered ? fork() : stale(facts, tip, earlier) }
     switch facts.recorded {
+    case .holdsTip where facts.isSameFile:
+      return .begin(reason: "the last session ended before all of its commits were stored", isFork: false)
     case .atTip where facts.isSameFile:
       return .begin(reason: "other programs changed the database while it was not mirrored", isFork: false)
     case .beyondTip(let place) where !facts.isOrdered:
@@ -100,8 +111,8 @@ enum ResumeDecision {
         facts,
         "transaction \(place.transaction - 1) of generation \(place.generation) was stored, and the log ends with "
           + "\(tip.transaction)")
-    case .belowTip where !facts.isOrdered: return stale(facts, tip, nil)
-    case .atTip, .belowTip, .beyondTip, .nowhere:
+    case .holdsTip where !facts.isOrdered, .belowTip where !facts.isOrdered: return stale(facts, tip, nil)
+    case .atTip, .holdsTip, .belowTip, .beyondTip, .nowhere:
       return facts.isOrdered ? fork() : foreign(facts, tip)
     }
   }
@@ -112,7 +123,7 @@ enum ResumeDecision {
         + "\(facts.url) --new-generation")
   }
 
-  /// The database holds the tip.
+  /// Returns the decision for a database that holds the tip.
   private static func continued(_ facts: Facts, _ tip: Tip) -> ResumeDecision? {
     // A generation has one key, or none.
     if tip.keyID != facts.keyID {
@@ -147,8 +158,14 @@ enum ResumeDecision {
 }
 
 extension ResumeDecision.Recorded {
-  /// Where the record, or the lease if there is no record, says that the replica was.
-  init(_ record: PositionRecord?, witness: Place?, tip: ResumeDecision.Tip) {
+  /// Finds the position in the record on the chain, or in the lease if there is no record.
+  ///
+  /// `contents` holds the tip's generation from `base` on, if that was listed.
+  init(
+    _ record: PositionRecord?, witness: Place?, tip: ResumeDecision.Tip,
+    _ contents: GenerationContents? = nil,
+    base: BaseName? = nil
+  ) {
     guard let place = record?.place ?? witness else {
       self = .nowhere
       return
@@ -159,14 +176,38 @@ extension ResumeDecision.Recorded {
       } else if record == nil {
         self = .nowhere
       } else {
-        // What stands there stored no transaction: a turn, or parts of one that was never stored whole.
+        // The entry at this place stored no transaction: it is a turn, or a part of an incomplete
+        // transaction.
         let isVoid = place.transaction == tip.place.transaction && tip.entries.contains(place)
         self = place == tip.place || isVoid ? .atTip : .belowTip
+        if case .belowTip = self, let record, let contents, let base,
+          record.hasWritten(to: tip, contents, base)
+        {
+          self = .holdsTip
+        }
       }
     } else if place.generation.sequence > tip.place.generation.sequence {
       self = .beyondTip(place)
     } else {
       self = record == nil ? .nowhere : .belowTip
+    }
+  }
+}
+
+extension PositionRecord {
+  /// Returns whether the record's session stored everything after the record.
+  ///
+  /// The file must have held those commits then. Each session's first entry is a turn. Therefore
+  /// the entries would show a turn of another session.
+  fileprivate func hasWritten(
+    to tip: ResumeDecision.Tip, _ contents: GenerationContents, _ base: BaseName
+  ) -> Bool {
+    guard captured >= tip.transaction, tip.session == session, base.transaction < place.transaction else {
+      return false
+    }
+    return contents.entries.allSatisfy { at, entry in
+      guard case .turn(let turn) = entry, at.transaction >= place.transaction else { return true }
+      return turn.session.number == session
     }
   }
 }

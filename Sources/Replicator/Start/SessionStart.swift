@@ -5,7 +5,10 @@ import ReplicaFormat
 import SQLite
 import WALFormat
 
-/// Finds where a session goes on: reads the tip of the replica, finds it in the local database, and lets `ResumeDecision` decide.
+/// Finds the position at which a session continues.
+///
+/// It reads the tip of the replica, finds that in the local database, and asks `ResumeDecision`.
+/// Called on the capturing thread.
 struct SessionStart {
   let store: MeteredStore
   let settings: MirrorSettings
@@ -16,58 +19,60 @@ struct SessionStart {
   let lease: Lease
   /// Whether the database was empty when it was opened.
   let wasEmpty: Bool
-  /// Where the log ended when the guard was first held.
+  /// The end of the log when the guard first held it.
   let from: WALPosition?
-  /// When the database was opened; microseconds since 1970.
+  /// The time when the database was opened; microseconds since 1970.
   let began: Int64
 
-  /// What the session begins with.
+  /// The facts with which a session begins.
   private struct Start {
-    /// Where the session's first entry of a log stands.
+    /// The place of the session's first entry.
     let place: Place
     let transaction: UInt64
     let state: DatabaseState
     let position: WALPosition?
     let taken: [LogCommit]
     let following: [LogCommit]
-    /// The generation that begins; nil if an old one goes on.
+    /// The generation that begins; nil if an old one continues.
     let opening: GenerationOpener.Opening?
   }
 
-  /// A capture that may begin, and what it begins with.
+  /// A capture that is ready to begin, with its facts.
   struct Ready {
     let capture: Capture
-    /// How far everything is stored.
+    /// The end of the stored log.
     let tip: Progress.LogTip
-    /// Last transaction of the base; 0 if that is not known.
+    /// The last transaction of the base; 0 if that is not known.
     let baseTransaction: UInt64
-    /// Last transaction up to which all statements are stored.
+    /// The last transaction up to which all statements are stored.
     let statements: UInt64
-    /// What there is to keep up of the generation.
+    /// The pending maintenance of the generation.
     let maintenance: Maintenance
-    /// The generation that begins; nil if an old one goes on.
+    /// The generation that begins; nil if an old one continues.
     let opening: Opening?
     let stamp: PositionRecord.FileStamp?
     /// Whether SQLite's log holds commits that the replica has already.
     let hasTaken: Bool
   }
 
-  /// A generation that begins, with the database that its base holds.
+  /// A generation that begins, with the database of its base.
   struct Opening {
     let generation: GenerationOpener.Opening
     let record: GenerationRecord
     let pages: Snapshot
     let state: DatabaseState
     let time: Int64
-    /// What the generation before it holds, if that was listed: a fork leaves no gap of statements in it.
+    /// The content of the generation before it, if that was listed: a fork leaves no gap of
+    /// statements.
     let before: Maintenance?
   }
 
   private var database: String { capturer.database }
 
-  /// Reads the replica, and decides; nil if mirroring has ended meanwhile.
+  /// Reads the replica, and decides; returns nil if mirroring has ended meanwhile.
   ///
-  /// `reason` asks for a new generation. Throws `.refused` with the sentence of the table of starts.
+  /// `reason` requests a new generation. Throws `.refused` with the sentence of the table of
+  /// starts.
   func find(_ slots: SlotLog, newGenerationBecause reason: String?) throws -> Ready? {
     let record = position.read().flatMap { $0.url == store.url ? $0 : nil }
     let reader = ChainTip(catalog: ReplicaCatalog(store))
@@ -83,7 +88,7 @@ struct SessionStart {
     slots.begin(after: found?.tip.entries ?? [])
     // Marks of generations that a seal names (rule 11).
     for mark in found?.unmarked ?? [] { _ = try ReplicaCatalog(store).create(mark) }
-    // The state that the base holds is that of the beginning, whenever the store answered.
+    // The base holds the state at the start, however late the store answered.
     let time = max(reason == nil ? began : Clock.wallMicroseconds, found?.tip.time ?? 0)
     return try capturer.withLock { site in
       guard !site.isClosed else { return nil }
@@ -92,7 +97,9 @@ struct SessionStart {
     }
   }
 
-  /// The tip that this mirror has stored, if it goes on in a new generation; whether it still is the tip, the seal shows.
+  /// Returns this mirror's own tip, if it continues in a new generation.
+  ///
+  /// The seal then shows whether it still is the tip.
   private func ownTip() -> ChainTip.Found? {
     progress.withLock { progress in
       guard let tip = progress.tip, tip.place.generation == progress.openGeneration else { return nil }
@@ -105,12 +112,13 @@ struct SessionStart {
 
   // MARK: The local database
 
-  /// Looks where SQLite's log leads on from what was found in the store.
+  /// Finds the position in SQLite's log that continues the tip in the store.
   private func prepare(
     _ site: Capturer.Site, _ found: ChainTip.Found?, _ record: PositionRecord?, witness: Place?,
     slots: SlotLog, newGenerationBecause reason: String?, time: Int64
   ) throws -> Ready {
-    // At first the guard stands where the log ended when the session began; later it is moved to the end.
+    // The guard first stands at the log's end when the session began; later it moves to the current
+    // end.
     if reason != nil { try site.guardian.renew() }
     let logFile = try File(database + "-wal", .read)
     let tail = try LogTail(logFile, of: site.guardian.file)
@@ -139,7 +147,7 @@ struct SessionStart {
     let capture = Capture(
       encoder: encoder, guardian: site.guardian, pendingCommits: capturer.pendingCommits, logFile: logFile,
       tail: tail, following: start.following)
-    // The guard was moved to this very place, so the log may be restarted here.
+    // The guard stands at this very place, so the log may be restarted here.
     capture.seal()
     if start.opening != nil { capture.pins += 1 }
     if let last = start.following.last(where: { $0.end.frame <= end }) {
@@ -186,20 +194,20 @@ struct SessionStart {
     return record?.statements ?? start.transaction
   }
 
-  /// What the generation before a new one holds; nil if it was not listed.
+  /// Returns the content of the generation before a new one; nil if it was not listed.
   private func before(_ found: ChainTip.Found?) -> Maintenance? {
     guard let contents = found?.contents, let base = found?.base, let tip = found?.tip else { return nil }
     return Maintenance.of(contents, base, upTo: tip.transaction + 1)
   }
 
-  /// Last frame of what a new base holds; commits after it are captured one by one.
+  /// Returns the last frame in a new base; later commits are captured one by one.
   private func end(of tail: LogTail?, isFirst: Bool) throws -> Int {
     guard let tail else { return 0 }
     if isFirst {
-      // Restarted since: then the database file held everything at the start.
+      // The log was restarted since, so the database file held everything at the start.
       return from?.salt == tail.header.salt ? from?.frame ?? 0 : 0
     }
-    // A commit of the session that is not announced yet is left for later.
+    // An unannounced commit of the session is captured later.
     return capturer.pendingCommits.readLimit ?? .max
   }
 
@@ -257,7 +265,8 @@ struct SessionStart {
     facts.loss = found.loss
     facts.restored = settings.restored
     facts.writer = { ChainTip(catalog: ReplicaCatalog(store)).writer(tip) }
-    facts.recorded = ResumeDecision.Recorded(record, witness: witness, tip: tip)
+    facts.recorded = ResumeDecision.Recorded(
+      record, witness: witness, tip: tip, found.contents, base: found.base)
     if !isAtTip, tip.state.pages > 1, !wasEmpty {
       let state = try local.snapshot(local.log.count).state()
       facts.earlier = try ChainTip(catalog: ReplicaCatalog(store)).transaction(of: state, in: found)

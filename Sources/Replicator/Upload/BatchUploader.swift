@@ -2,15 +2,16 @@ import Dispatch
 import Files
 import ReplicaFormat
 
-/// Stores the statements of transactions whose slices are stored, in order, on a thread of its own.
+/// Stores the statements of transactions whose slices are stored, in order, on its own thread.
 ///
-/// Nobody's commit waits for them: under load they are sent ten times less often than slices, and joined.
+/// No commit waits for them. Under load they are sent ten times less often than slices, and several
+/// become one object.
 final class BatchUploader: Sendable {
   private struct State {
     var waiting: [PendingUpload.Batch] = []
-    /// Those of slices that do not count yet, since the base of their generation is not stored.
+    /// Batches of slices that do not count yet, because the base of their generation is not stored.
     var early: [PendingUpload.Batch] = []
-    /// When the last upload began, and when the next is due; monotonic seconds.
+    /// The times of the last and of the next upload; monotonic seconds.
     var lastStart = -Double.infinity
     var due = Double.infinity
   }
@@ -33,9 +34,10 @@ final class BatchUploader: Sendable {
 
   private var progress: Progress { store.progress }
 
-  /// Has the batch of a slice that is stored uploaded, after those that wait already and joined with them if they are small.
+  /// Queues the batch of a stored slice, after the batches that wait already.
   ///
-  /// A batch is created only once its slice counts, so each batch in the store is of the chain.
+  /// Small batches are joined. A batch is created only when its slice counts, so each batch in the
+  /// store belongs to the chain. Called on the thread that stored the slice.
   func upload(_ batch: PendingUpload.Batch) {
     let isDue = state.withLock { state in
       let isOpen = progress.withLock {
@@ -49,7 +51,7 @@ final class BatchUploader: Sendable {
     if isDue { schedule() }
   }
 
-  /// A generation is open: uploads the batches that waited for its base.
+  /// Uploads the batches that waited for the base of a generation, which is now open.
   func release() {
     let early = state.withLock { state in
       defer { state.early = [] }
@@ -59,7 +61,7 @@ final class BatchUploader: Sendable {
     for batch in early where batch.generation == open { upload(batch) }
   }
 
-  /// Has the batches that wait sent when that is due.
+  /// Schedules the upload of the batches that wait.
   func schedule() {
     let isAwaited = progress.withLock { $0.statementFlushes > 0 }
     let due: Double? = state.withLock { state in
@@ -74,7 +76,8 @@ final class BatchUploader: Sendable {
       return due
     }
     guard let due else { return }
-    // Not weak: an object that a weak reference knows is slow to retain, which every commit does some ten times.
+    // A strong reference is faster: an object with weak references is slow to retain, and each
+    // commit retains it about ten times.
     thread.asyncAfter(deadline: .now() + max(due - Clock.monotonicSeconds, 0)) { self.send(due: due) }
   }
 
@@ -82,7 +85,7 @@ final class BatchUploader: Sendable {
     running.enter()
     defer { running.leave() }
     let isDue = state.withLock { state in
-      // It may have been sent meanwhile, for somebody who waited.
+      // An earlier call may have sent the batches for a waiting thread.
       guard state.due == due else { return false }
       state.due = .infinity
       return !state.waiting.isEmpty
@@ -131,7 +134,7 @@ final class BatchUploader: Sendable {
       && batch.name.transactions.lowerBound == before.name.transactions.upperBound + 1
   }
 
-  /// One batch of several that follow one another.
+  /// Joins consecutive batches into one.
   private func joined(_ batches: [PendingUpload.Batch]) throws -> PendingUpload.Batch? {
     guard batches.count > 1, let last = batches.last,
       let whole = try StatementMerge.merge(

@@ -1,29 +1,31 @@
-/// When entries and batches are sent: facts in, decision out.
+/// Decides when entries and batches are sent: facts in, decision out.
 ///
 /// Every timing constant of the mirror's uploads is here.
 enum Pacing {
   enum Decision: Equatable {
     case send
-    /// Look again after so many seconds, or when something changes; infinite if only a change matters.
+    /// Wait for so many seconds or for a change; infinite if only a change matters.
     case wait(Double)
   }
 
   // MARK: Slices
 
-  /// What decides whether the open slice is closed and sent.
+  /// The facts for the decision to close and send the open slice.
   ///
   /// Times are monotonic seconds.
   struct SliceFacts {
     var now: Double
-    /// When the last slice was begun.
+    /// The start of the last slice.
     var lastStart: Double
     /// `S3_SYNC_INTERVAL`.
     var interval: Double
-    /// Whether somebody waits for commits: `sync`, a flush, or another process.
+    /// Whether a thread or process waits for commits: `sync`, a flush, or a standby.
     var isUrgent: Bool
   }
 
-  /// Decides whether the open slice is due: at once after quiet, then once an interval; at any time if somebody waits.
+  /// Decides whether the open slice is due.
+  ///
+  /// It is due at once after quiet, then once an interval; at any time if a thread waits.
   static func slice(_ facts: SliceFacts) -> Decision {
     let left = facts.isUrgent ? 0 : facts.lastStart + facts.interval - facts.now
     return left <= 0 ? .send : .wait(left)
@@ -32,7 +34,7 @@ enum Pacing {
   /// Seconds between two position records, unless another process waits for one.
   static let recordInterval = 1.0
 
-  /// Seconds after which the position record is due.
+  /// Decides whether the position record is due.
   static func record(now: Double, lastRecord: Double) -> Decision {
     let left = lastRecord + recordInterval - now
     return left <= 0 ? .send : .wait(left)
@@ -40,38 +42,45 @@ enum Pacing {
 
   // MARK: Group commit
 
-  /// Returns how long the next slice waits for the other processes whose commits went together the last time.
+  /// Returns seconds to wait for the next commits of processes that last committed together.
   ///
-  /// Less than half as long as an upload takes, so that the wait costs less than a slice of its own for each of them.
+  /// The wait is less than half of an upload, so it costs less than a separate slice for each
+  /// process.
   static func groupCommitWait(lastPutSeconds: Double) -> Double { min(lastPutSeconds * 0.4, 0.005) }
 
-  /// Seconds between two commits of a series, which the session's own thread uploads.
+  /// Maximum seconds between two commits of a series, which the session's own thread uploads.
   ///
-  /// A request under way ends a second or two after an interrupt, so a commit after a while, as of a person, is waited for.
+  /// A request under way ends a second or two after an interrupt. Therefore a later commit, as of a
+  /// person, leaves the upload to the uploading thread.
   static let series = 0.05
 
-  /// Seconds that the capturer rests between two looks while a slice is open that is not due: the commits meanwhile cost one look.
+  /// Seconds between two reads of the log while an open slice is not due.
+  ///
+  /// All commits meanwhile then cost one read.
   static let captureRest = 0.005
 
   // MARK: Batches
 
-  /// What decides whether statement batches are sent.
+  /// The facts for the decision to send statement batches.
   struct BatchFacts {
-    /// When the last upload of batches began.
+    /// The start of the last upload of batches.
     var lastStart: Double
     /// Bytes of the batches that wait.
     var bytes: Int
     /// `S3_SYNC_INTERVAL`, and the interval of batches, which is longer.
     var sliceInterval: Double
     var batchInterval: Double
-    /// Whether somebody waits for statements too.
+    /// Whether a thread waits for statements too.
     var isAwaited: Bool
   }
 
-  /// Batches that wait are joined up to so many bytes.
+  /// Maximum bytes of joined batches.
   static let joinedBytes = 256 << 10
 
-  /// Returns when batches are due, in monotonic seconds: at once if somebody waits, what fills an object as often as slices.
+  /// Returns the time when batches are due, in monotonic seconds.
+  ///
+  /// They are due at once if a thread waits. Batches that fill an object are due as often as
+  /// slices.
   static func batchesDue(_ facts: BatchFacts) -> Double {
     guard !facts.isAwaited else { return -.infinity }
     let isMuch = facts.bytes >= joinedBytes
@@ -80,12 +89,12 @@ enum Pacing {
 
   // MARK: Bases
 
-  /// For how many times as long as the last base took no other is begun.
+  /// The pause between two bases, as a multiple of the time that the last one took.
   ///
-  /// A log that grows without a pause wants one base after the other, which would be most of the mirror's work.
+  /// Otherwise, if the log grew without a pause, bases would be most of the mirror's work.
   static let restBetweenBases = 3.0
 
-  /// Returns whether the log since the base has outgrown both `least` bytes and the database.
+  /// Returns whether the log since the base is larger than both `least` bytes and the database.
   static func isBaseDue(logBytes: Int, databaseBytes: Int, least: Int, now: Double, notBefore: Double) -> Bool
   {
     now >= notBefore && logBytes > least && logBytes > databaseBytes

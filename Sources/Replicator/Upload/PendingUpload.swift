@@ -1,14 +1,16 @@
 import ReplicaFormat
 import WALFormat
 
-/// An entry of the log that waits to be stored: a turn, or a slice with the statements of its transactions.
+/// An entry of the log that waits to be stored.
+///
+/// It is a turn, or a slice with the statements of its transactions.
 struct PendingUpload: Sendable {
   struct Object: Sendable {
     let name: String
     let bytes: [UInt8]
   }
 
-  /// A slice's statements, which are stored once the slice is.
+  /// A slice's statements, which are stored after the slice.
   struct Batch: Sendable {
     let generation: GenerationID
     let name: BatchName
@@ -19,9 +21,9 @@ struct PendingUpload: Sendable {
 
   let place: Place
   let id: EntryID
-  /// Last transaction that is stored once this is.
+  /// The last transaction that is stored when this entry is.
   let lastTransaction: UInt64
-  /// The database after it, and where in SQLite's log it ends.
+  /// The state after it, and its end in SQLite's log.
   let state: DatabaseState
   let position: WALPosition?
   let bytes: [UInt8]

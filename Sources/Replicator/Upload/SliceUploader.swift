@@ -4,10 +4,11 @@ import ObjectStore
 import ReplicaFormat
 import Synchronization
 
-/// Creates the entries of the log in order, one at a time; commits that come meanwhile go together in the next slice.
+/// Creates the entries of the log in order, one at a time.
 ///
-/// `step` is the one way of an entry into the store. The uploading thread calls it, and in `sync` also the session's thread, which
-/// saves the hand-over to another thread: a third of the time of a commit.
+/// Commits during an upload go together into the next slice. Every entry reaches the store through
+/// `step`. The uploading thread calls it. In `sync` the session's thread calls it too, which saves
+/// a change of threads: a third of the time of a commit.
 final class SliceUploader: Sendable {
   private let queue: UploadQueue
   private let capturer: Capturer
@@ -20,19 +21,20 @@ final class SliceUploader: Sendable {
   private let state = OrderedLock(.uploader, State())
 
   private struct State {
-    /// When the last slice and the last record were begun; monotonic seconds.
+    /// The times when the last slice and the last record began; monotonic seconds.
     var lastStart = -Double.infinity
     var lastRecord = -Double.infinity
     var isRecordDue = false
-    /// Commits in the last slice, and those that came while it was on its way.
+    /// Commits in the last slice, and commits during its upload.
     var groupCommitSize = 0
-    /// Entries that are on their way, or could not be stored at the first attempt: one, or a turn and the slice after it.
+    /// Entries that are being stored, or failed at the first attempt: one, or a turn and the slice
+    /// after it.
     var held: [PendingUpload] = []
   }
 
-  /// Who drives a step.
+  /// The thread that calls `step`.
   private enum Driver {
-    /// The uploading thread: tries until it works.
+    /// The uploading thread: tries until it succeeds.
     case thread
     /// The session's thread: one attempt, and only if nothing is unusual.
     case session
@@ -40,9 +42,9 @@ final class SliceUploader: Sendable {
 
   private enum Outcome {
     case stored
-    /// Nothing is due for so many seconds, infinitely many if only an arrival matters.
+    /// Nothing is due for so many seconds; infinite if only an arrival matters.
     case idle(Double)
-    /// Nothing was stored; the uploading thread tries again, and finds out why.
+    /// Nothing was stored; the uploading thread tries again, and finds the cause.
     case declined
   }
 
@@ -63,17 +65,17 @@ final class SliceUploader: Sendable {
 
   private var progress: Progress { store.progress }
 
-  /// Whether entries are on their way.
+  /// Whether entries are being stored.
   var isBusy: Bool { state.withLock { !$0.held.isEmpty } }
 
-  /// Gives up the entries on their way: another session writes, or the session begins anew.
+  /// Drops the pending entries, because another session writes or the session begins again.
   func giveUp() { state.withLock { $0.held = [] } }
 
   // MARK: Drivers
 
   /// Uploads until the mirror stops; the uploading thread calls it.
   ///
-  /// Throws what ends the mirror.
+  /// Throws the error that ends the mirror.
   func run() throws {
     while !progress.isStopped {
       do {
@@ -92,9 +94,9 @@ final class SliceUploader: Sendable {
     }
   }
 
-  /// Stores what is captured on the calling thread, which waits for it, up to transaction `last`.
+  /// Stores captured commits up to transaction `last`, on the calling thread.
   ///
-  /// Returns false if the uploading thread is at it, or has to deal with something unusual.
+  /// Returns false if the uploading thread stores an entry, or has to handle an unusual state.
   func uploadNow(upTo last: UInt64) -> Bool {
     state.withLockIfAvailable { state in
       while !progress.withLock({ $0.created >= last }) {
@@ -108,7 +110,7 @@ final class SliceUploader: Sendable {
     let now = Clock.monotonicSeconds
     let slots = log.current
     if driver == .session {
-      // A turn, and what comes after long silence, need more than one request.
+      // A turn, and an entry after a long pause, need more than one request.
       guard isUsual, slots.isConfirmed, state.groupCommitSize < 2, state.held.isEmpty else {
         return .declined
       }
@@ -145,7 +147,7 @@ final class SliceUploader: Sendable {
     settings.durability == .sync || progress.withLock { $0.flushes > 0 || $0.recordWanted > now }
   }
 
-  /// Nothing waits, or only an open slice that is not due yet.
+  /// Handles a queue that is empty, or has only an open slice that is not due yet.
   private func idle(_ state: inout State, _ pacing: Pacing.Decision, _ now: Double) -> Outcome {
     var pause = Double.infinity
     if case .wait(let left) = pacing, capturer.hasOpenSlice { pause = left }
@@ -158,7 +160,7 @@ final class SliceUploader: Sendable {
     return .idle(pause)
   }
 
-  /// Lets the commits of several processes whose last ones went together have the next ones in one slice too.
+  /// Waits for the next commits of processes whose last commits shared a slice.
   private func awaitGroupCommit(_ size: Int) {
     let began = Clock.monotonicSeconds
     let patience = Pacing.groupCommitWait(lastPutSeconds: store.health.lastPutSeconds)
@@ -172,7 +174,7 @@ final class SliceUploader: Sendable {
     }
   }
 
-  /// The next entries; with `mayClose` the open slice is closed if nothing else waits.
+  /// Returns the next entries; with `mayClose`, closes the open slice if nothing else waits.
   private func next(mayClose: Bool) -> [PendingUpload] {
     if mayClose, queue.isEmpty { capturer.closeSlice() }
     let wasFull = queue.isFull
@@ -183,7 +185,7 @@ final class SliceUploader: Sendable {
 
   // MARK: Storing
 
-  /// Creates entries, the turn and the slice after it at once, however long it takes; false if the mirror was stopped first.
+  /// Creates entries, a turn and its slice at once; returns false if the mirror was stopped first.
   private func create(_ entries: [PendingUpload], _ slots: SlotLog) throws -> Bool {
     guard entries.count == 2 else {
       return try entries.allSatisfy { entry in try store.untilStored { try create(entry, slots) } }
@@ -202,7 +204,7 @@ final class SliceUploader: Sendable {
     return isStored.withLock { $0 }
   }
 
-  /// One attempt to create an entry.
+  /// Makes one attempt to create an entry.
   private func create(_ entry: PendingUpload, _ slots: SlotLog) throws {
     let start = Clock.monotonicSeconds
     try slots.create(entry.place, id: entry.id, entry.bytes)
@@ -211,7 +213,9 @@ final class SliceUploader: Sendable {
     store.health.note(putSeconds: Clock.monotonicSeconds - start)
   }
 
-  /// Reads back what was stored, if the rules ask for that before it counts; false if the mirror was stopped first.
+  /// Reads an entry back, if the rules require that before it counts.
+  ///
+  /// Returns false if the mirror was stopped first.
   private func confirm(_ slots: SlotLog) throws -> Bool {
     guard !slots.isConfirmed, progress.withLock({ $0.hasBase }) else { return true }
     guard try store.untilStored({ try slots.confirm() }) else { return false }
@@ -219,7 +223,7 @@ final class SliceUploader: Sendable {
     return true
   }
 
-  /// The entries that were held are stored, and count.
+  /// Counts the entries in `held`, which are now stored.
   private func didStore(_ state: inout State, begun: Double) {
     let held = state.held
     state.held = []
@@ -244,23 +248,23 @@ final class SliceUploader: Sendable {
     if Pacing.record(now: begun, lastRecord: state.lastRecord) == .send {
       saveRecord(&state, begun)
     } else if isWanted {
-      // A process that waits needs no more than to read it.
+      // A waiting process only needs to read the record.
       recorder.save(syncs: false)
     }
     maintainer.renewLease()
   }
 
-  /// Moves the mark of what is stored.
+  /// Advances the stored transaction.
   private func advance(to entry: PendingUpload) {
     let open = queue.oldest ?? capturer.oldestOpenTime
     progress.withLock {
-      // What a generation that was given up still sent says nothing of the present one.
+      // Entries of a generation that was given up do not change the current one.
       guard $0.generation == entry.generation else { return }
       $0.tip?.transaction = entry.lastTransaction
       $0.tip?.state = entry.state
       $0.tip?.position = entry.position
       $0.tip?.time = entry.lastTime
-      // What a moving guard took may be stored before it is noted as captured.
+      // Commits that a moving guard captured may be stored before they are noted as captured.
       $0.captured = max($0.captured, entry.lastTransaction)
       $0.oldest = open
     }

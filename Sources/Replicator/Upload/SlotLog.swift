@@ -5,48 +5,51 @@ import ReplicaCatalog
 import ReplicaFormat
 import Synchronization
 
-/// The log of a replica, as one session writes it: a slot is created once, or somebody else has it.
+/// Writes the log of a replica for one session: each slot is created once, by one session.
 ///
-/// The rules are those of `Docs/Protocol.md`. A session that has met another's entry never writes again.
+/// The rules are those of `Docs/Protocol.md`. A session that has met another session's entry never
+/// writes again.
 final class SlotLog: Sendable {
   let session: TurnRecord.Session
   private let store: any ObjectStore
-  /// Seconds since the system started, those it slept through too.
+  /// Returns seconds since the system started, including sleep.
   private let now: @Sendable () -> Double
   private let state: Mutex<State>
-  /// Entries whose places are kept in memory.
+  /// The maximum number of entries whose places are kept in memory.
   private static let most = 4096
 
   private struct State {
-    /// The session's first entry, once it was read back (rule 5).
+    /// Whether the session's first entry was read back (rule 5).
     var isConfirmed = false
-    /// Why the session writes nothing more (rule 7).
+    /// The reason for which the session writes nothing more (rule 7).
     var fence: MirrorError?
     var keepsConditions: Bool?
-    /// Why the store does not keep to conditions, if it said so.
+    /// The store's reason for ignoring conditions, if it gave one.
     var refusal: String?
-    /// When the store answered last, in seconds of `now`, and in which process.
+    /// The time of the store's last answer, in seconds of `now`, and the process that got it.
     var lastAnswer = -Double.infinity
     var process = ProcessIdentity.current
-    /// Entries that were sent, and the places of those that are stored.
+    /// Entries that were sent, and the places of the stored ones.
     var own: Set<Place> = []
     var places: [EntryID: Place] = [:]
-    /// The last entry of the log before the session's first, and others with the same number; none if they are not known.
+    /// The last entry before the session's first, and others with the same number; empty if not
+    /// known.
     var before: Set<Place> = []
-    /// The newest of them that is stored.
+    /// The newest stored entry of the session.
     var newest: (place: Place, id: EntryID)?
 
-    /// Seconds without an answer after which an entry is read back before anything counts as stored (rule 8).
+    /// Seconds without an answer after which an entry must be read back before it counts (rule 8).
     private static let silence = 60.0
 
-    /// Only the newest entries are confirmed; of older ones the chain itself tells.
+    /// Only the newest entries are confirmed; the chain itself proves older ones.
     mutating func forgetOldHalf() {
       let middle = places.values.map(\.transaction).sorted()[places.count / 2]
       places = places.filter { $0.value.transaction >= middle }
       own = own.filter { $0.transaction >= middle }
     }
 
-    /// Whether the session was asleep, forked or cut off for so long that another may have written.
+    /// Returns whether the session slept, forked or got no answer for so long that another may have
+    /// written.
     func isSilent(at now: Double) -> Bool {
       now - lastAnswer > Self.silence || process != ProcessIdentity.current
     }
@@ -63,27 +66,27 @@ final class SlotLog: Sendable {
     state = Mutex(State())
   }
 
-  /// Whether nothing keeps an entry that is stored from counting as stored.
+  /// Whether a stored entry counts without being read back.
   var isConfirmed: Bool {
     let now = now()
     return state.withLock { $0.isConfirmed && !$0.isSilent(at: now) }
   }
 
-  /// Whether the store keeps to the conditions of puts; nil before that was tried.
+  /// Whether the store obeys the conditions of puts; nil before the first check.
   var keepsConditions: Bool? { state.withLock { $0.keepsConditions } }
 
-  /// Why the store does not, if it said so.
+  /// The store's reason for ignoring conditions, if it gave one.
   var refusal: String? { state.withLock { $0.refusal } }
 
-  /// Keeps what the log ended with when the session read it: confirming its first entry is then one request.
+  /// Notes the last entries before the session, so that one request can confirm its first entry.
   func begin(after entries: [Place]) { state.withLock { $0.before = Set(entries) } }
 
   // MARK: Creating (rules 1 to 3, 7)
 
-  /// Creates an entry; returns once it is stored.
+  /// Creates an entry; returns when it is stored.
   ///
-  /// May be called again with the same bytes after an error of the store: the outcome of the call before is unknown. Throws
-  /// `.fenced` if another session's entry stands at the place.
+  /// It may be called again with the same bytes after an error of the store, because the result of
+  /// the first call is unknown. Throws `.fenced` if another session's entry is at the place.
   func create(_ place: Place, id: EntryID, _ bytes: [UInt8]) throws {
     let key = try ObjectKey(place.key)
     let condition: PutCondition = try state.withLock { state in
@@ -91,7 +94,7 @@ final class SlotLog: Sendable {
       state.own.insert(place)
       return state.keepsConditions == false ? .always : .ifAbsent
     }
-    // Nothing protects an entry in a store that ignores conditions; a look finds what was there for a while.
+    // Nothing protects an entry in a store that ignores conditions. A read finds an older entry.
     if condition == .always, let present = try look(key) {
       guard present == bytes else { throw fenced(by: present, at: place) }
       return note(place, id)
@@ -101,7 +104,7 @@ final class SlotLog: Sendable {
     } catch {
       switch error.code {
       case .configuration where condition != .always:
-        // The store has no conditional puts at all.
+        // The store has no conditional puts.
         state.withLock { ($0.keepsConditions, $0.refusal) = (false, error.cause) }
         return try create(place, id: id, bytes)
       case .preconditionFailed:
@@ -124,7 +127,7 @@ final class SlotLog: Sendable {
     }
   }
 
-  /// The bytes of an object; nil if it is not there.
+  /// Returns the bytes of an object; nil if it does not exist.
   private func look(_ key: ObjectKey) throws(ObjectStoreError) -> [UInt8]? {
     do throws(ObjectStoreError) {
       return try store.whole(key).bytes
@@ -153,10 +156,10 @@ final class SlotLog: Sendable {
 
   // MARK: Confirming (rules 5, 8)
 
-  /// Reads back that an entry of the session is on the chain; until then nothing that it stored counts.
+  /// Confirms that an entry of the session is on the chain; until then its entries do not count.
   ///
-  /// Nil stands for the newest. Also tries, once in a session, whether the store keeps to conditions. Throws `.fenced` if the
-  /// entry is not on the chain.
+  /// Nil stands for the newest entry. Once in a session, it also checks whether the store obeys
+  /// conditions. Throws `.fenced` if the entry is not on the chain.
   func confirm(_ entry: (place: Place, id: EntryID)? = nil) throws {
     guard let newest = state.withLock({ entry ?? $0.newest }) else { return }
     if try !isAlone(newest.place), try !isOnChain(newest.place, newest.id) {
@@ -165,7 +168,7 @@ final class SlotLog: Sendable {
       let other = turns.first { $0.session.number != session.number }
       throw fence("\(other?.session.text ?? "another session") writes to \(store.url)")
     }
-    // A slice may have been merged and deleted already; the session's turn is still there.
+    // A slice may have been merged and deleted already; the session's turn still exists.
     for name in [newest.place.key] + state.withLock({ $0.own.map(\.key) }).sorted()
     where keepsConditions == nil {
       if let bytes = try look(ObjectKey(name)) { try probe(name, bytes) }
@@ -173,7 +176,8 @@ final class SlotLog: Sendable {
     noteConfirmed()
   }
 
-  /// Nobody else can have written: the session has created the first mark of a replica.
+  /// Notes that no other session can have written, because this one created the replica's first
+  /// mark.
   func noteConfirmed() {
     let now = now()
     state.withLock {
@@ -183,9 +187,10 @@ final class SlotLog: Sendable {
     }
   }
 
-  /// Whether the entry before a place is listed, and no entry of another session after it.
+  /// Returns whether the entry before a place is listed, without another session's entry after it.
   ///
-  /// An entry before that is gone was covered: then others have written since, and their entries may be gone too.
+  /// A missing entry before the place was covered. Then others have written since, and their
+  /// entries may be gone too.
   private func isAlone(_ place: Place) throws -> Bool {
     let (own, before) = state.withLock { state -> (Set<Place>, Set<Place>) in
       if let previous = state.places[place.previous] { return (state.own, [previous]) }
@@ -200,18 +205,19 @@ final class SlotLog: Sendable {
       && listed.allSatisfy { $0.transaction < place.transaction || own.contains($0) || before.contains($0) }
   }
 
-  /// Whether the chain, as a reader finds it, holds an entry.
+  /// Returns whether the chain, as a reader finds it, holds an entry.
   private func isOnChain(_ place: Place, _ id: EntryID) throws -> Bool {
     let contents = try ReplicaCatalog(store).contents(of: place.generation)
     guard let base = contents.bases.last(where: { $0.transaction < place.transaction }) else { return false }
     let chain = contents.chain(after: base)
     return chain.turns.contains { $0.id == id } || chain.objects.contains { $0.id == id }
       || chain.unfinished.contains { $0.id == id } || chain.seal?.id == id
-      // What came after it took its place, and names it.
+      // An object that replaced the entry names it.
       || contents.bases.contains { $0.id == id } || contents.merged.keys.contains { $0.id == id }
   }
 
-  /// Puts an object of the session once more, with the same bytes: a store that keeps to conditions refuses that.
+  /// Puts an object of the session again, with the same bytes; a store that obeys conditions
+  /// refuses.
   func probe(_ name: String, _ bytes: [UInt8]) throws {
     guard keepsConditions == nil else { return }
     do throws(ObjectStoreError) {
@@ -224,14 +230,14 @@ final class SlotLog: Sendable {
     }
   }
 
-  /// The store has answered: the session is not silent.
+  /// Notes an answer of the store: the session is not silent.
   func noteAnswer() {
     let now = now()
     state.withLock { if !$0.isSilent(at: now) { $0.lastAnswer = now } }
   }
 }
 
-/// The log as the present session writes it; each beginning makes another one.
+/// Holds the log of the current session; each new session makes another one.
 final class SessionLog: Sendable {
   private let log: Mutex<SlotLog>
   private let store: MeteredStore

@@ -1,8 +1,9 @@
 import ReplicaFormat
 
-/// Sealed entries on their way from the capturer to the uploader, in order.
+/// Holds sealed entries between the capturer and the uploader, in order.
 ///
-/// Bounded: while it is full the capturer takes nothing more from SQLite's log, which is the buffer then. Nothing is dropped.
+/// The queue is bounded. While it is full, the capturer reads nothing more, so SQLite's log is the
+/// buffer. No entry is dropped. May be used on any thread.
 final class UploadQueue: Sendable {
   private struct State {
     var entries: [PendingUpload] = []
@@ -14,7 +15,7 @@ final class UploadQueue: Sendable {
   /// Wakes the uploader: entries wait, or the open slice has grown.
   let arrivals = Wakeup()
 
-  /// Bytes from which it is full.
+  /// Makes a queue that is full at `limit` bytes.
   init(limit: Int) { self.limit = limit }
 
   var isFull: Bool { state.withLock { $0.bytes >= limit } }
@@ -22,7 +23,7 @@ final class UploadQueue: Sendable {
   /// Time of the oldest commit that waits, microseconds since 1970.
   var oldest: Int64? { state.withLock { $0.entries.first?.firstTime } }
 
-  /// Appends entries that go together: a slice, or a turn and the slice after it.
+  /// Appends entries that belong together: a slice, or a turn and the slice after it.
   func append(_ entries: [PendingUpload]) {
     state.withLock {
       $0.entries += entries
@@ -30,7 +31,8 @@ final class UploadQueue: Sendable {
     }
   }
 
-  /// Takes the oldest entry; a turn together with the slice after it, since nobody waits for a turn.
+  /// Takes the oldest entry; a turn together with the slice after it, because no thread waits for a
+  /// turn.
   func take() -> [PendingUpload] {
     state.withLock { state in
       let count = min(state.entries.first?.isTurn == true ? 2 : 1, state.entries.count)
@@ -41,6 +43,6 @@ final class UploadQueue: Sendable {
     }
   }
 
-  /// Gives up everything that waits: it can never be stored.
+  /// Drops all entries, because they can never be stored.
   func removeAll() { state.withLock { $0 = State() } }
 }

@@ -1,0 +1,101 @@
+import Bytes
+import History
+import Replica
+import ReplicaFormat
+import Restore
+import SQLite
+import Shell
+
+/// Finds the transaction after which the answer to a query was another.
+struct MirrorBisect {
+  struct Options {
+    let sql: String
+    /// Where to begin and to end; the oldest moment and the newest without them.
+    var moments: [Moment] = []
+    var all = false
+    var from: String?
+
+    init(parsing words: inout Words) throws(CommandError) {
+      sql = try words.required()
+      var others: [String] = []
+      while let word = words.optional() {
+        switch word {
+        case "--all", "-all": all = true
+        case "--from", "-from": from = try words.required()
+        default: others.append(word)
+        }
+      }
+      var rest = others[...]
+      while moments.count < 2, let moment = MomentWords.take(&rest) { moments.append(moment) }
+      if let word = rest.first { throw .message("Error: not a moment: \(word): write \(Moment.forms)") }
+    }
+  }
+
+  let session: Session
+  let observer: MirrorSession
+  let options: Options
+
+  func run() throws {
+    observer.past.register()
+    let replica = try observer.past.present(session, from: options.from)
+    let (first, last) = try MirrorBisect.bounds(options.moments, replica)
+    try check(replica)
+    let history = AnswerHistory(replica, observer.past.files, sql: options.sql)
+    let authors = TransactionAuthors(session, replica)
+    var count = 0
+    let beginning = try history.forEachChange(after: first, through: last) { change in
+      count += 1
+      try authors.print(change.moment, isAfterGap: change.isAfterGap)
+      session.output.tell("  \(Self.text(change.before)) -> \(Self.text(change.after))")
+      return options.all
+    }
+    if count == 0 {
+      session.output.tell(
+        "no change from transaction \(first) to \(last): \(beginning.map { Self.text($0) } ?? "nothing to read")"
+      )
+    }
+  }
+
+  /// A statement that reads nothing, or writes, has no history.
+  private func check(_ replica: PastReplica) throws {
+    let scratch = try Connection(":memory:")
+    defer { scratch.close() }
+    let bytes = options.sql.preservedBytes + [0]
+    do {
+      let (statement, next) = try scratch.prepare(bytes)
+      if next < bytes.count - 1, try scratch.prepare(bytes, from: next).statement != nil {
+        throw CommandError.message("Error: one statement at a time")
+      }
+      guard statement?.isReadOnly != false else {
+        throw CommandError.message("Error: only a query has a history: \(options.sql)")
+      }
+    } catch let error as SQLiteError {
+      // Tables are not known here. That is what the moments are for.
+      guard !error.message.hasPrefix("no such") else { return }
+      throw CommandError.message("Error: \(error.message)")
+    }
+  }
+
+  /// The first and the last transaction that a command means.
+  static func bounds(_ moments: [Moment], _ replica: PastReplica) throws -> (UInt64, UInt64) {
+    let runs = try replica.runs()
+    guard let oldest = runs.first?.lowerBound, let newest = runs.last?.upperBound else {
+      throw CommandError.message("Error: the replica holds no transactions")
+    }
+    func number(_ moment: Moment) throws -> UInt64 {
+      try replica.open(RestoreTarget(moment)).moment.transaction
+    }
+    let first = try moments.first.map(number) ?? oldest
+    let last = moments.count > 1 ? try number(moments[1]) : newest
+    guard first <= last else { throw CommandError.message("Error: the second moment lies before the first") }
+    return (first, last)
+  }
+
+  /// An answer on one line.
+  static func text(_ answer: Answer) -> String {
+    if let failure = answer.failure { return "(\(failure))" }
+    guard let first = answer.rows.first else { return "(no rows)" }
+    let line = first.map { RowPrinter.short($0) }.joined(separator: "|")
+    return answer.rows.count == 1 ? line : "\(line) … (\(answer.rows.count) rows)"
+  }
+}

@@ -1,0 +1,45 @@
+import Files
+import ReplicaFormat
+import Restore
+import Shell
+
+/// Moments among the words of commands.
+enum MomentWords {
+  private static var clock: Moment.Clock {
+    Moment.Clock(now: Clock.wallMicroseconds, zone: Clock.zone)
+  }
+
+  /// Reads one word, which quotes may have made of several.
+  static func moment(_ text: String) throws(CommandError) -> Moment {
+    guard let moment = Moment(text, clock) else {
+      throw .message("Error: not a moment: \(text): write \(Moment.forms)")
+    }
+    return moment
+  }
+
+  /// Takes a moment from the beginning of words, as many of them as it has; nil if they begin with none.
+  static func take(_ words: inout ArraySlice<String>) -> Moment? {
+    for count in stride(from: min(3, words.count), to: 0, by: -1) {
+      if let moment = Moment(words.prefix(count).joined(separator: " "), clock) {
+        words = words.dropFirst(count)
+        return moment
+      }
+    }
+    return nil
+  }
+}
+
+extension RestoreTarget {
+  init(_ moment: Moment) {
+    self.init()
+    take(moment)
+  }
+
+  mutating func take(_ moment: Moment) {
+    switch moment {
+    case .transaction(let number): transaction = number
+    case .time(let time): self.time = time
+    case .last: break
+    }
+  }
+}

@@ -1,0 +1,111 @@
+package import Replica
+internal import ReplicaFormat
+package import Restore
+package import SQLite
+
+/// What a statement answers at a moment.
+package struct Answer: Sendable {
+  package let columns: [String]
+  package let rows: [[Value]]
+  /// Why it has no answer, such as that a table is not there yet; nil if it has one.
+  package let failure: String?
+
+  /// Whether two answers are the same, byte for byte.
+  package func isIdentical(to other: Answer) -> Bool {
+    failure == other.failure && columns == other.columns && rows.count == other.rows.count
+      && zip(rows, other.rows).allSatisfy {
+        $0.count == $1.count && zip($0, $1).allSatisfy { $0.isIdentical(to: $1) }
+      }
+  }
+}
+
+/// Finds every moment at which the answer to a statement changed.
+///
+/// An answer changes only if a page changes that the statement read. So, after an answer, the next candidate is the next
+/// transaction that changed one of these pages. Page 1 counts only if the schema in it changed: its counters change with nearly
+/// every transaction. This holds for statements that ask for nothing but the database. Belongs to one thread at a time.
+package final class AnswerHistory {
+  private let replica: PastReplica
+  private let files: PastFiles
+  private let sql: String
+  /// Moments at which the statement ran, for those who measure.
+  package private(set) var runs = 0
+
+  /// A transaction after which the answer was another.
+  package struct Change {
+    package let before: Answer
+    package let after: Answer
+    package let moment: PageHistory.Moment
+    /// Whether history before it was removed, so that it may have been an earlier transaction.
+    package let isAfterGap: Bool
+  }
+
+  package init(_ replica: PastReplica, _ files: PastFiles, sql: String) {
+    self.replica = replica
+    self.files = files
+    self.sql = sql
+  }
+
+  /// Calls `body` for each change after the first moment up to the last, in order, until it returns false.
+  ///
+  /// Returns the answer at the first moment.
+  @discardableResult
+  package func forEachChange(
+    after first: UInt64, through last: UInt64, _ body: (Change) throws -> Bool
+  ) throws -> Answer? {
+    var known: (answer: Answer, transaction: UInt64)?
+    var beginning: Answer?
+    for run in try replica.runs() where run.upperBound >= first && run.lowerBound <= last {
+      var reader = try replica.open(
+        RestoreTarget(transaction: max(run.lowerBound, first)))
+      var (answer, pages) = try ask(reader)
+      beginning = beginning ?? answer
+      if let known, !known.answer.isIdentical(to: answer) {
+        let change = Change(
+          before: known.answer, after: answer, moment: reader.moment,
+          isAfterGap: known.transaction + 1 != reader.moment.transaction)
+        guard try body(change) else { return beginning }
+      }
+      let end = min(run.upperBound, last)
+      while let next = try reader.history.nextChange(
+        of: pages, after: reader.moment.transaction, through: end)
+      {
+        try replica.source.checkInterrupt()
+        reader = try PageReader(reader.history, at: next)
+        let before = answer
+        (answer, pages) = try ask(reader)
+        guard !before.isIdentical(to: answer) else { continue }
+        let change = Change(before: before, after: answer, moment: reader.moment, isAfterGap: false)
+        guard try body(change) else { return beginning }
+      }
+      known = (answer, end)
+    }
+    return beginning
+  }
+
+  /// The answer at a moment, and the pages that it comes from.
+  private func ask(_ reader: PageReader) throws -> (Answer, Set<UInt32>) {
+    runs += 1
+    reader.beginRecording()
+    let connection = try files.connect(reader)
+    defer { connection.close() }
+    do {
+      let statement = try connection.prepare(sql)
+      guard statement.isReadOnly else { throw UndoError("only a query has a history: \(sql)") }
+      let columns = (0..<statement.columnCount).map { statement.columnName(at: $0) }
+      var rows: [[Value]] = []
+      while try statement.step() { rows.append(columns.indices.map { statement.value(at: $0) }) }
+      return (Answer(columns: columns, rows: rows, failure: nil), reader.endRecording())
+    } catch let error as SQLiteError {
+      guard error.code.primary == .error else { throw error }
+      return (Answer(columns: [], rows: [], failure: error.message), reader.endRecording())
+    }
+  }
+}
+
+extension RestoreTarget {
+  init(transaction: UInt64) {
+    self.init()
+    self.transaction = transaction
+  }
+}

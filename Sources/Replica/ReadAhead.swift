@@ -1,0 +1,121 @@
+internal import Bytes
+
+/// Finds which pages a walk through a tree is going to read next.
+///
+/// Interior pages name their children in the order of keys. Two children that are read in that order, or in the reverse, begin
+/// a run. A run reads 32 children ahead, and twice as many whenever half of them were read. Pages come here as SQLite reads
+/// them; SQLite reads an interior page before its children.
+final class ReadAhead {
+  private struct Place {
+    let parent: UInt32
+    let index: Int
+  }
+
+  /// A walk through the children of one level.
+  private struct Run {
+    var parent: UInt32
+    var index: Int
+    /// 1 or -1.
+    var step = 0
+    /// Children that were asked for beyond `index`.
+    var ahead = 0
+    var window = 0
+  }
+
+  private static let first = 32
+  private static let most = 2048
+  /// Children that are remembered; beyond it all begins anew.
+  private static let mostChildren = 2 << 20
+
+  private let pages: UInt32
+  private let pageSize: Int
+  private var children: [UInt32: [UInt32]] = [:]
+  private var places: [UInt32: Place] = [:]
+  private var runs: [Run] = []
+
+  /// Returns a page that can be had without a request.
+  private let peek: (UInt32) -> [UInt8]?
+
+  init(pages: UInt32, pageSize: Int, peek: @escaping (UInt32) -> [UInt8]?) {
+    self.pages = pages
+    self.pageSize = pageSize
+    self.peek = peek
+  }
+
+  /// Takes in a page that was read: the children of an interior one.
+  func note(_ page: UInt32, _ bytes: [UInt8], _ index: Int) {
+    guard children[page] == nil else { return }
+    let found = InteriorPage.children(bytes, index, page: page, pageSize: pageSize, pages: pages)
+    guard !found.isEmpty else { return }
+    if places.count > Self.mostChildren {
+      places = [:]
+      children = [:]
+    }
+    children[page] = found
+    for (index, child) in found.enumerated() { places[child] = Place(parent: page, index: index) }
+  }
+
+  /// What to fetch while a page is read, the page among them.
+  func pages(toReadWith page: UInt32) -> [UInt32] {
+    guard let place = places[page] else { return [] }
+    guard let number = runs.firstIndex(where: { continues($0, place) }) else {
+      if runs.contains(where: { $0.parent == place.parent && $0.index == place.index }) { return [] }
+      if runs.count >= 8 { runs.removeFirst() }
+      runs.append(Run(parent: place.parent, index: place.index))
+      return []
+    }
+    var run = runs.remove(at: number)
+    let step = run.step != 0 ? run.step : direction(run, place)
+    if run.step == 0 { run.window = Self.first }
+    (run.parent, run.index, run.step) = (place.parent, place.index, step)
+    run.ahead = max(run.ahead - 1, 0)
+    defer { runs.append(run) }
+    guard run.ahead <= run.window / 2 else { return [] }
+    if run.ahead > 0 { run.window = min(run.window * 2, Self.most) }
+    let (wanted, parent) = following(place, step, skipping: run.ahead, count: run.window - run.ahead)
+    run.ahead += wanted.count
+    return wanted + (parent.map { [$0] } ?? [])
+  }
+
+  private func continues(_ run: Run, _ place: Place) -> Bool {
+    let step = direction(run, place)
+    return step != 0 && (run.step == 0 || run.step == step)
+  }
+
+  /// 1 if a place comes right after that of a run, -1 right before, else 0.
+  private func direction(_ run: Run, _ place: Place) -> Int {
+    if run.parent == place.parent {
+      return abs(place.index - run.index) == 1 ? place.index - run.index : 0
+    }
+    guard let from = places[run.parent], let to = places[place.parent], from.parent == to.parent else {
+      return 0
+    }
+    let (old, new) = (children[run.parent]?.count ?? 0, children[place.parent]?.count ?? 0)
+    if to.index == from.index + 1, run.index == old - 1, place.index == 0 { return 1 }
+    if to.index == from.index - 1, run.index == 0, place.index == new - 1 { return -1 }
+    return 0
+  }
+
+  /// Children beyond a place, in the order of the walk, and the parent of those that follow if it is not known yet.
+  private func following(_ place: Place, _ step: Int, skipping: Int, count: Int) -> ([UInt32], UInt32?) {
+    var found: [UInt32] = []
+    var skipped = 0
+    var (parent, index) = (place.parent, place.index + step)
+    while found.count < count {
+      guard let siblings = children[parent] else { break }
+      guard siblings.indices.contains(index) else {
+        guard let above = places[parent], let uncles = children[above.parent],
+          uncles.indices.contains(above.index + step)
+        else { break }
+        parent = uncles[above.index + step]
+        if children[parent] == nil, let bytes = peek(parent) { note(parent, bytes, 0) }
+        guard let next = children[parent] else { return (found, parent) }
+        index = step > 0 ? 0 : next.count - 1
+        continue
+      }
+      if skipped < skipping { skipped += 1 } else { found.append(siblings[index]) }
+      index += step
+    }
+    return (found, nil)
+  }
+}

@@ -1,0 +1,105 @@
+internal import Dispatch
+internal import ObjectStore
+internal import ReplicaCatalog
+internal import ReplicaFormat
+internal import Synchronization
+
+/// Fetches objects of a chain some ahead of their use, in order, each proven to be the one that the chain needs.
+final class SliceFetch {
+  private let access: ReplicaAccess
+  private let disk: DiskCache?
+  private let objects: [ChainObject]
+  private let generation: GenerationID
+  private let pool: TransferPool
+  private var started = 0
+  private var taken = 0
+  private let arrivals = Arrivals()
+
+  /// Objects that came, by their numbers.
+  private final class Arrivals: Sendable {
+    let results = Mutex<[Int: Result<[UInt8], any Error>]>([:])
+    let signal = DispatchSemaphore(value: 0)
+  }
+
+  private static let threads = 8
+  /// Bytes of objects that are under way or wait.
+  private static let window = 16 << 20
+  private var outstanding = 0
+
+  init(_ access: ReplicaAccess, _ disk: DiskCache?, objects: [ChainObject], generation: GenerationID) {
+    self.access = access
+    self.disk = disk
+    self.objects = objects
+    self.generation = generation
+    pool = TransferPool("replica.slices", threads: max(min(Self.threads, objects.count), 1))
+    start()
+  }
+
+  private func start() {
+    while started < objects.count, started - taken < Self.threads,
+      outstanding == 0 || outstanding + objects[started].size <= Self.window
+    {
+      let number = started
+      let object = objects[number]
+      started += 1
+      outstanding += object.size
+      let (access, disk, arrivals) = (access, disk, arrivals)
+      pool.run {
+        let result = Result { try Self.bytes(access, disk, object) }
+        arrivals.results.withLock { $0[number] = result }
+        arrivals.signal.signal()
+      }
+    }
+  }
+
+  /// The next object.
+  func next() throws -> SliceFrames {
+    let number = taken
+    while true {
+      try access.checkInterrupt()
+      if let result = arrivals.results.withLock({ $0.removeValue(forKey: number) }) {
+        taken += 1
+        outstanding -= objects[number].size
+        start()
+        return try Self.parsed(access, disk, objects[number], generation, result.get())
+      }
+      _ = arrivals.signal.wait(timeout: .now() + 0.05)
+    }
+  }
+
+  /// One object alone.
+  static func read(
+    _ access: ReplicaAccess, _ disk: DiskCache?, _ object: ChainObject, _ generation: GenerationID
+  ) throws -> SliceFrames {
+    try parsed(access, disk, object, generation, bytes(access, disk, object))
+  }
+
+  private static func key(_ access: ReplicaAccess, _ object: ChainObject) -> String {
+    "\(access.url) \(object.key) \(object.id) \(object.size)"
+  }
+
+  private static func bytes(
+    _ access: ReplicaAccess, _ disk: DiskCache?, _ object: ChainObject
+  ) throws -> [UInt8] {
+    if let bytes = disk?.bytes(key(access, object)) { return bytes }
+    return try access.read(object.key, nil)
+  }
+
+  /// Checks the object; a damaged one is fetched once more, in case the damage was done on the way or in the cache.
+  private static func parsed(
+    _ access: ReplicaAccess, _ disk: DiskCache?, _ object: ChainObject, _ generation: GenerationID,
+    _ bytes: [UInt8]
+  ) throws -> SliceFrames {
+    var bytes = bytes
+    let reader: SliceReader
+    do {
+      reader = try SliceReader(bytes, as: object, of: generation)
+    } catch {
+      guard !error.isMissing else { throw error }
+      bytes = try access.read(object.key, nil)
+      reader = try SliceReader(bytes, as: object, of: generation)
+    }
+    disk?.keep(bytes, key(access, object))
+    return SliceFrames(reader)
+  }
+}

@@ -1,0 +1,120 @@
+import ObjectStore
+package import Replica
+import ReplicaCatalog
+import ReplicaFormat
+
+/// Opens moments of one replica for reading page by page.
+///
+/// `PageHistory` objects are shared: another moment after the same base costs what differs. Belongs to one thread at a time.
+package final class PastReplica {
+  package let source: ObjectSource
+  private let cache: ReplicaCache
+  private var histories: [String: PageHistory] = [:]
+  /// Histories that are kept; each may take some megabytes of memory.
+  private static let most = 4
+
+  package init(_ source: ObjectSource, _ cache: ReplicaCache) {
+    self.source = source
+    self.cache = cache
+  }
+
+  /// The state after a moment, planned as a restore is.
+  ///
+  /// With `near`, the history of another moment is used if the moment lies in it.
+  package func open(_ target: RestoreTarget, near other: PageReader? = nil) throws -> PageReader {
+    if let other, let wanted = target.transaction, let reader = try open(wanted, in: other.history) {
+      return reader
+    }
+    let plan = try plan(target, base: other?.history.manifest.name)
+    return try PageReader(history(of: plan), at: plan.transaction)
+  }
+
+  /// A transaction of a history that is open already; nil if it does not reach there.
+  package func open(_ transaction: UInt64, in history: PageHistory) throws -> PageReader? {
+    guard transaction >= history.manifest.transaction, transaction <= history.end else { return nil }
+    return try PageReader(history, at: transaction)
+  }
+
+  /// Runs of transactions that can be read, in order; what lies between was removed.
+  ///
+  /// They are listed once.
+  package func runs() throws -> [ClosedRange<UInt64>] {
+    var history = try source.retry { _ in try ReplicaHistory(source.catalog) }
+    var found: [ClosedRange<UInt64>] = []
+    for generation in try source.retry({ _ in try history.all() }) {
+      let contents = try source.retry { _ in try history.contents(of: generation) }
+      for (base, chain) in contents.restorable { found.append(base.transaction...chain.end) }
+    }
+    return found
+  }
+
+  /// Which process made the sessions of the replica, by the sessions' numbers.
+  package func authors() throws -> [String: String] {
+    var history = try source.retry { _ in try ReplicaHistory(source.catalog) }
+    var found: [String: String] = [:]
+    for generation in try source.retry({ _ in try history.all() }) {
+      let contents = try source.retry { _ in try source.catalog.contents(of: generation.id, .everything) }
+      // The session that begins a generation has no turn there.
+      if case .slice(let header, _)? = contents.entries[generation.base.next(in: generation.id)],
+        let record = try? source.read(
+          ReplicaLayout.record(generation.id),
+          as: { try GenerationRecord($0, object: ReplicaLayout.record(generation.id)) })
+      {
+        let writer = record.writer.prefix { $0 != "(" }
+        found["\(EntryID(header.entry.session))"] =
+          writer.last == " " ? String(writer.dropLast()) : String(writer)
+      }
+      for case .turn(let turn) in contents.entries.values {
+        found["\(EntryID(turn.session.number))"] = "process \(turn.session.process) on \(turn.session.host)"
+      }
+    }
+    return found
+  }
+
+  private lazy var access: ReplicaAccess = {
+    let source = source
+    return ReplicaAccess(
+      url: source.catalog.store.url, isEncrypted: source.catalog.store.encryption != nil,
+      read: { name, range in try source.readOnce(name, range) },
+      checkInterrupt: { try source.checkInterrupt() })
+  }()
+
+  private func plan(_ target: RestoreTarget, base: BaseName?) throws -> RestorePlan {
+    var gone: Set<String> = []
+    while true {
+      do {
+        var planner = Planner(source: source, target: target, gone: gone, base: base)
+        planner.willRead = { [cache, access] in cache.prefetchMap(of: $1, in: $0, access) }
+        return try planner.plan()
+      } catch let error as FormatError where error.isMissing {
+        guard gone.count < Replanning.most, gone.insert(error.object).inserted else { throw error }
+        try source.pause(Replanning.pause)
+      }
+    }
+  }
+
+  private func history(of plan: RestorePlan) -> PageHistory {
+    if let known = histories[plan.manifest.key], known.end >= plan.transaction { return known }
+    let source = source
+    let generation = plan.generation
+    let base = plan.manifest.name
+    let history = PageHistory(
+      access, cache, base: plan.manifest, objects: plan.contents.chain(after: base).objects
+    ) { _ in
+      try source.pause(Replanning.pause)
+      let contents = try source.retry { _ in try source.catalog.contents(of: generation) }
+      return contents.chain(after: base).objects
+    }
+    if histories.count >= Self.most { histories = [:] }
+    histories[plan.manifest.key] = history
+    return history
+  }
+}
+
+extension ObjectSource {
+  /// Reads an object, or a part of it, for a reader of single pages.
+  fileprivate func readOnce(_ name: String, _ range: Range<Int>?) throws -> [UInt8] {
+    guard let range else { return try read(name) }
+    return try retry { _ in try catalog.store.content(of: name, range).bytes }
+  }
+}

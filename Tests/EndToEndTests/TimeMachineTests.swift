@@ -1,0 +1,155 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Moments of a replica opened, compared, explained and taken back, by the program.
+@Suite struct TimeMachineTests {
+  private let folder: TestSupport.TemporaryFolder
+
+  init() throws {
+    folder = try TestSupport.TemporaryFolder()
+    _ = try shell(
+      ["shop.db"],
+      """
+      CREATE TABLE orders(id INTEGER PRIMARY KEY, item TEXT, price REAL);
+      INSERT INTO orders(item, price) VALUES('tea', 4.5), ('cake', 3.25), ('mug', 9);
+      UPDATE orders SET price = 5 WHERE id = 1;
+      DELETE FROM orders WHERE id = 2;
+      INSERT INTO orders(item, price) VALUES('pot', 20);
+
+      """)
+  }
+
+  private var url: String { "file://\(folder.url.path)/r" }
+
+  private func shell(_ arguments: [String], _ input: String) throws -> ShellHarness.Result {
+    try ShellHarness.run(
+      ShellHarness.program, ["-mirror", url] + arguments, input: Data((input + "\n").utf8), in: folder,
+      environment: ["TZ": "UTC"])
+  }
+
+  private func output(_ arguments: [String], _ input: String) throws -> String {
+    let result = try shell(arguments, input)
+    #expect(result.errors.isEmpty && result.code == 0, "\(result)")
+    return result.output
+  }
+
+  @Test func opensAMoment() throws {
+    #expect(
+      try output(["-at", "2", "shop.db"], "SELECT * FROM orders;\n.tables")
+        == "1|tea|4.5\n2|cake|3.25\n3|mug|9.0\norders\n")
+    #expect(try output(["-at", "before 2", url], "SELECT count(*) FROM orders;") == "0\n")
+    #expect(try output(["-at", "-0s", url], "SELECT count(*) FROM orders;") == "3\n")
+    let script =
+      ".open --at 4\nSELECT count(*) FROM orders;\n.open --at 2\nSELECT count(*) FROM orders;\n.open shop.db\nSELECT count(*) FROM orders;"
+    #expect(try output(["shop.db"], script) == "2\n3\n3\n")
+    #expect(
+      try shell(["-at", "2", "shop.db"], "DELETE FROM orders;").errors.contains(
+        "attempt to write a readonly database"))
+    #expect(
+      try shell(["-at", "99", "shop.db"], "SELECT 1;").errors.contains("transaction 99 cannot be restored"))
+    #expect(try shell(["-at", "soon", "shop.db"], "SELECT 1;").errors.contains("not a moment: soon"))
+    // Reading the past writes nothing.
+    #expect(try output(["-at", "last", "shop.db"], ".mirror diff --summary").contains("transaction 5"))
+  }
+
+  @Test func joinsPastAndPresent() throws {
+    let script = """
+      .mirror attach 2 AS past
+      SELECT p.id, p.price, o.price FROM past.orders p LEFT JOIN orders o USING(id);
+      BEGIN;
+      INSERT INTO orders SELECT id, item, price FROM past.orders WHERE id = 2;
+      COMMIT;
+      ATTACH 'file:shop.db?vfs=replica&at=3' AS third;
+      SELECT price FROM third.orders WHERE id = 1;
+      DELETE FROM past.orders;
+      """
+    let result = try shell(["shop.db"], script)
+    #expect(result.output.hasSuffix("1|4.5|5.0\n2|3.25|\n3|9.0|9.0\n5.0\n"), "\(result)")
+    #expect(result.errors.contains("attempt to write a readonly database"))
+    // What was written with the past at hand is a barrier: both mirrors give it back.
+    #expect(
+      try output(["shop.db"], ".mirror log").contains(
+        "6  -- statements unknown: a statement uses an attached database"))
+    let restored = try shell([":memory:"], ".restore sql --output s.db --verify")
+    #expect(restored.code == 0 && restored.output.contains("verified transaction 6"), "\(restored)")
+    #expect(
+      try ShellHarness.run(
+        ShellHarness.program, ["-mirror", "off", "s.db", "SELECT count(*) FROM orders"], in: folder
+      ).output == "4\n")
+  }
+
+  @Test func comparesMoments() throws {
+    let diff = try output(["shop.db"], ".mirror diff 2 4")
+    #expect(
+      diff.contains("orders: +0 ~1 -1\n~ id=1: price 4.5 -> 5.0\n- id=2: item='cake', price=3.25\n"),
+      "\(diff)")
+    #expect(try output(["shop.db"], ".mirror diff").contains("+ id=4: item='pot', price=20.0"))
+    #expect(try output(["shop.db"], ".mirror diff before 4 orders --summary").contains("orders: +1 ~0 -1\n"))
+    #expect(
+      try output(
+        ["shop.db"],
+        "SELECT change, key, before ->> 'price', after ->> 'price' FROM mirror_diff(2, 4, 'orders');")
+        == "changed|{\"id\":1}|4.5|5.0\nremoved|{\"id\":2}|3.25|\n")
+    // The script turns one into the other.
+    let sql = try output(["shop.db"], ".mirror diff 2 5 --sql")
+    _ = try output([":memory:"], ".restore wal --as-of 2 --output two.db")
+    _ = try ShellHarness.run(
+      ShellHarness.program, ["-mirror", "off", "two.db"], input: Data(sql.utf8), in: folder)
+    let dumps = try ["two.db", "shop.db"].map {
+      try ShellHarness.run(ShellHarness.program, ["-mirror", "off", $0, ".dump"], in: folder).output
+    }
+    #expect(dumps[0] == dumps[1])
+    let json = try output(["shop.db"], ".mirror diff 4 5 --json")
+    #expect(
+      json
+        == "{\"table\":\"orders\",\"change\":\"added\",\"key\":{\"id\":4},\"after\":{\"id\":4,\"item\":\"pot\",\"price\":20.0}}\n"
+    )
+    #expect(try shell(["shop.db"], ".mirror diff nowhere").errors.contains("no table nowhere"))
+  }
+
+  @Test func takesATransactionBack() throws {
+    #expect(
+      try output(["shop.db"], ".mirror undo 4 --dry-run").contains("would take back transaction 4: 1 rows"))
+    #expect(try output(["shop.db"], ".mirror undo 4\nSELECT count(*) FROM orders;").hasSuffix("\n4\n"))
+    #expect(try output(["shop.db"], ".mirror undo last\nSELECT count(*) FROM orders;").hasSuffix("\n3\n"))
+    let conflict = try shell(
+      ["shop.db"],
+      "UPDATE orders SET price = 6 WHERE id = 1;\n.mirror undo 3\nSELECT price FROM orders WHERE id = 1;")
+    #expect(
+      conflict.output.contains("! orders rowid = 1: price is 6.0, was 5.0")
+        && conflict.output.hasSuffix("6.0\n"), "\(conflict)")
+    #expect(conflict.errors.contains("nothing was changed"))
+    #expect(
+      try output(["shop.db"], ".mirror undo 3 --force\nSELECT price FROM orders WHERE id = 1;").hasSuffix(
+        "4.5\n"))
+    #expect(try shell(["shop.db"], ".mirror undo 1").errors.contains("it changed the schema"))
+    #expect(try output([":memory:"], ".restore sql --verify --output s.db").contains("verified transaction"))
+  }
+
+  @Test func explainsRowsAndAnswers() throws {
+    let history = try output(["shop.db"], ".mirror history orders 2")
+    #expect(
+      history.contains("DELETE FROM orders WHERE id = 2;\n- id=2: item='cake', price=3.25\n"), "\(history)")
+    #expect(history.contains("process "))
+    #expect(
+      try output(["shop.db"], "SELECT \"transaction\", change FROM mirror_history('orders', 1);")
+        == "2|added\n3|changed\n")
+    let bisect = try output(["shop.db"], ".mirror bisect 'SELECT max(price) FROM orders' 2")
+    #expect(bisect.contains("transaction 5") && bisect.contains("9.0 -> 20.0"), "\(bisect)")
+    #expect(
+      try output(["shop.db"], ".mirror bisect 'SELECT count(*) FROM orders' 2 --all").components(
+        separatedBy: " -> "
+      ).count == 3)
+    #expect(
+      try shell(["shop.db"], ".mirror bisect 'DELETE FROM orders'").errors.contains(
+        "only a query has a history"))
+  }
+
+  @Test func safeModeReadsNoReplica() throws {
+    for command in [".open --at 2 \(url)", ".mirror attach 2 AS p", ".mirror diff --from \(url)"] {
+      let result = try shell(["-safe", ":memory:"], command)
+      #expect(result.code == 1 && result.errors.contains("in safe mode"), "\(command): \(result)")
+    }
+  }
+}
