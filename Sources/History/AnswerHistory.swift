@@ -59,6 +59,7 @@ package final class AnswerHistory {
       var reader = try replica.open(
         RestoreTarget(transaction: max(run.lowerBound, first)))
       var (answer, pages) = try ask(reader)
+      if beginning == nil { try checkRepeats(answer, at: reader) }
       beginning = beginning ?? answer
       if let known, !known.answer.isIdentical(to: answer) {
         let change = Change(
@@ -81,6 +82,13 @@ package final class AnswerHistory {
       known = (answer, end)
     }
     return beginning
+  }
+
+  /// Throws if a second run at the same moment gives another answer.
+  private func checkRepeats(_ answer: Answer, at reader: PageReader) throws {
+    guard try !ask(reader).0.isIdentical(to: answer) else { return }
+    throw UndoError(
+      "the query asks for more than the database: two runs at one moment give two answers: \(sql)")
   }
 
   /// The answer at a moment, and the pages that it comes from.

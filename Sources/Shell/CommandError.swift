@@ -10,6 +10,15 @@ package enum CommandError: Error, Hashable, Sendable {
   case silent
 }
 
+extension CommandError: CustomStringConvertible {
+  /// The text as the cause in another message: without `Error: `, which the shell prints before it.
+  package var description: String {
+    guard case .message(let text) = self else { return "wrong arguments" }
+    let prefix = "Error: "
+    return text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text
+  }
+}
+
 /// SQL failed without an error message.
 package struct Unexplained: Error {
   package let code: ResultCode

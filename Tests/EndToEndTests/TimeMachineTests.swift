@@ -142,6 +142,9 @@ import Testing
         separatedBy: " -> "
       ).count == 3)
     #expect(
+      try shell(["shop.db"], ".mirror bisect 'SELECT random()'").errors.contains(
+        "two runs at one moment give two answers"))
+    #expect(
       try shell(["shop.db"], ".mirror bisect 'DELETE FROM orders'").errors.contains(
         "only a query has a history"))
   }
