@@ -89,8 +89,11 @@ package final class RowDiff {
         return
       }
       guard old.rowID != nil || !old.hasRowID else { return }
-      for interval in try intervals(old, new) {
+      let all = try intervals(old, new)
+      defer { (from.readsAhead, to.readsAhead) = (true, true) }
+      for (number, interval) in all.enumerated() {
         try checkInterrupt()
+        prepare(all, number)
         try compare(old, new, interval, body)
       }
     }
@@ -123,10 +126,25 @@ package final class RowDiff {
     }
   }
 
+  /// Intervals of which the leaves are fetched while one is compared.
+  private static let ahead = 16
+
+  /// Begins to fetch the leaves of an interval and of those after it.
+  ///
+  /// What lies beside them is not wanted, unless there is much of them.
+  private func prepare(_ all: [Interval], _ number: Int) {
+    let pages = all[number..<min(number + Self.ahead, all.count)].flatMap(\.pages)
+    let isLarge = all[number].pages.isEmpty || all[number].pages.count > 256
+    (from.readsAhead, to.readsAhead) = (isLarge, isLarge)
+    for reader in [from, to] { reader.history.prefetch(pages, at: reader.moment.transaction) }
+  }
+
   /// Rowids more than `low` and at most `high`.
   private struct Interval {
     var low: Int64?
     var high: Int64?
+    /// The leaves that hold them, at one of the moments.
+    var pages: [UInt32] = []
 
     static let everything = Interval(low: nil, high: nil)
 
@@ -216,10 +234,10 @@ package final class RowDiff {
     let (nowPages, thenPages) = (Set(now.leaves.map(\.page)), Set(then.leaves.map(\.page)))
     var found: [Interval] = []
     for leaf in now.leaves where changed.contains(leaf.page) || !thenPages.contains(leaf.page) {
-      found.append(Interval(low: leaf.low, high: leaf.high))
+      found.append(Interval(low: leaf.low, high: leaf.high, pages: [leaf.page]))
     }
     for leaf in then.leaves where changed.contains(leaf.page) || !nowPages.contains(leaf.page) {
-      found.append(Interval(low: leaf.low, high: leaf.high))
+      found.append(Interval(low: leaf.low, high: leaf.high, pages: [leaf.page]))
     }
     for rowID in try unexplained().owners[new.name.lowercased()] ?? [] {
       found.append(Interval(low: rowID == .min ? nil : rowID - 1, high: rowID))
@@ -248,6 +266,7 @@ package final class RowDiff {
         continue
       }
       if let high = last.high { last.high = next.high.map { max($0, high) } }
+      last.pages += next.pages
       found[found.count - 1] = last
     }
     return found

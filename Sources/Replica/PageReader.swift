@@ -15,6 +15,8 @@ package final class PageReader {
   package let history: PageHistory
   package let moment: PageHistory.Moment
   private let readAhead: ReadAhead
+  /// Whether pages are fetched ahead as a walk through a tree goes on.
+  package var readsAhead = true
   /// The pages that were read since `beginRecording`.
   private var recorded: Set<UInt32>?
 
@@ -38,7 +40,7 @@ package final class PageReader {
       throw FormatError(history.manifest.key, "transaction \(moment.transaction) has no page \(page)")
     }
     recorded?.insert(page)
-    let ahead = readAhead.pages(toReadWith: page)
+    let ahead = readsAhead ? readAhead.pages(toReadWith: page) : []
     if !ahead.isEmpty { history.prefetch(ahead, at: moment.transaction) }
     return try history.withPage(page, at: moment.transaction) { bytes, index in
       readAhead.note(page, bytes, index)
