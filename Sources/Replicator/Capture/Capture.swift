@@ -80,12 +80,16 @@ final class Capture {
   /// Throws `.hole` if the log was restarted before all of it was read. Throws `.hole` also if the
   /// log was copied into the database file while images of pages were still read there.
   func advance(bytes: Int) throws -> Stop {
-    guard let unguarded else { return try take(bytes: bytes) }
+    guard let unguarded else {
+      defer { encoder.release() }
+      return try take(bytes: bytes)
+    }
     let stop = try take(bytes: bytes)
     guard try unguarded.isFileIntact() else {
       encoder.discard()
       throw MirrorError(.hole, "the log was copied into the database before all of it had been read")
     }
+    encoder.release()
     if framesTaken >= unguarded.end { self.unguarded = nil }
     return stop
   }

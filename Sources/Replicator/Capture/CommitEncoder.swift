@@ -44,6 +44,8 @@ final class CommitEncoder {
   /// of a large transaction are closed before the uploader asks for them.
   var stored: UInt64
   private let queue: UploadQueue
+  /// Entries that are sealed and not in the queue yet.
+  private var sealed: [PendingUpload] = []
 
   /// Closed sections of the open slice, one for each epoch.
   private struct ClosedSections {
@@ -88,7 +90,7 @@ final class CommitEncoder {
     statements = StatementBatchBuilder(generation: generation, session: session.number)
   }
 
-  var isFull: Bool { queue.isFull }
+  var isFull: Bool { queue.isFull(with: sealed.reduce(0) { $0 + $1.byteCount }) }
   var hasOpenSlice: Bool { (builder?.commits.count ?? 0) > 0 || !sections.sealed.isEmpty }
   var isInsideCommit: Bool { pending != nil }
   /// Time of the oldest commit in the open slice; nil if there is none.
@@ -97,13 +99,24 @@ final class CommitEncoder {
   /// Drops everything encoded that was not taken; nothing can be encoded afterwards.
   func discard() {
     queue.removeAll()
+    sealed = []
     builder = nil
     sections = ClosedSections()
     pending = nil
   }
 
   /// Closes the open slice, so that the next commit begins a new one.
-  func closeSlice() { sealOpenSlice() }
+  func closeSlice() {
+    sealOpenSlice()
+    release()
+  }
+
+  /// Hands sealed entries to the uploader: the log that they come from was intact.
+  func release() {
+    guard !sealed.isEmpty else { return }
+    queue.append(sealed)
+    sealed = []
+  }
 
   /// Follows a restart of the log: the database file now holds everything encoded.
   func beginEpoch(_ header: WALHeader) {
@@ -308,7 +321,7 @@ final class CommitEncoder {
       transactions: first.transactions.lowerBound...last.transactions.upperBound, isPart: isPart,
       isPartial: isPartial, logBytes: logBytes)
     place = slice.next
-    queue.append(entries + [slice])
+    sealed += entries + [slice]
   }
 
   private func entry(turn reason: String) -> PendingUpload {

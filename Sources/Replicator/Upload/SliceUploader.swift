@@ -228,18 +228,12 @@ final class SliceUploader: Sendable {
     let held = state.held
     state.held = []
     guard let last = held.last else { return }
-    let isPresent = progress.withLock { progress in
-      guard progress.generation == last.generation else { return false }
-      for entry in held { progress.tip?.append(entry) }
-      progress.hasStored = true
-      return true
-    }
-    if isPresent { maintainer.note(slice: last) }
+    // Before the mark moves: a flush of everything must find the batch on its way.
+    if !last.isPartial, let batch = last.batch { batches.upload(batch) }
+    if advance(held, last) { maintainer.note(slice: last) }
     defer { progress.update { $0.sent += 1 } }
     guard !last.isPartial else { return }
     state.lastStart = begun
-    if let batch = last.batch { batches.upload(batch) }
-    advance(to: last)
     state.groupCommitSize =
       (last.transactions?.count ?? 0)
       + progress.withLock { $0.captured > $0.created ? Int($0.captured - $0.created) : 0 }
@@ -254,19 +248,26 @@ final class SliceUploader: Sendable {
     maintainer.renewLease()
   }
 
-  /// Advances the stored transaction.
-  private func advance(to entry: PendingUpload) {
+  /// Moves the mark of what is stored past entries, the last of which is `last`.
+  ///
+  /// Returns false if their generation was given up. The tip changes under one lock: a record that another thread
+  /// writes meanwhile must never name a place with the state before it.
+  private func advance(_ entries: [PendingUpload], _ last: PendingUpload) -> Bool {
     let open = queue.oldest ?? capturer.oldestOpenTime
-    progress.withLock {
-      // Entries of a generation that was given up do not change the current one.
-      guard $0.generation == entry.generation else { return }
-      $0.tip?.transaction = entry.lastTransaction
-      $0.tip?.state = entry.state
-      $0.tip?.position = entry.position
-      $0.tip?.time = entry.lastTime
-      // Commits that a moving guard captured may be stored before they are noted as captured.
-      $0.captured = max($0.captured, entry.lastTransaction)
-      $0.oldest = open
+    return progress.withLock { progress in
+      // A generation that was given up says nothing about the current one.
+      guard progress.generation == last.generation else { return false }
+      for entry in entries { progress.tip?.append(entry) }
+      progress.hasStored = true
+      guard !last.isPartial else { return true }
+      progress.tip?.transaction = last.lastTransaction
+      progress.tip?.state = last.state
+      progress.tip?.position = last.position
+      progress.tip?.time = last.lastTime
+      // A moving guard may take commits that are stored before they are noted as captured.
+      progress.captured = max(progress.captured, last.lastTransaction)
+      progress.oldest = open
+      return true
     }
   }
 

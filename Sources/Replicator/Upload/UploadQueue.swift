@@ -18,7 +18,10 @@ final class UploadQueue: Sendable {
   /// Makes a queue that is full at `limit` bytes.
   init(limit: Int) { self.limit = limit }
 
-  var isFull: Bool { state.withLock { $0.bytes >= limit } }
+  var isFull: Bool { isFull(with: 0) }
+
+  /// Returns whether it is full once so many more bytes are in it.
+  func isFull(with more: Int) -> Bool { state.withLock { $0.bytes + more >= limit } }
   var isEmpty: Bool { state.withLock { $0.entries.isEmpty } }
   /// Time of the oldest commit that waits, microseconds since 1970.
   var oldest: Int64? { state.withLock { $0.entries.first?.firstTime } }
