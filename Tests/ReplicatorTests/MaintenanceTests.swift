@@ -5,6 +5,7 @@ import ReplicaCatalog
 import ReplicaFormat
 import Restore
 import SQLite
+import Synchronization
 import TestSupport
 import Testing
 
@@ -327,5 +328,35 @@ import Testing
     let generation = first.generation
     let after = try ReplicaCatalog(fixture.store).contents(of: generation, .everything)
     #expect(after.batchesReach(from: 0) == 2)
+  }
+
+  /// A record that another thread writes while entries are stored names one moment: the place and the state before it.
+  @Test func recordsNameAPlaceAndTheStateBeforeIt() throws {
+    let fixture = try MirrorFixture()
+    fixture.settings.syncInterval = 0
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a)")
+    try fixture.flush()
+    let recorder = try #require(fixture.mirror?.pipeline).recorder
+    let file = PositionFile.path(of: fixture.path)
+    let isOver = DispatchSemaphore(value: 0)
+    let wrong = Mutex<[PositionRecord]>([])
+    let group = DispatchGroup()
+    DispatchQueue.global().async(group: group) {
+      while isOver.wait(timeout: .now()) != .success {
+        recorder.save(syncs: false)
+        guard let bytes = try? File(file, .read).readAll(),
+          let record = try? PositionRecord(bytes, object: "record"),
+          record.place.part == 1, record.place.transaction != record.transaction + 1
+        else { continue }
+        wrong.withLock { $0.append(record) }
+      }
+    }
+    for number in 0..<600 { try fixture.run("INSERT INTO t VALUES(\(number))") }
+    try fixture.flush()
+    isOver.signal()
+    group.wait()
+    #expect(wrong.withLock { $0.isEmpty })
+    try fixture.close()
   }
 }
