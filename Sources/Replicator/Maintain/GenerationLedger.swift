@@ -3,7 +3,7 @@ import ReplicaCatalog
 import ReplicaFormat
 
 /// The work that keeps history short to restore and bounded.
-struct Maintenance {
+struct Maintenance: Sendable {
   /// An object that a merged one has replaced.
   struct Replaced {
     let name: String
@@ -70,9 +70,9 @@ struct Maintenance {
 final class GenerationLedger: Sendable {
   private let state = OrderedLock(.maintenance, Maintenance())
 
-  func withLock<Result: ~Copyable, Failure: Error>(
-    _ body: (inout sending Maintenance) throws(Failure) -> sending Result
-  ) throws(Failure) -> sending Result { try state.withLock(body) }
+  func withLock<Result: Sendable, Failure: Error>(
+    _ body: (inout Maintenance) throws(Failure) -> Result
+  ) throws(Failure) -> Result { try state.withLock(body) }
 
   /// Notes a stored slice.
   func note(slice entry: PendingUpload) {

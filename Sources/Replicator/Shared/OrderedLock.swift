@@ -30,7 +30,7 @@ enum LockOrder: UInt32 {
 }
 
 /// A mutex with a position in `LockOrder`.
-struct OrderedLock<State>: ~Copyable, Sendable {
+struct OrderedLock<State: Sendable>: ~Copyable, Sendable {
   private let mutex: Mutex<State>
   private let order: LockOrder
 
@@ -39,21 +39,21 @@ struct OrderedLock<State>: ~Copyable, Sendable {
     self.order = order
   }
 
-  borrowing func withLock<Result: ~Copyable, Failure: Error>(
-    _ body: (inout sending State) throws(Failure) -> sending Result
-  ) throws(Failure) -> sending Result {
+  borrowing func withLock<Result: Sendable, Failure: Error>(
+    _ body: (inout State) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
     order.enter()
     defer { order.leave() }
-    return try mutex.withLock(body)
+    return try mutex.withLock { (state) throws(Failure) -> Result in try body(&state) }
   }
 
   /// Returns nil if another thread holds the lock.
-  borrowing func withLockIfAvailable<Result, Failure: Error>(
-    _ body: (inout sending State) throws(Failure) -> sending Result
-  ) throws(Failure) -> sending Result? {
+  borrowing func withLockIfAvailable<Result: Sendable, Failure: Error>(
+    _ body: (inout State) throws(Failure) -> Result
+  ) throws(Failure) -> Result? {
     order.enter()
     defer { order.leave() }
-    return try mutex.withLockIfAvailable(body)
+    return try mutex.withLockIfAvailable { (state) throws(Failure) -> Result in try body(&state) }
   }
 }
 

@@ -6,7 +6,7 @@ import WALFormat
 ///
 /// All waiting threads wait on it. One stage writes each group of the fields below.
 final class Progress: Sendable {
-  struct State {
+  struct State: Sendable {
     // Pipeline
     var phase = MirrorStatus.Phase.starting
     var isStopped = false
@@ -115,9 +115,9 @@ final class Progress: Sendable {
   /// Actions that are called once when the mirror stops, without a lock.
   private let whenStopped = OrderedLock<[@Sendable () -> Void]>(.notices, [])
 
-  func withLock<Result: ~Copyable, Failure: Error>(
-    _ body: (inout sending State) throws(Failure) -> sending Result
-  ) throws(Failure) -> sending Result { try state.withLock(body) }
+  func withLock<Result: Sendable, Failure: Error>(
+    _ body: (inout State) throws(Failure) -> Result
+  ) throws(Failure) -> Result { try state.withLock(body) }
 
   var isStopped: Bool { state.withLock { $0.isStopped } }
 
