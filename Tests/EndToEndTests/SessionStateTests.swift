@@ -99,6 +99,13 @@ import Testing
       Case(
         "a VFS for all", nil, "INSERT INTO o VALUES(julianday('now'), 1);\n", options: ["-vfs", "unix-excl"]),
       Case(
+        "the database reset by a transaction without statements", "was to be reset",
+        "CREATE VIRTUAL TABLE g USING fts4(x);\n.dbconfig reset_database on\nBEGIN IMMEDIATE; COMMIT;\n"),
+      Case(
+        "a query that writes, before a statement that changes nothing", "another connection or process",
+        "CREATE VIRTUAL TABLE h USING fts3(x); CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO h VALUES('four 13'); INSERT INTO h VALUES('four 21');\nSELECT optimize(h) FROM h LIMIT 1; INSERT INTO f(f) VALUES('optimize');\nINSERT INTO o VALUES(1, 1);\n"
+      ),
+      Case(
         "a database that is reset", "was to be reset",
         ".dbconfig reset_database on\nVACUUM;\n.dbconfig reset_database off\nCREATE TABLE z(a); INSERT INTO z SELECT count(*) FROM sqlite_schema;\n",
         "INSERT INTO z VALUES(2);\n"),

@@ -74,10 +74,11 @@ final class GenerationLedger: Sendable {
     _ body: (inout Maintenance) throws(Failure) -> Result
   ) throws(Failure) -> Result { try state.withLock(body) }
 
-  /// Notes a stored slice.
+  /// Notes a stored slice of the open generation; does nothing for another generation.
   func note(slice entry: PendingUpload) {
     guard let range = entry.transactions else { return }
     withLock {
+      guard $0.generation == entry.generation else { return }
       $0.slices.append(
         CompactionPolicy.Item(
           transactions: range, name: entry.place.key, id: entry.id, size: entry.bytes.count,
@@ -87,9 +88,10 @@ final class GenerationLedger: Sendable {
     }
   }
 
-  /// Notes a stored batch.
+  /// Notes a stored batch of the open generation; does nothing for another generation.
   func note(batch: PendingUpload.Batch) {
     withLock {
+      guard $0.generation == batch.generation else { return }
       $0.batches.append(
         CompactionPolicy.Item(
           transactions: batch.name.transactions, name: batch.object.name, id: batch.name.id,

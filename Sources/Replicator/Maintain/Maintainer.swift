@@ -44,14 +44,10 @@ final class Maintainer: Sendable {
   // MARK: Work
 
   /// Notes a stored slice of the current generation.
-  func note(slice entry: PendingUpload) {
-    ledger.note(slice: entry)
-    startIfDue()
-  }
+  func note(slice entry: PendingUpload) { ledger.note(slice: entry) }
 
   /// Notes a stored batch.
   func note(batch: PendingUpload.Batch) {
-    guard progress.withLock({ $0.generation == batch.generation }) else { return }
     ledger.note(batch: batch)
     startIfDue()
   }

@@ -14,7 +14,9 @@ extension ReplicationObserver {
   func announceUnnoticed(_ pipeline: Pipeline) {
     let captured = try? pipeline.capturer.withLock { try $0.capture?.unannouncedCommits() }
     let frames = captured ?? (try? commitsSinceLastAnnounced(pipeline))
-    if let frames, frames.count == 1, let frame = frames.first { announce(pipeline, frames: frame) }
+    // A query that writes, such as `SELECT optimize(…)`, may have committed before this statement.
+    let own = frames?.filter { !withoutStatement.contains($0) } ?? []
+    if own.count == 1, let frame = own.first { announce(pipeline, frames: frame) }
   }
 
   /// Returns the ends of commits after the last announced one, if the capturer has not passed them.

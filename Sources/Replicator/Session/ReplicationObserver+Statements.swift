@@ -36,13 +36,17 @@ extension ReplicationObserver {
       // No statement committed this. A backup into the database is reported at the end of some
       // later statement. Without an announcement it becomes a barrier.
       lastAnnounced = frames
+      withoutStatement.insert(frames)
       return pipeline.capturer.wakeup.raise()
     }
+    // A COMMIT alone can change the database, for instance if it is to be reset.
+    if recorder.isEmpty, let reason = connection.peculiarity { recorder.refuse(reason) }
     announce(pipeline, frames: frames)
   }
 
   func announce(_ pipeline: Pipeline, frames: Int) {
     lastAnnounced = frames
+    withoutStatement.removeAll()
     // In a restarted log it may end at the same frame as the last one.
     lastSettled = -1
     pipeline.capturer.pendingCommits.announce(

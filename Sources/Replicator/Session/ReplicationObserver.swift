@@ -80,6 +80,8 @@ package final class ReplicationObserver: ConnectionObserver {
   /// Frames in the log after the last announced commit, after the last handled one, and at the last
   /// attempt to checkpoint.
   var lastAnnounced = 0
+  /// The frames at which commits ended that no statement explains, since the last announcement.
+  var withoutStatement: Set<Int> = []
   var lastSettled = 0
   var lastCheckpoint = 0
   var hasWarnedOfLog = false

@@ -230,7 +230,10 @@ final class SliceUploader: Sendable {
     guard let last = held.last else { return }
     // Before the mark moves: a flush of everything must find the batch on its way.
     if !last.isPartial, let batch = last.batch { batches.upload(batch) }
-    if advance(held, last) { maintainer.note(slice: last) }
+    // Before the mark moves, too: a list of what is stored must not hold the slice twice.
+    maintainer.note(slice: last)
+    advance(held, last)
+    maintainer.startIfDue()
     defer { progress.update { $0.sent += 1 } }
     guard !last.isPartial else { return }
     state.lastStart = begun
@@ -250,16 +253,16 @@ final class SliceUploader: Sendable {
 
   /// Moves the mark of what is stored past entries, the last of which is `last`.
   ///
-  /// Returns false if their generation was given up. The tip changes under one lock: a record that another thread
+  /// Does nothing if their generation was given up. The tip changes under one lock: a record that another thread
   /// writes meanwhile must never name a place with the state before it.
-  private func advance(_ entries: [PendingUpload], _ last: PendingUpload) -> Bool {
+  private func advance(_ entries: [PendingUpload], _ last: PendingUpload) {
     let open = queue.oldest ?? capturer.oldestOpenTime
-    return progress.withLock { progress in
+    progress.withLock { progress in
       // A generation that was given up says nothing about the current one.
-      guard progress.generation == last.generation else { return false }
+      guard progress.generation == last.generation else { return }
       for entry in entries { progress.tip?.append(entry) }
       progress.hasStored = true
-      guard !last.isPartial else { return true }
+      guard !last.isPartial else { return }
       progress.tip?.transaction = last.lastTransaction
       progress.tip?.state = last.state
       progress.tip?.position = last.position
@@ -267,7 +270,6 @@ final class SliceUploader: Sendable {
       // A moving guard may take commits that are stored before they are noted as captured.
       progress.captured = max(progress.captured, last.lastTransaction)
       progress.oldest = open
-      return true
     }
   }
 
