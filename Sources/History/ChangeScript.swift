@@ -17,8 +17,11 @@ package enum ChangeScript {
       return "\(number)"
     case .text(let text):
       let bytes = text.preservedBytes
-      guard text.holdsStandIns || bytes.contains(0) else { return SQLText.literal(text) }
-      return "CAST(\(blob(bytes)) AS TEXT)"
+      // Only a database in UTF-8 can hold bytes that are no text.
+      if text.holdsStandIns { return "CAST(\(blob(bytes)) AS TEXT)" }
+      guard bytes.contains(0) else { return SQLText.literal(text) }
+      let pieces = text.split(separator: "\0", omittingEmptySubsequences: false)
+      return "(" + pieces.map { SQLText.literal(String($0)) }.joined(separator: "||char(0)||") + ")"
     case .blob(let bytes): return blob(bytes)
     }
   }

@@ -149,6 +149,55 @@ import Testing
         "only a query has a history"))
   }
 
+  /// Applies a changeset with the library's session extension, which the shell does not have.
+  private static let applies = """
+    import ctypes, sys
+    library = ctypes.CDLL("libsqlite3.so.0")
+    database = ctypes.c_void_p()
+    assert library.sqlite3_open(sys.argv[1].encode(), ctypes.byref(database)) == 0
+    data = open(sys.argv[2], "rb").read()
+    answer = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(lambda *_: 2)
+    buffer = ctypes.create_string_buffer(data, len(data))
+    print(library.sqlite3changeset_apply(database, len(data), buffer, None, answer, None))
+    library.sqlite3_close(database)
+    """
+
+  @Test(.enabled(if: Servers.areInstalled), arguments: ["UTF-8", "UTF-16le"])
+  func sqliteAppliesAChangeset(_ encoding: String) throws {
+    let other = ["-mirror", "file://\(folder.url.path)/all"]
+    _ = try output(
+      other + ["all.db"],
+      """
+      PRAGMA encoding='\(encoding)';
+      CREATE TABLE t(a INTEGER PRIMARY KEY, b, c); CREATE TABLE k(x, y, z, PRIMARY KEY(y, x)) WITHOUT ROWID;
+      INSERT INTO t VALUES(1, 'one', x'00ff'), (2, char(27) || '[31m', NULL), (3, 'drei', 1e300);
+      INSERT INTO k VALUES('p', 1, NULL), ('q', 2, 'zz');
+      BEGIN; UPDATE t SET b = 'ONE', c = NULL WHERE a = 1; DELETE FROM t WHERE a = 2;
+      INSERT INTO t VALUES(4, 'a' || char(0) || 'ß', 9e999); UPDATE k SET z = 5 WHERE y = 1;
+      INSERT INTO k VALUES('r', -3, 2.5), ('', 0, x''); DELETE FROM k WHERE y = 2; COMMIT;
+      """)
+    let python = Servers.program("python3")
+    func content(_ name: String) throws -> String {
+      let query = "SELECT a, typeof(b), hex(b), quote(c) FROM t; SELECT hex(x), y, quote(z) FROM k;"
+      return try ShellHarness.run(
+        ShellHarness.program, ["-mirror", "off", name], input: Data(query.utf8), in: folder
+      ).output
+    }
+    func before(_ name: String) throws {
+      _ = try output(other + [":memory:"], ".restore wal --before 5 --output \(name)")
+    }
+    _ = try output(other + ["all.db"], ".mirror diff --changeset changes")
+    try before("set.db")
+    let applied = try ShellHarness.run(python, ["-c", Self.applies, "set.db", "changes"], in: folder)
+    #expect(applied.output == "0\n", "\(applied)")
+    #expect(try content("set.db") == content("all.db"))
+    try before("script.db")
+    let script = try output(other + ["all.db"], ".mirror diff --sql")
+    _ = try ShellHarness.run(
+      ShellHarness.program, ["-mirror", "off", "script.db"], input: Data(script.utf8), in: folder)
+    #expect(try content("script.db") == content("all.db"))
+  }
+
   @Test func safeModeReadsNoReplica() throws {
     for command in [".open --at 2 \(url)", ".mirror attach 2 AS p", ".mirror diff --from \(url)"] {
       let result = try shell(["-safe", ":memory:"], command)
