@@ -165,6 +165,9 @@ package final class PastSession {
       plainPrompt = nil
       return
     }
+    // A replica may come from a stranger: its schema calls nothing that reaches outside.
+    connection.set("defensive", true)
+    connection.set("trusted_schema", false)
     if plainPrompt == nil {
       guard session.input.prompt == "sqlite> " else { return }
       plainPrompt = session.input.prompt
