@@ -4,7 +4,7 @@ import WALFormat
 
 /// Holds the state of the mirror: commits are committed in SQLite's log, captured, then stored.
 ///
-/// All waiting threads wait on it. One stage writes each group of the fields below.
+/// Threads that wait for a commit wait on it. One stage writes each group of the fields below.
 final class Progress: Sendable {
   struct State: Sendable {
     // Pipeline
