@@ -1,0 +1,23 @@
+package import Files
+
+/// The threads and the watch that the pipelines of one process share.
+///
+/// A pipeline without a host has threads of its own. With a host, its stages are steps that run on
+/// the threads of pools. A pipeline that has stored everything has no thread and no timer soon: its
+/// guard stays, and the watch wakes it.
+package final class PipelineHost: Sendable {
+  /// Runs steps that never wait for the store.
+  let captures = WorkerPool("mirror.capture", threads: 2)
+  /// Runs steps that make one attempt to reach the store.
+  let uploads: WorkerPool
+  /// Runs jobs that may take long: bases, merges, statements.
+  let background = WorkerPool("mirror.background", threads: 2)
+  /// Nil if the system has no inotify left: logs are then read every second.
+  package let watch = SharedWatch()
+
+  /// Makes a host that sends up to `uploads` requests at once.
+  package init(uploads: Int = 6) { self.uploads = WorkerPool("mirror.upload", threads: uploads) }
+
+  /// Runs a job that may wait for the store for one request.
+  package func run(_ job: @escaping @Sendable () -> Void) { uploads.submit(job) }
+}
