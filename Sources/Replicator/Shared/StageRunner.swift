@@ -17,7 +17,9 @@ enum StagePause {
 /// Runs a stage of a pipeline step by step on the threads of a pool, one step at a time.
 final class StageRunner: Sendable {
   fileprivate struct State {
+    /// Both are released at the end, because a timer may keep the runner for an hour.
     var step: (@Sendable () -> StagePause)?
+    var pool: (@Sendable () -> WorkerPool)?
     /// Whether a step runs or waits for a thread.
     var isQueued = false
     var isWoken = false
@@ -34,7 +36,6 @@ final class StageRunner: Sendable {
     case timer(Int, seconds: Double)
   }
 
-  private let pool: @Sendable () -> WorkerPool
   private let group: DispatchGroup
   private let state: Mutex<State>
 
@@ -43,10 +44,9 @@ final class StageRunner: Sendable {
     _ pool: @escaping @Sendable () -> WorkerPool, in group: DispatchGroup,
     step: @escaping @Sendable () -> StagePause
   ) {
-    self.pool = pool
     self.group = group
     group.enter()
-    state = Mutex(State(step: step))
+    state = Mutex(State(step: step, pool: pool))
   }
 
   /// Runs the next step now, or after the current one.
@@ -67,9 +67,10 @@ final class StageRunner: Sendable {
   }
 
   private func follow(_ next: Next) {
+    let pool = state.withLock { $0.pool }
     switch next {
-    case .now: pool().submit { self.run() }
-    case .timer(let number, let seconds): pool().submit(after: seconds) { self.fire(number) }
+    case .now: pool?().submit { self.run() }
+    case .timer(let number, let seconds): pool?().submit(after: seconds) { self.fire(number) }
     case .nothing: break
     case .leave: group.leave()
     }
@@ -114,6 +115,7 @@ extension StageRunner.State {
     switch pause {
     case .ended:
       step = nil
+      pool = nil
       isQueued = false
       return .leave
     case .backOff(let pause):
