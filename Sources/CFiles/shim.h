@@ -63,3 +63,7 @@ static inline unsigned int cfiles_file_system(const char *path) {
   struct statfs status;
   return statfs(path, &status) == 0 ? (unsigned int)status.f_type : 0;
 }
+
+#include <malloc.h>
+/// Returns free memory of the heap to the system.
+static inline void cfiles_trim_heap(void) { malloc_trim(0); }

@@ -113,7 +113,7 @@ final class Pipeline: Sendable {
       health: health, settings: settings, url: store.url)
     captures = CaptureStage(
       retrying, settings, capturer, checkpointer, queue, uploader, log, start, opener, maintainer, ledger,
-      recorder, fileCheck, isHosted: host != nil)
+      recorder, fileCheck, host: host)
   }
 
   func start() {

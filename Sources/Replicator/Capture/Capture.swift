@@ -191,6 +191,7 @@ final class Capture {
   /// Releases buffers that the next commit makes again.
   func trim() {
     tail?.trim()
+    encoder.trim()
     if scannedHead == scanned.count {
       scanned = []
       scannedHead = 0

@@ -37,15 +37,15 @@ final class CaptureStage: Sendable {
   let ledger: GenerationLedger
   let recorder: PositionRecorder
   let fileCheck: FileCheck
-  /// Whether a host runs the steps, so that a quiet log needs no regular read.
-  let isHosted: Bool
+  /// Runs the steps, so that a quiet log needs no regular read; nil if a thread does.
+  let host: PipelineHost?
   private let state = Mutex(State())
 
   init(
     _ store: RetryingStore, _ settings: MirrorSettings, _ capturer: Capturer, _ checkpointer: Checkpointer,
     _ queue: UploadQueue, _ uploader: SliceUploader, _ log: SessionLog, _ start: SessionStart,
     _ opener: GenerationOpener, _ maintainer: Maintainer, _ ledger: GenerationLedger,
-    _ recorder: PositionRecorder, _ fileCheck: FileCheck, isHosted: Bool
+    _ recorder: PositionRecorder, _ fileCheck: FileCheck, host: PipelineHost?
   ) {
     self.store = store
     self.settings = settings
@@ -60,7 +60,7 @@ final class CaptureStage: Sendable {
     self.ledger = ledger
     self.recorder = recorder
     self.fileCheck = fileCheck
-    self.isHosted = isHosted
+    self.host = host
   }
 
   private var progress: Progress { store.progress }
@@ -222,7 +222,7 @@ final class CaptureStage: Sendable {
     // Commits of a slice that is not due yet can be captured together.
     let isResting =
       settings.durability == .async && settings.syncInterval > 0.1 && capturer.hasOpenSlice
-    return .after(isHosted ? rest(pause) : pause, rest: isResting ? Pacing.captureRest : 0)
+    return .after(host == nil ? pause : rest(pause), rest: isResting ? Pacing.captureRest : 0)
   }
 
   /// Returns the pause of a log that the watch of a host reports.
@@ -238,6 +238,7 @@ final class CaptureStage: Sendable {
     let quiet = Clock.monotonicSeconds - checkpointer.watch.lastChange
     if quiet > Self.quietSeconds, !state.withLock({ $0.isTrimmed }) {
       capturer.trim()
+      host?.trimSoon()
       state.withLock { $0.isTrimmed = true }
     }
     return min(max(pause, quiet), Self.longestRest)

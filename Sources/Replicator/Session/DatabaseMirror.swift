@@ -55,8 +55,8 @@ package final class DatabaseMirror: Sendable {
 
   /// Begins to mirror, unless the database is empty or another process mirrors it.
   ///
-  /// Throws `.unsuitable` if the file is no database or cannot be written, and `SQLiteError` if
-  /// another process holds it exclusively.
+  /// Throws `.unsuitable` if the file is no database. Throws other errors if another attempt may
+  /// help, as when another process holds it exclusively, or it may not be opened.
   package func start() throws -> Start {
     let connection: Connection
     do {
@@ -65,14 +65,13 @@ package final class DatabaseMirror: Sendable {
       // A log that is not mirrored yet must not be copied by us.
       connection.disableCheckpointOnClose()
       guard try connection.value("PRAGMA main.page_count") != .integer(0) else { return .empty }
-    } catch  where error.isBusy {
-      throw error
     } catch {
+      guard error.code == .notADatabase || error.code == .corrupt else { throw error }
       throw MirrorError(.unsuitable, error.message)
     }
     defer { connection.close() }
     guard connection.isReadOnly() == false else {
-      throw MirrorError(.unsuitable, "the file may only be read, and the mirror needs locks on its log")
+      throw MirrorError(.database, "the file may only be read, and the mirror needs locks on its log")
     }
     let claim = try PositionFile.claim(path)
     guard claim.isTaken else {

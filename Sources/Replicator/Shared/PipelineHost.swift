@@ -1,4 +1,5 @@
 package import Files
+import Synchronization
 
 /// The threads and the watch that the pipelines of one process share.
 ///
@@ -17,6 +18,23 @@ package final class PipelineHost: Sendable {
 
   /// Makes a host that sends up to `uploads` requests at once.
   package init(uploads: Int = 6) { self.uploads = WorkerPool("mirror.upload", threads: uploads) }
+
+  /// Whether the heap is to be trimmed.
+  private let isTrimming = Atomic(false)
+  /// Seconds to wait for more pipelines that come to rest.
+  private static let trimDelay = 3.0
+
+  /// Returns memory to the system soon, because a pipeline has come to rest.
+  func trimSoon() {
+    guard !isTrimming.exchange(true, ordering: .relaxed) else { return }
+    captures.submit(after: Self.trimDelay) {
+      self.isTrimming.store(false, ordering: .relaxed)
+      LargeBlocks.trimHeap()
+    }
+  }
+
+  /// Calls `done` on a thread that reads logs: a sign that these threads do not hang.
+  package func probe(_ done: @escaping @Sendable () -> Void) { captures.submit(done) }
 
   /// Runs a job that may wait for the store for one request.
   package func run(_ job: @escaping @Sendable () -> Void) { uploads.submit(job) }
