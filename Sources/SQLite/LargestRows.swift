@@ -86,13 +86,10 @@ extension Connection {
   @discardableResult
   private func findLargestRows() -> Bool {
     guard let largest = hooks.largestRows else { return false }
-    // Observers must not see this statement.
-    let (observer, authorizer, noted) = (observer, hooks.authorizer, hooks.reach?.noted)
-    (self.observer, hooks.authorizer) = (nil, nil)
-    defer {
-      (self.observer, hooks.authorizer) = (observer, authorizer)
-      if let noted { hooks.reach?.noted = noted }
-    }
+    return quietly { findLargestRows(largest) }
+  }
+
+  private func findLargestRows(_ largest: LargestRows) -> Bool {
     var hasFound = false
     let tables =
       (try? rows(

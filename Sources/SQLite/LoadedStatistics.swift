@@ -113,17 +113,4 @@ extension Connection {
       return version
     }
   }
-
-  /// Runs statements that observers do not see.
-  private func quietly<Value>(_ body: () -> Value) -> Value {
-    let (observer, wasQuiet, noted) = (observer, isQuiet, hooks.reach?.noted)
-    self.observer = nil
-    isQuiet = true
-    defer {
-      self.observer = observer
-      isQuiet = wasQuiet
-      if let noted { hooks.reach?.noted = noted }
-    }
-    return body()
-  }
 }

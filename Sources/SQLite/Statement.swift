@@ -14,7 +14,7 @@ package final class Statement {
     self.connection = connection
     columnCount = Int(sqlite3_column_count(handle))
     compiledReach = connection.presentReach
-    let watch = connection.hooks.reach?.control
+    let watch = connection.isQuiet ? nil : connection.hooks.reach?.control
     let control = watch?.control ?? .none
     // Some pragmas run while they are compiled, also with EXPLAIN.
     self.control = sqlite3_stmt_isexplain(handle) == 0 || control.isPragma ? control : .none

@@ -41,11 +41,8 @@ package struct StatementAccess: OptionSet, Sendable {
 
 /// Records what the compiled statements of a connection touch.
 final class ReachWatch {
-  /// Everything recorded so far.
-  var noted: (StatementAccess, String) {
-    get { (reach, name) }
-    set { (reach, name) = newValue }
-  }
+  /// Whether nothing is recorded, because the current statements are not the user's.
+  var isPaused = false
   /// Functions of every connection whose results follow from their arguments.
   var known: Set<String>
   var foreignTables: Set<String>
@@ -69,6 +66,7 @@ final class ReachWatch {
   typealias Word = UnsafePointer<CChar>
 
   func note(_ action: Int32, _ first: Word?, _ second: Word?, _ database: Word?) {
+    guard !isPaused else { return }
     control.note(action, first, second, database)
     switch action {
     case SQLITE_SELECT, SQLITE_RECURSIVE, SQLITE_TRANSACTION, SQLITE_SAVEPOINT, SQLITE_ATTACH, SQLITE_DETACH:
@@ -207,7 +205,9 @@ extension Connection {
       watch.foreignTables = outsideReach.names
       return
     }
-    hooks.reach = ReachWatch(known: known, foreignTables: outsideReach.names)
+    let watch = ReachWatch(known: known, foreignTables: outsideReach.names)
+    watch.isPaused = isQuiet
+    hooks.reach = watch
     installAuthorizer()
   }
 
@@ -222,7 +222,7 @@ extension Connection {
 
   /// Forgets what was compiled so far.
   func beginReach() {
-    guard let watch = hooks.reach else { return }
+    guard let watch = hooks.reach, !watch.isPaused else { return }
     watch.reach = []
     watch.alters = false
     watch.control.begin()
@@ -237,6 +237,6 @@ extension Connection {
     hooks.reach?.reach.isEmpty != true || outsideReach.latest != nil || hasDrawnRow || hasInnerControl
   }
 
-  /// What was compiled since `beginReach`.
-  var presentReach: StatementAccess { hooks.reach?.reach ?? [] }
+  /// What was compiled since `beginReach`; empty for statements that are not the user's.
+  var presentReach: StatementAccess { isQuiet ? [] : hooks.reach?.reach ?? [] }
 }
