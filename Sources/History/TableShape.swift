@@ -91,7 +91,7 @@ package struct SchemaShape {
     key.sort { $0.order < $1.order }
     let alias = ["rowid", "_rowid_", "oid"].first { !all.contains($0) }
     var rowIDColumn: String?
-    // INTEGER PRIMARY KEY DESC is no alias of the rowid, and only the list of indexes shows that.
+    // INTEGER PRIMARY KEY DESC is not an alias of the rowid, and only the list of indexes shows that.
     if hasRowID, key.count == 1, key[0].type.lowercased() == "integer" {
       let indexes = try connection.rows(
         "SELECT 1 FROM pragma_index_list(?1, ?2) WHERE origin = 'pk'", [.text(name), .text(schema)])

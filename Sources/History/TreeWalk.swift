@@ -50,7 +50,7 @@ struct TreeWalk {
   private static func damage(_ reader: PageReader, _ page: UInt32) -> FormatError {
     FormatError(
       reader.history.manifest.key,
-      "page \(page) of transaction \(reader.moment.transaction) is no page of a tree")
+      "page \(page) of transaction \(reader.moment.transaction) is not a page of a tree")
   }
 
   private mutating func descend(
