@@ -10,7 +10,7 @@ struct MirrorCommand: DotCommand {
       "   status [--json]        Show replica, last stored transaction, lag, last error",
       "   on URL [--new-generation] [--unfenced]",
       "                          Start the mirror. URL: s3://bucket/prefix or file:///dir",
-      "      --new-generation    Leave behind what the replica holds and the database lacks",
+      "      --new-generation    Abandon transactions that the database lacks",
       "      --unfenced          Allow -durability sync with a store that ignores",
       "                          conditional writes",
       "   check [--json] [URL]   Try the settings and every operation of the store",
