@@ -1,7 +1,7 @@
 internal import CFiles
 import Glibc
 
-/// A folder in which nobody else may look or write, used through its descriptor.
+/// A folder that no other user may read or write, used through its descriptor.
 ///
 /// If another user takes its name, or puts a link in the place of a file in it, that target is
 /// never written or removed. The corresponding C functions are `openat`, `mkdirat`, `renameat2` and

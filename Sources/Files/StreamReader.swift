@@ -17,7 +17,7 @@ package final class StreamReader {
   /// Counts the bytes that are read.
   package var counter: ByteCounter?
 
-  /// Reads from a descriptor that somebody else owns.
+  /// Reads from a descriptor that it does not own.
   package init(descriptor: Int32, blockSize: Int = 1 << 16) {
     self.descriptor = descriptor
     self.blockSize = blockSize

@@ -9,7 +9,7 @@ package import WALFormat
 package final class SliceFrames {
   package let header: SliceHeader
   package let commits: [SliceCommit]
-  /// Where in the log the last frame stands.
+  /// The position of the last frame in the log.
   package let endPosition: WALPosition
   private let object: String
   private let bytes: [UInt8]
@@ -18,7 +18,7 @@ package final class SliceFrames {
   private var starts: [Int] = []
   private var contents: [Content?]
 
-  /// The streams of a section, decompressed, and where in them each frame stands.
+  /// The decompressed streams of a section, and the position of each frame in them.
   private struct Content {
     var streams: [[UInt8]] = []
     /// Offset in the frame's stream; of a difference, of its first literal.

@@ -49,8 +49,8 @@ struct Planner {
     guard let newest = history.newestMark else {
       throw RestoreError(.nothing, "\(catalog.store.url) holds no replica: check URL and prefix")
     }
-    // Marks and records lead to the generation of an earlier moment, whatever happened to the later
-    // ones.
+    // Marks and records lead to the generation of an earlier moment, even if later ones are missing
+    // or damaged.
     var sequence = newest
     while sequence > 1, let generation = try source.retry({ _ in try history.generation(sequence) }),
       try begins(after: generation)

@@ -23,7 +23,7 @@ final class SliceApplier {
   /// The entry that the last transaction came with.
   private var id: EntryID
   private var frames = 0
-  /// Where the last slice ended in the log; nil after a base.
+  /// The end of the last slice in the log; nil after a base.
   private var position: WALPosition?
   /// Whether no transaction is applied in part.
   private(set) var isBetweenTransactions = true

@@ -6,7 +6,7 @@ package import ObjectStore
 /// The first name that is set wins; an empty value counts as not set. An error names the variable,
 /// never its value.
 package struct S3Settings: Sendable {
-  /// Where the URL has the bucket's name.
+  /// The part of the URL that has the bucket's name.
   package enum Addressing: String, Sendable {
     case path, virtual
   }
@@ -32,7 +32,7 @@ package struct S3Settings: Sendable {
   package var transferTimeout: Int
   /// The proxy that libcurl uses; nil if there is none.
   package var proxy: Proxy?
-  /// Where keys, endpoint and region were found.
+  /// The sources of keys, endpoint and region.
   package var origins = SettingsOrigins()
 
   package init(

@@ -3,9 +3,9 @@ internal import Glibc
 
 /// Finds tables of the main database with the largest possible row number.
 ///
-/// SQLite draws their next row numbers at random (https://www.sqlite.org/autoinc.html), and nobody
-/// can repeat that. Belongs to a connection. A table that once held the number counts forever,
-/// deleted or not.
+/// SQLite draws their next row numbers at random (https://www.sqlite.org/autoinc.html), and a
+/// replay cannot repeat that. Belongs to a connection. A table that once held the number counts
+/// forever, deleted or not.
 final class LargestRows {
   private var tables: Set<String> = []
   /// A table that got a row which may have such a number, since this was cleared.

@@ -43,7 +43,7 @@ package struct LoadedStatistics {
     let (reach, connection) = (statement.wholeReach, statement.connection)
     guard reach.contains(.analyzes) else { return }
     guard succeeded else { return differ("ANALYZE failed") }
-    // Nobody else commits before this transaction ends.
+    // No other connection commits before this transaction ends.
     connection.forgetOthers()
     if connection.isInAutocommit {
       difference = nil

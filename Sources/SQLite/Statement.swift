@@ -168,7 +168,7 @@ package final class Statement {
   /// cases.
   package var isReadOnly: Bool { sqlite3_stmt_readonly(handle) != 0 }
 
-  /// Where the text begins after spaces.
+  /// Returns the position of the first character that is not a space.
   private static func start(_ text: UnsafePointer<CChar>) -> UnsafePointer<CChar> {
     var text = text
     while text.pointee == 0x20 || (text.pointee >= 9 && text.pointee <= 13) { text += 1 }
@@ -354,7 +354,7 @@ package final class Statement {
 
 /// A non-null address for empty text: binding a null pointer would bind NULL.
 nonisolated(unsafe) private let emptyText: UnsafeMutablePointer<CChar> = {
-  // Written once before anybody reads it.
+  // Written once before the first read.
   let byte = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
   byte.pointee = 0
   return byte

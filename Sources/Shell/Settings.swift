@@ -69,7 +69,7 @@ package struct Settings {
   /// Whether `EXPLAIN` is shown as a table: never, always, or for `EXPLAIN` statements.
   package enum Explain: String, Sendable { case off, on, automatic = "auto" }
 
-  /// Where `.trace` writes and how.
+  /// The destination of `.trace`, and its form.
   package struct Trace {
     package var write: ((String) -> Void)?
     package var expands = false

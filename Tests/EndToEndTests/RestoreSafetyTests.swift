@@ -126,7 +126,7 @@ import Testing
     let owner: uid_t = geteuid() == 0 ? 65534 : geteuid()
     try #require(chown(path, owner, geteuid() == 0 ? 65534 : getegid()) == 0 && chmod(path, mode) == 0)
     let before = try status("old.db")
-    // Only root can lock a file that nobody may write.
+    // Only root can lock a file without write permissions.
     if mode == 0o444, geteuid() != 0 { return }
     let done = try run(".restore \(source) --from \(work.replica.url) --output old.db --force\n")
     #expect(done.code == 0, "\(done)")

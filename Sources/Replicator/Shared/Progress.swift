@@ -131,7 +131,7 @@ final class Progress: Sendable {
 
   func wakeWaiters() { state.withLock { $0.wakeWaiters() } }
 
-  /// Registers an action for the end of the mirror, whatever the reason.
+  /// Registers an action for the end of the mirror, for every reason of the end.
   ///
   /// The action runs on the thread that ends the mirror.
   func whenStopped(_ action: @escaping @Sendable () -> Void) { whenStopped.withLock { $0.append(action) } }
