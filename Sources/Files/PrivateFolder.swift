@@ -86,7 +86,7 @@ package final class PrivateFolder: Sendable {
     try file.sync()
   }
 
-  /// Gives a file in it another name in it, in place of what has that name.
+  /// Renames a file in the folder, and replaces the file with the new name.
   package func rename(_ name: String, to target: String) throws(FilesError) {
     guard renameat(descriptor, name, descriptor, target) == 0 else {
       throw FilesError(.current, verb: "rename", object: path + "/" + name)

@@ -48,7 +48,8 @@ package final class StreamReader {
 
   /// Appends the next line without its line break (LF or CR LF); false at the end of the input.
   ///
-  /// A zero byte hides what follows it, as in programs that read C strings (`appendAfterZero`).
+  /// A zero byte hides the rest of the line, as in programs that read C strings
+  /// (`appendAfterZero`).
   package func appendLine(to buffer: ByteBuffer) -> Bool {
     let before = buffer.count
     while true {

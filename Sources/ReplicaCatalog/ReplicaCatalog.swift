@@ -3,7 +3,7 @@ package import ObjectStore
 package import ReplicaFormat
 internal import Synchronization
 
-/// Reads what a replica holds from a store: marks, generations, and the chain of each.
+/// Reads the content of a replica from a store: marks, generations, and the chain of each.
 ///
 /// `ReplicaHistory` follows generations from mark to mark, `GenerationContents` holds the listings
 /// of one generation, and `Chain` follows its log. The order of listings and reads is that of rule

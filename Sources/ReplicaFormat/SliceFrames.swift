@@ -43,7 +43,7 @@ package final class SliceFrames {
     }
   }
 
-  /// Bytes of memory that it takes, without what it decompressed.
+  /// Bytes of memory that it uses, without decompressed streams.
   package var storedBytes: Int { bytes.count }
   /// Bytes of decompressed streams in memory.
   package private(set) var decodedBytes = 0
@@ -90,7 +90,7 @@ package final class SliceFrames {
     return page
   }
 
-  /// Frees what was decompressed; it is decompressed again when it is needed.
+  /// Frees decompressed streams; they are decompressed again when they are needed.
   package func forget() {
     contents = Array(repeating: nil, count: sections.count)
     decodedBytes = 0

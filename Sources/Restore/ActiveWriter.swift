@@ -5,7 +5,7 @@ import ReplicaFormat
 
 /// The session that writes to a replica now, by its lease.
 ///
-/// What is missing at the end may still be on its way.
+/// Objects that are missing at the end may still be in transit.
 struct ActiveWriter {
   /// The process and its host.
   let text: String

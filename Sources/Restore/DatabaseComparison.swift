@@ -67,7 +67,7 @@ package enum DatabaseComparison {
 
   /// Compares two files that no process writes to.
   ///
-  /// Returns what is equal, or throws `.differs` with the first difference.
+  /// Returns their common content, or throws `.differs` with the first difference.
   static func compare(
     _ left: (name: String, path: String), _ right: (name: String, path: String),
     checking checkInterrupt: () throws -> Void

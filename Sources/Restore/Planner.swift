@@ -248,7 +248,7 @@ struct Planner {
     throw RestoreError(.hole, "read \(chain.tip.key): it is missing; \(proof)")
   }
 
-  /// Throws an error that lists what can be restored instead.
+  /// Throws an error that lists the states that can be restored instead.
   private func outOfRange(_ history: inout ReplicaHistory) throws -> RestoreError {
     var ranges: [String] = []
     let all = try source.retry { _ in try history.all() }

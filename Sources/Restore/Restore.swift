@@ -63,7 +63,7 @@ package struct Restore {
     package let needed: Int
     package let free: Int
     package internal(set) var statements: Int?
-    /// What was compared; nil if nothing was.
+    /// A sentence about the comparison; nil if there was none.
     package internal(set) var proof: String?
     package internal(set) var notices: [String]
 

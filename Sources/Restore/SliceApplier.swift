@@ -5,7 +5,7 @@ import WALFormat
 
 /// Applies slices in order to the new database, and checks that each continues the one before.
 final class SliceApplier {
-  /// What was applied.
+  /// The state after the applied slices.
   struct Outcome {
     let transaction: UInt64
     /// Time of that transaction, microseconds since 1970.

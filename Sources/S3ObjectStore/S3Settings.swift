@@ -53,7 +53,7 @@ package struct S3Settings: Sendable {
     self.transferTimeout = transferTimeout
   }
 
-  /// Reads the environment, and the profile files below `home` for what is missing.
+  /// Reads the environment, and then the profile files below `home` for missing settings.
   package init(environment: [String: String], home: String?) throws(ObjectStoreError) {
     let reader = SettingsReader(environment: environment, home: home)
     let found = try reader.credentials()

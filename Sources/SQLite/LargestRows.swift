@@ -65,7 +65,7 @@ extension Connection {
   /// since the last one.
   ///
   /// Only the main database's own commits are expected: one just now if the transaction has ended
-  /// already. After a rollback it searches in vain.
+  /// already. After a rollback there is none, so this searches without need.
   package func othersUsedLargestRow() -> Bool {
     guard let rows = hooks.largestRows else { return false }
     let version = dataVersion

@@ -191,7 +191,7 @@ import Testing
     #expect(try work.restore("wal").ask("SELECT * FROM t") == "precious\nmore\n")
   }
 
-  /// The end that a session recorded when it ended in order is known if the last slice is gone.
+  /// If the last slice is missing, the restore knows the end from the session, which recorded it.
   @Test(arguments: ["wal", "sql"]) func aLostEndIsTold(_ source: String) throws {
     try work.succeed("INSERT INTO t VALUES('more');\n")
     let slice = try #require(try work.replica.objects().keys.filter { $0.contains("/wal/") }.max())

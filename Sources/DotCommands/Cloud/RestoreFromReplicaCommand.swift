@@ -213,7 +213,7 @@ struct RestoreFromReplicaCommand: DotCommand {
   }
 }
 
-/// What is lost of a connection when it is closed.
+/// The parts of a connection that are lost when it is closed.
 private struct SessionLosses {
   private var attached: [String] = []
   private var temporary: [String] = []

@@ -23,7 +23,7 @@ final class Progress: Sendable {
     /// Bytes of pages in the pending base, and the stored part of them.
     var baseBytes = 0
     var baseBytesSent = 0
-    /// Whether the session has begun a generation that leaves transactions behind, by order.
+    /// Whether the session has begun a generation that abandons transactions on the user's command.
     var isFork = false
 
     // Capturer
