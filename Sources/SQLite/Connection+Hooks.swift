@@ -138,7 +138,7 @@ extension Connection {
     installAuthorizer()
   }
 
-  /// Sets SQLite's authorizer if there is anybody to ask.
+  /// Sets SQLite's authorizer if a hook needs it.
   func installAuthorizer() {
     if let replay = hooks.replay {
       sqlite3_set_authorizer(

@@ -1,7 +1,7 @@
 internal import CSQLite
 internal import Glibc
 
-/// What a statement touches, by SQLite's calls of its authorizer during compilation
+/// The objects that a statement touches, by SQLite's calls of its authorizer during compilation
 /// (https://www.sqlite.org/c3ref/set_authorizer.html).
 package struct StatementAccess: OptionSet, Sendable {
   package let rawValue: UInt16
@@ -39,16 +39,16 @@ package struct StatementAccess: OptionSet, Sendable {
   package static let describesSession = StatementAccess(rawValue: 16384)
 }
 
-/// Records what the compiled statements of a connection touch.
+/// Records the objects that the compiled statements of a connection touch.
 final class ReachWatch {
   /// Whether nothing is recorded, because the current statements are not the user's.
   var isPaused = false
   /// Functions of every connection whose results follow from their arguments.
   var known: Set<String>
   var foreignTables: Set<String>
-  /// What the statements control.
+  /// The watch for transactions, settings and databases that the statements control.
   let control = ControlWatch()
-  /// What was compiled since this was emptied.
+  /// The accesses that were compiled since this was emptied.
   var reach: StatementAccess = []
   /// The function or table that is foreign.
   var name = ""
@@ -195,7 +195,7 @@ extension Connection {
     for row in try rows("SELECT DISTINCT lower(name) FROM pragma_function_list") {
       if case .text(let name) = row[0] { known.insert(name) }
     }
-    // What a replay would not run is a barrier.
+    // A function that a replay would not run makes a barrier.
     known.formIntersection(ReplayRules.functions.union(ownFunctions))
     known.subtract(outsideReach.names)
     // The parser makes calls of these by itself.
@@ -220,7 +220,7 @@ extension Connection {
     hooks.reach?.virtualTables = Set(names.map { $0.lowercased() })
   }
 
-  /// Forgets what was compiled so far.
+  /// Forgets all accesses that were compiled so far.
   func beginReach() {
     guard let watch = hooks.reach, !watch.isPaused else { return }
     watch.reach = []
@@ -237,6 +237,6 @@ extension Connection {
     hooks.reach?.reach.isEmpty != true || outsideReach.latest != nil || hasDrawnRow || hasInnerControl
   }
 
-  /// What was compiled since `beginReach`; empty for statements that are not the user's.
+  /// Accesses that were compiled since `beginReach`; empty for statements that are not the user's.
   var presentReach: StatementAccess { isQuiet ? [] : hooks.reach?.reach ?? [] }
 }

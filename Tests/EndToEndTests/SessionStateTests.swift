@@ -185,7 +185,7 @@ import Testing
     }
   }
 
-  /// `.mirror verify` replays from the first base, and from the newest one, where `.restore sql`
+  /// `.mirror verify` replays from the first base, and from the base at which `.restore sql`
   /// starts.
   @Test func aProofStartsWhereARestoreDoes() throws {
     let work = try Workplace(.directory)
