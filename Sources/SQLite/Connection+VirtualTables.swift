@@ -19,7 +19,7 @@ public struct VirtualTableConnection {
     var compiled: OpaquePointer?
     let text = (sql.preservedBytes + [0]).map { CChar(bitPattern: $0) }
     guard sqlite3_prepare_v2(handle, text, -1, &compiled, nil) == SQLITE_OK else { return nil }
-    return compiled.map { InnerStatement(handle: $0) }
+    return compiled.map { InnerStatement(handle: $0, within: nil) }
   }
 }
 

@@ -157,6 +157,11 @@ import Testing
     "sha3_query after a change of no rows", "more than a query",
     "UPDATE o SET p=1 WHERE 0;\nINSERT INTO o VALUES(hex(sha3_query('ATTACH '':memory:'' AS other')), 1);\n")
 
+  private static let nestedInterrupted = Case(
+    "sha3_query with a query that is interrupted", "whose query failed",
+    "CREATE TABLE l AS SELECT value FROM generate_series(1, 300);\n.progress 100 --limit 1 --quiet --reset\nINSERT INTO o VALUES(hex(sha3_query('SELECT * FROM l ORDER BY 1; SELECT 2')), 1);\n.progress 0\n"
+  )
+
   private static let nested = queries.map { query in
     Case(
       "sha3_query: \(query.text)", query.barrier,
@@ -164,7 +169,8 @@ import Testing
     )
   }
 
-  @Test(arguments: statistics + state + nested + [nestedLater]) func givesTheSameContentOrSaysWhyNot(
+  @Test(arguments: statistics + state + nested + [nestedLater, nestedInterrupted])
+  func givesTheSameContentOrSaysWhyNot(
     _ test: Case
   ) throws {
     let work = try Workplace(.directory)
