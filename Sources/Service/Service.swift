@@ -163,9 +163,19 @@ package final class Service {
 
   // MARK: Databases
 
+  /// The maximum number of mirrors.
+  ///
+  /// The rest of the permitted open files is for requests, without which no mirror could go on.
+  private var mostMirrors: Int { max((ProcessLimits.openFiles - 64) / PipelineHost.filesOfPipeline, 1) }
+
   /// Starts the mirror of a database on a thread of the host.
   private func start(_ database: ServedDatabase) {
     database.retryAt = nil
+    guard databases.values.count(where: { $0.isRunning || $0.phase == .starting }) <= mostMirrors else {
+      return fail(
+        database, "only \(ProcessLimits.openFiles) open files are permitted (ulimit -n): raise the limit",
+        retryAfter: 60)
+    }
     let (path, events) = (database.path, events)
     do {
       let mirror =

@@ -130,6 +130,24 @@ import Testing
     #expect(rig.logs("foreign.db: not stored: not mirrored: "), rig.log)
   }
 
+  /// Databases beyond the limit of open files are named, and the others are mirrored.
+  @Test func tooFewOpenFilesDisturbNoMirror() throws {
+    let rig = try rig((0..<20).map { "d\($0).db" })
+    let limited = try RunningShell(
+      program: "/bin/sh",
+      ["-c", "ulimit -n 150; exec \"$0\" \"$@\"", ShellHarness.program, "-serve"]
+        + rig.replica.arguments + ["dbs"], environment: rig.environment, in: rig.folder)
+    func count(_ text: String) -> Int { limited.errors.components(separatedBy: text).count - 1 }
+    let end = Date().addingTimeInterval(30)
+    while count("mirrored to") + count("raise the limit") < 20, Date() < end { usleep(20_000) }
+    #expect(count("mirrored to") >= 10, "\(limited.errors)")
+    #expect(count("not mirrored: only 150 open files are permitted (ulimit -n): raise the limit") >= 5)
+    #expect(count("mirrored to") + count("raise the limit") == 20, "\(limited.errors)")
+    Glibc.kill(limited.processID, SIGTERM)
+    #expect(try limited.end() == 1)
+    #expect(count("not stored: ") == count("error: \(rig.folder.path)") / 2, "\(limited.errors)")
+  }
+
   @Test func whatIsNotStoredIsNamed() throws {
     let rig = try rig()
     let environment = [

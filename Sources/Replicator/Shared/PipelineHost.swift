@@ -17,7 +17,16 @@ package final class PipelineHost: Sendable {
   package let watch = SharedWatch()
 
   /// Makes a host that sends up to `uploads` requests at once.
-  package init(uploads: Int = 6) { self.uploads = WorkerPool("mirror.upload", threads: uploads) }
+  package init(uploads: Int = 6) {
+    self.uploads = WorkerPool("mirror.upload", threads: uploads)
+    // Dispatch opens the descriptors of its timers at their first use, and traps if none is left.
+    let isPrepared = Semaphore()
+    captures.submit(after: 0.001) { isPrepared.signal() }
+    isPrepared.wait()
+  }
+
+  /// Open files of one pipeline: two connections, the log, its claim, and those of a moment.
+  package static let filesOfPipeline = 8
 
   /// Whether the heap is to be trimmed.
   private let isTrimming = Atomic(false)
