@@ -83,10 +83,9 @@ import Testing
     try #require(rig.logs("not a database"), rig.log)
     let now = try run(rig, ["-status", "--json", "dbs/a.db"])
     #expect(now.code == 0, "\(now)")
-    #expect(
-      now.output.hasPrefix(
-        "{\"database\":\"FOLDER/dbs/a.db\",\"process\":\(process.processID),\"state\":\"running\",\"replica\":\"\(rig.replica.url)/a.db\""
-      ), "\(now)")
+    let line =
+      "{\"database\":\"FOLDER/dbs/a.db\",\"process\":\(process.processID),\"state\":\"running\",\"replica\":"
+    #expect(now.output.hasPrefix(line + "\"\(rig.replica.url)/a.db\""), "\(now)")
     let all = try run(rig, ["-status"])
     #expect(all.output.contains("FOLDER/dbs/a.db: transaction 0 is in"), "\(all)")
     #expect(all.output.contains("FOLDER/dbs/text.db: idle: not mirrored: file is not a database"), "\(all)")

@@ -18,7 +18,7 @@ import Testing
     (["-serve", "a", "-mirror"], "missing argument to -mirror"),
   ])
   func namesWhatIsWrong(_ words: [String], _ message: String) {
-    do {
+    do throws(ServiceArguments.Failure) {
       _ = try ServiceArguments(words)
       Issue.record("it was accepted: \(words)")
     } catch {

@@ -59,7 +59,7 @@ package final class DatabaseMirror: Sendable {
   /// help, as when another process holds it exclusively, or it may not be opened.
   package func start() throws -> Start {
     let connection: Connection
-    do {
+    do throws(SQLiteError) {
       connection = try Connection(path, [.readWrite])
       connection.setBusyTimeout(milliseconds: 200)
       // A log that is not mirrored yet must not be copied by us.

@@ -37,6 +37,9 @@ package final class HolderView: Sendable {
   package var holder: Int? { (try? claim.info()).flatMap { ProcessIdentity.holder(ofLockOn: $0) } }
 
   /// Whether a process mirrors the database.
+  ///
+  /// It tries the lock of `claim`. Therefore only a view with a file of its own may ask, never that
+  /// of a standby, which takes the same lock on another thread.
   package var isHeld: Bool {
     guard (try? claim.tryLock()) == true else { return true }
     claim.unlock()
@@ -80,7 +83,7 @@ extension HolderView {
     }
     let deadline = Clock.monotonicSeconds + seconds
     let connection: Connection
-    do {
+    do throws(SQLiteError) {
       connection = try Connection(path, [.readWrite])
       connection.setBusyTimeout(milliseconds: Int32(min(seconds, 3600) * 1000))
       connection.disableCheckpointOnClose()
@@ -124,6 +127,7 @@ extension HolderView {
   /// The state that the record shows; nil if no process mirrors the database.
   ///
   package func status() -> MirrorStatus? {
+    guard isHeld else { return nil }
     guard let connection = try? Connection(path, [.readWrite]) else { return status(nil) }
     defer { connection.close() }
     connection.disableCheckpointOnClose()
@@ -132,9 +136,8 @@ extension HolderView {
     return status(connection)
   }
 
-  /// The same, with a connection of the database for the length of its log.
-  func status(_ connection: Connection?) -> MirrorStatus? {
-    guard isHeld else { return nil }
+  /// The state that the record shows, with a connection of the database for the length of its log.
+  func status(_ connection: Connection?) -> MirrorStatus {
     var status = MirrorStatus()
     status.phase = .starting
     guard let record, isOfHolder(record) else { return status }

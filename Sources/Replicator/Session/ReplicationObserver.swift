@@ -311,7 +311,8 @@ package final class ReplicationObserver: ConnectionObserver {
     case .suspended(let reason): (status.phase, status.lastError) = (.off, reason)
     case .standby(let standby):
       // What the process that mirrors has stored, as its record shows.
-      if let seen = standby.view.status(connection), seen.url == store.url { status = seen }
+      let seen = standby.view.status(connection)
+      if seen.url == store.url { status = seen }
       (status.phase, status.lastError) = (.standby, "\(standby.holderText) mirrors it")
     }
     return status
