@@ -238,8 +238,11 @@ package final class Service {
   /// Handles a mirror that has ended by itself.
   private func ended(_ database: ServedDatabase) {
     guard let status = database.mirror?.status else { return }
+    let failure = database.mirror?.failure
     database.mirror?.drop()
     if !database.isSame(as: try? FileInfo.of(database.path)) { return forget(database, status) }
+    // The file was away for a moment, and is back.
+    if failure?.code == .unsuitable { return start(database) }
     fail(database, status.lastError ?? "the mirror has ended", retryAfter: 60)
   }
 

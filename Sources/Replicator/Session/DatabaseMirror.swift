@@ -109,6 +109,9 @@ package final class DatabaseMirror: Sendable {
     return status
   }
 
+  /// The reason for which the mirror has ended by itself; nil if it has not.
+  package var failure: MirrorError? { pipeline?.progress.withLock { $0.failure } }
+
   /// Has the mirror end if the path no longer names the database.
   package func checkFile() { pipeline?.checkFile() }
 
