@@ -70,7 +70,7 @@ package struct SQLScanner {
     }
   }
 
-  /// The index of the next byte of this value; the number of bytes if there is none.
+  /// Returns the index of the next byte of this value; the number of bytes if there is none.
   private static func find(_ byte: UInt8, _ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
     guard start < bytes.count, let base = bytes.baseAddress,
       let found = memchr(base + start, Int32(byte), bytes.count - start)

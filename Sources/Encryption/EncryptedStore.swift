@@ -117,7 +117,7 @@ package final class EncryptedStore: DetailedStore {
     }
   }
 
-  /// An object that is not encrypted.
+  /// Returns the content of an object that is not encrypted.
   ///
   /// More bytes may have been read than were asked for.
   private func accept(

@@ -129,7 +129,7 @@ enum BaseFunctions {
     return lines(digits, width: 80)
   }
 
-  /// A group of five digits ends early at another character.
+  /// Returns the decoded bytes; a group of five digits ends early at another character.
   private static func decode85(_ text: UnsafeRawBufferPointer) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count / 5 * 4 + 4)

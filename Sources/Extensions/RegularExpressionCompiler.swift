@@ -245,7 +245,7 @@ struct RegularExpressionCompiler {
     }
   }
 
-  /// The character of an escape; 0 at the end of the expression.
+  /// Returns the character of an escape; 0 at the end of the expression.
   private mutating func escape() -> Int32 {
     guard reader.at < reader.bytes.count else { return 0 }
     let letter = peek

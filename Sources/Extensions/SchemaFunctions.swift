@@ -69,7 +69,7 @@ enum SchemaFunctions {
     String(preserving: name).lowercased() == "temp" ? name : quotedIfNeeded(name)
   }
 
-  /// A table's name with its columns in parentheses; nil if it has none.
+  /// Returns a table's name with its columns in parentheses; nil if it has none.
   private static func shape(of table: [UInt8], in schema: [UInt8]?, _ result: FunctionResult) -> [UInt8]? {
     let literal = table.flatMap { $0 == 0x27 ? [0x27, 0x27] : [$0] }
     let query =
@@ -108,7 +108,7 @@ enum SchemaFunctions {
     result.set(text: escaped)
   }
 
-  /// The first of two texts, or of numbered forms of the first, that is not in a text.
+  /// Returns the first of two texts, or of numbered forms of the first, that is not in a text.
   private static func unused(_ first: String, _ second: String, in text: [UInt8]) -> [UInt8] {
     for candidate in [first, second] where text.firstRange(of: Array(candidate.utf8)) == nil {
       return Array(candidate.utf8)

@@ -143,7 +143,7 @@ struct ZipEntry {
 
   // MARK: Times
 
-  /// The time in an extra field.
+  /// Returns the time in an extra field.
   private static func time(in extra: [UInt8]) -> UInt32? {
     var at = 0
     while at + 4 <= extra.count {
@@ -178,7 +178,7 @@ struct ZipEntry {
 
 /// Days since 1970 and dates of the Gregorian calendar.
 private enum CivilDate {
-  /// The year begins in March, so that the leap day is its last day.
+  /// Returns the date of a day; in the calculation a year begins in March and ends with the leap day.
   static func date(ofDay day: Int) -> (year: Int, month: Int, day: Int) {
     let shifted = day + 719_468
     let era = shifted / 146_097

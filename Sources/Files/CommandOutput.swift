@@ -81,7 +81,7 @@ package enum CommandOutput {
     return output
   }
 
-  /// The wait status of the process; nil if it did not end in time.
+  /// Returns the wait status of the process; nil if it did not end in time.
   private static func wait(_ process: pid_t, until deadline: Double) -> Int? {
     var status: Int32 = 0
     while waitpid(process, &status, WNOHANG) == 0 {

@@ -52,6 +52,6 @@ package struct FileInfo: Hashable, Sendable {
   /// Returns whether both are the same file, independent of their names.
   package func isSame(as other: FileInfo) -> Bool { inode == other.inode && device == other.device }
 
-  /// Whether anything exists at `path`; false also if the path may not be examined.
+  /// Returns whether anything exists at `path`; false also if the path may not be examined.
   package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 }

@@ -23,7 +23,7 @@ package enum OpenFiles {
     return nil
   }
 
-  /// Whether this process has the file open.
+  /// Returns whether this process has the file open.
   package static func isOpenHere(_ file: FileInfo) -> Bool { isOpen(file, in: ProcessIdentity.current) }
 
   private static func isOpen(_ file: FileInfo, in process: Int) -> Bool {

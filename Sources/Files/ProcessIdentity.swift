@@ -33,7 +33,7 @@ package enum ProcessIdentity {
     return fields.count > 20 ? UInt64(fields[20]) : nil
   }
 
-  /// The process that holds a `flock` on a file, if the system shows it.
+  /// Returns the process that holds a `flock` on a file, if the system shows it.
   ///
   /// Read from https://man7.org/linux/man-pages/man5/proc_locks.5.html.
   package static func holder(ofLockOn file: FileInfo) -> Int? {

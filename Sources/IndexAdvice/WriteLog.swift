@@ -45,7 +45,7 @@ extension IndexAdvisor {
     try planner.execute("DROP TABLE \(Self.scratch)")
   }
 
-  /// A statement that makes the same kind of write to every row.
+  /// Returns a statement that makes the same kind of write to every row.
   private func statement(_ write: WriteLog.Write, _ shape: TableShape) -> String {
     switch write.action {
     case AuthorizerRequest.insert:

@@ -126,7 +126,7 @@ package final class Recovery {
     }
   }
 
-  /// The pages below the root; a page of another kind does not belong to this table.
+  /// Returns the pages below the root; a page of another kind does not belong to this table.
   private func pages(of table: TableLayout) -> [Int] {
     reader.pages(below: table.root).filter { reader.page($0)?.isOfTable == table.hasRowIDs }
   }
@@ -245,7 +245,8 @@ package final class Recovery {
     }
   }
 
-  /// Whether a page belongs to this index, and not to a table without row ids below its root.
+  /// Returns whether a page belongs to this index, and not to a table without row ids below its
+  /// root.
   private func isPage(_ number: Int, of index: SchemaRow) -> Bool {
     guard reader.page(number)?.isOfTable == false else { return false }
     let fields = ((try? model.rows("PRAGMA index_xinfo(\(SQLText.literal(index.name)))")) ?? []).count
@@ -258,7 +259,7 @@ package final class Recovery {
     return isEmpty || fits
   }
 
-  /// The topmost page above this one.
+  /// Returns the topmost page above this one.
   private func root(of number: Int, _ parents: [Int: Int]) -> Int {
     var root = number
     var seen: Set = [number]

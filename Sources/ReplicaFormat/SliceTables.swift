@@ -45,8 +45,8 @@ struct SliceTables: Sendable {
   /// The position of the operations in `bytes`.
   let operations: Range<Int>
 
-  /// The maximum bytes for this number of frames and commits: operations are not longer than their
-  /// page.
+  /// Returns the maximum bytes for this number of frames and commits: operations are not longer
+  /// than their page.
   static func mostBytes(frames: Int, commits: Int, pageSize: Int) -> Int {
     frames * (16 + pageSize) + commits * 48
   }

@@ -77,7 +77,8 @@ package struct StatementScript: Sendable {
     transactions = first...last
   }
 
-  /// The time of the first transaction, microseconds since 1970, from an object's first bytes.
+  /// Returns the time of the first transaction, microseconds since 1970, from an object's first
+  /// bytes.
   ///
   /// Nil if they do not hold it. The value is not checked.
   package static func firstTime(ofHead head: [UInt8]) -> Int64? {

@@ -78,7 +78,7 @@ struct RestoreBuild {
     return built
   }
 
-  /// Whether an error means that a part of the log is damaged or missing.
+  /// Returns whether an error means that a part of the log is damaged or missing.
   private static func isLoss(_ error: any Error) -> Bool {
     switch error {
     case is FormatError: true

@@ -69,7 +69,7 @@ final class RestoreFolder {
     return files.reduce(0) { $0 + ((try? FileInfo.of("\(path)/\($1)"))??.size ?? 0) }
   }
 
-  /// A second database file, for comparison.
+  /// Returns a second database file, for comparison.
   func second() throws -> File { try folder.file(Self.secondName, .create) }
 
   /// Two more, for earlier transactions.

@@ -28,7 +28,7 @@ struct StatementRestore {
     var statements = 0
   }
 
-  /// The batches with transactions after one, in order.
+  /// Returns the batches with transactions after one, in order.
   func batches(after transaction: UInt64) -> [FetchItem] {
     plan.contents.longestBatches
       .filter { $0.transactions.upperBound > transaction && $0.transactions.lowerBound <= plan.transaction }

@@ -126,7 +126,7 @@ struct StatementShape {
     return true
   }
 
-  /// A plain name that is no keyword of these forms, by its position in `key`.
+  /// Returns a plain name that is no keyword of these forms, by its position in `key`.
   private mutating func name(_ script: [UInt8]) -> Range<Int>? {
     skip(script)
     guard at < end, Self.isLetter(script[at]) else { return nil }

@@ -120,7 +120,7 @@ package final class InnerStatement {
   package var sql: [UInt8] { Array(String(preservingCString: sqlite3_sql(handle)).preservedBytes) }
   /// Moves to the next row; false at the end, and after a failure.
   package func step() -> Bool { sqlite3_step(handle) == SQLITE_ROW }
-  /// A value of the current row.
+  /// Returns a value of the current row.
   package func value(_ column: Int) -> Argument {
     Argument(value: sqlite3_column_value(handle, Int32(column)))
   }

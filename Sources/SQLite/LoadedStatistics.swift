@@ -87,7 +87,8 @@ extension Connection {
     }
   }
 
-  /// Whether other connections have committed since `forgetOthers`, or since the first call.
+  /// Returns whether other connections have committed since `forgetOthers`, or since the first
+  /// call.
   func othersHaveCommitted() -> Bool {
     let version = ownDataVersion
     defer { hooks.ownDataVersion = version }

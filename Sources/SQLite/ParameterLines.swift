@@ -13,7 +13,7 @@ package enum ParameterLines {
     ".parameter init\nREPLACE INTO temp.sqlite_parameters(key,value)VALUES(" as StaticString
   static let real = "ieee754_from_blob(x'" as StaticString
 
-  /// The shell's key for a parameter's value; parameters without a name have their number.
+  /// Returns the shell's key for a parameter's value; parameters without a name have their number.
   package static func key(_ name: String?, at index: Int) -> String { name ?? "?\(index)" }
 
   // MARK: Writing
@@ -170,7 +170,7 @@ package enum ParameterLines {
       return Int64(String(decoding: script[start..<at], as: UTF8.self))
     }
 
-    /// The hexadecimal digits up to the quote after them.
+    /// Returns the hexadecimal digits up to the quote after them.
     private mutating func blob() -> [UInt8]? {
       guard let quote = script[at..<end].firstIndex(of: UInt8(ascii: "'")), (quote - at) % 2 == 0 else {
         return nil

@@ -88,7 +88,7 @@ package final class Statement {
     return try didStep(sqlite3_step(handle))
   }
 
-  /// The only step of a plain statement.
+  /// Takes the only step of a plain statement.
   private func stepPlainly(_ observer: any ConnectionObserver) throws(SQLiteError) -> Bool {
     let before = connection.totalChanges
     connection.beginReach()
@@ -198,7 +198,7 @@ package final class Statement {
     return letter == UInt8(ascii: "V") || letter == 0
   }
 
-  /// Whether it is an `INSERT`, `UPDATE` or `DELETE` without parameters, by its first word.
+  /// Returns whether it is an `INSERT`, `UPDATE` or `DELETE` without parameters, by its first word.
   private static func isPlain(_ handle: OpaquePointer) -> Bool {
     guard let text = sqlite3_sql(handle), sqlite3_bind_parameter_count(handle) == 0 else { return false }
     switch firstLetter(text) {
@@ -276,12 +276,12 @@ package final class Statement {
 
   // MARK: Columns
 
-  /// The corresponding C function is `sqlite3_column_name`.
+  /// Returns the name of a result column; the corresponding C function is `sqlite3_column_name`.
   package func columnName(at column: Int) -> String {
     sqlite3_column_name(handle, Int32(column)).map { String(preservingCString: $0) } ?? ""
   }
 
-  /// The declared type of a result column; nil for an expression.
+  /// Returns the declared type of a result column; nil for an expression.
   ///
   /// The C function is `sqlite3_column_decltype`.
   package func declaredType(at column: Int) -> String? {

@@ -54,14 +54,14 @@ struct LitestreamRig {
     var dump: String { get throws { try sqlite3(".dump", folder.path(name)) } }
   }
 
-  /// The database that Litestream restores.
+  /// Returns the database that Litestream restores.
   func litestreamRestored(_ options: [String] = []) throws -> Result {
     let other = try TemporaryFolder()
     try litestream(["restore", "-o", other.path("theirs.db")] + options + [litestreamURL])
     return Result(folder: other, name: "theirs.db")
   }
 
-  /// The database that we restore.
+  /// Returns the database that this program restores.
   func restored(_ options: String = "", sourceLocation: SourceLocation = #_sourceLocation) throws -> Result {
     let (other, result) = try tryRestore(options)
     try #require(result.code == 0, "\(result)", sourceLocation: sourceLocation)

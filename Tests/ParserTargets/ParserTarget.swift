@@ -155,7 +155,7 @@ package enum ParserTarget: String, CaseIterable, Sendable {
     _ = try? SliceMerge.merge([("o", bytes)], stored: 1, created: 1)
   }
 
-  /// A slice of one section with correct hashes.
+  /// Returns a slice of one section with correct hashes.
   private static func withRightHashes(_ bytes: [UInt8]) -> [UInt8] {
     guard bytes.count > 40 else { return bytes }
     var bytes = bytes

@@ -13,7 +13,7 @@ import Testing
     }
   }
 
-  /// An SQL expression for a text of words, blanks, tabs, line breaks and the like.
+  /// Returns an SQL expression for a text of words, blanks, tabs, line breaks and the like.
   static func text(_ random: inout Seeded) -> String {
     let parts = [
       "the", "quick", "a", "lazy_dog", "1234567890", "é", "日本", " ", " ", " ", "  ", "-", ".", ",",

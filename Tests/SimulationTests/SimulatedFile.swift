@@ -47,17 +47,17 @@ final class SimulatedFile: @unchecked Sendable {
 
   var last: Moment { moments[moments.count - 1] }
 
-  /// The page that holds a value.
+  /// Returns the page that holds a value.
   static func bytes(_ value: UInt32) -> [UInt8] {
     var bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: value &* 37), count: pageSize)
     bytes.storeBigEndian(value, at: 8)
     return bytes
   }
 
-  /// The value that a page holds.
+  /// Returns the value that a page holds.
   static func value(_ bytes: [UInt8], at index: Int) -> UInt32 { bytes.bigEndian(at: index + 8) }
 
-  /// The database as a file, for a base.
+  /// Returns the database as a file, for a base.
   static func content(_ moment: Moment) -> [UInt8] { moment.pages.flatMap { bytes($0) } }
 
   /// Makes a commit of one page or two.

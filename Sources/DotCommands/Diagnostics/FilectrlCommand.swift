@@ -57,7 +57,7 @@ struct FilectrlCommand: DotCommand {
     }
   }
 
-  /// The word without one or two dashes before it.
+  /// Returns the word without one or two dashes before it.
   private static func undashed(_ word: String) -> String {
     var word = word[...]
     for _ in 1...2 where word.hasPrefix("-") && word.utf8.count > 1 { word.removeFirst() }

@@ -90,7 +90,7 @@ struct Sha3sumCommand: DotCommand {
     }
   }
 
-  /// The tables to hash, and the query for each.
+  /// Returns the tables to hash, and the query for each.
   private func tables(_ connection: Connection) throws -> [(name: String, select: String)] {
     let system = withSchema ? "" : " AND name NOT LIKE 'sqlite_%'"
     let union = withSchema ? " UNION ALL SELECT 'sqlite_schema'" : ""
@@ -117,7 +117,7 @@ struct Sha3sumCommand: DotCommand {
     return "WITH [sha3sum$query](a,b) AS(\(list)) SELECT \(hash)   FROM [sha3sum$query]"
   }
 
-  /// The query that reads a table in a fixed order; nil for SQLite's own tables.
+  /// Returns the query that reads a table in a fixed order; nil for SQLite's own tables.
   private static func select(_ name: String) -> String? {
     switch name {
     case "sqlite_schema": "SELECT type,name,tbl_name,sql FROM sqlite_schema ORDER BY name;"
