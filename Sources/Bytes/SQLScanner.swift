@@ -141,7 +141,8 @@ package struct SQLScanner {
     }
   }
 
-  /// Words matter only at the start of a statement and inside a trigger.
+  /// Returns the kind of a word; words matter only at the start of a statement and inside a
+  /// trigger.
   private func word(_ bytes: UnsafeRawBufferPointer) -> Word {
     switch state {
     case .normal, .trigger, .end: return .other

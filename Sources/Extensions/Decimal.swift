@@ -248,5 +248,5 @@ struct Decimal {
   }
 }
 
-/// White space as in C's `isspace`.
+/// Returns whether a byte is white space, as C's `isspace` does.
 func isSpace(_ byte: UInt8) -> Bool { byte == 32 || byte >= 9 && byte <= 13 }

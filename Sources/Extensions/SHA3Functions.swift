@@ -106,7 +106,7 @@ enum SHA3Functions {
     withUnsafeBytes(of: word.bigEndian) { hash.update($0) }
   }
 
-  /// A mark, a length in decimal, a colon, and the bytes.
+  /// Hashes a mark, a length in decimal, a colon, and the bytes.
   private static func head(
     _ mark: Unicode.Scalar, _ count: Int, _ hash: some RowHash, _ bytes: UnsafeRawBufferPointer
   ) {

@@ -48,8 +48,8 @@ enum SchemaFunctions {
 
   private static let kinds = ["TABLE", "INDEX", "UNIQUE INDEX", "VIEW", "TRIGGER", "VIRTUAL TABLE"]
 
-  /// A statement with its database before the object's name, and a comment with columns that it
-  /// does not show.
+  /// Returns a statement with its database before the object's name, and a comment with columns
+  /// that it does not show.
   @Sendable private static func qualify(_ arguments: Arguments, _ result: FunctionResult) {
     let schema = arguments[1].cText
     let name = arguments[2].cText
@@ -87,8 +87,8 @@ enum SchemaFunctions {
 
   // MARK: Line ends
 
-  /// A quoted text whose line feeds and carriage returns are written so that SQL makes them from
-  /// one line.
+  /// Returns a quoted text as an expression of one line, from which SQL makes its line feeds and
+  /// carriage returns.
   @Sendable private static func escapeLineEnds(_ arguments: Arguments, _ result: FunctionResult) {
     guard let text = arguments[0].cText, text.first == 0x27 else { return result.set(arguments[0]) }
     let feed = text.contains(10) ? unused("\\n", "\\012", in: text) : nil

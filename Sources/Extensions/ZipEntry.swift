@@ -96,7 +96,7 @@ struct ZipEntry {
   /// Bytes that the entry takes in the directory.
   var length: Int { Self.fixedSize + (nameSize ?? name.count) + extra.count + comment.count }
 
-  /// The head that stands before the content.
+  /// Appends the head that stands before the content.
   func appendLocal(to bytes: inout [UInt8]) {
     bytes.appendLittleEndian(Self.localSignature)
     appendShared(to: &bytes)
@@ -104,7 +104,7 @@ struct ZipEntry {
     bytes += extra
   }
 
-  /// The entry of the directory.
+  /// Appends the entry of the directory.
   func append(to bytes: inout [UInt8]) {
     bytes.appendLittleEndian(Self.signature)
     bytes.appendLittleEndian(madeBy)
@@ -119,7 +119,7 @@ struct ZipEntry {
     bytes += comment
   }
 
-  /// The fields of both heads, in the same order.
+  /// Appends the fields of both heads, in the same order.
   private func appendShared(to bytes: inout [UInt8]) {
     for value in [neededVersion, flags, method, time, date] { bytes.appendLittleEndian(value) }
     for value in [checksum, storedSize, size] { bytes.appendLittleEndian(value) }
@@ -156,7 +156,7 @@ struct ZipEntry {
     return nil
   }
 
-  /// Date and time in the archive's form, in UTC; 0 before 1980.
+  /// Returns date and time in the archive's form, in UTC; 0 before 1980.
   private static func date(of seconds: UInt32) -> (date: UInt16, time: UInt16) {
     guard seconds >= 315_532_800 else { return (0, 0) }
     let (year, month, day) = CivilDate.date(ofDay: Int(seconds / 86400))

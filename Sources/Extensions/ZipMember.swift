@@ -29,7 +29,7 @@ struct ZipMember {
     return mode
   }
 
-  /// Kind and permissions as in `ls -l`.
+  /// Parses kind and permissions as in `ls -l`.
   private static func parsed(_ text: [UInt8]) -> UInt32? {
     guard text.count == 10 else { return nil }
     var mode: UInt32

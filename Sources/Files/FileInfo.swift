@@ -45,8 +45,8 @@ package struct FileInfo: Hashable, Sendable {
     throw FilesError(failure, verb: "examine", object: path)
   }
 
-  /// When the file at `path` was created, nanoseconds since 1970; 0 if the file system has no such
-  /// time.
+  /// Returns when the file at `path` was created, nanoseconds since 1970; 0 if the file system has
+  /// no such time.
   package static func born(_ path: String) -> Int64 { Int64(cfiles_birth(path)) }
 
   /// Returns whether both are the same file, independent of their names.

@@ -10,7 +10,7 @@ package enum OpenFiles {
     package let program: String
   }
 
-  /// Another process that has the file open; nil if none is found.
+  /// Returns another process that has the file open; nil if none is found.
   package static func other(using file: FileInfo) -> User? {
     let own = ProcessIdentity.current
     for name in (try? Folder.names(in: "/proc")) ?? [] {

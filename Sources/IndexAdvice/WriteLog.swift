@@ -31,7 +31,7 @@ extension IndexAdvisor {
     }
   }
 
-  /// Virtual tables have no triggers, so they are created on a real table.
+  /// Compiles the triggers of a write on a real table, because virtual tables have none.
   private func compileTriggers(of write: WriteLog.Write) throws(SQLiteError) {
     guard let shape = recorder.shape(write.table) else { return }
     let table = SQLText.literal(shape.name)

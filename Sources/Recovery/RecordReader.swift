@@ -31,7 +31,7 @@ package struct RecordReader {
     return bytes
   }
 
-  /// Values of a record (https://www.sqlite.org/fileformat2.html#record_format).
+  /// Returns the values of a record (https://www.sqlite.org/fileformat2.html#record_format).
   static func decode(_ record: [UInt8], encoding: Int) -> [Value] {
     var head = 0
     guard let length = Varint.read(record, &head), length > 0, length <= Int64(record.count) else {

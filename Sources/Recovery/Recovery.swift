@@ -93,7 +93,7 @@ package final class Recovery {
     }
   }
 
-  /// Tables, and the indexes that prevent double rows.
+  /// Writes tables, and the indexes that prevent double rows.
   private func writeTables() {
     let sequence = schema.filter { $0.isTable && $0.name.lowercased() == "sqlite_sequence" }
     let others = schema.filter { $0.isTable && $0.name.lowercased() != "sqlite_sequence" }
@@ -205,7 +205,7 @@ package final class Recovery {
 
   // MARK: Lost and found
 
-  /// Rows of pages that no table leads to.
+  /// Writes rows of pages that no table leads to.
   private func writeLostAndFound() {
     used.formUnion(reader.pages(below: 1).filter { reader.page($0)?.isOfTable == true })
     for table in tables { used.formUnion(pages(of: table)) }

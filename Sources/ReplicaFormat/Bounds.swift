@@ -22,7 +22,7 @@ package enum Bounds {
 
   static func time(_ value: Int64) -> Int64? { times.contains(value) ? value : nil }
 
-  /// Bytes of a page of a database (https://www.sqlite.org/fileformat2.html#page_size).
+  /// Returns the bytes of a page of a database (https://www.sqlite.org/fileformat2.html#page_size).
   static func pageSize(_ text: some StringProtocol) -> Int? {
     Int(text).flatMap { (512...65536).contains($0) && $0 & ($0 - 1) == 0 ? $0 : nil }
   }

@@ -83,7 +83,7 @@ package enum ReplicaLayout {
     Hex.number(text, of: UInt64.self).flatMap { $0 <= Bounds.lastTransaction ? $0 : nil }
   }
 
-  /// Two transactions and an identifier, as in names.
+  /// Returns two transactions and an identifier, as in names.
   static func numbers(_ text: Substring) -> (UInt64, UInt64, EntryID)? {
     guard text.utf8.count == 50, text.dropFirst(16).first == "-", text.dropFirst(33).first == "-",
       let first = transaction(text.prefix(16)), let second = transaction(text.dropFirst(17).prefix(16)),

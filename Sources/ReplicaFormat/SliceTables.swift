@@ -79,7 +79,7 @@ struct SliceTables: Sendable {
     out.append(sums)
   }
 
-  /// Number and kind of a frame's page, relative to the frame before.
+  /// Appends number and kind of a frame's page, relative to the frame before.
   static func append(page: UInt32, after last: UInt32, _ kind: FrameKind, to out: ByteBuffer) {
     let step = Int64(page) - Int64(last)
     out.append(varint: UInt64(bitPattern: (step << 1) ^ (step >> 63)) << 2 | UInt64(kind.rawValue))

@@ -62,7 +62,7 @@ struct BatchScan {
     return scans
   }
 
-  /// The last transactions have no statements.
+  /// Notes that the last transactions have no statements.
   ///
   /// Nothing proves that they are stored, so they may be on their way.
   private static func missingAtEnd(

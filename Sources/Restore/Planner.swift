@@ -211,7 +211,7 @@ struct Planner {
     return try source.retry { _ in try catalog.mark(sequence + 1) }
   }
 
-  /// For the newest state: checks that this is really the end.
+  /// Checks for the newest state that this is really the end.
   private func checkEnd(
     _ contents: GenerationContents, _ chain: Chain, _ moment: ChainEnd.Moment, _ witnesses: Witnesses?,
     successor: MarkRecord?, _ notices: inout [String]

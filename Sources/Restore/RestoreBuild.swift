@@ -46,7 +46,7 @@ struct RestoreBuild {
     return built
   }
 
-  /// From statements, and compared with the state from the log.
+  /// Builds the database from statements, and compares it with the state from the log.
   private func proven() throws -> Built {
     let start = try sql.findStart()
     // Without statements to replay, everything comes from the log.

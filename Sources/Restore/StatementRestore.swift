@@ -60,8 +60,8 @@ struct StatementRestore {
     return start
   }
 
-  /// Batches, parsed on another thread than the replay; each takes about ten times its size in
-  /// memory.
+  /// Returns a fetcher that parses batches on another thread than the replay; each takes about ten
+  /// times its size in memory.
   private func fetcher(_ items: [FetchItem]) -> ObjectFetcher<StatementScript> {
     let generation = plan.generation
     return ObjectFetcher(

@@ -214,8 +214,8 @@ package final class Connection {
   /// The corresponding C function is `sqlite3_interrupt`.
   package var interruptHandle: InterruptHandle { InterruptHandle(handle) }
 
-  /// Absolute name of a database's file; empty for temporary and in-memory databases, nil if there
-  /// is no such schema.
+  /// Returns the absolute name of a database's file; empty for temporary and in-memory databases,
+  /// nil if there is no such schema.
   ///
   /// The corresponding C function is `sqlite3_db_filename`.
   package func fileName(of schema: String = "main") -> String? {

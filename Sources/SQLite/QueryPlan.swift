@@ -77,7 +77,7 @@ public struct QueryPlan: ~Copyable {
   /// Promises rows in the wanted order.
   package func promiseOrder() { info.pointee.orderByConsumed = 1 }
 
-  /// The number that the cursor gets.
+  /// Sets the number that the cursor gets.
   package func setNumber(_ number: Int32) { info.pointee.idxNum = number }
   package func setCost(_ cost: Double) { info.pointee.estimatedCost = cost }
   package func setRows(_ rows: Int64) { info.pointee.estimatedRows = rows }

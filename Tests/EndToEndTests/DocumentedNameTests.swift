@@ -8,7 +8,7 @@ import Testing
   private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
 
-  /// What the program prints for `words`, typed at its prompt.
+  /// Returns the output of the program for `words`, typed at its prompt.
   private func output(_ words: String) throws -> String {
     try ShellHarness.run(ShellHarness.program, [":memory:", words]).output
   }
@@ -88,7 +88,7 @@ import Testing
     try expect(ours + later, atLeast: 8)
   }
 
-  /// Names that stand in quotes in the sources.
+  /// Returns the names that stand in quotes in the sources.
   private func quoted(_ pattern: String) throws -> Set<String> {
     let folder = Self.root.appendingPathComponent("Sources")
     let regex = try Regex("\"(\(pattern))\"")

@@ -48,12 +48,12 @@ struct HostileReplica {
     try file.close()
   }
 
-  /// Names of the objects in a folder of the generation, in order.
+  /// Returns the names of the objects in a folder of the generation, in order.
   func names(_ folder: String) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: work.replica.path(folder)).sorted()
   }
 
-  /// A record with other values for some of its fields, and its hash.
+  /// Writes a record with other values for some of its fields, and with its hash.
   func change(_ key: String, _ fields: [String: String]) throws {
     let old = String(
       decoding: try Data(contentsOf: URL(fileURLWithPath: work.replica.path(key))), as: UTF8.self)

@@ -37,7 +37,7 @@ struct LitestreamRig {
     return result.output
   }
 
-  /// Litestream's number of the last transaction, from its own list.
+  /// Returns Litestream's number of the last transaction, from its own list.
   func lastTransaction() throws -> UInt64 {
     let list = try litestream(["ltx", "-level", "all", litestreamURL])
     let numbers = list.split(separator: "\n").dropFirst().compactMap { line in

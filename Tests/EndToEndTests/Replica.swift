@@ -65,7 +65,7 @@ struct Replica {
     return try copy.contents()
   }
 
-  /// Path of an object of a directory replica.
+  /// Returns the path of an object of a directory replica.
   func path(_ key: String) -> String { "\(remote)/\(key)" }
 }
 

@@ -20,7 +20,7 @@ import Testing
     try S3ObjectStore(settings: settings(host, signature: signature), bucket: "bucket", prefix: "p")
   }
 
-  /// Header lines of a request, their names in lower case.
+  /// Returns the header lines of a request, with their names in lower case.
   func headers(_ request: String) -> [String: String] {
     var found: [String: String] = [:]
     for line in request.components(separatedBy: "\r\n\r\n")[0].components(separatedBy: "\r\n").dropFirst() {

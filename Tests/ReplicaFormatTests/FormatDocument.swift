@@ -99,7 +99,7 @@ enum ByHand {
     bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
   }
 
-  /// SQLite's running checksum over words that are little-endian.
+  /// Continues SQLite's running checksum over little-endian words.
   static func checksum(_ sums: (UInt32, UInt32), _ bytes: [UInt8]) -> (UInt32, UInt32) {
     var (first, second) = sums
     for at in stride(from: 0, to: bytes.count, by: 8) {

@@ -3,8 +3,8 @@ import Testing
 
 /// The colours of typed SQL.
 @Suite struct SQLColouringTests {
-  /// One letter for each byte: keyword, number or string, comment, error, or a point; a capital for
-  /// a partner.
+  /// Returns one letter for each byte: keyword, number or string, comment, error, or a point; a
+  /// capital for a partner.
   private func colours(
     _ line: String, after lines: [String] = [], cursor: Int? = nil, isAccepted: Bool = false
   ) -> String {

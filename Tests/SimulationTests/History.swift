@@ -196,7 +196,7 @@ final class History: @unchecked Sendable {
 
   // MARK: The end
 
-  /// All delayed requests land.
+  /// Lets all delayed requests land.
   ///
   /// Then a restore must give the expected state, and a session with this state must be able to
   /// continue.

@@ -90,7 +90,7 @@ final class Proof {
       self.end = end
     }
 
-    /// True after a step, false for a wrong object, nil at the end.
+    /// Returns true after a step, false for a wrong object, nil at the end.
     mutating func next(_ reading: Reading, slotsOutrank: Bool) -> Bool? {
       guard seal == nil else { return nil }
       let number = tip.transaction

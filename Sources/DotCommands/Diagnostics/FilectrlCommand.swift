@@ -94,7 +94,8 @@ struct FilectrlCommand: DotCommand {
     if let text = answer.first { session.output.print(text) }
   }
 
-  /// Nil if the arguments are wrong; empty if there is nothing to print.
+  /// Returns the lines to print; nil if the arguments are wrong, empty if there is nothing to
+  /// print.
   private func answer(_ request: Request, _ connection: Connection) -> [String]? {
     let count = arguments.count
     switch request {

@@ -106,7 +106,7 @@ struct Sha3sumCommand: DotCommand {
     return tables
   }
 
-  /// One query that hashes every table, or each by itself if a pattern chose it.
+  /// Returns one query that hashes every table, or one for each table if a pattern chose it.
   private func query(of tables: [(name: String, select: String)]) -> String {
     let values = tables.map { "(\(SQLText.literal($0.select)),\(SQLText.literal($0.name)))" }
     let list = values.isEmpty ? ")" : "VALUES" + values.joined(separator: ",")

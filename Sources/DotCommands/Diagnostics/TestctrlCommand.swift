@@ -121,7 +121,8 @@ struct TestctrlCommand: DotCommand {
     return value
   }
 
-  /// Nil if the arguments are wrong; empty if there is nothing to print.
+  /// Returns the lines to print; nil if the arguments are wrong, empty if there is nothing to
+  /// print.
   private func answer(_ request: Request, _ value: Int32, _ connection: Connection) -> [String]? {
     func number(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: Numbers.integer(arguments[index])) }
     switch (request, arguments.count) {

@@ -14,7 +14,7 @@ extension SchemaLine {
 
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (byte >= 0x09 && byte <= 0x0d) }
 
-  /// One blank for several, none beside parentheses, none at the ends.
+  /// Replaces several blanks with one, and removes blanks beside parentheses and at the ends.
   private static func squeeze(_ sql: [UInt8]) -> [UInt8] {
     var result: [UInt8] = []
     for byte in sql.drop(while: isSpace) {
