@@ -105,7 +105,7 @@ import Testing
   /// file.
   ///
   /// A checkpoint at that moment changes that file.
-  @Test func aCheckpointWhileWhatWasLeftBehindIsReadSpoilsNothing() throws {
+  @Test func aCheckpointDuringTheReadOfAnOldLogSpoilsNothing() throws {
     for round in 0..<20 {
       let work = try Workplace(.directory)
       try work.succeed("CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 2);\n")

@@ -83,7 +83,7 @@ import Testing
     return try FileManager.default.contentsOfDirectory(atPath: place.path).contains { $0.hasPrefix("core") }
   }
 
-  @Test func leavesNoDumpWhereThereAreKeys() throws {
+  @Test func leavesNoDumpIfThereAreKeys() throws {
     // If dumps go elsewhere, there is nothing to check.
     guard try dumps(["plain.db"], [:]) else { return }
     let keys = [

@@ -126,7 +126,7 @@ import Testing
     #expect(Date().timeIntervalSince(begin) < 10)
   }
 
-  @Test func givesUpACallThatNobodyWaitsForAnyMore() throws {
+  @Test func givesUpACallWithoutACaller() throws {
     let server = try ScriptedServer { _ in .silence }
     var settings = Self.settings(server.host)
     settings.transferTimeout = 60
@@ -140,7 +140,7 @@ import Testing
     #expect(Date().timeIntervalSince(begin) < 10)
   }
 
-  @Test func reportsThatNobodyListens() throws {
+  @Test func reportsThatNoServerListens() throws {
     let host = "127.0.0.1:\(Ports.closed())"
     let store = try Self.store(host)
     let begin = Date()

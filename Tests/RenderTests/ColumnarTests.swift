@@ -79,7 +79,7 @@ import Testing
     try rendering.expectSame(ModeTests.queries)
   }
 
-  @Test func leavesHeadersAloneWhereTheUserChose() throws {
+  @Test func leavesHeadersAloneIfTheUserChoseThem() throws {
     var rendering = Rendering()
     rendering.headers(false)
     rendering.mode(.column)

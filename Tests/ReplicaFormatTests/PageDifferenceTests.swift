@@ -84,7 +84,7 @@ import WALFormat
     #expect(operations.count + literals.count < 24)
   }
 
-  @Test func leavesTheBuffersAsTheyWereWhereItWouldBeLong() {
+  @Test func leavesTheBuffersUnchangedIfItWouldBeLong() {
     let old = [UInt8](repeating: 0, count: Self.size)
     let new = [UInt8](repeating: 1, count: Self.size)
     let (operations, literals) = (ByteBuffer(), ByteBuffer())

@@ -51,7 +51,7 @@ import Testing
     #expect(colours("a)", cursor: 2) == ".e")
   }
 
-  @Test func whatIsOpenIsNoErrorWhereTheStatementGoesOn() {
+  @Test func anOpenPartIsNoErrorIfTheStatementContinues() {
     #expect(colours("create table t(", isAccepted: true) == "kkkkkk.kkkkk...")
     #expect(colours("select 'a", isAccepted: true) == "kkkkkk.ss")
     #expect(colours("in (1;", isAccepted: true) == "kk.es.")
