@@ -57,7 +57,7 @@ import Testing
     #expect(try left.ask("SELECT * FROM t") == "1\n2\n")
   }
 
-  /// The newest state again is no earlier one.
+  /// A restore of the newest state does not go back to an earlier one.
   @Test func theNewestStateContinues() throws {
     let work = try prepare()
     try work.succeed(".restore wal --force\nINSERT INTO t VALUES(3);\n.mirror sync\n")

@@ -126,7 +126,7 @@ import Testing
     #expect(Date().timeIntervalSince(begin) < 10)
   }
 
-  @Test func givesUpACallWithoutACaller() throws {
+  @Test func endsACallWhenTheCallerStopsWaiting() throws {
     let server = try ScriptedServer { _ in .silence }
     var settings = Self.settings(server.host)
     settings.transferTimeout = 60

@@ -81,7 +81,7 @@ import WALFormat
     #expect(made == log)
   }
 
-  @Test func continuesAtThePlaceWhereItStopped() throws {
+  @Test func continuesWhereItStopped() throws {
     let log = try log(10)
     let header = try #require(WALHeader(Array(log[..<32])))
     var scanner = CommitScanner(header: header)
