@@ -76,7 +76,7 @@ struct JSONText {
     return out + "\""
   }
 
-  /// A number of seconds with three digits after the point.
+  /// Returns a number of seconds with three digits after the point.
   static func seconds(_ seconds: Double) -> String {
     let thousandths = Int((seconds * 1000).rounded())
     let rest = String(thousandths % 1000)
