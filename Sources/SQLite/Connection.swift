@@ -241,6 +241,8 @@ package final class Connection {
   /// Waits up to this many milliseconds for locks.
   ///
   /// The corresponding C function is `sqlite3_busy_timeout`.
+  package func releaseMemory() { sqlite3_db_release_memory(handle) }
+
   package func setBusyTimeout(milliseconds: Int32) { sqlite3_busy_timeout(handle, milliseconds) }
 
   // MARK: Errors

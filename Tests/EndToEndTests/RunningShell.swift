@@ -14,11 +14,12 @@ final class RunningShell {
 
   /// `script` is its standard input; without one it reads typed lines.
   init(
-    _ arguments: [String], script: String? = nil, environment: [String: String], in folder: TemporaryFolder
+    program: String = ShellHarness.program, _ arguments: [String], script: String? = nil,
+    environment: [String: String], in folder: TemporaryFolder
   ) throws {
     streams = try TemporaryFolder()
     try streams.write("", to: "errors")
-    process.executableURL = URL(fileURLWithPath: ShellHarness.program)
+    process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
     process.currentDirectoryURL = folder.url
     var variables = ProcessInfo.processInfo.environment

@@ -1,3 +1,4 @@
+import Bytes
 import Replicator
 import ObjectStore
 import ReplicaFormat
