@@ -76,7 +76,7 @@ package final class EncryptionSettings: Sendable {
     return ring
   }
 
-  /// A warning about the file, once.
+  /// Returns a warning about the file, once.
   package func takeWarnings() -> [String] {
     state.withLock { state in
       defer { state.warnings.removeAll() }

@@ -85,7 +85,9 @@ final class BaseUploader: Sendable {
     return false
   }
 
-  /// The mirror was stopped, or the log of a snapshot is gone: a later base takes its place.
+  /// Notes a failure: the mirror was stopped, or the log of a snapshot no longer exists.
+  ///
+  /// A later base takes its place.
   func note(_ error: any Error) {
     health.note(MirrorError(.database, "base of \(capturer.database): \(error)"))
   }
