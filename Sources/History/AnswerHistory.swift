@@ -23,7 +23,8 @@ package struct Answer: Sendable {
 ///
 /// An answer changes only if a page changes that the statement read. So, after an answer, the next candidate is the next
 /// transaction that changed one of these pages. Page 1 counts only if the schema in it changed: its counters change with nearly
-/// every transaction. This holds for statements that ask for nothing but the database. Belongs to one thread at a time.
+/// every transaction. This holds only for statements that ask for nothing but the database: one that asks for the time or for a
+/// random number is refused. Belongs to one thread at a time.
 package final class AnswerHistory {
   private let replica: PastReplica
   private let files: PastFiles
@@ -44,6 +45,7 @@ package final class AnswerHistory {
     self.replica = replica
     self.files = files
     self.sql = sql
+    StatementTime.install()
   }
 
   /// Calls `body` for each change after the first moment up to the last, in order, until it returns false.
@@ -91,12 +93,32 @@ package final class AnswerHistory {
       "the query asks for more than the database: two runs at one moment give two answers: \(sql)")
   }
 
-  /// The answer at a moment, and the pages that it comes from.
+  /// Returns the answer at a moment, and the pages that it comes from.
+  ///
+  /// Throws if the statement asks SQLite for the time, or draws a random number.
   private func ask(_ reader: PageReader) throws -> (Answer, Set<UInt32>) {
     runs += 1
+    let random = StatementRandom()
+    random.begin()
+    let (found, asksTime) = try StatementTime.isAsked { try ask(reader, random) }
+    guard !asksTime else {
+      throw UndoError(
+        "the query asks for the time, so its answer changes without a transaction: write the time as text: \(sql)"
+      )
+    }
+    guard random.seed == nil else {
+      throw UndoError("the query draws random numbers, so its answer changes without a transaction: \(sql)")
+    }
+    return found
+  }
+
+  private func ask(_ reader: PageReader, _ random: StatementRandom) throws -> (Answer, Set<UInt32>) {
     reader.beginRecording()
+    // The functions of the connection point to it.
+    defer { withExtendedLifetime(random) {} }
     let connection = try files.connect(reader)
     defer { connection.close() }
+    try random.install(on: connection)
     do {
       let statement = try connection.prepare(sql)
       guard statement.isReadOnly else { throw UndoError("only a query has a history: \(sql)") }

@@ -49,6 +49,9 @@ package final class DiskCache: Sendable {
     return Array(all[Self.head...])
   }
 
+  /// Returns whether there is an entry for a key, damaged or not.
+  func contains(_ key: String) -> Bool { (try? folder.file(Self.name(key), .readUntrusted)) != nil }
+
   /// Keeps bytes, if there is room.
   package func keep(_ bytes: [UInt8], _ key: String) {
     guard bytes.count < limit / 16 else { return }

@@ -1,6 +1,5 @@
-internal import Dispatch
-package import ReplicaFormat
-internal import Synchronization
+package import ReplicaCatalog
+internal import ReplicaFormat
 
 /// What a process keeps of replicas that it reads page by page, and how much.
 package final class ReplicaCache {
@@ -15,41 +14,21 @@ package final class ReplicaCache {
 
   package init(disk: DiskCache?) { self.disk = disk }
 
-  /// A map that is being fetched.
-  private final class Early: Sendable {
-    let bytes = Mutex<[UInt8]?>(nil)
-    let group = DispatchGroup()
-  }
-  private var early: [String: Early] = [:]
+  /// Whether the map with a key was read already, or found to be of no use.
+  package func knowsMap(_ key: String) -> Bool { maps[key] != nil }
 
-  /// Begins to fetch the map of a base whose manifest is read now.
-  package func prefetchMap(of base: BaseName, in generation: GenerationID, _ access: ReplicaAccess) {
-    let key = BaseMap.key(of: base, in: generation)
-    guard maps[key] == nil, early[key] == nil else { return }
-    let fetch = Early()
-    early[key] = fetch
-    DispatchQueue.global().async(group: fetch.group) {
-      let bytes = try? access.read(key, 0..<BaseMap.largest + 1)
-      fetch.bytes.withLock { $0 = bytes }
-    }
-  }
-
-  private func bytes(_ key: String, _ access: ReplicaAccess) -> [UInt8]? {
-    guard let fetch = early.removeValue(forKey: key) else {
-      // One byte more than is believed shows that there is more.
-      return try? access.read(key, 0..<BaseMap.largest + 1)
-    }
-    while fetch.group.wait(timeout: .now() + 0.05) == .timedOut {
-      guard (try? access.checkInterrupt()) != nil else { return nil }
-    }
-    return fetch.bytes.withLock { $0 }
+  /// Whether the cache on the disk has an object of the replica at a URL.
+  package func isKept(_ object: ChainObject, of url: String) -> Bool {
+    disk?.contains(SliceFetch.key(url, object)) == true
   }
 
   /// The map of a base; nil if there is none, or none that can be used: then whole parts are fetched.
   func map(of manifest: BaseManifest, _ access: ReplicaAccess) -> BaseMap? {
     let key = BaseMap.key(of: manifest.name, in: manifest.generation)
     if let known = maps[key] { return known }
-    let map = bytes(key, access).flatMap {
+    // One byte more than is believed shows that there is more.
+    let bytes = try? access.read(key, 0..<BaseMap.largest + 1)
+    let map = bytes.flatMap {
       $0.count <= BaseMap.largest ? try? BaseMap($0, of: manifest, object: key) : nil
     }
     maps[key] = .some(map)
