@@ -1,8 +1,8 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
-// Settings every Swift target shares. The package is written for Swift 6.0 (what Debian 13 ships); what
-// only newer compilers know is switched on where it exists.
+// Settings that every Swift target shares. The package is written for Swift 6.0, the version of
+// Debian 13. If the compiler is newer, features that only it knows are switched on.
 let strict: [SwiftSetting] = {
   let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as-errors"]),

@@ -137,7 +137,7 @@ package final class CellStore {
     return all
   }
 
-  /// Puts the next line of a cell into `line` and moves `at` to where the one after it starts.
+  /// Puts the next line of a cell into `line`, and moves `at` to the start of the line after it.
   ///
   /// A control character other than a tab ends the line; tabs become blanks up to the next multiple
   /// of 8.
@@ -191,8 +191,9 @@ package final class CellStore {
     return width
   }
 
-  /// Where to break a line of `start..<end` so that words stay whole; nil if its second half has no
-  /// good position.
+  /// Returns the position at which to break a line of `start..<end` so that words stay whole.
+  ///
+  /// Returns nil if the second half of the line has no such position.
   private func wordEnd(_ text: UnsafePointer<UInt8>, _ start: Int, _ end: Int, of count: Int) -> Int? {
     let half = start + (end - start) / 2
     var at = end

@@ -161,8 +161,10 @@ extension ByteBuffer {
     }
   }
 
-  /// The number of bytes of the character that begins here, by its first byte and those that
-  /// follow; 1 if it is none.
+  /// Returns the number of bytes of the character that begins here, by its first byte and the
+  /// following ones.
+  ///
+  /// Returns 1 if the bytes are not a character.
   private static func character(_ text: UnsafePointer<UInt8>, _ count: Int) -> Int {
     let length =
       switch text[0] {

@@ -36,7 +36,7 @@ static inline int creadline_has_text(void) { return rl_end > 0; }
 /// The line being typed.
 static inline const char *creadline_line(void) { return rl_line_buffer; }
 
-/// Reports that there are no other completions, or sets what follows a completed word.
+/// Reports that there are no other completions, or sets the character after a completed word.
 static inline void creadline_complete_only(int only, int append) {
   rl_attempted_completion_over = only;
   rl_completion_append_character = append;

@@ -184,8 +184,8 @@ static int on_seek(void *data, int64_t offset, int origin) {
   return 0;
 }
 
-// The body of an error, or one that was not asked for: ends the transfer if it does not end by
-// itself.
+// Handles the body of an error, or a body that was not requested: ends the transfer if it does not
+// end by itself.
 static size_t on_unwanted(cs3_call *call, const char *bytes, size_t length) {
   uint64_t before = call->body_bytes - length;
   call->is_unwanted = 1;

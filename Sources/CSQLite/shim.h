@@ -84,7 +84,7 @@ static inline int csqlite_log_index(sqlite3 *db, const char *schema, unsigned in
     if (!is_same || !(((const unsigned char *)first)[12])) continue;
     *copied = words[24];
     __sync_synchronize();
-    // The two are consistent only if nobody committed or restarted the log between the two reads.
+    // The two are consistent only if no process committed or restarted the log between the two reads.
     for (int i = 0; i < 12; i++) is_same &= first[i] == words[i];
     if (!is_same) continue;
     *frames = first[4];

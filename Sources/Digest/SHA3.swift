@@ -10,7 +10,7 @@ package final class SHA3 {
   /// Sizes of the digest in bits.
   package static let sizes = [224, 256, 384, 512]
 
-  /// Begins a digest of so many bits.
+  /// Begins a digest of this number of bits.
   package init(bits: Int) {
     precondition(Self.sizes.contains(bits))
     size = bits / 8

@@ -9,7 +9,8 @@ package import Shell
 package enum AllCommands {
   /// Commands of sqlite3.
   ///
-  /// An undocumented name stands where it takes precedence over prefixes of others.
+  /// The position of an undocumented name determines over which prefixes of other names it has
+  /// precedence.
   package static let commands = all.filter { $0.isKnown(Dialect.current) }
 
   private static let all: [any DotCommand.Type] = [

@@ -33,8 +33,8 @@ enum ArchiveFunctions {
       guard size != 0, size != bytes.count, size > 0 || !Dialect.current.writesLinksOver else {
         return result.set(arguments[0])
       }
-      // zlib makes at most 1032 bytes from one byte. So the memory has a limit, whatever size is
-      // declared.
+      // zlib makes at most 1032 bytes from one byte. So the memory has a limit, even if the
+      // declared size is wrong.
       let room = min(size, bytes.count * 1032 + 64)
       guard size > 0 else { return result.fail("error in uncompress()") }
       var content = [UInt8](repeating: 0, count: room)

@@ -1,7 +1,7 @@
 /// A compiled regular expression for the operator REGEXP.
 ///
 /// It is a program for a machine with many states at once. Matching takes time proportional to the
-/// length of the text times that of the program, whatever the expression.
+/// length of the text times that of the program, for every expression.
 /// `RegularExpressionCompiler` makes it.
 final class RegularExpression {
   enum Operation: UInt8 {

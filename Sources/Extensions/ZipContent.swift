@@ -61,8 +61,8 @@ struct ZipContent {
     let opened = inflateInit2_(&stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
     guard opened == Z_OK else { throw ZipError("inflateInit2() failed (\(opened))") }
     defer { inflateEnd(&stream) }
-    // zlib makes at most 1032 bytes from one byte. So the memory has a limit, whatever size is
-    // declared.
+    // zlib makes at most 1032 bytes from one byte. So the memory has a limit, even if the declared
+    // size is wrong.
     let room = min(size, bytes.count * 1032 + 64)
     var code: Int32 = Z_OK
     let content = bytes.withUnsafeBytes { bytes in

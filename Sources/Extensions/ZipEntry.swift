@@ -23,14 +23,14 @@ struct ZipEntry {
   var disk: UInt16 = 0
   var internalAttributes: UInt16 = 0
   var attributes: UInt32
-  /// Where the member begins.
+  /// The offset at which the member begins.
   var offset: UInt32
   var name: [UInt8]
   var extra: [UInt8]
   var comment: [UInt8] = []
   /// Seconds since 1970.
   var modified: UInt32
-  /// Where the member's content begins.
+  /// The offset at which the member's content begins.
   var contentOffset = 0
 
   var mode: UInt32 { attributes >> 16 }

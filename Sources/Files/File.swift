@@ -149,7 +149,7 @@ package final class File: Sendable {
   /// Length in bytes.
   package func size() throws(FilesError) -> Int { try info().size }
 
-  /// Returns the attributes of the open file, whatever its name is now.
+  /// Returns the attributes of the open file, even if it was renamed or removed.
   ///
   /// The corresponding C function is `fstat`.
   package func info() throws(FilesError) -> FileInfo {

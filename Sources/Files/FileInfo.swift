@@ -49,7 +49,7 @@ package struct FileInfo: Hashable, Sendable {
   /// time.
   package static func born(_ path: String) -> Int64 { Int64(cfiles_birth(path)) }
 
-  /// Whether it is the same file as another, whatever their names.
+  /// Returns whether both are the same file, independent of their names.
   package func isSame(as other: FileInfo) -> Bool { inode == other.inode && device == other.device }
 
   /// Whether anything exists at `path`; false also if the path may not be examined.

@@ -3,7 +3,7 @@ import Glibc
 /// Waits for changes of files by any process, without polling.
 ///
 /// The corresponding C function is `inotify_add_watch`, which opens no file. It follows the files
-/// that had the names at the beginning, whatever happens to the names. It reports no changes by
+/// that had the names at the beginning, even if the names change. It reports no changes by
 /// other hosts on a network's file system.
 package final class FileWatch: Sendable {
   /// The events to report.

@@ -129,7 +129,7 @@ package enum Folder {
   ///
   /// It is no error if nothing is there.
   ///
-  /// No link is followed, also if somebody replaces a folder with one meanwhile.
+  /// No link is followed, even if another process replaces a folder with a link meanwhile.
   package static func remove(_ path: String) throws(FilesError) {
     try removeEntry(path, in: AT_FDCWD, path)
   }

@@ -1,7 +1,7 @@
 internal import CFiles
 import Glibc
 
-/// A folder in which nobody else may look or write, used through its descriptor.
+/// A folder that no other user may read or write, used through its descriptor.
 ///
 /// If another user takes its name, or puts a link in the place of a file in it, that target is
 /// never written or removed. The corresponding C functions are `openat`, `mkdirat`, `renameat2` and
@@ -86,7 +86,7 @@ package final class PrivateFolder: Sendable {
     try file.sync()
   }
 
-  /// Gives a file in it another name in it, in place of what has that name.
+  /// Renames a file in the folder, and replaces the file with the new name.
   package func rename(_ name: String, to target: String) throws(FilesError) {
     guard renameat(descriptor, name, descriptor, target) == 0 else {
       throw FilesError(.current, verb: "rename", object: path + "/" + name)

@@ -1,10 +1,10 @@
 import Glibc
 
-/// Our files beside other files, whose names anybody can foresee.
+/// Opens and makes files beside other files; other users can predict the names of these files.
 extension File {
   /// Opens or makes a file that belongs to a database, such as its position record.
   ///
-  /// It is never opened through a link, and throws if it belongs to a user who could not change the
+  /// It is never opened through a link, and throws if it belongs to a user without write access to the
   /// database. A new one is for its owner only, or with `sharing` for all readers of the database.
   /// As root, it belongs to the database's owner, like SQLite's own files.
   package convenience init(

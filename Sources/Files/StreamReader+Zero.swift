@@ -27,7 +27,7 @@ extension StreamReader {
   /// Appends at most this many bytes of the next line, including its line break; false at the end
   /// of the input.
   ///
-  /// A zero byte hides what follows it, as in programs that read with `fgets`.
+  /// A zero byte hides the rest of the line, as in programs that read with `fgets`.
   package func appendPiece(atMost most: Int, to buffer: ByteBuffer) -> Bool {
     take(most, isHidden: false, to: buffer)
   }

@@ -17,7 +17,7 @@ package final class StreamReader {
   /// Counts the bytes that are read.
   package var counter: ByteCounter?
 
-  /// Reads from a descriptor that somebody else owns.
+  /// Reads from a descriptor that it does not own.
   package init(descriptor: Int32, blockSize: Int = 1 << 16) {
     self.descriptor = descriptor
     self.blockSize = blockSize
@@ -48,7 +48,8 @@ package final class StreamReader {
 
   /// Appends the next line without its line break (LF or CR LF); false at the end of the input.
   ///
-  /// A zero byte hides what follows it, as in programs that read C strings (`appendAfterZero`).
+  /// A zero byte hides the rest of the line, as in programs that read C strings
+  /// (`appendAfterZero`).
   package func appendLine(to buffer: ByteBuffer) -> Bool {
     let before = buffer.count
     while true {

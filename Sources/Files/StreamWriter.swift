@@ -10,7 +10,7 @@ package final class StreamWriter {
   /// Counts what is written.
   package var counter: ByteCounter?
 
-  /// Writes to a descriptor that somebody else owns.
+  /// Writes to a descriptor that it does not own.
   package init(descriptor: Int32) {
     self.descriptor = descriptor
     closesDescriptor = false

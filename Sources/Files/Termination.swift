@@ -15,7 +15,7 @@ package enum Termination {
   /// Makes SIGTERM and SIGHUP request the end, unless they were ignored at the start, as with
   /// `nohup`.
   ///
-  /// `action` is called from the signal handler: it may do only what is safe there.
+  /// `action` is called from the signal handler, so it may call only functions that are safe there.
   package static func install(_ action: @escaping @convention(c) () -> Void) {
     self.action = action
     var ends: [Int32] = [-1, -1]

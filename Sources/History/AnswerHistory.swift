@@ -3,14 +3,15 @@ internal import ReplicaFormat
 package import Restore
 package import SQLite
 
-/// What a statement answers at a moment.
+/// Holds the result of a statement at one moment.
 package struct Answer: Sendable {
   package let columns: [String]
   package let rows: [[Value]]
-  /// Why it has no answer, such as that a table is not there yet; nil if it has one.
+  /// The error if the statement failed, for example because a table did not exist yet; nil if it
+  /// succeeded.
   package let failure: String?
 
-  /// Whether two answers are the same, byte for byte.
+  /// Returns whether two answers are the same, byte for byte.
   package func isIdentical(to other: Answer) -> Bool {
     failure == other.failure && columns == other.columns && rows.count == other.rows.count
       && zip(rows, other.rows).allSatisfy {
@@ -21,23 +22,27 @@ package struct Answer: Sendable {
 
 /// Finds every moment at which the answer to a statement changed.
 ///
-/// An answer changes only if a page changes that the statement read. So, after an answer, the next candidate is the next
-/// transaction that changed one of these pages. Page 1 counts only if the schema in it changed: its counters change with nearly
-/// every transaction. This holds only for statements that ask for nothing but the database: one that asks for the time or for a
-/// random number is refused. Belongs to one thread at a time.
+/// The answer can change only if one of the pages that the statement read changes. Therefore, after
+/// each answer, the next candidate is the next transaction that changed one of these pages. Page 1
+/// counts only if its schema part changed, because nearly every transaction changes its counters.
+/// This is correct only if the answer depends on the database alone. Therefore statements that ask
+/// for the time or for random numbers are refused.
+///
+/// Belongs to one thread at a time.
 package final class AnswerHistory {
   private let replica: PastReplica
   private let files: PastFiles
   private let sql: String
-  /// Moments at which the statement ran, for those who measure.
+  /// The number of times the statement ran, for measurements.
   package private(set) var runs = 0
 
-  /// A transaction after which the answer was another.
+  /// A transaction that changed the answer.
   package struct Change {
     package let before: Answer
     package let after: Answer
     package let moment: PageHistory.Moment
-    /// Whether history before it was removed, so that it may have been an earlier transaction.
+    /// Whether history directly before this moment was removed, so that an earlier transaction may
+    /// have made the change.
     package let isAfterGap: Bool
   }
 
@@ -90,10 +95,10 @@ package final class AnswerHistory {
   private func checkRepeats(_ answer: Answer, at reader: PageReader) throws {
     guard try !ask(reader).0.isIdentical(to: answer) else { return }
     throw UndoError(
-      "the query asks for more than the database: two runs at one moment give two answers: \(sql)")
+      "the answer depends on more than the database: two runs at one moment give two answers: \(sql)")
   }
 
-  /// Returns the answer at a moment, and the pages that it comes from.
+  /// Returns the answer at a moment, and the pages that the statement read.
   ///
   /// Throws if the statement asks SQLite for the time, or draws a random number.
   private func ask(_ reader: PageReader) throws -> (Answer, Set<UInt32>) {

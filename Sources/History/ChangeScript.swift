@@ -1,23 +1,23 @@
 internal import Bytes
 package import SQLite
 
-/// Row changes as SQL.
+/// Writes row changes as SQL.
 ///
-/// Rows that change or go are deleted first, then all new ones are inserted with their rowids: so unique values may be
-/// exchanged between rows.
+/// Changed and removed rows are deleted first. Then all new rows are inserted with their rowids.
+/// Therefore rows may exchange unique values.
 package enum ChangeScript {
-  /// A value as a literal that SQL reads back exactly.
+  /// Returns a literal that SQL reads back as exactly this value.
   package static func literal(_ value: Value) -> String {
     switch value {
     case .null: return "NULL"
     case .integer(let number): return number == .min ? "(-9223372036854775807-1)" : "\(number)"
     case .real(let number):
-      // The shortest decimal that is this number and no other.
+      // The shortest decimal number that reads back as exactly this one.
       if number.isInfinite { return number < 0 ? "-9.0e+999" : "9.0e+999" }
       return "\(number)"
     case .text(let text):
       let bytes = text.preservedBytes
-      // Only a database in UTF-8 can hold bytes that are no text.
+      // Only a UTF-8 database can hold text with invalid bytes.
       if text.holdsStandIns { return "CAST(\(blob(bytes)) AS TEXT)" }
       guard bytes.contains(0) else { return SQLText.literal(text) }
       let pieces = text.split(separator: "\0", omittingEmptySubsequences: false)
@@ -32,23 +32,23 @@ package enum ChangeScript {
     return String(decoding: text, as: UTF8.self) + "'"
   }
 
-  /// Columns by which SQL finds the row of a change.
+  /// Returns the columns that identify the row of a change.
   private static func keys(_ table: TableShape) -> [String] {
     table.hasRowID ? [table.rowID ?? "rowid"] : table.primaryKey
   }
 
-  /// The condition that finds the row of a change.
+  /// Returns the condition that selects the row of a change.
   package static func condition(_ change: RowChange) -> String {
     zip(keys(change.table), change.key).map { "\(Identifier.quotedIfNeeded($0)) = \(literal($1))" }
       .joined(separator: " AND ")
   }
 
-  /// `DELETE` of the row.
+  /// Returns the `DELETE` of the row.
   package static func delete(_ change: RowChange) -> String {
     "DELETE FROM \(Identifier.quotedIfNeeded(change.table.name)) WHERE \(condition(change));"
   }
 
-  /// `INSERT` of a row.
+  /// Returns the `INSERT` of a row.
   package static func insert(_ row: RowChange.Row, _ change: RowChange) -> String {
     var columns = row.columns
     var values = row.values
@@ -61,15 +61,15 @@ package enum ChangeScript {
       + "VALUES(\(values.map { literal($0) }.joined(separator: ", ")));"
   }
 
-  /// What brings a table from the state before changes to the one after them.
+  /// Returns the statements that change a table from its earlier state to its later one.
   package static func statements(_ changes: [RowChange]) -> [String] {
     changes.filter { $0.before != nil }.map(delete)
       + changes.compactMap { change in change.after.map { insert($0, change) } }
   }
 
-  /// A script that turns the earlier state of a comparison into the later one.
+  /// Writes a script that turns the earlier state of a comparison into the later one.
   ///
-  /// A table whose text changed is made anew with all of its rows.
+  /// If the definition of a table changed, the script creates the table again with all of its rows.
   package static func script(_ diff: RowDiff, tables: [String]? = nil, write: (String) throws -> Void) throws
   {
     let schema = diff.schemaChanges.filter { change in
@@ -78,7 +78,7 @@ package enum ChangeScript {
     let isAnew = Set(schema.filter { $0.kind == "table" }.map { $0.name.lowercased() })
     try write("PRAGMA foreign_keys=OFF;")
     try write("BEGIN;")
-    // Triggers are for changes that people make.
+    // The script holds the effects of triggers already, so they must not fire again.
     for (entry, _) in diff.before.entries.sorted(by: { $0.key.name < $1.key.name })
     where entry.kind == "trigger" {
       try write("DROP TRIGGER \(Identifier.quotedIfNeeded(entry.name));")

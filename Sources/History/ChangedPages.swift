@@ -2,9 +2,9 @@ internal import Bytes
 internal import Replica
 internal import ReplicaFormat
 
-/// Which pages are not the same at two moments.
+/// Finds the pages that differ between two moments.
 enum ChangedPages {
-  /// Pages that may differ; all others are the same at both.
+  /// Returns the pages that may differ; all other pages are the same at both moments.
   static func between(_ from: PageReader, _ to: PageReader) throws -> Set<UInt32> {
     let (first, second) = from.moment.transaction <= to.moment.transaction ? (from, to) : (to, from)
     if from.history === to.history {
@@ -19,7 +19,9 @@ enum ChangedPages {
     return changed
   }
 
-  /// Pages of the free list (https://www.sqlite.org/fileformat2.html#the_freelist) and pointer maps.
+  /// Returns the pages of the free list and the pointer maps.
+  ///
+  /// See https://www.sqlite.org/fileformat2.html#the_freelist.
   static func unused(_ reader: PageReader) throws -> Set<UInt32> {
     var found: Set<UInt32> = []
     let (trunk, largestRoot, usable) = try reader.withPage(1) { bytes, index in

@@ -1,8 +1,10 @@
 internal import Bytes
 internal import SQLite
 
-/// A changeset of SQLite's session extension, for programs that apply such
-/// (https://www.sqlite.org/session/changeset_iter.html; the form is in `ext/session/sqlite3session.c`).
+/// Writes changesets in the format of SQLite's session extension.
+///
+/// Programs that use https://www.sqlite.org/session/changeset_iter.html can apply them.
+/// `ext/session/sqlite3session.c` in SQLite's sources describes the format.
 package struct Changeset {
   private var buffer: [UInt8] = []
   private var table: TableShape?
@@ -14,7 +16,7 @@ package struct Changeset {
 
   package var bytes: [UInt8] { buffer }
 
-  /// Changes of a table follow, which must have a primary key.
+  /// Begins the changes of a table, which must have a primary key.
   package mutating func begin(_ table: TableShape) throws {
     self.table = table
     isBegun = false
@@ -32,7 +34,7 @@ package struct Changeset {
       buffer += [Self.delete, 0]
       for column in table.columns { append(row.value(column) ?? .null) }
     case (let old?, let new?):
-      // A row whose key is another is gone, and there is a new one.
+      // If the key changes, the old row is deleted and a new one is inserted.
       if table.primaryKey.contains(where: { old.value($0) != new.value($0) }) {
         try add(RowChange(table: table, key: change.key, before: old, after: nil))
         try add(RowChange(table: table, key: change.key, before: nil, after: new))
@@ -58,7 +60,7 @@ package struct Changeset {
     buffer += Array(table.name.preservedBytes) + [0]
   }
 
-  /// A value; nil for none.
+  /// Appends a value, or the mark of an undefined value if it is nil.
   private mutating func append(_ value: Value?) {
     switch value {
     case nil: buffer.append(0)
@@ -81,7 +83,7 @@ package struct Changeset {
     }
   }
 
-  /// SQLite's own form of numbers; lengths have at most 31 bits.
+  /// Appends a number as SQLite's variable-length integer; lengths have at most 31 bits.
   private mutating func append(varint value: UInt64) {
     var groups: [UInt8] = []
     var rest = value

@@ -1,14 +1,15 @@
 internal import Bytes
 internal import Replica
 
-/// Rows whose values go on in overflow pages (https://www.sqlite.org/fileformat2.html#ovflpgs).
+/// Finds rows whose values continue on overflow pages
+/// (https://www.sqlite.org/fileformat2.html#ovflpgs).
 enum OverflowChains {
   struct Head {
     let page: UInt32
     let rowID: Int64
   }
 
-  /// The first overflow page of each row of a leaf that has one.
+  /// Returns the first overflow page of each row of a leaf that has one.
   static func heads(_ reader: PageReader, leaf: UInt32) throws -> [Head] {
     let usable = try usableSize(reader)
     return try reader.withPage(leaf) { bytes, index in
@@ -36,7 +37,7 @@ enum OverflowChains {
     try reader.withPage(1) { bytes, index in reader.pageSize - Int(bytes[index + 20]) }
   }
 
-  /// Bytes of a row that stand in the leaf; nil if all do.
+  /// Returns the number of bytes of a row that the leaf holds; nil if it holds all.
   private static func localSize(_ size: Int64, _ usable: Int) -> Int? {
     let most = Int64(usable - 35)
     guard size > most else { return nil }
@@ -45,7 +46,7 @@ enum OverflowChains {
     return Int(local <= most ? local : least)
   }
 
-  /// The page after an overflow page; nil after the last.
+  /// Returns the page after an overflow page; nil after the last.
   static func next(_ reader: PageReader, _ page: UInt32) throws -> UInt32? {
     let next = try reader.withPage(page) { bytes, index in bytes.bigEndian(UInt32.self, at: index) }
     return next > 0 && next <= reader.pageCount ? next : nil

@@ -4,17 +4,17 @@ internal import ReplicaFormat
 internal import Restore
 package import SQLite
 
-/// Databases of the past as SQLite opens them: `file:NAME?vfs=replica&url=URL&at=MOMENT`.
+/// Lets SQLite open moments of replicas as databases: `file:NAME?vfs=replica&url=URL&at=MOMENT`.
 ///
 /// Belongs to the session's thread, as the page readers do.
 package final class PastFiles {
-  /// Opens what a name and the parameters of its URI say.
+  /// Opens the moment that a name and the parameters of its URI describe.
   package typealias Open = (_ name: String, _ url: String?, _ moment: String?) throws -> PageReader
 
   /// The name of the VFS.
   package let vfs: String
   private let open: Open
-  /// Readers that wait to be opened by a name of ours.
+  /// Readers that this program opens itself, by the temporary names that SQLite opens them with.
   private var waiting: [String: PageReader] = [:]
   private var count = 0
 
@@ -23,7 +23,7 @@ package final class PastFiles {
     self.open = open
   }
 
-  /// Gives SQLite the VFS; it lives as long as the program.
+  /// Registers the VFS with SQLite until the program ends.
   package func register() {
     ReadOnlyFiles.register(vfs) { name, parameter in
       if let reader = self.waiting[name] { return PastFile(reader) }
@@ -31,7 +31,7 @@ package final class PastFiles {
     }
   }
 
-  /// Calls `body` with a name by which SQLite opens a reader.
+  /// Calls `body` with a name that SQLite can open the reader by.
   package func naming<Result>(
     _ reader: PageReader, _ body: (_ name: String) throws -> Result
   ) rethrows -> Result {
@@ -42,7 +42,7 @@ package final class PastFiles {
     return try body(name)
   }
 
-  /// A connection of its own to a moment.
+  /// Returns a new connection to a moment.
   package func connect(_ reader: PageReader) throws -> Connection {
     try naming(reader) { name in
       try Self.prepared(Connection(name, [.readOnly, .uri], vfs: vfs))
@@ -67,7 +67,7 @@ package final class PastFiles {
     return connection
   }
 
-  /// Adds a moment to a connection.
+  /// Attaches a moment to a connection.
   package func attach(_ reader: PageReader, to connection: Connection, as schema: String) throws {
     try naming(reader) { name in
       let uri = "file:\(name.replacingSpaces)?vfs=\(vfs)"
@@ -80,7 +80,7 @@ extension String {
   fileprivate var replacingSpaces: String { split(separator: " ").joined(separator: "%20") }
 }
 
-/// The pages of a moment as a file.
+/// Presents the pages of a moment as a file.
 private final class PastFile: ReadOnlyFile {
   private let reader: PageReader
   let size: Int64

@@ -1,19 +1,20 @@
 package import SQLite
 
-/// What happened to one row between two moments.
+/// Describes how one row differs between two moments.
 package struct RowChange: Sendable {
   package enum Kind: Sendable { case added, changed, removed }
 
-  /// The table, as it is where the row is, or was.
+  /// The table's schema at a moment that has the row.
   package let table: TableShape
-  /// The rowid, or the values of the primary key of a table without one.
+  /// The rowid, or the values of the primary key if the table has no rowids.
   package let key: [Value]
-  /// Values of the table's stored columns, in order, at the earlier moment; nil if there was no such row.
+  /// The row's values at the earlier moment, in the order of the stored columns; nil if the row did
+  /// not exist.
   package let before: Row?
-  /// The same at the later moment.
+  /// The row's values at the later moment; nil if the row does not exist.
   package let after: Row?
 
-  /// Values, and the columns that they are of.
+  /// The values of a row with the names of their columns.
   package struct Row: Sendable {
     package let columns: [String]
     package let values: [Value]
@@ -37,7 +38,7 @@ package struct RowChange: Sendable {
 
   package var kind: Kind { before == nil ? .added : after == nil ? .removed : .changed }
 
-  /// Columns that both moments have and whose values differ.
+  /// The columns that exist at both moments with different values.
   package var differing: [String] {
     guard let before, let after else { return [] }
     return after.columns.filter { column in
@@ -46,12 +47,13 @@ package struct RowChange: Sendable {
     }
   }
 
-  /// The change that takes this one back.
+  /// The opposite change, which undoes this one.
   package var inverted: RowChange { RowChange(table: table, key: key, before: after, after: before) }
 }
 
 extension Value {
-  /// Whether SQLite stores the very same: type and bytes, whatever collations and Unicode say.
+  /// Returns whether both have the same type and bytes, without regard to collations and Unicode
+  /// equivalence.
   package func isIdentical(to other: Value) -> Bool {
     switch (self, other) {
     case (.null, .null): true
@@ -64,12 +66,12 @@ extension Value {
   }
 }
 
-/// How two schemas differ.
+/// Describes how one entry differs between two schemas.
 package struct SchemaChange: Sendable {
   /// `table`, `index`, `trigger` or `view`.
   package let kind: String
   package let name: String
-  /// The text at the earlier moment; nil if it was not there.
+  /// The SQL text at the earlier moment; nil if the entry did not exist.
   package let before: String?
   package let after: String?
 }

@@ -2,21 +2,24 @@ package import Replica
 internal import ReplicaFormat
 internal import SQLite
 
-/// The rows that differ between two moments of a database.
+/// Finds the rows that differ between two moments of a database.
 ///
-/// The pages that differ say which leaves of a table may hold changed rows, and each leaf an interval of rowids. SQLite reads
-/// these intervals at both moments, on one connection, and compares. So the cost follows the change. Tables without rowids are
-/// compared as a whole if any page of theirs changed. Two files are compared as a whole too. Belongs to one thread at a time.
+/// The changed pages determine which leaves of a table may hold changed rows, and each leaf stands
+/// for an interval of rowids. SQLite reads these intervals at both moments on one connection and
+/// compares them. Therefore the cost grows with the change, not with the database. A table without
+/// rowids is compared as a whole if any of its pages changed. Two files are compared as a whole too.
+///
+/// Belongs to one thread at a time.
 package final class RowDiff {
   /// Both moments, and the pages that may differ between them; nil for two files.
   private let readers: (from: PageReader, to: PageReader, changed: Set<UInt32>)?
-  /// Both moments: the earlier is `main`, the later `later`.
+  /// A connection to both moments: the earlier one is the schema `main`, the later one is `later`.
   private let connection: Connection
   package let before: SchemaShape
   package let after: SchemaShape
   /// Throws after Ctrl-C.
   private let checkInterrupt: () throws -> Void
-  /// Leaves whose rows were compared, for those who measure.
+  /// The number of compared leaves, for measurements.
   package private(set) var compared = 0
 
   private static let later = "later"
@@ -58,7 +61,7 @@ package final class RowDiff {
       }
   }
 
-  /// Virtual tables of which something changed, or may have: their rows are not compared.
+  /// Returns the virtual tables whose content changed, or may have; their rows are not compared.
   package func changedVirtualTables() throws -> [String] {
     guard !comparesFiles else { return after.virtual.keys.sorted() }
     var found: [String] = []
@@ -69,12 +72,12 @@ package final class RowDiff {
     return found.sorted()
   }
 
-  /// Names of tables whose rows can be compared, those that both moments have and those that one lacks.
+  /// Names of the ordinary tables that exist at one of the moments, or at both.
   package var tableNames: [String] {
     Set(before.tables.keys).union(after.tables.keys).sorted()
   }
 
-  /// Tables that cannot be compared, because their columns hide the rowid.
+  /// Tables that cannot be compared, because columns with the names of the rowid hide it.
   package var hiddenTables: [String] {
     tableNames.compactMap { name in
       let table = after.tables[name] ?? before.tables[name]
@@ -84,7 +87,10 @@ package final class RowDiff {
 
   // MARK: Rows
 
-  /// Calls `body` for each row of a table that differs, in the order of keys: those that changed or went, then those that came.
+  /// Calls `body` for each row of a table that differs.
+  ///
+  /// The rows come in intervals of keys. In each interval, changed and removed rows come first,
+  /// then added rows.
   package func forEachChange(of name: String, _ body: (RowChange) throws -> Void) throws {
     let key = name.lowercased()
     switch (before.tables[key], after.tables[key]) {
@@ -111,13 +117,13 @@ package final class RowDiff {
     }
   }
 
-  /// Calls `body` for every row of a table at the later moment, as if it were new.
+  /// Calls `body` for every row of a table at the later moment, as if the row were new.
   package func forEachRow(of name: String, _ body: (RowChange) throws -> Void) throws {
     guard let table = after.tables[name.lowercased()] else { return }
     try all(table, Self.later) { try body(RowChange(table: table, key: $0, before: nil, after: $1)) }
   }
 
-  /// The table of an index, in lower case; of anything else its own name.
+  /// Returns the table of an index or trigger, in lower case; for other entries, their own name.
   func owner(of entry: SchemaShape.Entry) -> String { after.owners[entry] ?? entry.name.lowercased() }
 
   private func all(_ table: TableShape, _ schema: String, _ body: ([Value], RowChange.Row) throws -> Void)
@@ -138,12 +144,12 @@ package final class RowDiff {
     }
   }
 
-  /// Intervals of which the leaves are fetched while one is compared.
+  /// The number of intervals whose leaves are fetched ahead during the comparison of one.
   private static let ahead = 16
 
-  /// Begins to fetch the leaves of an interval and of those after it.
+  /// Begins to fetch the leaves of an interval and of the ones after it.
   ///
-  /// What lies beside them is not wanted, unless there is much of them.
+  /// Reads ahead beyond these leaves only if the interval is large.
   private func prepare(_ all: [Interval], _ number: Int) {
     guard let readers else { return }
     let pages = all[number..<min(number + Self.ahead, all.count)].flatMap(\.pages)
@@ -159,11 +165,11 @@ package final class RowDiff {
     (readers.from.readsAhead, readers.to.readsAhead) = (isOn, isOn)
   }
 
-  /// Rowids more than `low` and at most `high`.
+  /// The rowids greater than `low`, up to and including `high`.
   private struct Interval {
     var low: Int64?
     var high: Int64?
-    /// The leaves that hold them, at one of the moments.
+    /// The leaves that hold these rows at one of the two moments.
     var pages: [UInt32] = []
 
     static let everything = Interval(low: nil, high: nil)
@@ -185,7 +191,7 @@ package final class RowDiff {
     let newTable = "\(Self.later).\(Identifier.quoted(new.name))"
     let join = zip(oldKeys, keys).map { "\(column("q", $1)) = \(column("p", $0))" }.joined(separator: " AND ")
     let common = old.columns.filter { name in new.columns.contains { $0.lowercased() == name.lowercased() } }
-    // Type and bytes count, not what collations and affinities take for the same.
+    // Compare types and bytes. Collations and affinities do not count.
     let differs = common.map { name in
       let (a, b) = (column("p", name), column("q", name))
       return "\(a) IS NOT \(b) COLLATE BINARY OR typeof(\(a)) <> typeof(\(b))"
@@ -268,7 +274,9 @@ package final class RowDiff {
     return Self.joined(found)
   }
 
-  /// Whether a table without rowids may have other rows: rows lie in interior pages too.
+  /// Returns whether a table without rowids may have different rows.
+  ///
+  /// Its rows lie in interior pages too.
   private func mayDiffer(_ old: TableShape, _ new: TableShape) throws -> Bool {
     guard let (from, to, changed) = readers else { return true }
     let now = try TreeWalk(to, root: new.root)
@@ -276,7 +284,7 @@ package final class RowDiff {
     let pages = Set(now.interiors + now.leaves.map(\.page))
     if pages != Set(then.interiors + then.leaves.map(\.page)) { return true }
     if pages.contains(where: { changed.contains($0) }) { return true }
-    // Long rows go on in other pages, which have no owner that could be found from here.
+    // Long rows continue on overflow pages, and these do not name the row that they belong to.
     return try unexplained().isWithoutOwner
   }
 
@@ -298,11 +306,11 @@ package final class RowDiff {
 
   // MARK: Overflow pages
 
-  /// Owners of changed pages that belong to no leaf that changed.
+  /// Rows whose overflow pages changed although their leaves did not.
   struct Unexplained {
     /// Rowids by the table's name in lower case.
     var owners: [String: [Int64]] = [:]
-    /// Whether a page is left whose row was not found: it is one of an index, or of a table without rowids.
+    /// Whether some page has no known row; it may belong to an index or to a table without rowids.
     var isWithoutOwner = false
   }
 
@@ -310,7 +318,9 @@ package final class RowDiff {
 
   private func unexplained() throws -> Unexplained { try unexplainedFound.get() }
 
-  /// Finds which rows hold changed overflow pages: if a value is replaced by one of the same length, its leaf stays the same.
+  /// Finds the rows with changed overflow pages.
+  ///
+  /// The leaf of a row stays the same if another value of the same length replaces a long value.
   private func findOwners() throws -> Unexplained {
     guard let (_, to, changed) = readers else { return Unexplained() }
     var left = Set(changed.filter { $0 <= to.pageCount })
@@ -349,7 +359,8 @@ package final class RowDiff {
     }
     heads.sort { $0.page < $1.page }
     var followed: Set<Int> = []
-    // A chain mostly lies in one piece, behind its head: the nearest head below is tried first.
+    // Most chains lie in one piece behind their first page. So the nearest lower first page is
+    // tried first.
     func follow(_ number: Int) throws {
       guard followed.insert(number).inserted else { return }
       let head = heads[number]

@@ -2,19 +2,19 @@ package import Replica
 package import Restore
 internal import SQLite
 
-/// Every version of some rows of a table.
+/// Finds every version of a table's rows.
 ///
 /// Belongs to one thread at a time.
 package final class RowHistory {
   private let replica: PastReplica
   private let files: PastFiles
   private let table: String
-  /// Leaves that were compared to find the changes of a whole table, for those who measure.
+  /// The number of leaves that were compared for the history of a whole table, for measurements.
   package private(set) var compared = 0
-  /// Changes that were found.
+  /// The number of transactions with changes that were found.
   package private(set) var versions = 0
 
-  /// Called for each transaction that changed such rows.
+  /// Called for each transaction that changed the rows.
   package typealias Found = (
     _ moment: PageHistory.Moment, _ isAfterGap: Bool, _ changes: [RowChange]
   ) throws -> Void
@@ -25,12 +25,12 @@ package final class RowHistory {
     self.table = table
   }
 
-  /// Finds the versions of the row with a key, of rows that fulfil a condition, or of all.
+  /// Finds the versions of the row with a key, of the rows that fulfil a condition, or of all rows.
   package func find(key: String?, condition: String?, _ body: Found) throws {
     let runs = try replica.runs()
     guard let first = runs.first?.lowerBound, let last = runs.last?.upperBound else { return }
     guard let shape = try shape(runs) else {
-      throw UndoError("no table \(table) in the newest state, or in the oldest")
+      throw UndoError("no table \(table) in the newest or the oldest state")
     }
     // A table whose columns hide the rowid cannot be compared by it.
     if key == nil, condition == nil, !shape.keys.isEmpty {
@@ -41,12 +41,12 @@ package final class RowHistory {
         try body(moment, isAfterGap, changes)
       }
     }
-    // All columns that it has at each moment: it may have had others.
+    // `*` reads the columns that the table has at each moment.
     let keys = shape.keys.map { Identifier.quoted($0) }.joined(separator: ", ")
     var sql = "SELECT \(keys), * FROM \(Identifier.quoted(shape.table.name))"
     if let key {
       guard let name = shape.keys.first, shape.keys.count == 1 || shape.table.primaryKey.count == 1 else {
-        throw UndoError("the key of \(table) has several columns: write WHERE and a condition")
+        throw UndoError("the key of \(table) has several columns: use WHERE with a condition")
       }
       let column = shape.table.primaryKey.count == 1 ? shape.table.primaryKey[0] : name
       sql += " WHERE \(Identifier.quoted(column)) = \(Self.literal(key))"
@@ -55,7 +55,7 @@ package final class RowHistory {
     }
     let answers = AnswerHistory(replica, files, sql: sql)
     var isFirst = true
-    // What the oldest moment holds is the first version.
+    // The state at the oldest moment is the first version.
     let beginning = try answers.forEachChange(after: first, through: last) { change in
       if isFirst { try self.begin(change.before, shape, runs, body) }
       isFirst = false
@@ -68,7 +68,7 @@ package final class RowHistory {
     if isFirst, let beginning { try begin(beginning, shape, runs, body) }
   }
 
-  /// The table with the columns that identify its rows.
+  /// A table with the columns that identify its rows.
   private struct Shape {
     let table: TableShape
     let keys: [String]
@@ -111,7 +111,7 @@ package final class RowHistory {
     }
   }
 
-  /// A word as a value: a number if it is one, or a text.
+  /// Returns a word as a literal: a number if the word is an integer, otherwise text.
   private static func literal(_ word: String) -> String {
     if let number = Int64(word) { return "\(number)" }
     return SQLText.literal(word)

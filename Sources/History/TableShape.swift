@@ -1,35 +1,35 @@
 package import SQLite
 
-/// A table with rows, as far as comparing needs to know it.
+/// Describes a table with rows, with everything that a comparison needs.
 package struct TableShape: Hashable, Sendable {
   package let name: String
-  /// Columns that are stored, in order.
+  /// The stored columns, in order.
   package let columns: [String]
-  /// Columns of the primary key, in its order; empty if it has none.
+  /// The columns of the primary key, in the order of the key; empty if there is no primary key.
   package let primaryKey: [String]
   package let hasRowID: Bool
-  /// A name by which SQL finds the rowid; nil if columns hide all of them.
+  /// A name that SQL knows the rowid by; nil if columns hide all such names.
   package let rowID: String?
-  /// The column that is the rowid; nil if there is none.
+  /// The column that is an alias of the rowid; nil if there is none.
   package let rowIDColumn: String?
   package let root: UInt32
   package let sql: String
 
-  /// Columns that tell rows apart in what is printed: the primary key, or the rowid.
+  /// The columns that identify a row in the output: the primary key, or the rowid.
   package var keyNames: [String] { hasRowID ? [rowIDColumn ?? rowID ?? "rowid"] : primaryKey }
 }
 
-/// What a schema says of a database at one moment.
+/// Describes the schema of a database at one moment.
 package struct SchemaShape {
   /// Ordinary tables by their names in lower case.
   package private(set) var tables: [String: TableShape] = [:]
-  /// Names of virtual tables with the tables in which they keep what they know, in lower case.
+  /// Names of virtual tables with the names of their shadow tables, in lower case.
   package private(set) var virtual: [String: [String]] = [:]
-  /// Every entry of the schema: its kind and name, and its text.
+  /// The SQL text of every entry of the schema, by kind and name.
   package private(set) var entries: [Entry: String] = [:]
-  /// The tables of indexes and triggers, in lower case.
+  /// The table of each index and trigger, in lower case.
   package private(set) var owners: [Entry: String] = [:]
-  /// Roots of all trees.
+  /// The root pages of all trees.
   package private(set) var roots: [(name: String, root: UInt32, isTable: Bool)] = []
 
   package struct Entry: Hashable, Sendable {
@@ -91,7 +91,7 @@ package struct SchemaShape {
     key.sort { $0.order < $1.order }
     let alias = ["rowid", "_rowid_", "oid"].first { !all.contains($0) }
     var rowIDColumn: String?
-    // INTEGER PRIMARY KEY DESC is none, which only asking shows.
+    // INTEGER PRIMARY KEY DESC is not an alias of the rowid, and only the list of indexes shows that.
     if hasRowID, key.count == 1, key[0].type.lowercased() == "integer" {
       let indexes = try connection.rows(
         "SELECT 1 FROM pragma_index_list(?1, ?2) WHERE origin = 'pk'", [.text(name), .text(schema)])

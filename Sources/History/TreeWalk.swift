@@ -2,9 +2,10 @@ internal import Bytes
 internal import Replica
 internal import ReplicaFormat
 
-/// The pages of one tree, found from its interior pages alone.
+/// Lists the pages of one tree, and reads only its interior pages.
 struct TreeWalk {
-  /// A leaf, and the keys that it may hold: more than `low`, at most `high`.
+  /// A leaf with the range of keys that it may hold: greater than `low`, up to and including
+  /// `high`.
   ///
   /// Only trees of tables with rowids have keys here.
   struct Leaf {
@@ -16,7 +17,7 @@ struct TreeWalk {
   private(set) var leaves: [Leaf] = []
   private(set) var interiors: [UInt32] = []
 
-  /// A tree of SQLite is never deeper.
+  /// The maximum depth of a tree in SQLite.
   private static let deepest = 20
 
   init(_ reader: PageReader, root: UInt32) throws {
@@ -25,7 +26,7 @@ struct TreeWalk {
     try descend(reader, root, depth, low: nil, high: nil, &left)
   }
 
-  /// Levels of interior pages, by the way to the first leaf.
+  /// Returns the number of levels of interior pages on the path to the first leaf.
   private static func depth(_ reader: PageReader, _ root: UInt32) throws -> Int {
     var (page, depth) = (root, 0)
     while true {
@@ -49,7 +50,7 @@ struct TreeWalk {
   private static func damage(_ reader: PageReader, _ page: UInt32) -> FormatError {
     FormatError(
       reader.history.manifest.key,
-      "page \(page) of transaction \(reader.moment.transaction) is no page of a tree")
+      "page \(page) of transaction \(reader.moment.transaction) is not a page of a tree")
   }
 
   private mutating func descend(
@@ -74,7 +75,7 @@ struct TreeWalk {
     }
   }
 
-  /// The rowids between the children of an interior page of a table; nothing for an index.
+  /// Returns the rowids between the children of an interior page of a table; empty for an index.
   private static func keys(_ bytes: [UInt8], _ index: Int, _ page: UInt32, _ pageSize: Int) -> [Int64] {
     let header = InteriorPage.header(page, index)
     guard bytes[header] == InteriorPage.interiorTable else { return [] }
@@ -87,9 +88,11 @@ struct TreeWalk {
   }
 }
 
-/// Numbers in records and cells of SQLite (https://www.sqlite.org/fileformat2.html#varint).
+/// Reads the variable-length integers of SQLite's records and cells
+/// (https://www.sqlite.org/fileformat2.html#varint).
 enum RecordVarint {
-  /// The number that begins at an index, and its length; nil if it does not end before `end`.
+  /// Returns the number that begins at an index, and its length; nil if it does not end before
+  /// `end`.
   static func read(_ bytes: [UInt8], _ at: Int, end: Int) -> (value: Int64, count: Int)? {
     var value: UInt64 = 0
     for count in 0..<9 {

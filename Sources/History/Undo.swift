@@ -1,31 +1,34 @@
 package import SQLite
 
-/// The row changes of one transaction turned round, for a database that may have changed since.
+/// Undoes the row changes of one transaction in a database that may have changed since.
 ///
-/// All changes are one new transaction. Its statements are plain, with literals, so that the statement log can repeat them.
-/// Triggers and foreign keys are off while they run, as what these did is among the changes. Belongs to one thread at a time.
+/// All changes become one new transaction. Its statements contain literals and no parameters, so
+/// that the statement log can repeat them. Triggers and foreign keys are off meanwhile, because the
+/// transaction's changes already include their effects.
+///
+/// Belongs to one thread at a time.
 package final class Undo {
   private let diff: RowDiff
   private let connection: Connection
-  /// What is to be done, in the order of tables.
+  /// The changes to make, in the order of tables.
   package private(set) var changes: [RowChange] = []
-  /// The row as it is now, for each change.
+  /// The current row for each change; nil if there is none.
   private var present: [RowChange.Row?] = []
 
-  /// A row that is not as the transaction left it.
+  /// A row that differs from the state in which the transaction left it.
   package struct Conflict: Sendable {
-    /// Number of the change.
+    /// The index of the change in `changes`.
     package let index: Int
     package let text: String
   }
 
-  /// `diff` compares the states before and after the transaction.
+  /// Creates an undo; `diff` must compare the states before and after the transaction.
   package init(_ diff: RowDiff, _ connection: Connection) {
     self.diff = diff
     self.connection = connection
   }
 
-  /// Why the transaction cannot be taken back; nil if it can.
+  /// Returns the reason why the transaction cannot be undone; nil if it can.
   package func refusal() throws -> String? {
     if let change = diff.schemaChanges.first {
       return "it changed the schema (\(change.kind) \(change.name)): use .restore wal --before"
@@ -36,7 +39,7 @@ package final class Undo {
     return nil
   }
 
-  /// Finds the changes.
+  /// Finds the changes to make, and throws if a table's current schema does not allow them.
   package func collect() throws {
     let now = try SchemaShape(connection)
     for name in diff.tableNames {
@@ -44,18 +47,18 @@ package final class Undo {
     }
     for name in Set(changes.map { $0.table.name.lowercased() }) {
       guard let table = now.tables[name] else {
-        throw UndoError("there is no table \(name) any more")
+        throw UndoError("table \(name) does not exist any more")
       }
       let wanted = diff.before.tables[name]
       guard wanted?.hasRowID == table.hasRowID, table.hasRowID || wanted?.primaryKey == table.primaryKey,
         Set(wanted?.columns ?? []).isSubset(of: table.columns)
-      else { throw UndoError("table \(name) has another form now") }
-      // Triggers are off: a full-text index that they keep would not hear of it.
+      else { throw UndoError("the columns or the key of table \(name) have changed") }
+      // Triggers are off, so they would not update a full-text index.
       for (entry, text) in now.entries
       where entry.kind == "trigger" && now.owners[entry] == name {
         for table in now.virtual.keys where text.lowercased().contains(table) {
           throw UndoError(
-            "the trigger \(entry.name) keeps the virtual table \(table) current with \(name): take it back by hand"
+            "the trigger \(entry.name) keeps the virtual table \(table) current with \(name): undo the transaction by hand"
           )
         }
       }
@@ -64,7 +67,7 @@ package final class Undo {
 
   // MARK: Conflicts
 
-  /// Rows that are not as the transaction left them, in the columns that it changed.
+  /// Returns the conflicts: rows whose columns changed again since the transaction changed them.
   package func conflicts() throws -> [Conflict] {
     var found: [Conflict] = []
     present = []
@@ -80,7 +83,7 @@ package final class Undo {
   }
 
   private static func conflict(_ change: RowChange, _ present: RowChange.Row?) -> String? {
-    guard let left = change.before else { return present == nil ? nil : "a row with this key is there again" }
+    guard let left = change.before else { return present == nil ? nil : "a row with this key exists again" }
     guard let present else { return "the row is gone" }
     let columns = change.after == nil ? left.columns : change.differing
     let changed = columns.filter { column in
@@ -106,7 +109,7 @@ package final class Undo {
 
   private var columnsFound: [String: [String]] = [:]
 
-  /// Stored columns of a table as it is now.
+  /// Returns the stored columns of a table in its current schema.
   private func columns(of table: String) throws -> [String] {
     if let known = columnsFound[table] { return known }
     let columns = try connection.rows(
@@ -116,9 +119,9 @@ package final class Undo {
     return columns
   }
 
-  // MARK: Doing it
+  // MARK: Applying
 
-  /// Changes the rows, all or none.
+  /// Changes the rows, all or none, and throws if a row changed since `conflicts` was called.
   package func apply(_ chosen: [Int], isForced: Bool) throws {
     let hadTriggers = connection.isOn("enable_trigger")
     let hadForeignKeys = try connection.value("PRAGMA foreign_keys") == .integer(1)
@@ -130,10 +133,10 @@ package final class Undo {
     }
     try connection.execute("BEGIN IMMEDIATE")
     do {
-      // Now nobody else can change a row: what was seen must still be so.
+      // No other connection can write now. So the conflicts must be the same as before.
       let conflicts = Set(try self.conflicts().map(\.index))
       guard isForced || conflicts.isDisjoint(with: chosen) else {
-        throw UndoError("rows were changed meanwhile; nothing was changed")
+        throw UndoError("rows have changed since they were compared; nothing was undone")
       }
       for statement in statements(chosen) { try connection.execute(statement) }
       if hadForeignKeys { try checkForeignKeys() }
@@ -151,7 +154,7 @@ package final class Undo {
       let now = present[index]
       if now != nil { deletes.append(ChangeScript.delete(change)) }
       guard let wanted = change.after else { continue }
-      // Of a row that is there, only what the transaction changed goes back.
+      // In an existing row, only the columns that the transaction changed get their old values.
       let differing = Set(change.differing)
       let row =
         now.map { now in
@@ -170,11 +173,11 @@ package final class Undo {
     let rows = try connection.rows("PRAGMA foreign_key_check")
     guard let first = rows.first, case .text(let table) = first[0] else { return }
     throw UndoError(
-      "it would leave rows of \(table) without the rows that they refer to; nothing was changed")
+      "a foreign key would fail: rows of \(table) would refer to missing rows; nothing was undone")
   }
 }
 
-/// Why a transaction cannot be taken back.
+/// The reason why a transaction cannot be undone, or its history cannot be read.
 package struct UndoError: Error, CustomStringConvertible {
   package let description: String
   init(_ description: String) { self.description = description }

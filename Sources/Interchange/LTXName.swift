@@ -9,8 +9,8 @@ package struct LTXName: Hashable, Sendable {
     case s3
   }
 
-  /// Level 0 holds captured transactions, 1 to 8 what was merged from the level below, 9 whole
-  /// databases.
+  /// The level: 0 for captured transactions, 1 to 8 for merged files of the level below, 9 for
+  /// whole databases.
   package let level: Int
   package let transactions: ClosedRange<UInt64>
   package let layout: Layout

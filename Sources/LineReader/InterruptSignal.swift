@@ -14,7 +14,7 @@ package enum InterruptSignal {
   // Written once, before the handler that reads it is installed.
   nonisolated(unsafe) private static var action: (@convention(c) () -> Void)?
 
-  /// Sets the action of the signal handler: it may do only what is safe there.
+  /// Sets the action of the signal handler, which may call only functions that are safe there.
   package static func install(_ action: @escaping @convention(c) () -> Void) {
     self.action = action
     count.store(0, ordering: .relaxed)

@@ -20,8 +20,8 @@ struct LinePaint {
   /// Forgets the text on the screen.
   mutating func forget() { shown = nil }
 
-  /// Returns what to write after readline has written `drawn`; the cursor ends where readline left
-  /// it.
+  /// Returns the text to write after readline has written `drawn`; it moves the cursor back to its
+  /// place.
   ///
   /// There is a tint for each byte of the line. `codes` has the parameters of a terminal's "select
   /// graphic rendition".

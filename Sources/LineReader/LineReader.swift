@@ -70,7 +70,8 @@ package final class LineReader {
     creadline_begin()
     painter?.begin()
     InterruptSignal.reset()
-    // A new window size is handled only while waiting for a key, where `Painter` watches for it.
+    // A new window size is handled only during the wait for a key, because only `Painter` watches
+    // for it.
     var (windowChange, before) = (sigset_t(), sigset_t())
     sigemptyset(&windowChange)
     sigaddset(&windowChange, SIGWINCH)

@@ -33,7 +33,7 @@ final class Painter {
   private var paint = LinePaint()
   /// What readline writes while it draws; nil while it does something else.
   private var collected: [UInt8]?
-  /// Whether the cursor is where the last drawing left it.
+  /// Whether the cursor has not moved since the last drawing.
   private var isDrawn = false
   private var isOn = false
 

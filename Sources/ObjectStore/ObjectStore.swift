@@ -106,7 +106,7 @@ package struct ObjectContent: Sendable {
   }
 }
 
-/// What a listing or a head returns for an object.
+/// The attributes of an object, as a listing or a head returns them.
 package struct ObjectInfo: Hashable, Sendable {
   package let key: ObjectKey
   /// Length in bytes, limited to `largest`, so that sums of sizes from a faulty store do not

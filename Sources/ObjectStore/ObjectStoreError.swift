@@ -16,8 +16,8 @@ package struct ObjectStoreError: Error, Hashable, Sendable, CustomStringConverti
     case noSpace, io
     /// The object is encrypted with a key that is not available.
     case sealed
-    /// The object is not what was encrypted under its name, or is not encrypted although it must
-    /// be.
+    /// The object differs from the one that was encrypted under its name, or is not encrypted
+    /// although it must be.
     ///
     /// Another try may help if it was damaged on the way.
     case forged

@@ -1,4 +1,4 @@
-/// One setting of a store, and where it was found.
+/// One setting of a store, and its source.
 package struct StoreDetail: Hashable, Sendable {
   package let name: String
   package let value: String

@@ -22,7 +22,7 @@ extension RowRenderer {
     begin(statement, to: sink)
     defer { end(to: sink) }
     do throws(SQLiteError) {
-      // If nobody takes the rows any more, they need not be made.
+      // If no reader takes the rows any more, they need not be made.
       while !sink.hasFailed, try statement.step() { row(statement, to: sink) }
     } catch {
       return error

@@ -6,20 +6,21 @@ internal import ObjectStore
 internal import ReplicaFormat
 internal import Synchronization
 
-/// Frames of a base's parts, fetched when they are needed, proven, and kept.
+/// Fetches frames of a base's parts on demand, checks their hashes, and caches them.
 ///
-/// Its calls may come from several threads at once.
+/// May be used on several threads at once.
 final class BaseFrames: Sendable {
   private let access: ReplicaAccess
   private let disk: DiskCache?
   private let manifest: BaseManifest
   private let map: BaseMap?
-  /// Offsets of the frames of each part in the part's object, one more than there are frames; nil if they are not known.
+  /// The offsets of all frames in each part's object, and the object's end; nil if they are
+  /// unknown.
   private let offsets: [[Int]?]
   private let pool = TransferPool("replica.frames", threads: 8)
   private let state: Mutex<State>
 
-  /// A frame: number of its part, and its own within the part.
+  /// Identifies a frame by the index of its part, and its own index in the part.
   struct Place: Hashable, Sendable {
     let part: Int
     let frame: Int
@@ -27,15 +28,16 @@ final class BaseFrames: Sendable {
 
   private struct State {
     var frames: RecentlyUsed<Place, [UInt8]>
-    /// What is being fetched.
+    /// Frames that a thread is fetching now.
     var pending: [Place: DispatchGroup] = [:]
-    /// Fetches ahead that wait or are under way.
+    /// The number of fetches ahead that are queued or running.
     var ahead = 0
   }
 
-  /// Bytes of frames that are fetched with one request.
+  /// Maximum bytes of stored frames in one request ahead.
   private static let run = 1 << 20
-  /// As many as the pool has threads, so that beginning one never waits.
+  /// Maximum number of fetches ahead; equal to the pool's threads, so that no fetch waits for a
+  /// thread.
   private static let mostAhead = 8
 
   init(
@@ -56,7 +58,7 @@ final class BaseFrames: Sendable {
   private var pageSize: Int { manifest.state.pageSize }
   private var pagesPerFrame: UInt32 { UInt32(BaseMap.frameBytes / pageSize) }
 
-  /// Where a page of the base is, and its offset in the frame.
+  /// Returns the frame that holds a page of the base, and the page's offset in the frame.
   func place(of page: UInt32) -> (place: Place, offset: Int) {
     var (low, high) = (0, manifest.parts.count)
     while low + 1 < high {
@@ -81,7 +83,7 @@ final class BaseFrames: Sendable {
 
   // MARK: One frame
 
-  /// The pages of a frame, fetched now unless they are at hand.
+  /// Returns the pages of a frame, and fetches it if no cache holds it.
   func frame(_ place: Place) throws -> [UInt8] {
     while true {
       try access.checkInterrupt()
@@ -95,7 +97,8 @@ final class BaseFrames: Sendable {
       }
       if let found { return found }
       guard let other else { break }
-      // Somebody fetches it already. If that fails, it is fetched here, and the error is this one's.
+      // Another thread is fetching it. If that fails, this call fetches it and throws its own
+      // error.
       while other.wait(timeout: .now() + 0.05) == .timedOut { try access.checkInterrupt() }
     }
     defer { finish([place]) }
@@ -106,7 +109,7 @@ final class BaseFrames: Sendable {
     return try fetch(place.part, place.frame..<place.frame + 1)[0]
   }
 
-  /// Whether a frame can be had without a request.
+  /// Returns whether a frame is in memory.
   func isAtHand(_ place: Place) -> Bool { state.withLock { $0.frames.contains(place) } }
 
   private func note(_ bytes: [UInt8], _ place: Place) {
@@ -118,7 +121,7 @@ final class BaseFrames: Sendable {
     for group in groups { group.leave() }
   }
 
-  /// A frame from the disk.
+  /// Returns a frame from the cache on the disk; nil if it is not there or damaged.
   private func kept(_ place: Place) -> [UInt8]? {
     guard let disk, let bytes = disk.bytes(cacheKey(place)),
       let content = try? Zstandard.decompress(bytes, 0..<bytes.count, limit: contentSize(place)),
@@ -127,7 +130,8 @@ final class BaseFrames: Sendable {
     return content
   }
 
-  /// Whether the map has the hash of these pages, or none at all: then the disk's own hash counts.
+  /// Returns whether the map's hash fits; true without a map, because the cache's own hash was
+  /// checked.
   private func isProven(_ content: [UInt8], _ place: Place) -> Bool {
     guard let frames = map?.frames[manifest.parts[place.part].digest] else { return true }
     return Hash128(content, 0..<content.count).low == frames[place.frame].hash
@@ -135,7 +139,7 @@ final class BaseFrames: Sendable {
 
   // MARK: Fetching
 
-  /// Fetches neighbours of one part with one request, and keeps them.
+  /// Fetches consecutive frames of one part with one request, and caches them.
   private func fetch(_ part: Int, _ range: Range<Int>) throws -> [[UInt8]] {
     if let offsets = offsets[part] {
       for _ in 0..<2 {
@@ -145,7 +149,7 @@ final class BaseFrames: Sendable {
     return try whole(part, range)
   }
 
-  /// Nil if what came is not what the map says.
+  /// Fetches frames by the map's offsets; nil if the bytes do not fit the map.
   private func ranged(_ part: Int, _ range: Range<Int>, _ offsets: [Int]) throws -> [[UInt8]]? {
     let start = offsets[range.lowerBound]
     let end = offsets[range.upperBound]
@@ -165,13 +169,13 @@ final class BaseFrames: Sendable {
     return frames
   }
 
-  /// Fetches all of a part and proves it by the hash that it is named by.
+  /// Fetches a whole part, and checks it against the hash in its name.
   private func whole(_ number: Int, _ range: Range<Int>) throws -> [[UInt8]] {
     let part = manifest.parts[number]
     let name = ReplicaLayout.part(part.digest)
     var bytes = try access.read(name, nil)
     if (try? prove(bytes, part, name)) == nil {
-      // The damage may have been done on the way.
+      // The damage may have happened in transit.
       bytes = try access.read(name, nil)
       try prove(bytes, part, name)
     }
@@ -219,9 +223,11 @@ final class BaseFrames: Sendable {
 
   // MARK: Ahead
 
-  /// Begins to fetch frames that are going to be needed, neighbours together; returns at once.
+  /// Starts fetching frames that will be needed soon, consecutive ones together, and returns at
+  /// once.
   ///
-  /// Parts without a map are not fetched ahead: that would be 16 MiB for a page.
+  /// Fetches nothing ahead from parts without a map, because one page would cost a whole part of up
+  /// to 16 MiB.
   func prefetch(_ places: [Place]) {
     var seen: Set<Place> = []
     let sorted = places.filter { offsets[$0.part] != nil && seen.insert($0).inserted }
@@ -264,7 +270,8 @@ final class BaseFrames: Sendable {
       for place in wanted {
         if let bytes = self.kept(place) { self.note(bytes, place) } else { missing.append(place) }
       }
-      // What is between may be at hand. It is cheaper to fetch it again than to ask twice.
+      // Some frames between them may be in the cache. To fetch those again is cheaper than a second
+      // request.
       guard let from = missing.first, let to = missing.last else { return }
       _ = try? self.fetch(first.part, from.frame..<to.frame + 1)
     }

@@ -2,26 +2,29 @@ internal import Bytes
 internal import Files
 internal import Synchronization
 
-/// A bounded cache of compressed frames and slices in a folder of the user, for all processes at once.
+/// Caches compressed frames and slices in a private folder, which several processes may share.
 ///
-/// Each entry is a file of its own. It is written under another name and renamed, so a reader sees all of it or none. Its
-/// content begins with a hash: an entry that is damaged or cut short is a miss. What was not used for the longest time is
-/// deleted when the folder holds more than its limit. Nothing depends on the cache: every failure is a miss.
+/// Each entry is one file. It is written under a temporary name and renamed, so readers see a
+/// complete entry or none. Each file begins with a hash, so a damaged or truncated entry is a miss.
+/// If the folder exceeds its limit, the least recently used entries are deleted. Every failure of
+/// the cache is a miss.
 package final class DiskCache: Sendable {
   private let folder: PrivateFolder
   private let limit: Int
-  /// Bytes written since the folder was last measured; nil before the first time.
+  /// Bytes written since the last measurement of the folder; nil before the first one.
   private let written = Mutex<Int?>(nil)
 
-  /// Bytes that may be written before the folder is measured again.
+  /// The number of written bytes after which the folder is measured again.
   private static let step = 64 << 20
   private static let magic = Array("SQLCS3C1".utf8)
   private static let head = 24
-  /// What names of files that are being written begin with; those of a process that was killed are deleted after an hour.
+  /// The prefix of the names of unfinished files.
+  ///
+  /// A file that a killed process left is deleted after an hour.
   private static let temporary = "new-"
   private static let hour: Int64 = 3600
 
-  /// Opens the cache in a folder, which it makes; nil if that is not possible.
+  /// Opens the cache, and creates its folder if necessary; nil if that fails.
   package init?(_ path: String, limit: Int = 1_000_000_000) {
     do {
       try Folder.create(Folder.parent(of: path))
@@ -37,7 +40,7 @@ package final class DiskCache: Sendable {
     return Hash128(bytes, 0..<bytes.count).description
   }
 
-  /// Returns the bytes of a key; nil if they are not there or damaged.
+  /// Returns the bytes of a key; nil if there is no entry or it is damaged.
   package func bytes(_ key: String) -> [UInt8]? {
     guard let file = try? folder.file(Self.name(key), .readUntrusted), let info = try? file.info(),
       info.isRegular, info.size >= Self.head, info.size <= limit, let all = try? file.readAll(),
@@ -52,7 +55,7 @@ package final class DiskCache: Sendable {
   /// Returns whether there is an entry for a key, damaged or not.
   func contains(_ key: String) -> Bool { (try? folder.file(Self.name(key), .readUntrusted)) != nil }
 
-  /// Keeps bytes, if there is room.
+  /// Stores bytes under a key, unless they are too large for the cache.
   package func keep(_ bytes: [UInt8], _ key: String) {
     guard bytes.count < limit / 16 else { return }
     let hash = Hash128(bytes, 0..<bytes.count, seed: Self.seed(key))
@@ -80,13 +83,14 @@ package final class DiskCache: Sendable {
     if isDue { shrink() }
   }
 
-  /// A file that another key's entry was renamed to is not taken for this key's.
+  /// Returns the seed of an entry's hash, so that a file renamed from another key's entry is a
+  /// miss.
   private static func seed(_ key: String) -> UInt64 {
     let bytes = Array(key.utf8)
     return Hash128(bytes, 0..<bytes.count, seed: 1).low
   }
 
-  /// Deletes what was not used for the longest time, until a quarter of the limit is free.
+  /// Deletes the least recently used entries until a quarter of the limit is free.
   private func shrink() {
     let now = Clock.wallMicroseconds / 1_000_000
     var files: [(name: String, size: Int, used: Int64)] = []

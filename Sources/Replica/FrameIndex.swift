@@ -1,9 +1,9 @@
-/// Which frames of slices hold images of which page, in order of transactions.
+/// Finds the frames of slices that hold images of a page, in the order of transactions.
 struct FrameIndex {
   struct Entry {
     let page: UInt32
     let transaction: UInt64
-    /// Number of the object in the chain, and of the frame in the object.
+    /// The index of the object in the chain; `frame` is the index of the frame in the object.
     let object: UInt32
     let frame: UInt32
     let isWhole: Bool
@@ -13,7 +13,7 @@ struct FrameIndex {
     }
   }
 
-  /// By page, then in the order of the log.
+  /// The entries, sorted by page, then by their order in the log.
   private(set) var entries: [Entry] = []
   private var isSorted = true
 
@@ -28,7 +28,7 @@ struct FrameIndex {
     isSorted = true
   }
 
-  /// Number of the last entry of a page up to a transaction.
+  /// Returns the index of a page's last entry up to a transaction; nil if there is none.
   func last(_ page: UInt32, upTo transaction: UInt64) -> Int? {
     var (low, high) = (0, entries.count)
     while low < high {
@@ -39,7 +39,7 @@ struct FrameIndex {
     return low > 0 && entries[low - 1].page == page ? low - 1 : nil
   }
 
-  /// The first transaction after another that has an entry of a page.
+  /// Returns the first transaction after another one that has an entry of a page.
   func next(_ page: UInt32, after transaction: UInt64) -> UInt64? {
     var (low, high) = (0, entries.count)
     while low < high {
@@ -50,7 +50,7 @@ struct FrameIndex {
     return low < entries.count && entries[low].page == page ? entries[low].transaction : nil
   }
 
-  /// Numbers of the entries of a page, in order.
+  /// Returns the indexes of all entries of a page, in order.
   func all(_ page: UInt32) -> Range<Int> {
     guard let last = last(page, upTo: .max) else { return 0..<0 }
     var first = last
@@ -58,7 +58,7 @@ struct FrameIndex {
     return first..<last + 1
   }
 
-  /// Pages that have an entry in a range of transactions, in order.
+  /// Returns the pages that have an entry in a range of transactions, in order.
   func pages(changedAfter first: UInt64, through last: UInt64) -> [UInt32] {
     var pages: [UInt32] = []
     for entry in entries where entry.transaction > first && entry.transaction <= last {

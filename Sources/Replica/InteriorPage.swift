@@ -1,17 +1,19 @@
 internal import Bytes
 
-/// Interior pages of trees (https://www.sqlite.org/fileformat2.html#b_tree_pages).
+/// Reads interior pages of trees (https://www.sqlite.org/fileformat2.html#b_tree_pages).
 package enum InteriorPage {
-  /// Kinds of pages of trees, by their first byte.
+  /// The kinds of pages in trees, by the page's first byte.
   package static let interiorIndex: UInt8 = 2
   package static let interiorTable: UInt8 = 5
   package static let leafIndex: UInt8 = 10
   package static let leafTable: UInt8 = 13
 
-  /// Where the header of a page begins.
+  /// Returns the index at which the header of a page begins.
   package static func header(_ page: UInt32, _ index: Int) -> Int { index + (page == 1 ? 100 : 0) }
 
-  /// The children of an interior page in the order of keys; nothing if the page is none, or damaged.
+  /// Returns the children of an interior page in the order of keys.
+  ///
+  /// Returns an empty array if the page is not an interior page, or damaged.
   package static func children(
     _ bytes: [UInt8], _ index: Int, page: UInt32, pageSize: Int, pages: UInt32
   ) -> [UInt32] {

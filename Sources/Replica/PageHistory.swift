@@ -3,36 +3,39 @@ package import ReplicaCatalog
 package import ReplicaFormat
 internal import WALFormat
 
-/// The pages of a database at every transaction from one base on.
+/// Provides the pages of a database at every transaction from one base on.
 ///
-/// It reads the tables of the slices once, and from then on knows which frames hold the images of each page. An image is made
-/// when it is asked for: the newest whole one at or before the moment, from a frame or the base, and the differences after
-/// it. Belongs to one thread at a time.
+/// It reads the tables of contents of the slices once, and indexes which frames hold images of each
+/// page. It makes an image on demand: it starts with the newest whole image at or before the
+/// moment, from a slice or from the base, and applies the later differences.
+///
+/// Belongs to one thread at a time.
 package final class PageHistory {
   package let manifest: BaseManifest
   private let access: ReplicaAccess
   private let cache: ReplicaCache
   private let base: BaseFrames
-  /// Lists again what leads from the base on, without an object that is gone.
+  /// Lists the chain after the base again, because an object no longer exists.
   private let relist: (FormatError) throws -> [ChainObject]
 
   private var objects: [ChainObject]
-  /// How many of the objects the index has.
+  /// The number of objects in the index.
   private var loaded = 0
   private var index = FrameIndex()
-  /// The transactions that the index has, from the base's on.
+  /// The base's transaction, and all later transactions in the index.
   private var moments: [Moment]
-  /// Transactions that changed page 1 in more than its counters, of so many moments.
+  /// The transactions that changed more of page 1 than its counters, among the first `end` of
+  /// `moments`.
   private var schemaChanges: (end: Int, found: [UInt64])?
-  /// Where the last object of the index ends in the log.
+  /// The position in the log at which the last object of the index ends.
   private var position: WALPosition?
-  /// Objects that are decoded, by their place in `objects`.
+  /// Decoded objects, by their index in `objects`.
   private var slices: RecentlyUsed<Int, SliceFrames>
   private var images: RecentlyUsed<Image, [UInt8]>
-  /// Pages of the base that the map has copies of.
+  /// The base's pages that its map contains.
   private let copies: [UInt32: [UInt8]]
 
-  /// A transaction: when it was, and the database after it.
+  /// A transaction, its time, and the state of the database after it.
   package struct Moment: Hashable, Sendable {
     package let transaction: UInt64
     /// Microseconds since 1970.
@@ -42,11 +45,11 @@ package final class PageHistory {
 
   private struct Image: Hashable {
     let page: UInt32
-    /// The last transaction that changed it.
+    /// The last transaction that changed the page.
     let transaction: UInt64
   }
 
-  /// Begins with a base and the objects of the chain after it.
+  /// Creates a history from a base and the objects of the chain after it.
   package init(
     _ access: ReplicaAccess, _ cache: ReplicaCache, base manifest: BaseManifest, objects: [ChainObject],
     relist: @escaping (FormatError) throws -> [ChainObject]
@@ -66,12 +69,12 @@ package final class PageHistory {
 
   package var pageSize: Int { manifest.state.pageSize }
 
-  /// The last transaction that the listing shows.
+  /// The last transaction of the listed objects.
   package var end: UInt64 { objects.last { $0.isLast }?.transactions.upperBound ?? manifest.transaction }
 
   // MARK: Moments
 
-  /// A transaction that lies at the base or after it.
+  /// Returns the moment of a transaction; throws if the history does not contain it.
   package func moment(of transaction: UInt64) throws -> Moment {
     try load(upTo: transaction)
     guard transaction >= manifest.transaction, transaction - manifest.transaction < UInt64(moments.count)
@@ -81,21 +84,23 @@ package final class PageHistory {
     return moments[Int(transaction - manifest.transaction)]
   }
 
-  /// The last transaction up to `last` that changed a page; nil if the base holds its image.
+  /// Returns the last transaction up to `last` that changed a page; nil if the base's image is
+  /// valid.
   package func lastChange(of page: UInt32, upTo last: UInt64) throws -> UInt64? {
     try load(upTo: last)
     return index.last(page, upTo: last).map { index.entries[$0].transaction }
   }
 
-  /// Pages that transactions after `first` up to `last` changed, in order.
+  /// Returns the pages that transactions after `first` up to `last` changed, in order.
   package func changed(after first: UInt64, through last: UInt64) throws -> [UInt32] {
     try load(upTo: last)
     return index.pages(changedAfter: first, through: last)
   }
 
-  /// The next transaction that changed one of some pages, in what decides about the answer to a query.
+  /// Returns the next transaction that may change the answer to a query that read these pages.
   ///
-  /// Of page 1 only the schema's part counts: its counters change with nearly every transaction.
+  /// Page 1 counts only if its schema part changed, because nearly every transaction changes its
+  /// counters.
   package func nextChange(
     of pages: Set<UInt32>, after transaction: UInt64, through last: UInt64
   ) throws -> UInt64? {
@@ -110,7 +115,7 @@ package final class PageHistory {
     return next.flatMap { $0 <= last ? $0 : nil }
   }
 
-  /// Transactions of the index that changed page 1 in more than its counters.
+  /// Returns the transactions of the index that changed more of page 1 than its counters.
   private func changesOfSchema() throws -> [UInt64] {
     if let known = schemaChanges, known.end == moments.count { return known.found }
     var found: [UInt64] = []
@@ -124,7 +129,7 @@ package final class PageHistory {
     for number in all {
       let entry = index.entries[number]
       bytes = try slice(Int(entry.object)).page(Int(entry.frame), base: bytes)
-      // Frames of one transaction count together.
+      // Several frames of one transaction count as one change.
       if number + 1 < all.upperBound, index.entries[number + 1].transaction == entry.transaction { continue }
       if !Self.isSameSchema(before, bytes) { found.append(entry.transaction) }
       before = bytes
@@ -133,8 +138,11 @@ package final class PageHistory {
     return found
   }
 
-  /// > Schema cookie, at 40; schema format, default cache size, largest root, text encoding, user version, incremental
-  /// > vacuum and application id, up to 72 (https://www.sqlite.org/fileformat2.html#the_database_header).
+  /// Returns whether two images of page 1 differ in nothing except their counters.
+  ///
+  /// > Schema cookie, at 40; schema format, default cache size, largest root, text encoding, user
+  /// version, incremental vacuum and application id, up to 72
+  /// (https://www.sqlite.org/fileformat2.html#the_database_header).
   private static func isSameSchema(_ one: [UInt8]?, _ other: [UInt8]?) -> Bool {
     guard let one, let other, one.count == other.count else { return one == nil && other == nil }
     return one[..<24] == other[..<24] && one[40..<92] == other[40..<92] && one[100...] == other[100...]
@@ -185,7 +193,7 @@ package final class PageHistory {
     return (image, 0)
   }
 
-  /// A page that no slice changed; zeros past the base's end, as a restore has them.
+  /// Returns a page that no slice changed; zeros past the base's end, as in a restore.
   private func baseImage(_ page: UInt32) throws -> (bytes: [UInt8], index: Int) {
     guard page <= manifest.state.pages else { return ([UInt8](repeating: 0, count: pageSize), 0) }
     if let copy = copies[page] { return (copy, 0) }
@@ -193,14 +201,14 @@ package final class PageHistory {
     return (try base.frame(place), offset)
   }
 
-  /// The part that holds a page of the base, and where in it.
+  /// Returns the part that holds a page of the base, and the page's offset in it.
   func origin(of page: UInt32) -> PageReader.Origin {
     let (place, offset) = base.place(of: page)
     return PageReader.Origin(
       part: manifest.parts[place.part].digest, offset: place.frame * BaseMap.frameBytes + offset)
   }
 
-  /// Whether a page can be had without a request.
+  /// Returns whether a page is available without a request.
   package func isAtHand(_ page: UInt32, at moment: UInt64) -> Bool {
     guard index.last(page, upTo: moment) == nil, page <= manifest.state.pages, copies[page] == nil else {
       return true
@@ -208,7 +216,7 @@ package final class PageHistory {
     return base.isAtHand(base.place(of: page).place)
   }
 
-  /// Begins to fetch pages that are going to be needed.
+  /// Starts fetching pages that will be needed soon.
   package func prefetch(_ pages: some Sequence<UInt32>, at moment: UInt64) {
     var places: [BaseFrames.Place] = []
     for page in pages where !isAtHand(page, at: moment) {
@@ -230,7 +238,7 @@ package final class PageHistory {
     }
   }
 
-  /// Times that the chain may be listed again because an object was gone.
+  /// The maximum number of new listings after objects that no longer exist.
   private static let mostListings = 8
   private var listings = 0
 
@@ -255,7 +263,7 @@ package final class PageHistory {
     while end < objects.count, end == loaded || transaction >= objects[end].transactions.lowerBound {
       end += 1
     }
-    // The parts of a transaction belong together.
+    // Load all parts of a transaction together.
     while end < objects.count, !objects[end - 1].isLast { end += 1 }
     let range = loaded..<end
     let fetched = SliceFetch(
@@ -269,13 +277,13 @@ package final class PageHistory {
     index.sort()
   }
 
-  /// Takes the frames of an object into the index, after a check that it continues what came before.
+  /// Adds the frames of an object to the index, after a check that the object continues the chain.
   private func add(_ frames: SliceFrames, _ number: Int) throws {
     let object = objects[number]
     guard let last = moments.last, frames.header.transactions.lowerBound <= last.transaction + 1,
       frames.header.walHeader.pageSize == pageSize
     else { throw FormatError(object.key, "its header does not fit its name") }
-    // What a merged object holds once more is passed over.
+    // Skip the transactions of a merged object that the index already has.
     let known = Int(clamping: last.transaction + 1 - frames.header.transactions.lowerBound)
     let before =
       known > 0 && known <= frames.commits.count ? frames.commits[known - 1].state : frames.header.previous
@@ -303,7 +311,10 @@ package final class PageHistory {
     }
   }
 
-  /// Within an epoch of the log, frames and sums go on; another epoch begins with its first frame.
+  /// Throws if an object does not continue the log.
+  ///
+  /// Within an epoch of the log, frame numbers and checksums continue. Another epoch begins with
+  /// its first frame.
   private func check(
     _ frames: SliceFrames, after position: WALPosition?, _ object: ChainObject, isWithin: Bool
   ) throws(FormatError) {
@@ -317,7 +328,7 @@ package final class PageHistory {
 
   private func slice(_ number: Int) throws -> SliceFrames {
     if let known = slices.value(number) {
-      // What it decompressed since counts too.
+      // Count the bytes that it has decompressed since.
       slices.insert(known, number, cost: known.storedBytes + known.decodedBytes)
       return known
     }

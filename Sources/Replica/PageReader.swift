@@ -1,23 +1,25 @@
 internal import ReplicaFormat
 
-/// The pages of a replicated database as it was after one transaction.
+/// Reads the pages of a replicated database in its state after one transaction.
 ///
-/// This is the base of everything that looks into the past. For example, page 1 after transaction 17:
+/// Everything that reads the past uses it. For example, to read page 1 after transaction 17:
 ///
 ///     let history = PageHistory(access, cache, base: manifest, objects: objects) { … }
 ///     let reader = try PageReader(history, at: 17)
 ///     try reader.withPage(1) { bytes, index in … }
 ///
-/// `BaseFrames` fetches frames of the base, `PageHistory` finds and applies frames of slices. Nothing is used before a hash
-/// proved it: the map's or a part's own for the base, each section's own and its place in the chain for slices. Belongs to one
-/// thread at a time.
+/// `BaseFrames` fetches frames of the base. `PageHistory` finds and applies frames of slices. All
+/// content is checked before use: a base's frames by the hashes in the map, or by the hash of the
+/// whole part; slices by the hashes of their sections and by their place in the chain.
+///
+/// Belongs to one thread at a time.
 package final class PageReader {
   package let history: PageHistory
   package let moment: PageHistory.Moment
   private let readAhead: ReadAhead
-  /// Whether pages are fetched ahead as a walk through a tree goes on.
+  /// Whether pages are fetched ahead while a query walks through a tree.
   package var readsAhead = true
-  /// The pages that were read since `beginRecording`.
+  /// The pages that were read since `beginRecording`; nil if none are recorded.
   private var recorded: Set<UInt32>?
 
   package init(_ history: PageHistory, at transaction: UInt64) throws {
@@ -32,7 +34,7 @@ package final class PageReader {
   package var pageSize: Int { history.pageSize }
   package var pageCount: UInt32 { moment.state.pages }
 
-  /// Calls `body` with a page, and the index at which it begins.
+  /// Calls `body` with the bytes of a page, and the index at which it begins.
   package func withPage<Result>(
     _ page: UInt32, _ body: (_ bytes: [UInt8], _ index: Int) throws -> Result
   ) throws -> Result {
@@ -48,17 +50,17 @@ package final class PageReader {
     }
   }
 
-  /// A copy of a page.
+  /// Returns a copy of a page.
   package func page(_ page: UInt32) throws -> [UInt8] {
     try withPage(page) { Array($0[$1..<$1 + pageSize]) }
   }
 
   // MARK: Which pages a query reads
 
-  /// Notes from now on which pages are read.
+  /// Starts to record which pages are read.
   package func beginRecording() { recorded = [] }
 
-  /// The pages that were read since `beginRecording`, or nothing.
+  /// Stops recording, and returns the pages that were read since `beginRecording`.
   package func endRecording() -> Set<UInt32> {
     defer { recorded = nil }
     return recorded ?? []
@@ -66,13 +68,14 @@ package final class PageReader {
 }
 
 extension PageReader {
-  /// What a page of a base is, whichever base names it.
+  /// Identifies a page of a base by its content's place in a part, which several bases may share.
   package struct Origin: Hashable, Sendable {
     let part: String
     let offset: Int
   }
 
-  /// Where a page comes from if no slice changed it; nil if one did, or if there is no such page.
+  /// Returns the place of a page in the base; nil if a slice changed the page, or it does not
+  /// exist.
   package func origin(of page: UInt32) throws -> Origin? {
     guard page > 0, page <= pageCount, page <= history.manifest.state.pages,
       try history.lastChange(of: page, upTo: moment.transaction) == nil

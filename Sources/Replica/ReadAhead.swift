@@ -1,30 +1,33 @@
 internal import Bytes
 
-/// Finds which pages a walk through a tree is going to read next.
+/// Predicts the pages that a walk through a tree will read next.
 ///
-/// Interior pages name their children in the order of keys. Two children that are read in that order, or in the reverse, begin
-/// a run. A run reads 32 children ahead, and twice as many whenever half of them were read. Pages come here as SQLite reads
-/// them; SQLite reads an interior page before its children.
+/// Interior pages list their children in the order of keys. A run begins if two children are read
+/// in that order, or in the reverse order. It reads 32 children ahead, and doubles this number each
+/// time half of them have been read.
+///
+/// Pages must be passed in the order in which SQLite reads them. SQLite reads an interior page
+/// before its children.
 final class ReadAhead {
   private struct Place {
     let parent: UInt32
     let index: Int
   }
 
-  /// A walk through the children of one level.
+  /// A walk through the children of one level of a tree.
   private struct Run {
     var parent: UInt32
     var index: Int
-    /// 1 or -1.
+    /// The direction: 1 or -1; 0 before it is known.
     var step = 0
-    /// Children that were asked for beyond `index`.
+    /// The number of children beyond `index` that were already requested.
     var ahead = 0
     var window = 0
   }
 
   private static let first = 32
   private static let most = 2048
-  /// Children that are remembered; beyond it all begins anew.
+  /// The maximum number of known children; beyond it, all of them are forgotten.
   private static let mostChildren = 2 << 20
 
   private let pages: UInt32
@@ -33,7 +36,7 @@ final class ReadAhead {
   private var places: [UInt32: Place] = [:]
   private var runs: [Run] = []
 
-  /// Returns a page that can be had without a request.
+  /// Returns a page if it is available without a request, otherwise nil.
   private let peek: (UInt32) -> [UInt8]?
 
   init(pages: UInt32, pageSize: Int, peek: @escaping (UInt32) -> [UInt8]?) {
@@ -42,7 +45,7 @@ final class ReadAhead {
     self.peek = peek
   }
 
-  /// Takes in a page that was read: the children of an interior one.
+  /// Records the children of an interior page that was read; does nothing for other pages.
   func note(_ page: UInt32, _ bytes: [UInt8], _ index: Int) {
     guard children[page] == nil else { return }
     let found = InteriorPage.children(bytes, index, page: page, pageSize: pageSize, pages: pages)
@@ -55,7 +58,7 @@ final class ReadAhead {
     for (index, child) in found.enumerated() { places[child] = Place(parent: page, index: index) }
   }
 
-  /// What to fetch while a page is read, the page among them.
+  /// Returns the pages to fetch while a page is read.
   func pages(toReadWith page: UInt32) -> [UInt32] {
     guard let place = places[page] else { return [] }
     guard let number = runs.firstIndex(where: { continues($0, place) }) else {
@@ -82,7 +85,7 @@ final class ReadAhead {
     return step != 0 && (run.step == 0 || run.step == step)
   }
 
-  /// 1 if a place comes right after that of a run, -1 right before, else 0.
+  /// Returns 1 if a place directly follows that of a run, -1 if it directly precedes it, else 0.
   private func direction(_ run: Run, _ place: Place) -> Int {
     if run.parent == place.parent {
       return abs(place.index - run.index) == 1 ? place.index - run.index : 0
@@ -96,7 +99,9 @@ final class ReadAhead {
     return 0
   }
 
-  /// Children beyond a place, in the order of the walk, and the parent of those that follow if it is not known yet.
+  /// Returns the children beyond a place, in the direction of the walk.
+  ///
+  /// If the next parent's children are not known yet, returns this parent too.
   private func following(_ place: Place, _ step: Int, skipping: Int, count: Int) -> ([UInt32], UInt32?) {
     var found: [UInt32] = []
     var skipped = 0

@@ -1,4 +1,4 @@
-/// Values of which the least recently used go when they cost too much together.
+/// Keeps values up to a total cost, and removes the least recently used ones beyond it.
 struct RecentlyUsed<Key: Hashable, Value> {
   private struct Entry {
     let value: Value
@@ -9,12 +9,12 @@ struct RecentlyUsed<Key: Hashable, Value> {
   private var entries: [Key: Entry] = [:]
   private var clock: UInt64 = 0
   private(set) var cost = 0
-  /// The cost that all values may have together.
+  /// The maximum total cost of all values.
   let limit: Int
 
   init(limit: Int) { self.limit = limit }
 
-  /// Returns the value of a key, which counts as used.
+  /// Returns the value of a key, and marks it as used.
   mutating func value(_ key: Key) -> Value? {
     guard let entry = entries[key] else { return nil }
     clock += 1
@@ -30,7 +30,7 @@ struct RecentlyUsed<Key: Hashable, Value> {
     entries[key] = Entry(value: value, cost: cost, used: clock)
     self.cost += cost
     guard self.cost > limit else { return }
-    // A quarter goes at once, so that the next ones need not look for the oldest again.
+    // Remove a quarter at once, so that the next inserts need not sort again.
     for (key, _) in entries.sorted(by: { $0.value.used < $1.value.used }).dropLast() {
       guard self.cost > limit / 4 * 3 else { break }
       remove(key)

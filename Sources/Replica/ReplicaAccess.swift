@@ -1,16 +1,16 @@
-/// How a page reader gets at the objects of a replica.
+/// Gives a page reader access to the objects of a replica.
 ///
-/// The calls may come from several threads at once. They try again what may only have been bad luck.
+/// The calls may come from several threads at once. They repeat transient failures.
 package struct ReplicaAccess: Sendable {
-  /// The replica's URL, which names the replica in the cache.
+  /// The replica's URL, which identifies the replica in the cache.
   package let url: String
-  /// Whether the objects are encrypted in the store, so that nothing of them is kept on the disk.
+  /// Whether the objects are encrypted in the store; if so, none of them is cached on the disk.
   package let isEncrypted: Bool
-  /// Reads an object, or the bytes of it that a range names.
+  /// Reads a whole object, or a range of its bytes.
   ///
   /// Throws a `FormatError` with `isMissing` if there is no such object.
   package let read: @Sendable (_ name: String, _ range: Range<Int>?) throws -> [UInt8]
-  /// Throws after Ctrl-C.
+  /// Throws if the user has pressed Ctrl-C.
   package let checkInterrupt: @Sendable () throws -> Void
 
   package init(

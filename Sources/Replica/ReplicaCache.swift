@@ -1,13 +1,14 @@
 package import ReplicaCatalog
 internal import ReplicaFormat
 
-/// What a process keeps of replicas that it reads page by page, and how much.
+/// Holds the caches of a process that reads replicas page by page, and their limits.
 package final class ReplicaCache {
-  /// The cache on the disk; nil without one.
+  /// The cache on the disk; nil if there is none.
   let disk: DiskCache?
   private var maps: [String: BaseMap?] = [:]
 
-  /// Bytes of memory for frames of a base, for pages that slices changed, and for slices.
+  /// Maximum bytes of memory for frames of a base, for images of pages that slices changed, and for
+  /// slices.
   let frameMemory = 44 << 20
   let imageMemory = 20 << 20
   let sliceMemory = 32 << 20
@@ -22,7 +23,9 @@ package final class ReplicaCache {
     disk?.contains(SliceFetch.key(url, object)) == true
   }
 
-  /// The map of a base; nil if there is none, or none that can be used: then whole parts are fetched.
+  /// Returns the map of a base; nil if there is no usable one.
+  ///
+  /// Without a map, whole parts are fetched.
   func map(of manifest: BaseManifest, _ access: ReplicaAccess) -> BaseMap? {
     let key = BaseMap.key(of: manifest.name, in: manifest.generation)
     if let known = maps[key] { return known }

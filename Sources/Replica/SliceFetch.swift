@@ -4,7 +4,8 @@ internal import ReplicaCatalog
 internal import ReplicaFormat
 internal import Synchronization
 
-/// Fetches objects of a chain some ahead of their use, in order, each proven to be the one that the chain needs.
+/// Fetches objects of a chain in order, some of them ahead, and checks that each is the expected
+/// one.
 final class SliceFetch {
   private let access: ReplicaAccess
   private let disk: DiskCache?
@@ -15,14 +16,14 @@ final class SliceFetch {
   private var taken = 0
   private let arrivals = Arrivals()
 
-  /// Objects that came, by their numbers.
+  /// The objects that have arrived, by their index.
   private final class Arrivals: Sendable {
     let results = Mutex<[Int: Result<[UInt8], any Error>]>([:])
     let signal = DispatchSemaphore(value: 0)
   }
 
   private static let threads = 8
-  /// Bytes of objects that are under way or wait.
+  /// Maximum bytes of objects that are being fetched or not used yet.
   private static let window = 16 << 20
   private var outstanding = 0
 
@@ -52,7 +53,7 @@ final class SliceFetch {
     }
   }
 
-  /// The next object.
+  /// Returns the next object.
   func next() throws -> SliceFrames {
     let number = taken
     while true {
@@ -67,7 +68,7 @@ final class SliceFetch {
     }
   }
 
-  /// One object alone.
+  /// Fetches one object.
   static func read(
     _ access: ReplicaAccess, _ disk: DiskCache?, _ object: ChainObject, _ generation: GenerationID
   ) throws -> SliceFrames {
@@ -86,7 +87,10 @@ final class SliceFetch {
     return try access.read(object.key, nil)
   }
 
-  /// Checks the object; a damaged one is fetched once more, in case the damage was done on the way or in the cache.
+  /// Checks and decodes an object.
+  ///
+  /// Fetches a damaged object once more, because the damage may have happened in transit or in the
+  /// cache.
   private static func parsed(
     _ access: ReplicaAccess, _ disk: DiskCache?, _ object: ChainObject, _ generation: GenerationID,
     _ bytes: [UInt8]

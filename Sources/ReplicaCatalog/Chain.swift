@@ -33,7 +33,7 @@ package struct ChainObject: Hashable, Sendable {
   package var isPart: Bool { part > 1 || !isLast }
 }
 
-/// What a slot of a log holds, by its first bytes.
+/// The content of a slot of a log, by its first bytes.
 package enum LogEntry: Sendable {
   case slice(SliceHeader, keyID: String?)
   case turn(TurnRecord)

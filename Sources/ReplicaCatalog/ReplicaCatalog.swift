@@ -3,7 +3,7 @@ package import ObjectStore
 package import ReplicaFormat
 internal import Synchronization
 
-/// Reads what a replica holds from a store: marks, generations, and the chain of each.
+/// Reads the content of a replica from a store: marks, generations, and the chain of each.
 ///
 /// `ReplicaHistory` follows generations from mark to mark, `GenerationContents` holds the listings
 /// of one generation, and `Chain` follows its log. The order of listings and reads is that of rule
@@ -20,7 +20,7 @@ package struct ReplicaCatalog: Sendable {
   /// The bytes of an entry that was read as a whole during a listing, once; a slot never changes.
   package func takeEntry(_ key: String) -> [UInt8]? { whole.take(key) }
 
-  /// The same, for one who leaves it to others.
+  /// Returns the same bytes and keeps them for other callers.
   package func entry(_ key: String) -> [UInt8]? { whole.bytes(key) }
 
   /// How much of a generation is listed.
@@ -110,7 +110,7 @@ package struct ReplicaCatalog: Sendable {
     var contents = GenerationContents(generation: generation)
     var first: UInt64 = 0
     if scope.isNewest {
-      // Only a hint where to begin: replacements are listed after it, below.
+      // This is only a hint at which base to begin: replacements are listed after it, below.
       var hint = GenerationContents(generation: generation)
       for object in try store.listAll(prefix: ReplicaLayout.bases(generation)) { hint.add(object) }
       first = hint.bases.last?.transaction ?? 0
@@ -230,7 +230,8 @@ package struct ReplicaCatalog: Sendable {
   }
 }
 
-/// Small entries of a log that were read during the listing, so that nobody fetches them again.
+/// Keeps small entries of a log that were read during the listing, so that no caller fetches them
+/// again.
 private final class WholeEntries: Sendable {
   private static let most = 16 << 20
   private let entries = Mutex<(bytes: [String: [UInt8]], count: Int)>(([:], 0))

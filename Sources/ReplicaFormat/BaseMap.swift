@@ -2,16 +2,16 @@ internal import Bytes
 internal import Compression
 internal import Digest
 
-/// Where the frames of a base's parts begin, with a hash for each, and copies of the pages that lead to all others.
+/// Describes the frames of a base's parts, and holds copies of the pages that lead to all others.
 ///
-/// With a map a reader fetches one frame of a part and proves it. Without one it fetches whole parts. `Docs/Format.md` has
-/// the byte tables.
+/// With a map, a reader fetches one frame of a part and checks its hash. Without one, it fetches
+/// whole parts. `Docs/Format.md` has the byte tables.
 package struct BaseMap: Sendable {
   /// A zstd frame of a part.
   package struct Frame: Hashable, Sendable {
-    /// Bytes of the frame as it is stored.
+    /// Bytes of the stored frame.
     package let size: Int
-    /// The low half of the XXH3-128 of its pages.
+    /// The low half of the XXH3-128 of the frame's pages.
     package let hash: UInt64
 
     package init(size: Int, hash: UInt64) {
@@ -20,35 +20,36 @@ package struct BaseMap: Sendable {
     }
   }
 
-  /// Bytes of pages in each frame of a part but the last.
+  /// Bytes of pages in each frame of a part except the last one.
   package static let frameBytes = 128 << 10
-  /// Bytes of a map that are read; the mirror makes smaller ones.
+  /// Maximum bytes of a map that a reader accepts; the mirror writes smaller ones.
   package static let largest = 16 << 20
   private static let magic = Array("SQLCS3M1".utf8)
   private static let fixed = 16
 
-  /// The frames of each part that the map describes, by the part's name.
+  /// The frames of each described part, by the part's name.
   package var frames: [String: [Frame]] = [:]
-  /// Parts that the map describes in another way than the manifest, so that it is not believed.
+  /// Parts that the map describes in another way than the manifest; these frames are ignored.
   package private(set) var unfit: Set<String> = []
-  /// Pages of the base that lead to others: page 1, and interior pages of trees.
+  /// Pages of the base that lead to others: page 1 and the interior pages of trees.
   package var pages: [(number: UInt32, bytes: [UInt8])] = []
 
   package init() {}
 
-  /// Name of the object beside a base's manifest.
+  /// Returns the name of the map's object, which lies beside the base's manifest.
   package static func key(of base: BaseName, in generation: GenerationID) -> String {
     String(base.key(in: generation).dropLast(4)) + ".map"
   }
 
-  /// The base that a map belongs to; nil if the key is none of a map.
+  /// Returns the base that a map belongs to; nil if the key is not the key of a map.
   package static func base(key: String) -> BaseName? {
     key.hasSuffix(".map") ? BaseName(key: String(key.dropLast(4)) + ".txt") : nil
   }
 
-  /// Whether a page may be an interior page of a tree (https://www.sqlite.org/fileformat2.html#b_tree_pages).
+  /// Returns whether a page may be an interior page of a tree
+  /// (https://www.sqlite.org/fileformat2.html#b_tree_pages).
   ///
-  /// A page that is none costs a few bytes in the map, and nothing else.
+  /// A wrong guess costs a few bytes in the map, and nothing else.
   package static func isInterior(_ bytes: [UInt8], at index: Int, number: UInt32) -> Bool {
     let kind = bytes[index + (number == 1 ? 100 : 0)]
     return kind == 2 || kind == 5
@@ -89,9 +90,11 @@ package struct BaseMap: Sendable {
     return all
   }
 
-  /// Reads a map; the manifest bounds what is believed of it.
+  /// Reads a map, and throws if it is damaged.
+  ///
+  /// Checks all numbers against the manifest.
   package init(_ bytes: [UInt8], of manifest: BaseManifest, object: String) throws(FormatError) {
-    let damage = FormatError(object, "it is no map of a base, or damaged")
+    let damage = FormatError(object, "it is not a map of a base, or it is damaged")
     guard bytes.count >= Self.fixed + 16, bytes.starts(with: Self.magic) else { throw damage }
     let end = bytes.count - 16
     let hash = Hash128(bytes, 0..<end)

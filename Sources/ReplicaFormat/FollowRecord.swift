@@ -8,7 +8,7 @@ package struct ChainPoint: Hashable, Sendable {
   /// Time of that transaction, microseconds since 1970.
   package let time: Int64
   package let state: DatabaseState
-  /// Where the transaction ends in SQLite's log; nil after a base.
+  /// The end of the transaction in SQLite's log; nil after a base.
   package var position: WALPosition?
   /// The entry of the generation's log, or the base, that holds the transaction.
   package var id: EntryID

@@ -2,7 +2,7 @@ internal import Bytes
 
 /// The name of a generation: a sequence number and a random number, such as `00000001-5f3a9c21`.
 ///
-/// Later generations have higher sequence numbers, whatever the clock shows. The random number
+/// Later generations have higher sequence numbers, independent of the clock. The random number
 /// distinguishes two writers that start at the same time.
 package struct GenerationID: Hashable, Comparable, Sendable, CustomStringConvertible {
   package let sequence: UInt32

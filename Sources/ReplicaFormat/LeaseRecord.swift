@@ -1,7 +1,7 @@
 /// The lease: which session writes to a replica, and its last stored place.
 ///
-/// It is a courtesy. A session that starts can print who writes, and a restore has a witness of
-/// what was stored. No write is safe because of it.
+/// It is only for information. A session that starts can print the writer, and the record is a
+/// witness of the last stored place for a restore. No write is safe because of it.
 package struct LeaseRecord: Hashable, Sendable {
   /// A process that writes to a replica.
   package struct Holder: Hashable, Sendable {

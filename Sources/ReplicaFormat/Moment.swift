@@ -1,4 +1,4 @@
-/// A moment of a replica, as a person writes it.
+/// A moment of a replica, as a user writes it.
 ///
 /// `17`, `before 17`, `last`, `before last`, `2026-11-30T21:50:00Z`, `2026-11-30 21:50`, `21:50`, `yesterday 14:00`, `-5m`,
 /// `5 minutes ago`, `now`. A date without a zone is UTC, as all times are that the program prints. A time of day without a date
@@ -13,7 +13,7 @@ package enum Moment: Hashable, Sendable {
   /// The state before the last transaction.
   case beforeLast
 
-  /// What a text is read against.
+  /// The time and the zone that relative moments refer to.
   package struct Clock {
     /// Microseconds since 1970.
     let now: Int64

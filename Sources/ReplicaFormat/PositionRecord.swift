@@ -21,7 +21,7 @@ package struct PositionRecord: Hashable, Sendable {
     }
   }
 
-  /// The identity of the database file, whatever its content.
+  /// The identity of the database file, independent of its content.
   ///
   /// A copy is another file.
   package struct FileIdentity: Hashable, Sendable {
@@ -47,7 +47,7 @@ package struct PositionRecord: Hashable, Sendable {
   /// Last transaction known to be in the replica.
   package let transaction: UInt64
   package let state: DatabaseState
-  /// Where that transaction ends in the log.
+  /// The end of that transaction in the log.
   package let position: WALPosition?
   /// When it was committed, microseconds since 1970.
   package let time: Int64

@@ -19,8 +19,8 @@ package enum ReplicaLayout {
   package static let pages = "pages/"
   /// The lease.
   package static let lease = "lease.txt"
-  /// Beginnings of the names of objects that are never encrypted: a session needs them whatever its
-  /// key.
+  /// Prefixes of the names of objects that are never encrypted, because a session needs them with
+  /// any key or none.
   package static let open = [lease, chain]
 
   package static func folder(_ generation: GenerationID) -> String { "\(generations)\(generation)/" }

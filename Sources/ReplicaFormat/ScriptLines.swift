@@ -53,7 +53,8 @@ struct ScriptSource: Sendable {
 
 /// Reads a script line by line, or a number of bytes at a time.
 ///
-/// It keeps what was read last and some of what follows. Belongs to one thread at a time.
+/// It keeps the last lines that were read, and some of the following text. Belongs to one thread at
+/// a time.
 final class ScriptLines {
   /// The part of the text in memory.
   ///

@@ -100,7 +100,7 @@ package final class SliceBuilder {
     frameCount += 1
   }
 
-  /// Makes a builder that begins where another slice does.
+  /// Makes a builder that begins at the beginning of another slice.
   convenience init(continuing header: SliceHeader) {
     self.init(
       walHeader: header.walHeader, generation: header.generation,

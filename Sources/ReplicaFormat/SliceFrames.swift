@@ -9,7 +9,7 @@ package import WALFormat
 package final class SliceFrames {
   package let header: SliceHeader
   package let commits: [SliceCommit]
-  /// Where in the log the last frame stands.
+  /// The position of the last frame in the log.
   package let endPosition: WALPosition
   private let object: String
   private let bytes: [UInt8]
@@ -18,7 +18,7 @@ package final class SliceFrames {
   private var starts: [Int] = []
   private var contents: [Content?]
 
-  /// The streams of a section, decompressed, and where in them each frame stands.
+  /// The decompressed streams of a section, and the position of each frame in them.
   private struct Content {
     var streams: [[UInt8]] = []
     /// Offset in the frame's stream; of a difference, of its first literal.
@@ -43,7 +43,7 @@ package final class SliceFrames {
     }
   }
 
-  /// Bytes of memory that it takes, without what it decompressed.
+  /// Bytes of memory that it uses, without decompressed streams.
   package var storedBytes: Int { bytes.count }
   /// Bytes of decompressed streams in memory.
   package private(set) var decodedBytes = 0
@@ -90,7 +90,7 @@ package final class SliceFrames {
     return page
   }
 
-  /// Frees what was decompressed; it is decompressed again when it is needed.
+  /// Frees decompressed streams; they are decompressed again when they are needed.
   package func forget() {
     contents = Array(repeating: nil, count: sections.count)
     decodedBytes = 0

@@ -37,7 +37,7 @@ package struct SliceHeader: Hashable, Sendable {
   package var largestPage: UInt32?
   /// The identity in the log of the object that this section belongs to.
   package var entry: Entry
-  /// What follows the header.
+  /// The content after the header.
   var content: SliceContent
   /// Bytes of the header as it was read.
   var size = 0

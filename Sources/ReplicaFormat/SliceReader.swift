@@ -11,7 +11,7 @@ package final class SliceReader {
   package let header: SliceHeader
   /// The commits, with `frames` counted from the beginning of the object.
   package let commits: [SliceCommit]
-  /// Where the last frame is in the log.
+  /// The position of the last frame in the log.
   package let endPosition: WALPosition
   let object: String
   let bytes: [UInt8]
@@ -73,7 +73,7 @@ package final class SliceReader {
     frameBytes = [UInt8](repeating: 0, count: header.walHeader.frameSize)
   }
 
-  /// Where a commit ends in the log: the salts of its epoch, and its last frame.
+  /// Returns the end of a commit in the log: the salts of its epoch, and its last frame.
   package func end(ofCommit index: Int) -> (salt: WALSalt, frame: Int) {
     var before = 0
     for section in sections {

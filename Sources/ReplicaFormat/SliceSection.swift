@@ -6,7 +6,7 @@ internal import WALFormat
 struct SliceSection {
   let header: SliceHeader
   let tables: SliceTables
-  /// Where the next section begins.
+  /// The offset at which the next section begins.
   let end: Int
   /// The position of the streams, before their hash.
   let content: Range<Int>

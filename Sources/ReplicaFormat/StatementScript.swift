@@ -25,7 +25,7 @@ package struct StatementScript: Sendable {
     package let statementCount: Int
     /// Whether its statements are between `BEGIN` and `COMMIT`.
     package let isExplicit: Bool
-    /// Where its commit ends in the log: salts in hexadecimal, colon, frame; nil if this is not
+    /// The end of its commit in the log: salts in hexadecimal, colon, frame; nil if it is not
     /// recorded.
     package let end: String?
     /// The session that logged it, if it changes here.

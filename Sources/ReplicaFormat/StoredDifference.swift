@@ -1,8 +1,9 @@
 internal import Bytes
 
-/// What a slice stores of a page that is a difference: runs of bytes that replace those of the page's image before.
+/// The stored difference of a page in a slice: runs of bytes that replace bytes of the page's image
+/// before.
 struct StoredDifference {
-  /// Where in the page, how many bytes, and how far from there they stood before; 0 if they are new.
+  /// A range of bytes in the page, and the distance to their earlier place; 0 if they are new.
   private struct Operation {
     let at: Int
     let count: Int
@@ -10,7 +11,7 @@ struct StoredDifference {
   }
 
   private let operations: [Operation]
-  /// Where the operations stand in the tables.
+  /// The bytes of the operations in the tables.
   let bytes: Range<Int>
   /// New bytes of all operations, which follow each other in the stream of literals.
   let literalCount: Int

@@ -5,7 +5,7 @@ import ReplicaFormat
 
 /// The session that writes to a replica now, by its lease.
 ///
-/// What is missing at the end may still be on its way.
+/// Objects that are missing at the end may still be in transit.
 struct ActiveWriter {
   /// The process and its host.
   let text: String
@@ -13,7 +13,7 @@ struct ActiveWriter {
   /// An older lease may be that of a killed session; seconds.
   private static let freshness = 120.0
 
-  /// Fails (nil) if nobody writes: the last session ended in order, or was killed.
+  /// Fails (nil) if no session writes: the last session ended in order, or was killed.
   init?(_ source: ObjectSource) throws {
     let name = ReplicaLayout.lease
     let bytes: [UInt8]

@@ -3,7 +3,7 @@ import ObjectStore
 import ReplicaCatalog
 import ReplicaFormat
 
-/// What the statement batches prove about a range of transactions.
+/// The facts that the statement batches prove about a range of transactions.
 struct BatchScan {
   /// Names of whole batches, in order.
   var items: [FetchItem] = []

@@ -62,7 +62,7 @@ package struct ChainEnd {
   }
 
   private func commits(of object: ChainObject) throws -> [SliceCommit] {
-    // Who applies the object needs it too.
+    // The caller that applies the object needs it too.
     if let known = source.catalog.entry(object.key),
       let commits = try? SliceReader(known, as: object, of: generation).commits
     {

@@ -17,8 +17,8 @@ final class ChainRun {
   var seal: TurnRecord?
   /// The transaction at which the live database was read; nil if it is not compared.
   var liveTransaction: UInt64?
-  /// Where replays of statements begin: as early as possible, and at the base that `.restore sql`
-  /// uses.
+  /// The transactions at which replays of statements begin: the earliest possible one, and the base
+  /// that `.restore sql` uses.
   var replayTransactions: [UInt64] = []
   private var liveContent: DatabaseContent?
   /// The database at those moments.

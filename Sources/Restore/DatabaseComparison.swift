@@ -59,15 +59,15 @@ package enum DatabaseComparison {
     let table: String?
   }
 
-  /// Compares two files that nobody writes to; nil if their contents are equal.
+  /// Compares two files that no process writes to; nil if their contents are equal.
   static func difference(
     _ left: (name: String, path: String), _ right: (name: String, path: String),
     checking checkInterrupt: () throws -> Void
   ) throws -> Difference? { try look(left, right, checkInterrupt).difference }
 
-  /// Compares two files that nobody writes to.
+  /// Compares two files that no process writes to.
   ///
-  /// Returns what is equal, or throws `.differs` with the first difference.
+  /// Returns their common content, or throws `.differs` with the first difference.
   static func compare(
     _ left: (name: String, path: String), _ right: (name: String, path: String),
     checking checkInterrupt: () throws -> Void
@@ -99,7 +99,7 @@ package enum DatabaseComparison {
     )
   }
 
-  /// Opens a database that nobody else uses, without lock, log and shared memory.
+  /// Opens a database that no other process uses, without lock, log and shared memory.
   static func open(_ path: String) throws -> Connection {
     var name = ""
     for character in path {

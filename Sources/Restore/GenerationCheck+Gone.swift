@@ -12,7 +12,7 @@ extension GenerationCheck {
 
   /// The check of the new listing.
   ///
-  /// It uses what the one before built if the base is the same.
+  /// It uses the files of the check before if the base is the same.
   func again(with contents: GenerationContents) throws -> GenerationCheck {
     let isSame = contents.bases.first == self.contents.bases.first
     if !isSame { try work.remove("wal") }

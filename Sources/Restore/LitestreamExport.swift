@@ -9,7 +9,7 @@ import ReplicaFormat
 ///
 /// Litestream's number of the transaction is ours. A large database becomes several files, one for
 /// each `partSize` bytes of pages. The first, of level 9, holds the beginning. Each other file adds
-/// what follows, and the last one ends with our number. Without the first file nothing can be
+/// the next pages, and the last one ends with our number. Without the first file nothing can be
 /// restored, so it is written last.
 ///
 /// Litestream reads from level 0 alone how far a replica reaches. So there is always a file of that
@@ -36,7 +36,7 @@ package struct LitestreamExport {
     self.isDirectory = isDirectory
   }
 
-  /// What was written.
+  /// The result of an export.
   package struct Report: Sendable {
     package let transaction: UInt64
     /// Microseconds since 1970.

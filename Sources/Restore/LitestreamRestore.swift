@@ -37,7 +37,7 @@ package struct LitestreamRestore {
     /// Bytes that the restore needs in the output's folder, and free bytes there.
     package let needed: Int
     package let free: Int
-    /// What was checked; nil if nothing was.
+    /// A sentence about the check; nil if there was none.
     package internal(set) var proof: String?
   }
 

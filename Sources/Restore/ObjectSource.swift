@@ -15,7 +15,7 @@ package final class ObjectSource: Sendable {
   package let catalog: ReplicaCatalog
   private let patience: Double
   private let isInterrupted: (@Sendable () -> Bool)?
-  /// Whether an interruption ends all reading, and not only what is under way.
+  /// Whether an interruption ends all reading, not only the running reads.
   private let staysInterrupted: Bool
   private struct State {
     /// Nil before the store's first answer.
@@ -37,7 +37,10 @@ package final class ObjectSource: Sendable {
   /// The size of a piece after a whole object did not arrive.
   private static let piece = 1 << 20
 
-  /// Without `staysInterrupted` the next call reads again after a Ctrl-C, as a session needs that goes on.
+  /// Creates a source.
+  ///
+  /// Without `staysInterrupted`, the next call after a Ctrl-C reads again. A session needs this,
+  /// because it continues.
   package init(
     _ catalog: ReplicaCatalog, patience: Double, staysInterrupted: Bool = true,
     isInterrupted: (@Sendable () -> Bool)? = nil

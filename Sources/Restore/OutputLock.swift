@@ -4,7 +4,7 @@ import SQLite
 /// The file that a restore will replace, with SQLite's exclusive lock on it for the life of this
 /// object.
 ///
-/// The lock proves that nobody reads or writes the database. A connection in WAL mode has a shared
+/// The lock proves that no process reads or writes the database. A connection in WAL mode has a shared
 /// lock as long as it is open, a connection in a rollback mode during each transaction, and one in
 /// `locking_mode=EXCLUSIVE` has the exclusive lock (https://www.sqlite.org/lockingv3.html). An idle
 /// connection in a rollback mode has no lock. Its process is found by its open files, if the system
@@ -25,7 +25,7 @@ final class OutputLock {
   /// Milliseconds to wait for a reader that is nearly done.
   private static let patience: Int32 = 500
 
-  /// Locks the file `output`, if it exists; throws `.busy` if anybody else uses it.
+  /// Locks the file `output`, if it exists; throws `.busy` if another process uses it.
   init(_ output: String) throws {
     self.output = output
     info = try FileInfo.of(output)

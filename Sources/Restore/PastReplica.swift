@@ -3,15 +3,17 @@ package import Replica
 import ReplicaCatalog
 import ReplicaFormat
 
-/// Opens moments of one replica for reading page by page.
+/// Opens moments of one replica, to read them page by page.
 ///
-/// `PageHistory` objects are shared: another moment after the same base costs what differs. Belongs to one thread at a time.
+/// Moments after the same base share a `PageHistory`, so a further one costs only the difference.
+///
+/// Belongs to one thread at a time.
 package final class PastReplica {
   package let source: ObjectSource
   private let opening: OpeningStore
   private let cache: ReplicaCache
   private var histories: [String: PageHistory] = [:]
-  /// Histories that are kept; each may take some megabytes of memory.
+  /// The maximum number of kept histories; each may use some megabytes of memory.
   private static let most = 4
 
   package init(_ source: ObjectSource, _ cache: ReplicaCache) {
@@ -20,9 +22,9 @@ package final class PastReplica {
     self.cache = cache
   }
 
-  /// The state after a moment, planned as a restore is.
+  /// Opens the state after a moment, with the plan of a restore.
   ///
-  /// With `near`, the history of another moment is used if the moment lies in it.
+  /// Uses the history of `near` if that contains the moment.
   package func open(_ target: RestoreTarget, near other: PageReader? = nil) throws -> PageReader {
     if let other, let wanted = target.transaction, let reader = try open(wanted, in: other.history) {
       return reader
@@ -33,15 +35,16 @@ package final class PastReplica {
     return try PageReader(history(of: plan), at: plan.transaction)
   }
 
-  /// A transaction of a history that is open already; nil if it does not reach there.
+  /// Opens a transaction in a history that is already open; nil if the history does not contain it.
   package func open(_ transaction: UInt64, in history: PageHistory) throws -> PageReader? {
     guard transaction >= history.manifest.transaction, transaction <= history.end else { return nil }
     return try PageReader(history, at: transaction)
   }
 
-  /// Runs of transactions that can be read, in order; what lies between was removed.
+  /// Returns the ranges of transactions that can be read, in order; those between them were
+  /// removed.
   ///
-  /// They are listed once.
+  /// Each call lists the objects of the replica once.
   package func runs() throws -> [ClosedRange<UInt64>] {
     var history = try source.retry { _ in try ReplicaHistory(source.catalog) }
     var found: [ClosedRange<UInt64>] = []
@@ -52,13 +55,13 @@ package final class PastReplica {
     return found
   }
 
-  /// Which process made the sessions of the replica, by the sessions' numbers.
+  /// Returns the process of each session of the replica, by the session's number.
   package func authors() throws -> [String: String] {
     var history = try source.retry { _ in try ReplicaHistory(source.catalog) }
     var found: [String: String] = [:]
     for generation in try source.retry({ _ in try history.all() }) {
       let contents = try source.retry { _ in try source.catalog.contents(of: generation.id, .everything) }
-      // The session that begins a generation has no turn there.
+      // The first session of a generation has no turn in it.
       if case .slice(let header, _)? = contents.entries[generation.base.next(in: generation.id)],
         let record = try? source.read(
           ReplicaLayout.record(generation.id),
@@ -144,7 +147,7 @@ package final class PastReplica {
 }
 
 extension ObjectSource {
-  /// Reads an object, or a part of it, for a reader of single pages.
+  /// Reads an object, or a range of its bytes, for a reader of single pages.
   fileprivate func readOnce(_ name: String, _ range: Range<Int>?) throws -> [UInt8] {
     guard let range else { return try read(name) }
     return try retry { _ in try catalog.store.content(of: name, range).bytes }

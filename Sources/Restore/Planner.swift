@@ -50,8 +50,8 @@ struct Planner {
     guard let newest = history.newestMark else {
       throw RestoreError(.nothing, "\(catalog.store.url) holds no replica: check URL and prefix")
     }
-    // Marks and records lead to the generation of an earlier moment, whatever happened to the later
-    // ones.
+    // Marks and records lead to the generation of an earlier moment, even if later ones are missing
+    // or damaged.
     var sequence = newest
     while sequence > 1, let generation = try source.retry({ _ in try history.generation(sequence) }),
       try begins(after: generation)
@@ -261,7 +261,7 @@ struct Planner {
     throw RestoreError(.hole, "read \(chain.tip.key): it is missing; \(proof)")
   }
 
-  /// Throws an error that lists what can be restored instead.
+  /// Throws an error that lists the states that can be restored instead.
   private func outOfRange(_ history: inout ReplicaHistory) throws -> RestoreError {
     var ranges: [String] = []
     let all = try source.retry { _ in try history.all() }

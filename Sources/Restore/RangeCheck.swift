@@ -35,8 +35,8 @@ struct RangeCheck {
     try checkLaterBases(check)
   }
 
-  /// Where replays begin: after the last barrier, and at the newest base, where `.restore sql`
-  /// begins.
+  /// Returns the transactions at which replays begin: after the last barrier, and at the newest
+  /// base, as in `.restore sql`.
   ///
   /// The second replay may start with other statistics or row numbers in memory.
   private func replayTransactions(until end: UInt64) -> [UInt64] {

@@ -64,7 +64,7 @@ final class Replanning {
 
   /// Plans for the same state without an object; throws the error if nothing leads there.
   ///
-  /// If the newest state was asked for and its history was removed meanwhile, a later state
+  /// If the newest state was requested and its history was removed meanwhile, a later state
   /// replaces it.
   func replan(without error: FormatError) throws {
     try Self.note(error, &gone)
@@ -127,7 +127,8 @@ final class Replanning {
 
   /// Runs `body`, and runs it again with another plan if an object that it read is gone.
   ///
-  /// What it has written into the folder is used again. `again` gets each plan except the first.
+  /// Files that it has written into the folder are used again. `again` gets each plan except the
+  /// first.
   func building<Built>(
     in folder: RestoreFolder, _ body: (RestorePlan) throws -> Built,
     again: (RestorePlan) throws -> Void = { _ in }

@@ -27,8 +27,8 @@ extension Restore {
     guard let old = lock.info else {
       try file.sync()
       if Self.besides.contains(where: { FileInfo.exists(output + $0) }) {
-        // They may be removed only while nobody can begin a database there: under the lock on an
-        // empty one.
+        // They may be removed only while no other process can begin a database there: under the
+        // lock on an empty one.
         _ = try? File(output, .createNew)
         return false
       }
@@ -50,7 +50,7 @@ extension Restore {
       .exists, "\(output) is there and not empty: use --force to replace it, or --output for another file")
   }
 
-  /// Throws `.busy` if somebody uses the database now; called before anything is fetched.
+  /// Throws `.busy` if another process uses the database now; called before anything is fetched.
   func checkUnused(_ output: String) throws {
     guard let info = try FileInfo.of(output), info.size > 0 else { return }
     _ = try OutputLock(output)

@@ -63,7 +63,7 @@ package struct Restore {
     package let needed: Int
     package let free: Int
     package internal(set) var statements: Int?
-    /// What was compared; nil if nothing was.
+    /// A sentence about the comparison; nil if there was none.
     package internal(set) var proof: String?
     package internal(set) var notices: [String]
 
@@ -99,7 +99,7 @@ package struct Restore {
 
   /// Restores into `output`, which must be absent, empty or without tables unless `force` is set.
   ///
-  /// A link is followed, and stays. Throws `.busy` if somebody else uses the database.
+  /// A link is followed, and stays. Throws `.busy` if another process uses the database.
   package func run(_ source: Source, to output: String) throws -> Report {
     let output = try Folder.followingLinks(output)
     try check(output)

@@ -5,7 +5,7 @@ import Bytes
 /// Its text is `verb object: cause` or a sentence.
 package struct RestoreError: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Code: Hashable, Sendable {
-    /// The replica holds nothing that could be restored.
+    /// The replica holds no state that a restore could give.
     case nothing
     /// An object is missing from the chain, or damaged.
     case hole
@@ -13,7 +13,7 @@ package struct RestoreError: Error, Hashable, Sendable, CustomStringConvertible 
     case range
     /// The output holds a database.
     case exists
-    /// Somebody else uses the output.
+    /// Another process uses the output.
     case busy
     /// Replayed statements had another effect than when they were logged.
     case diverged

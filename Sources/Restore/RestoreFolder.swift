@@ -29,7 +29,7 @@ final class RestoreFolder {
 
   private static func path(for output: String) -> String { output + ".restoring" }
 
-  /// `identity` names what is restored; work for another restore is removed.
+  /// Opens the folder; `identity` identifies the restore, and files of another restore are removed.
   init(for output: String, identity text: String) throws {
     self.output = output
     folder = try PrivateFolder(Self.path(for: output))
@@ -49,7 +49,7 @@ final class RestoreFolder {
 
   /// Begins again with another plan.
   ///
-  /// What was fetched and written stays, and is checked before it is used.
+  /// Fetched and written files stay, and are checked before they are used.
   func turn(to plan: RestorePlan, from url: String) throws {
     try Self.removeRest(folder)
     try folder.write(Array(Self.identity(plan, url).utf8), to: "plan")

@@ -18,7 +18,8 @@ package struct RestoreTarget: Hashable, Sendable {
   var isOpen: Bool { generation == nil && transaction == nil }
 }
 
-/// What a restore fetches, found from listings, manifests and the slice that holds the end.
+/// The objects that a restore fetches, found from listings, manifests and the slice that holds the
+/// end.
 package struct RestorePlan: Sendable {
   package let contents: GenerationContents
   package let manifest: BaseManifest

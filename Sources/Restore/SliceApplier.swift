@@ -5,7 +5,7 @@ import WALFormat
 
 /// Applies slices in order to the new database, and checks that each continues the one before.
 final class SliceApplier {
-  /// What was applied.
+  /// The state after the applied slices.
   struct Outcome {
     let transaction: UInt64
     /// Time of that transaction, microseconds since 1970.
@@ -23,7 +23,7 @@ final class SliceApplier {
   /// The entry that the last transaction came with.
   private var id: EntryID
   private var frames = 0
-  /// Where the last slice ended in the log; nil after a base.
+  /// The end of the last slice in the log; nil after a base.
   private var position: WALPosition?
   /// Whether no transaction is applied in part.
   private(set) var isBetweenTransactions = true

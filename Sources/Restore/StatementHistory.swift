@@ -4,9 +4,9 @@ import SQLite
 
 /// Reads the statements of a replica in the order of their transactions.
 ///
-/// One batch at a time is in memory. Batches that cannot hold what is wanted are not fetched: their
-/// names have transactions, and times never decrease within a generation, whatever happened to the
-/// clock.
+/// One batch at a time is in memory. Batches that cannot hold the wanted transactions are not
+/// fetched: their names have transactions, and times never decrease within a generation, even if
+/// the clock is set back.
 package struct StatementHistory {
   /// The bounds of time and transaction.
   package struct Bounds: Sendable {

@@ -106,7 +106,7 @@ final class StatementReplay {
     connection.setUnusualSwitches(settings.switches)
   }
 
-  /// Throws if the recorder would not have written it, whatever effect the batch claims.
+  /// Throws if the recorder would not have written it, without regard to the result in the batch.
   private func requireKnown(_ transaction: UInt64, _ place: String) throws {
     guard let refused = rules.refusal else { return }
     throw RestoreError(

@@ -10,7 +10,7 @@ struct StatementRestore {
   /// The folder in which batches are kept, so that each is fetched once.
   var spool: PrivateFolder?
 
-  /// Where a replay begins, and the batches that it needs.
+  /// The transaction after which a replay begins, and the batches that it needs.
   struct Start {
     /// Everything after this transaction can be replayed.
     var transaction: UInt64

@@ -4,14 +4,14 @@ import Bytes
 ///
 /// It accepts two forms and refuses everything unusual. `INSERT INTO t(a, b) VALUES(1, 'x')` stores
 /// its values unchanged, in one row. `UPDATE t SET a = 1 WHERE k = 2` and
-/// `DELETE FROM t WHERE k = 2` are for callers who know that `k` finds at most one row, so SQLite's
+/// `DELETE FROM t WHERE k = 2` are for callers that know that `k` finds at most one row, so SQLite's
 /// search does not matter. Neither literals nor parameters have an affinity
 /// (https://www.sqlite.org/datatype3.html#affinity_of_expressions).
 struct StatementShape {
   enum Kind { case insert, update, delete }
   enum Literal {
     case integer(Int64)
-    /// The position of a text in `texts`, where a zero byte follows it.
+    /// The position of a text in `texts`; a zero byte follows the text.
     case text(Int)
   }
 

@@ -46,7 +46,7 @@ package struct Verification {
     package internal(set) var objects = 0
     package internal(set) var bytes = 0
     package internal(set) var faults: [Fault] = []
-    /// What was proven, each as a sentence.
+    /// The proven facts, each as a sentence.
     package internal(set) var proven: [String] = []
     package internal(set) var notices: [String] = []
   }

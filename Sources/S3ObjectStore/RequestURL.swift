@@ -1,7 +1,7 @@
 /// The URL of a request in the one spelling that both signature versions and every server accept.
 ///
-/// libs3 writes a space as `+`, leaves `!*'()` raw and does not sort query parameters. What is sent
-/// is `text`, which is exactly what is signed.
+/// libs3 writes a space as `+`, leaves `!*'()` raw and does not sort query parameters. The program
+/// sends and signs `text` instead.
 struct RequestURL: Equatable {
   let scheme: String
   /// Host and port as in the `Host` header: without the scheme's default port.

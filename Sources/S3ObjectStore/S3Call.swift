@@ -122,7 +122,7 @@ final class S3Call {
 
   /// A header line with a value.
   ///
-  /// `Name:` alone, which removes a header, is none.
+  /// `Name:` alone removes a header, so it is not a header.
   private static func header(_ line: String) -> Header? {
     guard let colon = line.firstIndex(of: ":") else { return nil }
     let value = line[line.index(after: colon)...].drop { $0 == " " }

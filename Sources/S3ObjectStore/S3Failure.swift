@@ -22,7 +22,7 @@ struct S3Answer {
     endpoint = element("Endpoint")
   }
 
-  /// Returns whether these bytes are S3's error document, whatever the status.
+  /// Returns whether these bytes are S3's error document, with any status.
   static func isError(_ bytes: [UInt8]) -> Bool {
     let text = String(decoding: bytes.prefix(1024), as: UTF8.self).drop(while: \.isWhitespace)
     return (text.hasPrefix("<?xml") || text.hasPrefix("<Error")) && text.firstRange(ofText: "<Error") != nil
@@ -41,8 +41,9 @@ struct S3Failure {
     return ObjectStoreError(code, verb: verb, object: object, cause: cause)
   }
 
-  /// Returns the error of an answer with a status of success that is none: S3 sends errors with
-  /// status 200, a portal its page.
+  /// Returns the error of an answer that has a status of success but is an error.
+  ///
+  /// S3 sends errors with status 200, and a portal sends its page.
   var notAnAnswer: Verdict {
     let body = call.failureBody.isEmpty ? Array(call.received.prefix(64 << 10)) : call.failureBody
     let answer = S3Answer(body)

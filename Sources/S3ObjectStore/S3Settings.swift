@@ -6,7 +6,7 @@ package import ObjectStore
 /// The first name that is set wins; an empty value counts as not set. An error names the variable,
 /// never its value.
 package struct S3Settings: Sendable {
-  /// Where the URL has the bucket's name.
+  /// The part of the URL that has the bucket's name.
   package enum Addressing: String, Sendable {
     case path, virtual
   }
@@ -32,7 +32,7 @@ package struct S3Settings: Sendable {
   package var transferTimeout: Int
   /// The proxy that libcurl uses; nil if there is none.
   package var proxy: Proxy?
-  /// Where keys, endpoint and region were found.
+  /// The sources of keys, endpoint and region.
   package var origins = SettingsOrigins()
 
   package init(
@@ -53,7 +53,7 @@ package struct S3Settings: Sendable {
     self.transferTimeout = transferTimeout
   }
 
-  /// Reads the environment, and the profile files below `home` for what is missing.
+  /// Reads the environment, and then the profile files below `home` for missing settings.
   package init(environment: [String: String], home: String?) throws(ObjectStoreError) {
     let reader = SettingsReader(environment: environment, home: home)
     let found = try reader.credentials()

@@ -1,4 +1,4 @@
-/// Where settings were found: names of variables and files, never their values.
+/// The sources of settings: names of variables and files, never their values.
 package struct SettingsOrigins: Hashable, Sendable {
   package var credentials = "given by the program"
   package var endpoint = "given by the program"

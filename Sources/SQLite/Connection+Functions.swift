@@ -1,14 +1,16 @@
 internal import CSQLite
 
 /// A registered function, owned by SQLite.
-private final class FunctionBox {
+final class FunctionBox {
   let scalar: @Sendable (Arguments, FunctionResult) -> Void
   let makeState: @Sendable () -> AggregateState
-  let outside: OutsideReach?
+  let outside: OutsideReach
+  let reachesOutside: Bool
   let name: String
 
   init(_ definition: FunctionDefinition, _ outside: OutsideReach) {
-    self.outside = definition.reachesOutside ? outside : nil
+    self.outside = outside
+    reachesOutside = definition.reachesOutside
     name = definition.name
     switch definition.body {
     case .scalar(let body):
@@ -103,7 +105,7 @@ private func callScalar(
 ) {
   guard let box = sqlite3_user_data(context) else { return }
   Unmanaged<FunctionBox>.fromOpaque(box)._withUnsafeGuaranteedRef { box in
-    if let outside = box.outside { outside.latest = "\(box.name)()" }
+    if box.reachesOutside { box.outside.latest = "\(box.name)()" }
     box.scalar(
       Arguments(values: values, count: Int(count), context: context), FunctionResult(context: context))
   }

@@ -13,8 +13,8 @@ final class Hooks {
   /// The last value of `ownDataVersion`.
   var ownDataVersion: Int64?
   var trace: ((TraceEvent) -> Void)?
-  /// Whether current statements are hidden from authorizer, progress handler and tracer.
-  var isQuiet = false
+  /// Whether current statements are hidden from authorizer, progress handler, tracer and `reach`.
+  var isQuiet = false { didSet { reach?.isPaused = isQuiet } }
 }
 
 /// An action of a statement that is being compiled
@@ -56,9 +56,23 @@ package struct TraceMask: OptionSet, Sendable {
 extension Connection {
   /// Whether statements are hidden from the authorizer, the progress handler and the tracer,
   /// because they are not the user's.
+  ///
+  /// What user statements touch is kept meanwhile: one may be running.
   package var isQuiet: Bool {
     get { hooks.isQuiet }
     set { hooks.isQuiet = newValue }
+  }
+
+  /// Runs statements that neither the user nor observers see.
+  func quietly<Value>(_ body: () -> Value) -> Value {
+    let (observer, wasQuiet) = (observer, isQuiet)
+    self.observer = nil
+    isQuiet = true
+    defer {
+      self.observer = observer
+      isQuiet = wasQuiet
+    }
+    return body()
   }
 
   /// Calls `body` after each commit in WAL mode with the number of frames in the log.
@@ -124,7 +138,7 @@ extension Connection {
     installAuthorizer()
   }
 
-  /// Sets SQLite's authorizer if there is anybody to ask.
+  /// Sets SQLite's authorizer if a hook needs it.
   func installAuthorizer() {
     if let replay = hooks.replay {
       sqlite3_set_authorizer(

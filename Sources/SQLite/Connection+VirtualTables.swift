@@ -19,7 +19,7 @@ public struct VirtualTableConnection {
     var compiled: OpaquePointer?
     let text = (sql.preservedBytes + [0]).map { CChar(bitPattern: $0) }
     guard sqlite3_prepare_v2(handle, text, -1, &compiled, nil) == SQLITE_OK else { return nil }
-    return compiled.map { InnerStatement(handle: $0) }
+    return compiled.map { InnerStatement(handle: $0, within: nil) }
   }
 }
 
@@ -86,7 +86,7 @@ private func methods(of module: ModuleDefinition) -> UnsafeMutablePointer<sqlite
 
 /// The methods that all modules share; SQLite keeps the address.
 private final class Methods: Sendable {
-  // It is filled once, before anybody can see it, and only read from then on.
+  // It is filled once, before any other code can see it, and only read from then on.
   nonisolated(unsafe) let methods: UnsafeMutablePointer<sqlite3_module>
 
   init(isIntegerRun: Bool, isWritable: Bool = false) {

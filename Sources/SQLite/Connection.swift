@@ -87,7 +87,7 @@ package final class Connection {
     sqlite3_extended_result_codes(database, 0)
   }
 
-  /// Wraps the connection of a virtual table, which somebody else closes.
+  /// Wraps the connection of a virtual table; its owner closes it.
   init(borrowing handle: OpaquePointer) {
     self.handle = handle
     path = ""

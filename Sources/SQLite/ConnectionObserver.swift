@@ -41,7 +41,7 @@ package struct WatchedConnection {
 
   package init() {}
 
-  // Asked for every statement; reading `known` would retain it.
+  // Read for every statement, because a read of `known` would retain it.
   package private(set) var isSet = false
 
   package var connection: Connection? {

@@ -56,7 +56,7 @@ package struct Dialect: Sendable {
 
   // MARK: Input
 
-  /// Continuation prompts show what is open.
+  /// Continuation prompts show open quotes, comments and parentheses.
   package var showsWhatIsOpen: Bool { isSince(41) }
   /// `\xHH` is an escape.
   package var hasHexadecimalEscapes: Bool { isSince(42) }

@@ -16,7 +16,7 @@ package enum ErrorLog {
     })
   }
 
-  /// Passes every entry to `body` from now on; nil for nobody.
+  /// Passes every entry to `body` from now on; with nil, to no receiver.
   package static func receive(_ body: (@Sendable (Int32, String) -> Void)?) {
     receiver.withLock { $0 = body }
   }

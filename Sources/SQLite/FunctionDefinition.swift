@@ -1,6 +1,7 @@
 /// A function that SQL may call (https://www.sqlite.org/appfunc.html).
 package struct FunctionDefinition: Sendable {
-  /// What SQLite may assume of a function (https://www.sqlite.org/c3ref/c_deterministic.html).
+  /// The properties of a function that SQLite may rely on
+  /// (https://www.sqlite.org/c3ref/c_deterministic.html).
   package struct Flags: OptionSet, Sendable {
     package let rawValue: Int32
     package init(rawValue: Int32) { self.rawValue = rawValue }

@@ -89,7 +89,7 @@ public struct FunctionResult {
   /// Compiles a statement on the calling connection, from text that ends with a zero byte; also
   /// returns the byte after it.
   ///
-  /// It has no observer. Throws SQLite's message.
+  /// It has no observer. Throws SQLite's message. Must be called in the call of a function.
   package func prepare(_ sql: UnsafeRawBufferPointer, from start: Int) throws(SQLiteError) -> (
     InnerStatement?, next: Int
   ) {
@@ -99,19 +99,25 @@ public struct FunctionResult {
     var tail: UnsafePointer<CChar>?
     let code = sqlite3_prepare_v2(database, base + start, -1, &compiled, &tail)
     let next = tail.map { $0 - base } ?? sql.count
+    let box = sqlite3_user_data(context).map { Unmanaged<FunctionBox>.fromOpaque($0).takeUnretainedValue() }
     guard code == SQLITE_OK else {
+      if code != SQLITE_ERROR { box?.outside.latest = InnerStatement.failed(in: box) }
       throw SQLiteError(
         code: ResultCode(rawValue: code), message: String(preservingCString: sqlite3_errmsg(database)),
         offset: next)
     }
-    return (compiled.map { InnerStatement(handle: $0) }, next)
+    return (compiled.map { InnerStatement(handle: $0, within: box) }, next)
   }
 }
 
 /// A statement that a function runs on the calling connection.
 package final class InnerStatement {
   private let handle: OpaquePointer
-  init(handle: OpaquePointer) { self.handle = handle }
+  private let box: FunctionBox?
+  init(handle: OpaquePointer, within box: FunctionBox?) {
+    self.handle = handle
+    self.box = box
+  }
   deinit { sqlite3_finalize(handle) }
 
   package var isReadOnly: Bool { sqlite3_stmt_readonly(handle) != 0 }
@@ -119,7 +125,15 @@ package final class InnerStatement {
   /// The text it was compiled from.
   package var sql: [UInt8] { Array(String(preservingCString: sqlite3_sql(handle)).preservedBytes) }
   /// Moves to the next row; false at the end, and after a failure.
-  package func step() -> Bool { sqlite3_step(handle) == SQLITE_ROW }
+  ///
+  /// The cause of a failure may be outside of the database: an interrupt, a lock, a full disk.
+  package func step() -> Bool {
+    let code = sqlite3_step(handle)
+    if code != SQLITE_ROW, code != SQLITE_DONE { box?.outside.latest = Self.failed(in: box) }
+    return code == SQLITE_ROW
+  }
+
+  static func failed(in box: FunctionBox?) -> String { "\(box?.name ?? "")(), whose query failed" }
   /// A value of the current row.
   package func value(_ column: Int) -> Argument {
     Argument(value: sqlite3_column_value(handle, Int32(column)))

@@ -3,9 +3,9 @@ internal import Glibc
 
 /// Finds tables of the main database with the largest possible row number.
 ///
-/// SQLite draws their next row numbers at random (https://www.sqlite.org/autoinc.html), and nobody
-/// can repeat that. Belongs to a connection. A table that once held the number counts forever,
-/// deleted or not.
+/// SQLite draws their next row numbers at random (https://www.sqlite.org/autoinc.html), and a
+/// replay cannot repeat that. Belongs to a connection. A table that once held the number counts
+/// forever, deleted or not.
 final class LargestRows {
   private var tables: Set<String> = []
   /// A table that got a row which may have such a number, since this was cleared.
@@ -65,7 +65,7 @@ extension Connection {
   /// since the last one.
   ///
   /// Only the main database's own commits are expected: one just now if the transaction has ended
-  /// already. After a rollback it searches in vain.
+  /// already. After a rollback there is none, so this searches without need.
   package func othersUsedLargestRow() -> Bool {
     guard let rows = hooks.largestRows else { return false }
     let version = dataVersion
@@ -86,13 +86,10 @@ extension Connection {
   @discardableResult
   private func findLargestRows() -> Bool {
     guard let largest = hooks.largestRows else { return false }
-    // Observers must not see this statement.
-    let (observer, authorizer, noted) = (observer, hooks.authorizer, hooks.reach?.noted)
-    (self.observer, hooks.authorizer) = (nil, nil)
-    defer {
-      (self.observer, hooks.authorizer) = (observer, authorizer)
-      if let noted { hooks.reach?.noted = noted }
-    }
+    return quietly { findLargestRows(largest) }
+  }
+
+  private func findLargestRows(_ largest: LargestRows) -> Bool {
     var hasFound = false
     let tables =
       (try? rows(

@@ -30,8 +30,8 @@ package struct LoadedStatistics {
     if reach.contains(.statistics) { differ("statistics of the session are not those of the file") }
   }
 
-  /// Call it when a transaction begins to write: other connections may have changed what this one
-  /// has loaded.
+  /// Must be called when a transaction begins to write: other connections may have changed the
+  /// statistics that this one has loaded.
   package mutating func noteOthers(_ connection: Connection) {
     if difference == nil, connection.othersHaveCommitted() {
       differ("another connection may have changed the statistics")
@@ -43,7 +43,7 @@ package struct LoadedStatistics {
     let (reach, connection) = (statement.wholeReach, statement.connection)
     guard reach.contains(.analyzes) else { return }
     guard succeeded else { return differ("ANALYZE failed") }
-    // Nobody else commits before this transaction ends.
+    // No other connection commits before this transaction ends.
     connection.forgetOthers()
     if connection.isInAutocommit {
       difference = nil
@@ -112,18 +112,5 @@ extension Connection {
       guard case .integer(let version)? = try? value("PRAGMA main.schema_version") else { return nil }
       return version
     }
-  }
-
-  /// Runs statements that observers do not see.
-  private func quietly<Value>(_ body: () -> Value) -> Value {
-    let (observer, wasQuiet, noted) = (observer, isQuiet, hooks.reach?.noted)
-    self.observer = nil
-    isQuiet = true
-    defer {
-      self.observer = observer
-      isQuiet = wasQuiet
-      if let noted { hooks.reach?.noted = noted }
-    }
-    return body()
   }
 }

@@ -28,7 +28,7 @@ extension ParameterLines {
     return isBound
   }
 
-  /// What stands before the values of parameters of these names; nil if a name needs more than
+  /// Returns the text before the values of parameters of these names; nil if a name needs more than
   /// quotes around it.
   static func keys(of names: [String]) -> [[UInt8]]? {
     var keys: [[UInt8]] = []
@@ -46,7 +46,7 @@ private struct ParameterBinder {
   private var at: UnsafePointer<UInt8>
   private let end: UnsafePointer<UInt8>
   private let handle: OpaquePointer
-  /// What SQLite answered to a binding that failed.
+  /// SQLite's result code of a binding that failed.
   private(set) var code: Int32 = SQLITE_OK
 
   init(_ at: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, _ handle: OpaquePointer) {

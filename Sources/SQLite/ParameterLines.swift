@@ -65,7 +65,7 @@ package enum ParameterLines {
   /// its end.
   static func isUnsayable(_ byte: UInt8) -> Bool { byte == 0 || byte == 13 }
 
-  /// A literal in which unused control characters stand for those that a line cannot hold.
+  /// Appends a literal, with unused control characters in place of those that a line cannot hold.
   private static func append(text: [UInt8], to buffer: ByteBuffer) -> Bool {
     var present: UInt32 = 0
     for byte in text where byte < 32 { present |= 1 << UInt32(byte) }

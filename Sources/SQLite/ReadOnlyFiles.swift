@@ -1,26 +1,29 @@
 internal import CSQLite
 internal import Synchronization
 
-/// A database that SQLite reads through `ReadOnlyFiles`.
+/// A database that SQLite reads through a VFS of `ReadOnlyFiles`.
 package protocol ReadOnlyFile: AnyObject {
-  /// Length in bytes.
+  /// The length in bytes.
   var size: Int64 { get }
-  /// Bytes from an offset on: an array, where in it they begin, and how many there are, at least one below `size`.
+  /// Returns bytes from an offset on: an array, the index of the first byte, and their number.
+  ///
+  /// Returns at least one byte if the offset is less than `size`.
   func read(at offset: Int64) throws -> (bytes: [UInt8], index: Int, count: Int)
 }
 
-/// Databases that this program holds in some other way than as files, for SQLite to read
+/// Registers VFSs for databases that this program does not store as files
 /// (https://www.sqlite.org/vfs.html).
 ///
-/// A database of such a VFS never changes (`SQLITE_IOCAP_IMMUTABLE`): SQLite takes no locks and looks for no log. All that is
-/// no main database, such as files for sorting, and the clock, is left to the default VFS.
+/// A database of such a VFS never changes (`SQLITE_IOCAP_IMMUTABLE`), so SQLite takes no locks and
+/// looks for no log. The default VFS handles the clock and all files that are not main databases,
+/// for example temporary files of sorts.
 package enum ReadOnlyFiles {
   /// Opens a database.
   ///
-  /// `parameter` returns what the file name's URI has after the question mark.
+  /// `parameter` returns the value of a parameter in the file name's URI.
   package typealias Open = (_ name: String, _ parameter: (String) -> String?) throws -> any ReadOnlyFile
 
-  /// Thrown by a file whose reading was interrupted.
+  /// Thrown by a file if the user interrupted a read.
   package struct Interrupted: Error {
     package init() {}
   }
@@ -29,10 +32,10 @@ package enum ReadOnlyFiles {
   private static let readError = SQLITE_IOERR | 1 << 8
   private static let shortRead = SQLITE_IOERR | 2 << 8
 
-  /// Why the last call failed, in words that SQLite has no room for.
+  /// The cause of the last failure, because SQLite's error codes cannot hold a text.
   private static let failure = Mutex<String?>(nil)
 
-  /// Takes the words that belong to an error of opening or reading; nil if there are none.
+  /// Returns and clears the cause of the last failure to open or read; nil if there is none.
   package static func takeFailure() -> String? {
     failure.withLock { failure in
       defer { failure = nil }
@@ -46,7 +49,7 @@ package enum ReadOnlyFiles {
     return code
   }
 
-  /// What the VFS holds for SQLite, as long as the program lives.
+  /// Holds the data of a VFS as long as the program runs.
   private final class Registration {
     let open: Open
     let system: UnsafeMutablePointer<sqlite3_vfs>
@@ -62,7 +65,7 @@ package enum ReadOnlyFiles {
     init(_ file: any ReadOnlyFile) { self.file = file }
   }
 
-  /// Gives SQLite a VFS of this name; false if it cannot have one.
+  /// Registers a VFS of this name with SQLite; returns false if that fails.
   ///
   /// Must be called once, before a second thread uses SQLite. The corresponding C function is `sqlite3_vfs_register`.
   @discardableResult
@@ -73,7 +76,7 @@ package enum ReadOnlyFiles {
     let vfs = UnsafeMutablePointer<sqlite3_vfs>.allocate(capacity: 1)
     vfs.initialize(to: system.pointee)
     vfs.pointee.pNext = nil
-    // The name lives as long as the VFS.
+    // SQLite needs the name as long as the VFS is registered.
     vfs.pointee.zName = csqlite_copy(name).map { UnsafePointer($0) }
     vfs.pointee.szOsFile = max(system.pointee.szOsFile, fileSize)
     vfs.pointee.pAppData = Unmanaged.passRetained(Registration(open, system)).toOpaque()
@@ -100,7 +103,7 @@ package enum ReadOnlyFiles {
   }
 
   private static func registration(_ vfs: UnsafeMutablePointer<sqlite3_vfs>?) -> Registration {
-    guard let data = vfs?.pointee.pAppData else { preconditionFailure("a VFS of another kind") }
+    guard let data = vfs?.pointee.pAppData else { preconditionFailure("not a VFS of ReadOnlyFiles") }
     return Unmanaged<Registration>.fromOpaque(data).takeUnretainedValue()
   }
 
@@ -110,7 +113,8 @@ package enum ReadOnlyFiles {
 
   // MARK: Files
 
-  /// A file is SQLite's pointer to its methods, and ours to what it is.
+  /// The size of an open file's structure: SQLite's pointer to the methods, then a pointer to
+  /// `OpenFile`.
   private static let fileSize = Int32(2 * MemoryLayout<UnsafeRawPointer>.size)
   private static let contextOffset = MemoryLayout<UnsafeRawPointer>.size
 
@@ -142,12 +146,12 @@ package enum ReadOnlyFiles {
       return fail(error, SQLITE_CANTOPEN)
     }
     file.pointee.pMethods = UnsafePointer(methods)
-    // ATTACH asks for more than there is.
+    // ATTACH asks for write access, and gets a read-only file.
     outFlags?.pointee = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY
     return SQLITE_OK
   }
 
-  /// The name as it was given: it is none of a file.
+  /// Returns the name unchanged, because it is not the path of a file.
   private static func fullName(
     _ vfs: UnsafeMutablePointer<sqlite3_vfs>?, _ name: UnsafePointer<CChar>?, _ room: Int32,
     _ out: UnsafeMutablePointer<CChar>?
@@ -160,7 +164,7 @@ package enum ReadOnlyFiles {
     return SQLITE_OK
   }
 
-  // Written once before anybody reads it, and never again.
+  // Written once before the first read, and never again.
   nonisolated(unsafe) private static let methods: UnsafeMutablePointer<sqlite3_io_methods> = {
     let methods = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
     methods.initialize(to: sqlite3_io_methods())

@@ -110,7 +110,8 @@ package enum ReplayRules {
   ]
 }
 
-/// Refuses what no recorded statement holds, while statements of a replica are compiled and run.
+/// Refuses statements that no recorder can have logged, while statements of a replica are compiled
+/// and run.
 ///
 /// Belongs to the thread of its connection.
 package final class ReplayGuard {
@@ -175,7 +176,7 @@ package final class ReplayGuard {
     return SQLITE_DENY
   }
 
-  /// Notes what no recorder writes; the first note counts.
+  /// Notes a use that no recorder logs; the first note counts.
   package func note(refused what: String) {
     if refusal == nil { refusal = what }
   }
@@ -200,7 +201,7 @@ extension Connection {
     }
   }
 
-  /// From now on, only what a recorder logs can be compiled.
+  /// Refuses from now on to compile statements that no recorder logs.
   package func guardReplay() throws(SQLiteError) -> ReplayGuard {
     try distrustDatabase()
     let replay = ReplayGuard(own: ownFunctions)

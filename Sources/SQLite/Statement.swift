@@ -14,7 +14,7 @@ package final class Statement {
     self.connection = connection
     columnCount = Int(sqlite3_column_count(handle))
     compiledReach = connection.presentReach
-    let watch = connection.hooks.reach?.control
+    let watch = connection.isQuiet ? nil : connection.hooks.reach?.control
     let control = watch?.control ?? .none
     // Some pragmas run while they are compiled, also with EXPLAIN.
     self.control = sqlite3_stmt_isexplain(handle) == 0 || control.isPragma ? control : .none
@@ -25,7 +25,8 @@ package final class Statement {
   }
 
   private let compiledReach: StatementAccess
-  /// What it controls; `.none` if the connection does not watch this.
+  /// The transactions, settings and databases that it controls; `.none` if the connection does not
+  /// watch this.
   package let control: StatementControl
   /// Whether it changes rows, also those of the schema, and whether it changes a schema.
   package let changesRows: Bool
@@ -42,7 +43,7 @@ package final class Statement {
   /// Whether text was bound that SQLite did not copy, and whose value is not kept.
   @exclusivity(unchecked) var hasBorrowed = false
 
-  /// What it touches by itself, if the connection watches this.
+  /// The objects that the statement itself touches, if the connection watches this.
   ///
   /// If SQLite compiled the statement again while it ran, everything compiled meanwhile counts.
   package var reach: StatementAccess {
@@ -50,7 +51,8 @@ package final class Statement {
       ? compiledReach.union(innerReach) : compiledReach
   }
 
-  /// What it touches, including what functions and virtual tables compiled while it ran.
+  /// The objects that it touches, including those that functions and virtual tables compiled while
+  /// it ran.
   ///
   /// The statements of `VACUUM` are missing, because SQLite does not report them.
   package var wholeReach: StatementAccess { compiledReach.isEmpty ? reach : compiledReach.union(innerReach) }
@@ -168,7 +170,7 @@ package final class Statement {
   /// cases.
   package var isReadOnly: Bool { sqlite3_stmt_readonly(handle) != 0 }
 
-  /// Where the text begins after spaces.
+  /// Returns the position of the first character that is not a space.
   private static func start(_ text: UnsafePointer<CChar>) -> UnsafePointer<CChar> {
     var text = text
     while text.pointee == 0x20 || (text.pointee >= 9 && text.pointee <= 13) { text += 1 }
@@ -354,7 +356,7 @@ package final class Statement {
 
 /// A non-null address for empty text: binding a null pointer would bind NULL.
 nonisolated(unsafe) private let emptyText: UnsafeMutablePointer<CChar> = {
-  // Written once before anybody reads it.
+  // Written once before the first read.
   let byte = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
   byte.pointee = 0
   return byte

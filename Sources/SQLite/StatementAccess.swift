@@ -1,7 +1,7 @@
 internal import CSQLite
 internal import Glibc
 
-/// What a statement touches, by SQLite's calls of its authorizer during compilation
+/// The objects that a statement touches, by SQLite's calls of its authorizer during compilation
 /// (https://www.sqlite.org/c3ref/set_authorizer.html).
 package struct StatementAccess: OptionSet, Sendable {
   package let rawValue: UInt16
@@ -39,19 +39,16 @@ package struct StatementAccess: OptionSet, Sendable {
   package static let describesSession = StatementAccess(rawValue: 16384)
 }
 
-/// Records what the compiled statements of a connection touch.
+/// Records the objects that the compiled statements of a connection touch.
 final class ReachWatch {
-  /// Everything recorded so far.
-  var noted: (StatementAccess, String) {
-    get { (reach, name) }
-    set { (reach, name) = newValue }
-  }
+  /// Whether nothing is recorded, because the current statements are not the user's.
+  var isPaused = false
   /// Functions of every connection whose results follow from their arguments.
   var known: Set<String>
   var foreignTables: Set<String>
-  /// What the statements control.
+  /// The watch for transactions, settings and databases that the statements control.
   let control = ControlWatch()
-  /// What was compiled since this was emptied.
+  /// The accesses that were compiled since this was emptied.
   var reach: StatementAccess = []
   /// The function or table that is foreign.
   var name = ""
@@ -69,6 +66,7 @@ final class ReachWatch {
   typealias Word = UnsafePointer<CChar>
 
   func note(_ action: Int32, _ first: Word?, _ second: Word?, _ database: Word?) {
+    guard !isPaused else { return }
     control.note(action, first, second, database)
     switch action {
     case SQLITE_SELECT, SQLITE_RECURSIVE, SQLITE_TRANSACTION, SQLITE_SAVEPOINT, SQLITE_ATTACH, SQLITE_DETACH:
@@ -197,7 +195,7 @@ extension Connection {
     for row in try rows("SELECT DISTINCT lower(name) FROM pragma_function_list") {
       if case .text(let name) = row[0] { known.insert(name) }
     }
-    // What a replay would not run is a barrier.
+    // A function that a replay would not run makes a barrier.
     known.formIntersection(ReplayRules.functions.union(ownFunctions))
     known.subtract(outsideReach.names)
     // The parser makes calls of these by itself.
@@ -207,7 +205,9 @@ extension Connection {
       watch.foreignTables = outsideReach.names
       return
     }
-    hooks.reach = ReachWatch(known: known, foreignTables: outsideReach.names)
+    let watch = ReachWatch(known: known, foreignTables: outsideReach.names)
+    watch.isPaused = isQuiet
+    hooks.reach = watch
     installAuthorizer()
   }
 
@@ -220,9 +220,9 @@ extension Connection {
     hooks.reach?.virtualTables = Set(names.map { $0.lowercased() })
   }
 
-  /// Forgets what was compiled so far.
+  /// Forgets all accesses that were compiled so far.
   func beginReach() {
-    guard let watch = hooks.reach else { return }
+    guard let watch = hooks.reach, !watch.isPaused else { return }
     watch.reach = []
     watch.alters = false
     watch.control.begin()
@@ -237,6 +237,6 @@ extension Connection {
     hooks.reach?.reach.isEmpty != true || outsideReach.latest != nil || hasDrawnRow || hasInnerControl
   }
 
-  /// What was compiled since `beginReach`.
-  var presentReach: StatementAccess { hooks.reach?.reach ?? [] }
+  /// Accesses that were compiled since `beginReach`; empty for statements that are not the user's.
+  var presentReach: StatementAccess { isQuiet ? [] : hooks.reach?.reach ?? [] }
 }

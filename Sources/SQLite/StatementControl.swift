@@ -1,8 +1,8 @@
 internal import CSQLite
 internal import Glibc
 
-/// What a statement does to transactions, settings and attached databases, by SQLite's calls of its
-/// authorizer during compilation.
+/// The effects of a statement on transactions, settings and attached databases, by SQLite's calls
+/// of its authorizer during compilation.
 ///
 /// The text of a statement is not reliable: a `;`, a long comment or EXPLAIN may stand before the
 /// first keyword.
@@ -36,7 +36,7 @@ package struct SavepointName: Hashable, Sendable {
   }
 }
 
-/// Records what the compiled statements of a connection control.
+/// Records the control effects of the compiled statements of a connection.
 final class ControlWatch {
   /// The last compiled statement.
   private(set) var control = StatementControl.none
@@ -49,7 +49,7 @@ final class ControlWatch {
   /// A pragma with a value whose effect is unknown; some pragmas run while they are compiled.
   var unknownPragma: String?
 
-  /// Forgets what was compiled so far.
+  /// Forgets all statements that were compiled so far.
   func begin() {
     guard hasNoted else { return }
     hasNoted = false

@@ -76,7 +76,7 @@ package enum StatementZone {
 }
 
 extension String {
-  /// Where the text after the last `word` begins.
+  /// Returns the beginning of the text after the last `word`.
   fileprivate func range(ofZoneFolder word: String) -> String.Index? {
     let bytes = Array(utf8)
     let needle = Array(word.utf8)

@@ -50,7 +50,7 @@ open class VirtualTable {
   open func call(_ arguments: Arguments, _ result: FunctionResult) {}
 }
 
-/// What a statement does if a row is in the way (https://www.sqlite.org/lang_conflict.html).
+/// The action of a statement if a row is in the way (https://www.sqlite.org/lang_conflict.html).
 public enum ConflictPolicy: Sendable { case replace, ignore, fail }
 
 /// A cursor over rows of a virtual table; subclass it.

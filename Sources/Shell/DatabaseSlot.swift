@@ -30,7 +30,7 @@ package final class DatabaseSlot {
 
   /// The VFS to open with; nil for the default.
   package var vfs: String?
-  /// Prepares each new connection before anybody else uses it.
+  /// Prepares each new connection before any other code uses it.
   package var preparations: [(Connection, Session) throws -> Void] = []
   /// Called when another connection, or none, becomes the current one.
   package var currentDidChange: ((Connection?) -> Void)?

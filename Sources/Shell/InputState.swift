@@ -22,7 +22,7 @@ package final class InputState {
   }
   /// The text after the first three characters of the last continuation prompt that had more.
   private var continuationTail = "...> "
-  /// What the statement being typed has opened and not closed.
+  /// The open quotes, comments and parentheses of the statement being typed.
   var open = OpenParts()
   /// The continuation prompt, with the open parts.
   var fullContinuationPrompt: String {
@@ -58,7 +58,7 @@ package protocol LineSource: AnyObject {
   func appendLine(to buffer: ByteBuffer, isContinuation: Bool) -> LineResult
   /// Appends at most this many bytes of the next line, including its line break.
   ///
-  /// A zero byte hides what follows it.
+  /// A zero byte hides the rest of the line.
   func appendPiece(atMost count: Int, to buffer: ByteBuffer) -> LineResult
 }
 

@@ -96,7 +96,7 @@ package final class Launch {
         throw SessionExit(code: 1)
       }
       if isArchive {
-        // Everything else is for the archive, also what follows the letter.
+        // Everything else is for the archive, also the text after the letter.
         archiveOption = "-" + typed
         if !early && !commands.isEmpty {
           let mixed = "cannot mix regular SQL or dot-commands with"

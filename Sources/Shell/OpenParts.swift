@@ -1,6 +1,6 @@
 internal import Bytes
 
-/// What a statement being typed has opened and not closed: a quote, a comment, parentheses.
+/// The open part of a statement being typed: a quote, a comment, parentheses.
 ///
 /// The continuation prompt shows it in place of its first three characters.
 struct OpenParts {

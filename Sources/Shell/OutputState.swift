@@ -2,7 +2,7 @@ package import Bytes
 internal import Files
 package import Render
 
-/// Where output goes, and how rows look.
+/// The destination of output, and the form of rows.
 package final class OutputState {
   package var options = RenderOptions()
   /// The current output of results and texts.
@@ -46,7 +46,7 @@ package final class OutputState {
     sink = standard
   }
 
-  /// Passes bytes on; returns false if nobody will ever read them.
+  /// Passes bytes on; returns false if no reader will ever read them.
   ///
   /// A full device does not stop a statement, which may do more than show rows.
   private static func write(_ buffer: ByteBuffer, _ writer: StreamWriter) -> Bool {
@@ -57,8 +57,8 @@ package final class OutputState {
   package var isCutOff: Bool { wasCutOff || sink.hasFailed || standard.hasFailed }
   private var wasCutOff = false
 
-  /// Returns to standard output from a pipe that nobody reads any more; false if standard output
-  /// itself is closed.
+  /// Returns to standard output from a pipe without a reader; false if standard output itself is
+  /// closed.
   func leavePipe() -> Bool {
     guard !standard.hasFailed else { return false }
     reset()

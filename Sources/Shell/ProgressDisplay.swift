@@ -65,7 +65,7 @@ package final class ProgressDisplay: Sendable {
 
   /// Removes the bar from the screen, because something else will be written.
   ///
-  /// It comes back later.
+  /// It is drawn again later.
   package func hide() { if isPossible { state.withLock { Self.erase(&$0) } } }
 
   private func draw() {

@@ -67,7 +67,7 @@ struct RunLoop {
     return errorCount
   }
 
-  /// Adds a line break to the collected text; returns where the next line begins.
+  /// Adds a line break to the collected text; returns the beginning of the next line.
   private func startLine() -> Int {
     if !group.isEmpty { group.append(10) }
     return group.count

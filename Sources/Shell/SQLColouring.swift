@@ -197,7 +197,7 @@ package struct SQLColouring: Equatable, Sendable {
       return end
     }
 
-    /// Marks what was opened in this line and not closed.
+    /// Marks the parts that were opened in this line and not closed.
     mutating func markOpen(unlessOpen: Bool) {
       if unlessOpen && !(state.inside == .nothing && state.endsStatement) { return }
       for index in open where index >= 0 { tints[index] = SQLTint.error.rawValue }

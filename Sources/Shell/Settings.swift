@@ -17,7 +17,7 @@ package struct Settings {
   package var explain = Explain.automatic
   /// Whether escapes of C are replaced in SQL.
   package var backslash = false
-  /// Whether safe mode is on, and whether it comes back after one command.
+  /// Whether safe mode is on, and whether it is turned on again after one command.
   package var isSafe = false { didSet { if isSafe { safeModeReturns = true } } }
   package var safeModeReturns = false
   /// Set by `.nonce`: the end of that command does not turn safe mode on again.
@@ -69,7 +69,7 @@ package struct Settings {
   /// Whether `EXPLAIN` is shown as a table: never, always, or for `EXPLAIN` statements.
   package enum Explain: String, Sendable { case off, on, automatic = "auto" }
 
-  /// Where `.trace` writes and how.
+  /// The destination of `.trace`, and its form.
   package struct Trace {
     package var write: ((String) -> Void)?
     package var expands = false

@@ -1,4 +1,4 @@
-"""The first copy of a large database: time, processor, memory, bytes, and its effect on a writer."""
+"""Measures the first copy of a large database: time, processor, memory, bytes, and its effect on a writer."""
 
 import os, secrets, statistics, subprocess, tempfile, time
 
@@ -56,7 +56,7 @@ def bench_base(bench, weed):
         limits(bench, folder, name, ours)
         beside(bench, weed, folder, name)
         if memory(3 * size):
-            # What waits for a disk here waits for the one that the store writes to as well, unless it has none.
+            # A wait for this disk is also a wait for the disk of the store, unless the store has none.
             apart = Seaweed(bench.weed, MEMORY)
             try:
                 beside(bench, apart, folder, f"{name}, store's files in memory")
@@ -65,7 +65,7 @@ def bench_base(bench, weed):
 
 
 def memory(needed):
-    """Whether so many bytes can be kept in memory as files."""
+    """Returns whether this many bytes can be kept in memory as files."""
     if not os.path.isdir(MEMORY):
         return False
     room = os.statvfs(MEMORY)
@@ -73,7 +73,7 @@ def memory(needed):
 
 
 def limits(bench, folder, name, ours):
-    """What compressing the file and reading it takes by itself, on the cores there are."""
+    """Measures compressing and reading the file alone, on the existing cores."""
     times = []
     for _ in range(3):
         start = time.perf_counter()
@@ -102,7 +102,7 @@ def remove_record(folder):
 
 
 def copy_by_peer(bench, port, folder, *words, check=False):
-    """The same by Litestream: of the first copy alone, or with the snapshot that it makes as well when it runs as it does."""
+    """Measures the same with Litestream: the first copy alone, or with the snapshot that Litestream also makes with its defaults."""
     subprocess.run(["rm", "-rf", f"{folder}/.a.db-litestream"], check=True)
     keep(folder)
     start = time.perf_counter()

@@ -42,7 +42,7 @@ def note(name, value):
 
 
 def save(part):
-    """Adds the rows of a part to the file of figures; those that it had from an earlier run and has anew go."""
+    """Replaces the rows of a part in the file of figures; rows of an earlier run are kept unless this run has them too."""
     if not options.json:
         return
     figures = {}
@@ -64,7 +64,7 @@ def save(part):
 
 
 def part(name, function, needs_store=False):
-    """Runs a part where it is wanted."""
+    """Runs a part if the user wants it."""
     if not wanted(name):
         return
     loads[name] = (len(rows), os.getloadavg()[0])
@@ -162,7 +162,7 @@ def bench_inserts():
 
 
 def new_slices(proxy):
-    """When slices were stored; a session's turn stands at the number of its first slice."""
+    """Returns when slices were stored; a session's turn has the number of its first slice."""
     times = {}
     for put in proxy.puts:
         if "/wal/" in put.path:

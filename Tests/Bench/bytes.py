@@ -1,4 +1,4 @@
-"""Bytes uploaded for each byte of log, and the cost of requests and storage in a month.
+"""Measures the bytes uploaded for each byte of log, and the cost of requests and storage in a month.
 
 Prices are the list prices of S3 Standard in us-east-1: PUT, POST and LIST 0.005 $ and GET 0.0004 $ for a thousand, DELETE
 nothing, storage 0.023 $ for a GB and month."""
@@ -12,7 +12,7 @@ from servers import TimingProxy
 
 WRITE, READ, STORAGE = 0.005 / 1000, 0.0004 / 1000, 0.023
 SCHEMA = "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, b INT); CREATE INDEX i ON t(b);"
-# What is written, and commits a second.
+# The workload, and its commits in a second.
 LOADS = (("quiet: nothing is written", 0), ("slow: a commit a minute", 1 / 60), ("steady: a commit a second", 1),
          ("10 commits a second", 10), ("busy: 100 commits a second", 100))
 
@@ -25,7 +25,7 @@ def bench_bytes(bench, weed):
 
 
 def kinds(passed):
-    """Bytes sent in slices of commits as they came, in merged ones, in statements, in bases, and in all."""
+    """Returns the bytes sent in slices of new commits, in merged ones, in statements, in bases, and in all."""
     found = {"slices": 0, "merged": 0, "statements": 0, "base": 0, "all": 0}
     for request in passed:
         if request.method not in ("PUT", "POST") or request.status != 200:
@@ -43,7 +43,7 @@ def kinds(passed):
 
 
 def log_bytes(folder, script):
-    """Bytes of log that sqlite3 writes for a script when nobody copies it."""
+    """Returns the bytes of log that sqlite3 writes for a script without a mirror."""
     remove(folder, "log.db")
     shell = Writer(["sqlite3", "-batch", "log.db"], folder, plain())
     shell.say("PRAGMA journal_mode=WAL;")
@@ -92,7 +92,7 @@ def bulk(bench, weed, count):
 
 
 def bulk_beside(bench, weed, folder, rows, size):
-    """Bytes that Litestream uploads for the same, before its compaction, per byte of log; and seconds till then."""
+    """Returns the bytes that Litestream uploads for the same, before its compaction, per byte of log; and the seconds until then."""
     remove(folder, "peer.db")
     measured(["sqlite3", "peer.db"], folder, "PRAGMA journal_mode=WAL; CREATE TABLE x(a);")
     proxy = TimingProxy(weed.port)
@@ -161,7 +161,7 @@ def small(bench, weed, name, make, count):
 
 
 class Load:
-    """A database that is written at a rate while its requests are counted."""
+    """Writes a database at a rate, and counts its requests."""
 
     def __init__(self, bench, weed, rate, seconds, program):
         self.rate, self.seconds = rate, seconds
@@ -191,7 +191,7 @@ class Load:
         self.passed, self.took = self.proxy.passed[at:], time.perf_counter() - start
 
     def end(self):
-        """Requests a day that cost as writing and as reading, dollars of both in a month, and bytes a day that stay."""
+        """Returns the requests a day that cost as much as writes and as reads, the dollars of both in a month, and the stored bytes a day."""
         self.thread.join()
         self.writer.end()
         if self.peer:
@@ -229,7 +229,7 @@ def without_replaced(stay):
 
 
 def month(bench, weed, seconds):
-    """All at once: it is requests that are counted, not time."""
+    """Runs all at once, because only requests are counted, not time."""
     loads = {}
     for _, rate in LOADS:
         loads[rate, "ours"] = Load(bench, weed, rate, seconds, None)

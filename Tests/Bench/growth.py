@@ -1,4 +1,4 @@
-"""How the time of each operation grows with the size of the database, the log, the number of commits, and of generations."""
+"""Measures how the time of each operation grows with the size of the database and of the log, and with commits and generations."""
 
 import math, os, statistics, subprocess, tempfile, time
 
@@ -20,8 +20,8 @@ def bench_growth(bench, weed, megabytes):
 
 
 def series(bench, of, points):
-    """Lines of a table for each kind of work: its time at each point, and the steepest exponent between neighbours. What
-    takes less than 20 ms at the larger one is noise."""
+    """Returns table lines for each kind of work: its time at each point, and the steepest exponent between neighbours. If the
+    larger time is below 20 ms, the difference is noise."""
     for work in points[0][1]:
         times = [statistics.median(found[work]) for _, found in points]
         exponents = [math.log(times[at + 1] / times[at]) / math.log(points[at + 1][0] / points[at][0])
@@ -46,7 +46,7 @@ def until_prompt(bench, folder, environment, rounds):
 
 
 def common(bench, folder, environment, rounds, isLong=False):
-    """What can be done with any replica. A restore is checked against the database."""
+    """Measures the operations on any replica. A restore is checked against the database."""
     rounds = 2 if isLong else rounds
     found = {"start-up of an unchanged database": until_prompt(bench, folder, environment, rounds),
              "the same, to the end of the program": timed(bench, folder, environment, "SELECT 1;\n", rounds)}
@@ -83,7 +83,7 @@ def commits(bench, folder, environment, count):
 
 
 def by_log(bench, weed, rows, rounds):
-    """A log that nobody has mirrored: left by a session whose store was away."""
+    """Measures a log that is not mirrored yet, because the store was away during the session that wrote it."""
     taken = []
     for _ in range(min(rounds, 3)):
         with tempfile.TemporaryDirectory() as folder:
@@ -103,7 +103,7 @@ def by_log(bench, weed, rows, rounds):
 
 
 def by_commits(bench, weed, count, rounds):
-    """A small database that is always changed, at full speed: many commits to a slice."""
+    """Measures a small database under constant change at full speed: many commits in each slice."""
     with tempfile.TemporaryDirectory() as folder:
         environment = at_store(weed.port)
         measured([bench.binary, "-batch", "a.db"], folder,
@@ -117,7 +117,7 @@ def by_commits(bench, weed, count, rounds):
 
 
 def by_slices(bench, weed, count, rounds):
-    """As many slices as commits, which the program merges as it does."""
+    """Makes one slice for each commit; the program merges them as usual."""
     with tempfile.TemporaryDirectory() as folder:
         environment = at_store(weed.port)
         writer = Writer([bench.binary, "-batch", "-durability", "sync", "a.db"], folder, environment)
@@ -131,7 +131,7 @@ def by_slices(bench, weed, count, rounds):
 
 
 def by_generations(bench, weed, count, rounds):
-    """Generations begun since the database was changed while nobody mirrored it."""
+    """Measures generations that begin because the database was changed without a mirror."""
     with tempfile.TemporaryDirectory() as folder:
         environment = at_store(weed.port)
         for number in range(count):

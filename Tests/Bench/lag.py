@@ -1,4 +1,4 @@
-"""How long after a commit it is in the store: at several rates, store near and far, beside Litestream.
+"""Measures the time from a commit until it is in the store, at several rates, with a near and a far store, beside Litestream.
 
 A commit counts as retrievable when the answer to the PUT that holds it has passed the proxy. Ours are told by the names of
 slices, which are ranges of transactions; Litestream's by the last row's random tag, which its compression leaves readable."""
@@ -14,7 +14,7 @@ SECONDS = {1: 12, 20: 8, 100: 8, 1000: 8}
 
 
 class Writer:
-    """A shell that is given one INSERT after the other on a schedule; `times` are those of its answers."""
+    """A shell that gets one INSERT after the other on a schedule; `times` are the times of its answers."""
 
     def __init__(self, arguments, folder, environment):
         self.shell = subprocess.Popen(arguments, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -61,12 +61,12 @@ def quantile(values, share):
 
 
 def rest(rate):
-    """Raw PUTs come in the rhythm of the commits, as far as these leave pauses."""
+    """Sends raw PUTs in the rhythm of the commits, in the pauses between them."""
     return min(1 / rate, 0.05) if rate <= 100 else 0.0
 
 
 def ours(binary, weed, delay, rate, interval, durability):
-    """Lags in seconds (in `sync`: how long statements took), PUTs per second, and raw PUTs before and after."""
+    """Returns lags in seconds (in `sync`: the time of each statement), PUTs per second, and raw PUTs before and after."""
     proxy = TimingProxy(weed.port, delay)
     raw = raw_puts(proxy.port, 30, rest(rate))
     environment = plain() | {
@@ -81,7 +81,7 @@ def ours(binary, weed, delay, rate, interval, durability):
         status = writer.say(".mirror status --json")
         first = int(re.search(r'"committed_transaction": ?(\d+)', status)[1]) + 1
         time.sleep(1.2)
-        # In `sync` each commit waits for the store: no more of them than there is time for.
+        # In `sync` each commit waits for the store: make only as many as fit into the time.
         seconds = SECONDS[rate]
         if durability == "sync" and delay:
             seconds = min(seconds, seconds / delay / rate)
@@ -99,7 +99,7 @@ def ours(binary, weed, delay, rate, interval, durability):
     else:
         arrived = {}
         for put in proxy.puts:
-            # The name tells the first transaction of a slice; the others came with it.
+            # The name has the first transaction of a slice; the others were stored with it.
             if found := re.search(r"/wal/([0-9a-f]{16})\.", put.path):
                 arrived[int(found[1], 16)] = put.time
         for number, done in enumerate(writer.times):
@@ -143,7 +143,7 @@ def theirs(program, weed, delay, rate, interval):
 
 
 def writer_index(writer, put):
-    """The last commit whose tag an object holds, -1 where none."""
+    """Returns the last commit with its tag in an object; -1 if there is none."""
     if put.index is None:
         known = {tag: number for number, tag in enumerate(writer.tags)}
         found = [known[tag.decode()] for tag in re.findall(rb"(?=([0-9a-f]{24}))", put.body) if tag.decode() in known]
@@ -168,7 +168,7 @@ def bench_lag(binary, weed, program, row, only="", note=lambda name, value: None
                 if what == "async, pacing off":
                     target, holds = "<= 2.5, 5", p50 / one <= 2.5 and p99 / one <= 5
                 elif what == "async, default pacing":
-                    # At one commit a second each comes after quiet; else a slice a second, and a batch of statements.
+                    # At one commit a second, each commit follows a quiet time; else there is one slice a second, and a batch of statements.
                     target, holds = ("p50 <= 1.5", p50 / one <= 1.5) if rate == 1 else ("<= 2 PUT/s", puts <= 2)
                 row(f"{name}, {what}: p50, p99", f"{p50 * 1e3:.1f}, {p99 * 1e3:.1f} ms; {puts:.1f} PUT/s",
                     f"raw PUT {one * 1e3:.1f} ms ({min(raw) * 1e3:.1f}-{max(raw) * 1e3:.1f})", f"{p50 / one:.2f}, {p99 / one:.2f}",

@@ -13,8 +13,8 @@ def environment():
 class Litestream:
     """`litestream replicate` of one database to `path` of the bucket at a port; ends with `close`.
 
-    Where `interval` is set, its two intervals are; where `level` is, compaction comes that seldom; else all is as
-    delivered. With `once` it ends by itself when the database has been uploaded."""
+    If `interval` is set, it is used for both of its intervals. If `level` is set, compaction runs at that interval. All else is as
+    delivered. With `once` it ends when the database has been uploaded."""
 
     def __init__(self, program, database, port, path, interval=None, level=None, once=()):
         self.program, self.database, self.path = program, database, path
@@ -27,7 +27,7 @@ class Litestream:
         atexit.register(self.kill)
 
     def kill(self):
-        """Where a check has failed meanwhile, it must not go on."""
+        """Kills it, so that it does not continue after a failed check."""
         if self.process.returncode is None:
             self.process.kill()
 
@@ -51,7 +51,7 @@ class Litestream:
         return [self.program, "restore", "-config", self.config, "-o", output, self.database]
 
     def wait(self, seconds=600):
-        """Waits for one that was told to run once; returns as `close`."""
+        """Waits for a process that runs only once; returns the same as `close`."""
         return self.close(seconds, asks=False)
 
     def close(self, seconds=60, asks=True):

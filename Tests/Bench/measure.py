@@ -4,12 +4,12 @@ import collections, hashlib, os, re, secrets, statistics, subprocess, tempfile, 
 
 from servers import KEY, SECRET
 
-# Seconds to the end and to the line that was waited for, seconds of all processors, peak memory in MB, standard output.
+# Seconds to the end and to the expected line, seconds of all processors, peak memory in MB, standard output.
 Run = collections.namedtuple("Run", "wall done cpu peak output")
 
 
 class Bench:
-    """The programs to measure and how much of them; `row` takes a line of the table, `note` figures for plots."""
+    """The programs to measure and the amounts; `row` takes a line of the table, `note` figures for plots."""
 
     def __init__(self, binary, weed, litestream, rounds, scale, row, note):
         self.binary, self.weed, self.litestream = binary, weed, litestream
@@ -31,7 +31,7 @@ def at_store(port, prefix=None, **more):
 
 
 def high_water(process):
-    """The most memory a process has had so far, MB; 0 where it has ended."""
+    """Returns the peak memory of a process so far in MB; 0 if it has ended."""
     try:
         with open(f"/proc/{process}/status") as status:
             return max((int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:")), default=0)
@@ -40,7 +40,7 @@ def high_water(process):
 
 
 class Watch:
-    """Follows the peak memory of a process, which the system's own figure for children mixes with the parent's."""
+    """Follows the peak memory of a process, because the system's own figure for children includes the parent's."""
 
     def __init__(self, process):
         self.process, self.peak, self.isEnding = process, 0.0, False
@@ -60,14 +60,14 @@ class Watch:
 
 
 def ended(process):
-    """Waits for a process; its exit code and the seconds of processors it took."""
+    """Waits for a process; returns its exit code and its processor seconds."""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return process.returncode, usage.ru_utime + usage.ru_stime
 
 
 def measured(arguments, folder, script="", environment=None, mark=None, fails=False):
-    """Runs a program on a script; `mark` is in the line of output after which `done` is taken."""
+    """Runs a program on a script; `done` is the time of the output line that contains `mark`."""
     with tempfile.TemporaryFile(dir=folder) as source, tempfile.TemporaryFile(dir=folder) as errors:
         source.write(script if isinstance(script, bytes) else script.encode())
         source.seek(0)
@@ -135,7 +135,7 @@ def expect_same_rows(what, folder, one, other, table="t"):
 
 
 def database(folder, name, megabytes):
-    """A database of about that size, in WAL mode, that zstd -1 brings to about a quarter and page-wise LZ4 to 0.45."""
+    """Makes a database of about that size, in WAL mode. zstd -1 compresses it to about a quarter, page-wise LZ4 to 0.45."""
     rows = int(megabytes * 1e6 / 104)
     subprocess.run(
         ["sqlite3", name,
@@ -169,7 +169,7 @@ def ratio(ours, others):
 
 
 def started(database, seconds=120):
-    """Waits until Litestream has written its first file beside a database, and a moment more."""
+    """Waits until Litestream has written its first file beside a database, and a little longer."""
     folder, name = os.path.split(database)
     levels = os.path.join(folder, f".{name}-litestream", "ltx", "0")
     end = time.time() + seconds

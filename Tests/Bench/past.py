@@ -1,4 +1,4 @@
-"""Moments read in place behind a store that answers late, beside Litestream's VFS where its package is installed."""
+"""Measures moments read in place behind a slow store, beside Litestream's VFS if its package is installed."""
 
 import os, secrets, statistics, subprocess, sys, tempfile, textwrap, time
 
@@ -88,7 +88,7 @@ def bench_past(bench, weed, commits):
 
 
 def peer_times(bench, weed, folder, proxy):
-    """First row, next look-up and 20,000 rows through Litestream's VFS; nothing where it is not installed."""
+    """Measures the first row, the next look-up and 20,000 rows through Litestream's VFS; None if it is not installed."""
     if not bench.litestream:
         return None
     interpreter = os.path.join(os.path.dirname(bench.litestream), "python3")

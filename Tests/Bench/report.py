@@ -11,7 +11,7 @@ COLOURS = ("#1b6ca8", "#d1495b", "#2e933c", "#edae49", "#6f4e9c", "#5a5a5a")
 
 
 class Axis:
-    """A scale of numbers, logarithmic or not, over pixels. Below `least` a logarithmic one is cut off."""
+    """A scale of numbers, logarithmic or not, over pixels. A logarithmic scale is cut off below `least`."""
 
     def __init__(self, low, high, start, end, isLog=True):
         self.low, self.high, self.start, self.end, self.isLog = low, high, start, end, isLog
@@ -69,7 +69,7 @@ def plot(name, title, across, upwards, series, x, y, ticks=None):
 
 
 def distribution(values):
-    """Points of the share of values that are at most so many milliseconds."""
+    """Returns points of the share of values up to each number of milliseconds."""
     values = sorted(value * 1e3 for value in values if value != float("inf"))
     step = max(len(values) // 200, 1)
     return [(max(values[at], 0.1), (at + 1) / len(values) * 100) for at in [*range(0, len(values), step), len(values) - 1]]

@@ -1,4 +1,4 @@
-"""Restores of a large database, and of one with thousands of small commits after its base, beside `litestream restore`."""
+"""Measures restores of a large database, and of one with thousands of small commits after its base, beside `litestream restore`."""
 
 import concurrent.futures, http.client, os, secrets, statistics, subprocess, tempfile, time
 
@@ -36,7 +36,7 @@ def bench_restores(bench, weed, commits):
 
 
 def write(bench, folder, environment, count):
-    """Small commits through our shell, each in a slice of its own; the program merges them as it does."""
+    """Makes small commits through our shell, each in its own slice; the program merges them as usual."""
     writer = Writer([bench.binary, "-batch", "-durability", "sync", "a.db"], folder, environment)
     for number in range(count):
         writer.say(change(number))
@@ -48,7 +48,7 @@ def change(number):
 
 
 def write_beside(bench, weed, folder, path, count):
-    """The same with sqlite3 beside Litestream at intervals of 10 ms, a commit for each, which are not compacted yet."""
+    """Does the same with sqlite3 and Litestream at intervals of 10 ms, one commit for each interval; they are not compacted yet."""
     writer = Writer(["sqlite3", "-batch", "p.db"], folder, plain())
     writer.say(".timeout 60000\nSELECT 1;")
     proxy = TimingProxy(weed.port)
@@ -57,7 +57,7 @@ def write_beside(bench, weed, folder, path, count):
     for number in range(count):
         before = len(proxy.puts)
         writer.say(change(number))
-        # As it is paced, a commit waits until the one before has been uploaded.
+        # With the default pacing, a commit waits until the one before has been uploaded.
         end = time.time() + 5
         while len(proxy.puts) == before and time.time() < end:
             time.sleep(0.001)
@@ -98,7 +98,7 @@ def compare(bench, weed, folder, environment, peer, name, delay, count):
         else:
             failed, other = "fails", []
         beside = "Litestream {} GET, {} LIST, {:.0f} MB".format(*traffic(proxy.passed[before:]))
-    # Where there is no delay, the proxy would only take time.
+    # Without a delay, the proxy would only cost time.
     if not delay:
         runs, other = [], []
     for _ in range(min(bench.rounds, 3)):
@@ -129,14 +129,14 @@ def compare(bench, weed, folder, environment, peer, name, delay, count):
 
 
 def traffic(passed):
-    """Requests for objects, requests for lists, and MB that came."""
+    """Returns the requests for objects, the requests for lists, and the received MB."""
     reads = [request for request in passed if request.method in ("GET", "HEAD")]
     lists = sum(1 for request in reads if "prefix=" in request.path)
     return len(reads) - lists, lists, sum(request.received for request in reads) / 1e6
 
 
 def limits(bench, weed, folder, environment, name, point):
-    """What a restore cannot do without: fetching its bytes, decompressing them, writing the file."""
+    """Measures the necessary steps of a restore: fetching its bytes, decompressing them, writing the file."""
     proxy = TimingProxy(weed.port)
     ours(bench, folder, environment, proxy.port)
     paths = [request.path for request in proxy.passed if request.method == "GET" and "/pages/" in request.path]

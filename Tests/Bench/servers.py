@@ -18,7 +18,7 @@ def free_port():
 
 
 class Seaweed:
-    """A server of its own in a temporary folder, below `place` where that is given; ends with `close`."""
+    """A server of its own in a temporary folder, below `place` if that is given; ends with `close`."""
 
     def __init__(self, program, place=None):
         self.folder = tempfile.TemporaryDirectory(dir=place)
@@ -79,8 +79,8 @@ def signed(port, method, path, body=b"", connection=None):
 
 
 def raw_puts(port, count=100, pause=0.0):
-    """Seconds of PUTs of 500 bytes on one connection, resting `pause` seconds between them: a store that was left alone
-    for some milliseconds answers later."""
+    """Returns the seconds of PUTs of 500 bytes on one connection, with `pause` seconds between them: after some idle
+    milliseconds, a store answers later."""
     times = []
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     for number in range(count):
@@ -95,7 +95,7 @@ def raw_puts(port, count=100, pause=0.0):
 
 
 class Put:
-    """A PUT that was answered with success, when; with its body where bodies are kept."""
+    """A PUT that succeeded, with its time; with its body if bodies are kept."""
 
     __slots__ = ("path", "time", "body", "index")
 
@@ -103,7 +103,7 @@ class Put:
         self.path, self.time, self.body, self.index = path, time, body, None
 
 
-# A request that was answered: method, path, bytes of its body and of the answer's, when, and the answer's status.
+# An answered request: method, path, bytes of its body and of the answer's, time, and the answer's status.
 Passed = collections.namedtuple("Passed", "method path sent received time status")
 
 
@@ -156,7 +156,7 @@ class TimingProxy:
                 pass
 
     def message(self, source, target, data, keep):
-        """Passes one request on; returns its first line, its body, what was read beyond it, and the body's length."""
+        """Passes one request on; returns its first line, its body, the bytes read beyond it, and the body's length."""
         while b"\r\n\r\n" not in data:
             more = source.recv(262144)
             if not more:
@@ -181,7 +181,7 @@ class TimingProxy:
         return head.split(b"\r\n", 1)[0], b"".join(kept), body[length:], length
 
     def answer(self, source, target, is_head):
-        """Passes one answer on, late; returns its head, its body's length, and None where the connection ends with it."""
+        """Passes one answer on, late; returns its head, its body's length, and None if the connection ends with it."""
         data = b""
         while True:
             while b"\r\n\r\n" not in data:

@@ -1,10 +1,10 @@
-"""The shell beside sqlite3: scripts, every large output mode, .import, .dump. Outputs are compared first."""
+"""Measures the shell beside sqlite3: scripts, every large output mode, .import, .dump. Outputs are compared first."""
 
 import hashlib, os, shutil, statistics, subprocess, tempfile, time
 
 
 def measure(arguments, folder, source=None):
-    """Seconds of a run whose output goes nowhere."""
+    """Returns the seconds of a run with its output discarded."""
     start = time.perf_counter()
     process = subprocess.Popen(arguments, cwd=folder, stdin=open(source) if source else subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL)
@@ -20,7 +20,7 @@ def digest(arguments, folder, source=None):
 
 
 def compare(name, target, row, rounds, command, folder, source=None, prepare=None, result=None):
-    """Runs `command(program)` by both in turn and adds a line; `result` tells what must come out alike."""
+    """Runs `command(program)` with both in turn and adds a line; `result` gives the output that must be the same."""
     programs = ["sqlite3", command.binary]
     times = {program: [] for program in programs}
     if result:

@@ -28,7 +28,7 @@ def clean():
 
 
 def play(arguments, folder):
-    """Seconds to the script's last line of output and to the end of the program, and the most memory it took, MB."""
+    """Returns the seconds to the script's last line of output and to the end of the program, and its peak memory in MB."""
     start = time.perf_counter()
     with open(f"{folder}/script") as script:
         shell = subprocess.Popen(arguments, cwd=folder, stdin=script, stdout=subprocess.PIPE, env=clean())
@@ -37,7 +37,7 @@ def play(arguments, folder):
             raise SystemExit(f"{arguments} failed")
     done = time.perf_counter() - start
     most = 0
-    # What the system tells of children counts the parent's memory too.
+    # The system's figures for children include the parent's memory.
     while shell.poll() is None:
         most = max(most, peak(shell.pid))
         time.sleep(0.005)
@@ -47,7 +47,7 @@ def play(arguments, folder):
 
 
 def peak(process):
-    """The most memory a process has had so far, MB."""
+    """Returns the peak memory of a process so far, in MB."""
     try:
         with open(f"/proc/{process}/status") as status:
             return max((int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:")), default=0)
@@ -71,8 +71,8 @@ def text(values, unit="s"):
 
 
 def bench_logging(binary, rounds, row, folder, replica, name, size, isLogged):
-    """Runs a script with and without the mirror in turn; leaves the replica behind. Told of only where `isLogged`: another
-    journal mode costs a script that changes rows all over the file more than the mirror does."""
+    """Runs a script with and without the mirror in turn, and leaves the replica in its folder. Reports it only if `isLogged`:
+    if a script changes rows all over the file, another journal mode costs more than the mirror does."""
     off, on = [], []
     for _ in range(rounds if isLogged else 1):
         remove(folder, "off.db", "on.db", "replica")

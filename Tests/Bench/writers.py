@@ -1,4 +1,4 @@
-"""The cost of a mirror for writers: scripts of small transactions, single commits, and the group commit of `sync`."""
+"""Measures the cost of a mirror for writers: scripts of small transactions, single commits, and the group commit of `sync`."""
 
 import os, statistics, tempfile, threading, time
 
@@ -122,7 +122,7 @@ def commits(bench, weed, count, synchronous):
 
 
 def group_commit(bench, weed, connections, seconds):
-    """`-durability sync`: commits per second of several shells on one database, of which all but one stand by."""
+    """Measures `-durability sync`: commits per second of several shells on one database; all but one of them stand by."""
     rates, slowest, limits = [], [], []
     for _ in range(bench.rounds):
         raw = raw_puts(weed.port, 100)

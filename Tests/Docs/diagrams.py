@@ -2,9 +2,9 @@
 
 usage: diagrams.py [--check] [FOLDER]
 
-With --check nothing is written; the exit code is 1 if a picture is not what its text gives. Each line of a text is one of:
+With --check nothing is written; the exit code is 1 if a picture differs from the result of its text. Each line of a text is one of:
 
-    title TEXT                     what the picture shows, read aloud to those who do not see it
+    title TEXT                     the content of the picture, which programs for the blind read aloud
     width N                        the distance between two participants, before the line "lanes"; 360 if it is missing
     lanes NAME, NAME, ...          the participants of a sequence, from left to right
     NAME -> NAME: TEXT             a message; ..> is one that is late

@@ -2,7 +2,7 @@
 
 usage: figures.py [--check]
 
-With --check nothing is written. The exit code is 1 if a plot is not what the data gives, or if the tables of
+With --check nothing is written. The exit code is 1 if a plot differs from the result of its data, or if the tables of
 Docs/PerformanceTables.md do not hold a number. Each bar has a label, a value, and a kind: ours, other, or limit."""
 
 import html, json, math, os, re, sys

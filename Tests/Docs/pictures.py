@@ -2,7 +2,7 @@
 
 usage: pictures.py PROGRAM [FOLDER]
 
-Each scene is typed into a tmux of 84 columns; what the screen then shows is drawn as SVG, with its colours. Times and
+Types each scene into a tmux of 84 columns, and draws the screen as SVG, with its colours. Times and
 sizes are those of the run."""
 
 import html, os, re, shutil, subprocess, sys, tempfile, time

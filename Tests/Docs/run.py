@@ -8,7 +8,7 @@ scratch = tempfile.mkdtemp(prefix="sqlite3-cloud-s3-docs-")
 
 
 def free_ports(count):
-    """Ports of 127.0.0.1 that nobody listens on, with the one 10,000 above, which SeaweedFS takes too."""
+    """Returns free ports of 127.0.0.1; the port 10,000 above each, which SeaweedFS takes too, is also free."""
     found = []
     while len(found) < count:
         with socket.socket() as low, socket.socket() as high:
@@ -51,7 +51,7 @@ def start_server():
 
 
 def blocks(path):
-    """Language and lines of each marked block, with the line it begins at."""
+    """Returns language and lines of each marked block, and the number of its first line."""
     found, inside = [], None
     for number, line in enumerate(open(path, encoding="utf-8").read().split("\n"), 1):
         if inside is not None:
@@ -68,7 +68,7 @@ def blocks(path):
 
 
 def masked(text):
-    """The text without what differs from run to run."""
+    """Returns the text without the parts that differ from run to run."""
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text)
     text = re.sub(r"\b[0-9a-f]{8}-[0-9a-f]{8}\b", "GENERATION", text)
     text = re.sub(r"\b[0-9a-f]{16,32}\b", "HASH", text)
@@ -77,7 +77,7 @@ def masked(text):
 
 
 def session(lines):
-    """A shown session as commands, each with what is typed and what is to be seen; "..." stands for anything."""
+    """Returns a shown session as commands, each with its input and its expected output; "..." stands for any text."""
     steps = []
     for line in lines:
         if line.startswith("$ "):

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs every block of commands in README.md and Docs/Guide.md that is marked "run", as printed, against a SeaweedFS of its own.
 #
-# Usage: Tests/Docs/run.sh PROGRAM [HOST:PORT KEY SECRET]. With a server named, that one is used.
+# Usage: Tests/Docs/run.sh PROGRAM [HOST:PORT KEY SECRET]. If a server is named, it is used instead.
 set -eu
 program=$(realpath "$1")
 shift

@@ -94,7 +94,7 @@ import Testing
     #expect(!result.output.contains(RcloneServer.secretKey))
   }
 
-  /// A store with another clock, to which nobody may write.
+  /// A store with another clock that refuses all writes.
   @Test func reportsClockAndPermissions() throws {
     let body = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
     let server = try ScriptedServer { request in

@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// `.restore wal --follow`, beside a shell that writes.
+/// Tests `.restore wal --follow` beside a shell that writes.
 @Suite(.serialized, .enabled(if: Servers.areInstalled)) struct FollowingTests {
   private func follow(_ work: Workplace) throws -> RunningShell {
     let follower = try RunningShell(

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What a person at a terminal sees of the mirror.
+/// Tests the mirror's messages to a user at a terminal.
 @Suite(.serialized) struct GreetingTests {
   private static let banner = "Enter \".help\" for usage hints.\r\n"
 

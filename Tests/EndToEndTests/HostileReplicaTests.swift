@@ -4,8 +4,8 @@ import Testing
 
 /// Commands that read a replica which an attacker has written.
 ///
-/// Whatever it holds: no command changes another file, crashes, hangs, prints control characters to
-/// a terminal, or uses more memory than promised.
+/// With every content of the replica, no command changes another file, crashes, hangs, prints
+/// control characters to a terminal, or uses more memory than promised.
 @Suite struct HostileReplicaTests {
   /// KiB that a command may use.
   private static let memory = 256 << 10

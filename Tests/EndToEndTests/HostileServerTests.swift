@@ -6,7 +6,7 @@ import Testing
 
 /// Commands against servers that do everything except what S3 does.
 ///
-/// Each command ends in time, in bounded memory, and believes nothing. Most of the time is spent
+/// Each command ends in time, in bounded memory, and checks every answer. Most of the time is spent
 /// waiting, so several tricks run at once, each with its own server.
 @Suite(.serialized) struct HostileServerTests {
   /// Runs `body` for each trick, a few at a time, and returns the faults.

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Nobody sees the mirror's own statements.
+/// Tests that the mirror's own statements are not visible.
 @Suite struct InvisibleTests {
   @Test func theMirrorsOwnStatementsDoNotShow() throws {
     let script = """

@@ -46,7 +46,7 @@ import Testing
     #expect(try shell.end() == 0)
   }
 
-  /// Nobody sends what a killed program had on its way.
+  /// No later session sends the statements that a killed program had not sent.
   @Test func reportsWhatAKilledProgramHasNotStored() throws {
     let work = try Workplace(.directory)
     let shell = try RunningShell(

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `.mirror log` lists what was done, in order, and finds what is asked for.
+/// Tests that `.mirror log` lists all statements in order, and finds the requested ones.
 @Suite struct MirrorLogTests {
   private let script = """
     CREATE TABLE t(a UNIQUE);

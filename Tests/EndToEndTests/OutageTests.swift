@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The store goes away and comes back.
+/// Tests sessions while the store cannot be reached, and after it is back.
 @Suite(.serialized, .enabled(if: Servers.areInstalled)) struct OutageTests {
   private let server: RestartableServer
   private let folder: TemporaryFolder

@@ -41,8 +41,8 @@ import Testing
     #expect(count("is 1 transaction ahead of", in: result.errors) == 1, "\(result.errors)")
   }
 
-  /// After a fork by order the earlier state continues, and what was left behind can still be
-  /// restored.
+  /// After a fork that the user ordered, the earlier state continues, and abandoned transactions
+  /// can still be restored.
   @Test func aForkByOrderGoesOnFromTheEarlierState() throws {
     let work = try prepare()
     let result = try work.shell(

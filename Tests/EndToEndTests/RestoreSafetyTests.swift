@@ -126,7 +126,7 @@ import Testing
     let owner: uid_t = geteuid() == 0 ? 65534 : geteuid()
     try #require(chown(path, owner, geteuid() == 0 ? 65534 : getegid()) == 0 && chmod(path, mode) == 0)
     let before = try status("old.db")
-    // Only root can lock a file that nobody may write.
+    // Only root can lock a file without write permissions.
     if mode == 0o444, geteuid() != 0 { return }
     let done = try run(".restore \(source) --from \(work.replica.url) --output old.db --force\n")
     #expect(done.code == 0, "\(done)")
@@ -191,7 +191,7 @@ import Testing
     #expect(try work.restore("wal").ask("SELECT * FROM t") == "precious\nmore\n")
   }
 
-  /// The end that a session recorded when it ended in order is known if the last slice is gone.
+  /// If the last slice is missing, the restore knows the end from the session, which recorded it.
   @Test(arguments: ["wal", "sql"]) func aLostEndIsTold(_ source: String) throws {
     try work.succeed("INSERT INTO t VALUES('more');\n")
     let slice = try #require(try work.replica.objects().keys.filter { $0.contains("/wal/") }.max())

@@ -151,6 +151,17 @@ import Testing
     ("SELECT * FROM sqlite_temp_schema", "temporary tables"), ("SELECT * FROM a", nil),
   ]
 
+  /// A statement that follows one that changed nothing, so that the session looks at the database
+  /// before it judges it.
+  private static let nestedLater = Case(
+    "sha3_query after a change of no rows", "more than a query",
+    "UPDATE o SET p=1 WHERE 0;\nINSERT INTO o VALUES(hex(sha3_query('ATTACH '':memory:'' AS other')), 1);\n")
+
+  private static let nestedInterrupted = Case(
+    "sha3_query with a query that is interrupted", "whose query failed",
+    "CREATE TABLE l AS SELECT value FROM generate_series(1, 300);\n.progress 100 --limit 1 --quiet --reset\nINSERT INTO o VALUES(hex(sha3_query('SELECT * FROM l ORDER BY 1; SELECT 2')), 1);\n.progress 0\n"
+  )
+
   private static let nested = queries.map { query in
     Case(
       "sha3_query: \(query.text)", query.barrier,
@@ -158,7 +169,10 @@ import Testing
     )
   }
 
-  @Test(arguments: statistics + state + nested) func givesTheSameContentOrSaysWhyNot(_ test: Case) throws {
+  @Test(arguments: statistics + state + nested + [nestedLater, nestedInterrupted])
+  func givesTheSameContentOrSaysWhyNot(
+    _ test: Case
+  ) throws {
     let work = try Workplace(.directory)
     try work.succeed(Self.tables, test.options)
     for session in test.sessions {
@@ -177,7 +191,7 @@ import Testing
     }
   }
 
-  /// `.mirror verify` replays from the first base, and from the newest one, where `.restore sql`
+  /// `.mirror verify` replays from the first base, and from the base at which `.restore sql`
   /// starts.
   @Test func aProofStartsWhereARestoreDoes() throws {
     let work = try Workplace(.directory)

@@ -87,7 +87,7 @@ import Testing
       let words = line.split(separator: " ", maxSplits: 2).map(String.init)
       guard words[1] == "0" else { continue }
       let path = words[2]
-      // The lease is a courtesy: nothing is lost with it.
+      // No stored transaction depends on the lease.
       guard !path.hasSuffix("/lease.txt") else { continue }
       if words[0] == "sync" {
         open.remove(path)

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Moments of a replica opened, compared, explained and taken back, by the program.
+/// Tests that the program opens, compares, explains and undoes moments of a replica.
 @Suite struct TimeMachineTests {
   private let folder: TestSupport.TemporaryFolder
 
@@ -49,11 +49,11 @@ import Testing
     #expect(
       try shell(["-at", "99", "shop.db"], "SELECT 1;").errors.contains("transaction 99 cannot be restored"))
     #expect(try shell(["-at", "soon", "shop.db"], "SELECT 1;").errors.contains("not a moment: soon"))
-    // Reading the past writes nothing.
+    // Reading the past adds no transaction.
     #expect(try output(["-at", "last", "shop.db"], ".mirror diff --summary").contains("transaction 5"))
   }
 
-  @Test func joinsPastAndPresent() throws {
+  @Test func joinsPastAndCurrentRows() throws {
     let script = """
       .mirror attach 2 AS past
       SELECT p.id, p.price, o.price FROM past.orders p LEFT JOIN orders o USING(id);
@@ -67,7 +67,8 @@ import Testing
     let result = try shell(["shop.db"], script)
     #expect(result.output.hasSuffix("1|4.5|5.0\n2|3.25|\n3|9.0|9.0\n5.0\n"), "\(result)")
     #expect(result.errors.contains("attempt to write a readonly database"))
-    // What was written with the past at hand is a barrier: both mirrors give it back.
+    // A transaction that reads the past is a barrier. Restores from slices and from statements
+    // contain it.
     #expect(
       try output(["shop.db"], ".mirror log").contains(
         "6  -- statements unknown: a statement uses an attached database"))
@@ -91,7 +92,7 @@ import Testing
         ["shop.db"],
         "SELECT change, key, before ->> 'price', after ->> 'price' FROM mirror_diff(2, 4, 'orders');")
         == "changed|{\"id\":1}|4.5|5.0\nremoved|{\"id\":2}|3.25|\n")
-    // The script turns one into the other.
+    // The script turns the first moment into the second.
     let sql = try output(["shop.db"], ".mirror diff 2 5 --sql")
     _ = try output([":memory:"], ".restore wal --as-of 2 --output two.db")
     _ = try ShellHarness.run(
@@ -108,7 +109,7 @@ import Testing
     #expect(try shell(["shop.db"], ".mirror diff nowhere").errors.contains("no table nowhere"))
   }
 
-  @Test func takesATransactionBack() throws {
+  @Test func undoesATransaction() throws {
     #expect(
       try output(["shop.db"], ".mirror undo 4 --dry-run").contains("would take back transaction 4: 1 rows"))
     #expect(try output(["shop.db"], ".mirror undo 4\nSELECT count(*) FROM orders;").hasSuffix("\n4\n"))

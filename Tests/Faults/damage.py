@@ -3,9 +3,9 @@
 
 Usage: damage.py PROGRAM [SEED] [RUNS]. What must hold:
   - a restore that succeeds gives exactly the content that the database had at that moment;
-  - damage inside what a restore reads ends it with an error that names the object (or, if it is gone, its place);
-  - damage outside of that does not disturb it;
-  - a restore of the newest state fails if the end of the log is gone, and with --allow-shorter gives what is left;
+  - if damage is inside the objects that a restore reads, it fails with an error that names the object (or its place, if it is missing);
+  - damage outside of them does not affect it;
+  - a restore of the newest state fails if the end of the log is missing; with --allow-shorter it gives the remaining transactions;
   - .mirror verify --all finds every damage and names the object.
 """
 import hashlib
@@ -45,7 +45,7 @@ class Wrong(Exception):
 
 
 class Template:
-    """An undamaged replica of several generations, and what its database held after each session."""
+    """An undamaged replica of several generations, and the content of its database after each session."""
 
     def __init__(self, number):
         self.folder = os.path.join(root, f"template{number}")
@@ -110,7 +110,7 @@ class Template:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def state(self, generation, transaction):
-        """Hash of the dump after a transaction, restored from the undamaged replica where no session ended with it."""
+        """Returns the hash of the dump after a transaction; restores it from the undamaged replica if no session ended with it."""
         key = (generation, transaction)
         if key in self.states:
             return self.states[key]
@@ -126,15 +126,15 @@ class Template:
 
 
 def harm(template, replica, target):
-    """Damages an object; returns how, and the names that are no longer what they should be."""
+    """Damages an object; returns the kind of damage, and the names with changed content."""
     key = rng.choice(template.keys)
     if rng.random() < 0.6:
-        # Most of a replica is not read by one restore: aim at what is.
+        # One restore reads only a small part of a replica: aim at that part.
         plan = template.model.plan(template.keys, target)
         key = rng.choice(sorted(rng.choice([keys for keys in (plan.must, plan.objects, plan.turns, plan.batches) if keys])))
     kind = rng.choice(["flip", "truncate", "delete", "swap", "duplicate", "append"])
     if rng.random() < 0.08:
-        # Of the newest slice nothing is left in the log.
+        # Delete the newest slice: the log does not show that it existed.
         newest = template.model.generations[-1]
         slices = [other for other in template.keys if f"/{newest}/wal/" in other]
         key, kind = slices[-1], "delete"
@@ -167,7 +167,7 @@ def harm(template, replica, target):
     with open(path, "wb") as file:
         file.write(bytes_)
     if kind == "flip" and key.startswith("pages/") and pages(bytes_) == pages(template.content[key]):
-        # Some bits of a zstd frame say nothing, such as a larger window.
+        # Some bits of a zstd frame have no effect, for example a larger window.
         return "vain", []
     return kind, [key]
 
@@ -185,7 +185,7 @@ def run_restore(source, replica, output, target, more=""):
 
 
 def prove(template, output, plan, about):
-    """Throws if a restored database is not what it should be."""
+    """Throws if a restored database is not the expected one."""
     if sqlite3(output, "PRAGMA quick_check") != hashlib.sha256(b"ok\n").hexdigest():
         raise Wrong(f"not a whole database: {about}")
     if not plan:
@@ -202,7 +202,7 @@ def restore(template, folder, replica, source, target, kind, damaged, counts):
     errors = done.stderr.decode()
     left = [key for key in template.keys if not (kind == "delete" and key in damaged)]
     plan = template.model.plan(left, target)
-    # Of what was deleted, a part is still named by its manifest.
+    # A manifest still names the parts of a deleted base.
     hit = plan and any(key in plan.reads(source) for key in damaged)
     grazed = plan and any(key in plan.may_read(source) for key in damaged)
     if done.returncode == 0:
@@ -217,7 +217,7 @@ def restore(template, folder, replica, source, target, kind, damaged, counts):
         raise Wrong(f"disturbed by damage outside of what it reads: {about}")
     named = any(key in errors for key in damaged)
     if kind == "delete":
-        # Of an object that is gone, its place is named, or what says that there was more.
+        # If an object is missing, the error names its place, or the proof that there was more.
         named = named or any(words in errors for words in (
             "missing", "has no base", "cannot be restored", "a slice was lost", "no generation"))
     if not named:
@@ -226,10 +226,10 @@ def restore(template, folder, replica, source, target, kind, damaged, counts):
     shorter = kind == "delete" and target.get("transaction") is None and template.model.plan(left, target, shorter=True)
     if not shorter or any(key in shorter.reads(source) for key in damaged):
         return
-    # The statements of what is lost are of no use.
+    # The statements of lost transactions are of no use.
     done, about = run_restore(source, replica, output, target, " --allow-shorter")
     if done.returncode != 0:
-        raise Wrong(f"gave nothing of what is left: {about}")
+        raise Wrong(f"did not restore the remaining transactions: {about}")
     prove(template, output, shorter, about)
     if "lost" not in about and "missing" not in about:
         raise Wrong(f"did not say that it is shorter: {about}")
@@ -237,7 +237,7 @@ def restore(template, folder, replica, source, target, kind, damaged, counts):
 
 
 def is_covered(template, key, left):
-    """Whether what a deleted object held is in others that a reader takes."""
+    """Returns whether other objects that a reader uses hold the content of a deleted object."""
     folder = key.rsplit("/", 2)[0]
     if "/sql/" in key:
         held = {n for other in left if os.path.dirname(other) == os.path.dirname(key)
@@ -249,7 +249,7 @@ def is_covered(template, key, left):
         return any(first <= entry.at[0] and max(entry.last, entry.at[0]) <= last for first, last in merged)
     if "/merged/" not in key:
         return False
-    # The slices that it took the place of stay for a quarter of an hour.
+    # The replaced slices stay for a quarter of an hour.
     generation = folder.split("/")[1]
     bases = template.model.bases(generation, left)
     chain = template.model.chain(generation, left, bases[0])
@@ -289,10 +289,10 @@ def verify(template, replica, kind, damaged, counts):
     if done.returncode == 0:
         raise Wrong(f"not found: {about}")
     for key in damaged:
-        # Nobody knows of a part whose manifest is damaged as well, nor of anything in a generation whose mark is.
+        # A damaged manifest hides a damaged part, and a damaged mark hides everything in its generation.
         hidden = key == "lease.txt" or any(other.startswith("chain/") for other in damaged if other != key)
         hidden = hidden or key.startswith("pages/") and any("/base/" in other for other in damaged)
-        # A mark that is too large to be one ends the proof with an error.
+        # A mark that is too large ends the proof with an error.
         if f"fault: {key}: " not in output and f"Error: get {key}: " not in done.stderr.decode() and not hidden:
             raise Wrong(f"{key} is not named: {about}")
     counts["verify: found"] += 1

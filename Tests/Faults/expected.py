@@ -19,7 +19,7 @@ def lines(content):
 
 
 def kind(key, content):
-    """What an object is, for the counts."""
+    """Returns the kind of an object, for the counts."""
     if key.startswith("chain/"):
         return "mark"
     if key.startswith("pages/"):
@@ -31,7 +31,7 @@ def kind(key, content):
 
 
 def span(key):
-    """First and last transaction that the name of a batch or a merged object says."""
+    """Returns the first and the last transaction in the name of a batch or a merged object."""
     first, last = (int(number, 16) for number in os.path.basename(key).split("-")[:2])
     return (last, first) if "/merged/" in key else (first, last)
 
@@ -57,7 +57,7 @@ class Entry:
 
 
 class Chain:
-    """What rule 12 reads of a generation after a base."""
+    """The objects, turns and seal of a generation after a base, by rule 12."""
 
     def __init__(self, model, generation, keys, base):
         self.objects, self.turns, self.seal, self.beyond = [], [], None, []
@@ -94,7 +94,7 @@ class Chain:
 
 
 class Model:
-    """The objects of an undamaged replica, and what a restore reads of those that are left."""
+    """The objects of an undamaged replica, and the objects that a restore reads if only some remain."""
 
     def __init__(self, content):
         self.content = content
@@ -116,11 +116,11 @@ class Model:
         return Chain(self, generation, keys, base)
 
     def first(self, generation):
-        """The number of a generation's first base, as its mark says."""
+        """Returns the number of a generation's first base from its mark."""
         return int(self.marks[f"chain/{generation[:8]}.txt"]["base"][0].split()[0])
 
     def newest(self, keys):
-        """The generation at the end of the chain, and what leads there; None if nothing does."""
+        """Returns the generation at the end of the chain, and the objects that lead there; None if nothing does."""
         marks = [key for key in sorted(self.marks) if key in keys]
         if not marks:
             return None, set()
@@ -136,7 +136,7 @@ class Model:
             generation = chain.seal.successor
 
     def generation(self, keys, target):
-        """The generation that a restore reads, and what it must read to find it; None if there is none."""
+        """Returns the generation that a restore reads, and the objects that it must read to find it; None if there is none."""
         wanted = target.get("transaction")
         if target.get("generation"):
             return target["generation"], set()
@@ -153,7 +153,7 @@ class Model:
         return self.generations[number], read
 
     def plan(self, keys, target, shorter=False):
-        """What a restore must do: Plan, or None if it must fail."""
+        """Returns the expected result of a restore: a Plan, or None if it must fail."""
         wanted = target.get("transaction")
         generation, must = self.generation(keys, target)
         bases = self.bases(generation, keys) if generation else []
@@ -164,7 +164,7 @@ class Model:
         must |= {manifest} | {f"pages/{part.split()[3]}.zst" for part in lines(self.content[manifest])["part"]}
         chain = self.chain(generation, keys, bases[-1])
         last = chain.end if wanted is None else wanted
-        # A lease, a mark or a slice further on says that there was more.
+        # A lease, a mark or a later slice proves that there was more.
         if chain.end < last or wanted is None and (chain.proves_loss or not shorter and chain.end < self.ends[generation]):
             return None
         objects = [key for key, first, _ in chain.objects if first <= last]
@@ -180,7 +180,7 @@ class Plan:
         self.objects, self.turns = objects, turns
 
     def reads(self, source):
-        """What a restore must find undamaged."""
+        """Returns the objects that must be undamaged for a restore."""
         return self.must | (set(self.objects) | self.turns if source == "wal" else set(self.batches))
 
     def may_read(self, source):

@@ -7,7 +7,7 @@ FAULTS = ["delay", "reset", "lost-answer", "error", "slow-down", "truncate", "st
 
 
 class FaultProxy:
-    """Passes requests on to a server; `rate` is the share of requests that a fault befalls.
+    """Passes requests on to a server; `rate` is the share of requests that fail.
 
     `down` drops every connection, `refusal` (a status and an error code) answers every request.
     `watch(method, path, when)` is called before ("before") and after ("after") each request is passed on; where it

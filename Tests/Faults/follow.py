@@ -5,7 +5,7 @@ usage: follow.py PROGRAM --runs N [--store file|s3] [--weed WEED] [--seed N]
 Each run lasts some seconds. The writer moves amounts between rows, whose sum stays the same, and counts its commits; readers of the copy
 check the sum, `PRAGMA integrity_check`, and that the count never goes back, on connections that stay open and on new ones. Writer
 and follower are killed at random; now and then a new generation or a base begins, or old history is removed. At the end of a run the
-copy must reach what was acknowledged, and be equal to the database."""
+copy must reach the last commit that was reported as stored, and be equal to the database."""
 
 import os, random, shutil, signal, sqlite3, subprocess, sys, tempfile, threading, time
 
@@ -13,7 +13,7 @@ from servers_here import Store, options
 
 
 class Reader(threading.Thread):
-    """Reads the copy on a connection that stays open, and on one for each look."""
+    """Reads the copy on a connection that stays open, and on a new one for each read."""
 
     def __init__(self, path):
         super().__init__(daemon=True)

@@ -2,8 +2,8 @@
 
 usage: foreign.py PROGRAM [--seconds N] [--pause SECONDS] [--seed N]
 
-Restores must equal the live database; whether a new generation was begun is told. The other process has no busy time-out:
-what it meets with the mirror on is counted, and in turns with it what it meets with the mirror off."""
+Restores must equal the live database; new generations are reported. The other process has no busy time-out:
+its busy errors with the mirror on are counted and, in turns, those with the mirror off."""
 
 import json, os, random, shutil, sqlite3, subprocess, sys, tempfile, time
 
@@ -50,7 +50,7 @@ TURNS = 4
 
 
 def beside(place, seconds, pause, seed):
-    """What the other process met while a shell wrote ten times a second, and the shell."""
+    """Counts the busy errors of the other process while a shell writes ten times a second, and measures the shell."""
     shell = Writer(place, state(place.path), "async", pause=0.1)
     other = subprocess.run(
         [sys.executable, "-c", OTHER, place.path, str(seconds), str(pause), str(seed)], stdout=subprocess.PIPE)
@@ -59,7 +59,7 @@ def beside(place, seconds, pause, seed):
 
 
 def report(met):
-    """All turns in one line."""
+    """Prints all turns in one line."""
     total = {key: sum(turn[key] for turn in met) for key in ("done", "busy", "checkpoints", "refused")}
     shares = [f"{100 * turn['busy'] / max(turn['done'] + turn['busy'], 1):.1f}" for turn in met]
     return (f"{total['done']} statements, {total['busy']} busy (% in turns: {' '.join(shares)}), {total['checkpoints']} checkpoints "

@@ -1,4 +1,4 @@
-"""Commits that each prove the one before, so that a database shows whether it is one history without mixture."""
+"""Makes commits that each prove the one before, so that a database shows whether all commits form one history."""
 
 import hashlib, re, signal, sqlite3, subprocess, threading, time
 
@@ -6,7 +6,7 @@ SCHEMA = ("CREATE TABLE history(i INTEGER PRIMARY KEY, writer TEXT, n INTEGER, s
           "CREATE TABLE filler(i INTEGER PRIMARY KEY, x BLOB);\n")
 PREVIOUS = "coalesce((SELECT seal FROM history ORDER BY i DESC LIMIT 1), '')"
 
-# What a session prints that does not mirror: who is there, since when, and what to type.
+# The message of a session that does not mirror: the other writer, since when it writes, and the command to type.
 MOMENT = r"\d{4}-\d\d-\d\dT[0-9:.]+Z"
 EXPLANATIONS = {
     "stale": rf"is (\d+ transactions? )?ahead of \S+ \(last: transaction \d+, {MOMENT}, \S.*\): use \.restore wal, or leave them "
@@ -19,7 +19,7 @@ EXPLANATIONS = {
 
 
 def size(writer, n):
-    """Bytes that a commit adds beside its row; 0 for most. A writer with an L in its name commits what takes several parts."""
+    """Returns the bytes that a commit adds beside its row; 0 for most. If the writer's name has an L, some commits need several parts."""
     drawn = hashlib.sha256(f"{writer} {n}".encode()).digest()
     if "L" in writer and n % 4 == 3:
         return 18000000 + drawn[0] * 30000
@@ -33,7 +33,7 @@ def commit(writer, n):
 
 
 def read(path):
-    """The commits of a database as (writer, n) in order; raises if it is not the state after a commit of one history."""
+    """Returns the commits of a database as (writer, n) in order; raises if it is not the state after a commit of one history."""
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         if connection.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
@@ -56,15 +56,15 @@ def read(path):
 
 
 def missing(commits, acknowledged):
-    """Acknowledged commits, as {writer: how many}, that are not among those of a database."""
+    """Returns the commits in `acknowledged`, a dictionary of {writer: count}, that a database lacks."""
     there = set(commits)
     return [(writer, n) for writer, count in acknowledged.items() for n in range(1, count + 1) if (writer, n) not in there]
 
 
 class Session:
-    """A shell in `sync` that commits one row after the other, each when the one before was acknowledged, until it is told to end.
+    """A shell in `sync` that commits one row after the other, each after the one before was stored, until it must end.
 
-    One with a B in its name also writes bases."""
+    If its name has a B, it also writes bases."""
 
     def __init__(self, host, command, name):
         self.host, self.name, self.acknowledged, self.told = host, name, 0, []
@@ -100,7 +100,7 @@ class Session:
             self.moved.notify_all()
 
     def wait_for(self, count, seconds):
-        """Waits until so many commits are acknowledged; returns whether they are before the process ends."""
+        """Waits for this number of stored commits; returns False if the process ends before."""
         end = time.time() + seconds
         with self.moved:
             while self.acknowledged < count and self.process.poll() is None and time.time() < end:
@@ -122,7 +122,7 @@ class Session:
         self.close()
 
     def finish(self, seconds=60):
-        """Lets it end in order; returns its exit code, None if it does not end."""
+        """Ends it in order; returns its exit code, or None if it does not end."""
         self.is_ending = True
         code = self.process.returncode if self.has_ended(seconds) else None
         if code is None:
@@ -138,5 +138,5 @@ class Session:
             thread.join(20)
 
     def explanation(self):
-        """Which of the explanations it printed; None if none."""
+        """Returns the explanation that it printed; None if there is none."""
         return next((kind for kind, pattern in EXPLANATIONS.items() for line in self.told if re.search(pattern, line)), None)

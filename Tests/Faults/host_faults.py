@@ -1,4 +1,4 @@
-"""What befalls the hosts of hosts.py. Each fault leaves a session that writes, or none."""
+"""The faults of hosts.py. After each fault, one session writes, or none does."""
 
 import os, shutil, signal
 
@@ -13,7 +13,7 @@ class FaultyRound(Round):
     faults = ["kill", "request", "pause", "partition", "late", "clock", "sleep", "copy", "reboot", "second"]
 
     def writing(self):
-        """A session that writes, and what it has acknowledged a moment later."""
+        """Returns a session that writes, after it has stored some more commits."""
         session = self.running[-1] if self.running else self.take_over(self.rng.choice(self.hosts))
         if session:
             session.wait_for(session.acknowledged + self.rng.randint(0, 12), 5)
@@ -29,7 +29,7 @@ class FaultyRound(Round):
             self.take_over(self.rng.choice(self.hosts))
 
     def request(self):
-        """Killed at a request, of a start or of a commit; the request or its answer is lost."""
+        """Kills a session during a request of its start or of a commit; the request or its answer is lost."""
         session = self.writing()
         if not session:
             return
@@ -51,7 +51,7 @@ class FaultyRound(Round):
         self.tell(f"next PUT of {part} from host {host.name}: {kind}")
 
     def late(self):
-        """A request that lands after its sender died, and after another session has begun, or has not."""
+        """Holds a request until its sender is killed or paused, and sends it on before or after another session begins."""
         session = self.writing()
         if not session:
             return
@@ -137,7 +137,7 @@ class FaultyRound(Round):
         if abs(seconds) > 1000:
             session.has_ended(6)
             if session.has_ended(0) and not any("clock" in line for line in session.told):
-                self.fail(f"the clock was not named: {session.told}")
+                self.fail(f"the message does not name the clock: {session.told}")
             host.clock.jump(0)
         if session.has_ended(0) or self.rng.random() < 0.5:
             self.stop(session)
@@ -162,7 +162,7 @@ class FaultyRound(Round):
             self.take_over(self.rng.choice([host, host, self.other(host)]))
 
     def second(self):
-        """Another session on the same files: one mirrors for both, and the other takes over when it is killed."""
+        """Starts another session on the same files. One of them mirrors for both; if it is killed, the other takes over."""
         session = self.writing()
         if not session:
             return
@@ -175,7 +175,7 @@ class FaultyRound(Round):
                 left.wait_for(left.acknowledged + self.rng.randint(0, 10), 5)
 
     def copy(self):
-        """The files of an earlier moment come back, after others have written or not."""
+        """Replaces the files by older copies, sometimes after another session has written."""
         session = self.writing()
         if not session:
             return
@@ -203,14 +203,14 @@ class FaultyRound(Round):
         self.take_over(host)
 
     def fork(self, host):
-        """By order: the commits that the files lack are left behind."""
+        """Forks on the user's command, which abandons the commits that the files lack."""
         for proxy in (proxy for each in self.hosts for proxy in each.proxies):
             if proxy.held:
                 return
         code, _, errors = self.run(host, f".mirror on {self.url} --new-generation{' --unfenced' if self.broken == 'conditions' else ''}\n.mirror sync\n", "-mirror", "off", *self.flags, "live.db")
         self.tell(f"host {host.name} forks by order: {errors or 'done'}")
         if code:
-            return self.fail("the fork was not done, or only half")
+            return self.fail("the fork failed, or is incomplete")
         self.counts["forks"] += 1
         commits = read(self.path(host))
         for writer in self.acknowledged:

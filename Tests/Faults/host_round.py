@@ -1,15 +1,15 @@
-"""One round of hosts.py: sessions on two hosts, and what must be true at the end."""
+"""One round of hosts.py: sessions on two hosts, and the checks at the end."""
 
 import os, random, shutil, signal, subprocess, time
 
 from histories import SCHEMA, Session, missing, read
 
-# What a session prints if no other session is in its way.
+# Parts of the messages of sessions that end for another reason than another writer.
 TROUBLES = ["not mirrored", "no answer from", "the clock here is", "cannot be reached", "connect", "timed out", "time-out"]
 
 
 class Round:
-    """One seed's story. `problems` says what was broken, `story` what happened, `counts` what it was made of."""
+    """Plays the round of one seed. `problems` lists failed checks, `story` all events; `counts` counts faults and results."""
 
     def __init__(self, seed, program, hosts, store, counts, broken):
         self.rng, self.program, self.hosts, self.store, self.counts = random.Random(seed), program, hosts, store, counts
@@ -47,14 +47,14 @@ class Round:
             getattr(self, fault)()
         self.end()
 
-    # What hosts do.
+    # Actions of hosts.
 
     def boot(self, host, name):
         host.boot(name)
         host.proxy.broken = self.broken
 
     def run(self, host, script, *arguments):
-        """Runs a shell to its end, a patient one; returns its exit code, output and errors."""
+        """Runs a shell with a long flush time-out to its end; returns its exit code, output and errors."""
         process = host.start(["env", "S3_FLUSH_TIMEOUT=60", self.program, "-batch", "-bail", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             output, errors = process.communicate(script.encode(), timeout=90)
@@ -65,7 +65,7 @@ class Round:
         return process.returncode, output.decode(errors="replace"), errors.decode(errors="replace").strip()
 
     def begin(self, host):
-        """Starts a session; returns it once it has committed, None if it ended before."""
+        """Starts a session. Returns it after its first commit, or None if it ended before."""
         self.started += 1
         kind = self.rng.choice(["", "", "", "", "", "", "", "L", "B", "B"])
         session = Session(host, [self.program, "-batch", "-bail", "-mirror", self.url, *self.flags, "live.db"], f"{host.letter}{self.started}{kind}")
@@ -80,7 +80,7 @@ class Round:
         return None
 
     def stop(self, session, in_order=False):
-        """Kills a session, or lets it end; what it acknowledged counts from now on."""
+        """Kills a session, or lets it end. From now on, the commits that it reported as stored must not be missing."""
         if session not in self.running:
             return
         self.running.remove(session)
@@ -95,10 +95,10 @@ class Round:
             if " writes to " in line:
                 self.counts["fenced"] += 1
                 if " since 2" not in line:
-                    self.fail(f"a fence that does not say who: {line}")
+                    self.fail(f"the fenced session does not print the other writer: {line}")
 
     def take_over(self, host):
-        """Begins on a host, restoring first where its start is refused."""
+        """Starts a session on a host; if the start is refused, restores first and tries again."""
         for _ in range(8):
             session = self.begin(host)
             if session:
@@ -107,7 +107,7 @@ class Round:
             kind = last.explanation()
             self.counts[f"refused: {kind}"] += 1
             if kind == "held":
-                # The holder is silent for long enough as both clocks here have it.
+                # By the clocks of the host and of its proxy, the holder has now been silent for long enough.
                 host.clock.jump(host.clock.ahead + 200)
                 host.proxy.clock += 200
                 self.tell(f"host {host.name} lets 200 s pass")
@@ -117,7 +117,7 @@ class Round:
                 self.tell("tries again")
             else:
                 return self.fail(f"{last.name} was refused without an explanation: {last.told}")
-        self.fail(f"host {host.name} cannot begin, though it restores the newest state each time")
+        self.fail(f"host {host.name} cannot start, although it restores the newest state each time")
 
     def restore(self, host):
         code, _, errors = self.run(host, "", "-mirror", "off", ":memory:", f".restore wal --from {self.url} --output live.db --force")
@@ -146,7 +146,7 @@ class Round:
             self.verify()
 
     def verify(self):
-        """After an orderly end only statements may be missing, those that a session did not send before it was killed."""
+        """Checks the whole replica after orderly ends: only statements that a killed session did not send may be missing."""
         self.counts["verified"] += 1
         done = self.elsewhere(f".mirror verify --all --from {self.url}")
         faults = [line for line in done.stdout.decode(errors="replace").splitlines() if " fault: " in line]
@@ -156,7 +156,7 @@ class Round:
             self.fail(f".mirror verify: {others or done.stderr.decode(errors='replace')}")
 
     def elsewhere(self, command):
-        """Runs a command on a third machine, which reaches the store without a proxy."""
+        """Runs a command without namespaces and without a proxy, as on a third machine."""
         environment = {**os.environ, **self.hosts[0].program_environment, "HOME": self.hosts[0].folder,
                        "S3_HOSTNAME": f"http://127.0.0.1:{self.store}"}
         return subprocess.run([self.program, "-batch", "-mirror", "off", ":memory:", command], capture_output=True,

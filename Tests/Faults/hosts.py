@@ -1,16 +1,17 @@
-"""Two hosts write to one replica in `sync` and suffer what hosts do; after each round nothing acknowledged may be missing.
+"""Two hosts write to one replica in `sync` while faults happen. After each round, no commit that a session reported as stored may be missing.
 
 usage: hosts.py PROGRAM [--rounds N] [--seed N] [--weed WEED] [--broken conditions|answers]
 
-Each host has namespaces of its own (name, start of the system, process numbers, network, mounts), its own clocks and disk, and one
-proxy to SeaweedFS. A round is one seed: kills, pauses, partitions, requests that land late, clocks that jump, a machine that slept,
-old copies of the files set back, other names and starts of a host, several sessions on one file, forks by order. At its end
-- a restore holds every commit that was acknowledged, and is one history without mixture, from slices and from statements;
-- every start that was refused has said who is there, since when, and what to type;
-- a host that has just restored the newest state can go on.
+Each host has its own namespaces (host name, boot id, process numbers, network, mounts), its own clocks and disk, and its own proxy
+to SeaweedFS. Each round has one seed. Its faults are kills, pauses, partitions, late requests, clock jumps, suspended machines,
+files replaced by old copies, restarts and renames of a host, several sessions on one file, and forks by the user. At its end:
+- a restore, from slices or from statements, holds every commit that was reported as stored, and all commits form one history;
+- every refused start has printed the other writer, since when it writes, and which command to type;
+- a host that has just restored the newest state can continue.
 
-`--seed N --rounds 1` repeats a round, as far as real processes allow. STORY=1 prints also what is right, KEEP=1 leaves the hosts' disks of a round that failed.
-With --broken the store ignores conditions, or loses one of 30 objects that it said it has: rounds must fail then. As root."""
+`--seed N --rounds 1` repeats a round as exactly as real processes allow. STORY=1 also prints the rounds that pass. KEEP=1 keeps the
+disks of the hosts after a failed round. With --broken, the store ignores conditions, or loses one of 30 objects that it reported as
+stored; then rounds must fail. Needs root."""
 
 import collections, os, shutil, signal, sys, tempfile, time
 
@@ -23,13 +24,13 @@ from servers_here import KEY, SECRET, Seaweed, options, raw_puts
 def main():
     chosen = options(__doc__, rounds=20, broken="")
     if not are_possible():
-        sys.exit("hosts.py needs namespaces: run it as root, where unshare works")
+        sys.exit("hosts.py needs namespaces: run it as root on a system that allows unshare")
     print(f"seed {chosen.seed}, {chosen.rounds} rounds", flush=True)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     server, program = Seaweed(chosen.weed), os.path.abspath(chosen.program)
     root = tempfile.mkdtemp(prefix="faults-hosts-")
     library = moved_clock.build(root)
-    # Its first requests take seconds.
+    # The first requests to a new server take seconds.
     raw_puts(server.port)
     hosts = [Host(root, letter, library, server.port) for letter in "ab"]
     for host in hosts:

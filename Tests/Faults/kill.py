@@ -2,8 +2,8 @@
 
 usage: kill.py PROGRAM --runs N --durability sync|async [--store file|s3] [--largest BYTES] [--weed WEED] [--seed N]
 
-In `sync` no commit that was acknowledged may be missing from a restore, and since a session ends with the first commit that
-fails, the database may be one commit ahead of the replica; in `async` a restore must be the state after some
+In `sync` no commit that was reported as stored may be missing from a restore. A session ends with the first commit that
+fails, so the database may be one commit ahead of the replica. In `async` a restore must be the state after some
 commit, and no later run may lose what an earlier one restored."""
 
 import os, random, shutil, signal, sys, tempfile, time
@@ -12,7 +12,7 @@ import workload
 from servers_here import Store, options
 from workload import Place, Writer, state
 
-# Requests that a process is killed at, before or after the store has done them.
+# The requests at which a process is killed, before or after the store has handled them.
 POINTS = ["/lease.txt", "/chain/", "generation.txt", "/pages/", "/base/", "/wal/", "/sql/"]
 
 
@@ -24,7 +24,7 @@ def main():
     roots, point, writers = [], [None, None], [None]
 
     def watch(method, path, when):
-        # Kills the writer when the request that was drawn comes by.
+        # Kills the writer when the chosen request arrives.
         if method == "PUT" and point[0] and point[0] in path and point[1] == when and writers[0]:
             point[0] = None
             writers[0].process.kill()
@@ -49,7 +49,7 @@ def main():
     lost = torn = named = continued = relocated = refused = 0
     is_behind = False
     begun, done = time.time(), 0
-    # SIGTERM ends it after the run at hand.
+    # SIGTERM ends it after the current run.
     is_ending = []
     signal.signal(signal.SIGTERM, lambda number, frame: is_ending.append(number))
     for run in range(chosen.runs):
@@ -62,7 +62,7 @@ def main():
             for root in roots:
                 shutil.rmtree(root, ignore_errors=True)
             place, floor, is_behind = fresh(run), 0, False
-        # If the database is whole it goes on; sometimes it is lost as well, and restored first.
+        # If the database is whole, the next run continues with it; sometimes it is lost as well, and restored first.
         if rng.random() < 0.2 or is_behind:
             place.lose()
             os.rename(place.restore("wal"), place.path)
@@ -84,7 +84,7 @@ def main():
         writer.kill()
         writers[0] = None
         acknowledged = writer.acknowledged
-        # A request of a killed session may land after the restore: then the replica is ahead of what was restored.
+        # A request of a killed session may land after the restore: then the replica is ahead of the restored state.
         is_behind = any("mirror off" in line for line in writer.failures)
         if is_behind:
             refused += 1
@@ -92,7 +92,7 @@ def main():
             if not any(" ahead of " in line for line in writer.failures):
                 torn += 1
                 print(f"run {run}: {writer.failures[:2]}", flush=True)
-        # A start that is refused is to be explained by what was before.
+        # If a start is refused, the events before must explain it.
         left = state(place.path)
         story.append(f"run {run}: began with {start}, acknowledged {writer.acknowledged}, left {left}; "
                      f"it said: {writer.failures[:3]}")

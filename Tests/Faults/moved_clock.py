@@ -1,4 +1,4 @@
-"""The clocks of a process that a test moves: a small library before libc adds offsets that it reads from a file."""
+"""Moves the clocks of a process: a small preloaded library adds offsets from a file to the clocks of libc."""
 
 import struct, subprocess
 
@@ -40,7 +40,7 @@ time_t time(time_t *place) {
   if (place) *place = now.tv_sec;
   return now.tv_sec;
 }
-// The kernel waits by its own clock, for a moment of that clock.
+// The kernel waits by its own clock, so the offset must be subtracted.
 int sem_timedwait(sem_t *restrict semaphore, const struct timespec *restrict until) {
   static int (*real)(sem_t *, const struct timespec *);
   if (!real) real = dlsym(RTLD_NEXT, "sem_timedwait");
@@ -58,7 +58,7 @@ def build(folder):
 
 
 class MovedClock:
-    """The offsets of one machine's processes; `environment` makes a process read them."""
+    """Holds the clock offsets of one machine's processes. `environment` makes a process read them."""
 
     def __init__(self, library, path):
         self.path, self.ahead, self.slept = path, 0, 0
@@ -67,12 +67,12 @@ class MovedClock:
             file.write(bytes(16))
 
     def jump(self, seconds):
-        """Sets the time of day to so many seconds ahead of the right one."""
+        """Sets the time of day to this many seconds ahead of the correct time."""
         self.ahead = seconds
         self.write()
 
     def sleep(self, seconds):
-        """Lets the time since the start of the system go on as if the machine had slept."""
+        """Moves the time since boot forward, as if the machine had been suspended."""
         self.slept += seconds
         self.write()
 

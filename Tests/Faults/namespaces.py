@@ -1,6 +1,6 @@
-"""Machines made of Linux namespaces: a name, a start of the system, process numbers, a network, clocks and a disk for each.
+"""Simulates machines with Linux namespaces. Each has its own host name, boot id, process numbers, network, clocks and disk.
 
-Needs root. A machine's network has nothing but its own loopback, and on that the proxy that leads to the store."""
+Needs root. A machine's network has only a loopback interface. A proxy on that interface leads to the store."""
 
 import ctypes, fcntl, hashlib, os, signal, socket, struct, subprocess, threading, time, uuid
 
@@ -14,12 +14,12 @@ INIT = 'hostname "$1" && mount --bind "$2" /proc/sys/kernel/random/boot_id && ec
 
 
 def are_possible():
-    """Whether this user may make them here."""
+    """Returns whether this user may create these namespaces on this system."""
     return subprocess.run(["unshare", *NAMESPACES, "--fork", "--mount-proc", "true"], capture_output=True).returncode == 0
 
 
 def child(process, deadline=10):
-    """The process that a process has started."""
+    """Waits until a process has started another process, and returns that process's number."""
     end = time.time() + deadline
     while time.time() < end:
         with open(f"/proc/{process}/task/{process}/children") as file:
@@ -31,11 +31,11 @@ def child(process, deadline=10):
 
 
 def listen_in(process):
-    """A socket that listens on 127.0.0.1 in the network of a process."""
+    """Returns a socket that listens on 127.0.0.1 in the network of a process."""
     made = []
 
     def make():
-        # A thread may be in another network than the others, and ends with this function.
+        # Only this thread enters the other network, and it ends with this function.
         with open(f"/proc/{process}/ns/net") as network:
             if ctypes.CDLL(None, use_errno=True).setns(network.fileno(), CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), "setns")
@@ -52,10 +52,10 @@ def listen_in(process):
 
 
 class HostProxy(FaultProxy):
-    """The only way from a host to the store: it can hold requests, send them on later, lose them, and lose their answers.
+    """Connects a host to the store, and can hold requests, send them on later, lose them, and lose their answers.
 
-    `broken` makes the store behind it one that ignores "conditions", or that says "answers" which are not true.
-    `catch` decides about the next request that fits: (part of the path, "hold" | "lose" | "lose-answer")."""
+    `broken` simulates a broken store: "conditions" ignores conditions, "answers" gives false answers.
+    `catch` determines the fate of the next matching PUT: (part of the path, "hold" | "lose" | "lose-answer")."""
 
     def __init__(self, target, listener):
         super().__init__(target, watch=self.meet, listener=listener)
@@ -73,7 +73,7 @@ class HostProxy(FaultProxy):
 
     def pass_on(self, request):
         if self.is_silent:
-            # A network that takes everything and passes nothing on.
+            # A silent network accepts requests and never answers.
             end = time.time() + 60
             while self.is_silent and time.time() < end:
                 time.sleep(0.02)
@@ -115,7 +115,7 @@ class HostProxy(FaultProxy):
             self.catch = (part, kind)
 
     def release(self):
-        """Sends on what was held, however long its sender is gone; returns the paths."""
+        """Sends all held requests on, even if their senders ended long ago; returns their paths."""
         held, self.held = self.held, []
         for _, event in held:
             event.set()
@@ -134,7 +134,7 @@ class HostProxy(FaultProxy):
 
 
 class Host:
-    """One machine. Its disk outlives a `boot`; its processes and its network do not."""
+    """One machine. Its disk survives a `boot`; its processes and its network do not."""
 
     def __init__(self, root, letter, library, store):
         self.letter, self.store, self.program_environment = letter, store, {}
@@ -144,7 +144,7 @@ class Host:
         self.proxies, self.process = [], None
 
     def boot(self, name):
-        """Begins again, under `name` and as another start of the system."""
+        """Starts the machine again, with this host name and a new boot id."""
         self.stop()
         self.name = name
         identity = f"{self.folder}.boot"
@@ -159,7 +159,7 @@ class Host:
         self.proxies.append(self.proxy)
 
     def stop(self):
-        """Ends the system and all of its processes at once, as a power failure does."""
+        """Kills all processes of the machine at once, as a power failure does."""
         if self.process:
             self.process.kill()
             self.process.wait()
@@ -178,7 +178,7 @@ class Host:
         return subprocess.Popen(command + arguments, **options)
 
     def signal(self, process, number):
-        """Sends a signal to the program that `start` started; `nsenter` stops with it, and must go on with it."""
+        """Sends a signal to the program that `start` started. `nsenter` stops with the program, so it must get SIGCONT too."""
         try:
             os.kill(child(process.pid, 1), number)
             if number == signal.SIGCONT:
@@ -187,7 +187,7 @@ class Host:
             pass
 
     def close(self):
-        """Ends the system, and forgets its networks."""
+        """Stops the machine and closes its proxies."""
         self.stop()
         for proxy in self.proxies:
             proxy.is_silent = False

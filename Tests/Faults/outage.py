@@ -2,7 +2,7 @@
 
 usage: outage.py PROGRAM [--seconds N] [--seed N]
 
-Prints how long a commit took before, during and after, and how long after the return everything was in the store by itself;
+Prints how long a commit took before, during and after, and how long after its return the store held everything;
 both restores must equal the live database."""
 
 import statistics, subprocess, sys, threading, time
@@ -24,7 +24,7 @@ def main():
     number = 0
 
     def ask(script):
-        """One line to the shell, and its answer."""
+        """Sends one line to the shell, and returns its answer."""
         begun = time.perf_counter()
         shell.stdin.write(script.encode())
         line = shell.stdout.readline().decode().strip()

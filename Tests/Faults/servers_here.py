@@ -8,7 +8,7 @@ from servers import KEY, SECRET, Seaweed, raw_puts, signed
 
 
 def options(description, **defaults):
-    """PROGRAM and --name VALUE for each default; --seed is one of them always."""
+    """Parses PROGRAM, and --name VALUE for each default; --seed always exists."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
     for name, value in {"weed": ".venv-tests/bin/weed", "seed": int(time.time()), **defaults}.items():
@@ -17,7 +17,7 @@ def options(description, **defaults):
 
 
 class Store:
-    """SeaweedFS behind a proxy of faults; `environment` leads the shell there."""
+    """SeaweedFS behind a proxy that makes faults; with `environment`, the shell uses it."""
 
     def __init__(self, weed, **proxy):
         self.server = Seaweed(weed)

@@ -2,7 +2,7 @@
 
 usage: standby.py PROGRAM --runs N [--shells N] [--store file|s3] [--weed WEED] [--seed N]
 
-No commit that any of them acknowledged may be missing from a restore, nor any that one acknowledged after another was killed."""
+A restore must hold every commit that any of them reported as stored, also after another one was killed."""
 
 import os, random, shutil, sqlite3, subprocess, sys, tempfile, threading, time
 
@@ -11,7 +11,7 @@ from workload import Place
 
 
 class Shell:
-    """Commits one row after the other, each when the one before was acknowledged."""
+    """Commits one row after the other, each after the one before was stored."""
 
     def __init__(self, place, name):
         self.name, self.acknowledged, self.told = name, 0, []
@@ -36,7 +36,7 @@ class Shell:
             pass
 
     def failed(self):
-        """Whether it said that a statement failed: what was answered then is no acknowledgement."""
+        """Returns whether it printed that a statement failed: an answer after that does not mean that the row is stored."""
         time.sleep(0)
         return any("not mirrored" in line or "rror" in line for line in self.told)
 
@@ -52,7 +52,7 @@ class Shell:
 
 
 def missing(path, shells):
-    """The shells of which acknowledged rows are not in a database."""
+    """Returns the shells that reported rows as stored that a database lacks."""
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
@@ -81,7 +81,7 @@ def main():
             time.sleep(rng.choice([0, 0.05]))
         time.sleep(rng.uniform(0.1, 0.8))
         which = rng.choice(["first", "last", "all"])
-        # All at once, as when the machine stops; or one, and the others go on.
+        # Kills all at once, as if the machine stops; or one, and the others continue.
         for shell in {"first": shells[:1], "last": shells[-1:], "all": shells}[which]:
             shell.process.kill()
         if which != "all":

@@ -2,8 +2,8 @@
 
 usage: surroundings.py PROGRAM [--seed N]            (as root: it mounts small file systems)
 
-Each case prints what the shell said; what must hold is that nothing hangs or crashes, that the database stays usable, and that
-what a restore gives is the live database or a state that was committed before."""
+Each case prints the messages of the shell. It must not hang or crash, the database must stay usable, and
+a restore must give the live database or an earlier committed state."""
 
 import os, shutil, subprocess, sys, tempfile, time
 
@@ -72,7 +72,7 @@ def full_replica():
 
 
 def full_target():
-    """A restore that has no room says so before it begins, and leaves the old database."""
+    """A restore without enough room fails before it begins, and leaves the old database."""
     replica, disk = tempfile.mkdtemp(prefix="faults-replica-"), SmallDisk(1)
     place = Place(chosen.program, f"file://{replica}")
     place.create()
@@ -90,7 +90,7 @@ def full_target():
 
 
 def read_only_folder():
-    """A database in a folder that may not be written to."""
+    """The folder of the database is read-only."""
     replica, disk = tempfile.mkdtemp(prefix="faults-replica-"), SmallDisk(4)
     place = Place(chosen.program, f"file://{replica}")
     place.path = os.path.join(disk.path, "live.db")
@@ -104,7 +104,7 @@ def read_only_folder():
 
 
 def refused(case, refusal, word):
-    """The store refuses everything for a while, then takes it again."""
+    """The store refuses everything for a while, then accepts requests again."""
     store = Store(chosen.weed)
     place = Place(chosen.program, "s3://bench/refused", {**store.environment, "S3_SYNC_INTERVAL": "0.1"})
     place.create()
@@ -130,7 +130,7 @@ def refused(case, refusal, word):
 
 
 def emptied():
-    """Somebody deletes the replica while it is written to."""
+    """The replica is deleted while a session writes to it."""
     replica = tempfile.mkdtemp(prefix="faults-replica-")
     place = Place(chosen.program, f"file://{replica}", {"S3_SYNC_INTERVAL": "0.1", "S3_FLUSH_TIMEOUT": "5"})
     place.create()

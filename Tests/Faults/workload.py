@@ -1,4 +1,4 @@
-"""A database whose state follows from the number of its commits, and shells that write to it."""
+"""A database with a state that follows from the number of its commits, and shells that write to it."""
 
 import hashlib, os, random, shutil, sqlite3, subprocess, tempfile, threading, time
 
@@ -11,12 +11,12 @@ largest = 0
 
 
 def text(n):
-    """What commit `n` inserts."""
+    """Returns the values that commit `n` inserts."""
     return hashlib.sha256(str(n).encode()).hexdigest() * (1 + n % 5)
 
 
 def size(n):
-    """Bytes that commit `n` writes to `large`, each order of magnitude as likely; 0 for most."""
+    """Returns the bytes that commit `n` writes to `large`, each order of magnitude with the same probability; 0 for most."""
     drawn = hashlib.sha256(f"size {n}".encode()).digest()
     if not largest or drawn[0] % 16:
         return 0
@@ -35,7 +35,7 @@ def commit(n):
 
 
 def state(path):
-    """The number of the last commit in a database; raises where it is no state after a commit."""
+    """Returns the number of the last commit in a database; raises if it is not the state after a commit."""
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         last = connection.execute("SELECT n FROM total").fetchone()[0]
@@ -76,7 +76,7 @@ class Place:
         assert done.returncode == 0, done.stderr
 
     def restore(self, source, name="restored.db"):
-        """Restores and returns the path; raises with the message where that fails."""
+        """Restores and returns the path; raises with the message if that fails."""
         path = os.path.join(self.folder, name)
         done = subprocess.run(
             [self.program, "-batch", "-mirror", "off", ":memory:",
@@ -97,7 +97,7 @@ class Place:
 
 
 class Writer:
-    """A shell that commits one number after the other and says so."""
+    """A shell that commits one number after the other and prints each."""
 
     def __init__(self, place, start, durability, pause=0.0, limit=1 << 60, flags=()):
         self.acknowledged, self.failures = 0, []
@@ -136,7 +136,7 @@ class Writer:
         self.wait()
 
     def finish(self, timeout=600):
-        """Ends the input and waits for the shell to flush and leave; returns its exit code."""
+        """Ends the input and waits until the shell has flushed and ended; returns its exit code."""
         self.stopped = True
         self.wait(timeout)
         return self.process.returncode

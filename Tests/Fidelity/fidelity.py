@@ -8,7 +8,7 @@ Counts statements that were replayed, and those of transactions that are barrier
 import collections, concurrent.futures, os, random, re, shutil, signal, subprocess, sys, tempfile
 from generator import MisleadingSession, Session
 
-# Where nothing waits for a disk: what is looked for does not depend on one.
+# Use memory if possible, so that nothing waits for a disk: the differences do not depend on a disk.
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) and not os.environ.get("TMPDIR") else None
 ZONES = ["Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "UTC0", "EST5EDT"]
 
@@ -47,7 +47,7 @@ def environment(zone):
 
 
 def play(binary, scripts, files, zone):
-    """Runs the sessions of one database and restores it; tells what is wrong."""
+    """Runs the sessions of one database and restores it; returns the differences."""
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         for name, content in files.items():
             with open(f"{folder}/{name}", "w", encoding="latin-1") as file:
@@ -55,7 +55,7 @@ def play(binary, scripts, files, zone):
         mirror = ["-mirror", f"file://{folder}/replica"]
         for script in scripts + [[]]:
             script = [line.replace("PROGRAM", binary) for line in script]
-            # Seconds of processor time, so that a busy machine leaves out no more than an idle one.
+            # Limit the processor time, so that a busy machine leaves out no more than an idle one.
             done = subprocess.run(["prlimit", "--cpu=4", binary, *mirror, "a.db"], input=text(script + [".connection 0"] if script else ["SELECT 1 FROM sqlite_schema"]).encode("utf-8", "replace"), cwd=folder,
                                   env=environment(zone), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
             if done.returncode == -signal.SIGXCPU:
@@ -92,7 +92,7 @@ def play(binary, scripts, files, zone):
 
 
 def shrink(binary, scripts, files, zone, fault):
-    """Leaves out what is not needed for the fault to appear."""
+    """Leaves out everything that is not necessary for the fault."""
     kind = re.sub(r"[0-9]+", "N", fault)[:60]
     def fails(candidate):
         try:
@@ -124,7 +124,7 @@ def one(binary, seed, grammar):
     try:
         return seed, session, zone, play(binary, session.scripts, session.files, zone)
     except subprocess.TimeoutExpired:
-        # Rows that double with every statement: not what is looked for.
+        # Rows that double with every statement are not tested here.
         return seed, session, zone, Outcome(None, "skipped: a session took too long")
 
 
@@ -135,7 +135,7 @@ def main():
     # SIGTERM begins no more sessions.
     is_ending = []
     signal.signal(signal.SIGTERM, lambda number, frame: is_ending.append(number))
-    # A session waits for its mirror's pace more than it computes.
+    # A session waits for its mirror's pace for most of its time.
     workers = 2 * (os.cpu_count() or 1)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         waiting = collections.deque()

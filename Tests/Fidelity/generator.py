@@ -252,7 +252,7 @@ NESTED = ["SELECT * FROM t", "SAVEPOINT q", "ROLLBACK TO q", "RELEASE q", "ROLLB
 
 
 class MisleadingSession(Session):
-    """The same, written so that whoever reads the text is misled, and with states of a session that its text does not show."""
+    """Writes the same, in a form that misleads readers of the text, and with states of a session that its text does not show."""
 
     def __init__(self, seed):
         chance = random.Random(seed * 7 + 3)
@@ -273,7 +273,7 @@ class MisleadingSession(Session):
         return "/*" + self.pick("x", "; ", "名", "'") * self.random.randint(1000, 6000) + "*/"
 
     def spread(self, sql):
-        """Puts blanks of all kinds where a blank may be: between words outside of quotes."""
+        """Puts blanks of all kinds between words outside of quotes, if a blank may stand there."""
         pieces, quote, at = [], None, 0
         while at < len(sql):
             letter = sql[at]

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs SESSIONS sessions made from SEED on, restores them both ways and compares: Tests/Fidelity/run.sh [SEED] [SESSIONS] [GRAMMAR]
 #
-# GRAMMAR is plain or misleading, which writes what misleads a log: stray ;, comments, EXPLAIN, odd names, edited statistics, …
+# GRAMMAR is plain or misleading; misleading uses forms that can confuse a log: stray ;, comments, EXPLAIN, odd names, edited statistics, …
 set -eu
 cd "$(dirname "$0")"
 binary=${SHELL_UNDER_TEST:-../../.build/release/sqlite3-cloud-s3}

@@ -57,7 +57,7 @@ class Replica:
 # The chain.
 
 class Chain:
-    """What a generation holds after a base: objects to apply, the end, and the seal."""
+    """The content of a generation after a base: objects to apply, the end, and the seal."""
 
     def __init__(self, replica, generation, listed, base):
         self.replica, self.generation = replica, generation
@@ -155,7 +155,7 @@ class Database:
         check(found == self.checksum, name, "the pages have another checksum")
 
     def apply(self, content, name, wanted, named):
-        """Applies the commits of an object up to a transaction, but those that are applied already."""
+        """Applies the commits of an object up to a transaction, except those that are applied already."""
         start = 0
         while start < len(content) and self.transaction < wanted:
             section = Section(content, start, name)
@@ -175,7 +175,7 @@ class Database:
             self.frames(section, wanted, 0, section.sums_before)
 
     def tail(self, section, passed, wanted):
-        """Applies what follows the first commits of a section, which are applied already."""
+        """Applies a section after its first commits, which are applied already."""
         if passed >= section.commits:
             return
         first = sorted(section.states)[passed - 1]

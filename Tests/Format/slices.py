@@ -5,7 +5,7 @@ import sys
 
 
 class Damage(Exception):
-    """An object is not what the page says, or something is missing."""
+    """An object differs from the document, or something is missing."""
 
 
 def check(condition, name, cause):
@@ -184,7 +184,7 @@ class Section:
         return bytes(page)
 
     def skip(self, index):
-        """Passes over a frame that is applied already."""
+        """Skips a frame that is applied already."""
         kind = self.kinds[index]
         new = sum(count for _, count, distance in self.operations[index] if not distance)
         self.streams[2 if kind == 2 else 1 - kind].take(new if kind == 2 else self.page_size)

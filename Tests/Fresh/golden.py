@@ -1,4 +1,4 @@
-"""Runs the golden cases through this program and a sqlite3 of any version, and prints what differs.
+"""Runs the golden cases through this program and a sqlite3 of any version, and prints the differences.
 
 usage: golden.py PROGRAM [SQLITE3] [--show]
 

@@ -5,7 +5,7 @@ skip() {
   exit 77
 }
 
-# The archive that apt uses here, if it is Debian's, else the one that everybody can reach.
+# The archive that apt uses here if it is Debian's, else the public one.
 host_archive() {
   found=$(apt-get indextargets --format '$(ORIGIN) $(LABEL) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
     sed -n 's|^Debian Debian \(http[^ ]*[^/]\)/*$|\1|p' | head -n 1)
@@ -20,7 +20,7 @@ can_reach() {
   wget -q -O /dev/null "$1/dists/$2/Release" || wget -q -O /dev/null "$1/dists/$2/InRelease"
 }
 
-# The folder of this machine's Swift, if it can be lent as a whole.
+# The folder of this machine's Swift, if all of it can be used.
 host_swift() {
   library=$(swiftc -print-target-info 2>/dev/null | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')
   folder=$(realpath -m "$library/../..")
@@ -43,7 +43,7 @@ give_host_settings() {
   if [ -f "${PIP_CERT:-}" ] && [ ! -f "$1$PIP_CERT" ]; then install -D -m 644 "$PIP_CERT" "$1$PIP_CERT"; fi
 }
 
-# The source as it stands here, without what was built; what was built there stays.
+# Copies the current source without build results; build results in the root stay.
 give_source() {
   mkdir -p "$2"
   find "$2" -mindepth 1 -maxdepth 1 ! -name '.build' ! -name '.venv-tests' -exec rm -rf {} +

@@ -18,7 +18,7 @@ if [ -n "$swift" ]; then
   path=$path:$swift/bin
 fi
 
-# Nothing of the environment but the ways to the network.
+# Keep nothing of the environment except the settings of the network.
 ways=$(env | grep -iE '^(PIP_[A-Z_]+|(https?|all|no)_proxy)=[^ ]*$' || true)
 clean() {
   # shellcheck disable=SC2086

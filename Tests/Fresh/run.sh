@@ -54,14 +54,14 @@ finish() {
   [ -z "$inside" ] || kill -KILL "$inside" 2>/dev/null || true
   [ -z "$inside" ] || wait "$inside" 2>/dev/null || true
   rm -f "$log"
-  # What was mounted was mounted for the processes inside alone, and is gone with them.
+  # The mounts exist only for the processes inside, and end with them.
   [ -n "$keep" ] || rm -rf --one-file-system "$root"
 }
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# Runs a command that sees mounts and processes of its own, and dies with this script.
+# Runs a command with its own mounts and processes, which ends with this script.
 apart() {
   unshare --mount --propagation private --pid --fork --kill-child "$@" <&3 &
   inside=$!
@@ -74,7 +74,7 @@ exec 3</dev/null
 
 mkdir -p "$root"
 chmod 755 "$root"
-# One at a time in a root that is kept.
+# Allow only one run at a time in a root that is kept.
 exec 4>"$root/lock"
 flock 4
 began=$(date +%s)

@@ -65,7 +65,7 @@ def damage(path, chance):
         elif kind < 0.8:
             data[at:at] = data[:chance.randrange(64)]
         else:
-            # The heads are where it matters.
+            # Changes in the headers have the largest effect.
             head = data.rfind(chance.choice([b'PK\1\2', b'PK\3\4', b'PK\5\6']))
             if head >= 0:
                 at = head + chance.randrange(46)

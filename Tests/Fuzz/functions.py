@@ -120,7 +120,7 @@ def run(program, script):
 
 
 def narrowed(program, lines):
-    """The first line that both programs answer otherwise on its own."""
+    """Returns the first line that both programs answer differently when it runs alone."""
     for line in lines:
         if run(program, line + "\n") != run(REFERENCE, line + "\n"):
             return line

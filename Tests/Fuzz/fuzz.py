@@ -17,10 +17,10 @@ CASES = pathlib.Path(__file__).resolve().parent.parent / "DotCommandsTests" / "G
 FOUND = pathlib.Path(__file__).resolve().parent / "found"
 SECONDS = 10
 REFERENCE = os.environ.get("REFERENCE", "/usr/bin/sqlite3")
-# What a full file or a closed pipe does to a program is no crash.
+# The effect of a full file or a closed pipe on a program is no crash.
 HARMLESS = {-signal.SIGPIPE, -signal.SIGXFSZ}
-# Answers that are not the same twice: chance, times, counters of the process, the statements behind commands, and
-# programs that did not start and whose pipe breaks sooner or later, samples that .expert takes.
+# Answers that differ from run to run: random values, times, counters of the process, the statements behind commands, and
+# programs that did not start: their pipe breaks sooner or later; and samples that .expert takes.
 CHANCE = re.compile(rb"random|\.ti|\.st|\.tr|profile|temp_?filename|vers|\.exp[^\n]*-s")
 UNSTARTED = re.compile(rb"sh: \d+: ")
 MARKS = (b"AddressSanitizer", b"Fatal error", b"Illegal instruction")
@@ -32,7 +32,7 @@ PIECES = [
 
 
 def is_later():
-    """Whether the reference is a version with faults that are not copied."""
+    """Returns whether the reference is a version with faults that are not copied."""
     text = subprocess.run([REFERENCE, "-version"], capture_output=True, check=True, cwd=tempfile.gettempdir()).stdout
     return tuple(int(part) for part in text.split()[0].split(b".")) >= (3, 41)
 
@@ -51,7 +51,7 @@ def load():
 
 
 def tamed(script):
-    """The script with nothing that leads out of its folder."""
+    """Returns the script without paths that lead out of its folder."""
     script = re.sub(rb"(?<![\w.])/+(?=\w)", b"./", script)
     return script.replace(b"..", b". ")
 
@@ -87,10 +87,10 @@ def limits():
 
 
 def run(program, script, seconds=SECONDS):
-    """Exit code and output; the code is None where the program had to be stopped."""
+    """Returns exit code and output; the code is None if the program had to be stopped."""
     folder = tempfile.mkdtemp(prefix="shell-fuzz-")
     try:
-        # No PATH worth the name: scripts may start programs, and must not find any.
+        # PATH is useless: scripts may try to start programs, and must not find any.
         environment = {"PATH": "/nonexistent", "HOME": folder, "ASAN_OPTIONS": "detect_leaks=0"}
         process = subprocess.Popen(
             [program, ":memory:"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder,
@@ -119,9 +119,9 @@ def without(pattern, answer):
 
 
 def listed(script, answer, other):
-    """The difference that Docs/Compatibility.md lists and that explains two answers; None where it has none.
+    """Returns the difference in Docs/Compatibility.md that explains two answers; None if there is none.
 
-    What is said of lines explains only answers that are the same but for such lines.
+    A difference of lines explains two answers only if they are the same except for such lines.
     """
     code, output, errors = other
     if re.search(rb"\.c(l|\b)", script) and b"out of memory on [SELECT name, sql" in errors:
@@ -153,7 +153,7 @@ def listed(script, answer, other):
 
 
 def difference(program, script, answer):
-    """How sqlite3 answers otherwise, where its answer can be told at all; None where it does not."""
+    """Returns the different answer of sqlite3, if it always gives the same; None if there is no difference."""
     if CHANCE.search(script) or UNSTARTED.search(answer[2]):
         return None
     other = run(REFERENCE, script)
@@ -166,12 +166,12 @@ def difference(program, script, answer):
 
 
 def try_seed(program, seed, scripts, lines):
-    """What is wrong with the run of a seed; None where nothing is."""
+    """Returns the fault in the run of a seed; None if there is none."""
     script = mutated(seed, scripts, lines)
     code, output, errors = run(program, script)
     complaint = None
     if code is None:
-        # A query without end is sqlite3's to run for ever too, and what takes it long is no hang.
+        # sqlite3 runs a query without end forever too, and a statement that takes sqlite3 long is no hang.
         complaint = "hang" if run(REFERENCE, script, SECONDS / 3)[0] is not None else None
     elif (code < 0 and code not in HARMLESS) or any(mark in errors for mark in MARKS):
         complaint = f"crash, code {code}"

@@ -3,7 +3,7 @@
 
 Usage: Tests/Fuzz/prompt.py [SEED] [ROUNDS]; SHELL_UNDER_TEST names the program. Needs tmux.
 
-Text and cursor must be the same after every key, and the colours those of a screen that is drawn anew (Ctrl-L).
+Text and cursor must be the same after every key, and the colours the same as on a screen that was redrawn (Ctrl-L).
 """
 import os, random, re, subprocess, sys, tempfile, time
 
@@ -30,7 +30,7 @@ def screen(pane, colours=False):
 
 
 def settle(panes, extra=0):
-    """Waits until two looks in a row are the same, at both panes."""
+    """Waits until both panes show the same at two consecutive reads."""
     last, end = None, time.time() + 5
     time.sleep(0.01 + extra)
     while time.time() < end:
@@ -77,7 +77,7 @@ def trim(row):
 
 failures = 0
 try:
-    # Or the server would end with the last pane of a turn.
+    # Otherwise the server would end with the last pane of a turn.
     tmux("-f", "/dev/null", "new-session", "-d", "-s", "keeper", "sleep 86400")
     for turn in range(rounds):
         width, height = dice.choice([20, 21, 33, 60, 80]), 24

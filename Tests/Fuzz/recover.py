@@ -1,7 +1,7 @@
 """Damages random databases and counts the rows that .recover restores.
 
-A row could be got back whole if no page that holds a part of it was changed. Rows of changed pages that come back all the
-same are counted apart. Where a C compiler is there, sqlite3's own .recover is measured beside ours: it needs the virtual
+A row can be recovered whole if no page with a part of it was changed. Rows of changed pages that are recovered anyway
+are counted apart. If there is a C compiler, sqlite3's own .recover is measured beside ours: it needs the virtual
 table sqlite_dbpage, which Debian's library lacks, so a small extension gives it (dbpage.c).
 """
 import os
@@ -125,7 +125,7 @@ def damage(data, size, chance):
 
 
 def recovered(command, folder, name):
-    """The marks of the rows that a program gets back, and how it ended."""
+    """Returns the marks of the rows that a program recovers, and how it ended."""
     run = subprocess.run(command, cwd=folder, capture_output=True, timeout=120)
     target = os.path.join(folder, name + '.new')
     if os.path.exists(target):
@@ -146,7 +146,7 @@ def recovered(command, folder, name):
             except sqlite3.Error:
                 pass
             except UnicodeDecodeError:
-                # A damaged name of a column, which Python does not take.
+                # Python cannot read a damaged name of a column.
                 dump = subprocess.run(['sqlite3', target, '.dump'], capture_output=True, timeout=120).stdout
                 marks.update(re.findall(rb"'(<row \d+>)'", dump))
     except sqlite3.Error:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Damages random databases and counts what .recover restores: Tests/Fuzz/recover.sh [SEED] [RUNS]
+# Damages random databases and counts the rows that .recover restores: Tests/Fuzz/recover.sh [SEED] [RUNS]
 set -eu
 cd "$(dirname "$0")/../.."
 program=${SHELL_UNDER_TEST:-.build/release/sqlite3-cloud-s3}

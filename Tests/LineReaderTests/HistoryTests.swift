@@ -34,7 +34,7 @@ import Testing
     #expect(try text("kept") == "select 2;\n")
   }
 
-  /// Users who want no history do this: the device does not change.
+  /// A user can set a device as the history to have none: the device does not change.
   @Test func leavesDevicesAlone() throws {
     var before = stat()
     var after = stat()

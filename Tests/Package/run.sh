@@ -29,7 +29,7 @@ inside sh -euc '
   rm a.db*
   echo ".restore wal" | sqlite3-cloud-s3 -mirror file:///tmp/replica a.db
   test "$(sqlite3-cloud-s3 -mirror off a.db "SELECT a FROM t")" = 42
-  # libs3 is found: what fails is the connection.
+  # libs3 was found: only the connection fails.
   if S3_ACCESS_KEY_ID=k S3_SECRET_ACCESS_KEY=s S3_HOSTNAME=http://127.0.0.1:1 \
     sqlite3-cloud-s3 -mirror s3://bucket/p -check >check.txt 2>&1; then exit 1; fi
   grep -q "could not connect" check.txt

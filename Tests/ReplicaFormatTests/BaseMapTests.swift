@@ -4,7 +4,7 @@ import ReplicaFormat
 import TestSupport
 import Testing
 
-/// Maps of bases, whole and damaged.
+/// Tests that maps of bases are read back, and that damaged maps are refused.
 @Suite struct BaseMapTests {
   private func example() throws -> (map: BaseMap, manifest: BaseManifest) {
     let pages = 100
@@ -37,7 +37,7 @@ import Testing
     #expect(BaseMap.base(key: manifest.key) == nil)
   }
 
-  @Test func framesThatDoNotFitTheManifestAreNotBelieved() throws {
+  @Test func framesThatDoNotFitTheManifestAreIgnored() throws {
     var (map, manifest) = try example()
     map.frames[manifest.parts[0].digest] = [BaseMap.Frame(size: 400, hash: 5)]
     map.frames[manifest.parts[1].digest] = [
@@ -47,7 +47,10 @@ import Testing
     #expect(try BaseMap(map.bytes, of: manifest, object: "m").frames.isEmpty)
   }
 
-  /// Whatever changes, it is refused or read: with a hash that fits, too.
+  /// Changes bytes at random, with a wrong hash and with a correct one.
+  ///
+  /// With a wrong hash the map is refused. With a correct one it is refused, or its pages are in
+  /// range.
   @Test func damageIsRefusedOrHarmless() throws {
     let (map, manifest) = try example()
     var random = Seeded()

@@ -229,7 +229,7 @@ import Testing
   }
 }
 
-/// Accepts every put whatever its condition, as some stores do.
+/// Accepts every put and ignores its condition, as some stores do.
 private final class CarelessStore: ForwardingStore {
   let base: any ObjectStore = MemoryStore()
 

@@ -167,7 +167,7 @@ import Testing
     #expect(try ReplicaCatalog(store).generations().count == 1)
   }
 
-  /// A base whose pages are all read does not block the log, however slow the store is.
+  /// A base with all pages read does not block the log, even if the store is slow.
   @Test func theLogStaysShortWhileABaseIsOnItsWay() throws {
     let store = FaultyStore(MemoryStore())
     let fixture = try MirrorFixture(store)

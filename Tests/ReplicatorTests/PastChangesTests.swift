@@ -28,7 +28,7 @@ import Testing
   }
 
   @Test(arguments: UInt64(51)...56)
-  func undoBringsTheStateBeforeBack(seed: UInt64) throws {
+  func undoRestoresTheStateBefore(seed: UInt64) throws {
     let replica = try GeneratedReplica(seed: seed, transactions: 20)
     let files = files("undo-\(seed)")
     try replica.fixture.open()
@@ -61,7 +61,7 @@ import Testing
     #expect(try content(replica.fixture.restore(.sql)) == content(replica.fixture.restore(.wal, "w.db")))
   }
 
-  @Test func valuesExchangedBetweenRowsGoBack() throws {
+  @Test func undoSwapsExchangedValuesBack() throws {
     let fixture = try MirrorFixture()
     try fixture.open()
     try fixture.run(

@@ -53,7 +53,7 @@ import Testing
     return target
   }
 
-  @Test func aMapMakesRequestsFollowWhatIsRead() throws {
+  @Test func requestsWithAMapGrowWithThePagesRead() throws {
     let fixture = try fixture(partBytes: 16 << 20)
     let catalog = ReplicaCatalog(fixture.store)
     let base = try #require(catalog.newest().bases.first)
@@ -79,7 +79,7 @@ import Testing
   }
 
   @Test(arguments: ["absent", "damaged", "empty", "of other hashes", "of other sizes"])
-  func aMapThatIsOfNoUseOnlyCostsTime(_ kind: String) throws {
+  func anUnusableMapOnlyCostsTime(_ kind: String) throws {
     let fixture = try fixture(rows: 30_000)
     let catalog = ReplicaCatalog(fixture.store)
     let generation = try #require(catalog.generations().last)
@@ -126,7 +126,7 @@ import Testing
     }
   }
 
-  @Test func whatIsDamagedInTheCacheIsFetchedAgain() throws {
+  @Test func damagedCacheEntriesAreFetchedAgain() throws {
     let fixture = try fixture(rows: 30_000)
     let folder = try Files.TemporaryFolder()
     let path = folder.path + "/cache"
@@ -239,7 +239,7 @@ import Testing
     #expect(try Folder.names(in: path).allSatisfy { !$0.hasPrefix("new-") })
   }
 
-  @Test func anEmptyDatabaseIsOne() throws {
+  @Test func anEmptyDatabaseCanBeRead() throws {
     let fixture = try MirrorFixture()
     try fixture.open()
     try fixture.run("CREATE TABLE t(a)")

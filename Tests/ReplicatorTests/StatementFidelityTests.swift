@@ -3,7 +3,7 @@ import Restore
 import SQLite
 import Testing
 
-/// Tests that replays give the same content, whatever the inputs from time, chance and session.
+/// Tests that replays give the same content for all inputs from time, chance and session.
 @Suite struct StatementFidelityTests {
   private func expectSameContent(_ sql: [String]) throws {
     let fixture = try MirrorFixture()

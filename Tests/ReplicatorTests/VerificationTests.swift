@@ -282,7 +282,7 @@ import Testing
       }
       let last = map.pages.count - 1
       let wrong: [(bytes: [UInt8], cause: String)] = [
-        (Array(right.dropLast()), "it is no map of a base, or damaged"),
+        (Array(right.dropLast()), "it is not a map of a base"),
         (
           try change { map in
             map.frames = map.frames.mapValues { $0.map { BaseMap.Frame(size: $0.size, hash: $0.hash ^ 1) } }

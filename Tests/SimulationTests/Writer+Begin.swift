@@ -17,7 +17,7 @@ extension Writer {
     let reason: String
   }
 
-  /// Finds where to continue, or begins a generation; throws `.refused`.
+  /// Finds the place at which to continue, or begins a generation; throws `.refused`.
   func begin(isOrdered: Bool) throws {
     let reader = ChainTip(catalog: ReplicaCatalog(store))
     let record = file.record

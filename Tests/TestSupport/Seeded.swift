@@ -13,7 +13,7 @@ package struct Seeded: RandomNumberGenerator {
     state = seed
   }
 
-  /// The numbers of one seed, whatever the environment says.
+  /// The numbers of one seed, independent of the environment.
   package init(_ seed: UInt64) {
     self.seed = seed
     state = seed

@@ -1,4 +1,4 @@
-/// Durations as people write them.
+/// Parses durations such as `12h`.
 package enum Duration {
   /// Returns the seconds of `45s`, `90m`, `12h`, `30d` or `2w`; nil for anything else.
   package static func seconds(_ text: String) -> Double? {

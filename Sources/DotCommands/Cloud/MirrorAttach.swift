@@ -3,7 +3,7 @@ import Restore
 import SQLite
 import Shell
 
-/// Attaches a moment of a replica, so that one query reads past and present.
+/// Attaches a moment of a replica, so that one query can read the past and the current state.
 struct MirrorAttach {
   private let moment: String
   private let schema: String
@@ -32,7 +32,7 @@ struct MirrorAttach {
   func run(in session: Session, _ observer: MirrorSession) throws {
     try session.requireUnsafe("cannot run .mirror attach in safe mode")
     let connection = try session.connection
-    // Opened here first: what is wrong has a better message, and what was committed just now is there.
+    // Opened here before ATTACH, for better error messages and to flush the mirror first.
     let replica = try observer.past.present(session, from: url)
     let reader = try replica.open(RestoreTarget(MomentWords.moment(moment)))
     try observer.past.files.attach(reader, to: connection, as: schema)

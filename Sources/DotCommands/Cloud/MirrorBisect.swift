@@ -6,14 +6,13 @@ import Restore
 import SQLite
 import Shell
 
-/// `.mirror bisect` and `.mirror when`: finds the transactions after which the answer to a query was
-/// another.
+/// `.mirror bisect` and `.mirror when`: finds the transactions that changed the answer to a query.
 struct MirrorBisect {
   struct Options {
     let sql: String
-    /// Whether each answer is printed with the moment from which on it holds, and nothing else.
+    /// Whether each answer is printed with the first transaction that gives it, and nothing else.
     let isTimeline: Bool
-    /// Where to begin and to end; the oldest moment and the newest without them.
+    /// The first and the last moment to search; without them, the oldest and the newest.
     var moments: [Moment] = []
     var all = false
     var from: String?
@@ -83,7 +82,7 @@ struct MirrorBisect {
     if isFirst, let beginning { line(start, beginning) }
   }
 
-  /// A statement that reads nothing, or writes, has no history.
+  /// Throws if the SQL has an error or several statements, or writes.
   private func check(_ replica: PastReplica) throws {
     let scratch = try Connection(":memory:")
     defer { scratch.close() }
@@ -97,13 +96,13 @@ struct MirrorBisect {
         throw CommandError.message("Error: only a query has a history: \(options.sql)")
       }
     } catch let error as SQLiteError {
-      // Tables are not known here. That is what the moments are for.
+      // This connection has no tables. The moments have them.
       guard !error.message.hasPrefix("no such") else { return }
       throw CommandError.message("Error: \(error.message)")
     }
   }
 
-  /// The first and the last transaction that a command means.
+  /// Returns the first and the last transaction of a command's search.
   static func bounds(_ moments: [Moment], _ replica: PastReplica) throws -> (UInt64, UInt64) {
     let runs = try replica.runs()
     guard let oldest = runs.first?.lowerBound, let newest = runs.last?.upperBound else {
@@ -118,7 +117,7 @@ struct MirrorBisect {
     return (first, last)
   }
 
-  /// An answer on one line.
+  /// Returns an answer on one line.
   static func text(_ answer: Answer) -> String {
     if let failure = answer.failure { return "(\(failure))" }
     guard let first = answer.rows.first else { return "(no rows)" }

@@ -6,9 +6,11 @@ import Replicator
 import Restore
 import SQLite
 
-/// `mirror_diff(FROM, TO, TABLE)` and `mirror_history(TABLE, KEY)`: row changes of the session's replica as rows.
+/// Provides row changes of the session's replica as the rows of a table-valued function.
 ///
-/// Values are JSON objects, as `.mirror diff --json` prints them. Not for triggers and views: a schema must not make requests.
+/// `mirror_diff(FROM, TO, TABLE)` and `mirror_history(TABLE, KEY)` return values as JSON objects,
+/// as `.mirror diff --json` prints them. Triggers and views cannot use them, because a schema must
+/// not start requests.
 class MirrorChangesTable: VirtualTable {
   static func install(on connection: Connection, _ session: MirrorSession) throws(SQLiteError) {
     try connection.add(
@@ -22,7 +24,7 @@ class MirrorChangesTable: VirtualTable {
       + arguments.map { "\($0) HIDDEN" }.joined(separator: ", ") + ")"
   }
   override class var trust: Trust { .directOnly }
-  /// Names of the hidden columns.
+  /// The names of the hidden columns, which are the arguments.
   class var arguments: [String] { [] }
 
   static let visible = 7
@@ -33,7 +35,7 @@ class MirrorChangesTable: VirtualTable {
       let constraint = plan.constraint(index)
       let argument = constraint.column - Self.visible
       guard argument >= 0, constraint.comparison == .equal else { continue }
-      // An argument comes from another table: another order of the tables makes it usable.
+      // Another table of the query provides this argument, so SQLite must read that table first.
       guard constraint.isUsable else { throw VirtualTableError(.constraint) }
       places[argument] = places[argument] ?? index
     }
@@ -51,7 +53,7 @@ class MirrorChangesTable: VirtualTable {
   }
 }
 
-/// `mirror_diff(FROM, TO, TABLE)`.
+/// Implements `mirror_diff(FROM, TO, TABLE)`.
 private final class MirrorDiffTable: MirrorChangesTable {
   override class var arguments: [String] { ["moment_from", "moment_to", "table_name"] }
 
@@ -74,7 +76,7 @@ private final class MirrorDiffTable: MirrorChangesTable {
   }
 }
 
-/// `mirror_history(TABLE, KEY)`.
+/// Implements `mirror_history(TABLE, KEY)`.
 private final class MirrorHistoryTable: MirrorChangesTable {
   override class var arguments: [String] { ["table_name", "key_value"] }
 
@@ -93,7 +95,7 @@ private final class MirrorHistoryTable: MirrorChangesTable {
   }
 }
 
-/// A walk over row changes, which are found when it begins.
+/// Walks over row changes, all of which are found at the beginning.
 private final class MirrorChangesCursor: VirtualTableCursor {
   struct Row {
     let moment: PageHistory.Moment
@@ -117,7 +119,7 @@ private final class MirrorChangesCursor: VirtualTableCursor {
     self.find = find
   }
 
-  /// The replica that the session writes, with what was committed just now.
+  /// Flushes the mirror, and returns the replica that the session writes to.
   static func replica(_ session: MirrorSession) throws -> PastReplica {
     guard let mirror = session.mirror, mirror.isOn else {
       throw MirrorError(.notMirrored, "nothing is mirrored: use .mirror on URL")

@@ -12,9 +12,9 @@ struct MirrorDiff {
   struct Options {
     enum Form { case rows, summary, sql, json }
 
-    /// None for the last transaction; one for what came since; two for what lies between.
+    /// The moments to compare: none for the last transaction, one to compare with the newest state.
     var moments: [Moment] = []
-    /// Names in lower case; empty for all tables.
+    /// Table names in lower case; empty for all tables.
     var tables: [String] = []
     var form = Form.rows
     var changeset: String?
@@ -85,7 +85,7 @@ struct MirrorDiff {
     }
   }
 
-  /// The two moments that a command means.
+  /// Returns the two moments that a command compares.
   static func ends(_ moments: [Moment], _ replica: PastReplica) throws -> (PageReader, PageReader) {
     switch moments.count {
     case 2:
@@ -99,7 +99,7 @@ struct MirrorDiff {
     }
   }
 
-  /// The states before and after the transaction of a moment.
+  /// Returns the states before and after the transaction of a moment.
   static func change(_ after: PageReader, _ replica: PastReplica) throws -> (PageReader, PageReader) {
     let number = after.moment.transaction
     guard number > 0 else { throw CommandError.message("Error: no transaction was committed yet") }
@@ -125,7 +125,8 @@ struct MirrorDiff {
     }
     for name in tables(diff) {
       var counts = RowPrinter.Counts()
-      // Counts stand above the rows: so many rows are kept for that, and counted only beyond.
+      // The counts stand above the rows. Therefore the first rows are kept, and further ones are
+      // read twice.
       var kept: [RowChange] = []
       try diff.forEachChange(of: name) { change in
         counts.add(change.kind)
@@ -146,10 +147,10 @@ struct MirrorDiff {
     for notice in try notices(diff) { session.output.tell("-- \(notice)") }
   }
 
-  /// Rows that are in memory at once.
+  /// The maximum number of rows in memory.
   private static let most = 10_000
 
-  /// What was not compared.
+  /// Returns a line for each table that was not compared.
   private func notices(_ diff: RowDiff) throws -> [String] {
     let state = diff.comparesFiles ? "is in the files" : "changed"
     return try diff.changedVirtualTables().map { "virtual table \($0) \(state); its rows are not compared" }
@@ -192,7 +193,9 @@ struct MirrorDiff {
     return object.text
   }
 
-  /// A blob is an object with its bytes in hexadecimal: JSON has none.
+  /// Returns a value as JSON.
+  ///
+  /// JSON has no blobs, so a blob becomes an object with its bytes in hexadecimal.
   private static func json(_ value: Value) -> String {
     switch value {
     case .null: return "null"

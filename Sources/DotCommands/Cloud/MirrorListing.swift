@@ -33,7 +33,7 @@ struct MirrorListing {
   private struct Entry {
     let generation: GenerationID
     let record: GenerationRecord?
-    /// The last transaction of the generation before that a fork left behind; nil if it left none.
+    /// The last transaction of the generation before that a fork abandoned; nil if there is none.
     let leftBehind: UInt64?
     let ranges: [Range]
     let bases: [Base]

@@ -8,8 +8,8 @@ import SQLite
 /// `mirror_log(SINCE,UNTIL)`: the statements of the session's replica as a table, like
 /// `.mirror log`.
 ///
-/// Rows are read from the store when they are asked for. Triggers and views cannot use it: a schema
-/// must not make requests.
+/// Rows are read from the store on demand. Triggers and views cannot use it, because a schema must
+/// not start requests.
 final class MirrorLogTable: VirtualTable {
   static let module = ModuleDefinition("mirror_log", MirrorLogTable.self, reachesOutside: true)
 
@@ -203,7 +203,7 @@ private final class MirrorLogCursor: VirtualTableCursor {
 }
 
 extension StatementHistory.Bounds {
-  /// Removes what is outside of the bound; nil for no bound.
+  /// Narrows the bounds; nil leaves a bound unchanged.
   fileprivate mutating func narrow(from: Int64? = nil, to: Int64? = nil) {
     if let from { since = Swift.max(since ?? from, from) }
     if let to { until = Swift.min(until ?? to, to) }

@@ -10,7 +10,7 @@ import Shell
 struct MirrorRowHistory {
   struct Options {
     let table: String
-    /// A key, or a condition.
+    /// The key of one row; with a condition or for all rows, nil.
     var key: String?
     var condition: String?
     var from: String?
@@ -48,6 +48,6 @@ struct MirrorRowHistory {
       try authors.print(moment, isAfterGap: isAfterGap)
       for change in changes { printer.print(change) }
     }
-    if history.versions == 0 { session.output.tell("no row of \(options.table) like that was ever stored") }
+    if history.versions == 0 { session.output.tell("the history has no matching row of \(options.table)") }
   }
 }

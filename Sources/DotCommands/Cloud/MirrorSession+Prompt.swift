@@ -1,7 +1,7 @@
 import Replicator
 package import Shell
 
-/// What a session shows of the mirror at its start and in prompts.
+/// Shows the state of the mirror at the start of a session and in prompts.
 extension MirrorSession {
   package func greeting(in session: Session) -> String? {
     if let line = past.greeting(session.database.openConnection) { return line }

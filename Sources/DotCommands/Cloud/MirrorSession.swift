@@ -209,7 +209,7 @@ package final class MirrorSession: SessionObserver {
       }, body)
   }
 
-  /// Ends the mirror by order: the database is not mirrored when it is opened again.
+  /// Ends the mirror on the user's command: the database is not mirrored when it is opened again.
   func turnOff() throws {
     if let path = connection?.fileName() { chosen[path] = .off }
     unmirrored = nil

@@ -6,7 +6,7 @@ import Restore
 import SQLite
 import Shell
 
-/// Takes a transaction back as one new transaction.
+/// Undoes a transaction with a new transaction.
 struct MirrorUndo {
   struct Options {
     enum OnConflict { case stop, force, skip }
@@ -29,7 +29,7 @@ struct MirrorUndo {
       moment = try MomentWords.moment(text.joined(separator: " "))
       if case .time = moment {
         throw .message(
-          "Error: name the transaction to take back by its number, or \"last\": .mirror log shows them")
+          "Error: name the transaction by its number, or \"last\": .mirror log lists the numbers")
       }
     }
   }
@@ -64,7 +64,7 @@ struct MirrorUndo {
       for conflict in conflicts { session.output.tell("! \(conflict.text)") }
       if options.onConflict == .stop, !options.isTrial {
         throw CommandError.message(
-          "Error: undo transaction \(number): nothing was changed: --force overwrites these rows, --skip leaves them out"
+          "Error: undo transaction \(number): nothing was changed; --force overwrites these rows, --skip keeps them"
         )
       }
     }

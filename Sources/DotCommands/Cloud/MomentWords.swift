@@ -3,13 +3,13 @@ import ReplicaFormat
 import Restore
 import Shell
 
-/// Moments among the words of commands.
+/// Parses moments in the words of a command.
 enum MomentWords {
   private static var clock: Moment.Clock {
     Moment.Clock(now: Clock.wallMicroseconds, zone: Clock.zone)
   }
 
-  /// Reads one word, which quotes may have made of several.
+  /// Parses one word; quotes may have joined several words into it.
   static func moment(_ text: String) throws(CommandError) -> Moment {
     guard let moment = Moment(text, clock) else {
       throw .message("Error: not a moment: \(text): write \(Moment.forms)")
@@ -17,7 +17,7 @@ enum MomentWords {
     return moment
   }
 
-  /// Takes a moment from the beginning of words, as many of them as it has; nil if they begin with none.
+  /// Removes the longest moment at the beginning of the words and returns it; nil if there is none.
   static func take(_ words: inout ArraySlice<String>) -> Moment? {
     for count in stride(from: min(3, words.count), to: 0, by: -1) {
       if let moment = Moment(words.prefix(count).joined(separator: " "), clock) {

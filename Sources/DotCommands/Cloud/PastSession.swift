@@ -10,23 +10,23 @@ import Restore
 import SQLite
 package import Shell
 
-/// Moments of replicas that a session reads in place.
+/// Opens moments of replicas in a session, without a restore.
 package final class PastSession {
   private unowned let mirror: MirrorSession
   private var replicas: [String: PastReplica] = [:]
   private var isRegistered = false
-  /// The cache on the disk, once it was asked for.
+  /// The cache on the disk; nil before its first use.
   private var disk: DiskCache??
-  /// What the command line asks to open in place of the database; nil for the database itself.
+  /// The moment that the command line asks for; nil if it asks for none.
   private var moment: String?
-  /// The name of the database of which a moment is open, as it was given.
+  /// The given name of the database of which a moment is open.
   private var origin: String?
-  /// The moments of databases that were opened by name.
+  /// The opened moments, by the names that SQLite opened them by.
   private var opened: [String: PageReader] = [:]
-  /// The prompt before that of a moment took its place.
+  /// The prompt to show again when no moment is open.
   private var plainPrompt: String?
 
-  /// The VFS, for connections of ours too.
+  /// The VFS, also for the program's own connections.
   private(set) lazy var files = PastFiles { [unowned self] name, url, moment in
     let reader = try self.reader(name, url: url, moment: moment)
     self.opened[name] = reader
@@ -35,7 +35,7 @@ package final class PastSession {
 
   init(_ mirror: MirrorSession) { self.mirror = mirror }
 
-  /// Gives SQLite the VFS.
+  /// Registers the VFS with SQLite.
   package func register() {
     guard !isRegistered else { return }
     isRegistered = true
@@ -44,11 +44,12 @@ package final class PastSession {
 
   // MARK: Replicas
 
-  /// A replica; nil stands for the configured one.
+  /// Returns the replica at a URL; without a URL, the configured one.
   func replica(_ url: String?, for path: String?) throws -> PastReplica {
     let store = try mirror.store(url, for: path)
     if let known = replicas[store.url] { return known }
-    // A replica on the disk needs no second copy there, and what is encrypted stays so.
+    // A local replica needs no cache. The content of an encrypted replica must not be stored in
+    // plain text.
     let isRemote = !store.url.hasPrefix("file:")
     let cache = ReplicaCache(disk: isRemote && store.encryption == nil ? diskCache() : nil)
     let source = ObjectSource(
@@ -59,7 +60,7 @@ package final class PastSession {
     return replica
   }
 
-  /// The replica of the open database, with what was committed just now.
+  /// Flushes the mirror, and returns the replica of the open database.
   func present(_ session: Session, from url: String?) throws -> PastReplica {
     if url == nil, let observer = mirror.mirror, observer.isOn {
       try observer.flush(seconds: mirror.settings.flushTimeout)
@@ -92,10 +93,10 @@ package final class PastSession {
 
   // MARK: Opening
 
-  /// Whether a name is the URL of a replica, and of nothing else.
+  /// Returns whether a name can only be the URL of a replica.
   package static func isReplica(_ name: String) -> Bool { name.hasPrefix("s3://") }
 
-  /// The name by which SQLite opens a moment of a database, or of the replica at a URL.
+  /// Returns the name that opens a moment of a database, or of the replica at a URL.
   package static func name(_ name: String, at moment: String) -> String {
     let isURL = name.contains("://")
     let label =
@@ -119,53 +120,58 @@ package final class PastSession {
     return escaped
   }
 
-  /// Prepares the command line's database: a moment of it, or of a replica, takes its place.
+  /// Replaces the command line's database by a moment of it, if the command line asks for one.
+  ///
+  /// Does the same if the database is the URL of a replica.
   package func willOpen(_ session: Session) throws {
     register()
     let database = session.database
     guard let name = database.name, moment != nil || Self.isReplica(name) else { return }
     guard name != ":memory:" else {
-      throw CommandError.message("-at takes a database, or the URL of a replica, too")
+      throw CommandError.message("-at needs a database file, or the URL of a replica")
     }
     origin = name
     database.name = Self.name(name, at: moment ?? "last")
     database.manner = .readOnly
-    // Now, so that the first prompt shows the moment.
+    // Connect now, so that the first prompt shows the moment.
     _ = try session.connection
   }
 
-  /// The moment that the command line asks for.
+  /// Sets the moment that the command line asks for.
   package func setMoment(_ text: String) throws(CommandError) {
     _ = try MomentWords.moment(text)
     moment = text
   }
 
-  /// Opens a moment in place of the session's database; without a name, of the one that is open.
+  /// Opens a moment in place of the session's database.
+  ///
+  /// Without a name, opens a moment of the database that is open.
   func open(_ name: String?, at moment: String, in session: Session) throws {
     _ = try MomentWords.moment(moment)
     let open = session.database.openConnection
     let present = open.flatMap { reader(of: $0) } != nil ? origin : open?.fileName() ?? session.database.name
     guard let name = name ?? present, !name.isEmpty, name != ":memory:" else {
-      throw CommandError.message("Error: no database is open: name one, or the URL of a replica")
+      throw CommandError.message("Error: no database is open: name a database or the URL of a replica")
     }
     origin = name
     try session.database.open(Self.name(name, at: moment), .readOnly)
   }
 
-  /// The moment that a connection's main database is; nil if it is none.
+  /// Returns the moment that a connection has as its main database; nil if it is an ordinary
+  /// database.
   func reader(of connection: Connection) -> PageReader? {
     guard connection.vfs("main")?.name == files.vfs, let name = connection.fileName() else { return nil }
     return opened[name]
   }
 
-  /// Shows which moment is open.
+  /// Shows the open moment in the prompt, and restricts its schema to harmless functions.
   func didOpen(_ connection: Connection, in session: Session) {
     guard let reader = reader(of: connection), let name = connection.fileName() else {
       if let plainPrompt { session.input.prompt = plainPrompt }
       plainPrompt = nil
       return
     }
-    // A replica may come from a stranger: its schema calls nothing that reaches outside.
+    // A replica may come from an untrusted source, so its schema may call only harmless functions.
     connection.set("defensive", true)
     connection.set("trusted_schema", false)
     if plainPrompt == nil {
@@ -177,7 +183,7 @@ package final class PastSession {
     session.input.prompt = "\(label.escapingControls())@\(reader.moment.transaction)> "
   }
 
-  /// A line for the start of an interactive session.
+  /// Returns a line for the start of an interactive session; nil if no moment is open.
   func greeting(_ connection: Connection?) -> String? {
     guard let connection, let reader = reader(of: connection) else { return nil }
     return "Read-only: \(Self.text(reader))"

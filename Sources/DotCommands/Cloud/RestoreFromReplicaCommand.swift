@@ -30,7 +30,7 @@ struct RestoreFromReplicaCommand: DotCommand {
       "   --verify               Restore both ways, compare, and check before replacing",
       "   --no-verify            With sql: do not compare with the state from the log",
       "   --dry-run              Only print what would be done",
-      "   --allow-shorter        Restore what is left if the end of the log was lost",
+      "   --allow-shorter        Restore the rest if the end of the log was lost",
       "   --follow               With wal and --output: keep FILE current until Ctrl-C,",
       "                          while other programs read it",
       " A file that is really called wal or sql: write ./wal",
@@ -213,7 +213,7 @@ struct RestoreFromReplicaCommand: DotCommand {
   }
 }
 
-/// What is lost of a connection when it is closed.
+/// The parts of a connection that are lost when it is closed.
 private struct SessionLosses {
   private var attached: [String] = []
   private var temporary: [String] = []

@@ -6,7 +6,7 @@ import Shell
 
 /// Prints row changes, in colours at a terminal.
 struct RowPrinter {
-  /// How many rows came, changed and went.
+  /// Counts added, changed and removed rows.
   struct Counts {
     private(set) var added = 0
     private(set) var changed = 0
@@ -70,7 +70,7 @@ struct RowPrinter {
     }
   }
 
-  /// The row's key with its names, as `id=3`.
+  /// Returns the row's key with the names of its columns, for example `id=3`.
   static func key(_ change: RowChange) -> String {
     zip(change.table.keyNames, change.key).map { "\($0)=\(short($1))" }.joined(separator: ", ")
   }
@@ -82,10 +82,10 @@ struct RowPrinter {
       .map { "\($0)=\(short($1))" }.joined(separator: ", ")
   }
 
-  /// Bytes of a value that are shown.
+  /// The maximum bytes of a text that is printed whole; half of it for blobs.
   private static let most = 200
 
-  /// A value as a literal, without what is too much of it.
+  /// Returns a value as a literal, shortened if it is too long.
   static func short(_ value: Value?) -> String {
     switch value {
     case nil: return "?"

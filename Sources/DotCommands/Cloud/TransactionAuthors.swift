@@ -6,7 +6,7 @@ import Restore
 import SQLite
 import Shell
 
-/// Prints transactions with their time, who made them, and their statements.
+/// Prints transactions with their times, the processes that made them, and their statements.
 final class TransactionAuthors {
   private let session: Session
   private let replica: PastReplica
@@ -17,14 +17,14 @@ final class TransactionAuthors {
     self.replica = replica
   }
 
-  /// What is known of a transaction.
+  /// The known facts about a transaction.
   struct Facts {
     let process: String?
     let statements: [String]
     let barrier: String?
   }
 
-  /// Reads the batch that holds a transaction.
+  /// Returns the facts about a transaction, from the batch that holds it.
   func facts(of transaction: UInt64) throws -> Facts {
     var bounds = StatementHistory.Bounds()
     (bounds.lowest, bounds.highest) = (transaction, transaction)
@@ -41,7 +41,7 @@ final class TransactionAuthors {
     return Facts(process: session.flatMap { processes[$0] }, statements: statements, barrier: barrier)
   }
 
-  /// Statements of a transaction that are shown.
+  /// The maximum number of printed statements of a transaction.
   private static let most = 20
 
   func print(_ moment: PageHistory.Moment, isAfterGap: Bool) throws {
@@ -50,7 +50,7 @@ final class TransactionAuthors {
     printer.head(
       "transaction \(moment.transaction)  \(ISOTime.text(moment.time))"
         + (facts.process.map { "  \($0)" } ?? "")
-        + (isAfterGap ? "  (or an earlier one: history before it was removed)" : ""))
+        + (isAfterGap ? "  (or an earlier one: the history before it was removed)" : ""))
     if let barrier = facts.barrier { session.output.tell("  -- statements unknown: \(barrier)") }
     for statement in facts.statements {
       for line in statement.split(separator: "\n", omittingEmptySubsequences: true) {

@@ -209,7 +209,7 @@ struct Archive {
       """
   }
 
-  /// Makes a table name that nobody else uses.
+  /// Returns random digits for the name of a table, so that no other table has it.
   private static func randomDigits() -> String {
     let digits = String(UInt64.random(in: 0 ... .max), radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits

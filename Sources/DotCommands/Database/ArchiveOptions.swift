@@ -117,7 +117,7 @@ struct ArchiveOptions {
   }
 }
 
-/// What is wrong with the words of `.archive`.
+/// An error in the words of `.archive`.
 struct ArchiveOptionError: Error {
   let message: String
   init(_ message: String) { self.message = message }

@@ -14,7 +14,8 @@ struct RecoverCommand: DotCommand {
     ])
   private var options = Recovery.Options()
   private var unknown: String?
-  /// The typed name of the command, perhaps shortened: help is shown for all that begin with it.
+  /// The typed name of the command, perhaps shortened: the help shows all commands that begin with
+  /// it.
   private let typed: String
 
   init(parsing words: inout Words) throws(CommandError) {

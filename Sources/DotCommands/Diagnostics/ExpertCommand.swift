@@ -85,7 +85,7 @@ struct ExpertCommand: DotCommand {
     }
   }
 
-  /// Each with a line break; sqlite3's word for nothing if there is none.
+  /// Returns each line with a line break; `(null)`, as in sqlite3, if there is none.
   private static func lines(_ lines: [String], _ end: String) -> String {
     lines.isEmpty ? "(null)" : lines.map { $0 + end + "\n" }.joined()
   }

@@ -19,7 +19,7 @@ struct VFSListCommand: DotCommand {
   init(parsing words: inout Words) throws(CommandError) {}
   func run(in session: Session) throws {
     let current = session.database.openConnection?.vfs("main")
-    // Ours is none of sqlite3's.
+    // sqlite3 does not have our VFS.
     let all = FileSystem.all.filter { $0.name != "replica" || $0.isSame(as: current) }
     for (index, vfs) in all.enumerated() {
       var lines = vfs.lines

@@ -150,7 +150,7 @@ struct DatabaseDump {
     if let error = writeRows(query, into) {
       if error.code.primary == .corrupt {
         print("/****** CORRUPTION ERROR *******/\n")
-        // From the other end, to reach what is behind the damage.
+        // Read from the other end, to reach the rows behind the damage.
         let order = (try? connection.value("PRAGMA reverse_unordered_selects")) ?? .integer(0)
         let isReversed = order == .integer(1)
         try? connection.execute("PRAGMA reverse_unordered_selects=\(isReversed ? 0 : 1)")

@@ -60,7 +60,7 @@ struct SchemaListing {
     return condition
   }
 
-  /// One query with the same result, for users who ask for it.
+  /// One query with the same result, for users who want to see it.
   var describedQuery: String {
     var text = "SELECT sql FROM"
     for (index, database) in databases.enumerated() {

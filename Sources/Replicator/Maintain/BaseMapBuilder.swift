@@ -17,7 +17,7 @@ final class BaseMapBuilder: Sendable {
   /// Frames of an earlier base's parts, by the names of the parts; nil until they are needed.
   private let earlier = Mutex<[String: [BaseMap.Frame]]?>(nil)
 
-  /// Maximum bytes of interior pages in a map; readers find the other ones in the parts.
+  /// Maximum bytes of interior pages in a map; readers find further ones in the parts.
   private static let mostPages = 8 << 20
 
   /// Keeps the frames of parts that this mirror has stored itself.
@@ -45,7 +45,7 @@ final class BaseMapBuilder: Sendable {
     }
   }
 
-  /// Notes the frames of a part that was just compressed.
+  /// Records the frames of a part that was just compressed.
   func note(_ digest: String, pages: [UInt8], frames bytes: [UInt8]) {
     let sizes = Zstandard.frameSizes(bytes)
     let starts = stride(from: 0, to: pages.count, by: BaseMap.frameBytes)
@@ -57,7 +57,7 @@ final class BaseMapBuilder: Sendable {
     memory.frames.withLock { if $0.count < Memory.most { $0[digest] = frames } }
   }
 
-  /// Notes a part that the replica has already.
+  /// Records the frames of a part that the replica has already.
   func note(known digest: String) {
     let frames =
       memory.frames.withLock { $0[digest] }

@@ -48,7 +48,7 @@ package struct MirrorSettings: Sendable {
   package var chainLimit = 512
   /// The name of this host.
   package var host = ProcessIdentity.host
-  /// Whether to begin a new generation, whatever the replica holds.
+  /// Whether to begin a new generation, even if the replica holds other transactions.
   package var newGeneration = false
   /// The moment of the replica to which the database was just restored; nil if it was not.
   package var restored: Restored?

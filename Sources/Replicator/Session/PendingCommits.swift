@@ -72,7 +72,7 @@ final class PendingCommits: Sendable {
 
   /// Returns the last frame to read after `frame`.
   ///
-  /// It is `readLimit`, or else the last announced frame, so that no read is in vain.
+  /// It is `readLimit`, or else the last announced frame, so that each read finds new frames.
   func limit(after frame: Int) -> Int? {
     let before = fetched.withLock { $0.lastFrame }
     return state.withLock {

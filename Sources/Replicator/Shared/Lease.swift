@@ -6,9 +6,9 @@ import Synchronization
 
 /// Names the session that writes to a replica, in an object of the store.
 ///
-/// It is a courtesy to sessions that start, and proves how much was stored. No write waits for it,
-/// and no write is safe because of it. A session renews it at most once a minute, while it has
-/// something to store. May be used on any thread.
+/// It informs sessions that start, and proves how much was stored. No write waits for it, and no
+/// write is safe because of it. A session renews it at most once a minute, while it has something
+/// to store. May be used on any thread.
 final class Lease: Sendable {
   private struct State {
     /// The time of the next check for old history, in seconds of `Clock.bootSeconds`.
@@ -70,7 +70,7 @@ final class Lease: Sendable {
       guard other.database != database, isAlive(record.holder) else { return record }
       throw held(record)
     }
-    // One of three clocks may be wrong. The lease is only a courtesy.
+    // One of three clocks may be wrong. No write depends on the lease.
     let clocks = [Clock.wallMicroseconds, (try? store.time()) ?? 0]
     let isFresh = clocks.contains { abs(Double($0 - record.renewed) / 1e6) < Self.patience }
     guard isFresh, other.host != host else { return record }

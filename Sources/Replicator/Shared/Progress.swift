@@ -23,7 +23,7 @@ final class Progress: Sendable {
     /// Bytes of pages in the pending base, and the stored part of them.
     var baseBytes = 0
     var baseBytesSent = 0
-    /// Whether the session has begun a generation that leaves transactions behind, by order.
+    /// Whether the session has begun a generation that abandons transactions on the user's command.
     var isFork = false
 
     // Capturer
@@ -131,7 +131,7 @@ final class Progress: Sendable {
 
   func wakeWaiters() { state.withLock { $0.wakeWaiters() } }
 
-  /// Registers an action for the end of the mirror, whatever the reason.
+  /// Registers an action for the end of the mirror, for every reason of the end.
   ///
   /// The action runs on the thread that ends the mirror.
   func whenStopped(_ action: @escaping @Sendable () -> Void) { whenStopped.withLock { $0.append(action) } }

@@ -15,7 +15,7 @@ struct GenerationOpener: Sendable {
     let base: BaseName
     let seal: TurnRecord?
     let reason: String
-    /// Whether it leaves transactions behind, by order.
+    /// Whether it abandons transactions on the user's command.
     let isFork: Bool
   }
 

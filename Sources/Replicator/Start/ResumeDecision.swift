@@ -7,7 +7,8 @@ import WALFormat
 enum ResumeDecision {
   /// Continues after the tip in the same generation (rows a and b).
   case goOn
-  /// Opens a generation; `isFork` leaves transactions of the replica behind, by order.
+  /// Opens a generation; with `isFork`, it abandons transactions of the replica on the user's
+  /// command.
   case begin(reason: String, isFork: Bool)
   /// Mirrors nothing, because it would leave commits of another session behind.
   case refuse(String)

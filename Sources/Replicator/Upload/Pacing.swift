@@ -4,7 +4,7 @@
 enum Pacing {
   enum Decision: Equatable {
     case send
-    /// Wait for so many seconds or for a change; infinite if only a change matters.
+    /// Wait for this number of seconds or for a change; infinite if only a change matters.
     case wait(Double)
   }
 

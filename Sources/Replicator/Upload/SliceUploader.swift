@@ -42,7 +42,7 @@ final class SliceUploader: Sendable {
 
   private enum Outcome {
     case stored
-    /// Nothing is due for so many seconds; infinite if only an arrival matters.
+    /// Nothing is due for this number of seconds; infinite if only an arrival matters.
     case idle(Double)
     /// Nothing was stored; the uploading thread tries again, and finds the cause.
     case declined
@@ -230,7 +230,8 @@ final class SliceUploader: Sendable {
     guard let last = held.last else { return }
     // Before the mark moves: a flush of everything must find the batch on its way.
     if !last.isPartial, let batch = last.batch { batches.upload(batch) }
-    // Before the mark moves, too: a list of what is stored must not hold the slice twice.
+    // Do this before the position moves: a list of the stored objects must not hold the slice
+    // twice.
     maintainer.note(slice: last)
     advance(held, last)
     maintainer.startIfDue()
@@ -251,7 +252,7 @@ final class SliceUploader: Sendable {
     maintainer.renewLease()
   }
 
-  /// Moves the mark of what is stored past entries, the last of which is `last`.
+  /// Moves the position of the stored transactions past entries; `last` is the last of them.
   ///
   /// Does nothing if their generation was given up. The tip changes under one lock: a record that another thread
   /// writes meanwhile must never name a place with the state before it.

@@ -20,7 +20,7 @@ final class UploadQueue: Sendable {
 
   var isFull: Bool { isFull(with: 0) }
 
-  /// Returns whether it is full once so many more bytes are in it.
+  /// Returns whether it is full with this number of additional bytes.
   func isFull(with more: Int) -> Bool { state.withLock { $0.bytes + more >= limit } }
   var isEmpty: Bool { state.withLock { $0.entries.isEmpty } }
   /// Time of the oldest commit that waits, microseconds since 1970.
