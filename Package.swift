@@ -152,7 +152,7 @@ let package = Package(
     .target(
       name: "ParserTargets",
       dependencies: [
-        "Bytes", "CS3", "Compression", "Encryption", "Interchange", "ObjectStore", "ReplicaFormat",
+        "Bytes", "CS3", "Compression", "Encryption", "Interchange", "ObjectStore", "Replica", "ReplicaFormat",
         "S3ObjectStore", "WALFormat",
       ],
       path: "Tests/ParserTargets", swiftSettings: safe),

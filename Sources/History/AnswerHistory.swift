@@ -25,7 +25,8 @@ package struct Answer: Sendable {
 /// The answer can change only if one of the pages that the statement read changes. Therefore, after
 /// each answer, the next candidate is the next transaction that changed one of these pages. Page 1
 /// counts only if its schema part changed, because nearly every transaction changes its counters.
-/// This is correct only if the answer depends on the database alone.
+/// This is correct only if the answer depends on the database alone. Therefore statements that ask
+/// for the time or for random numbers are refused.
 ///
 /// Belongs to one thread at a time.
 package final class AnswerHistory {
@@ -49,6 +50,7 @@ package final class AnswerHistory {
     self.replica = replica
     self.files = files
     self.sql = sql
+    StatementTime.install()
   }
 
   /// Calls `body` for each change after the first moment up to the last, in order, until it returns false.
@@ -97,11 +99,31 @@ package final class AnswerHistory {
   }
 
   /// Returns the answer at a moment, and the pages that the statement read.
+  ///
+  /// Throws if the statement asks SQLite for the time, or draws a random number.
   private func ask(_ reader: PageReader) throws -> (Answer, Set<UInt32>) {
     runs += 1
+    let random = StatementRandom()
+    random.begin()
+    let (found, asksTime) = try StatementTime.isAsked { try ask(reader, random) }
+    guard !asksTime else {
+      throw UndoError(
+        "the query asks for the time, so its answer changes without a transaction: write the time as text: \(sql)"
+      )
+    }
+    guard random.seed == nil else {
+      throw UndoError("the query draws random numbers, so its answer changes without a transaction: \(sql)")
+    }
+    return found
+  }
+
+  private func ask(_ reader: PageReader, _ random: StatementRandom) throws -> (Answer, Set<UInt32>) {
     reader.beginRecording()
+    // The functions of the connection point to it.
+    defer { withExtendedLifetime(random) {} }
     let connection = try files.connect(reader)
     defer { connection.close() }
+    try random.install(on: connection)
     do {
       let statement = try connection.prepare(sql)
       guard statement.isReadOnly else { throw UndoError("only a query has a history: \(sql)") }

@@ -45,13 +45,26 @@ package final class PastFiles {
   /// Returns a new connection to a moment.
   package func connect(_ reader: PageReader) throws -> Connection {
     try naming(reader) { name in
-      let connection = try Connection(name, [.readOnly, .uri], vfs: vfs)
-      try ExtensionTable.install(on: connection, .withinDatabase)
-      // The content and the schema come from an untrusted source.
-      connection.set("defensive", true)
-      connection.set("trusted_schema", false)
-      return connection
+      try Self.prepared(Connection(name, [.readOnly, .uri], vfs: vfs))
     }
+  }
+
+  private static func prepared(_ connection: Connection) throws -> Connection {
+    try ExtensionTable.install(on: connection, .withinDatabase)
+    // What the database holds comes from outside.
+    connection.set("defensive", true)
+    connection.set("trusted_schema", false)
+    return connection
+  }
+
+  /// Returns a read-only connection to two database files, in a transaction that shows one state of each.
+  static func connect(_ path: String, attaching other: String, as schema: String) throws -> Connection {
+    let connection = try prepared(Connection(path, [.readOnly]))
+    try connection.execute("ATTACH \(SQLText.literal(other)) AS \(Identifier.quoted(schema))")
+    try connection.execute("BEGIN")
+    _ = try connection.value("SELECT count(*) FROM sqlite_schema")
+    _ = try connection.value("SELECT count(*) FROM \(Identifier.quoted(schema)).sqlite_schema")
+    return connection
   }
 
   /// Attaches a moment to a connection.

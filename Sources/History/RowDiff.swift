@@ -7,20 +7,19 @@ internal import SQLite
 /// The changed pages determine which leaves of a table may hold changed rows, and each leaf stands
 /// for an interval of rowids. SQLite reads these intervals at both moments on one connection and
 /// compares them. Therefore the cost grows with the change, not with the database. A table without
-/// rowids is compared as a whole if any of its pages changed.
+/// rowids is compared as a whole if any of its pages changed. Two files are compared as a whole too.
 ///
 /// Belongs to one thread at a time.
 package final class RowDiff {
-  package let from: PageReader
-  package let to: PageReader
+  /// Both moments, and the pages that may differ between them; nil for two files.
+  private let readers: (from: PageReader, to: PageReader, changed: Set<UInt32>)?
   /// A connection to both moments: the earlier one is the schema `main`, the later one is `later`.
   private let connection: Connection
   package let before: SchemaShape
   package let after: SchemaShape
-  private let changed: Set<UInt32>
   /// Throws after Ctrl-C.
   private let checkInterrupt: () throws -> Void
-  /// The number of compared rows, for measurements.
+  /// The number of compared leaves, for measurements.
   package private(set) var compared = 0
 
   private static let later = "later"
@@ -28,15 +27,26 @@ package final class RowDiff {
   package init(
     from: PageReader, to: PageReader, _ files: PastFiles, checkInterrupt: @escaping () throws -> Void = {}
   ) throws {
-    self.from = from
-    self.to = to
     self.checkInterrupt = checkInterrupt
     connection = try files.connect(from)
     try files.attach(to, to: connection, as: Self.later)
     before = try SchemaShape(connection)
     after = try SchemaShape(connection, schema: Self.later)
-    changed = try ChangedPages.between(from, to)
+    readers = (from, to, try ChangedPages.between(from, to))
   }
+
+  /// Compares two database files, which keep the state of this moment until the comparison is closed.
+  package init(fromFile: String, toFile: String, checkInterrupt: @escaping () throws -> Void = {}) throws {
+    self.checkInterrupt = checkInterrupt
+    readers = nil
+    connection = try PastFiles.connect(fromFile, attaching: toFile, as: Self.later)
+    connection.setProgressHandler(every: 10_000) { (try? checkInterrupt()) == nil }
+    before = try SchemaShape(connection)
+    after = try SchemaShape(connection, schema: Self.later)
+  }
+
+  /// Whether two files are compared, of which nothing is known but their rows.
+  package var comparesFiles: Bool { readers == nil }
 
   // MARK: Schemas
 
@@ -51,8 +61,9 @@ package final class RowDiff {
       }
   }
 
-  /// Returns the virtual tables whose content changed; their rows are not compared.
+  /// Returns the virtual tables whose content changed, or may have; their rows are not compared.
   package func changedVirtualTables() throws -> [String] {
+    guard !comparesFiles else { return after.virtual.keys.sorted() }
     var found: [String] = []
     for (name, shadows) in after.virtual {
       let trees = try trees.filter { shadows.contains($0.name) }
@@ -96,9 +107,10 @@ package final class RowDiff {
       }
       guard old.rowID != nil || !old.hasRowID else { return }
       let all = try intervals(old, new)
-      defer { (from.readsAhead, to.readsAhead) = (true, true) }
+      defer { readAhead(true) }
       for (number, interval) in all.enumerated() {
         try checkInterrupt()
+        compared += interval.pages.count
         prepare(all, number)
         try compare(old, new, interval, body)
       }
@@ -139,10 +151,18 @@ package final class RowDiff {
   ///
   /// Reads ahead beyond these leaves only if the interval is large.
   private func prepare(_ all: [Interval], _ number: Int) {
+    guard let readers else { return }
     let pages = all[number..<min(number + Self.ahead, all.count)].flatMap(\.pages)
     let isLarge = all[number].pages.isEmpty || all[number].pages.count > 256
-    (from.readsAhead, to.readsAhead) = (isLarge, isLarge)
-    for reader in [from, to] { reader.history.prefetch(pages, at: reader.moment.transaction) }
+    readAhead(isLarge)
+    for reader in [readers.from, readers.to] {
+      reader.history.prefetch(pages, at: reader.moment.transaction)
+    }
+  }
+
+  private func readAhead(_ isOn: Bool) {
+    guard let readers else { return }
+    (readers.from.readsAhead, readers.to.readsAhead) = (isOn, isOn)
   }
 
   /// The rowids greater than `low`, up to and including `high`.
@@ -219,7 +239,8 @@ package final class RowDiff {
   }
 
   private lazy var treesFound = Result<[Tree], any Error> {
-    try (after.roots + [("sqlite_schema", 1, true)]).map { name, root, isTable in
+    guard let to = readers?.to else { return [] }
+    return try (after.roots + [("sqlite_schema", 1, true)]).map { name, root, isTable in
       try checkInterrupt()
       return Tree(name: name.lowercased(), root: root, isTable: isTable, walk: try TreeWalk(to, root: root))
     }
@@ -228,12 +249,14 @@ package final class RowDiff {
   private var trees: [Tree] { get throws { try treesFound.get() } }
 
   private func isTouched(_ tree: Tree) throws -> Bool {
+    guard let changed = readers?.changed else { return true }
     if tree.walk.interiors.contains(where: { changed.contains($0) }) { return true }
     if tree.walk.leaves.contains(where: { changed.contains($0.page) }) { return true }
     return try unexplained().owners[tree.name] != nil
   }
 
   private func intervals(_ old: TableShape, _ new: TableShape) throws -> [Interval] {
+    guard let (from, to, changed) = readers else { return [.everything] }
     guard new.hasRowID else { return try mayDiffer(old, new) ? [.everything] : [] }
     let now = try trees.first { $0.isTable && $0.root == new.root }?.walk ?? TreeWalk(to, root: new.root)
     let then = try TreeWalk(from, root: old.root)
@@ -255,6 +278,7 @@ package final class RowDiff {
   ///
   /// Its rows lie in interior pages too.
   private func mayDiffer(_ old: TableShape, _ new: TableShape) throws -> Bool {
+    guard let (from, to, changed) = readers else { return true }
     let now = try TreeWalk(to, root: new.root)
     let then = try TreeWalk(from, root: old.root)
     let pages = Set(now.interiors + now.leaves.map(\.page))
@@ -298,6 +322,7 @@ package final class RowDiff {
   ///
   /// The leaf of a row stays the same if another value of the same length replaces a long value.
   private func findOwners() throws -> Unexplained {
+    guard let (_, to, changed) = readers else { return Unexplained() }
     var left = Set(changed.filter { $0 <= to.pageCount })
     for tree in try trees {
       left.subtract(tree.walk.interiors)
@@ -315,10 +340,10 @@ package final class RowDiff {
       }
     }
     guard !left.isEmpty else { return Unexplained() }
-    return try searchOwners(left)
+    return try searchOwners(left, to)
   }
 
-  private func searchOwners(_ pages: Set<UInt32>) throws -> Unexplained {
+  private func searchOwners(_ pages: Set<UInt32>, _ to: PageReader) throws -> Unexplained {
     var left = pages
     var found = Unexplained()
     var heads: [(page: UInt32, rowID: Int64, table: String)] = []

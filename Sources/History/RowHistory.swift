@@ -9,6 +9,8 @@ package final class RowHistory {
   private let replica: PastReplica
   private let files: PastFiles
   private let table: String
+  /// The number of leaves that were compared for the history of a whole table, for measurements.
+  package private(set) var compared = 0
   /// The number of transactions with changes that were found.
   package private(set) var versions = 0
 
@@ -29,6 +31,15 @@ package final class RowHistory {
     guard let first = runs.first?.lowerBound, let last = runs.last?.upperBound else { return }
     guard let shape = try shape(runs) else {
       throw UndoError("no table \(table) in the newest or the oldest state")
+    }
+    // A table whose columns hide the rowid cannot be compared by it.
+    if key == nil, condition == nil, !shape.keys.isEmpty {
+      let history = TableHistory(replica, files, table: table)
+      defer { compared = history.compared }
+      return try history.forEachChange { moment, isAfterGap, changes in
+        versions += 1
+        try body(moment, isAfterGap, changes)
+      }
     }
     // `*` reads the columns that the table has at each moment.
     let keys = shape.keys.map { Identifier.quoted($0) }.joined(separator: ", ")

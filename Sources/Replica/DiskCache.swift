@@ -52,6 +52,9 @@ package final class DiskCache: Sendable {
     return Array(all[Self.head...])
   }
 
+  /// Returns whether there is an entry for a key, damaged or not.
+  func contains(_ key: String) -> Bool { (try? folder.file(Self.name(key), .readUntrusted)) != nil }
+
   /// Stores bytes under a key, unless they are too large for the cache.
   package func keep(_ bytes: [UInt8], _ key: String) {
     guard bytes.count < limit / 16 else { return }

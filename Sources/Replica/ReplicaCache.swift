@@ -1,6 +1,5 @@
-internal import Dispatch
-package import ReplicaFormat
-internal import Synchronization
+package import ReplicaCatalog
+internal import ReplicaFormat
 
 /// Holds the caches of a process that reads replicas page by page, and their limits.
 package final class ReplicaCache {
@@ -16,34 +15,12 @@ package final class ReplicaCache {
 
   package init(disk: DiskCache?) { self.disk = disk }
 
-  /// A map that is being fetched in the background.
-  private final class Early: Sendable {
-    let bytes = Mutex<[UInt8]?>(nil)
-    let group = DispatchGroup()
-  }
-  private var early: [String: Early] = [:]
+  /// Whether the map with a key was read already, or found to be of no use.
+  package func knowsMap(_ key: String) -> Bool { maps[key] != nil }
 
-  /// Starts fetching the map of a base while the base's manifest is read.
-  package func prefetchMap(of base: BaseName, in generation: GenerationID, _ access: ReplicaAccess) {
-    let key = BaseMap.key(of: base, in: generation)
-    guard maps[key] == nil, early[key] == nil else { return }
-    let fetch = Early()
-    early[key] = fetch
-    DispatchQueue.global().async(group: fetch.group) {
-      let bytes = try? access.read(key, 0..<BaseMap.largest + 1)
-      fetch.bytes.withLock { $0 = bytes }
-    }
-  }
-
-  private func bytes(_ key: String, _ access: ReplicaAccess) -> [UInt8]? {
-    guard let fetch = early.removeValue(forKey: key) else {
-      // Read one byte more than the limit, to detect a map that is too large.
-      return try? access.read(key, 0..<BaseMap.largest + 1)
-    }
-    while fetch.group.wait(timeout: .now() + 0.05) == .timedOut {
-      guard (try? access.checkInterrupt()) != nil else { return nil }
-    }
-    return fetch.bytes.withLock { $0 }
+  /// Whether the cache on the disk has an object of the replica at a URL.
+  package func isKept(_ object: ChainObject, of url: String) -> Bool {
+    disk?.contains(SliceFetch.key(url, object)) == true
   }
 
   /// Returns the map of a base; nil if there is no usable one.
@@ -52,7 +29,9 @@ package final class ReplicaCache {
   func map(of manifest: BaseManifest, _ access: ReplicaAccess) -> BaseMap? {
     let key = BaseMap.key(of: manifest.name, in: manifest.generation)
     if let known = maps[key] { return known }
-    let map = bytes(key, access).flatMap {
+    // One byte more than is believed shows that there is more.
+    let bytes = try? access.read(key, 0..<BaseMap.largest + 1)
+    let map = bytes.flatMap {
       $0.count <= BaseMap.largest ? try? BaseMap($0, of: manifest, object: key) : nil
     }
     maps[key] = .some(map)

@@ -75,14 +75,15 @@ final class SliceFetch {
     try parsed(access, disk, object, generation, bytes(access, disk, object))
   }
 
-  private static func key(_ access: ReplicaAccess, _ object: ChainObject) -> String {
-    "\(access.url) \(object.key) \(object.id) \(object.size)"
+  /// The name of an object in the cache on the disk.
+  static func key(_ url: String, _ object: ChainObject) -> String {
+    "\(url) \(object.key) \(object.id) \(object.size)"
   }
 
   private static func bytes(
     _ access: ReplicaAccess, _ disk: DiskCache?, _ object: ChainObject
   ) throws -> [UInt8] {
-    if let bytes = disk?.bytes(key(access, object)) { return bytes }
+    if let bytes = disk?.bytes(key(access.url, object)) { return bytes }
     return try access.read(object.key, nil)
   }
 
@@ -103,7 +104,7 @@ final class SliceFetch {
       bytes = try access.read(object.key, nil)
       reader = try SliceReader(bytes, as: object, of: generation)
     }
-    disk?.keep(bytes, key(access, object))
+    disk?.keep(bytes, key(access.url, object))
     return SliceFrames(reader)
   }
 }

@@ -29,6 +29,8 @@ package struct BaseMap: Sendable {
 
   /// The frames of each described part, by the part's name.
   package var frames: [String: [Frame]] = [:]
+  /// Parts that the map describes in another way than the manifest; these frames are ignored.
+  package private(set) var unfit: Set<String> = []
   /// Pages of the base that lead to others: page 1 and the interior pages of trees.
   package var pages: [(number: UInt32, bytes: [UInt8])] = []
 
@@ -104,17 +106,18 @@ package struct BaseMap: Sendable {
     guard Self.fixed + headSize + tailSize == end else { throw damage }
     let tail = Self.fixed + headSize
     var fields = FieldCursor(bytes, Self.fixed..<tail)
-    frames = try Self.frames(&fields, manifest, damage)
+    (frames, unfit) = try Self.frames(&fields, manifest, damage)
     fields = FieldCursor(bytes, tail..<end)
     pages = try Self.pages(&fields, bytes, manifest, damage)
   }
 
   private static func frames(
     _ fields: inout FieldCursor, _ manifest: BaseManifest, _ damage: FormatError
-  ) throws(FormatError) -> [String: [Frame]] {
+  ) throws(FormatError) -> (frames: [String: [Frame]], unfit: Set<String>) {
     var sizes: [String: BaseManifest.Part] = [:]
     for part in manifest.parts { sizes[part.digest] = part }
     var found: [String: [Frame]] = [:]
+    var unfit: Set<String> = []
     guard let parts = fields.varint(UInt32.self) else { throw damage }
     for _ in 0..<parts {
       guard let digest = fields.take(32), let count = fields.varint(UInt32.self), count <= fields.left else {
@@ -129,13 +132,16 @@ package struct BaseMap: Sendable {
         total += Int(size)
         frames.append(Frame(size: Int(size), hash: hash))
       }
-      // Ignore the frames of a part that do not fit the manifest.
-      guard let part = sizes[hex(digest)], total == part.compressedSize,
+      guard let part = sizes[hex(digest)] else { continue }
+      guard total == part.compressedSize,
         frames.count == (Int(part.pageCount) * manifest.state.pageSize + frameBytes - 1) / frameBytes
-      else { continue }
+      else {
+        unfit.insert(part.digest)
+        continue
+      }
       found[part.digest] = frames
     }
-    return found
+    return (found, unfit)
   }
 
   private static func pages(

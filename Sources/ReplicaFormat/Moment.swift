@@ -1,6 +1,6 @@
 /// A moment of a replica, as a user writes it.
 ///
-/// `17`, `before 17`, `last`, `2026-11-30T21:50:00Z`, `2026-11-30 21:50`, `21:50`, `yesterday 14:00`, `-5m`,
+/// `17`, `before 17`, `last`, `before last`, `2026-11-30T21:50:00Z`, `2026-11-30 21:50`, `21:50`, `yesterday 14:00`, `-5m`,
 /// `5 minutes ago`, `now`. A date without a zone is UTC, as all times are that the program prints. A time of day without a date
 /// is that of the local clock.
 package enum Moment: Hashable, Sendable {
@@ -10,6 +10,8 @@ package enum Moment: Hashable, Sendable {
   case time(Int64)
   /// The newest state.
   case last
+  /// The state before the last transaction.
+  case beforeLast
 
   /// The time and the zone that relative moments refer to.
   package struct Clock {
@@ -25,7 +27,8 @@ package enum Moment: Hashable, Sendable {
   }
 
   /// Forms to show if a text is none of them.
-  package static let forms = "17, before 17, last, 2026-01-31T13:45:00Z, 21:50, yesterday 14:00 or -5m"
+  package static let forms =
+    "17, before 17, last, before last, 2026-01-31T13:45:00Z, 21:50, yesterday 14:00 or -5m"
 
   /// Reads a text; nil if it is no moment.
   package init?(_ text: String, _ clock: Clock) {
@@ -34,6 +37,8 @@ package enum Moment: Hashable, Sendable {
     switch (first, words.count) {
     case ("last", 1), ("newest", 1), ("now", 1):
       self = .last
+    case ("before", 2) where ["last", "newest", "now"].contains(words[1]):
+      self = .beforeLast
     case ("before", 2):
       guard let number = Bounds.transaction(words[1]), number > 0, Self.isNumber(words[1]) else { return nil }
       self = .transaction(number - 1)

@@ -13,18 +13,22 @@ struct BaseWriter {
   private let manifest: BaseManifest
   private let file: File?
   private let known: [BaseManifest.Part: Hash128]
+  /// Learns what the parts hold, for the check of maps.
+  private let contents: PartContents?
 
   /// Without a `file` the parts are only checked.
   ///
   /// `known` are parts that were found right before, with the combined hashes of their pages; they
   /// count.
   init(
-    source: ObjectSource, manifest: BaseManifest, file: File?, known: [BaseManifest.Part: Hash128] = [:]
+    source: ObjectSource, manifest: BaseManifest, file: File?, known: [BaseManifest.Part: Hash128] = [:],
+    contents: PartContents? = nil
   ) {
     self.source = source
     self.manifest = manifest
     self.file = file
     self.known = known
+    self.contents = contents
   }
 
   /// The maximum bytes of compressed parts in memory.
@@ -133,6 +137,9 @@ struct BaseWriter {
       throw FormatError(name, "it has \(bytes.count) bytes, the base's manifest says \(part.compressedSize)")
     }
     var found = PartHash(part, pageSize: manifest.state.pageSize, isNamed: isNamed)
+    var content = contents.map { _ in
+      PartContentsBuilder(bytes, first: part.firstPage, pageSize: manifest.state.pageSize)
+    }
     let buffer = buffers.take()
     defer { buffers.giveBack(buffer) }
     do {
@@ -143,6 +150,7 @@ struct BaseWriter {
           let count = min(Self.piece, size - start)
           try reader.read(into: &pages, at: 0, count: count)
           found.add(pages, count: count)
+          content?.add(pages, count: count)
           if !source.isStopped { try file?.write(pages[..<count], at: at + start) }
         }
       }
@@ -154,6 +162,7 @@ struct BaseWriter {
     guard !isNamed || manifest.naming.digest(sha256: found.digest()) == part.digest else {
       throw FormatError(name, "its content is damaged")
     }
+    if let content { contents?.note(content.contents, part.digest) }
     return found.checksum
   }
 }

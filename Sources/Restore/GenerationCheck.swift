@@ -22,6 +22,8 @@ final class GenerationCheck {
   var seal: Place?
   /// Parts of bases that were found right, with the combined hashes of their pages.
   var parts: [BaseManifest.Part: Hash128] = [:]
+  /// What the right parts hold, for the check of maps.
+  let partContents = PartContents()
   /// Manifests of the bases, by name.
   private(set) var manifests: [BaseName: BaseManifest] = [:]
   /// How many more listings are allowed for missing objects.

@@ -104,6 +104,10 @@ package struct LitestreamRestore {
   // MARK: - What to fetch
 
   private func plan(_ replica: LitestreamReplica, to output: String) throws -> Plan {
+    guard !target.isBeforeLast else {
+      throw RestoreError(
+        .range, "restore \(output): files of Litestream hold several transactions: write a number or a time")
+    }
     let all = try replica.requireItems()
     var items = all
     if let transaction = target.transaction {

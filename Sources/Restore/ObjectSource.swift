@@ -51,6 +51,13 @@ package final class ObjectSource: Sendable {
     self.isInterrupted = isInterrupted
   }
 
+  /// Returns a source with the same limits that reads through another store.
+  func reading(through store: any ObjectStore) -> ObjectSource {
+    ObjectSource(
+      ReplicaCatalog(store), patience: patience, staysInterrupted: staysInterrupted,
+      isInterrupted: isInterrupted)
+  }
+
   /// Objects read so far, and their bytes.
   package var read: (objects: Int, bytes: Int) { state.withLock { ($0.objects, $0.bytes) } }
 

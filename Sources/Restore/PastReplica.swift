@@ -10,13 +10,15 @@ import ReplicaFormat
 /// Belongs to one thread at a time.
 package final class PastReplica {
   package let source: ObjectSource
+  private let opening: OpeningStore
   private let cache: ReplicaCache
   private var histories: [String: PageHistory] = [:]
   /// The maximum number of kept histories; each may use some megabytes of memory.
   private static let most = 4
 
   package init(_ source: ObjectSource, _ cache: ReplicaCache) {
-    self.source = source
+    opening = OpeningStore(source.catalog.store)
+    self.source = source.reading(through: opening)
     self.cache = cache
   }
 
@@ -27,6 +29,8 @@ package final class PastReplica {
     if let other, let wanted = target.transaction, let reader = try open(wanted, in: other.history) {
       return reader
     }
+    // What was fetched early is used when the history is made, and not needed afterwards.
+    defer { opening.end() }
     let plan = try plan(target, base: other?.history.manifest.name)
     return try PageReader(history(of: plan), at: plan.transaction)
   }
@@ -83,16 +87,44 @@ package final class PastReplica {
   }()
 
   private func plan(_ target: RestoreTarget, base: BaseName?) throws -> RestorePlan {
+    if let plan = try planAtOnce(target, base: base) { return plan }
     var gone: Set<String> = []
     while true {
       do {
-        var planner = Planner(source: source, target: target, gone: gone, base: base)
-        planner.willRead = { [cache, access] in cache.prefetchMap(of: $1, in: $0, access) }
-        return try planner.plan()
+        return try planner(target, base: base, gone: gone).plan()
       } catch let error as FormatError where error.isMissing {
         guard gone.count < Replanning.most, gone.insert(error.object).inserted else { throw error }
         try source.pause(Replanning.pause)
       }
+    }
+  }
+
+  private func planner(_ target: RestoreTarget, base: BaseName?, gone: Set<String> = []) -> Planner {
+    var planner = Planner(source: source, target: target, gone: gone, base: base)
+    planner.willRead = { [cache, opening] generation, base in
+      let request = OpeningStore.mapRequest(base, generation)
+      if !cache.knowsMap(request.name) { opening.start([request]) }
+    }
+    return planner
+  }
+
+  /// Plans with requests that are made together; nil if that shows a contradiction.
+  ///
+  /// The lease may be younger than the listing here, so it may name an entry that the listing lacks.
+  /// Then everything is read again in the order of rule 13 (`Docs/Protocol.md`).
+  private func planAtOnce(_ target: RestoreTarget, base: BaseName?) throws -> RestorePlan? {
+    // A folder answers at once, and a listing of all of it takes longer than its parts.
+    guard !source.catalog.store.url.hasPrefix("file:") else { return nil }
+    opening.begin(target, cache)
+    defer { opening.forgetListing() }
+    do {
+      return try planner(target, base: base).plan()
+    } catch is FormatError {
+      opening.end()
+      return nil
+    } catch let error as RestoreError where error.code == .hole {
+      opening.end()
+      return nil
     }
   }
 

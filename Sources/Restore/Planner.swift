@@ -5,7 +5,7 @@ import ReplicaFormat
 /// Finds the generation, the base and the slices for a target.
 struct Planner {
   let source: ObjectSource
-  let target: RestoreTarget
+  private(set) var target: RestoreTarget
   let options: Options
   /// Objects that were listed but missing when they were read, and were listed again since.
   var gone: Set<String> = []
@@ -42,6 +42,7 @@ struct Planner {
   ///
   /// Throws `.hole`, or an error that names the object, if something in between is missing.
   func plan() throws -> RestorePlan {
+    if target.isBeforeLast { return try planBeforeLast() }
     if let wanted = target.generation { return try plan(in: wanted) }
     // Witnesses are read before the listings (rule 15).
     let witnesses = try target.isOpen ? Witnesses(source, record: options.witness) : nil
@@ -66,6 +67,18 @@ struct Planner {
       return try plan(contents, history: &history, witnesses: nil)
     }
     return try planAtEnd(&history, witnesses)
+  }
+
+  /// Plans for the end first, to learn its number.
+  private func planBeforeLast() throws -> RestorePlan {
+    var planner = self
+    planner.target.isBeforeLast = false
+    let last = try planner.plan().transaction
+    guard last > 0 else {
+      throw RestoreError(.range, "nothing is before the last transaction of \(catalog.store.url)")
+    }
+    planner.target.transaction = last - 1
+    return try planner.plan()
   }
 
   /// Plans for a target in the newest generation with a mark, or in one that follows it.

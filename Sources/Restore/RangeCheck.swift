@@ -18,13 +18,15 @@ struct RangeCheck {
         time: base.time,
         state: base.state, notices: [])
       let file = try check.work.file("wal", .create)
-      let writer = BaseWriter(source: check.source, manifest: base, file: file)
+      let writer = BaseWriter(
+        source: check.source, manifest: base, file: file, contents: check.partContents)
       let needed =
         Int(base.state.pages) * base.state.pageSize * (1 + replayTransactions(until: chain.end).count)
       try check.requireRoom(max(needed - file.size(), 0) + (1 << 20))
       let parts = try writer.check(stopAtFirst: false)
       check.parts.merge(parts.known) { $1 }
       for fault in parts.faults { try check.note(fault) }
+      try check.checkMap(of: base)
       try apply(plan, file, isWhole: parts.faults.isEmpty, check)
     } else {
       try checkSingly(chain.objects, check)
@@ -49,10 +51,12 @@ struct RangeCheck {
   private func checkLaterBases(_ check: GenerationCheck) throws {
     for (name, manifest) in manifests.sorted(by: { $0.key < $1.key })
     where name > base && name.transaction <= chain.end {
-      let writer = BaseWriter(source: check.source, manifest: manifest, file: nil, known: check.parts)
+      let writer = BaseWriter(
+        source: check.source, manifest: manifest, file: nil, known: check.parts, contents: check.partContents)
       let parts = try writer.check(stopAtFirst: false)
       check.parts.merge(parts.known) { $1 }
       for fault in parts.faults { try check.note(fault) }
+      try check.checkMap(of: manifest)
     }
   }
 

@@ -10,6 +10,8 @@ package struct RestoreTarget: Hashable, Sendable {
   package var transaction: UInt64?
   /// The state after the last transaction at or before this time, microseconds since 1970.
   package var time: Int64?
+  /// Whether the transaction before the end is meant, without its number.
+  package var isBeforeLast = false
   package init() {}
 
   /// Whether the end of the log decides which state it is.

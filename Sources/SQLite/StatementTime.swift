@@ -43,6 +43,21 @@ package enum StatementTime {
     return time == 0 ? nil : time
   }
 
+  /// Runs `body`, and returns whether a statement in it asked for the time.
+  ///
+  /// All of them get the same time. A statement that contains the call keeps its own.
+  package static func isAsked<Value>(in body: () throws -> Value) rethrows -> (value: Value, isAsked: Bool) {
+    let here = csqlite_surroundings()
+    let (keepsOneTime, time) = (here.pointee.keeps_one_time, here.pointee.time)
+    defer {
+      here.pointee.keeps_one_time = keepsOneTime
+      here.pointee.time = time
+    }
+    record()
+    let value = try body()
+    return (value, recorded != nil)
+  }
+
   /// Sets the time for statements of this thread; nil for the real one.
   package static func give(_ time: Int64?) { set(keepsOneValue: time != nil, time ?? 0) }
 

@@ -20,7 +20,7 @@ struct HostileCase: CustomTestStringConvertible, Sendable {
     self.write = write
   }
 
-  static let all = files + code + sizes + numbers + escapes
+  static let all = files + code + sizes + numbers + escapes + maps
 
   /// Statements that open files.
   private static let files = [

@@ -144,10 +144,95 @@ import Testing
       ).count == 3)
     #expect(
       try shell(["shop.db"], ".mirror bisect 'SELECT random()'").errors.contains(
-        "two runs at one moment give two answers"))
+        "the query draws random numbers"))
     #expect(
       try shell(["shop.db"], ".mirror bisect 'DELETE FROM orders'").errors.contains(
         "only a query has a history"))
+    #expect(
+      try shell(["shop.db"], ".mirror bisect 'SELECT 1' --some").errors.contains("unknown option: --some"))
+  }
+
+  /// SQLite decides whether a query asks for the time, wherever it does so.
+  @Test(arguments: [
+    "SELECT datetime('now')", "SELECT count(*) FROM orders WHERE CURRENT_TIMESTAMP > item",
+    "SELECT max(id, unixepoch()) FROM orders", "WITH t(a) AS (SELECT julianday()) SELECT a > 0 FROM t",
+  ])
+  func queriesThatAskForTheTimeAreRefused(_ query: String) throws {
+    for command in ["bisect", "when"] {
+      let result = try shell(["shop.db"], ".mirror \(command) \"\(query)\" 2")
+      #expect(result.errors.contains("the query asks for the time"), "\(result)")
+    }
+    let history = try shell(["shop.db"], ".mirror history orders \"WHERE item < \(query.dropFirst(7))\"")
+    if query.hasPrefix("SELECT datetime") {
+      #expect(history.errors.contains("the query asks for the time"), "\(history)")
+    }
+    // A time that is written out is none of today, and neither is a column of this name.
+    let fixed = "SELECT datetime('2026-01-01', '+1 day'), count(*) AS now FROM orders"
+    #expect(try output(["shop.db"], ".mirror bisect \"\(fixed)\" 2").contains("transaction 4"))
+  }
+
+  @Test func printsEveryAnswer() throws {
+    let lines = try output(["shop.db"], ".mirror when 'SELECT sum(price) FROM orders'").split(separator: "\n")
+    let answers = lines.map { $0.split(separator: " ").filter { $0 != "" } }
+    #expect(answers.map { $0.first.map(String.init) ?? "" } == ["0", "1", "2", "3", "4", "5"], "\(lines)")
+    #expect(lines.first?.hasSuffix("  (no such table: orders)") == true, "\(lines)")
+    #expect(
+      answers.dropFirst().map { $0.last.map(String.init) ?? "" } == [
+        "NULL", "16.75", "17.25", "14.0", "34.0",
+      ])
+    #expect(answers.allSatisfy { $0[1].hasSuffix("Z") })
+    let some = try output(["shop.db"], ".mirror when 'SELECT count(*) FROM orders' 2 3")
+    #expect(some.hasPrefix("2  ") && some.hasSuffix("  3\n") && some.split(separator: "\n").count == 1)
+    #expect(try shell(["shop.db"], ".mirror when 'SELECT 1' --all").errors.contains("unknown option: --all"))
+    #expect(try shell(["shop.db"], ".mirror when").errors.contains("Usage: .mirror when QUERY"))
+  }
+
+  @Test func theMomentBeforeTheLastHasAName() throws {
+    #expect(try output(["-at", "before last", "shop.db"], "SELECT count(*) FROM orders;") == "2\n")
+    #expect(try output(["shop.db"], ".mirror diff before last orders --summary").contains("orders: +1 ~0 -0"))
+    #expect(
+      try output([":memory:"], ".restore wal --as-of 'before last' --output b.db").contains("transaction 4"))
+    #expect(
+      try shell(["shop.db"], ".mirror log --since 'before last'").errors.contains("takes a number or a time"))
+  }
+
+  @Test func comparesTwoFiles() throws {
+    func run(_ name: String, _ sql: String) throws {
+      _ = try ShellHarness.run(
+        ShellHarness.program, ["-mirror", "off", name], input: Data(sql.utf8), in: folder)
+    }
+    try run(
+      "old.db",
+      "CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE TABLE k(x PRIMARY KEY, y) WITHOUT ROWID; CREATE TABLE gone(z);"
+        + "INSERT INTO t VALUES(1,'a'),(2,'b'),(3,'c'); INSERT INTO k VALUES('p',1); PRAGMA journal_mode=WAL;"
+    )
+    try run(
+      "it's new.db",
+      "CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE TABLE k(x PRIMARY KEY, y) WITHOUT ROWID;"
+        + "CREATE VIRTUAL TABLE f USING fts5(w);"
+        + "INSERT INTO t VALUES(1,'a'),(2,x'62'),(4,'d'); INSERT INTO k VALUES('p',1);")
+    let before = try Data(contentsOf: folder.url.appendingPathComponent("old.db"))
+    let result = try output(["shop.db"], ".mirror diff --files old.db \"it's new.db\"")
+    #expect(result.hasPrefix("from old.db\nto   it's new.db\n"), "\(result)")
+    #expect(result.contains("- table gone") && result.contains("t: +1 ~1 -1\n"), "\(result)")
+    #expect(result.contains("~ a=2: b 'b' -> x'62'") && !result.contains("k: "), "\(result)")
+    #expect(result.contains("virtual table f is in the files; its rows are not compared"), "\(result)")
+    // The script makes one of the other; both files stay as they were.
+    let script = try shell(["shop.db"], ".mirror diff --files old.db \"it's new.db\" t --sql").output
+    #expect(try Data(contentsOf: folder.url.appendingPathComponent("old.db")) == before)
+    try run("old.db", script)
+    let left = try output(["shop.db"], ".mirror diff --files old.db \"it's new.db\" t --summary")
+    #expect(
+      left == "from old.db\nto   it's new.db\n-- virtual table f is in the files; its rows are not compared\n"
+    )
+    for (names, message) in [
+      ("old.db nofile.db", "unable to open database"), ("old.db old.db nope", "no table nope in both files"),
+      ("old.db old.db --from \(url)", "leave out --from"), ("old.db", "Usage: .mirror diff"),
+    ] {
+      let failed = try shell(["shop.db"], ".mirror diff --files \(names)")
+      #expect(failed.errors.contains(message), "\(names): \(failed)")
+    }
+    #expect(!FileManager.default.fileExists(atPath: folder.path("nofile.db")))
   }
 
   /// Applies a changeset with the library's session extension, which the shell does not have.

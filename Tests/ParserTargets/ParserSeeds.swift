@@ -94,6 +94,24 @@ extension ParserTarget {
     case .listing: return [ServerSeeds.listing, ServerSeeds.error].map { Array($0.utf8) }
     case .answer: return ServerSeeds.answers.map { Array($0.utf8) }
     case .profile: return [Array(ServerSeeds.profile.utf8)]
+    case .map:
+      var map = BaseMap()
+      for (part, sizes) in zip(Self.mapManifest.parts, [[400, 300], [300]]) {
+        map.frames[part.digest] = sizes.map { BaseMap.Frame(size: $0, hash: 5) }
+      }
+      map.pages = [1, 2, 600].map { ($0, [UInt8](repeating: UInt8($0 % 7), count: 512)) }
+      return [map.bytes, BaseMap().bytes]
+    case .moment:
+      return [
+        "before last", "before 17", "yesterday 14:00", "5 minutes ago", "-5m", "21:50:07", "2026-11-30 21:50",
+      ]
+      .map { Array($0.utf8) }
+    case .interior:
+      // Two cells, and the last child.
+      let head: [UInt8] = [5, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 9, 1, 0, 1, 8]
+      var page = head + [UInt8](repeating: 0, count: 512 - head.count)
+      (page[0x103], page[0x104], page[0x10b], page[0x10c]) = (7, 4, 8, 6)
+      return [page]
     }
   }
 

@@ -3,6 +3,7 @@ import Compression
 import Encryption
 import Interchange
 import ObjectStore
+import Replica
 import ReplicaFormat
 import S3ObjectStore
 import WALFormat
@@ -13,7 +14,8 @@ import WALFormat
 /// too.
 package enum ParserTarget: String, CaseIterable, Sendable {
   case names, manifest, record, turn, mark, lease, position, follow, slice, sliceContent, batch, script, head,
-    sealed, ltx, ltxFile, zone, time, varint, logHeader, listing, answer, profile
+    sealed, ltx, ltxFile, zone, time, varint, logHeader, listing, answer, profile, map, moment,
+    interior
 
   /// Parses any bytes, and returns.
   package func run(_ bytes: [UInt8]) {
@@ -75,6 +77,58 @@ package enum ParserTarget: String, CaseIterable, Sendable {
         _ = try? store.list(prefix: "", after: nil, limit: 1000)
       }
     case .profile: PreparedAnswer.readProfile(bytes)
+    case .map: Self.map(bytes)
+    case .moment: Self.moment(text)
+    case .interior: Self.interior(bytes)
+    }
+  }
+
+  // MARK: Reading the past
+
+  /// A map, and the same with a correct hash; what is read of it must fit the manifest.
+  private static func map(_ bytes: [UInt8]) {
+    var right = Array(bytes.dropLast(16))
+    let hash = Hash128(right, 0..<right.count)
+    right.appendLittleEndian(hash.low)
+    right.appendLittleEndian(hash.high)
+    let manifest = mapManifest
+    for bytes in [bytes, right] {
+      guard let map = try? BaseMap(bytes, of: manifest, object: "o") else { continue }
+      for part in manifest.parts {
+        guard let frames = map.frames[part.digest] else { continue }
+        precondition(frames.reduce(0) { $0 + $1.size } == part.compressedSize)
+      }
+      for page in map.pages {
+        precondition((1...manifest.state.pages).contains(page.number))
+        precondition(page.bytes.count == manifest.state.pageSize)
+      }
+    }
+  }
+
+  /// The base that the maps describe.
+  static let mapManifest = BaseManifest(
+    generation: GenerationID(sequence: 3, random: 0xabc), name: BaseName(7, id: EntryID(9)), time: 5,
+    state: DatabaseState(pageSize: 512, pages: 600, checksum: .zero),
+    parts: [
+      BaseManifest.Part(
+        firstPage: 1, pageCount: 512, digest: String(repeating: "ab", count: 32), compressedSize: 700),
+      BaseManifest.Part(
+        firstPage: 513, pageCount: 88, digest: String(repeating: "cd", count: 32), compressedSize: 300),
+    ])
+
+  private static func moment(_ text: String) {
+    for now in [Int64.min / 2, 0, 1_796_049_000_000_000, Int64.max / 2] {
+      guard case .time(let time)? = Moment(text, Moment.Clock(now: now) { _ in 3600 }) else { continue }
+      _ = ISOTime.text(time)
+    }
+  }
+
+  /// The children of an interior page that fills the input, as page 1 and as another.
+  private static func interior(_ bytes: [UInt8]) {
+    let page = bytes.prefix(512) + [UInt8](repeating: 0, count: max(512 - bytes.count, 0))
+    for number in [1, 2] as [UInt32] {
+      let children = InteriorPage.children(Array(page), 0, page: number, pageSize: 512, pages: 100)
+      precondition(children.allSatisfy { $0 > 1 && $0 <= 100 })
     }
   }
 

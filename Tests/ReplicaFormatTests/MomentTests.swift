@@ -12,7 +12,7 @@ import Testing
   @Test(arguments: [
     ("17", Moment.transaction(17)), ("0", .transaction(0)), ("before 17", .transaction(16)),
     ("BEFORE 1", .transaction(0)),
-    ("last", .last), ("now", .last),
+    ("last", .last), ("now", .last), ("before last", .beforeLast), ("Before  LAST", .beforeLast),
   ])
   func numbers(_ text: String, _ moment: Moment) {
     #expect(Moment(text, clock) == moment)
@@ -34,7 +34,7 @@ import Testing
     "", " ", "before", "before 0", "before x", "seventeen", "-5", "-m", "5m", "25:00", "12:60", "1:2:3:4",
     "yesterday 5",
     "tomorrow 5:00", "ago", "minutes ago", "-99999999999999999999d", "99999999999999999999999", "2026-13-01",
-    "17 18",
+    "17 18", "before last 5", "before before 5", "before yesterday",
     "last 5", "+5m", "-5 m", "yesterday today",
   ])
   func whatIsNone(_ text: String) {

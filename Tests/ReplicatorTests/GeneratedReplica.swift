@@ -17,6 +17,7 @@ final class GeneratedReplica {
   /// The last transaction.
   private(set) var last: UInt64 = 0
   private var hasFullText = false
+  private var hasRectangles = false
   private var columns = 0
 
   static let pageSizes = [512, 1024, 4096, 16384, 65536]
@@ -70,7 +71,7 @@ final class GeneratedReplica {
 
   func step() throws {
     let n = pick(4000)
-    switch pick(20) {
+    switch pick(23) {
     case 0, 1: try run("INSERT INTO a(k,v) VALUES(\(n), 'v\(n)')")
     case 2: try run("INSERT INTO a(k,v) VALUES(\(n), randomblob(\(pick(3) == 0 ? 200_000 : 9000)))")
     case 3, 4: try run("UPDATE a SET v = 'u\(n)' WHERE k % 97 = \(n % 97)")
@@ -102,6 +103,22 @@ final class GeneratedReplica {
       // A session ends, and the next one begins with a turn.
       try fixture.close()
       try fixture.open()
+    case 19:
+      if !hasRectangles {
+        hasRectangles = true
+        try run("CREATE VIRTUAL TABLE r USING rtree(id, low, high, +note)")
+      }
+      try run("INSERT OR REPLACE INTO r SELECT id, k, k + 5, 'n\(n)' FROM a WHERE id % 31 = \(n % 31)")
+    case 20:
+      // Another program, which does not mirror, writes too.
+      let other = try Connection(fixture.path)
+      defer { other.close() }
+      try other.execute(
+        "UPDATE a SET v = 'foreign \(n)' WHERE id % 41 = \(n % 41); INSERT INTO a(k) VALUES(\(n))")
+    case 21:
+      try run(
+        "WITH n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<\(pick(3000) + 1)) INSERT INTO a(k,v) SELECT i, randomblob(300) FROM n"
+      )
     default:
       if pick(3) == 0 {
         try fixture.close()

@@ -20,16 +20,16 @@ import Testing
     return bytes
   }
 
-  @Test(arguments: UInt64(1)...12)
+  @Test(arguments: UInt64(1)...UInt64(Seeded.rounds(12, 20)))
   func everyPageEqualsTheRestoredFile(seed: UInt64) throws {
-    let replica = try GeneratedReplica(seed: seed)
+    let replica = try GeneratedReplica(seed: seed, transactions: Seeded.rounds(40, 200))
     var random = Seeded(seed)
     let folder = try Files.TemporaryFolder()
     let disk = try #require(DiskCache(folder.path + "/cache"))
     // The second time, pages come from the cache on the disk.
     for _ in 0..<2 {
       let past = replica.past(disk: disk)
-      for transaction in replica.someTransactions(8).shuffled(using: &random) {
+      for transaction in replica.someTransactions(Seeded.rounds(8, 200)).shuffled(using: &random) {
         let reader = try past.open(GeneratedReplica.target(transaction))
         #expect(reader.moment.transaction == transaction)
         let isSame = try pages(reader, &random) == replica.restored(transaction)

@@ -118,6 +118,71 @@ import Testing
     try fixture.close()
   }
 
+  /// The history of a whole table has the versions that restores of every transaction have.
+  @Test(arguments: UInt64(71)...76)
+  func historyOfATableEqualsRestoresOfEveryTransaction(seed: UInt64) throws {
+    let replica = try GeneratedReplica(seed: seed, transactions: 30)
+    let files = files("table-\(seed)")
+    for name in ["a", "b", "c d"] {
+      var wanted: [String] = []
+      var before: [String: String] = [:]
+      for transaction in 0...replica.last {
+        let path = try replica.fixture.restore(.wal, "h.db", GeneratedReplica.target(transaction))
+        let connection = try Connection(path, [.readWrite])
+        defer { connection.close() }
+        let shape = try SchemaShape(connection).tables[name]
+        var now: [String: String] = [:]
+        if let shape {
+          let keys = shape.hasRowID ? ["rowid"] : shape.primaryKey
+          let columns = (keys + shape.columns.filter { !$0.hasPrefix("n") }).map { Identifier.quoted($0) }
+          let list = columns.joined(separator: ", ")
+          for row in try connection.rows("SELECT \(list) FROM \(Identifier.quoted(name))") {
+            now["\(Array(row[..<keys.count]))"] = "\(Array(row[keys.count...]))"
+          }
+        }
+        for key in Set(before.keys).union(now.keys) where before[key] != now[key] {
+          wanted.append("\(transaction) \(key): \(before[key] ?? "-") -> \(now[key] ?? "-")")
+        }
+        before = now
+      }
+      var found: [String] = []
+      func text(_ row: RowChange.Row?) -> String {
+        guard let row else { return "-" }
+        let values = zip(row.columns, row.values).filter { !$0.0.hasPrefix("n") }.map(\.1)
+        return "\(values)"
+      }
+      let history = RowHistory(replica.past(), files, table: name)
+      try history.find(key: nil, condition: nil) { moment, _, changes in
+        for change in changes {
+          found.append("\(moment.transaction) \(change.key): \(text(change.before)) -> \(text(change.after))")
+        }
+      }
+      let lacks = Set(wanted).subtracting(found).sorted().prefix(3).map { $0.prefix(150) }
+      let more = Set(found).subtracting(wanted).sorted().prefix(3).map { $0.prefix(150) }
+      #expect(lacks.isEmpty && more.isEmpty, "\(name) of seed \(seed): lacks \(lacks), has too much \(more)")
+      #expect(found.count == wanted.count)
+    }
+  }
+
+  /// Of a table of many pages, only those are read that a transaction changed.
+  @Test func historyOfATableReadsWhatChanged() throws {
+    let fixture = try MirrorFixture()
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a INTEGER PRIMARY KEY, b)")
+    try fixture.run(
+      "WITH n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<20000) INSERT INTO t SELECT i, hex(i) FROM n"
+    )
+    for number in 1...30 { try fixture.run("UPDATE t SET b = 'x' WHERE a = \(number * 600)") }
+    try fixture.close()
+    let past = PastReplica(ObjectSource(ReplicaCatalog(fixture.store), patience: 5), ReplicaCache(disk: nil))
+    let history = RowHistory(past, files("few"), table: "t")
+    var found: [Int] = []
+    try history.find(key: nil, condition: nil) { _, _, changes in found.append(changes.count) }
+    #expect(found == [20000] + Array(repeating: 1, count: 30))
+    // Each leaf comes once for each of the two moments.
+    #expect(history.compared == 60, "\(history.compared) leaves")
+  }
+
   @Test(arguments: UInt64(61)...63)
   func historyEqualsALinearSearch(seed: UInt64) throws {
     let replica = try GeneratedReplica(seed: seed, transactions: 30)

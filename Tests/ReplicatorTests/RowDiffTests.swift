@@ -67,14 +67,14 @@ import Testing
     return found.sorted()
   }
 
-  @Test(arguments: UInt64(21)...32)
+  @Test(arguments: UInt64(21)...20 + UInt64(Seeded.rounds(12, 20)))
   func diffEqualsANaiveComparison(seed: UInt64) throws {
-    let replica = try GeneratedReplica(seed: seed)
+    let replica = try GeneratedReplica(seed: seed, transactions: Seeded.rounds(40, 200))
     var random = Seeded(seed)
     let files = PastFiles(vfs: "diff-\(seed)") { _, _, _ in throw NotAsked() }
     files.register()
     let past = replica.past()
-    for _ in 0..<8 {
+    for _ in 0..<Seeded.rounds(8, 50) {
       let from = random.next() % (replica.last + 1)
       let to = random.next() % 2 == 0 ? min(from + 1, replica.last) : random.next() % (replica.last + 1)
       let first = try past.open(GeneratedReplica.target(from))

@@ -239,4 +239,73 @@ import Testing
       }
     }
   }
+
+  /// A wrong map makes readers slower, or wrong if its copies are: it is named.
+  @Test func namesWrongMaps() throws {
+    let fixture = try MirrorFixture()
+    fixture.settings.mapBytes = 0
+    fixture.settings.partBytes = 256 << 10
+    try fixture.open()
+    try fixture.run("CREATE TABLE t(a INTEGER PRIMARY KEY, b)")
+    try fixture.run(
+      "WITH n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<6000) INSERT INTO t SELECT i, hex(randomblob(80)) FROM n"
+    )
+    try fixture.flush()
+    try #require(fixture.mirror).snapshot()
+    // The second base shares parts with the first.
+    try fixture.run("UPDATE t SET b = 'x' WHERE a = 1")
+    try fixture.flush()
+    try #require(fixture.mirror).snapshot()
+    try fixture.close()
+    let catalog = ReplicaCatalog(fixture.store)
+    let generation = try #require(catalog.generations().last)
+    let bases = try catalog.newest().bases
+    #expect(bases.count == 3)
+    func faults() throws -> [String] {
+      var verification = Verification(catalog)
+      verification.folder = fixture.path
+      var found: [String] = []
+      try verification.run(comparing: nil) { found += $0.faults.map { "\($0.object): \($0.cause)" } }
+      return found
+    }
+    #expect(try faults().isEmpty)
+    for base in bases.dropFirst() {
+      let key = try ObjectKey(BaseMap.key(of: base, in: generation))
+      let right = try fixture.store.get(key).bytes
+      let manifest = try catalog.manifest(generation, base)
+      let map = try BaseMap(right, of: manifest, object: key.name)
+      #expect(map.pages.count > 1 && map.frames.count > 1)
+      func change(_ body: (inout BaseMap) -> Void) throws -> [UInt8] {
+        var changed = map
+        body(&changed)
+        return changed.bytes
+      }
+      let last = map.pages.count - 1
+      let wrong: [(bytes: [UInt8], cause: String)] = [
+        (Array(right.dropLast()), "it is not a map of a base"),
+        (
+          try change { map in
+            map.frames = map.frames.mapValues { $0.map { BaseMap.Frame(size: $0.size, hash: $0.hash ^ 1) } }
+          }, "are not those of the part"
+        ),
+        (
+          try change { map in
+            map.frames = map.frames.mapValues { $0.map { BaseMap.Frame(size: $0.size + 1, hash: $0.hash) } }
+          }, "in another way than the manifest"
+        ),
+        (try change { $0.pages[last].bytes[9] ^= 1 }, "its copy of page \(map.pages[last].number) is not"),
+        (try change { $0.pages[0].bytes[60] ^= 1 }, "its copy of page 1 is not"),
+      ]
+      for (bytes, cause) in wrong {
+        try fixture.store.put(key, bytes, .always)
+        let found = try faults()
+        let isNamed =
+          !found.isEmpty && found.allSatisfy { $0.hasPrefix("\(key.name): ") && $0.contains(cause) }
+        #expect(isNamed, "\(cause): \(found)")
+      }
+      try fixture.store.delete(key)
+      #expect(try faults().isEmpty)
+      try fixture.store.put(key, right, .always)
+    }
+  }
 }

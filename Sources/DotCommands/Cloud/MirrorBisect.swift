@@ -6,27 +6,33 @@ import Restore
 import SQLite
 import Shell
 
-/// Finds the transaction that changed the answer to a query.
+/// `.mirror bisect` and `.mirror when`: finds the transactions that changed the answer to a query.
 struct MirrorBisect {
   struct Options {
     let sql: String
+    /// Whether each answer is printed with the first transaction that gives it, and nothing else.
+    let isTimeline: Bool
     /// The first and the last moment to search; without them, the oldest and the newest.
     var moments: [Moment] = []
     var all = false
     var from: String?
 
-    init(parsing words: inout Words) throws(CommandError) {
+    init(parsing words: inout Words, isTimeline: Bool = false) throws(CommandError) {
       sql = try words.required()
+      self.isTimeline = isTimeline
       var others: [String] = []
       while let word = words.optional() {
         switch word {
-        case "--all", "-all": all = true
+        case "--all" where !isTimeline, "-all" where !isTimeline: all = true
         case "--from", "-from": from = try words.required()
         default: others.append(word)
         }
       }
       var rest = others[...]
       while moments.count < 2, let moment = MomentWords.take(&rest) { moments.append(moment) }
+      if let option = rest.first(where: { $0.hasPrefix("-") }) {
+        throw .message("Error: unknown option: \(option)")
+      }
       if let word = rest.first { throw .message("Error: not a moment: \(word): write \(Moment.forms)") }
     }
   }
@@ -41,6 +47,7 @@ struct MirrorBisect {
     let (first, last) = try MirrorBisect.bounds(options.moments, replica)
     try check(replica)
     let history = AnswerHistory(replica, observer.past.files, sql: options.sql)
+    if options.isTimeline { return try printAnswers(history, replica, first, last) }
     let authors = TransactionAuthors(session, replica)
     var count = 0
     let beginning = try history.forEachChange(after: first, through: last) { change in
@@ -54,6 +61,25 @@ struct MirrorBisect {
         "no change from transaction \(first) to \(last): \(beginning.map { Self.text($0) } ?? "nothing to read")"
       )
     }
+  }
+
+  /// Prints every answer with the transaction from which on it holds.
+  private func printAnswers(
+    _ history: AnswerHistory, _ replica: PastReplica, _ first: UInt64, _ last: UInt64
+  ) throws {
+    func line(_ moment: PageHistory.Moment, _ answer: Answer, isAfterGap: Bool = false) {
+      let number = isAfterGap ? "<=\(moment.transaction)" : "\(moment.transaction)"
+      session.output.tell("\(number)  \(ISOTime.text(moment.time))  \(Self.text(answer))")
+    }
+    let start = try replica.open(RestoreTarget(.transaction(first))).moment
+    var isFirst = true
+    let beginning = try history.forEachChange(after: first, through: last) { change in
+      if isFirst { line(start, change.before) }
+      isFirst = false
+      line(change.moment, change.after, isAfterGap: change.isAfterGap)
+      return true
+    }
+    if isFirst, let beginning { line(start, beginning) }
   }
 
   /// Throws if the SQL has an error or several statements, or writes.

@@ -21,12 +21,16 @@ struct MirrorCommand: DotCommand {
       "   log [--since T] [--until T] [--grep RE] [--json] [--from URL]",
       "                          List statements with time, transaction, rows, duration",
       "   diff [FROM [TO]] [TABLE...] [--summary|--sql|--json] [--changeset FILE] [--from URL]",
+      "   diff --files OLD NEW [TABLE...] [--summary|--sql|--json] [--changeset FILE]",
       "                          Show rows that differ; without moments, those of the last",
       "                          transaction. A moment is 17, 'before 17', 21:50, -5m, ...",
+      "                          OLD and NEW are two database files",
       "   history TABLE [KEY | WHERE ...] [--from URL]",
       "                          Show versions of rows, with transaction and statements",
       "   bisect QUERY [FROM [TO]] [--all] [--from URL]",
       "                          Find the first transaction that changed the answer",
+      "   when QUERY [FROM [TO]] [--from URL]",
+      "                          Print every answer, with the first transaction that gives it",
       "   undo N [--dry-run] [--force|--skip]",
       "                          Undo transaction N with a new transaction",
       "   attach MOMENT AS NAME [--from URL]",
@@ -39,15 +43,16 @@ struct MirrorCommand: DotCommand {
       "                          Write a state that litestream restore (0.5) reads",
     ],
     correction:
-      ".mirror status|on|off|sync|check|snapshot|list|log|diff|history|bisect|undo|attach|prune|verify|export",
+      ".mirror status|on|off|sync|check|snapshot|list|log|diff|history|bisect|when|undo|attach|prune|verify|export",
     isSafe: false,
     completions: [
-      "status", "on", "off", "sync", "check", "snapshot", "list", "log", "diff", "history", "bisect", "undo",
+      "status", "on", "off", "sync", "check", "snapshot", "list", "log", "diff", "history", "bisect", "when",
+      "undo",
       "attach", "prune",
       "verify", "export",
       "--json", "--new-generation", "--unfenced", "--since", "--until", "--grep", "--from", "--keep",
       "--dry-run",
-      "--all", "--to-txn", "--to-time", "--summary", "--sql", "--changeset", "--force", "--skip",
+      "--all", "--to-txn", "--to-time", "--summary", "--files", "--sql", "--changeset", "--force", "--skip",
     ])
 
   private enum Action {
@@ -103,6 +108,7 @@ struct MirrorCommand: DotCommand {
     case "diff": .diff(try MirrorDiff.Options(parsing: &words))
     case "history": .history(try MirrorRowHistory.Options(parsing: &words))
     case "bisect": .bisect(try MirrorBisect.Options(parsing: &words))
+    case "when": .bisect(try MirrorBisect.Options(parsing: &words, isTimeline: true))
     case "undo": .undo(try MirrorUndo.Options(parsing: &words))
     case "attach": .attach(try MirrorAttach(parsing: &words))
     case "off": .off

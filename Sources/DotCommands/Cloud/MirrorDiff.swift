@@ -7,7 +7,7 @@ import Restore
 import SQLite
 import Shell
 
-/// Prints which rows differ between two moments of a replica.
+/// Prints which rows differ between two moments of a replica, or between two database files.
 struct MirrorDiff {
   struct Options {
     enum Form { case rows, summary, sql, json }
@@ -19,6 +19,8 @@ struct MirrorDiff {
     var form = Form.rows
     var changeset: String?
     var from: String?
+    /// Two files to compare in place of moments.
+    var files: (old: String, new: String)?
 
     init(parsing words: inout Words) throws(CommandError) {
       var others: [String] = []
@@ -29,15 +31,17 @@ struct MirrorDiff {
         case "--json", "-json": form = .json
         case "--changeset", "-changeset": changeset = try words.required()
         case "--from", "-from": from = try words.required()
+        case "--files", "-files": files = (try words.required(), try words.required())
         default: others.append(word)
         }
       }
       var rest = others[...]
-      while moments.count < 2, let moment = MomentWords.take(&rest) { moments.append(moment) }
+      while files == nil, moments.count < 2, let moment = MomentWords.take(&rest) { moments.append(moment) }
       tables = rest.map { $0.lowercased() }
       if let option = rest.first(where: { $0.hasPrefix("-") }) {
         throw .message("Error: unknown option: \(option)")
       }
+      if files != nil, from != nil { throw .message("Error: --files compares files: leave out --from") }
     }
   }
 
@@ -46,14 +50,27 @@ struct MirrorDiff {
   let options: Options
 
   func run() throws {
+    if let (old, new) = options.files {
+      let isInterrupted = observer.isInterrupted
+      let diff = try RowDiff(fromFile: old, toFile: new) {
+        if isInterrupted?() == true { throw CommandError.message("Error: interrupted") }
+      }
+      return try print(diff, from: old, to: new, place: "in both files")
+    }
     let past = observer.past
     past.register()
     let replica = try past.present(session, from: options.from)
     let (from, to) = try MirrorDiff.ends(options.moments, replica)
     let diff = try RowDiff(from: from, to: to, past.files) { try replica.source.checkInterrupt() }
+    try print(
+      diff, from: PastSession.text(from), to: PastSession.text(to),
+      place: "at transactions \(from.moment.transaction) and \(to.moment.transaction)")
+  }
+
+  /// Prints a comparison in the form that the options ask for.
+  private func print(_ diff: RowDiff, from: String, to: String, place: String) throws {
     for name in options.tables where diff.before.tables[name] == nil && diff.after.tables[name] == nil {
-      throw CommandError.message(
-        "Error: no table \(name) at transactions \(from.moment.transaction) and \(to.moment.transaction)")
+      throw CommandError.message("Error: no table \(name) \(place)")
     }
     if let file = options.changeset { try write(diff, to: file) }
     switch options.form {
@@ -98,10 +115,10 @@ struct MirrorDiff {
 
   // MARK: Text
 
-  private func text(_ diff: RowDiff, _ from: PageReader, _ to: PageReader) throws {
+  private func text(_ diff: RowDiff, _ from: String, _ to: String) throws {
     let printer = RowPrinter(session)
-    printer.head("from \(PastSession.text(from))")
-    printer.head("to   \(PastSession.text(to))")
+    printer.head("from \(from)")
+    printer.head("to   \(to)")
     for change in diff.schemaChanges
     where options.tables.isEmpty || options.tables.contains(change.name.lowercased()) {
       printer.print(change, withText: options.form == .rows)
@@ -135,7 +152,8 @@ struct MirrorDiff {
 
   /// Returns a line for each table that was not compared.
   private func notices(_ diff: RowDiff) throws -> [String] {
-    try diff.changedVirtualTables().map { "virtual table \($0) changed; its rows are not compared" }
+    let state = diff.comparesFiles ? "is in the files" : "changed"
+    return try diff.changedVirtualTables().map { "virtual table \($0) \(state); its rows are not compared" }
       + diff.hiddenTables.map { "table \($0) is not compared: its columns hide the rowid" }
   }
 

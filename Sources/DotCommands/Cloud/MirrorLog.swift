@@ -21,8 +21,8 @@ struct MirrorLog {
       while let word = words.optional() {
         switch word.hasPrefix("--") ? word.dropFirst(2) : word.dropFirst(word.hasPrefix("-") ? 1 : word.count)
         {
-        case "since": since = try MomentWords.moment(words.required())
-        case "until": until = try MomentWords.moment(words.required())
+        case "since": since = try Self.bound(words.required())
+        case "until": until = try Self.bound(words.required())
         case "grep": pattern = try words.required()
         case "json": json = true
         case "from": from = try words.required()
@@ -32,6 +32,14 @@ struct MirrorLog {
               + "Usage: .mirror log [--since T] [--until T] [--grep RE] [--json] [--from URL]")
         }
       }
+    }
+
+    private static func bound(_ text: String) throws(CommandError) -> Moment {
+      let moment = try MomentWords.moment(text)
+      guard moment != .beforeLast else {
+        throw .message("Error: .mirror log takes a number or a time, not \(text)")
+      }
+      return moment
     }
   }
 
@@ -53,12 +61,12 @@ struct MirrorLog {
     switch options.since {
     case .time(let time): bounds.since = time
     case .transaction(let number): bounds.lowest = number
-    case .last: break
+    case .last, .beforeLast: break
     }
     switch options.until {
     case .time(let time): bounds.until = time
     case .transaction(let number): bounds.highest = number
-    case .last: break
+    case .last, .beforeLast: break
     }
     var history = try StatementHistory(source, bounds)
     while let entry = try history.next() {

@@ -40,6 +40,7 @@ extension RestoreTarget {
     case .transaction(let number): transaction = number
     case .time(let time): self.time = time
     case .last: break
+    case .beforeLast: isBeforeLast = true
     }
   }
 }

@@ -33,6 +33,8 @@ struct CompactionPolicy {
   /// joins it.
   private static let mostAtOnce = 64
   private static let reach = 2
+  /// Bytes of the last objects that become one at the end of a session, whatever their sizes.
+  private static let endBytes = 128 << 10
 
   private(set) var items: [Item] = []
   private var kept = 0
@@ -113,7 +115,7 @@ struct CompactionPolicy {
   ///
   /// The run begins at the first object that is not much larger than all after it. Returns nil if
   /// the run has fewer than `least` objects. With `kept`, the run has only objects with kept
-  /// content.
+  /// content, and few bytes join it at any size.
   func tail(least: Int, kept: Bool = false) -> ArraySlice<Item>? {
     var first = items.count
     var at = items.count
@@ -122,7 +124,8 @@ struct CompactionPolicy {
       !kept || items[at - 1].bytes != nil, bytes + items[at - 1].size <= Self.mergedBytes
     {
       at -= 1
-      if items[at].size <= Self.reach * bytes { first = at }
+      let isFew = kept && bytes + items[at].size <= Self.endBytes
+      if items[at].size <= Self.reach * bytes || isFew { first = at }
       bytes += items[at].size
     }
     return items.count - first >= least ? items[first...] : nil

@@ -200,8 +200,12 @@ final class Maintainer: Sendable {
 
   // MARK: The end
 
-  /// The minimum number of objects stored in a session for a merge at its end.
-  private static let busySession = 256
+  /// The minimum number of objects stored in a session, slices and batches, and of slices left of it,
+  /// for a merge at its end.
+  ///
+  /// A reader needs one request for each slice that is left.
+  private static let busySession = 16
+  private static let leastAtEnd = 2
 
   /// Prevents new work, and waits up to `seconds` for work under way.
   func end(seconds: Double) {
@@ -214,7 +218,7 @@ final class Maintainer: Sendable {
       progress.withLock({ $0.phase == .running && $0.hasBase }),
       let run = ledger.withLock({ ledger -> [CompactionPolicy.Item]? in
         guard !ledger.isRunning, ledger.puts >= Self.busySession,
-          let run = ledger.slices.tail(least: 8, kept: true)
+          let run = ledger.slices.tail(least: Self.leastAtEnd, kept: true)
         else { return nil }
         ledger.isRunning = true
         return Array(run)
