@@ -29,7 +29,7 @@ release: ## Build for release
 
 extension: $(EXTENSION) ## Build the loadable extension for other programs
 
-$(EXTENSION): Extension/sqlite3_cloud_s3.c
+$(EXTENSION): Sources/LoadableExtension/sqlite3_cloud_s3.c
 	@mkdir -p .build
 	cc -O2 -Wall -Wextra -fPIC -shared -o $@ $<
 

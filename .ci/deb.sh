@@ -17,7 +17,7 @@ mkdir -p "$root/DEBIAN"
 make --no-print-directory install PREFIX=/usr DESTDIR="$root" >/dev/null
 strip --strip-unneeded --remove-section=.comment --remove-section=.note "$root/usr/bin/$name"
 strip --strip-unneeded "$root/usr/lib/$name/sqlite3_cloud_s3.so"
-for unit in Package/systemd/*.service; do
+for unit in .ci/systemd/*.service; do
   install -D -m 644 "$unit" "$root/usr/lib/systemd/system/$(basename "$unit")"
 done
 gzip -9n "$root/usr/share/man/man1/$name.1"

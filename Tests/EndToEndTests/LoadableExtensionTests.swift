@@ -15,7 +15,7 @@ import Testing
       "/usr/bin/cc",
       [
         "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-o", "sqlite3_cloud_s3.so",
-        "\(Self.root)/Extension/sqlite3_cloud_s3.c",
+        "\(Self.root)/Sources/LoadableExtension/sqlite3_cloud_s3.c",
       ],
       in: rig.folder, seconds: 60)
     try #require(built.code == 0, "\(built.errors)")
@@ -75,7 +75,7 @@ import Testing
     try rig.start()
     try #require(rig.logs("mirrored to"), rig.log)
     let result = try ShellHarness.run(
-      "/usr/bin/python3", ["\(Self.root)/Extension/Examples/wait.py", "dbs/a.db", "./sqlite3_cloud_s3.so"],
+      "/usr/bin/python3", ["\(Self.root)/Docs/Examples/wait.py", "dbs/a.db", "./sqlite3_cloud_s3.so"],
       in: rig.folder)
     #expect(result.code == 0 && result.output == "120 rows are stored\n", "\(result)")
     #expect(try rig.restored("a.db", "SELECT count(*) FROM t") == "120\n")

@@ -34,6 +34,8 @@ package final class DatabaseMirror: Sendable {
   private let whenEnded: @Sendable () -> Void
   private let current = Mutex<Pipeline?>(nil)
 
+  /// Makes the mirror of a database; `start` begins it.
+  ///
   /// `notice` gets each sentence about the mirror. `ready` is called when a restore becomes
   /// possible, and `ended` when the mirror ends for any reason; all on any thread.
   package init(
