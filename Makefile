@@ -4,13 +4,14 @@ DESTDIR =
 PROGRAM = sqlite3-cloud-s3
 BUILT = .build/release/$(PROGRAM)
 VERSION = 0.1.0
+EXTENSION = .build/sqlite3_cloud_s3.so
 MANUAL = $(PREFIX)/share/man/man1/$(PROGRAM).1
 BASH_COMPLETION = $(PREFIX)/share/bash-completion/completions/$(PROGRAM)
 ZSH_COMPLETION = $(PREFIX)/share/zsh/vendor-completions/_$(PROGRAM)
 FISH_COMPLETION = $(PREFIX)/share/fish/vendor_completions.d/$(PROGRAM).fish
 
 .DEFAULT_GOAL := help
-.PHONY: help run build release test test-all test-fresh lint format fuzz bench install uninstall deb generate clean check
+.PHONY: help run build release extension test test-all test-fresh lint format fuzz bench install uninstall deb generate clean check
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -25,6 +26,12 @@ build: ## Build for debugging
 release: ## Build for release
 	@.ci/setup.sh build
 	.ci/release.sh
+
+extension: $(EXTENSION) ## Build the loadable extension for other programs
+
+$(EXTENSION): Extension/sqlite3_cloud_s3.c
+	@mkdir -p .build
+	cc -O2 -Wall -Wextra -fPIC -shared -o $@ $<
 
 test: ## Set everything up, build, and run the tests
 	@.ci/setup.sh test
@@ -53,8 +60,9 @@ fuzz: release ## Run 20000 scripts mutated from the golden cases, and each parse
 bench: release ## Measure beside sqlite3 and Litestream, and print ratios
 	Tests/Bench/run.sh
 
-install: ## Install program, manual page and completions into $(DESTDIR)$(PREFIX)
+install: extension ## Install program, extension, manual page and completions into $(DESTDIR)$(PREFIX)
 	@test -x $(BUILT) || $(MAKE) --no-print-directory release
+	install -D -m 644 $(EXTENSION) $(DESTDIR)$(PREFIX)/lib/$(PROGRAM)/sqlite3_cloud_s3.so
 	install -D -m 755 $(BUILT) $(DESTDIR)$(PREFIX)/bin/$(PROGRAM)
 	install -D -m 644 Docs/$(PROGRAM).1 $(DESTDIR)$(MANUAL)
 	install -D -m 644 Docs/Completions/$(PROGRAM).bash $(DESTDIR)$(BASH_COMPLETION)
@@ -63,6 +71,7 @@ install: ## Install program, manual page and completions into $(DESTDIR)$(PREFIX
 
 uninstall: ## Remove what was installed
 	rm -f $(DESTDIR)$(PREFIX)/bin/$(PROGRAM) $(DESTDIR)$(MANUAL) $(DESTDIR)$(BASH_COMPLETION)
+	rm -rf $(DESTDIR)$(PREFIX)/lib/$(PROGRAM)
 	rm -f $(DESTDIR)$(ZSH_COMPLETION) $(DESTDIR)$(FISH_COMPLETION)
 
 deb: release ## Make a Debian package in .build/deb

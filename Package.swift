@@ -125,6 +125,9 @@ let package = Package(
         "Restore",
       ]),
 
+    // Knows no shell and no terminal.
+    safeTarget("Service", ["Replicator", "ObjectStore", "ReplicaFormat", "SQLite", "Files", "Bytes"]),
+
     // 4
     safeTarget(
       "DotCommands",
@@ -137,8 +140,8 @@ let package = Package(
     .executableTarget(
       name: "sqlite3-cloud-s3",
       dependencies: [
-        "Shell", "DotCommands", "Replicator", "Restore", "ObjectStore", "S3ObjectStore", "ReplicaFormat",
-        "DirectoryObjectStore", "LineReader", "SQLite", "Files", "Bytes",
+        "Shell", "DotCommands", "Replicator", "Service", "Restore", "ObjectStore", "S3ObjectStore",
+        "ReplicaFormat", "DirectoryObjectStore", "LineReader", "SQLite", "Files", "Bytes",
       ],
       swiftSettings: safe, linkerSettings: exportsNothing + exportsCurlBoundary),
 
@@ -181,6 +184,8 @@ let package = Package(
         "Replicator", "Replica", "History", "Restore", "Extensions", "SQLite", "Files", "Bytes", "WALFormat",
         "ReplicaFormat", "ReplicaCatalog", "ObjectStore", "DirectoryObjectStore", "Encryption", "Compression",
       ]),
+    tests(
+      "ServiceTests", ["Service", "Replicator", "ObjectStore", "DirectoryObjectStore", "SQLite", "Files"]),
     tests(
       "SimulationTests",
       [

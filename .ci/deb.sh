@@ -16,6 +16,10 @@ mkdir -p "$root/DEBIAN"
 
 make --no-print-directory install PREFIX=/usr DESTDIR="$root" >/dev/null
 strip --strip-unneeded --remove-section=.comment --remove-section=.note "$root/usr/bin/$name"
+strip --strip-unneeded "$root/usr/lib/$name/sqlite3_cloud_s3.so"
+for unit in Package/systemd/*.service; do
+  install -D -m 644 "$unit" "$root/usr/lib/systemd/system/$(basename "$unit")"
+done
 gzip -9n "$root/usr/share/man/man1/$name.1"
 
 documents=$root/usr/share/doc/$name
@@ -42,7 +46,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/debian"
 printf 'Source: %s\n\nPackage: %s\nArchitecture: any\n' "$name" "$name" >"$work/debian/control"
-libraries=$(cd "$work" && dpkg-shlibdeps -O -e"$root/usr/bin/$name" 2>/dev/null | sed -n 's/^shlibs:Depends=//p')
+libraries=$(cd "$work" && dpkg-shlibdeps -O -e"$root/usr/bin/$name" -e"$root/usr/lib/$name/sqlite3_cloud_s3.so" 2>/dev/null | sed -n 's/^shlibs:Depends=//p')
 [ -n "$libraries" ] || { echo "dpkg-shlibdeps found nothing" >&2; exit 1; }
 
 cat >"$root/DEBIAN/control" <<CONTROL

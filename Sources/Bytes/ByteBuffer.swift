@@ -70,7 +70,7 @@ public final class ByteBuffer {
     base = Self.resized(base, to: capacity)
   }
 
-  /// The C library moves the pages of a large block, so no byte exists twice (mremap(2)).
+  /// Enlarges a block; the C library moves the pages of a large one without a copy (mremap(2)).
   private static func resized(
     _ block: UnsafeMutablePointer<UInt8>?, to count: Int
   ) -> UnsafeMutablePointer<UInt8> {

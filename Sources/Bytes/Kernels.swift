@@ -43,7 +43,7 @@ package enum Kernels {
     }
   }
 
-  /// Whether every byte of a range is zero.
+  /// Returns whether every byte of a range is zero.
   package static func isZero(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
     precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
     return bytes.withUnsafeBytes { bytes in
@@ -84,7 +84,7 @@ package enum Kernels {
     return (first, second)
   }
 
-  /// Whether `word` occurs in `count` bytes; an empty word occurs everywhere.
+  /// Returns whether `word` occurs in `count` bytes; an empty word occurs everywhere.
   package static func contains(_ text: UnsafePointer<UInt8>, _ count: Int, _ word: [UInt8]) -> Bool {
     guard let first = word.first else { return true }
     var start = text
@@ -98,7 +98,7 @@ package enum Kernels {
 }
 
 extension Kernels {
-  /// The first position of a text within a range of an array.
+  /// Returns the first position of a text within a range of an array.
   package static func find(_ text: StaticString, in bytes: [UInt8], _ range: Range<Int>) -> Int? {
     precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
     let count = text.utf8CodeUnitCount
@@ -113,7 +113,7 @@ extension Kernels {
     }
   }
 
-  /// Whether bytes `range` of an array are those of another.
+  /// Returns whether bytes `range` of an array are those of another.
   package static func isEqual(_ wanted: [UInt8], _ bytes: [UInt8], _ range: Range<Int>) -> Bool {
     precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
     guard wanted.count == range.count else { return false }
@@ -125,7 +125,7 @@ extension Kernels {
     }
   }
 
-  /// Whether the bytes from `at` on are a word in capitals, in either case.
+  /// Returns whether the bytes from `at` on are a word in capitals, in either case.
   package static func matches(_ word: StaticString, in bytes: [UInt8], at: Int) -> Bool {
     let count = word.utf8CodeUnitCount
     guard at >= 0, at + count <= bytes.count else { return false }

@@ -75,13 +75,14 @@ package enum PageDifference {
       new.load(fromByteOffset: at, as: UInt8.self) == old.load(fromByteOffset: at, as: UInt8.self)
     }
 
-    /// The next difference from `start` on; `count` if there is none.
+    /// Returns the next difference from `start` on; `count` if there is none.
     @inline(__always) private func difference(from start: Int, distance: Int, end: Int) -> Int {
       // Most of a page is unchanged.
       start < end ? start + ckernels_mismatch(new + start, old + (start + distance), end - start) : start
     }
 
-    /// The distance at which the bytes from `at` on were before; 0 if they were nowhere near.
+    /// Returns the distance at which the bytes from `at` on were before; 0 if they were nowhere
+    /// near.
     @inline(__always) private func move(at: Int) -> Int {
       guard moves, at >= 4, at + 12 <= count else { return 0 }
       let here = word(new, at)

@@ -70,7 +70,7 @@ package struct SQLScanner {
     }
   }
 
-  /// The index of the next byte of this value; the number of bytes if there is none.
+  /// Returns the index of the next byte of this value; the number of bytes if there is none.
   private static func find(_ byte: UInt8, _ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
     guard start < bytes.count, let base = bytes.baseAddress,
       let found = memchr(base + start, Int32(byte), bytes.count - start)
@@ -141,7 +141,8 @@ package struct SQLScanner {
     }
   }
 
-  /// Words matter only at the start of a statement and inside a trigger.
+  /// Returns the kind of a word; words matter only at the start of a statement and inside a
+  /// trigger.
   private func word(_ bytes: UnsafeRawBufferPointer) -> Word {
     switch state {
     case .normal, .trigger, .end: return .other

@@ -1,5 +1,5 @@
 extension String {
-  /// The same text with escapes such as `\u001b` for characters that control a terminal.
+  /// Returns the same text with escapes such as `\u001b` for characters that control a terminal.
   ///
   /// These are the control characters of ASCII and U+0080 to U+009F, also as a single byte. Other
   /// bytes that are not UTF-8 stay. With `keepingLines`, line breaks and tabs stay.

@@ -10,7 +10,7 @@ extension ByteBuffer {
     append(UInt8(truncatingIfNeeded: rest))
   }
 
-  /// A number that may be negative: 0, -1, 1, -2, … become 0, 1, 2, 3, ….
+  /// Appends a number that may be negative: 0, -1, 1, -2, … become 0, 1, 2, 3, ….
   @inlinable @inline(__always) package func append(signedVarint value: Int64) {
     append(varint: UInt64(bitPattern: (value << 1) ^ (value >> 63)))
   }

@@ -56,3 +56,14 @@ static inline unsigned *cfiles_held_locks(void) {
 
 /// sem_clockwait of glibc 2.30 and later, in the same way.
 extern int cfiles_sem_clockwait(sem_t *semaphore, int clock, const struct timespec *end) __asm__("sem_clockwait");
+
+#include <sys/statfs.h>
+/// The number of the file system that a path is on; 0 if unknown.
+static inline unsigned int cfiles_file_system(const char *path) {
+  struct statfs status;
+  return statfs(path, &status) == 0 ? (unsigned int)status.f_type : 0;
+}
+
+#include <malloc.h>
+/// Returns free memory of the heap to the system.
+static inline void cfiles_trim_heap(void) { malloc_trim(0); }

@@ -22,7 +22,7 @@ package enum Zstandard {
     bytes.withUnsafeBytes { compress($0, level: level) }
   }
 
-  /// One frame with its content size in its header.
+  /// Returns one frame with its content size in its header.
   package static func compress(_ bytes: ByteBuffer, level: Int32 = 3) -> [UInt8] {
     bytes.withUnsafeBytes { compress($0, level: level) }
   }

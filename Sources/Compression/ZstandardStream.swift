@@ -175,7 +175,7 @@ extension Zstandard {
   /// needs.
   private static let window: Int32 = 23
 
-  /// A reader that refuses frames which need much memory.
+  /// Returns a reader that refuses frames which need much memory.
   static func makeReader() throws(CompressionError) -> OpaquePointer {
     guard let stream = ZSTD_createDStream() else { throw CompressionError(cause: "out of memory") }
     ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, window)

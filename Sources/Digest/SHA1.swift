@@ -13,7 +13,7 @@ package final class SHA1 {
 
   package func update(_ byte: UInt8) { withUnsafeBytes(of: byte) { update($0) } }
 
-  /// The 20 bytes.
+  /// Returns the 20 bytes.
   package func finish() -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: Int(SHA1_DIGEST_SIZE))
     nettle_sha1_digest(&state, digest.count, &digest)

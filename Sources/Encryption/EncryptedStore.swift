@@ -71,7 +71,7 @@ package final class EncryptedStore: DetailedStore {
     return try decrypt(key, header, content, 0...header.chunkCount - 1, from: 0)
   }
 
-  /// Content from the first byte on: header and chunks come with one request.
+  /// Returns the content from the first byte on, with one request for header and chunks.
   private func beginning(_ key: ObjectKey, _ range: Range<Int>) throws(ObjectStoreError) -> ObjectContent {
     let wanted =
       ring.keys.isEmpty
@@ -117,7 +117,7 @@ package final class EncryptedStore: DetailedStore {
     }
   }
 
-  /// An object that is not encrypted.
+  /// Returns the content of an object that is not encrypted.
   ///
   /// More bytes may have been read than were asked for.
   private func accept(

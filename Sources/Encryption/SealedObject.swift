@@ -44,19 +44,19 @@ package enum SealedObject {
     /// At least one chunk, so that the header is always checked.
     var chunkCount: Int { SealedObject.chunkCount(of: length) }
 
-    /// The positions of a chunk's content.
+    /// Returns the positions of a chunk's content.
     func content(of chunk: Int) -> Range<Int> {
       chunk * SealedObject.chunkSize..<min(length, (chunk + 1) * SealedObject.chunkSize)
     }
 
-    /// The chunks to read for a part of the content: at least one.
+    /// Returns the chunks to read for a part of the content: at least one.
     func chunks(holding range: Range<Int>) -> ClosedRange<Int> {
       let last = chunkCount - 1
       let first = min(range.lowerBound / SealedObject.chunkSize, last)
       return first...max(first, min((range.upperBound - 1) / SealedObject.chunkSize, last))
     }
 
-    /// The positions of chunks in the object.
+    /// Returns the positions of chunks in the object.
     func stored(_ chunks: ClosedRange<Int>) -> Range<Int> {
       Self.size + chunks.lowerBound
         * SealedObject.storedChunkSize..<min(
@@ -79,7 +79,7 @@ package enum SealedObject {
     return length >= 0 && sealedSize(of: length) == size ? length : nil
   }
 
-  /// The bytes to read for the header and the content up to `end`.
+  /// Returns the bytes to read for the header and the content up to `end`.
   static func stored(upTo end: Int) -> Int {
     Header.size + chunkCount(of: end) * storedChunkSize
   }

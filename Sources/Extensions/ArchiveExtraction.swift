@@ -33,7 +33,8 @@ package enum ArchiveExtraction {
     return try body()
   }
 
-  /// The reason why a path is not written; nil if it is in the folder, also by links on the way.
+  /// Returns the reason why a path is not written; nil if it is in the folder, also by links on the
+  /// way.
   private static func complaint(_ path: [UInt8], _ folder: [UInt8], _ arguments: Arguments) -> String? {
     let mode = arguments.count > 2 ? UInt32(bitPattern: arguments[2].int32) : 0
     // Making a link fails by itself if one exists, and follows nothing.

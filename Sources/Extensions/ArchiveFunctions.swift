@@ -9,7 +9,7 @@ enum ArchiveFunctions {
     FunctionDefinition("sqlar_uncompress", 2, .innocuous, uncompress),
   ]
 
-  /// A compressed blob, if that is shorter; anything else unchanged.
+  /// Returns a compressed blob if that is shorter, and any other value unchanged.
   @Sendable private static func compress(_ arguments: Arguments, _ result: FunctionResult) {
     let value = arguments[0]
     guard value.storageClass == .blob else { return result.set(value) }

@@ -60,7 +60,8 @@ enum BaseFunctions {
     return lines(digits, width: 72)
   }
 
-  /// Other characters are skipped before a group of four, and end the text within one.
+  /// Decodes base 64; other characters are skipped before a group of four, and end the text within
+  /// one.
   private static func decode64(_ text: UnsafeRawBufferPointer) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count / 4 * 3 + 3)
@@ -129,7 +130,7 @@ enum BaseFunctions {
     return lines(digits, width: 80)
   }
 
-  /// A group of five digits ends early at another character.
+  /// Returns the decoded bytes; a group of five digits ends early at another character.
   private static func decode85(_ text: UnsafeRawBufferPointer) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count / 5 * 4 + 4)

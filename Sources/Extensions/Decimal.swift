@@ -40,7 +40,7 @@ struct Decimal {
     if exponent > 0 { enlarge(by: exponent) } else if exponent < 0 { shrink(by: -exponent) }
   }
 
-  /// A power of ten, with at most seven digits.
+  /// Returns a power of ten, with at most seven digits.
   private static func exponent(_ text: Slice<UnsafeRawBufferPointer>) -> Int {
     var rest = text
     var isNegative = false
@@ -221,8 +221,8 @@ struct Decimal {
     }
   }
 
-  /// The product, with as many digits after the point as the factor with fewer of them, or more if
-  /// they are needed.
+  /// Returns the product, with as many digits after the point as the factor with fewer of them, or
+  /// more if they are needed.
   static func product(_ one: Decimal, _ other: Decimal) -> Decimal {
     let count = one.digits.count + other.digits.count + 2
     var sums = [UInt64](repeating: 0, count: count)
@@ -248,5 +248,5 @@ struct Decimal {
   }
 }
 
-/// White space as in C's `isspace`.
+/// Returns whether a byte is white space, as C's `isspace` does.
 func isSpace(_ byte: UInt8) -> Bool { byte == 32 || byte >= 9 && byte <= 13 }

@@ -44,7 +44,7 @@ enum DecimalFunctions {
 
   private static let greatestPower = 20_000
 
-  /// A number; also from a REAL or its eight bytes if the dialect has that.
+  /// Returns a number; also from a REAL or its eight bytes if the dialect has that.
   private static func exact(_ argument: Argument) -> Decimal? {
     guard Dialect.current.hasExactReals else { return number(argument) }
     switch argument.storageClass {

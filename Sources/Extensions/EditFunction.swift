@@ -37,7 +37,7 @@ enum EditFunction {
     }
   }
 
-  /// Whether a line ends as on Windows.
+  /// Returns whether a line ends as on Windows.
   private static func hasReturn(_ bytes: UnsafeRawBufferPointer) -> Bool {
     zip(bytes, bytes.dropFirst()).contains { $0 == 13 && $1 == 10 }
   }

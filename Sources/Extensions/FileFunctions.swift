@@ -14,7 +14,7 @@ enum FileFunctions {
     FunctionDefinition("writefile", -1, .directOnly, reachesOutside: true, write),
   ]
 
-  /// Kind and permissions as in `ls -l`.
+  /// Returns kind and permissions as in `ls -l`.
   static func listing(_ mode: UInt32) -> String {
     let kind =
       switch mode & FileStatus.kindMask {

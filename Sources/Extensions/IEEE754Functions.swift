@@ -41,7 +41,7 @@ enum IEEE754Functions {
     Double(bitPattern: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)))
   }
 
-  /// A number, also from the eight bytes of a blob.
+  /// Returns a number, also from the eight bytes of a blob.
   private static func number(_ argument: Argument) -> Double {
     guard argument.storageClass == .blob else { return argument.real }
     return argument.withBlob { $0.count == 8 ? double($0) : argument.real }

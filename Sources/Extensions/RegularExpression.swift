@@ -47,8 +47,8 @@ final class RegularExpression {
     sets.1.deallocate()
   }
 
-  /// The characters after the start of an expression that may match anywhere, at most ten bytes of
-  /// them.
+  /// Returns the characters after the start of an expression that may match anywhere, at most ten
+  /// bytes of them.
   private static func prefix(of program: [Instruction]) -> [UInt8] {
     guard program.first?.operation == .anyText else { return [] }
     var bytes: [UInt8] = []
@@ -68,7 +68,7 @@ final class RegularExpression {
     return bytes
   }
 
-  /// Whether some part of the text, which ends at its first zero byte, matches.
+  /// Returns whether some part of the text, which ends at its first zero byte, matches.
   func matches(_ text: UnsafeRawBufferPointer) -> Bool {
     var reader = CharacterReader(text, ignoresCase: ignoresCase)
     var character = Self.outside
@@ -164,7 +164,7 @@ final class RegularExpression {
     isDigit(character) || character == 0x5f || (character | 0x20 >= 0x61 && character | 0x20 <= 0x7a)
   }
 
-  /// The first position of bytes in a text, before its first zero byte.
+  /// Returns the first position of bytes in a text, before its first zero byte.
   private static func find(_ bytes: [UInt8], in text: UnsafeRawBufferPointer) -> Int? {
     var at = 0
     while at + bytes.count <= text.count {
@@ -250,7 +250,7 @@ struct CharacterReader {
     return 0xfffd
   }
 
-  /// The six bits of a byte that continues a character; nil if it does not.
+  /// Returns the six bits of a byte that continues a character; nil if it does not.
   private func following(_ offset: Int) -> Int32? {
     guard at + offset < bytes.count, bytes[at + offset] & 0xc0 == 0x80 else { return nil }
     return Int32(bytes[at + offset] & 0x3f)

@@ -158,7 +158,7 @@ struct RegularExpressionCompiler {
     return number
   }
 
-  /// The numbers in braces: minimum and maximum.
+  /// Reads the numbers in braces: minimum and maximum.
   private mutating func repetition(_ first: Int) throws(Failure) {
     let least = number()
     var most = least
@@ -223,7 +223,7 @@ struct RegularExpressionCompiler {
     program[start].argument = Int32(program.count - start)
   }
 
-  /// The text after a backslash outside of a set.
+  /// Reads the text after a backslash outside of a set.
   private mutating func escaped() throws(Failure) {
     let operation: RegularExpression.Operation? =
       switch Unicode.Scalar(peek) {
@@ -245,7 +245,7 @@ struct RegularExpressionCompiler {
     }
   }
 
-  /// The character of an escape; 0 at the end of the expression.
+  /// Returns the character of an escape; 0 at the end of the expression.
   private mutating func escape() -> Int32 {
     guard reader.at < reader.bytes.count else { return 0 }
     let letter = peek
@@ -267,8 +267,8 @@ struct RegularExpressionCompiler {
     }
   }
 
-  /// This number of hexadecimal digits after the next letter; nil, and nothing read, if there are
-  /// fewer.
+  /// Reads this number of hexadecimal digits after the next letter; returns nil, and reads nothing,
+  /// if there are fewer.
   private mutating func hexadecimal(_ count: Int) -> Int32? {
     guard reader.at + count < reader.bytes.count else { return nil }
     var code: Int32 = 0

@@ -20,8 +20,8 @@ enum SHA3Functions {
     FunctionDefinition("sha3_query", 2, .directOnly, digestRows),
   ]
 
-  /// A digest of the size in the second argument; nil, with the error set, if there is no such
-  /// size.
+  /// Returns a digest of the size in the second argument; nil, with the error set, if there is no
+  /// such size.
   private static func begin(_ arguments: Arguments, _ result: FunctionResult) -> SHA3? {
     let bits = arguments.count == 1 ? 256 : Int(arguments[1].int32)
     guard SHA3.sizes.contains(bits) else {
@@ -106,7 +106,7 @@ enum SHA3Functions {
     withUnsafeBytes(of: word.bigEndian) { hash.update($0) }
   }
 
-  /// A mark, a length in decimal, a colon, and the bytes.
+  /// Hashes a mark, a length in decimal, a colon, and the bytes.
   private static func head(
     _ mark: Unicode.Scalar, _ count: Int, _ hash: some RowHash, _ bytes: UnsafeRawBufferPointer
   ) {

@@ -48,8 +48,8 @@ enum SchemaFunctions {
 
   private static let kinds = ["TABLE", "INDEX", "UNIQUE INDEX", "VIEW", "TRIGGER", "VIRTUAL TABLE"]
 
-  /// A statement with its database before the object's name, and a comment with columns that it
-  /// does not show.
+  /// Returns a statement with its database before the object's name, and a comment with columns
+  /// that it does not show.
   @Sendable private static func qualify(_ arguments: Arguments, _ result: FunctionResult) {
     let schema = arguments[1].cText
     let name = arguments[2].cText
@@ -69,7 +69,7 @@ enum SchemaFunctions {
     String(preserving: name).lowercased() == "temp" ? name : quotedIfNeeded(name)
   }
 
-  /// A table's name with its columns in parentheses; nil if it has none.
+  /// Returns a table's name with its columns in parentheses; nil if it has none.
   private static func shape(of table: [UInt8], in schema: [UInt8]?, _ result: FunctionResult) -> [UInt8]? {
     let literal = table.flatMap { $0 == 0x27 ? [0x27, 0x27] : [$0] }
     let query =
@@ -87,8 +87,8 @@ enum SchemaFunctions {
 
   // MARK: Line ends
 
-  /// A quoted text whose line feeds and carriage returns are written so that SQL makes them from
-  /// one line.
+  /// Returns a quoted text as an expression of one line, from which SQL makes its line feeds and
+  /// carriage returns.
   @Sendable private static func escapeLineEnds(_ arguments: Arguments, _ result: FunctionResult) {
     guard let text = arguments[0].cText, text.first == 0x27 else { return result.set(arguments[0]) }
     let feed = text.contains(10) ? unused("\\n", "\\012", in: text) : nil
@@ -108,7 +108,7 @@ enum SchemaFunctions {
     result.set(text: escaped)
   }
 
-  /// The first of two texts, or of numbered forms of the first, that is not in a text.
+  /// Returns the first of two texts, or of numbered forms of the first, that is not in a text.
   private static func unused(_ first: String, _ second: String, in text: [UInt8]) -> [UInt8] {
     for candidate in [first, second] where text.firstRange(of: Array(candidate.utf8)) == nil {
       return Array(candidate.utf8)

@@ -34,7 +34,7 @@ struct ZipContent {
     stored = Array(bytes)
   }
 
-  /// The bytes as a raw deflate stream; nil if zlib fails.
+  /// Returns the bytes as a raw deflate stream; nil if zlib fails.
   private static func deflated(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
     var stream = z_stream()
     let size = Int32(MemoryLayout<z_stream>.size)

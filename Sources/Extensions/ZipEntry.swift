@@ -96,7 +96,7 @@ struct ZipEntry {
   /// Bytes that the entry takes in the directory.
   var length: Int { Self.fixedSize + (nameSize ?? name.count) + extra.count + comment.count }
 
-  /// The head that stands before the content.
+  /// Appends the head that stands before the content.
   func appendLocal(to bytes: inout [UInt8]) {
     bytes.appendLittleEndian(Self.localSignature)
     appendShared(to: &bytes)
@@ -104,7 +104,7 @@ struct ZipEntry {
     bytes += extra
   }
 
-  /// The entry of the directory.
+  /// Appends the entry of the directory.
   func append(to bytes: inout [UInt8]) {
     bytes.appendLittleEndian(Self.signature)
     bytes.appendLittleEndian(madeBy)
@@ -119,7 +119,7 @@ struct ZipEntry {
     bytes += comment
   }
 
-  /// The fields of both heads, in the same order.
+  /// Appends the fields of both heads, in the same order.
   private func appendShared(to bytes: inout [UInt8]) {
     for value in [neededVersion, flags, method, time, date] { bytes.appendLittleEndian(value) }
     for value in [checksum, storedSize, size] { bytes.appendLittleEndian(value) }
@@ -143,7 +143,7 @@ struct ZipEntry {
 
   // MARK: Times
 
-  /// The time in an extra field.
+  /// Returns the time in an extra field.
   private static func time(in extra: [UInt8]) -> UInt32? {
     var at = 0
     while at + 4 <= extra.count {
@@ -156,7 +156,7 @@ struct ZipEntry {
     return nil
   }
 
-  /// Date and time in the archive's form, in UTC; 0 before 1980.
+  /// Returns date and time in the archive's form, in UTC; 0 before 1980.
   private static func date(of seconds: UInt32) -> (date: UInt16, time: UInt16) {
     guard seconds >= 315_532_800 else { return (0, 0) }
     let (year, month, day) = CivilDate.date(ofDay: Int(seconds / 86400))
@@ -178,7 +178,7 @@ struct ZipEntry {
 
 /// Days since 1970 and dates of the Gregorian calendar.
 private enum CivilDate {
-  /// The year begins in March, so that the leap day is its last day.
+  /// Returns the date of a day; in the calculation a year begins in March and ends with the leap day.
   static func date(ofDay day: Int) -> (year: Int, month: Int, day: Int) {
     let shifted = day + 719_468
     let era = shifted / 146_097

@@ -29,7 +29,7 @@ struct ZipMember {
     return mode
   }
 
-  /// Kind and permissions as in `ls -l`.
+  /// Parses kind and permissions as in `ls -l`.
   private static func parsed(_ text: [UInt8]) -> UInt32? {
     guard text.count == 10 else { return nil }
     var mode: UInt32
@@ -55,7 +55,7 @@ struct ZipMember {
     return Clock.wallMicroseconds / 1_000_000
   }
 
-  /// Whether two names mean the same member: a slash at the end only marks a folder.
+  /// Returns whether two names mean the same member: a slash at the end only marks a folder.
   static func isSame(_ one: [UInt8], _ other: [UInt8]) -> Bool { trimmed(one) == trimmed(other) }
 
   /// Returns a name without slashes at its end.

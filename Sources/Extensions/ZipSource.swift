@@ -69,7 +69,7 @@ struct ZipEnd {
     bytes.appendLittleEndian(UInt16(0))
   }
 
-  /// All entries of an archive's directory.
+  /// Returns all entries of an archive's directory.
   static func entries(of source: ZipSource) throws(ZipError) -> [ZipEntry] {
     let end = try ZipEnd(source)
     var entries: [ZipEntry] = []

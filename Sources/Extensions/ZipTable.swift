@@ -91,7 +91,7 @@ final class ZipTable: VirtualTable {
     try writer.finish()
   }
 
-  /// Written members stay, as in sqlite3.
+  /// Keeps written members, as sqlite3 does.
   override func rollBack() throws(VirtualTableError) { try commit() }
 
   override func update(_ values: Arguments, _ conflict: ConflictPolicy) throws(VirtualTableError) {

@@ -115,7 +115,7 @@ package final class AtomicFile: Sendable {
     return (try? FileInfo.of(file.path, followingLinks: false))?.inode == own.inode
   }
 
-  /// Whether a file of this name is a temporary one.
+  /// Returns whether a file of this name is a temporary one.
   package static func isTemporary(_ name: String) -> Bool { name.contains(mark) }
 
   /// Removes a temporary file whose process is gone; keeps it if that is unknown.

@@ -65,7 +65,7 @@ package enum CommandOutput {
     return failure == 0 ? process : -1
   }
 
-  /// Nil if the output did not end in time.
+  /// Reads the output; returns nil if it did not end in time.
   private static func read(_ descriptor: Int32, limit: Int, until deadline: Double) -> [UInt8]? {
     var output: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
@@ -81,7 +81,7 @@ package enum CommandOutput {
     return output
   }
 
-  /// The wait status of the process; nil if it did not end in time.
+  /// Returns the wait status of the process; nil if it did not end in time.
   private static func wait(_ process: pid_t, until deadline: Double) -> Int? {
     var status: Int32 = 0
     while waitpid(process, &status, WNOHANG) == 0 {

@@ -146,7 +146,7 @@ package final class File: Sendable {
     return nil
   }
 
-  /// Length in bytes.
+  /// Returns the length in bytes.
   package func size() throws(FilesError) -> Int { try info().size }
 
   /// Returns the attributes of the open file, even if it was renamed or removed.

@@ -45,13 +45,13 @@ package struct FileInfo: Hashable, Sendable {
     throw FilesError(failure, verb: "examine", object: path)
   }
 
-  /// When the file at `path` was created, nanoseconds since 1970; 0 if the file system has no such
-  /// time.
+  /// Returns when the file at `path` was created, nanoseconds since 1970; 0 if the file system has
+  /// no such time.
   package static func born(_ path: String) -> Int64 { Int64(cfiles_birth(path)) }
 
   /// Returns whether both are the same file, independent of their names.
   package func isSame(as other: FileInfo) -> Bool { inode == other.inode && device == other.device }
 
-  /// Whether anything exists at `path`; false also if the path may not be examined.
+  /// Returns whether anything exists at `path`; false also if the path may not be examined.
   package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 }

@@ -26,7 +26,7 @@ package struct FileStatus: Sendable {
     modified = Int64(status.st_mtim.tv_sec)
   }
 
-  /// The target of a symbolic link; nil if it cannot be read.
+  /// Returns the target of a symbolic link; nil if it cannot be read.
   ///
   /// The corresponding C function is `readlink`.
   package static func target(ofLink name: [UInt8]) -> [UInt8]? {

@@ -2,7 +2,7 @@ import Glibc
 
 /// Operations on folders and the names in them.
 package enum Folder {
-  /// The folder that holds `path`, in the same form.
+  /// Returns the folder that holds `path`, in the same form.
   package static func parent(of path: String) -> String {
     guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
@@ -40,7 +40,7 @@ package enum Folder {
     }
   }
 
-  /// The names in a folder, in byte order, without `.` and `..`.
+  /// Returns the names in a folder, in byte order, without `.` and `..`.
   package static func names(in path: String) throws(FilesError) -> [String] {
     try entries(in: path).map(\.name).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
@@ -72,14 +72,15 @@ package enum Folder {
     return files.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
-  /// A name in a folder, unordered, and whether it is a folder if the system reports this at once.
+  /// Returns the names in a folder, unordered, and whether each is a folder if the system reports this
+  /// at once.
   ///
   /// The corresponding C function is `readdir`.
   private static func entries(in path: String) throws(FilesError) -> [(name: String, isFolder: Bool?)] {
     try entries(of: opendir(path), path)
   }
 
-  /// The names in an open folder, unordered; its descriptor stays open.
+  /// Returns the names in an open folder, unordered; its descriptor stays open.
   static func names(in descriptor: Int32, _ path: String) throws(FilesError) -> [String] {
     // A separate descriptor, because reading moves the position that a duplicate would share.
     let own = retrying { openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }

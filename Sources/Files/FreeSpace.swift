@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Free space on the file system of a folder.
 package enum FreeSpace {
-  /// Bytes that this user may still write there.
+  /// Returns the number of bytes that this user may still write there.
   ///
   /// The corresponding C function is `statvfs`.
   package static func bytes(in folder: String) throws(FilesError) -> Int {

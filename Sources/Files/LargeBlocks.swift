@@ -12,4 +12,7 @@ package enum LargeBlocks {
   package static func returnToSystem() {
     cfiles_return_large_blocks(2 << 20)
   }
+
+  /// Returns the free memory of the heap to the system, after a burst of work.
+  package static func trimHeap() { cfiles_trim_heap() }
 }

@@ -132,7 +132,7 @@ package final class FolderReader {
 
   deinit { closedir(folder) }
 
-  /// The next name, without `.` and `..`; nil at the end.
+  /// Returns the next name, without `.` and `..`; nil at the end.
   ///
   /// The corresponding C function is `readdir`.
   package func next() -> [UInt8]? {

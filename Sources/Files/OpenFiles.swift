@@ -10,7 +10,7 @@ package enum OpenFiles {
     package let program: String
   }
 
-  /// Another process that has the file open; nil if none is found.
+  /// Returns another process that has the file open; nil if none is found.
   package static func other(using file: FileInfo) -> User? {
     let own = ProcessIdentity.current
     for name in (try? Folder.names(in: "/proc")) ?? [] {
@@ -23,7 +23,7 @@ package enum OpenFiles {
     return nil
   }
 
-  /// Whether this process has the file open.
+  /// Returns whether this process has the file open.
   package static func isOpenHere(_ file: FileInfo) -> Bool { isOpen(file, in: ProcessIdentity.current) }
 
   private static func isOpen(_ file: FileInfo, in process: Int) -> Bool {

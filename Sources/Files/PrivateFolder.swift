@@ -58,7 +58,7 @@ package final class PrivateFolder: Sendable {
     try File(path + "/" + name, mode, in: descriptor, name: name)
   }
 
-  /// The names in it, in byte order.
+  /// Returns the names in it, in byte order.
   package func names() throws(FilesError) -> [String] {
     try Folder.names(in: descriptor, path).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }

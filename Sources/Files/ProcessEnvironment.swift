@@ -4,7 +4,7 @@ internal import Glibc
 
 /// The surroundings of the program: terminal, environment, directory, clock.
 package enum ProcessEnvironment {
-  /// Whether a descriptor is a terminal.
+  /// Returns whether a descriptor is a terminal.
   ///
   /// The corresponding C function is `isatty`.
   package static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) != 0 }
@@ -16,7 +16,7 @@ package enum ProcessEnvironment {
     return Int(size.ws_col)
   }
 
-  /// A variable of the environment; nil if it is not set.
+  /// Returns a variable of the environment; nil if it is not set.
   package static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
   /// The user's home directory in the password database; nil for an unknown user.
@@ -42,7 +42,7 @@ package enum ProcessEnvironment {
   /// Returns the wait status of the C function `system`.
   package static func run(_ command: String) -> Int { Int(command.withPreservedCString { system($0) }) }
 
-  /// Whether a path exists.
+  /// Returns whether a path exists.
   package static func exists(_ path: String) -> Bool { path.withPreservedCString { access($0, F_OK) } == 0 }
 
   /// Deletes a file, and ignores failure.

@@ -23,7 +23,8 @@ package enum ProcessIdentity {
   /// An identifier of the system's start; empty if unknown.
   package static var boot: String { line("/proc/sys/kernel/random/boot_id") ?? "" }
 
-  /// When a process started, in ticks since the system started; nil if there is no such process.
+  /// Returns when a process started, in ticks since the system started; nil if there is no such
+  /// process.
   ///
   /// Field 22 of https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html.
   package static func start(of process: Int) -> UInt64? {
@@ -33,7 +34,7 @@ package enum ProcessIdentity {
     return fields.count > 20 ? UInt64(fields[20]) : nil
   }
 
-  /// The process that holds a `flock` on a file, if the system shows it.
+  /// Returns the process that holds a `flock` on a file, if the system shows it.
   ///
   /// Read from https://man7.org/linux/man-pages/man5/proc_locks.5.html.
   package static func holder(ofLockOn file: FileInfo) -> Int? {

@@ -22,6 +22,9 @@ package final class Semaphore: @unchecked Sendable {
     semaphore.deallocate()
   }
 
+  /// The C semaphore, for signal handlers.
+  var raw: UnsafeMutablePointer<sem_t> { semaphore }
+
   package func signal() { sem_post(semaphore) }
 
   package func wait() { while sem_wait(semaphore) != 0, errno == EINTR {} }

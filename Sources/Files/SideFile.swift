@@ -112,7 +112,7 @@ extension File {
 }
 
 extension Folder {
-  /// The target of a path whose last part is a symbolic link, else the path itself.
+  /// Returns the target of a path whose last part is a symbolic link, else the path itself.
   ///
   /// The file need not exist. The corresponding C function is `readlink`.
   package static func followingLinks(_ path: String) throws(FilesError) -> String {
@@ -125,7 +125,7 @@ extension Folder {
     throw FilesError(.loop, verb: "open", object: path)
   }
 
-  /// The absolute path without links of an existing file; nil if there is none.
+  /// Returns the absolute path without links of an existing file; nil if there is none.
   ///
   /// The corresponding C function is `realpath`.
   package static func canonical(_ path: String) -> String? {

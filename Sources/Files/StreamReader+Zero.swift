@@ -32,7 +32,7 @@ extension StreamReader {
     take(most, isHidden: false, to: buffer)
   }
 
-  /// The final size of a line's buffer.
+  /// Returns the final size of a line's buffer.
   private static func grown(_ capacity: Int) -> Int { capacity * 2 + 100 }
 
   /// Takes at most `most` bytes, up to and including a line break; false at the end of the input.

@@ -71,7 +71,7 @@ package final class StreamReader {
     }
   }
 
-  /// The next byte; nil at the end of the input.
+  /// Returns the next byte; nil at the end of the input.
   package func nextByte() -> UInt8? {
     if start == end && !fill() { return nil }
     start += 1
@@ -86,7 +86,7 @@ package final class StreamReader {
     }
   }
 
-  /// All remaining lines, as text.
+  /// Returns all remaining lines, as text.
   package func lines() -> [String] {
     let buffer = ByteBuffer()
     var lines: [String] = []

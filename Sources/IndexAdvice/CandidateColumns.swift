@@ -9,8 +9,8 @@ struct CandidateColumns {
 
   var list: String { IndexCandidate.columnList(equalities + rest, of: table) }
 
-  /// Whether an index has them already: first the columns compared for equality, in any order, then
-  /// the others.
+  /// Returns whether an index has them already: first the columns compared for equality, in any
+  /// order, then the others.
   func areServed(in model: Connection) throws(SQLiteError) -> Bool {
     for index in try model.rows("PRAGMA index_list=\(SQLText.literal(table.name))") {
       let columns = try model.rows("PRAGMA index_xinfo=\(SQLText.literal(index[1].words))")

@@ -148,7 +148,7 @@ package final class IndexAdvisor {
     return advice
   }
 
-  /// The index in a line of a plan.
+  /// Returns the index in a line of a plan.
   private static func index(in line: String) -> String? {
     let bytes = line.preservedBytes
     for mark in [" USING INDEX ", " USING COVERING INDEX "].map({ Array($0.utf8) }) {

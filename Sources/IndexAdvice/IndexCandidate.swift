@@ -50,8 +50,8 @@ extension IndexCandidate {
 
   private static let mostAttempts = 50
 
-  /// Whether sqlite3 quotes a name here; it does not if only a digit comes first, although no index
-  /// can be made then.
+  /// Returns whether sqlite3 quotes a name here; it does not if only a digit comes first, although
+  /// no index can be made then.
   private static func needsQuotes(_ name: String) -> Bool {
     Identifier.isKeyword(name) || Identifier.needsQuotes("_" + name)
   }

@@ -19,7 +19,7 @@ final class Sample {
     return try database.prepare("SELECT * FROM main.\(SQLText.literal(table.name))")
   }
 
-  /// Whether the next row is taken.
+  /// Returns whether the next row is taken.
   func takesRow() -> Bool {
     defer { seen += 1 }
     // An overdue row is taken without a random number.

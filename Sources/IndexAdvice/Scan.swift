@@ -12,7 +12,7 @@ struct Scan {
   var ranges: [Term] = []
   var order: [Term] = []
 
-  /// The columns of the indexes that would help, the most obvious first.
+  /// Passes the columns of useful indexes to `take`, the most obvious first.
   ///
   /// These are equalities alone, equalities with each of the ranges, and equalities with the wanted
   /// order.
@@ -25,7 +25,7 @@ struct Scan {
     if !order.isEmpty { try take(equalities(without: order), order) }
   }
 
-  /// One equality for each column, the last of several, in the order of the query.
+  /// Returns one equality for each column, the last of several, in the order of the query.
   private func equalities(without others: [Term]) -> [Term] {
     var seen = Set(others.map(\.column))
     return equalities.reversed().filter { seen.insert($0.column).inserted }.reversed()

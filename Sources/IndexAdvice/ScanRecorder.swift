@@ -13,7 +13,7 @@ final class ScanRecorder {
 
   init(_ sample: Sample) { self.sample = sample }
 
-  /// The table of a name.
+  /// Returns the table of a name.
   func shape(_ name: String) -> TableShape? { shapes[name.lowercased()] }
 
   /// Makes a virtual table of this shape.

@@ -31,7 +31,7 @@ extension IndexAdvisor {
     }
   }
 
-  /// Virtual tables have no triggers, so they are created on a real table.
+  /// Compiles the triggers of a write on a real table, because virtual tables have none.
   private func compileTriggers(of write: WriteLog.Write) throws(SQLiteError) {
     guard let shape = recorder.shape(write.table) else { return }
     let table = SQLText.literal(shape.name)
@@ -45,7 +45,7 @@ extension IndexAdvisor {
     try planner.execute("DROP TABLE \(Self.scratch)")
   }
 
-  /// A statement that makes the same kind of write to every row.
+  /// Returns a statement that makes the same kind of write to every row.
   private func statement(_ write: WriteLog.Write, _ shape: TableShape) -> String {
     switch write.action {
     case AuthorizerRequest.insert:

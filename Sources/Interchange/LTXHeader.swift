@@ -35,7 +35,7 @@ package struct LTXHeader: Hashable, Sendable {
     self.milliseconds = milliseconds
   }
 
-  /// The page that SQLite locks and never uses
+  /// Returns the page that SQLite locks and never uses
   /// (https://www.sqlite.org/fileformat2.html#the_lock_byte_page).
   package static func lockPage(pageSize: Int) -> UInt32 { UInt32(0x4000_0000 / pageSize) + 1 }
 

@@ -122,7 +122,7 @@ package struct LTXReader {
 }
 
 extension LTXReader {
-  /// The contribution of a page, by exclusive or, to the checksum of its database.
+  /// Returns the contribution of a page, by exclusive or, to the checksum of its database.
   package static func pageChecksum(_ page: [UInt8], number: UInt32) -> UInt64 {
     var checksum = CRC64()
     var head: [UInt8] = []

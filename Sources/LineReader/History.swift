@@ -56,7 +56,7 @@ final class History {
     _ = addEntry(Array(statement.joined(separator: [10])))
   }
 
-  /// Whether there is one more entry now.
+  /// Returns whether there is one more entry now.
   private func addEntry(_ text: [UInt8]) -> Bool {
     let before = newEntries
     Self.withCString(text) { line in

@@ -46,7 +46,7 @@ package enum InterruptSignal {
     count.store(0, ordering: .relaxed)
   }
 
-  /// Whether a press came while a line was typed; at the prompt, presses do not add up.
+  /// Returns whether a press came while a line was typed; at the prompt, presses do not add up.
   static func takeAtPrompt() -> Bool {
     guard raised.load(ordering: .relaxed) else { return false }
     count.store(0, ordering: .relaxed)

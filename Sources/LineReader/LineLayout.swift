@@ -106,7 +106,7 @@ struct LineLayout {
     return true
   }
 
-  /// The bytes and columns of a text's first character; nil if it has no width.
+  /// Returns the bytes and columns of a text's first character; nil if it has no width.
   private static func measure(_ text: ArraySlice<UInt8>) -> (bytes: Int, columns: Int)? {
     var columns: Int32 = -1
     let count = text.withUnsafeBytes {

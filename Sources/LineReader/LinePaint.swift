@@ -46,14 +46,15 @@ struct LinePaint {
     return Self.overlay(layout, tints, from: first, codes)
   }
 
-  /// The number of bytes of the line that are unchanged on the screen; nil if this is uncertain.
+  /// Returns the number of bytes of the line that are unchanged on the screen; nil if this is
+  /// uncertain.
   private static func kept(_ old: [UInt8], _ new: [UInt8], _ drawn: ArraySlice<UInt8>) -> Int? {
     if old == new { return isMotion(drawn) ? old.count : nil }
     guard new.count > old.count, new.starts(with: old), new[old.count...] == drawn else { return nil }
     return old.count
   }
 
-  /// Whether this only moves the cursor.
+  /// Returns whether this only moves the cursor.
   private static func isMotion(_ bytes: ArraySlice<UInt8>) -> Bool {
     var rest = bytes
     while let byte = rest.popFirst() {

@@ -99,7 +99,7 @@ package final class LineReader {
     return .line(line)
   }
 
-  /// A prompt whose colours are marked as taking no columns.
+  /// Returns a prompt whose colours are marked as taking no columns.
   static func marked(_ prompt: String) -> String {
     guard prompt.utf8.contains(27) && !prompt.utf8.contains(1) else { return prompt }
     var marked: [UInt8] = []

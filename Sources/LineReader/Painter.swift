@@ -88,7 +88,7 @@ final class Painter {
     }
   }
 
-  /// readline's hook: draws the line.
+  /// Draws the line, as readline's hook.
   private func redraw() {
     creadline_flush()
     // The text on the screen has moved if anything else was written meanwhile.
@@ -112,7 +112,7 @@ final class Painter {
     if isOn && (height, width) != (newHeight, newWidth) { redraw() }
   }
 
-  /// The line is about to be accepted: marks for the cursor are removed.
+  /// Removes marks for the cursor before the line is accepted.
   func accept() {
     guard isDrawn, collected == nil, creadline_is_at_rest() != 0 else { return }
     collected = []

@@ -44,6 +44,24 @@ package struct ObjectKey: Hashable, Comparable, Sendable, CustomStringConvertibl
 }
 
 extension ObjectKey {
+  /// Returns the bytes of the name that `escaped` was given; `~` without two digits stays.
+  package static func unescaped(_ text: String) -> [UInt8] {
+    let bytes = Array(text.utf8)
+    var name: [UInt8] = []
+    var at = 0
+    while at < bytes.count {
+      let digits = String(decoding: bytes[at...].dropFirst().prefix(2), as: UTF8.self)
+      if bytes[at] == UInt8(ascii: "~"), digits.utf8.count == 2, let byte = UInt8(digits, radix: 16) {
+        name.append(byte)
+        at += 3
+      } else {
+        name.append(bytes[at])
+        at += 1
+      }
+    }
+    return name
+  }
+
   /// Escapes `name` for a key: any other byte, and `~`, becomes `~` and two hexadecimal digits.
   ///
   /// Different names stay different. A name of plain characters does not change. Slashes are

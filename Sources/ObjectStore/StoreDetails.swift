@@ -17,7 +17,7 @@ package protocol DetailedStore: ObjectStore {
   /// time.
   var clockAhead: Int? { get }
 
-  /// The permission that an operation needs (`put`, `get`, `list`, `delete`), in the store's own
-  /// words.
+  /// Returns the permission that an operation needs (`put`, `get`, `list`, `delete`), in the
+  /// store's own words.
   func permission(for operation: String) -> String
 }

@@ -35,7 +35,7 @@ package struct BTreePage {
     min(Int(bytes.bigEndian(UInt16.self, at: start + 3)), (bytes.count - pointers) / 2)
   }
 
-  /// The start of a cell; nil if that is outside of the page.
+  /// Returns the start of a cell; nil if that is outside of the page.
   package func cellOffset(_ index: Int) -> Int? {
     let offset = Int(bytes.bigEndian(UInt16.self, at: pointers + 2 * index))
     return offset >= pointers && offset < usableSize ? offset : nil

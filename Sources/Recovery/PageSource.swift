@@ -56,7 +56,8 @@ package final class PageSource {
     pageCount = Int((size + Int64(pageSize) - 1) / Int64(pageSize))
   }
 
-  /// A copy of a database with frames in its log; nil if there is no log or no copy can be made.
+  /// Returns a copy of a database with frames in its log; nil if there is no log or no copy can be
+  /// made.
   private static func copy(
     _ connection: Connection, _ schema: String
   ) -> (connection: Connection, folder: TemporaryFolder)? {
@@ -88,7 +89,7 @@ package final class PageSource {
     return isSize(size) ? size : nil
   }
 
-  /// Whether the constant bytes around the page size are right.
+  /// Returns whether the constant bytes around the page size are right.
   private static func isTrustworthy(_ header: [UInt8]) -> Bool {
     header.starts(with: magic) && (1...2).contains(header[18]) && (1...2).contains(header[19])
       && header[21...23].elementsEqual([64, 32, 32])
@@ -96,7 +97,8 @@ package final class PageSource {
 
   private static func isSize(_ size: Int) -> Bool { size >= 512 && size <= 65536 && size & (size - 1) == 0 }
 
-  /// The most plausible page size: the declared one, unless another fits twice as many pages.
+  /// Returns the most plausible page size: the declared one, unless another fits twice as many
+  /// pages.
   private static func likelySize(
     _ fileSize: Int64, _ read: (Int64, Int) -> [UInt8]?, _ declared: Int? = nil
   ) -> Int {

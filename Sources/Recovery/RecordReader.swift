@@ -6,12 +6,12 @@ package struct RecordReader {
   package let source: PageSource
   package init(_ source: PageSource) { self.source = source }
 
-  /// A page as part of a b-tree; nil if it is not one.
+  /// Returns a page as part of a b-tree; nil if it is not one.
   package func page(_ number: Int) -> BTreePage? {
     source.page(number).flatMap { BTreePage($0, number: number, usableSize: source.usableSize) }
   }
 
-  /// The values of a cell.
+  /// Returns the values of a cell.
   ///
   /// Values that are cut off are left out, except that the last one may be shortened.
   package func values(of cell: BTreePage.Cell, in page: BTreePage) -> [Value] {
@@ -31,7 +31,7 @@ package struct RecordReader {
     return bytes
   }
 
-  /// Values of a record (https://www.sqlite.org/fileformat2.html#record_format).
+  /// Returns the values of a record (https://www.sqlite.org/fileformat2.html#record_format).
   static func decode(_ record: [UInt8], encoding: Int) -> [Value] {
     var head = 0
     guard let length = Varint.read(record, &head), length > 0, length <= Int64(record.count) else {
@@ -82,7 +82,7 @@ package struct RecordReader {
     return String(decoding: units, as: UTF16.self)
   }
 
-  /// All pages of the b-tree at a root, each once, level by level.
+  /// Returns all pages of the b-tree at a root, each once, level by level.
   package func pages(below root: Int) -> [Int] {
     var found = [root]
     var seen: Set = [root]

@@ -78,7 +78,7 @@ struct TableLayout {
     self.rowIDColumn = rowIDColumn
   }
 
-  /// Whether the key of a table is its row id: then no index holds it.
+  /// Returns whether the key of a table is its row id: then no index holds it.
   private static func aliasesRowID(_ table: String, _ column: String, _ connection: Connection) -> Bool {
     let keys = (try? connection.rows("SELECT 1 FROM pragma_table_xinfo(\(table)) WHERE pk>0")) ?? []
     let index = (try? connection.rows("SELECT 1 FROM pragma_index_list(\(table)) WHERE origin='pk'")) ?? []

@@ -93,7 +93,7 @@ package final class Recovery {
     }
   }
 
-  /// Tables, and the indexes that prevent double rows.
+  /// Writes tables, and the indexes that prevent double rows.
   private func writeTables() {
     let sequence = schema.filter { $0.isTable && $0.name.lowercased() == "sqlite_sequence" }
     let others = schema.filter { $0.isTable && $0.name.lowercased() != "sqlite_sequence" }
@@ -126,7 +126,7 @@ package final class Recovery {
     }
   }
 
-  /// The pages below the root; a page of another kind does not belong to this table.
+  /// Returns the pages below the root; a page of another kind does not belong to this table.
   private func pages(of table: TableLayout) -> [Int] {
     reader.pages(below: table.root).filter { reader.page($0)?.isOfTable == table.hasRowIDs }
   }
@@ -205,7 +205,7 @@ package final class Recovery {
 
   // MARK: Lost and found
 
-  /// Rows of pages that no table leads to.
+  /// Writes rows of pages that no table leads to.
   private func writeLostAndFound() {
     used.formUnion(reader.pages(below: 1).filter { reader.page($0)?.isOfTable == true })
     for table in tables { used.formUnion(pages(of: table)) }
@@ -245,7 +245,8 @@ package final class Recovery {
     }
   }
 
-  /// Whether a page belongs to this index, and not to a table without row ids below its root.
+  /// Returns whether a page belongs to this index, and not to a table without row ids below its
+  /// root.
   private func isPage(_ number: Int, of index: SchemaRow) -> Bool {
     guard reader.page(number)?.isOfTable == false else { return false }
     let fields = ((try? model.rows("PRAGMA index_xinfo(\(SQLText.literal(index.name)))")) ?? []).count
@@ -258,7 +259,7 @@ package final class Recovery {
     return isEmpty || fits
   }
 
-  /// The topmost page above this one.
+  /// Returns the topmost page above this one.
   private func root(of number: Int, _ parents: [Int: Int]) -> Int {
     var root = number
     var seen: Set = [number]

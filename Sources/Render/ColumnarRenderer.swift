@@ -82,7 +82,7 @@ struct ColumnarRenderer: RowRenderer {
     appendRule(border.bottom, to: sink.buffer)
   }
 
-  /// A width that a line in memory can have.
+  /// Returns a width that a line in memory can have.
   ///
   /// The minimum integer counts as none, as in sqlite3, which cannot negate it.
   private static func bounded(_ width: Int) -> Int {

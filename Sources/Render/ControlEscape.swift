@@ -12,7 +12,7 @@ package enum ControlEscape: String, CaseIterable, Sendable {
   /// The symbol that Unicode has for it.
   case symbol
 
-  /// Whether a byte may begin a control character.
+  /// Returns whether a byte may begin a control character.
   private static func isSuspicious(_ byte: UInt8) -> Bool {
     byte < 0x20 && byte != 10 && byte != 9 || byte == 0x7f || byte == 0xc2
   }

@@ -65,7 +65,7 @@ struct ExplainRenderer: RowRenderer {
 
 /// The width of text as in sqlite3: one for each code point.
 enum DisplayWidth {
-  /// The first characters that fit.
+  /// Returns the first characters that fit.
   static func prefix(of text: [UInt8], width: Int) -> [UInt8] {
     var width = width
     return Array(
@@ -75,7 +75,7 @@ enum DisplayWidth {
       })
   }
 
-  /// The width of a buffer's content from `start` on.
+  /// Returns the width of a buffer's content from `start` on.
   static func of(_ buffer: ByteBuffer, from start: Int) -> Int {
     var width = 0
     for index in start..<buffer.count where buffer[index] & 0xc0 != 0x80 { width += 1 }

@@ -201,7 +201,7 @@ struct Covers {
     names = kept
   }
 
-  /// The object that holds a transaction and reaches furthest.
+  /// Returns the object that holds a transaction and reaches furthest.
   func name(of transaction: UInt64) -> MergedName? {
     var (low, high) = (0, names.count)
     while low < high {

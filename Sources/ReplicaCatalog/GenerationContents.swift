@@ -58,7 +58,7 @@ package struct GenerationContents: Sendable {
     }
   }
 
-  /// The slots to read.
+  /// Returns the slots to read.
   func unread(_ scope: ReplicaCatalog.Scope) -> [Place] {
     switch scope {
     case .everything: slots.keys.filter { entries[$0] == nil }
@@ -90,7 +90,7 @@ package struct GenerationContents: Sendable {
     return kept
   }
 
-  /// The last transaction that batches reach without a gap after a transaction.
+  /// Returns the last transaction that batches reach without a gap after a transaction.
   package func batchesReach(from transaction: UInt64) -> UInt64 {
     var reach = transaction
     for name in longestBatches where name.transactions.upperBound > reach {
@@ -100,7 +100,7 @@ package struct GenerationContents: Sendable {
     return reach
   }
 
-  /// The first transaction after which batches reach to `transaction` without a gap.
+  /// Returns the first transaction after which batches reach to `transaction` without a gap.
   package func batchesReach(backFrom transaction: UInt64) -> UInt64 {
     var reach = transaction
     let byEnd = Dictionary(grouping: batches.keys.map(\.transactions), by: \.upperBound)

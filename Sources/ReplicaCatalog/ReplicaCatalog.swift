@@ -17,7 +17,8 @@ package struct ReplicaCatalog: Sendable {
 
   package init(_ store: any ObjectStore) { self.store = store }
 
-  /// The bytes of an entry that was read as a whole during a listing, once; a slot never changes.
+  /// Returns the bytes of an entry that was read as a whole during a listing, once; a slot never
+  /// changes.
   package func takeEntry(_ key: String) -> [UInt8]? { whole.take(key) }
 
   /// Returns the same bytes and keeps them for other callers.
@@ -216,7 +217,7 @@ package struct ReplicaCatalog: Sendable {
     return manifest
   }
 
-  /// The mark of a generation's number; nil if there is none.
+  /// Returns the mark of a generation's number; nil if there is none.
   package func mark(_ sequence: UInt32) throws -> MarkRecord? {
     let key = try ObjectKey(ReplicaLayout.mark(sequence))
     let bytes: [UInt8]

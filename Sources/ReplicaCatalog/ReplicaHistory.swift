@@ -110,7 +110,7 @@ package struct ReplicaHistory: Sendable {
     return next.objects.isEmpty ? try marks() : try all()
   }
 
-  /// The generations that have marks, the oldest first.
+  /// Returns the generations that have marks, the oldest first.
   package mutating func marks() throws -> [Generation] {
     guard let newestMark else { return [] }
     return try (1...newestMark).compactMap { try generation($0) }

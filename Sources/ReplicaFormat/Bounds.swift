@@ -12,30 +12,30 @@ package enum Bounds {
   /// The maximum size of an object: one put stores no more.
   package static let sizes = 0...5 << 30
 
-  /// A transaction's number in decimal.
+  /// Returns a transaction's number in decimal.
   static func transaction(_ text: some StringProtocol) -> UInt64? {
     UInt64(text).flatMap { $0 <= lastTransaction ? $0 : nil }
   }
 
-  /// A time in microseconds since 1970.
+  /// Returns a time in microseconds since 1970.
   static func time(_ text: some StringProtocol) -> Int64? { Int64(text).flatMap { time($0) } }
 
   static func time(_ value: Int64) -> Int64? { times.contains(value) ? value : nil }
 
-  /// Bytes of a page of a database (https://www.sqlite.org/fileformat2.html#page_size).
+  /// Returns the bytes of a page of a database (https://www.sqlite.org/fileformat2.html#page_size).
   static func pageSize(_ text: some StringProtocol) -> Int? {
     Int(text).flatMap { (512...65536).contains($0) && $0 & ($0 - 1) == 0 ? $0 : nil }
   }
 
-  /// A number of a frame in a log.
+  /// Returns the number of a frame in a log.
   static func frame(_ text: some StringProtocol) -> Int? { UInt32(text).map { Int($0) } }
 
-  /// A number of a process.
+  /// Returns the number of a process.
   static func process(_ text: some StringProtocol) -> Int? {
     Int32(text).flatMap { $0 >= 0 ? Int($0) : nil }
   }
 
-  /// A length in bytes.
+  /// Returns a length in bytes.
   static func size(_ text: some StringProtocol) -> Int? {
     Int(text).flatMap { sizes.contains($0) ? $0 : nil }
   }

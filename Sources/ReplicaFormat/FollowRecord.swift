@@ -131,6 +131,6 @@ package enum CopyHeader {
 
   package static func counter(of page: [UInt8]) -> UInt32 { page.bigEndian(at: 24) }
   package static func cookie(of page: [UInt8]) -> UInt32 { page.bigEndian(at: 40) }
-  /// Whether it is a database in rollback mode.
+  /// Returns whether it is a database in rollback mode.
   package static func usesJournal(_ page: [UInt8]) -> Bool { page[18] == 1 && page[19] == 1 }
 }

@@ -124,7 +124,7 @@ package struct BaseName: Hashable, Comparable, Sendable {
     ReplicaLayout.bases(generation) + Hex.fixed(transaction) + "-" + id.description + ".txt"
   }
 
-  /// The first place of the log after it.
+  /// Returns the first place of the log after it.
   package func next(in generation: GenerationID) -> Place {
     Place(generation, transaction: transaction + 1, previous: id)
   }

@@ -30,10 +30,10 @@ package enum ReplicaLayout {
   package static func merged(_ generation: GenerationID) -> String { folder(generation) + "merged/" }
   package static func statements(_ generation: GenerationID) -> String { folder(generation) + "sql/" }
 
-  /// The mark of a generation.
+  /// Returns the mark of a generation.
   package static func mark(_ sequence: UInt32) -> String { chain + Hex.fixed(sequence) + ".txt" }
 
-  /// The generation number in the key of a mark; nil if the key is not one.
+  /// Returns the generation number in the key of a mark; nil if the key is not one.
   package static func markedSequence(of key: String) -> UInt32? {
     guard key.hasPrefix(chain), key.utf8.count == chain.utf8.count + 12, key.hasSuffix(".txt") else {
       return nil
@@ -42,17 +42,17 @@ package enum ReplicaLayout {
       .flatMap { (1...Bounds.lastSequence).contains($0) ? $0 : nil }
   }
 
-  /// A name that sorts after every object of the generation.
+  /// Returns a name that sorts after every object of the generation.
   package static func end(of generation: GenerationID) -> String { folder(generation) + "~" }
 
-  /// A text that sorts before the names of all slots, merged objects and bases from this
+  /// Returns a text that sorts before the names of all slots, merged objects and bases from this
   /// transaction on, and after all earlier ones.
   package static func fromTransaction(_ transaction: UInt64) -> String { Hex.fixed(transaction) }
 
-  /// A part of a base, named by the SHA-256 of its pages.
+  /// Returns the name of a part of a base, from the SHA-256 of its pages.
   package static func part(_ digest: String) -> String { pages + digest + ".zst" }
 
-  /// The generation in a key.
+  /// Returns the generation in a key.
   package static func generation(of key: String) -> GenerationID? {
     guard key.hasPrefix(generations) else { return nil }
     return key.dropFirst(generations.utf8.count).split(separator: "/").first.flatMap { GenerationID($0) }
@@ -66,8 +66,8 @@ package enum ReplicaLayout {
       || name.utf8.count == 20 && name.hasSuffix(".txt") && key.contains("/base/")
   }
 
-  /// The generation of an object in one of a generation's folders, and the rest of its key; nil if
-  /// it is elsewhere.
+  /// Returns the generation of an object in one of a generation's folders, and the rest of its key;
+  /// nil if it is elsewhere.
   static func name(of key: String, in folder: (GenerationID) -> String) -> (GenerationID, Substring)? {
     guard let generation = generation(of: key) else { return nil }
     let folder = folder(generation)
@@ -78,12 +78,12 @@ package enum ReplicaLayout {
     key.split(separator: "/").last ?? ""
   }
 
-  /// A transaction's number in 16 digits.
+  /// Returns a transaction's number in 16 digits.
   static func transaction(_ text: some StringProtocol) -> UInt64? {
     Hex.number(text, of: UInt64.self).flatMap { $0 <= Bounds.lastTransaction ? $0 : nil }
   }
 
-  /// Two transactions and an identifier, as in names.
+  /// Returns two transactions and an identifier, as in names.
   static func numbers(_ text: Substring) -> (UInt64, UInt64, EntryID)? {
     guard text.utf8.count == 50, text.dropFirst(16).first == "-", text.dropFirst(33).first == "-",
       let first = transaction(text.prefix(16)), let second = transaction(text.dropFirst(17).prefix(16)),

@@ -126,7 +126,7 @@ final class ScriptLines {
     }
   }
 
-  /// The position of the next line, without its line break.
+  /// Returns the position of the next line, without its line break.
   func next() throws -> Range<Int> {
     var length = 0
     while true {
@@ -142,7 +142,8 @@ final class ScriptLines {
   /// Skips the next line, which `take` has brought into the window.
   func skipLine() throws { _ = try next() }
 
-  /// The position of the next bytes; the end of the statement after them is in memory as well.
+  /// Returns the position of the next bytes; the end of the statement after them is in memory as
+  /// well.
   func take(_ count: Int) throws -> Range<Int> {
     guard count >= 0, count <= StatementScript.longestStatement else {
       throw FormatError(object, "a statement of \(count) bytes is longer than any that is recorded")
@@ -185,7 +186,7 @@ final class ScriptLines {
     return last
   }
 
-  /// The part in memory of everything that follows; nil at the end.
+  /// Returns the part in memory of everything that follows; nil at the end.
   func rest() throws -> [UInt8]? {
     try fill(1)
     guard at < end else { return nil }

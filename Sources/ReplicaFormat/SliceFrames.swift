@@ -57,7 +57,7 @@ package final class SliceFrames {
     }
   }
 
-  /// The page of a frame.
+  /// Returns the page of a frame.
   ///
   /// `base` is the page's image before, which differences need.
   package func page(_ frame: Int, base: [UInt8]?) throws(FormatError) -> [UInt8] {

@@ -144,7 +144,7 @@ struct SliceContent: Hashable, Sendable {
   /// Number of the stream that holds the tables: the last one.
   var tables: Int { sizes.count - 1 }
 
-  /// The bytes of a stream in an object whose content begins at `start`.
+  /// Returns the bytes of a stream in an object whose content begins at `start`.
   func range(_ stream: Int, from start: Int) -> Range<Int> {
     let from = sizes[..<stream].reduce(start, +)
     return from..<from + sizes[stream]
@@ -168,7 +168,7 @@ package struct SliceCommit: Hashable, Sendable {
     self.state = state
   }
 
-  /// The same commit in an object that has this number of frames before it.
+  /// Returns the same commit in an object that has this number of frames before it.
   func shifted(by count: Int) -> SliceCommit {
     SliceCommit(frames: frames + count, time: time, state: state)
   }

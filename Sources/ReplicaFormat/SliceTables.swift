@@ -45,8 +45,8 @@ struct SliceTables: Sendable {
   /// The position of the operations in `bytes`.
   let operations: Range<Int>
 
-  /// The maximum bytes for this number of frames and commits: operations are not longer than their
-  /// page.
+  /// Returns the maximum bytes for this number of frames and commits: operations are not longer
+  /// than their page.
   static func mostBytes(frames: Int, commits: Int, pageSize: Int) -> Int {
     frames * (16 + pageSize) + commits * 48
   }
@@ -79,7 +79,7 @@ struct SliceTables: Sendable {
     out.append(sums)
   }
 
-  /// Number and kind of a frame's page, relative to the frame before.
+  /// Appends number and kind of a frame's page, relative to the frame before.
   static func append(page: UInt32, after last: UInt32, _ kind: FrameKind, to out: ByteBuffer) {
     let step = Int64(page) - Int64(last)
     out.append(varint: UInt64(bitPattern: (step << 1) ^ (step >> 63)) << 2 | UInt64(kind.rawValue))

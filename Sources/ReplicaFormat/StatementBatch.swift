@@ -51,7 +51,7 @@ package struct StatementGroup: Sendable {
     end(text, of: sql.count)
   }
 
-  /// The line before a statement.
+  /// Appends the line before a statement.
   static func appendHead(
     _ count: Int, parameters: Int = 0, changes: Int64, error: Int32?, told: ByteBuffer, took: Int64?,
     to text: ByteBuffer
@@ -69,7 +69,7 @@ package struct StatementGroup: Sendable {
     endHead(took: took, to: text)
   }
 
-  /// The line before a statement begins.
+  /// Begins the line before a statement.
   static func appendHead(bytes count: Int, changes: Int64, to text: ByteBuffer) {
     text.append("-- statement bytes=" as StaticString)
     text.append(decimal: Int64(count))
@@ -77,7 +77,7 @@ package struct StatementGroup: Sendable {
     text.append(decimal: changes)
   }
 
-  /// The line before a statement ends.
+  /// Ends the line before a statement.
   static func endHead(took: Int64?, to text: ByteBuffer) {
     if let took {
       text.append(" took=" as StaticString)
@@ -86,7 +86,7 @@ package struct StatementGroup: Sendable {
     text.append(UInt8(ascii: "\n"))
   }
 
-  /// Call it after a statement of this many bytes at the end of the text.
+  /// Must be called after a statement of this many bytes at the end of the text.
   static func end(_ text: ByteBuffer, of count: Int) {
     // A statement may end in a comment, which would swallow a semicolon on the same line.
     if count == 0 || text[text.count - 1] != UInt8(ascii: ";") { text.append("\n;" as StaticString) }
@@ -215,7 +215,7 @@ private struct StatementPieces: Sendable {
     count += open.count - before
   }
 
-  /// All digits, lower case.
+  /// Appends all digits, in lower case.
   mutating func append(_ name: StaticString, hexadecimal value: some FixedWidthInteger & UnsignedInteger) {
     let before = open.count
     open.append(name)

@@ -77,7 +77,8 @@ package struct StatementScript: Sendable {
     transactions = first...last
   }
 
-  /// The time of the first transaction, microseconds since 1970, from an object's first bytes.
+  /// Returns the time of the first transaction, microseconds since 1970, from an object's first
+  /// bytes.
   ///
   /// Nil if they do not hold it. The value is not checked.
   package static func firstTime(ofHead head: [UInt8]) -> Int64? {
@@ -183,14 +184,14 @@ package final class StatementReader {
     _ = try lines.next()
   }
 
-  /// Bytes of a statement and of the lines before it.
+  /// Returns the bytes of a statement and of the lines before it.
   private static func length(_ size: UInt64, _ parameters: UInt64) -> Int {
     let (sum, overflow) = size.addingReportingOverflow(parameters)
     return overflow ? .max : Int(clamping: sum)
   }
 
-  /// The line break after a statement that ends with this byte, and a semicolon if the text has
-  /// none.
+  /// Skips the line break after a statement that ends with this byte, and a semicolon if the text
+  /// has none.
   private func endStatement(_ last: UInt8?) throws {
     try lines.skipLine()
     if last != UInt8(ascii: ";") { try lines.skipLine() }

@@ -49,7 +49,7 @@ package struct TurnRecord: Hashable, Sendable {
       self.isFork = isFork
     }
 
-    /// The first base of the next generation; `seal` is the identifier of the seal.
+    /// Returns the first base of the next generation; `seal` is the identifier of the seal.
     package func base(seal: EntryID) -> BaseName { BaseName(transaction + 1, id: seal) }
   }
 

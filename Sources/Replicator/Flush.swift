@@ -13,6 +13,18 @@ struct Flush {
   let settings: MirrorSettings
   let url: String
 
+  /// Has everything be stored as soon as possible, until the mirror ends.
+  func begin() {
+    progress.withLock {
+      $0.flushes += 1
+      $0.statementFlushes += 1
+    }
+    batches.schedule()
+    health.demand()
+    queue.arrivals.raise()
+    capturer.wakeup.raise()
+  }
+
   /// Waits for at most `seconds`; with `all`, for the statements too.
   ///
   /// Throws `.timeout` at the deadline or if interrupted. Throws the store's error at once if

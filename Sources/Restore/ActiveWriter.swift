@@ -28,7 +28,7 @@ struct ActiveWriter {
     text = "process \(holder.session.process) on \(holder.session.host)"
   }
 
-  /// Whether the process runs; nil if it is on another host.
+  /// Returns whether the process runs; nil if it is on another host.
   private static func isAlive(_ holder: LeaseRecord.Holder) -> Bool? {
     guard holder.session.host == ProcessIdentity.host, holder.boot == ProcessIdentity.boot else { return nil }
     return ProcessIdentity.start(of: holder.session.process).map { $0 == holder.processStart } ?? false

@@ -191,6 +191,6 @@ private struct PartHash {
     }
   }
 
-  /// The SHA-256 of all of them.
+  /// Returns the SHA-256 of all of them.
   mutating func digest() -> [UInt8] { sha.finish() }
 }

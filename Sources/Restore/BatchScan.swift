@@ -62,7 +62,7 @@ struct BatchScan {
     return scans
   }
 
-  /// The last transactions have no statements.
+  /// Notes that the last transactions have no statements.
   ///
   /// Nothing proves that they are stored, so they may be on their way.
   private static func missingAtEnd(
@@ -125,7 +125,7 @@ struct BatchCursor {
     items = scan.items[...]
   }
 
-  /// The transaction of this number with the name of its batch; nil if no batch has it.
+  /// Returns the transaction of this number with the name of its batch; nil if no batch has it.
   mutating func transaction(_ number: UInt64) throws -> (name: String, StatementScript.Transaction)? {
     while true {
       if let found = waiting, let name = script?.name, found.number >= number {

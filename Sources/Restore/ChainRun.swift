@@ -59,7 +59,7 @@ final class ChainRun {
     }
   }
 
-  /// The name of the file for one of the copies.
+  /// Returns the name of the file for one of the copies.
   static func copyName(_ number: Int) -> String { "sql\(number)" }
 
   /// Keeps a copy of the database after a transaction, if it is needed.

@@ -3,7 +3,7 @@ import SQLite
 
 /// Finds the first difference between the contents of two databases.
 package enum DatabaseComparison {
-  /// A sentence about the first difference; nil if there is none.
+  /// Returns a sentence about the first difference; nil if there is none.
   ///
   /// `left` and `right` are the names of the databases in it.
   package static func difference(
@@ -25,7 +25,8 @@ package enum DatabaseComparison {
     return theirs.count > ours.count ? "table \(theirs[ours.count].name) is in \(right.name) only" : nil
   }
 
-  /// The first different row of a table, or line of the schema: its number from 1, and its rowid.
+  /// Returns the first different row of a table, or line of the schema: its number from 1, and its
+  /// rowid.
   static func firstRow(of table: String, _ left: Connection, _ right: Connection) throws -> String? {
     let isSchema = table == DatabaseContent.schema
     func rows(_ connection: Connection) throws -> Statement {

@@ -37,7 +37,7 @@ package struct DatabaseContent: Sendable {
     self.tables = tables
   }
 
-  /// The names of tables with rows of their own.
+  /// Returns the names of tables with rows of their own.
   ///
   /// The rows of a virtual table are in its shadow tables.
   static func names(_ connection: Connection) throws(SQLiteError) -> [String] {
@@ -47,8 +47,8 @@ package struct DatabaseContent: Sendable {
     .compactMap { if case .text(let name) = $0[0] { name } else { nil } }
   }
 
-  /// A statement that returns a table's rows in the order of its own tree, with their row numbers
-  /// if there are any.
+  /// Returns a statement that returns a table's rows in the order of its own tree, with their row
+  /// numbers if there are any.
   static func rows(of table: String, _ connection: Connection) throws(SQLiteError) -> Statement {
     let name = Identifier.quoted(table)
     let columns = try connection.rows("SELECT lower(name) FROM pragma_table_xinfo(?, 'main')", [.text(table)])

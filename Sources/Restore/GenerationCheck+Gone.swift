@@ -10,7 +10,7 @@ extension GenerationCheck {
     let contents: GenerationContents
   }
 
-  /// The check of the new listing.
+  /// Returns the check of the new listing.
   ///
   /// It uses the files of the check before if the base is the same.
   func again(with contents: GenerationContents) throws -> GenerationCheck {
@@ -84,8 +84,8 @@ extension GenerationCheck {
     }
   }
 
-  /// Whether a larger object holds the transactions of this one, or nothing before a later base is
-  /// left.
+  /// Returns whether a larger object holds the transactions of this one, or nothing before a later
+  /// base is left.
   private func isReplaced(_ object: String, in present: GenerationContents) -> Bool {
     let first = present.bases.first?.transaction ?? 0
     let isShorter = contents.bases.first?.transaction ?? .max < first
@@ -106,8 +106,8 @@ extension GenerationCheck {
       .allSatisfy { isShorter && $0.transaction < first }
   }
 
-  /// Whether an unreadable object is gone, and a larger listed object has its transactions, which
-  /// is read too.
+  /// Returns whether an unreadable object is gone, and a larger listed object has its transactions,
+  /// which is read too.
   func isReplaced(_ result: Result<some Any, any Error>) -> Bool {
     guard case .failure(let error as FormatError) = result, error.isMissing else { return false }
     if let place = Place(key: error.object) { return contents.covers(place.transaction) }
@@ -117,12 +117,12 @@ extension GenerationCheck {
 }
 
 extension GenerationContents {
-  /// Whether a merged object holds a transaction.
+  /// Returns whether a merged object holds a transaction.
   fileprivate func covers(_ transaction: UInt64) -> Bool {
     merged.keys.contains { $0.transactions.contains(transaction) }
   }
 
-  /// Whether another merged object holds all transactions of one, and more.
+  /// Returns whether another merged object holds all transactions of one, and more.
   fileprivate func covers(merged name: MergedName) -> Bool {
     merged.keys.contains { $0.transactions != name.transactions && $0.transactions.holds(name.transactions) }
   }

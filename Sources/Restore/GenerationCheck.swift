@@ -123,7 +123,8 @@ final class GenerationCheck {
     if !findings.faults.contains(fault) { findings.faults.append(fault) }
   }
 
-  /// Retention keeps turns and seals of an old generation; the newest one must have a base.
+  /// Checks a generation without a base: retention keeps turns and seals of an old one, but the
+  /// newest must have a base.
   private func checkWithoutBase() {
     guard isNewest else {
       let rest = contents.slots.keys.contains {

@@ -14,7 +14,7 @@ struct LitestreamReplica {
     source = ObjectSource(ReplicaCatalog(store), patience: patience, isInterrupted: isInterrupted)
   }
 
-  /// All its files, by its listings.
+  /// Returns all its files, by its listings.
   func items() throws -> [LTXChain.Item] {
     var found: [LTXChain.Item] = []
     // Levels are `ltx/0` to `ltx/9` in a directory and `0000` to `0009` in S3.

@@ -93,7 +93,7 @@ final class ObjectFetcher<Value: Sendable>: Sendable {
     return value
   }
 
-  /// The next object with its name; nil after the last.
+  /// Returns the next object with its name; nil after the last.
   func take() throws -> (name: String, value: Value)? {
     guard let (name, result) = try next() else { return nil }
     return (name, try result.get())

@@ -69,7 +69,7 @@ package final class ObjectSource: Sendable {
   /// Adds this number of bytes to the total.
   func expect(_ bytes: Int) { state.withLock { $0.expected += bytes } }
 
-  /// Everything begins again, with this number of bytes there already.
+  /// Begins to count again, with this number of bytes already there.
   func expectAnew(_ bytes: Int) {
     state.withLock {
       $0.before = $0.bytes + $0.kept

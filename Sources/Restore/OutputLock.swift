@@ -119,7 +119,7 @@ final class OutputLock {
     }
   }
 
-  /// From now on nothing of the old database is touched, also when the connection closes.
+  /// Prevents that closing the connection changes the old database.
   func willReplace() {
     guard case .database(let connection) = hold else { return }
     connection.disableCheckpointOnClose()

@@ -115,15 +115,15 @@ struct Planner {
     return try plan(contents, history: &history, witnesses: witnesses)
   }
 
-  /// Whether a target is after the newest base.
+  /// Returns whether a target is after the newest base.
   private func holds(_ end: ReplicaHistory.End, _ target: RestoreTarget) throws -> Bool {
     if let wanted = target.transaction { return wanted >= end.base.transaction }
     if let wanted = target.time { return try manifest(end.generation.id, end.base).time <= wanted }
     return true
   }
 
-  /// Whether the target is before a generation; its mark has the first transaction, its record the
-  /// time.
+  /// Returns whether the target is before a generation; its mark has the first transaction, its
+  /// record the time.
   private func begins(after generation: ReplicaHistory.Generation) throws -> Bool {
     if let wanted = target.transaction { return wanted < generation.base.transaction }
     guard let wanted = target.time else { return false }
@@ -215,7 +215,7 @@ struct Planner {
     }
   }
 
-  /// The mark of the generation after this one; nil if there is none.
+  /// Returns the mark of the generation after this one; nil if there is none.
   private func successor(_ contents: GenerationContents, _ history: inout ReplicaHistory) throws
     -> MarkRecord?
   {
@@ -224,7 +224,7 @@ struct Planner {
     return try source.retry { _ in try catalog.mark(sequence + 1) }
   }
 
-  /// For the newest state: checks that this is really the end.
+  /// Checks for the newest state that this is really the end.
   private func checkEnd(
     _ contents: GenerationContents, _ chain: Chain, _ moment: ChainEnd.Moment, _ witnesses: Witnesses?,
     successor: MarkRecord?, _ notices: inout [String]

@@ -46,7 +46,7 @@ struct RangeCheck {
     return Set([max(barrier, base.transaction), max(barrier, newest)]).sorted()
   }
 
-  /// The bases within the run: their parts are checked, and each must equal the state of the
+  /// Checks the parts of the bases within the run, and that each base equals the state of the
   /// slices.
   private func checkLaterBases(_ check: GenerationCheck) throws {
     for (name, manifest) in manifests.sorted(by: { $0.key < $1.key })

@@ -23,14 +23,14 @@ final class ReplayMemory {
 
   func end() { allowance.end() }
 
-  /// Call it before a statement with a text of this many bytes.
+  /// Must be called before a statement with a text of this many bytes.
   func allow(text count: Int) {
     guard count > longest else { return }
     longest = count
     raise()
   }
 
-  /// Call it before a statement that may change much of the database.
+  /// Must be called before a statement that may change much of the database.
   func allowDatabase() {
     guard let now = (try? FileInfo.of(path))??.size, now > size else { return }
     size = now

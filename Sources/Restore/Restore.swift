@@ -77,8 +77,8 @@ package struct Restore {
     return try report(planning(for: source, to: output).plan, source, to: output)
   }
 
-  /// The place that was stored in this replica by the record beside a database; nil if there is
-  /// none.
+  /// Returns the place that was stored in this replica by the record beside a database; nil if
+  /// there is none.
   private func recordedPlace(beside output: String) -> Place? {
     let path = output + "-s3pos"
     guard let bytes = try? File(path, .read).readAll(),

@@ -46,7 +46,7 @@ struct RestoreBuild {
     return built
   }
 
-  /// From statements, and compared with the state from the log.
+  /// Builds the database from statements, and compares it with the state from the log.
   private func proven() throws -> Built {
     let start = try sql.findStart()
     // Without statements to replay, everything comes from the log.
@@ -78,7 +78,7 @@ struct RestoreBuild {
     return built
   }
 
-  /// Whether an error means that a part of the log is damaged or missing.
+  /// Returns whether an error means that a part of the log is damaged or missing.
   private static func isLoss(_ error: any Error) -> Bool {
     switch error {
     case is FormatError: true

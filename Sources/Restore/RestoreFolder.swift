@@ -62,17 +62,17 @@ final class RestoreFolder {
     }
   }
 
-  /// Bytes that it holds already.
+  /// Returns the number of bytes that it holds already.
   static func size(for output: String) -> Int {
     let path = path(for: output)
     let files = (try? Folder.filesRecursively(in: path)) ?? []
     return files.reduce(0) { $0 + ((try? FileInfo.of("\(path)/\($1)"))??.size ?? 0) }
   }
 
-  /// A second database file, for comparison.
+  /// Returns a second database file, for comparison.
   func second() throws -> File { try folder.file(Self.secondName, .create) }
 
-  /// Two more, for earlier transactions.
+  /// Returns two more files, for earlier transactions.
   func probes() throws -> (wal: File, sql: File) {
     (try folder.file("\(Self.secondName).wal", .create), try folder.file("\(Self.secondName).sql", .create))
   }

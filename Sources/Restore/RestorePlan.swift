@@ -40,10 +40,10 @@ package struct RestorePlan: Sendable {
   package var baseBytes: Int { manifest.parts.reduce(0) { $0 + $1.compressedSize } }
   package var sliceBytes: Int { slices.reduce(0) { $0 + $1.size } }
 
-  /// The objects of the slices that lead to a transaction.
+  /// Returns the objects of the slices that lead to a transaction.
   func objects(upTo last: UInt64) -> [ChainObject] { slices.filter { $0.transactions.lowerBound <= last } }
 
-  /// Whether an object is among the slices or statements of the plan.
+  /// Returns whether an object is among the slices or statements of the plan.
   func needs(_ object: String) -> Bool {
     if let batch = BatchName(key: object) {
       return contents.longestBatches.contains(batch) && batch.transactions.upperBound > manifest.transaction

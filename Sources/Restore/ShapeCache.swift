@@ -79,7 +79,7 @@ struct ShapeCache {
     return statement
   }
 
-  /// Whether the condition's column is unique by itself, so that at most one row fits.
+  /// Returns whether the condition's column is unique by itself, so that at most one row fits.
   private func findsOneRow() -> Bool {
     let table = String(decoding: shape.key[shape.table], as: UTF8.self)
     let column = String(decoding: shape.key[shape.column], as: UTF8.self)

@@ -16,8 +16,8 @@ struct StatementProof {
 
   private var source: ObjectSource { replanning.source }
 
-  /// Whether the two files have the same pages, except for the counters of each commit in the first
-  /// page: then their contents are equal.
+  /// Returns whether the two files have the same pages, except for the counters of each commit in
+  /// the first page: then their contents are equal.
   static func hasSamePages(_ left: File, _ right: File) throws -> Bool {
     let size = try left.size()
     guard try size == right.size() else { return false }

@@ -164,8 +164,8 @@ final class StatementReplay {
     }
   }
 
-  /// A statement that is no change of rows may change the schema, and with it which columns are
-  /// unique.
+  /// Runs a statement that is no change of rows; it may change the schema, and with it the unique
+  /// columns.
   private func compileAndRun(_ script: StatementReader, _ sql: Range<Int>) throws(SQLiteError) {
     memory.allowDatabase()
     guard let statement = try connection.prepare(script.script, sql) else { return }

@@ -28,7 +28,7 @@ struct StatementRestore {
     var statements = 0
   }
 
-  /// The batches with transactions after one, in order.
+  /// Returns the batches with transactions after one, in order.
   func batches(after transaction: UInt64) -> [FetchItem] {
     plan.contents.longestBatches
       .filter { $0.transactions.upperBound > transaction && $0.transactions.lowerBound <= plan.transaction }
@@ -60,8 +60,8 @@ struct StatementRestore {
     return start
   }
 
-  /// Batches, parsed on another thread than the replay; each takes about ten times its size in
-  /// memory.
+  /// Returns a fetcher that parses batches on another thread than the replay; each takes about ten
+  /// times its size in memory.
   private func fetcher(_ items: [FetchItem]) -> ObjectFetcher<StatementScript> {
     let generation = plan.generation
     return ObjectFetcher(

@@ -126,7 +126,7 @@ struct StatementShape {
     return true
   }
 
-  /// A plain name that is no keyword of these forms, by its position in `key`.
+  /// Reads a plain name that is not a keyword of these forms; returns its position in `key`.
   private mutating func name(_ script: [UInt8]) -> Range<Int>? {
     skip(script)
     guard at < end, Self.isLetter(script[at]) else { return nil }
@@ -141,7 +141,7 @@ struct StatementShape {
     return start..<key.count
   }
 
-  /// NULL, a whole number or a text.
+  /// Reads NULL, a whole number or a text.
   private mutating func value(_ script: [UInt8]) -> Bool {
     skip(script)
     guard at < end else { return false }
@@ -160,7 +160,7 @@ struct StatementShape {
     }
   }
 
-  /// Up to 18 digits that are not part of another number.
+  /// Reads up to 18 digits that are not part of another number.
   private mutating func number(_ script: [UInt8]) -> Bool {
     skip(script)
     let start = at

@@ -31,7 +31,7 @@ struct Witnesses {
     }
   }
 
-  /// The places in a generation.
+  /// Returns the places in a generation.
   ///
   /// A place in another one proves nothing about its end.
   func of(_ generation: GenerationID) -> Witnesses {
@@ -45,7 +45,7 @@ struct Witnesses {
     self.record = record
   }
 
-  /// A sentence for each witness that contradicts the chain.
+  /// Returns a sentence for each witness that contradicts the chain.
   func testimonies(against chain: Chain, _ contents: GenerationContents) -> [String] {
     let places = [(ReplicaLayout.lease, lease), ("the record beside the database", record)]
     var found = places.compactMap { name, place in
@@ -59,7 +59,7 @@ struct Witnesses {
     return found
   }
 
-  /// The reason why a place cannot be on the chain; nil if it may be.
+  /// Returns the reason why a place cannot be on the chain; nil if it may be.
   private static func contradiction(_ place: Place, _ chain: Chain) -> String? {
     let generation = chain.tip.generation
     let last = place.transaction - 1

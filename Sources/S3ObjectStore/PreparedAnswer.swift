@@ -15,7 +15,7 @@ package enum PreparedAnswer {
     }
   }
 
-  /// A store whose requests are not sent.
+  /// Returns a store whose requests are not sent.
   package static func store() throws(ObjectStoreError) -> S3ObjectStore {
     let settings = S3Settings(
       accessKey: "key", secretKey: "secret", endpoint: Endpoint(host: "127.0.0.1:9", isSecure: false))

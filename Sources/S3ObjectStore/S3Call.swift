@@ -120,7 +120,7 @@ final class S3Call {
     return true
   }
 
-  /// A header line with a value.
+  /// Returns a header line with a value.
   ///
   /// `Name:` alone removes a header, so it is not a header.
   private static func header(_ line: String) -> Header? {
@@ -130,7 +130,7 @@ final class S3Call {
   }
 }
 
-/// An entity tag without its quotes.
+/// Returns an entity tag without its quotes.
 func unquoted(_ tag: String) -> String {
   tag.count >= 2 && tag.hasPrefix("\"") && tag.hasSuffix("\"") ? String(tag.dropFirst().dropLast()) : tag
 }

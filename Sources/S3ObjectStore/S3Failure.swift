@@ -202,7 +202,7 @@ struct S3Failure {
       "the clock here is \(abs(ahead)) seconds \(ahead > 0 ? "ahead of" : "behind") the store's; set the clock"
   }
 
-  /// The server's own words, cut to one line.
+  /// Returns the server's own words, cut to one line.
   private func said(_ answer: S3Answer) -> String {
     let words = [answer.code, answer.message].filter { !$0.isEmpty }.joined(separator: ": ")
     return words.isEmpty ? "HTTP status \(call.outcome.http_status)" : printable(words)

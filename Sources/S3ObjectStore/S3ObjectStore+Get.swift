@@ -126,7 +126,7 @@ extension S3ObjectStore {
     return last == range.upperBound - 1 || last == size - 1
   }
 
-  /// The answer for an empty range, which S3 would refuse.
+  /// Returns the answer for an empty range, which S3 would refuse.
   private func nothing(of key: ObjectKey) throws(ObjectStoreError) -> ObjectContent {
     guard let info = try head(key) else {
       throw ObjectStoreError(.notFound, verb: "get", object: key.name, cause: "no such object")

@@ -69,7 +69,7 @@ extension S3ObjectStore {
       cause: "the tag of what \(settings.endpoint.host) stored is not the MD5 of what was sent")
   }
 
-  /// An answer with a status of success that does not fit the request.
+  /// Returns an answer with a status of success that does not fit the request.
   func notAnAnswer(_ call: S3Call, _ verb: String, _ key: ObjectKey) -> ObjectStoreError {
     let failure = S3Failure(call: call, settings: settings, bucket: bucket)
     let (code, cause) = failure.notAnAnswer

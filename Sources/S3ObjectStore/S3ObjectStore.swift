@@ -223,7 +223,7 @@ extension S3ObjectStore {
     S3Failure(call: call, settings: settings, bucket: bucket).error(verb: verb, object: object)
   }
 
-  /// The bucket names that libs3 and a URL can hold.
+  /// Returns whether libs3 and a URL can hold a bucket's name.
   ///
   /// Servers other than Amazon's allow more than its 63 lower-case characters.
   private static func isBucketName(_ name: String) -> Bool {

@@ -154,7 +154,7 @@ struct SettingsReader {
   }
   private var configFile: String? { first(["AWS_CONFIG_FILE"])?.value ?? home.map { $0 + "/.aws/config" } }
 
-  /// A value for a header.
+  /// Returns a value for a header.
   ///
   /// Control characters are refused, because they could add another header.
   private func plain(_ setting: (name: String, value: String)?) throws(ObjectStoreError) -> String? {

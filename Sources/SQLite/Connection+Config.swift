@@ -81,7 +81,7 @@ extension Connection {
     body()
   }
 
-  /// Whether the switch of this name is on.
+  /// Returns whether the switch of this name is on.
   package func isOn(_ name: String) -> Bool { Switch.named(name).map { isOn($0) } ?? false }
 
   /// Turns the switch of this name on or off; unknown names are ignored.
@@ -96,7 +96,7 @@ extension Connection {
       .map { "\($0.option.name)=\($0.normal ? 0 : 1)" }.joined(separator: " ")
   }
 
-  /// Whether a switch may be in `unusualSwitches`.
+  /// Returns whether a switch may be in `unusualSwitches`.
   package static func isReplayed(switch name: String) -> Bool { replayed.contains { $0.option.name == name } }
 
   /// Sets the switches from another connection's `unusualSwitches`; switches that guard a replay

@@ -65,7 +65,7 @@ extension Connection {
       ? .absent : code < 0 ? .busy : .holds(salts: salts, frames: Int(frames), copied: Int(copied))
   }
 
-  /// Length in bytes of the file of a schema.
+  /// Returns the length in bytes of the file of a schema.
   package func fileSize(_ schema: String = "main") throws(SQLiteError) -> Int64 {
     var size: Int64 = 0
     let code = csqlite_file_size(handle, schema, &size)

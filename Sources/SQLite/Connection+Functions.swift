@@ -113,7 +113,7 @@ private func callScalar(
 
 // MARK: Aggregates
 
-/// The state of the current group; nil if it has no row and none shall be made.
+/// Returns the state of the current group; nil if it has no row and none shall be made.
 private func state(_ context: OpaquePointer?, making: Bool) -> Unmanaged<AggregateState>? {
   let size = Int32(MemoryLayout<UnsafeMutableRawPointer?>.size)
   guard let slot = sqlite3_aggregate_context(context, making ? size : 0) else { return nil }

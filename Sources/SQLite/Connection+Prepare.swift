@@ -41,7 +41,7 @@ extension Connection {
     return false
   }
 
-  /// If SQLite 3.40 is interrupted while it reads the schema, it continues with the part that it
+  /// Notes an interruption while the schema is read: SQLite 3.40 continues with the part that it
   /// has read.
   ///
   /// Triggers and indexes may then be missing, only in this connection.

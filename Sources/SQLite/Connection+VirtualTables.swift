@@ -159,7 +159,7 @@ private func connectTable(
   return SQLITE_OK
 }
 
-/// A message in memory that SQLite frees.
+/// Returns a message in memory that SQLite frees.
 private func copied(_ message: String) -> UnsafeMutablePointer<CChar>? {
   (message.preservedBytes + [0]).withUnsafeBytes {
     $0.baseAddress.flatMap { csqlite_copy($0.assumingMemoryBound(to: CChar.self)) }

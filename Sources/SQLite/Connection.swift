@@ -214,15 +214,15 @@ package final class Connection {
   /// The corresponding C function is `sqlite3_interrupt`.
   package var interruptHandle: InterruptHandle { InterruptHandle(handle) }
 
-  /// Absolute name of a database's file; empty for temporary and in-memory databases, nil if there
-  /// is no such schema.
+  /// Returns the absolute name of a database's file; empty for temporary and in-memory databases,
+  /// nil if there is no such schema.
   ///
   /// The corresponding C function is `sqlite3_db_filename`.
   package func fileName(of schema: String = "main") -> String? {
     sqlite3_db_filename(handle, schema).map { String(preservingCString: $0) }
   }
 
-  /// Whether a database is read-only; nil if there is no such schema.
+  /// Returns whether a database is read-only; nil if there is no such schema.
   ///
   /// The corresponding C function is `sqlite3_db_readonly`.
   package func isReadOnly(_ schema: String = "main") -> Bool? {
@@ -233,7 +233,7 @@ package final class Connection {
     }
   }
 
-  /// Whether a read or write transaction is open on a schema: 0 none, 1 read, 2 write.
+  /// Returns whether a read or write transaction is open on a schema: 0 none, 1 read, 2 write.
   ///
   /// The corresponding C function is `sqlite3_txn_state`.
   package func transactionState(_ schema: String? = nil) -> Int { Int(sqlite3_txn_state(handle, schema)) }
@@ -241,11 +241,13 @@ package final class Connection {
   /// Waits up to this many milliseconds for locks.
   ///
   /// The corresponding C function is `sqlite3_busy_timeout`.
+  package func releaseMemory() { sqlite3_db_release_memory(handle) }
+
   package func setBusyTimeout(milliseconds: Int32) { sqlite3_busy_timeout(handle, milliseconds) }
 
   // MARK: Errors
 
-  /// The error that a call which returned `code` left on the connection.
+  /// Returns the error that a call which returned `code` left on the connection.
   package func error(_ code: ResultCode) -> SQLiteError { Self.error(of: handle, code: code) }
 
   private static func error(of handle: OpaquePointer, code: ResultCode) -> SQLiteError {

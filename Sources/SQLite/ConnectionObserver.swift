@@ -80,7 +80,7 @@ package struct InterruptHandle: @unchecked Sendable {
 
   init(_ database: OpaquePointer) { self.database = database }
 
-  /// The corresponding C function is `sqlite3_interrupt`.
+  /// Interrupts the connection; the corresponding C function is `sqlite3_interrupt`.
   package func interrupt() { sqlite3_interrupt(database) }
 }
 

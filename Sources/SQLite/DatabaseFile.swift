@@ -37,7 +37,7 @@ package final class DatabaseFile: @unchecked Sendable {
     if let failure { throw failure }
   }
 
-  /// The state in the index of the database's log; absent after `close`.
+  /// Returns the state in the index of the database's log; absent after `close`.
   package func logIndex() -> Connection.LogIndex { lock.withLock { _ in connection?.logIndex() ?? .absent } }
 
   /// Ends all reading.

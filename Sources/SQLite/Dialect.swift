@@ -17,7 +17,7 @@ package struct Dialect: Sendable {
 
   package init(version: Int) { self.version = version }
 
-  /// Whether the library is this release of SQLite 3, or a later one.
+  /// Returns whether the library is this release of SQLite 3, or a later one.
   package func isSince(_ minor: Int, _ patch: Int = 0) -> Bool { version >= 3_000_000 + minor * 1000 + patch }
 
   // MARK: Command line

@@ -34,7 +34,7 @@ extension Connection {
     }
   }
 
-  /// Whether the file was moved or deleted since it was opened.
+  /// Returns whether the file was moved or deleted since it was opened.
   package func hasMoved(_ schema: String?) -> Bool {
     var answer: Int32 = 0
     sqlite3_file_control(handle, schema, SQLITE_FCNTL_HAS_MOVED, &answer)
@@ -57,7 +57,7 @@ extension Connection {
     return number
   }
 
-  /// The name of the stack of file systems below a schema; nil if there is no such schema.
+  /// Returns the name of the stack of file systems below a schema; nil if there is no such schema.
   package func vfsName(_ schema: String?) -> String? {
     var name: UnsafeMutablePointer<CChar>?
     sqlite3_file_control(handle, schema, SQLITE_FCNTL_VFSNAME, &name)
@@ -65,7 +65,7 @@ extension Connection {
     return name.map { String(cString: $0) }
   }
 
-  /// The file system that a schema is on; nil if there is none.
+  /// Returns the file system that a schema is on; nil if there is none.
   package func vfs(_ schema: String?) -> FileSystem? {
     var vfs: UnsafeMutablePointer<sqlite3_vfs>?
     sqlite3_file_control(handle, schema, SQLITE_FCNTL_VFS_POINTER, &vfs)
@@ -89,7 +89,7 @@ package struct FileSystem: Sendable {
     identity = UInt(bitPattern: vfs)
   }
 
-  /// Whether two values are the same file system.
+  /// Returns whether two values are the same file system.
   package func isSame(as other: FileSystem?) -> Bool { identity == other?.identity }
 
   /// All registered file systems, the default first.

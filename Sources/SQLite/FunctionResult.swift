@@ -134,7 +134,8 @@ package final class InnerStatement {
   }
 
   static func failed(in box: FunctionBox?) -> String { "\(box?.name ?? "")(), whose query failed" }
-  /// A value of the current row.
+
+  /// Returns a value of the current row.
   package func value(_ column: Int) -> Argument {
     Argument(value: sqlite3_column_value(handle, Int32(column)))
   }

@@ -19,7 +19,7 @@ package enum Identifier {
     return text + "\""
   }
 
-  /// Whether a name needs quotes.
+  /// Returns whether a name needs quotes.
   package static func needsQuotes(_ name: String) -> Bool {
     var name = name
     return name.withUTF8 { bytes in
@@ -33,7 +33,7 @@ package enum Identifier {
     }
   }
 
-  /// Whether a name is a keyword of SQL.
+  /// Returns whether a name is a keyword of SQL.
   ///
   /// The corresponding C function is `sqlite3_keyword_check`.
   package static func isKeyword(_ name: String) -> Bool {

@@ -30,7 +30,7 @@ final class LargestRows {
 }
 
 extension Connection {
-  /// From now on `drawnRow` reports row numbers that may have been drawn at random.
+  /// Makes `drawnRow` report row numbers that may have been drawn at random, from now on.
   ///
   /// The corresponding C function is `sqlite3_update_hook`.
   package func watchLargestRows() {
@@ -61,7 +61,7 @@ extension Connection {
     if outsideReach.latest != nil { outsideReach.latest = nil }
   }
 
-  /// At the first change of a transaction: checks whether other connections have made it possible
+  /// Checks, at the first change of a transaction, whether other connections have made it possible
   /// since the last one.
   ///
   /// Only the main database's own commits are expected: one just now if the transaction has ended
@@ -74,10 +74,10 @@ extension Connection {
     return findLargestRows()
   }
 
-  /// Call it after a commit of this connection.
+  /// Must be called after a commit of this connection.
   package func noteOwnCommit() { hooks.largestRows?.dataVersion = dataVersion }
 
-  /// Tables may have other names now.
+  /// Searches the tables again, because they may have other names now.
   package func schemaDidChange() {
     if hooks.largestRows?.isEmpty == false { findLargestRows() }
   }

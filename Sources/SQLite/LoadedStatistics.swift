@@ -25,7 +25,7 @@ package struct LoadedStatistics {
     loaded = nil
   }
 
-  /// Call it before a statement is recorded that may have written statistics.
+  /// Must be called before a statement is recorded that may have written statistics.
   package mutating func noteWriting(_ reach: StatementAccess) {
     if reach.contains(.statistics) { differ("statistics of the session are not those of the file") }
   }
@@ -38,7 +38,7 @@ package struct LoadedStatistics {
     }
   }
 
-  /// Call it after a statement.
+  /// Must be called after a statement.
   package mutating func note(_ statement: Statement, succeeded: Bool) {
     let (reach, connection) = (statement.wholeReach, statement.connection)
     guard reach.contains(.analyzes) else { return }
@@ -53,7 +53,7 @@ package struct LoadedStatistics {
     }
   }
 
-  /// Call it after a commit.
+  /// Must be called after a commit.
   package mutating func commit() {
     guard areOfTransaction else { return }
     areOfTransaction = false
@@ -61,8 +61,8 @@ package struct LoadedStatistics {
     difference = nil
   }
 
-  /// Call it after a transaction, or a part of it that may have held an `ANALYZE`, was rolled back;
-  /// returns true if old statistics remain.
+  /// Must be called after a rollback of a transaction, or of a part of it that may have held an
+  /// `ANALYZE`; returns true if old statistics remain.
   ///
   /// SQLite reads the schema again, and statistics with it, if the part changed the schema.
   @discardableResult
@@ -87,7 +87,8 @@ extension Connection {
     }
   }
 
-  /// Whether other connections have committed since `forgetOthers`, or since the first call.
+  /// Returns whether other connections have committed since `forgetOthers`, or since the first
+  /// call.
   func othersHaveCommitted() -> Bool {
     let version = ownDataVersion
     defer { hooks.ownDataVersion = version }

@@ -18,7 +18,7 @@ package final class LockWaits: Sendable {
     return now & 1 == 1 ? now : nil
   }
 
-  /// Whether that wait has not ended yet.
+  /// Returns whether that wait has not ended yet.
   ///
   /// Then everything read since `current` was written before the wait ends.
   package func isPresent(_ wait: UInt64) -> Bool {

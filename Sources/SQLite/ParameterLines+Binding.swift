@@ -92,7 +92,7 @@ private struct ParameterBinder {
     return code == SQLITE_OK
   }
 
-  /// A text without quotes inside.
+  /// Binds a text without quotes inside; returns false for other forms.
   private mutating func text(_ index: Int32) -> Bool {
     let start = at + 1
     guard let found = memchr(start, 39, end - start) else { return false }
@@ -105,7 +105,7 @@ private struct ParameterBinder {
     }
   }
 
-  /// A whole number of up to 18 digits.
+  /// Binds a whole number of up to 18 digits; returns false for other forms.
   private mutating func number(_ index: Int32) -> Bool {
     let isNegative = at.pointee == UInt8(ascii: "-")
     if isNegative { at += 1 }

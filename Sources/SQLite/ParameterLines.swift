@@ -13,7 +13,7 @@ package enum ParameterLines {
     ".parameter init\nREPLACE INTO temp.sqlite_parameters(key,value)VALUES(" as StaticString
   static let real = "ieee754_from_blob(x'" as StaticString
 
-  /// The shell's key for a parameter's value; parameters without a name have their number.
+  /// Returns the shell's key for a parameter's value; parameters without a name have their number.
   package static func key(_ name: String?, at index: Int) -> String { name ?? "?\(index)" }
 
   // MARK: Writing
@@ -50,7 +50,7 @@ package enum ParameterLines {
     return true
   }
 
-  /// The digits, and the quote after them.
+  /// Appends the digits, and the quote after them.
   private static func append(digits bytes: [UInt8], to buffer: ByteBuffer) {
     for byte in bytes {
       buffer.append(digits[Int(byte >> 4)])
@@ -61,8 +61,8 @@ package enum ParameterLines {
 
   private static let digits = Array("0123456789abcdef".utf8)
 
-  /// Bytes that no line of a script can hold: zero ends it, and a shell drops a carriage return at
-  /// its end.
+  /// Returns whether no line of a script can hold a byte: zero ends it, and a shell drops a
+  /// carriage return at its end.
   static func isUnsayable(_ byte: UInt8) -> Bool { byte == 0 || byte == 13 }
 
   /// Appends a literal, with unused control characters in place of those that a line cannot hold.
@@ -94,7 +94,7 @@ package enum ParameterLines {
     return true
   }
 
-  /// Names and values for people, such as `:x=1, ?2='it''s'`.
+  /// Returns names and values to show, such as `:x=1, ?2='it''s'`.
   package static func description(_ parameters: [(key: String, value: Value)]) -> String {
     parameters.map { key, value in
       switch value {
@@ -170,7 +170,7 @@ package enum ParameterLines {
       return Int64(String(decoding: script[start..<at], as: UTF8.self))
     }
 
-    /// The hexadecimal digits up to the quote after them.
+    /// Returns the hexadecimal digits up to the quote after them.
     private mutating func blob() -> [UInt8]? {
       guard let quote = script[at..<end].firstIndex(of: UInt8(ascii: "'")), (quote - at) % 2 == 0 else {
         return nil

@@ -34,7 +34,7 @@ public struct QueryPlan: ~Copyable {
       isUsable: constraint.usable != 0, operatorNumber: Int32(constraint.op))
   }
 
-  /// The name of the collation of a constraint.
+  /// Returns the name of the collation of a constraint.
   ///
   /// The corresponding C function is `sqlite3_vtab_collation`.
   package func collation(_ index: Int) -> String {
@@ -68,7 +68,7 @@ public struct QueryPlan: ~Copyable {
   /// The number of columns in the wanted order.
   package var orderCount: Int { Int(info.pointee.nOrderBy) }
 
-  /// A column of the wanted order, -1 for the rowid, and its direction.
+  /// Returns a column of the wanted order, -1 for the rowid, and its direction.
   package func order(_ index: Int) -> (column: Int, isDescending: Bool) {
     precondition(index >= 0 && index < orderCount)
     return (Int(info.pointee.aOrderBy[index].iColumn), info.pointee.aOrderBy[index].desc != 0)
@@ -77,7 +77,7 @@ public struct QueryPlan: ~Copyable {
   /// Promises rows in the wanted order.
   package func promiseOrder() { info.pointee.orderByConsumed = 1 }
 
-  /// The number that the cursor gets.
+  /// Sets the number that the cursor gets.
   package func setNumber(_ number: Int32) { info.pointee.idxNum = number }
   package func setCost(_ cost: Double) { info.pointee.estimatedCost = cost }
   package func setRows(_ rows: Int64) { info.pointee.estimatedRows = rows }

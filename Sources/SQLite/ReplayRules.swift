@@ -92,13 +92,13 @@ package enum ReplayRules {
     "mirror_log", "csv", "carray",
   ]
 
-  /// Whether a table of this name, in lower case, reports on more than the database.
+  /// Returns whether a table of this name, in lower case, reports on more than the database.
   static func isForeign(table name: String) -> Bool {
     if name.hasPrefix("pragma_") { return !schemaPragmas.contains(String(name.dropFirst(7))) }
     return foreignTables.contains(name)
   }
 
-  /// Whether a table of this name may be a shadow table of a virtual table.
+  /// Returns whether a table of this name may be a shadow table of a virtual table.
   static func isShadow(_ table: String, of virtualTables: Set<String>) -> Bool {
     guard let at = table.lastIndex(of: "_") else { return false }
     return shadowNames.contains(String(table[table.index(after: at)...]))

@@ -38,7 +38,7 @@ package struct ResultCode: RawRepresentable, Hashable, Sendable {
   /// The corresponding C function is `sqlite3_errstr`.
   package var meaning: String { String(cString: sqlite3_errstr(rawValue)) }
 
-  /// A primary code matches each of its extended ones.
+  /// Matches a primary code with each of its extended codes.
   package static func ~= (pattern: ResultCode, value: ResultCode) -> Bool {
     pattern == value || (pattern == pattern.primary && pattern == value.primary)
   }

@@ -3,7 +3,7 @@ internal import CSQLite
 
 /// Values as SQL text.
 package enum SQLText {
-  /// A string literal.
+  /// Returns a string literal.
   package static func literal(_ text: String) -> String {
     var literal = "'"
     for character in text.unicodeScalars {
@@ -13,8 +13,8 @@ package enum SQLText {
     return literal + "'"
   }
 
-  /// A number with a sign, one digit before the point, a number of digits after it, and a power of
-  /// ten; by SQLite's own printf.
+  /// Returns a number with a sign, one digit before the point, a number of digits after it, and a
+  /// power of ten; by SQLite's own printf.
   package static func scientific(_ number: Double, digits: Int32) -> [UInt8] {
     let room = Int(digits) + 32
     return withUnsafeTemporaryAllocation(of: CChar.self, capacity: room) { text in

@@ -2,7 +2,7 @@ internal import CSQLite
 internal import Glibc
 
 extension Statement {
-  /// The text of a column as bytes, also if they are not valid UTF-8; nil for NULL.
+  /// Returns the text of a column as bytes, also if they are not valid UTF-8; nil for NULL.
   ///
   /// It ends at the first NUL.
   package func textBytes(at column: Int) -> [UInt8]? {

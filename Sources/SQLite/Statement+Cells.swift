@@ -49,7 +49,7 @@ extension Statement {
     }
   }
 
-  /// Whether the digits of a number never need quotes.
+  /// Returns whether the digits of a number never need quotes.
   private func isPlainNumber(_ quoting: Quoting, _ separator: [UInt8]) -> Bool {
     switch quoting {
     case .plain, .html: true

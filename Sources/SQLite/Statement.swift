@@ -88,7 +88,7 @@ package final class Statement {
     return try didStep(sqlite3_step(handle))
   }
 
-  /// The only step of a plain statement.
+  /// Takes the only step of a plain statement.
   private func stepPlainly(_ observer: any ConnectionObserver) throws(SQLiteError) -> Bool {
     let before = connection.totalChanges
     connection.beginReach()
@@ -198,7 +198,7 @@ package final class Statement {
     return letter == UInt8(ascii: "V") || letter == 0
   }
 
-  /// Whether it is an `INSERT`, `UPDATE` or `DELETE` without parameters, by its first word.
+  /// Returns whether it is an `INSERT`, `UPDATE` or `DELETE` without parameters, by its first word.
   private static func isPlain(_ handle: OpaquePointer) -> Bool {
     guard let text = sqlite3_sql(handle), sqlite3_bind_parameter_count(handle) == 0 else { return false }
     switch firstLetter(text) {
@@ -218,7 +218,8 @@ package final class Statement {
 
   package var parameterCount: Int { Int(sqlite3_bind_parameter_count(handle)) }
 
-  /// Name of parameter `index` (from 1) with its prefix, such as `:name`; nil if it has none.
+  /// Returns the name of parameter `index` (from 1) with its prefix, such as `:name`; nil if it has
+  /// none.
   package func parameterName(at index: Int) -> String? {
     sqlite3_bind_parameter_name(handle, Int32(index)).map { String(preservingCString: $0) }
   }
@@ -267,7 +268,7 @@ package final class Statement {
     try connection.check(code)
   }
 
-  /// The corresponding C function is `sqlite3_clear_bindings`.
+  /// Clears all bindings; the corresponding C function is `sqlite3_clear_bindings`.
   package func clearBindings() {
     values = []
     hasBorrowed = false
@@ -276,12 +277,12 @@ package final class Statement {
 
   // MARK: Columns
 
-  /// The corresponding C function is `sqlite3_column_name`.
+  /// Returns the name of a result column; the corresponding C function is `sqlite3_column_name`.
   package func columnName(at column: Int) -> String {
     sqlite3_column_name(handle, Int32(column)).map { String(preservingCString: $0) } ?? ""
   }
 
-  /// The declared type of a result column; nil for an expression.
+  /// Returns the declared type of a result column; nil for an expression.
   ///
   /// The C function is `sqlite3_column_decltype`.
   package func declaredType(at column: Int) -> String? {
@@ -301,7 +302,7 @@ package final class Statement {
   package func integer(at column: Int) -> Int64 { sqlite3_column_int64(handle, Int32(column)) }
   package func real(at column: Int) -> Double { sqlite3_column_double(handle, Int32(column)) }
 
-  /// Length in bytes of a column as text or blob.
+  /// Returns the length in bytes of a column as text or blob.
   package func byteCount(at column: Int) -> Int { Int(sqlite3_column_bytes(handle, Int32(column))) }
 
   /// Appends a column as text, converted by SQLite; false for NULL.
@@ -330,7 +331,7 @@ package final class Statement {
     buffer.append(bytes, Int(sqlite3_column_bytes(handle, Int32(column))))
   }
 
-  /// Text of a column; nil for NULL.
+  /// Returns the text of a column; nil for NULL.
   package func text(at column: Int) -> String? {
     guard let text = sqlite3_column_text(handle, Int32(column)) else { return nil }
     let count = Int(sqlite3_column_bytes(handle, Int32(column)))

@@ -186,7 +186,7 @@ final class ReachWatch {
 }
 
 extension Connection {
-  /// From now on `Statement.reach` reports what statements touch.
+  /// Makes `Statement.reach` report the objects that statements touch, from now on.
   ///
   /// The connection's current functions count as known, except those that reach outside. A second
   /// call looks again.

@@ -110,7 +110,7 @@ final class ControlWatch {
 }
 
 extension Connection {
-  /// After an unknown pragma, the effect of statements may depend on it.
+  /// Notes an unknown pragma, because the effect of later statements may depend on it.
   package func notePragmas() {
     guard let watch = hooks.reach?.control, let name = watch.unknownPragma else { return }
     watch.unknownPragma = nil

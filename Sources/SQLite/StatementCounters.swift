@@ -91,7 +91,9 @@ package final class StatementCounters {
     sqlite3_user_data(call).map { Unmanaged<StatementCounters>.fromOpaque($0).takeUnretainedValue() }
   }
 
-  /// It is set at the beginning, and changes as it did then.
+  /// Returns the last row id.
+  ///
+  /// A replay sets it at the beginning. Then it changes as it did before.
   private func lastRowID() -> Int64 {
     if given == nil {
       wasAsked = true
@@ -100,7 +102,9 @@ package final class StatementCounters {
     return sqlite3_last_insert_rowid(handle)
   }
 
-  /// It only adds up, so the difference from the beginning is the same.
+  /// Returns the total changes.
+  ///
+  /// They only add up, so the difference from the beginning is the same in a replay.
   private func totalChanges() -> Int64 {
     let now = sqlite3_total_changes64(handle)
     if let given { return (given.total ?? startTotal) &+ (now &- startTotal) }
@@ -109,7 +113,7 @@ package final class StatementCounters {
     return now
   }
 
-  /// It cannot be set, so each answer is kept.
+  /// Returns the changes, and keeps each answer, because a replay cannot set the number.
   private func changes() -> Int64 {
     let now = sqlite3_changes64(handle)
     if let given {

@@ -15,7 +15,7 @@ package enum StatementTime {
   // The same.
   nonisolated(unsafe) private static var watched: UnsafeMutablePointer<sqlite3_vfs>?
 
-  /// Whether statements of a connection over this VFS use the replaced clock.
+  /// Returns whether statements of a connection over this VFS use the replaced clock.
   static func watches(_ vfs: UnsafeMutablePointer<sqlite3_vfs>?) -> Bool { vfs != nil && vfs == watched }
 
   /// Replaces the clock of the default VFS; false if that VFS has none.

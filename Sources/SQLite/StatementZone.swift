@@ -20,7 +20,7 @@ package enum StatementZone {
     return code
   }
 
-  /// From now on, records whether statements use it.
+  /// Records from now on whether statements use it.
   package static func install() {
     isWatching.store(true, ordering: .relaxed)
     guard !isFailing else { return }

@@ -107,7 +107,7 @@ extension Statement {
     sqlite3_stmt_status(handle, statistic.operation, reset ? 1 : 0)
   }
 
-  /// The origin of a column: database, table and column; nil for an expression.
+  /// Returns the origin of a column: database, table and column; nil for an expression.
   package func origin(of column: Int) -> (database: String?, table: String?, column: String?) {
     let column = Int32(column)
     return (

@@ -58,8 +58,8 @@ extension Connection {
     var value = value
     _ = csqlite_test_pointer(Int32(CSQLITE_TESTCTRL_JSON_SELFCHECK), &value)
   }
-  /// Whether numbers are written with the processor's longer numbers: 0 never, 1 always, 2 if it
-  /// has them, -1 unchanged.
+  /// Returns whether numbers are written with the processor's longer numbers: 0 never, 1 always, 2
+  /// if it has them, -1 unchanged.
   package static func useLongDouble(_ value: Int32) -> Int32 {
     csqlite_test_int(Int32(CSQLITE_TESTCTRL_USELONGDOUBLE), value)
   }
@@ -72,7 +72,7 @@ extension Connection {
     return ResultCode(rawValue: csqlite_test_imposter(handle, schema, isOn, page))
   }
 
-  /// The name of the collation of a column; nil if there is no such column.
+  /// Returns the name of the collation of a column; nil if there is no such column.
   ///
   /// The corresponding C function is `sqlite3_table_column_metadata`.
   package func collation(of column: String, in table: String) -> String? {
@@ -81,14 +81,14 @@ extension Connection {
     return code == SQLITE_OK ? name.map { String(cString: $0) } : nil
   }
 
-  /// Whether a schema, or any, has a table of this name; views do not count.
+  /// Returns whether a schema, or any, has a table of this name; views do not count.
   ///
   /// The corresponding C function is `sqlite3_table_column_metadata`.
   package func hasTable(_ table: String, schema: String?) -> Bool {
     sqlite3_table_column_metadata(handle, schema, table, nil, nil, nil, nil, nil, nil) == SQLITE_OK
   }
 
-  /// Whether a table of any schema has a column; views do not count.
+  /// Returns whether a table of any schema has a column; views do not count.
   ///
   /// The corresponding C function is `sqlite3_table_column_metadata`.
   package func hasColumn(_ column: String, in table: String) -> Bool {

@@ -18,7 +18,7 @@ extension CommandSpec {
     return words
   }
 
-  /// Whether the word is typed literally, and is not a placeholder.
+  /// Returns whether the word is typed literally, and is not a placeholder.
   private static func isWord(_ text: some StringProtocol) -> Bool {
     text.utf8.contains { $0 >= 97 && $0 <= 122 }
       && text.utf8.allSatisfy { $0 >= 97 && $0 <= 122 || $0 >= 48 && $0 <= 57 || $0 == 45 }

@@ -54,7 +54,7 @@ package struct CommandTable {
     return []
   }
 
-  /// The complete help of one command, or one line for each of several.
+  /// Returns the complete help of one command, or one line for each of several.
   private static func brief(_ specs: [CommandSpec]) -> [[String]] {
     specs.count == 1 ? specs.map { $0.lines } : specs.map { [$0.headline] }
   }

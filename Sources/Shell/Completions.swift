@@ -56,7 +56,7 @@ package struct Completions {
     return Set(candidates.filter { $0.lowercased().hasPrefix(wanted) }).sorted()
   }
 
-  /// Names in the open database; none if it has not been opened or cannot be read now.
+  /// Returns names in the open database; none if it has not been opened or cannot be read now.
   private func names() -> [String] {
     guard let connection = session.database.openConnection else { return [] }
     var names: [String] = []

@@ -49,7 +49,7 @@ package final class DatabaseSlot {
   /// Names of all databases; nil for one without a name.
   package var names: [String?] { slots.map { $0.name } }
 
-  /// Whether a slot other than the current one holds an open database.
+  /// Returns whether a slot other than the current one holds an open database.
   package func isOpen(_ index: Int) -> Bool { slots[index].connection != nil }
 
   /// Returns the current connection, and opens it if needed.

@@ -17,7 +17,7 @@ struct DumpRecognition {
   /// The switches that a dump needs, and their values.
   private static let needs = [(name: "defensive", isOn: false), (name: "dqs_ddl", isOn: true)]
 
-  /// Call it before an input group, which ends with a zero byte, runs.
+  /// Must be called before an input group, which ends with a zero byte, runs.
   mutating func willRun(_ group: ByteBuffer, _ session: Session) {
     switch state {
     case .atStart: state = Self.matches("PRAGMA foreign_keys=OFF;", group) ? .afterFirstLine : .over
@@ -36,12 +36,12 @@ struct DumpRecognition {
     }
   }
 
-  /// A group that could not be compiled counts as absent, if it ended the search.
+  /// Treats a group that could not be compiled as absent, if it ended the search.
   mutating func wasNotCompiled(_ before: DumpRecognition) {
     if case .over = state { self = before }
   }
 
-  /// Call it after an input group has run.
+  /// Must be called after an input group has run.
   mutating func didRun(_ session: Session) {
     guard case .within(let opened, let switches) = state else { return }
     guard let connection = session.database.openConnection, ObjectIdentifier(connection) == opened else {

@@ -63,7 +63,7 @@ package protocol LineSource: AnyObject {
 }
 
 extension LineSource {
-  /// A typed line always comes as a whole.
+  /// Appends a line; a typed line always comes as a whole.
   package func appendPiece(atMost count: Int, to buffer: ByteBuffer) -> LineResult {
     appendLine(to: buffer, isContinuation: true)
   }

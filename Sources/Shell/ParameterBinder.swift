@@ -8,7 +8,7 @@ struct ParameterBinder {
 
   init(_ connection: Connection) { self.connection = connection }
 
-  /// The value of a name that is in no table of parameters.
+  /// Returns the value of a name that is in no table of parameters.
   private static func constant(_ name: String) -> Value? {
     switch name.dropFirst().lowercased() {
     case "nan": .real(.nan)

@@ -146,7 +146,8 @@ struct RunLoop {
     if spaces > 0 { group.removeFirst(spaces) }
   }
 
-  /// Whether the line is only `go` or `/`, which end a statement in other databases' shells.
+  /// Returns whether the line is only `go` or `/`, which end a statement in other databases'
+  /// shells.
   private func isTerminator(from start: Int) -> Bool {
     var at = start
     let count = group.count

@@ -22,7 +22,7 @@ package struct SQLFailure: Error {
     self.message = message
   }
 
-  /// The text around byte `offset` and an arrow that points at it.
+  /// Returns the text around byte `offset` and an arrow that points at it.
   private static func context(_ sql: ByteBuffer, _ start: Int, _ offset: Int) -> String {
     var (start, offset) = (start, offset)
     let end = sql.count - 1

@@ -74,7 +74,7 @@ extension Session {
     line("Memory used by prepared stmt", "\(statement.read(.memory, reset: false))")
   }
 
-  /// The system's counters for this process.
+  /// Prints the system's counters for this process.
   private func printProcess() {
     guard let reader = StreamReader(path: "/proc/self/io") else { return }
     let names = [

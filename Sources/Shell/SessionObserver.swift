@@ -13,9 +13,9 @@ package protocol SessionObserver: AnyObject {
   ///
   /// Returns how many errors it reported; they count as the group's.
   func inputDidComplete(in session: Session) -> Int
-  /// A line below the banner of an interactive start; nil for none.
+  /// Returns the line below the banner of an interactive start; nil for none.
   func greeting(in session: Session) -> String?
-  /// The text for `{mirror}` in a prompt.
+  /// Returns the text for `{mirror}` in a prompt.
   func promptField(in session: Session) -> String
   /// Called at the end of the session.
   ///

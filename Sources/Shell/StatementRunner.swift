@@ -65,7 +65,7 @@ struct StatementRunner {
     return true
   }
 
-  /// The same with the statement itself, which is explained instead of run.
+  /// Does the same with the statement itself, which is explained instead of run.
   private func explainItself(_ statement: Statement) -> Bool {
     defer { _ = statement.explain(as: 0) }
     if statement.explain(as: 2) {

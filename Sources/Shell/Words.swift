@@ -125,7 +125,7 @@ package struct Words {
   /// Adds a line for standard error.
   package mutating func warn(_ text: String) { warnings.append(text) }
 
-  /// The warnings that were not taken yet.
+  /// Returns the warnings that were not taken yet.
   mutating func takeWarnings() -> [String] {
     defer { warnings = [] }
     return warnings

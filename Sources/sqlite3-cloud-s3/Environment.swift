@@ -130,6 +130,16 @@ enum Environment {
             throw SessionExit(code: 1)
           }
         }),
+      CommandLineOption(
+        "serve", help: "mirror databases without a prompt: -serve DATABASE|FOLDER...", shownAs: "serve ..."),
+      CommandLineOption(
+        "wait", help: "wait until a database is stored: -wait DATABASE [--timeout S]", shownAs: "wait ..."),
+      CommandLineOption(
+        "status", help: "print what other processes mirror: -status [--json] [DATABASE...]",
+        shownAs: "status ..."),
+      CommandLineOption("timeout", ["S"], help: "with -wait: the maximum number of seconds"),
+      CommandLineOption("pattern", ["GLOB"], help: "with -serve: the names of databases in folders"),
+      CommandLineOption("log", ["text|json"], help: "with -serve: the form of its lines"),
       // For the files in Docs: not for users, and not in the help.
       CommandLineOption(
         "generate", ["bash|zsh|fish|manual"],

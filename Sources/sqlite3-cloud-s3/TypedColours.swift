@@ -26,7 +26,7 @@ final class TypedColours {
     seen = statement.count
   }
 
-  /// The colours for the line reader.
+  /// Returns the colours for the line reader.
   func forReader(_ input: InputState) -> LineColours {
     let isUnwanted = ProcessEnvironment.variable("NO_COLOR").map { !$0.isEmpty } ?? false
     return LineColours(
@@ -37,7 +37,7 @@ final class TypedColours {
       }, code: { Self.code($0) })
   }
 
-  /// The same colours as in DuckDB's shell.
+  /// Returns the same colours as in DuckDB's shell.
   private static func code(_ tint: UInt8) -> String {
     let colour: String? =
       switch SQLTint(rawValue: tint & ~SQLColouring.partner) {

@@ -13,6 +13,9 @@ enum Wiring {
   static func run() -> Int32 {
     ProcessEnvironment.catchBrokenPipes()
     let arguments = ProcessEnvironment.arguments
+    if let mode = arguments.dropFirst().first(where: { modes[$0] != nil }), let run = modes[mode] {
+      return run(Array(arguments.dropFirst()))
+    }
     let commands = CommandTable(AllCommands.commands, extras: AllCommands.extras)
     let session = Session(programName: arguments.first ?? "sqlite3-cloud-s3", commands: commands)
     // Swift reads the arguments from /proc. Without them the program would open another database
@@ -54,6 +57,13 @@ enum Wiring {
     if session.output.isCutOff { ProcessEnvironment.dieOfBrokenPipe() }
     return code
   }
+
+  /// Options that run something else than a shell.
+  private static let modes: [String: @Sendable ([String]) -> Int32] = [
+    "-serve": { ServeCommand.run($0) }, "--serve": { ServeCommand.run($0) },
+    "-wait": { WatchCommands.wait($0) }, "--wait": { WatchCommands.wait($0) },
+    "-status": { WatchCommands.status($0) }, "--status": { WatchCommands.status($0) },
+  ]
 
   /// Makes Ctrl-C stop the current statement.
   private static func connectInterrupts(_ session: Session) {

@@ -2,7 +2,7 @@ import Bytes
 import Testing
 
 @Suite struct CellStoreTests {
-  /// The lines of a cell, and their size.
+  /// Returns the lines of a cell, and their size.
   private func lines(
     _ text: String, wrap: Int = 0, wordWrap: Bool = false
   ) -> (lines: [String], extent: CellStore.Extent) {

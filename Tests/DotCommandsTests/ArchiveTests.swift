@@ -46,7 +46,7 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("outside")).isEmpty)
   }
 
-  @Test func declaredSizesAreNotBelieved() throws {
+  @Test func declaredSizesAreChecked() throws {
     let folder = try TemporaryFolder()
     _ = try run(
       "CREATE VIRTUAL TABLE z USING zipfile('a.zip'); INSERT INTO z(name,data) VALUES('a',zeroblob(5000));",

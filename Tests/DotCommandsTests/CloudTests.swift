@@ -51,7 +51,7 @@ import Testing
     #expect(try ReplicaURL("file:///var/replica") == .file("/var/replica"))
   }
 
-  @Test func isNamedForTheDatabaseWhereItHasNoPrefix() throws {
+  @Test func isNamedForTheDatabaseIfItHasNoPrefix() throws {
     #expect(
       try ReplicaURL("s3://bucket").named(for: "/data/my db.db")
         == .s3(bucket: "bucket", prefix: "my~20db.db"))

@@ -9,7 +9,7 @@ import Testing
     try ShellHarness.run(ShellHarness.program, arguments, input: Data(), in: folder)
   }
 
-  /// The rows of a new database after reading a script.
+  /// Returns the rows of a new database after reading a script.
   private func rows(_ script: String, _ query: String) throws -> String {
     let folder = try TemporaryFolder()
     let made = try ShellHarness.run("sqlite3", ["new.db"], input: Data(script.utf8), in: folder)

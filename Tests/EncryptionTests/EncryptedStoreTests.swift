@@ -131,7 +131,7 @@ import Testing
   }
 
   /// The same content twice under the same name gives two different objects.
-  @Test func encryptsAnewEachTime() throws {
+  @Test func encryptsAgainEachTime() throws {
     let (store, key) = (store([a]), try ObjectKey("x"))
     var seen: [[UInt8]] = []
     for _ in 0..<2 {

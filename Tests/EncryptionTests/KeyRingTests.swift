@@ -36,7 +36,7 @@ import Testing
     ("correct horse battery staple", "line 1 of FILE is not a key: "),
     ("\n0123456789abcdef", "line 2 of FILE is a key of 8 bytes, not 32: "),
     (String(repeating: "0", count: 66), "line 1 of FILE is a key of 33 bytes, not 32: "),
-  ]) func refusesWhatIsNoKey(_ text: String, _ message: String) {
+  ]) func refusesTextThatIsNotAKey(_ text: String, _ message: String) {
     let error = thrown(KeyRingError.self) { try ring(text) }
     #expect(error?.description.hasPrefix(message) == true, "\(error as Any)")
     #expect(error?.description.contains("openssl rand -hex 32") == true)

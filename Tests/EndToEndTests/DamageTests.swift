@@ -42,7 +42,7 @@ import Testing
     }
   }
 
-  /// A replica with a base that has content and slices after it.
+  /// Returns a replica with a base that has content and slices after it.
   private func makeReplica() throws -> (work: Workplace, whole: String) {
     let work = try Workplace(.directory)
     _ = try sqlite3(

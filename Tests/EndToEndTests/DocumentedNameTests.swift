@@ -8,13 +8,13 @@ import Testing
   private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
 
-  /// What the program prints for `words`, typed at its prompt.
+  /// Returns the output of the program for `words`, typed at its prompt.
   private func output(_ words: String) throws -> String {
     try ShellHarness.run(ShellHarness.program, [":memory:", words]).output
   }
 
-  /// The first words of the lines of a list that follows `title`, up to a line that is not indented
-  /// by `indent`.
+  /// Returns the first words of the lines of a list that follows `title`, up to a line that is not
+  /// indented by `indent`.
   private func names(after title: String, in text: String, indent: String = "") throws -> [String] {
     let start = try #require(text.range(of: title), "\(title)")
     let lines = text[start.upperBound...].split(separator: "\n").prefix { !$0.hasSuffix(":") }
@@ -47,7 +47,7 @@ import Testing
     }
   }
 
-  /// Whether a text holds a name that is not a part of a longer one.
+  /// Returns whether a text holds a name that is not a part of a longer one.
   private static func holds(_ text: String, _ name: String) -> Bool {
     var from = text.startIndex
     while let found = text.range(of: name, range: from..<text.endIndex) {
@@ -88,7 +88,7 @@ import Testing
     try expect(ours + later, atLeast: 8)
   }
 
-  /// Names that stand in quotes in the sources.
+  /// Returns the names that stand in quotes in the sources.
   private func quoted(_ pattern: String) throws -> Set<String> {
     let folder = Self.root.appendingPathComponent("Sources")
     let regex = try Regex("\"(\(pattern))\"")

@@ -42,7 +42,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [Replica.Kind.directory, .seaweed]) func keepsEverythingFromWhoHasNoKey(
+  @Test(arguments: [Replica.Kind.directory, .seaweed]) func keepsEverythingFromReadersWithoutTheKey(
     _ kind: Replica.Kind
   ) throws {
     let place = try Place(kind)

@@ -342,13 +342,13 @@ struct HostileCase: CustomTestStringConvertible, Sendable {
 }
 
 extension HostileReplica {
-  /// The manifest of the last base.
+  /// Returns the manifest of the last base.
   func base() throws -> String {
     let folder = ReplicaLayout.bases(generation)
     return folder + (try names(folder).last ?? "")
   }
 
-  /// The value of a field of a record.
+  /// Returns the value of a field of a record.
   func line(_ name: String, of key: String) throws -> Substring {
     let text = String(
       decoding: try Data(contentsOf: URL(fileURLWithPath: work.replica.path(key))), as: UTF8.self)

@@ -48,12 +48,12 @@ struct HostileReplica {
     try file.close()
   }
 
-  /// Names of the objects in a folder of the generation, in order.
+  /// Returns the names of the objects in a folder of the generation, in order.
   func names(_ folder: String) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: work.replica.path(folder)).sorted()
   }
 
-  /// A record with other values for some of its fields, and its hash.
+  /// Writes a record with other values for some of its fields, and with its hash.
   func change(_ key: String, _ fields: [String: String]) throws {
     let old = String(
       decoding: try Data(contentsOf: URL(fileURLWithPath: work.replica.path(key))), as: UTF8.self)
@@ -67,18 +67,18 @@ struct HostileReplica {
     try put(key, Self.record(lines.joined(separator: "\n") + "\n"))
   }
 
-  /// The bytes of a record with these lines.
+  /// Returns the bytes of a record with these lines.
   static func record(_ text: String) -> [UInt8] {
     let body = Array(text.utf8)
     return body + Array("end \(Hash128(body, 0..<body.count))\n".utf8)
   }
 
-  /// The object of a batch with this text, without its last line.
+  /// Returns the object of a batch with this text, without its last line.
   static func batch(_ text: [UInt8]) -> [UInt8] {
     Zstandard.compress(text + Array("-- end \(Hash128(text, 0..<text.count))\n".utf8))
   }
 
-  /// The name of the batch that holds the last transaction, and that transaction.
+  /// Returns the name of the batch that holds the last transaction, and that transaction.
   func lastBatch() throws -> (key: String, transactions: ClosedRange<UInt64>, time: Int64, end: String) {
     let folder = ReplicaLayout.statements(generation)
     guard let name = try names(folder).last, let range = BatchName(key: folder + name)?.transactions else {

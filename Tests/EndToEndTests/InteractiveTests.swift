@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A person at a terminal.
+/// Tests the shell with a user at a terminal.
 @Suite(.serialized, .enabled(if: Servers.areInstalled)) struct InteractiveTests {
   private func open(_ work: Workplace) throws -> PseudoTerminal {
     try PseudoTerminal(

@@ -4,7 +4,7 @@ import Testing
 
 /// The program is killed in the middle of its work.
 @Suite(.serialized, .enabled(if: Servers.areInstalled)) struct KillTests {
-  /// Each transaction adds the next number to both tables, and prints it.
+  /// Returns a script; each of its transactions adds the next number to both tables, and prints it.
   private static func script(from first: Int, count: Int) -> String {
     (first..<first + count).map { number in
       """
@@ -19,7 +19,7 @@ import Testing
     "SELECT (SELECT count(*) FROM a), (SELECT max(n) FROM a), (SELECT sum(n) FROM a),"
     + "(SELECT count(*) FROM b), (SELECT max(n) FROM b), (SELECT sum(n) FROM b); PRAGMA integrity_check"
 
-  /// The number up to which both tables hold every transaction; nil if they are torn.
+  /// Returns the number up to which both tables hold every transaction; nil if they are torn.
   private static func last(_ answer: String) -> Int? {
     let lines = answer.split(separator: "\n")
     guard lines.count == 2, lines[1] == "ok",
@@ -29,7 +29,7 @@ import Testing
     return lines[0] == "\(last)|\(last)|\(sum)|\(last)|\(last)|\(sum)" ? last : nil
   }
 
-  /// The content of the database, read from a copy, because the log must not change.
+  /// Returns the content of the database, read from a copy, because the log must not change.
   private func lastInCopy(of work: Workplace) throws -> Int? {
     let copy = try TemporaryFolder()
     for name in ["live.db", "live.db-wal"] {
@@ -105,7 +105,7 @@ import Testing
   /// file.
   ///
   /// A checkpoint at that moment changes that file.
-  @Test func aCheckpointWhileWhatWasLeftBehindIsReadSpoilsNothing() throws {
+  @Test func aCheckpointDuringTheReadOfAnOldLogSpoilsNothing() throws {
     for round in 0..<20 {
       let work = try Workplace(.directory)
       try work.succeed("CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 2);\n")

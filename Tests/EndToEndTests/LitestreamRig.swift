@@ -37,7 +37,7 @@ struct LitestreamRig {
     return result.output
   }
 
-  /// Litestream's number of the last transaction, from its own list.
+  /// Returns Litestream's number of the last transaction, from its own list.
   func lastTransaction() throws -> UInt64 {
     let list = try litestream(["ltx", "-level", "all", litestreamURL])
     let numbers = list.split(separator: "\n").dropFirst().compactMap { line in
@@ -54,14 +54,14 @@ struct LitestreamRig {
     var dump: String { get throws { try sqlite3(".dump", folder.path(name)) } }
   }
 
-  /// The database that Litestream restores.
+  /// Returns the database that Litestream restores.
   func litestreamRestored(_ options: [String] = []) throws -> Result {
     let other = try TemporaryFolder()
     try litestream(["restore", "-o", other.path("theirs.db")] + options + [litestreamURL])
     return Result(folder: other, name: "theirs.db")
   }
 
-  /// The database that we restore.
+  /// Returns the database that this program restores.
   func restored(_ options: String = "", sourceLocation: SourceLocation = #_sourceLocation) throws -> Result {
     let (other, result) = try tryRestore(options)
     try #require(result.code == 0, "\(result)", sourceLocation: sourceLocation)

@@ -111,7 +111,7 @@ import Testing
     #expect(try work.folder.contents().keys.allSatisfy { !$0.contains("exporting") })
   }
 
-  @Test func litestreamGoesOnFromWhatWasExported() throws {
+  @Test func litestreamContinuesFromTheExport() throws {
     let rig = try LitestreamRig(.directory)
     let work = try Workplace(.directory)
     try rig.export(work, "CREATE TABLE t(a); INSERT INTO t VALUES('ours');\n")
@@ -127,7 +127,7 @@ import Testing
   }
 
   /// Litestream knows nothing of our keys.
-  @Test func isNotEncryptedWhereTheReplicaIs() throws {
+  @Test func isNotEncryptedIfTheReplicaIs() throws {
     let rig = try LitestreamRig(.directory)
     let work = try Workplace(.directory)
     let key = ["S3_ENCRYPTION_KEY_COMMAND": "printf %064d 7"]

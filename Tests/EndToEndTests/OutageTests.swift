@@ -37,7 +37,7 @@ import Testing
     return String(result.output.split(separator: "\n").last ?? "")
   }
 
-  /// The next status that fits; the mirror may need a moment to notice.
+  /// Waits for a status that fits, because the mirror may need a moment to notice.
   private func status(_ shell: RunningShell, where fits: (String) -> Bool) throws -> Bool {
     for _ in 0..<5000 {
       try shell.type(".mirror status --json\n")

@@ -24,7 +24,7 @@ import Testing
     #expect(try work.restore("wal").ask("SELECT * FROM t") == "precious\n")
   }
 
-  @Test func mirrorsAnEmptyDatabaseOverDataWhenToldTo() throws {
+  @Test func mirrorsAnEmptyDatabaseOverDataOnCommand() throws {
     let work = try Workplace(.directory)
     try work.succeed("CREATE TABLE t(a); INSERT INTO t VALUES('old');\n")
     try work.loseDatabase()
@@ -74,7 +74,7 @@ import Testing
   /// A database that is not the replica's is refused.
   ///
   /// By order it begins a generation, and both can be restored.
-  @Test func refusesAnotherDatabaseUnlessToldTo() throws {
+  @Test func refusesAnotherDatabaseUnlessOrdered() throws {
     let work = try Workplace(.directory)
     try work.succeed("CREATE TABLE t(a); INSERT INTO t VALUES('old');\n")
     try work.loseDatabase()

@@ -43,7 +43,7 @@ import Testing
 
   /// After a fork that the user ordered, the earlier state continues, and abandoned transactions
   /// can still be restored.
-  @Test func aForkByOrderGoesOnFromTheEarlierState() throws {
+  @Test func aForkByOrderContinuesFromTheEarlierState() throws {
     let work = try prepare()
     let result = try work.shell(
       ".restore wal --to-txn 2 --force\n.mirror on \(work.replica.url) --new-generation\nINSERT INTO t VALUES('fork');\n"
@@ -57,8 +57,8 @@ import Testing
     #expect(try left.ask("SELECT * FROM t") == "1\n2\n")
   }
 
-  /// The newest state again is no earlier one.
-  @Test func theNewestStateGoesOn() throws {
+  /// A restore of the newest state does not go back to an earlier one.
+  @Test func theNewestStateContinues() throws {
     let work = try prepare()
     try work.succeed(".restore wal --force\nINSERT INTO t VALUES(3);\n.mirror sync\n")
     let restored = try work.restore("wal")

@@ -3,7 +3,8 @@ import Glibc
 import TestSupport
 import Testing
 
-/// A restore that is slower than the writer, which merges and deletes what the restore would read.
+/// Tests a restore that is slower than the writer, which merges and deletes objects that the restore
+/// needs.
 @Suite(.serialized, .enabled(if: Servers.areInstalled)) struct ReplacedTests {
   private func slices(_ work: Workplace) throws -> Set<String> {
     try Set(
@@ -16,7 +17,7 @@ import Testing
     try #require(shell.expect("wrote \(numbers.upperBound)"), "\(shell.errors)")
   }
 
-  /// A restore that was stopped after planning, before it read a slice.
+  /// Returns a restore that was stopped after planning, before it read a slice.
   private func stoppedRestore(_ work: Workplace, in folder: TemporaryFolder, _ words: String) throws
     -> RunningShell
   {

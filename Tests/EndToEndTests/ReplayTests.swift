@@ -319,7 +319,7 @@ import Testing
 
   /// Interrupted while it reads the schema, SQLite continues without the trigger: so does the
   /// session, but no replay.
-  @Test func namesABarrierWhereTheSchemaWasReadInPart() throws {
+  @Test func namesABarrierIfTheSchemaWasReadInPart() throws {
     let place = try Workplace(.directory)
     _ = try place.shell(
       """

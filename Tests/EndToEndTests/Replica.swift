@@ -58,19 +58,19 @@ struct Replica {
     guard result.code == 0 else { throw ServerError(description: "rclone \(arguments): \(result.errors)") }
   }
 
-  /// Every object's content by its key.
+  /// Returns every object's content by its key.
   func objects() throws -> [String: Data] {
     let copy = try TemporaryFolder()
     try rclone(["copy", remote, copy.path])
     return try copy.contents()
   }
 
-  /// Path of an object of a directory replica.
+  /// Returns the path of an object of a directory replica.
   func path(_ key: String) -> String { "\(remote)/\(key)" }
 }
 
 extension TemporaryFolder {
-  /// Every file below the folder by its path in it.
+  /// Returns every file below the folder by its path in it.
   func contents() throws -> [String: Data] {
     var found: [String: Data] = [:]
     for name in try FileManager.default.subpathsOfDirectory(atPath: path) {

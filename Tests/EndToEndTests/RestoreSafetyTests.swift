@@ -107,7 +107,7 @@ import Testing
     #expect(try other.read("file") == Data("precious".utf8))
   }
 
-  @Test(.enabled(if: geteuid() == 0)) func aFolderOfSomebodyElseIsNotUsed() throws {
+  @Test(.enabled(if: geteuid() == 0)) func aFolderOfAnotherUserIsNotUsed() throws {
     let planted = other.path("new.db.restoring")
     try FileManager.default.createDirectory(atPath: planted, withIntermediateDirectories: true)
     try other.write("theirs", to: "new.db.restoring/database")
@@ -192,7 +192,7 @@ import Testing
   }
 
   /// If the last slice is missing, the restore knows the end from the session, which recorded it.
-  @Test(arguments: ["wal", "sql"]) func aLostEndIsTold(_ source: String) throws {
+  @Test(arguments: ["wal", "sql"]) func aLostEndIsReported(_ source: String) throws {
     try work.succeed("INSERT INTO t VALUES('more');\n")
     let slice = try #require(try work.replica.objects().keys.filter { $0.contains("/wal/") }.max())
     let batch = try #require(try work.replica.objects().keys.filter { $0.contains("/sql/") }.max())

@@ -14,11 +14,12 @@ final class RunningShell {
 
   /// `script` is its standard input; without one it reads typed lines.
   init(
-    _ arguments: [String], script: String? = nil, environment: [String: String], in folder: TemporaryFolder
+    program: String = ShellHarness.program, _ arguments: [String], script: String? = nil,
+    environment: [String: String], in folder: TemporaryFolder
   ) throws {
     streams = try TemporaryFolder()
     try streams.write("", to: "errors")
-    process.executableURL = URL(fileURLWithPath: ShellHarness.program)
+    process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
     process.currentDirectoryURL = folder.url
     var variables = ProcessInfo.processInfo.environment
@@ -43,7 +44,7 @@ final class RunningShell {
 
   func type(_ text: String) throws { try input.fileHandleForWriting.write(contentsOf: Data(text.utf8)) }
 
-  /// The next line of output; nil at its end, or if none comes in time.
+  /// Returns the next line of output; nil at its end, or if none comes in time.
   func line(seconds: Double = 30) -> String? {
     let end = Date().addingTimeInterval(seconds)
     while true {
@@ -55,7 +56,7 @@ final class RunningShell {
     }
   }
 
-  /// Whether this line comes in time; earlier lines are skipped.
+  /// Returns whether this line comes in time; earlier lines are skipped.
   func expect(_ wanted: String, seconds: Double = 30) -> Bool {
     while let next = line(seconds: seconds) { if next == wanted { return true } }
     return false

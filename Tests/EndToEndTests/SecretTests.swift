@@ -4,7 +4,7 @@ import Testing
 
 /// Keys never leave: not by output, history, objects, records or process arguments.
 @Suite(.serialized, .enabled(if: Servers.areInstalled)) struct SecretTests {
-  /// Every form in which an object's content can be read: as it is, and decompressed.
+  /// Returns every form in which an object's content can be read: as it is, and decompressed.
   private func readable(_ objects: [String: Data]) throws -> [String: Data] {
     let magic = Data([0x28, 0xb5, 0x2f, 0xfd])
     var found = objects
@@ -17,7 +17,7 @@ import Testing
     return found
   }
 
-  /// The names of objects that hold `secret`.
+  /// Returns the names of objects that hold `secret`.
   private func leaks(of secret: String, in all: [String: Data]) -> [String] {
     all.filter { $0.value.range(of: Data(secret.utf8)) != nil || $0.key.contains(secret) }.keys.sorted()
   }

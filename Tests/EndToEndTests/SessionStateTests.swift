@@ -193,7 +193,7 @@ import Testing
 
   /// `.mirror verify` replays from the first base, and from the base at which `.restore sql`
   /// starts.
-  @Test func aProofStartsWhereARestoreDoes() throws {
+  @Test func aProofStartsAtTheBaseOfARestore() throws {
     let work = try Workplace(.directory)
     let output = try work.succeed(Self.tables + ".mirror snapshot\n" + Self.join + ".mirror verify\n")
     #expect(output.contains("after the base at 7"), "\(output)")

@@ -4,7 +4,7 @@ import Testing
 
 /// `.mirror on` and `.mirror off` are remembered when the database is opened again.
 @Suite struct SwitchTests {
-  @Test func aRestoreGoesOnToTheReplicaThatWasChosen() throws {
+  @Test func aRestoreContinuesWithTheChosenReplica() throws {
     let work = try Workplace(.directory)
     let other = "file://" + work.folder.path("other")
     let result = try work.shell(

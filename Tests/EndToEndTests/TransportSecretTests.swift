@@ -28,7 +28,7 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: log))
   }
 
-  /// A server with only one version of TLS, and whether a connection to it was made.
+  /// Returns whether a server with only one version of TLS accepts a connection.
   private func speaks(_ version: String) throws -> Bool {
     let made = try ShellHarness.run(
       "/usr/bin/env",
@@ -68,7 +68,7 @@ import Testing
     #expect(try !speaks("-tls1_1"))
   }
 
-  /// Whether the program leaves a dump of its memory when it crashes.
+  /// Returns whether the program leaves a dump of its memory when it crashes.
   private func dumps(_ arguments: [String], _ environment: [String: String]) throws -> Bool {
     let place = try TemporaryFolder()
     let program = ([ShellHarness.program] + arguments).map { "'\($0)'" }.joined(separator: " ")
@@ -83,7 +83,7 @@ import Testing
     return try FileManager.default.contentsOfDirectory(atPath: place.path).contains { $0.hasPrefix("core") }
   }
 
-  @Test func leavesNoDumpWhereThereAreKeys() throws {
+  @Test func leavesNoDumpIfThereAreKeys() throws {
     // If dumps go elsewhere, there is nothing to check.
     guard try dumps(["plain.db"], [:]) else { return }
     let keys = [

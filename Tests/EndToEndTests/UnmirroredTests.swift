@@ -60,7 +60,7 @@ import Testing
   }
 
   /// The mirror begins with the first table, and finds that it cannot.
-  @Test func aMirrorThatCannotBeginLaterIsNoneEither() throws {
+  @Test func aMirrorThatCannotBeginLaterIsNotOneEither() throws {
     let folder = try TemporaryFolder()
     let input = """
       PRAGMA locking_mode=EXCLUSIVE;

@@ -86,14 +86,14 @@ struct Restored {
   let folder: TemporaryFolder
   let result: ShellHarness.Result
 
-  /// The installed sqlite3's answer for the restored database.
+  /// Returns the installed sqlite3's answer for the restored database.
   func ask(_ sql: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> String {
     try #require(result.code == 0, "\(result.errors)", sourceLocation: sourceLocation)
     return try sqlite3(sql, folder.path("restored.db"))
   }
 }
 
-/// The output of the installed sqlite3.
+/// Returns the output of the installed sqlite3.
 func sqlite3(_ sql: String, _ database: String) throws -> String {
   let result = try ShellHarness.run(Oracle.program, [database, sql])
   return result.output + result.errors

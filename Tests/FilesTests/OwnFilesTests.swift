@@ -71,7 +71,7 @@ import Testing
     #expect(try text("others/keep") == "precious")
   }
 
-  @Test func movesOnlyWhereNothingIs() throws {
+  @Test func movesOnlyToAFreeName() throws {
     let own = try PrivateFolder(path("work"))
     _ = try own.file("a", .create)
     try make("there")
@@ -130,7 +130,7 @@ import Testing
     #expect(throws: FilesError.self) { try Folder.followingLinks(path("round")) }
   }
 
-  @Test func findsWhoHasAFileOpen() throws {
+  @Test func findsTheProcessThatHasAFileOpen() throws {
     try make("a")
     let info = try #require(try FileInfo.of(path("a")))
     #expect(!OpenFiles.isOpenHere(info))

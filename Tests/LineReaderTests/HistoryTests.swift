@@ -44,7 +44,7 @@ import Testing
     #expect(stat("/dev/null", &after) == 0 && after.st_mode == before.st_mode)
   }
 
-  @Test(.enabled(if: geteuid() == 0)) func followsNoLinkOfSomebodyElse() throws {
+  @Test(.enabled(if: geteuid() == 0)) func followsNoLinkOfAnotherUser() throws {
     try folder.write("precious\n", to: "victim")
     #expect(symlink("victim", folder.path("planted")) == 0)
     #expect(lchown(folder.path("planted"), 65534, 65534) == 0)

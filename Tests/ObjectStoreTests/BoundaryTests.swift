@@ -65,7 +65,7 @@ import Testing
     return String(decoding: data, as: UTF8.self)
   }
 
-  @Test func sendsNothingWhereItIsNotExported() throws {
+  @Test func sendsNothingIfItIsNotExported() throws {
     let server = try ScriptedServer { _ in ScriptedServer.reply("200 OK") }
     let said = try run(linking: [], against: server.host)
     #expect(
@@ -75,7 +75,7 @@ import Testing
     #expect(server.requests.isEmpty)
   }
 
-  @Test func sendsWhereItIsExported() throws {
+  @Test func sendsIfItIsExported() throws {
     let server = try ScriptedServer { _ in ScriptedServer.reply("200 OK") }
     let exports = ["setopt", "perform"].map { "-Wl,--export-dynamic-symbol=curl_easy_\($0)" }
     #expect(try run(linking: exports, against: server.host) == "0 200 ")

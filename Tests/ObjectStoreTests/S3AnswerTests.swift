@@ -277,7 +277,7 @@ import Testing
         + contents.joined() + "</ListBucketResult>")
   }
 
-  @Test(arguments: [true, false]) func endsAListingThatDoesNotGoOn(isTruncated: Bool) throws {
+  @Test(arguments: [true, false]) func endsAListingThatDoesNotContinue(isTruncated: Bool) throws {
     let server = try ScriptedServer { _ in
       Self.listing([("p/a", "1"), ("p/b", "1")], isTruncated: isTruncated)
     }

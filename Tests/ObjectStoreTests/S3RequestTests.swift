@@ -20,7 +20,7 @@ import Testing
     try S3ObjectStore(settings: settings(host, signature: signature), bucket: "bucket", prefix: "p")
   }
 
-  /// Header lines of a request, their names in lower case.
+  /// Returns the header lines of a request, with their names in lower case.
   func headers(_ request: String) -> [String: String] {
     var found: [String: String] = [:]
     for line in request.components(separatedBy: "\r\n\r\n")[0].components(separatedBy: "\r\n").dropFirst() {
@@ -126,7 +126,7 @@ import Testing
     #expect(Date().timeIntervalSince(begin) < 10)
   }
 
-  @Test func givesUpACallThatNobodyWaitsForAnyMore() throws {
+  @Test func endsACallWhenTheCallerStopsWaiting() throws {
     let server = try ScriptedServer { _ in .silence }
     var settings = Self.settings(server.host)
     settings.transferTimeout = 60
@@ -140,7 +140,7 @@ import Testing
     #expect(Date().timeIntervalSince(begin) < 10)
   }
 
-  @Test func reportsThatNobodyListens() throws {
+  @Test func reportsThatNoServerListens() throws {
     let host = "127.0.0.1:\(Ports.closed())"
     let store = try Self.store(host)
     let begin = Date()

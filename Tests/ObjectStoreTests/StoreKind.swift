@@ -29,7 +29,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
   /// Stores whose objects are longer than their content.
   var isEncrypted: Bool { self == .encrypted || self == .encryptedSeaweed }
 
-  /// An empty store of this kind.
+  /// Returns an empty store of this kind.
   func make() throws -> StoreUnderTest {
     switch self {
     case .memory: return StoreUnderTest(store: MemoryStore(), folder: nil)
@@ -47,7 +47,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
     }
   }
 
-  /// The bucket that the tests share; SeaweedFS lays out seven files for each.
+  /// Returns the bucket that the tests share; SeaweedFS lays out seven files for each.
   func bucket() throws -> String {
     try Self.made.withLock { made in
       let host = try settings().endpoint.host
@@ -59,7 +59,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
   }
   private static let made = Mutex<Set<String>>([])
 
-  /// The settings of one of the S3 servers.
+  /// Returns the settings of one of the S3 servers.
   func settings(secretKey: String? = nil, caBundle: Bool = true) throws -> S3Settings {
     switch self {
     case .memory, .directory, .encrypted, .encryptedSeaweed: throw ServerError(description: "not an S3 store")
@@ -86,7 +86,7 @@ struct StoreUnderTest {
 
 func key(_ name: String) throws -> ObjectKey { try ObjectKey(name) }
 
-/// The store's error that `body` throws; anything else is an issue.
+/// Returns the store's error that `body` throws; anything else is an issue.
 func thrown<Value>(
   sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Value
 ) -> ObjectStoreError? {

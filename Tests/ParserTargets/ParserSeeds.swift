@@ -123,7 +123,7 @@ extension ParserTarget {
         transaction: place.transaction - 1, checksum: Hash128(high: 1, low: 2), isFork: true))
   }
 
-  /// A record, and its lines without the hash.
+  /// Returns a record, and its lines without the hash.
   private static func records(_ bytes: [UInt8]) -> [[UInt8]] {
     let text = String(decoding: bytes, as: UTF8.self)
     let lines = text.split(separator: "\n").dropLast().joined(separator: "\n") + "\n"

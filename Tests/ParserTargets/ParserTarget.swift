@@ -156,7 +156,7 @@ package enum ParserTarget: String, CaseIterable, Sendable {
     _ = place.key
   }
 
-  /// A turn is only read at its own place.
+  /// Parses a turn, which is only read at its own place.
   private static func turn(_ bytes: [UInt8]) {
     _ = TurnRecord.begins(bytes)
     let generation = GenerationID(sequence: 3, random: 0xabc)
@@ -167,7 +167,7 @@ package enum ParserTarget: String, CaseIterable, Sendable {
     use(successor.base(seal: turn.id).next(in: successor.generation))
   }
 
-  /// Unchanged, and with a correct hash.
+  /// Parses a record unchanged, and with a correct hash.
   private static func record(_ bytes: [UInt8], _ parse: ([UInt8]) -> Void) {
     parse(bytes)
     parse(bytes + Array("end \(Hash128(bytes, 0..<bytes.count))\n".utf8))
@@ -209,7 +209,7 @@ package enum ParserTarget: String, CaseIterable, Sendable {
     _ = try? SliceMerge.merge([("o", bytes)], stored: 1, created: 1)
   }
 
-  /// A slice of one section with correct hashes.
+  /// Returns a slice of one section with correct hashes.
   private static func withRightHashes(_ bytes: [UInt8]) -> [UInt8] {
     guard bytes.count > 40 else { return bytes }
     var bytes = bytes

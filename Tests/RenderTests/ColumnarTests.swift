@@ -13,7 +13,7 @@ import Testing
     }
   }
 
-  /// An SQL expression for a text of words, blanks, tabs, line breaks and the like.
+  /// Returns an SQL expression for a text of words, blanks, tabs, line breaks and the like.
   static func text(_ random: inout Seeded) -> String {
     let parts = [
       "the", "quick", "a", "lazy_dog", "1234567890", "é", "日本", " ", " ", " ", "  ", "-", ".", ",",
@@ -79,7 +79,7 @@ import Testing
     try rendering.expectSame(ModeTests.queries)
   }
 
-  @Test func leavesHeadersAloneWhereTheUserChose() throws {
+  @Test func leavesHeadersAloneIfTheUserChoseThem() throws {
     var rendering = Rendering()
     rendering.headers(false)
     rendering.mode(.column)

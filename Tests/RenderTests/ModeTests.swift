@@ -52,7 +52,7 @@ import Testing
   }
 
   @Test(arguments: ["|", ";", "", "ab", "1"])
-  func quotesForCSVOnlyWhereNeeded(separator: String) throws {
+  func quotesForCSVOnlyIfNeeded(separator: String) throws {
     var rendering = Rendering()
     rendering.mode(.csv)
     rendering.set(".separator \"\(separator)\"") { $0.columnSeparator = Array(separator.utf8) }
@@ -72,7 +72,7 @@ import Testing
   }
 
   @Test(arguments: ["tab", "1a", "select", "a_b9", "é", "q\"\"x", "Zz$", "a b", "'quoted'"])
-  func quotesTheTableNameWhereNeeded(name: String) throws {
+  func quotesTheTableNameIfNeeded(name: String) throws {
     var rendering = Rendering()
     rendering.set(".mode insert \"\(name.replacing("\"", with: "\\\""))\"") {
       OutputMode.insert.adjust(&$0)

@@ -12,7 +12,7 @@ enum Reference {
     return output.map { String(decoding: $0, as: UTF8.self).contains("\\u0007") } ?? false
   }()
 
-  /// Standard output of sqlite3 for a script on standard input.
+  /// Returns the standard output of sqlite3 for a script on standard input.
   static func output(_ script: String) throws -> [UInt8] {
     let folder = FileManager.default.temporaryDirectory
     let file = folder.appendingPathComponent("render-\(UUID().uuidString).sql")
@@ -63,7 +63,7 @@ struct Rendering {
     set(".width " + widths.map(String.init).joined(separator: " ")) { $0.widths = widths }
   }
 
-  /// What our renderers write for the queries.
+  /// Returns the output of our renderers for the queries.
   func ours(_ queries: [String]) throws -> [UInt8] {
     let connection = try Connection(":memory:")
     try connection.execute(setup)

@@ -55,13 +55,13 @@ struct FormatDocument {
       value: String(columns[2][place.upperBound...]))
   }
 
-  /// The record of the object whose name begins and ends like this.
+  /// Returns the record of the object whose name begins and ends like this.
   func record(_ start: String, _ end: String = ".txt") throws -> (name: String, bytes: [UInt8]) {
     let found = records.first { $0.name.hasPrefix(start) && $0.name.hasSuffix(end) }
     return try #require(found, "no record \(start)…\(end)")
   }
 
-  /// The value of the field of this name.
+  /// Returns the value of the field of this name.
   func value(_ name: String) throws -> String {
     let field = slice.first { $0.name == name }
     return try #require(field, "no field \"\(name)\"").value
@@ -83,10 +83,10 @@ enum ByHand {
 
   static func signedVarint(_ bytes: [UInt8]) -> Int64 { signed(varint(bytes)) }
 
-  /// The value of a varint as a signed one.
+  /// Returns the value of a varint as a signed one.
   static func signed(_ value: UInt64) -> Int64 { value % 2 == 0 ? Int64(value / 2) : -Int64(value / 2) - 1 }
 
-  /// The bytes of a number in hexadecimal, the lowest byte first in `bytes`.
+  /// Returns the bytes of a number in hexadecimal, the lowest byte first in `bytes`.
   static func littleEndian(_ bytes: some BidirectionalCollection<UInt8>) -> String {
     bigEndian(bytes.reversed())
   }
@@ -99,7 +99,7 @@ enum ByHand {
     bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
   }
 
-  /// SQLite's running checksum over words that are little-endian.
+  /// Continues SQLite's running checksum over little-endian words.
   static func checksum(_ sums: (UInt32, UInt32), _ bytes: [UInt8]) -> (UInt32, UInt32) {
     var (first, second) = sums
     for at in stride(from: 0, to: bytes.count, by: 8) {

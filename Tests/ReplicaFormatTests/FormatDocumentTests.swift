@@ -204,7 +204,8 @@ import Testing
     }
   }
 
-  /// A parameter's value in a batch, with signs for control characters; it must be read back, too.
+  /// Returns a parameter's value in a batch, with signs for control characters; it must be read
+  /// back, too.
   private func written(_ value: String) throws -> String {
     let words = value.split(separator: " ").map { String($0) }
     let bytes = words.dropFirst().compactMap { UInt8($0, radix: 16) }

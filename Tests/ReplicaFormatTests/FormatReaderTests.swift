@@ -29,8 +29,8 @@ private enum FormatReader {
     try #require(result.code == 0 && result.errors.isEmpty, "\(result.errors)")
   }
 
-  /// Three sessions, two generations, merged objects, transactions of several parts, and a database
-  /// that shrank.
+  /// Makes a replica: three sessions, two generations, merged objects, transactions of several
+  /// parts, and a database that shrank.
   private func makeReplica() throws {
     try mirror(
       ["PRAGMA page_size=1024;", "CREATE TABLE t(a INTEGER PRIMARY KEY, b);"]
@@ -84,7 +84,7 @@ private enum FormatReader {
     try losesNothingInSilence(all)
   }
 
-  /// Both refuse a replica whose end was lost, and one with a gap.
+  /// Expects that both refuse a replica with a lost end, and one with a gap.
   private func losesNothingInSilence(_ all: [String]) throws {
     let last = try #require(all.last { $0.contains("/wal/0") })
     let seal = try #require(all.first { $0.contains("/wal/0000000000000036.") })
@@ -102,7 +102,8 @@ private enum FormatReader {
     try followsNoCircle(all)
   }
 
-  /// A turn whose identifier is that of its predecessor leads to itself.
+  /// Expects that both refuse a turn with the identifier of its predecessor, because it leads to
+  /// itself.
   private func followsNoCircle(_ all: [String]) throws {
     let key = try #require(all.last { $0.contains("/wal/0") })
     let slot = try #require(Place(key: key))

@@ -8,8 +8,8 @@ import WALFormat
 @Suite struct PageDifferenceTests {
   private static let size = 4096
 
-  /// A page, and another one made from it by changes like SQLite's: bytes replaced, inserted into
-  /// an array, removed from it.
+  /// Returns a page, and another one made from it by changes like SQLite's: bytes replaced,
+  /// inserted into an array, removed from it.
   private static func edited(_ page: [UInt8], _ random: inout Seeded) -> [UInt8] {
     var page = page
     for _ in 0..<Int.random(in: 0...6, using: &random) {
@@ -84,7 +84,7 @@ import WALFormat
     #expect(operations.count + literals.count < 24)
   }
 
-  @Test func leavesTheBuffersAsTheyWereWhereItWouldBeLong() {
+  @Test func leavesTheBuffersUnchangedIfItWouldBeLong() {
     let old = [UInt8](repeating: 0, count: Self.size)
     let new = [UInt8](repeating: 1, count: Self.size)
     let (operations, literals) = (ByteBuffer(), ByteBuffer())

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import WALFormat
 
-/// The fields of a slice's header, each at its bounds and past them.
+/// Tests the fields of a slice's header, each at its bounds and past them.
 @Suite struct SliceHeaderTests {
   private func read(_ change: (inout HandMadeHeader) -> Void) throws -> SliceHeader {
     var header = HandMadeHeader()

@@ -36,7 +36,7 @@ import WALFormat
       frame = 0
     }
 
-    /// The section of the next commit.
+    /// Returns the section of the next commit.
     mutating func section() -> SealedSlice {
       transaction += 1
       let builder = SliceBuilder(
@@ -55,7 +55,7 @@ import WALFormat
       return builder.close(created: 1)
     }
 
-    /// The next object, of this number of sections.
+    /// Returns the next object, of this number of sections.
     mutating func object(sections: Int = 1, id: UInt64) throws -> (name: String, bytes: [UInt8]) {
       let previous = last
       last = EntryID(id)

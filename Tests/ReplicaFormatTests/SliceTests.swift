@@ -23,7 +23,7 @@ import WALFormat
     (0..<pageSize).map { UInt8(truncatingIfNeeded: $0 &* number) }
   }
 
-  /// A page in which some bytes are replaced, and some have moved.
+  /// Returns a page in which some bytes are replaced, and some have moved.
   private func changed(_ page: [UInt8]) -> [UInt8] {
     var page = page
     page[5] ^= 0xff
@@ -37,7 +37,7 @@ import WALFormat
     let frames: [[UInt8]]
   }
 
-  /// A slice of two commits: pages 1 and 2, then page 1 again as a difference.
+  /// Returns a slice of two commits: pages 1 and 2, then page 1 again as a difference.
   private func make() throws -> Made {
     let header = try header()
     let state = DatabaseState(pageSize: pageSize, pages: 2, checksum: Hash128(high: 1, low: 2))

@@ -11,7 +11,7 @@ import Testing
     return buffer
   }
 
-  /// The script that a batch of one transaction holds.
+  /// Returns the script that a batch of one transaction holds.
   private static func script(_ group: StatementGroup) throws -> [String] {
     var builder = StatementBatchBuilder(generation: generation)
     builder.add(group, transaction: 1, time: 10, end: nil)

@@ -135,7 +135,7 @@ import Testing
   }
 
   /// Without the key, a session adds nothing to an encrypted replica.
-  @Test(arguments: [[], [2]] as [[UInt8]]) func refusesToGoOnWithoutTheKey(_ keys: [UInt8]) throws {
+  @Test(arguments: [[], [2]] as [[UInt8]]) func refusesToContinueWithoutTheKey(_ keys: [UInt8]) throws {
     let folder = try Files.TemporaryFolder()
     let path = folder.path + "/a.db"
     _ = try run(store(1), path, ["CREATE TABLE t(a)"])

@@ -72,7 +72,7 @@ import Testing
     #expect(try content(first.restore(.wal, "left.db", target)) == content(first.path))
   }
 
-  @Test func anotherHostGoesOnAfterAnOrderlyEnd() throws {
+  @Test func anotherHostContinuesAfterAnOrderlyEnd() throws {
     let first = try MirrorFixture()
     first.settings.host = "one"
     try first.open()

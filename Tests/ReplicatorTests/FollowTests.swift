@@ -65,7 +65,7 @@ import Testing
 
   private func number(_ reader: Connection) -> Value? { try? reader.value("SELECT n FROM t") }
 
-  @Test func readersSeeEachStateWithoutOpeningItAnew() throws {
+  @Test func readersSeeEachStateWithoutOpeningItAgain() throws {
     let fixture = try MirrorFixture()
     try fixture.open()
     try fixture.run("CREATE TABLE t(n, pad); INSERT INTO t VALUES(0, zeroblob(9000))")
@@ -173,7 +173,7 @@ import Testing
     #expect(try content(copy) == content(fixture.path))
   }
 
-  @Test func buildsAnewIfItsPlaceInTheChainIsGone() throws {
+  @Test func buildsAgainIfItsPlaceInTheChainIsMissing() throws {
     let fixture = try MirrorFixture()
     fixture.settings.mergesObjects = false
     try fixture.open()

@@ -40,7 +40,7 @@ final class GeneratedReplica {
     last = try end()
   }
 
-  /// The last stored transaction.
+  /// Returns the last stored transaction.
   func end() throws -> UInt64 {
     var history = try ReplicaHistory(ReplicaCatalog(fixture.store))
     return try #require(try history.end()).chain.end

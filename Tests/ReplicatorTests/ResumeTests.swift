@@ -99,7 +99,7 @@ import Testing
     #expect(try fixture.bytes(output) == expected, "seed \(random.seed)")
   }
 
-  @Test func beginsAnewForAnotherBase() throws {
+  @Test func startsAgainForAnotherBase() throws {
     _ = try cutOff(after: 20)
     try fixture.open()
     try fixture.run("DELETE FROM t WHERE a % 2 = 0; VACUUM")
@@ -126,7 +126,7 @@ import Testing
     #expect(gets == 1 + 1 + 1 + 1 + 5 + 2)
   }
 
-  @Test func triesAgainWhatCameDamaged() throws {
+  @Test func fetchesDamagedObjectsAgain() throws {
     let before = store.calls(.get)
     store.plan(.truncate(to: 100), for: .get, at: before + 5)
     _ = try restore().run(.wal, to: output)

@@ -45,7 +45,7 @@ import Testing
     #expect(String(decoding: try folder.read("history"), as: UTF8.self) == "select 'kept' || 'line';\n")
   }
 
-  @Test func writesNoHistoryWhereItMayNot() throws {
+  @Test func writesNoHistoryIfThatIsNotAllowed() throws {
     let folder = try TemporaryFolder()
     let terminal = try start(folder, ["SQLITE_HISTORY": "/dev/null/history"])
     terminal.type("select 6*7;\r")

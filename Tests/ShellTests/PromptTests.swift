@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The prompt, at a real terminal.
+/// Tests the prompt at a real terminal.
 @Suite(.serialized) struct PromptTests {
   private func start(_ arguments: [String], history: String) throws -> PseudoTerminal {
     try PseudoTerminal(ShellHarness.program, arguments, environment: ["SQLITE_HISTORY": history])

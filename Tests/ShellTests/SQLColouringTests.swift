@@ -3,8 +3,8 @@ import Testing
 
 /// The colours of typed SQL.
 @Suite struct SQLColouringTests {
-  /// One letter for each byte: keyword, number or string, comment, error, or a point; a capital for
-  /// a partner.
+  /// Returns one letter for each byte: keyword, number or string, comment, error, or a point; a
+  /// capital for a partner.
   private func colours(
     _ line: String, after lines: [String] = [], cursor: Int? = nil, isAccepted: Bool = false
   ) -> String {
@@ -51,7 +51,7 @@ import Testing
     #expect(colours("a)", cursor: 2) == ".e")
   }
 
-  @Test func whatIsOpenIsNoErrorWhereTheStatementGoesOn() {
+  @Test func anOpenPartIsNoErrorIfTheStatementContinues() {
     #expect(colours("create table t(", isAccepted: true) == "kkkkkk.kkkkk...")
     #expect(colours("select 'a", isAccepted: true) == "kkkkkk.ss")
     #expect(colours("in (1;", isAccepted: true) == "kk.es.")

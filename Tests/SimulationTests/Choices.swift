@@ -20,7 +20,7 @@ final class Choices: @unchecked Sendable {
     random = SplitMix(state: 0)
   }
 
-  /// A number below `count`.
+  /// Returns a number below `count`.
   func pick(_ count: Int) -> Int {
     guard count > 1 else { return 0 }
     return decide(count) { Int($0 % UInt64(count)) }

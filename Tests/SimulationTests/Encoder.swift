@@ -42,8 +42,8 @@ struct Encoder {
     sums = header.checksum
   }
 
-  /// The entries of commits: a turn if none was built, then one slice, or one for each page of a
-  /// single commit.
+  /// Returns the entries of commits: a turn if none was built, then one slice, or one for each page
+  /// of a single commit.
   mutating func encode(_ moments: [SimulatedFile.Moment], inParts: Bool, _ world: World) -> [PendingUpload] {
     var entries: [PendingUpload] = []
     if needsTurn {

@@ -35,7 +35,7 @@ final class History: @unchecked Sendable {
     return world.failure
   }
 
-  /// The next task: usually the same one.
+  /// Returns the next task: usually the same one.
   private func next(_ ready: [Baton.Task]) -> Baton.Task {
     let same = ready.first { $0 === current }
     if let same, !world.choices.chance(world.settings.switches) { return same }
@@ -87,7 +87,7 @@ final class History: @unchecked Sendable {
     }
   }
 
-  /// A file, or a copy of one, current or old.
+  /// Returns a file, or a copy of one, current or old.
   private func pickFile() -> SimulatedFile {
     let file = files[world.choices.pick(files.count)]
     switch world.choices.weighted(world.settings.focus == .copies ? [450, 200] : [250, 100]) {
@@ -150,7 +150,7 @@ final class History: @unchecked Sendable {
     }
   }
 
-  /// All sessions have ended: one more may begin.
+  /// Lets one more session begin, because all sessions have ended.
   ///
   /// Returns false if none does.
   private func happenAtRest() -> Bool {
@@ -196,7 +196,7 @@ final class History: @unchecked Sendable {
 
   // MARK: The end
 
-  /// All delayed requests land.
+  /// Lets all delayed requests land.
   ///
   /// Then a restore must give the expected state, and a session with this state must be able to
   /// continue.

@@ -15,7 +15,7 @@ final class Lineage {
 
   func depth(_ state: Hash128) -> Int { depths[state] ?? 0 }
 
-  /// Whether a state is an ancestor of another, or the same.
+  /// Returns whether a state is an ancestor of another, or the same.
   func leads(_ state: Hash128, to later: Hash128) -> Bool {
     guard let wanted = depths[state] else { return false }
     var at = later
@@ -53,7 +53,7 @@ final class Proof {
 
   typealias Fault = (kind: String, text: String)
 
-  /// The chain as rule 12 reads it.
+  /// Returns the chain as rule 12 reads it.
   func end(_ reading: Reading) -> (end: End?, fault: Fault?) {
     guard let newest = reading.marks.keys.max(), let mark = reading.marks[newest] else { return (nil, nil) }
     var generation = mark.generation
@@ -90,7 +90,7 @@ final class Proof {
       self.end = end
     }
 
-    /// True after a step, false for a wrong object, nil at the end.
+    /// Returns true after a step, false for a wrong object, nil at the end.
     mutating func next(_ reading: Reading, slotsOutrank: Bool) -> Bool? {
       guard seal == nil else { return nil }
       let number = tip.transaction
@@ -144,14 +144,14 @@ final class Proof {
     return nil
   }
 
-  /// A state that counts as stored and is not an ancestor; nil if there is none.
+  /// Returns a state that counts as stored and is not an ancestor; nil if there is none.
   func lost(in state: Hash128) -> String? {
     stored.removeAll { !lineage.leads($0.state, to: state) && isLeftBehind($0.state) }
     return stored.first { !lineage.leads($0.state, to: state) }
       .map { "transaction \($0.transaction) of \($0.who) is lost" }
   }
 
-  /// Whether a fork by order names a state, or a later one.
+  /// Returns whether a fork by order names a state, or a later one.
   func isLeftBehind(_ state: Hash128) -> Bool {
     forks.values.contains { lineage.leads(state, to: $0) }
   }

@@ -28,8 +28,8 @@ struct Reader {
     func flush(pages: UInt32) throws {}
   }
 
-  /// The result of a restore; nil if there is no replica, or if objects disappear faster than they
-  /// are read.
+  /// Returns the result of a restore; nil if there is no replica, or if objects disappear faster
+  /// than they are read.
   ///
   /// Like `Replanning`, it begins again if an object is gone, and once if something seems to be
   /// missing.

@@ -47,17 +47,17 @@ final class SimulatedFile: @unchecked Sendable {
 
   var last: Moment { moments[moments.count - 1] }
 
-  /// The page that holds a value.
+  /// Returns the page that holds a value.
   static func bytes(_ value: UInt32) -> [UInt8] {
     var bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: value &* 37), count: pageSize)
     bytes.storeBigEndian(value, at: 8)
     return bytes
   }
 
-  /// The value that a page holds.
+  /// Returns the value that a page holds.
   static func value(_ bytes: [UInt8], at index: Int) -> UInt32 { bytes.bigEndian(at: index + 8) }
 
-  /// The database as a file, for a base.
+  /// Returns the database as a file, for a base.
   static func content(_ moment: Moment) -> [UInt8] { moment.pages.flatMap { bytes($0) } }
 
   /// Makes a commit of one page or two.
@@ -75,7 +75,7 @@ final class SimulatedFile: @unchecked Sendable {
     moments.append(moment)
   }
 
-  /// The log is copied into the file and restarted: states before one are no longer there.
+  /// Copies the log into the file and restarts it: earlier states no longer exist.
   func restartLog(at index: Int) {
     shown = max(shown, index)
     sync()
@@ -90,7 +90,7 @@ final class SimulatedFile: @unchecked Sendable {
 
   // MARK: What happens while no session uses it
 
-  /// Another program writes to it, and copies the log into the file.
+  /// Lets another program write to it, and copy the log into the file.
   func changeOutside(_ world: World) {
     commit(world, pages: 1)
     moments = [last]
@@ -98,7 +98,7 @@ final class SimulatedFile: @unchecked Sendable {
     sync()
   }
 
-  /// The machine loses power: everything that was not synced is lost.
+  /// Simulates a power loss: all unsynced data are lost.
   func losePower() { moments.removeSubrange(min(synced, moments.count)...) }
 
   /// Makes a copy of some state, under another name or in the place of another file.

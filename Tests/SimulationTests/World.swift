@@ -100,7 +100,7 @@ final class World: @unchecked Sendable {
 
   func tell(_ line: @autoclosure () -> String) { story.append(line()) }
 
-  /// An identifier, made so that a repeated script has the same order of names.
+  /// Returns an identifier, made so that a repeated script has the same order of names.
   func drawID() -> EntryID {
     drawn += 1
     var mixed = SplitMix(state: drawn)

@@ -43,7 +43,7 @@ final class Writer: @unchecked Sendable {
     lease = try? Lease(store)
   }
 
-  /// A session from its start to its end.
+  /// Runs a session from its start to its end.
   func run(isOrdered: Bool, rounds: Int) {
     file.users += 1
     defer { file.users -= 1 }

@@ -32,7 +32,7 @@ package enum Oracle {
     return (try run(program), try run(ShellHarness.program))
   }
 
-  /// Both results between lines, for a person to read.
+  /// Returns both results between lines, for a message.
   package static func difference(_ expected: ShellHarness.Result, _ actual: ShellHarness.Result) -> String {
     func show(_ name: String, _ result: ShellHarness.Result) -> String {
       "──── \(name), code \(result.code)\n\(result.output)──── stderr\n\(result.errors)"

@@ -15,10 +15,10 @@ package enum Ports {
     return found
   }
 
-  /// A port that refuses connections.
+  /// Returns a port that refuses connections.
   package static func closed() -> Int { free(1).first ?? 1 }
 
-  /// A socket that listens on a port that the system chooses, and the port.
+  /// Returns a socket that listens on a port that the system chooses, and the port.
   static func listen(backlog: Int32) throws -> (socket: Int32, port: Int) {
     let listener = newSocket()
     var address = address(0)

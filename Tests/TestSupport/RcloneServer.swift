@@ -11,7 +11,7 @@ package final class RcloneServer: Sendable {
   package let caBundle: String?
   private let process: ServerProcess
 
-  /// The servers of this process, started at first use.
+  /// Returns the servers of this process, started at first use.
   package static func shared(tls: Bool) throws -> RcloneServer { try (tls ? secure : plain).get() }
   private static let plain = Result { try RcloneServer(tls: false) }
   private static let secure = Result { try RcloneServer(tls: true) }

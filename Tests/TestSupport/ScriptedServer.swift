@@ -42,7 +42,7 @@ package final class ScriptedServer: Sendable {
     close(listener)
   }
 
-  /// An answer with a body.
+  /// Returns an answer with a body.
   package static func reply(_ status: String, headers: [String] = [], body: String = "") -> Answer {
     let lines = ["HTTP/1.1 \(status)", "Content-Length: \(body.utf8.count)", "Connection: close"] + headers
     return .reply(lines.joined(separator: "\r\n") + "\r\n\r\n" + body)

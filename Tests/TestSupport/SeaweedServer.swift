@@ -9,7 +9,7 @@ package final class SeaweedServer: Sendable {
   package let host: String
   private let process: ServerProcess
 
-  /// The one server of this process, started at first use.
+  /// Returns the one server of this process, started at first use.
   package static func shared() throws -> SeaweedServer { try started.get() }
   // Another process that takes a port can make a start fail.
   private static let started = Result {

@@ -27,7 +27,7 @@ package struct Seeded: RandomNumberGenerator {
     return mixed ^ (mixed >> 31)
   }
 
-  /// More rounds for `make test-all`.
+  /// Returns the number of rounds; `make test-all` runs more.
   package static func rounds(_ few: Int, _ many: Int) -> Int {
     ProcessInfo.processInfo.environment["SQLITE3_CLOUD_S3_TEST_ALL"] == nil ? few : many
   }

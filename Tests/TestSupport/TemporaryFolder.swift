@@ -14,7 +14,7 @@ package final class TemporaryFolder {
 
   deinit { try? FileManager.default.removeItem(at: url) }
 
-  /// Path of a file in the folder.
+  /// Returns the path of a file in the folder.
   package func path(_ name: String) -> String { url.appendingPathComponent(name).path }
 
   /// Writes a file in the folder.

@@ -6,7 +6,7 @@ import WALFormat
 
 /// Logs that SQLite wrote, and damaged ones.
 @Suite struct CommitScannerTests {
-  /// A log of `commits` single-row commits, and the connection that keeps it.
+  /// Returns a log of `commits` single-row commits, and the connection that keeps it.
   private func log(_ commits: Int, pageSize: Int = 4096) throws -> [UInt8] {
     let folder = try Files.TemporaryFolder()
     let path = folder.path + "/a.db"

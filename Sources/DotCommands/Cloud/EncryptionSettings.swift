@@ -1,4 +1,6 @@
 package import Encryption
+package import ObjectStore
+import ReplicaFormat
 import Files
 import Synchronization
 
@@ -74,7 +76,7 @@ package final class EncryptionSettings: Sendable {
     return ring
   }
 
-  /// A warning about the file, once.
+  /// Returns a warning about the file, once.
   package func takeWarnings() -> [String] {
     state.withLock { state in
       defer { state.warnings.removeAll() }
@@ -113,5 +115,12 @@ package final class EncryptionSettings: Sendable {
       }
       return try KeyRing(reading: bytes, origin: origin)
     }
+  }
+}
+
+extension EncryptionSettings {
+  /// Returns a store that encrypts with the key, and recognizes encrypted objects without one.
+  package func over(_ store: any ObjectStore) throws -> any ObjectStore {
+    EncryptedStore(store, keys: try keys(), open: ReplicaLayout.open)
   }
 }

@@ -15,7 +15,7 @@ struct FailureOnce {
     return rest == "Error: see above" ? "Error: the mirror is off: see above" : String(rest)
   }
 
-  /// The reason why a mirror has ended, from its notices; nil if none has it.
+  /// Returns the reason why a mirror has ended, from its notices; nil if none has it.
   static func reason(in notices: [String]) -> String? {
     notices.first { $0.hasPrefix(mark) }.map { String($0.dropFirst(mark.count)) }
   }

@@ -1,3 +1,4 @@
+import Bytes
 import Replicator
 import ObjectStore
 import ReplicaFormat
@@ -81,7 +82,7 @@ struct MetricsText {
     text += "\(Self.prefix)\(name){\(list)} \(value)\n"
   }
 
-  /// A label's value, with a backslash before backslash, quote and line break.
+  /// Returns a label's value, with a backslash before backslash, quote and line break.
   static func escaped(_ value: String) -> String {
     var out = ""
     for scalar in value.unicodeScalars {

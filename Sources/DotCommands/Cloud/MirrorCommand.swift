@@ -237,14 +237,27 @@ struct MirrorCommand: DotCommand {
       try MirrorVerification(session: session, observer: observer, from: from, isForAll: all).run()
     case .snapshot:
       let mirror = try running(observer)
+      if let holder = mirror.holder {
+        _ = try ServiceOrder(holder, observer.mirroredPath).send("snapshot")
+        return
+      }
       try observer.showing("base", mirror) { try mirror.snapshot() }
     case .prune(let keep, let dryRun):
-      let done = try running(observer).prune(keeping: keep, dryRun: dryRun)
+      let mirror = try running(observer)
+      if let holder = mirror.holder {
+        return try ServiceOrder(holder, observer.mirroredPath).prune(keep, dryRun: dryRun, in: session)
+      }
+      let done = try mirror.prune(keeping: keep, dryRun: dryRun)
       for notice in done.notices { session.errors.tell("Warning: \(notice)") }
-      session.output.write(
-        "\(dryRun ? "would delete" : "deleted") \(done.objects.count) objects, \(done.byteCount) bytes: "
-          + "\(done.generations.count) generations, \(done.bases) bases\n")
+      let numbers = [done.objects.count, done.byteCount, done.generations.count, done.bases]
+      session.output.write(Self.summary(numbers, dryRun: dryRun))
     }
+  }
+
+  /// The line about a deletion: objects, bytes, generations and bases.
+  static func summary(_ numbers: [Int], dryRun: Bool) -> String {
+    "\(dryRun ? "would delete" : "deleted") \(numbers[0]) objects, \(numbers[1]) bytes: "
+      + "\(numbers[2]) generations, \(numbers[3]) bases\n"
   }
 
   private func running(_ observer: MirrorSession) throws -> ReplicationObserver {

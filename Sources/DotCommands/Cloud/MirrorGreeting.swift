@@ -7,7 +7,7 @@ enum MirrorGreeting {
   /// it is connecting.
   static let patience = 0.25
 
-  /// The line below sqlite3's banner.
+  /// Returns the line below sqlite3's banner.
   ///
   /// It prints "Mirrored" only if the store holds every commit.
   static func line(_ status: MirrorStatus) -> String {
@@ -26,8 +26,9 @@ enum MirrorGreeting {
     }
   }
 
-  /// The mirror's sign in a prompt: nothing without a mirror, `=` if everything is stored, `+N` for
-  /// N transactions to go, `~` while it starts, waits or stands by, `!` if it does not work.
+  /// Returns the mirror's sign in a prompt: nothing without a mirror, `=` if everything is stored,
+  /// `+N` for N transactions to go, `~` while it starts, waits or stands by, `!` if it does not
+  /// work.
   static func field(_ status: MirrorStatus) -> String {
     if status.url.isEmpty { return "" }
     switch status.phase {

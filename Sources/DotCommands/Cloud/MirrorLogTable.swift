@@ -149,8 +149,8 @@ private final class MirrorLogCursor: VirtualTableCursor {
     return time
   }
 
-  /// The time of a text that is compared with the column; nil if the order of texts is not that of
-  /// times.
+  /// Returns the time of a text that is compared with the column; nil if the order of texts is not
+  /// that of times.
   private static func bound(_ value: Argument) -> Int64? {
     guard value.storageClass == .text, let bytes = value.text else { return nil }
     let text = String(decoding: bytes, as: UTF8.self)

@@ -24,7 +24,8 @@ extension MirrorSession {
     return status.url.isEmpty ? "!" : MirrorGreeting.field(status)
   }
 
-  /// The database whose mirror is shown; nil if there is nothing to show, or the reason was printed.
+  /// Returns the database whose mirror is shown; nil if there is nothing to show, or the reason was
+  /// printed.
   private func pathToShow(_ session: Session) -> String? {
     if case .off = configuration, mirror == nil { return nil }
     let open = session.database.openConnection

@@ -112,7 +112,7 @@ package final class MirrorSession: SessionObserver {
   /// The file of the mirrored database.
   var mirroredPath: String? { connection?.fileName() }
 
-  /// The status of the mirror; before the database is opened, the expected one.
+  /// Returns the status of the mirror; before the database is opened, the expected one.
   func status(of path: String?, isOpen: Bool) -> MirrorStatus {
     if let mirror { return mirror.status() }
     var status = MirrorStatus()
@@ -129,7 +129,7 @@ package final class MirrorSession: SessionObserver {
     return status
   }
 
-  /// Whether a mirror is configured, and its database is not open yet.
+  /// Returns whether a mirror is configured, and its database is not open yet.
   func isWaiting(for session: Session) -> Bool {
     if case .off = configuration { return false }
     return mirror == nil && configurationError == nil && session.database.openConnection == nil
@@ -271,7 +271,7 @@ package final class MirrorSession: SessionObserver {
     }
   }
 
-  /// The state to which a database was just restored from its own replica, once; else nil.
+  /// Returns the state to which a database was just restored from its own replica, once; else nil.
   private func takeRestored(_ connection: Connection, _ url: String) -> MirrorSettings.Restored? {
     guard let restored, let path = connection.fileName(), restored.url == url,
       Folder.canonical(restored.path) == Folder.canonical(path)

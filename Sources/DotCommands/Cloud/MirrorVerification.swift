@@ -45,8 +45,8 @@ struct MirrorVerification {
     for fault in findings.faults { line("fault: \(fault.object): \(fault.cause)") }
   }
 
-  /// The content of the open database, with the number of its last transaction; nil if there is no
-  /// database.
+  /// Returns the content of the open database, with the number of its last transaction; nil if
+  /// there is no database.
   private func readLive(_ path: String?) throws -> Verification.Live? {
     if observer.isWaiting(for: session) {
       // A lost database must not be created again for the comparison.

@@ -39,6 +39,14 @@ package enum ReplicaURL: Equatable, Sendable {
     return .s3(bucket: bucket, prefix: Self.prefix(for: databasePath))
   }
 
+  /// Returns the URL of a replica at a path below this one.
+  package func appending(_ path: String) -> ReplicaURL {
+    switch self {
+    case .file(let folder): .file(folder.hasSuffix("/") ? folder + path : "\(folder)/\(path)")
+    case .s3(let bucket, let prefix): .s3(bucket: bucket, prefix: prefix.isEmpty ? path : "\(prefix)/\(path)")
+    }
+  }
+
   /// Returns the file's name with characters that a key can hold.
   static func prefix(for path: String) -> String {
     ObjectKey.escaped(String(path.split(separator: "/").last ?? "database"))

@@ -7,15 +7,18 @@ import ReplicaFormat
 import SQLite
 import Shell
 
-/// `.restore wal` and `.restore sql`: restores the database from a replica.
+/// `.restore wal`, `.restore sql` and `.restore all`: restores databases from replicas.
 ///
 /// Other forms of `.restore` are sqlite3's.
 struct RestoreFromReplicaCommand: DotCommand {
   static let spec = CommandSpec(
-    name: "restore", shortest: 3, usage: "wal|sql ?OPTIONS?", summary: "Restore the database from its mirror",
+    name: "restore", shortest: 3, usage: "wal|sql|all ?OPTIONS?",
+    summary: "Restore the database from its mirror",
     details: [
       "   wal                    Restore from base and write-ahead log",
       "   sql                    Restore from base and statements, which run again",
+      "   all                    Restore every database whose replica is below a URL, with",
+      "                          --from URL and --output FOLDER",
       " Options:",
       "   --from URL             Read another replica than the configured one; with wal",
       "                          also Litestream's: litestream:s3://bucket/path",
@@ -33,16 +36,17 @@ struct RestoreFromReplicaCommand: DotCommand {
       "   --allow-shorter        Restore the rest if the end of the log was lost",
       "   --follow               With wal and --output: keep FILE current until Ctrl-C,",
       "                          while other programs read it",
-      " A file that is really called wal or sql: write ./wal",
+      " A file that is really called wal, sql or all: write ./wal",
     ],
     correction: """
       .restore wal|sql [--from URL] [--to-txn N | --to-time ISO8601]
                      [--as-of MOMENT | --before N] [--generation ID] [--output FILE] [--force] [--dry-run]
                      [--verify | --no-verify] [--allow-shorter] [--follow]
+             .restore all --from URL --output FOLDER [--force] [--verify] [--dry-run] [--to-time ISO8601]
              .restore ?DB? FILE
       """,
     isSafe: false,
-    completions: ["wal", "sql"])
+    completions: ["wal", "sql", "all"])
 
   struct Options {
     let source: Restore.Source
@@ -56,6 +60,8 @@ struct RestoreFromReplicaCommand: DotCommand {
     /// Whether a log whose end was lost is restored up to its end.
     var allowsShorter = false
     var follow = false
+    /// Whether every database below a URL is restored.
+    var isAll = false
     var target = RestoreTarget()
   }
 
@@ -64,13 +70,15 @@ struct RestoreFromReplicaCommand: DotCommand {
   private let other: RestoreCommand?
 
   init(parsing words: inout Words) throws(CommandError) {
-    guard let source = words.peek.flatMap({ Restore.Source(rawValue: $0) }) else {
+    let isAll = words.peek == "all"
+    guard let source = isAll ? .wal : words.peek.flatMap({ Restore.Source(rawValue: $0) }) else {
       other = try Self.sqliteForm(&words)
       options = nil
       return
     }
     _ = words.optional()
     var options = Options(source: source)
+    options.isAll = isAll
     while let word = words.optional() {
       switch word.hasPrefix("--")
         ? String(word.dropFirst(2)) : word.hasPrefix("-") ? String(word.dropFirst()) : ""
@@ -99,6 +107,12 @@ struct RestoreFromReplicaCommand: DotCommand {
     if options.unproven, options.verify || options.source == .wal {
       throw .message("Error: --no-verify works only with sql and without --verify")
     }
+    if isAll {
+      guard options.from != nil, options.output != nil, options.target.generation == nil, !options.follow
+      else {
+        throw .message("Error: .restore all needs --from URL and --output FOLDER")
+      }
+    }
     if options.follow {
       guard options.source == .wal, options.output != nil, !options.verify, !options.dryRun,
         !options.allowsShorter, options.target == RestoreTarget()
@@ -122,6 +136,9 @@ struct RestoreFromReplicaCommand: DotCommand {
   func run(in session: Session) throws {
     if let other { return try other.run(in: session) }
     guard let options, let observer = session.observer(MirrorSession.self) else { return }
+    if options.isAll, let folder = options.output {
+      return try RestoreAll(session: session, observer: observer, options: options).run(into: folder)
+    }
     let openPath = session.database.openConnection?.fileName() ?? session.database.name
     let path = openPath.flatMap { $0.isEmpty || $0 == ":memory:" ? nil : $0 }
     guard let output = options.output ?? path else {

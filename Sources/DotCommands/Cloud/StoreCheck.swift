@@ -99,7 +99,7 @@ struct StoreCheck {
 
   // MARK: Conditions
 
-  /// The fenced log needs the first one.
+  /// Tries conditional writes; the fenced log needs the first kind.
   ///
   /// Without it a second writer is detected, not prevented.
   private mutating func tryConditions() {

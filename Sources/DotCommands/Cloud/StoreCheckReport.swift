@@ -1,3 +1,4 @@
+import Bytes
 import ObjectStore
 import Shell
 

@@ -98,7 +98,7 @@ struct Archive {
     try execute("DELETE FROM \(table) WHERE \(condition);")
   }
 
-  /// The condition for the named members; an error if one is missing.
+  /// Returns the condition for the named members; an error if one is missing.
   private func condition(orNone: String = "1") throws -> String {
     guard !options.names.isEmpty else { return orNone }
     let comparison = options.usesGlob ? "GLOB" : "="

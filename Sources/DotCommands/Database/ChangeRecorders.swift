@@ -13,7 +13,7 @@ final class ChangeRecorders: SessionObserver {
   private static let most = 4
   private var entries: [ObjectIdentifier: [Entry]] = [:]
 
-  /// The recorders of a session, created when they are first needed.
+  /// Returns the recorders of a session, created when they are first needed.
   static func of(_ session: Session) -> ChangeRecorders {
     if let present: ChangeRecorders = session.observer() { return present }
     let made = ChangeRecorders()

@@ -92,7 +92,7 @@ struct CloneCommand: DotCommand {
     }
   }
 
-  /// The names of virtual tables' shadow tables, in lower case.
+  /// Returns the names of virtual tables' shadow tables, in lower case.
   private static func shadows(_ connection: Connection) -> [String] {
     let rows = try? connection.rows(
       "SELECT name FROM pragma_table_list WHERE schema='main' AND type='shadow'")

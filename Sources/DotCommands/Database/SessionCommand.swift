@@ -49,7 +49,7 @@ struct SessionCommand: DotCommand {
     }
   }
 
-  /// The sub-commands that need no open session.
+  /// Runs the sub-commands that need no open session.
   private func withoutRecorder(_ verb: String, _ session: Session) throws {
     if verb == "changeset" || verb == "patchset" || verb == "attach" {
       try refuseFiles(verb, session)

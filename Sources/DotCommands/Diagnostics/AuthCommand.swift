@@ -25,7 +25,7 @@ struct AuthCommand: DotCommand {
     }
   }
 
-  /// The word as a C string constant.
+  /// Returns the word as a C string constant.
   private static func quoted(_ word: String) -> String {
     "\"" + String(preserving: Escapes.literal(word.preservedBytes)) + "\""
   }

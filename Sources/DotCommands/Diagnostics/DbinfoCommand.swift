@@ -61,7 +61,7 @@ struct DbinfoCommand: DotCommand {
     show("data version", String(connection.control(.dataVersion, schema, 0)))
   }
 
-  /// The first 100 bytes, from the log if they are there; nil if there is no page.
+  /// Returns the first 100 bytes, from the log if they are there; nil if there is no page.
   private static func header(of schema: String, _ connection: Connection) -> [UInt8]? {
     let log = connection.fileName(of: schema).flatMap { try? FileInfo.of($0 + "-wal") }
     if log?.size ?? 0 == 0, let size = try? connection.fileSize(schema), size > 0 {

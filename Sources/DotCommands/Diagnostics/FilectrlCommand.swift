@@ -57,7 +57,7 @@ struct FilectrlCommand: DotCommand {
     }
   }
 
-  /// The word without one or two dashes before it.
+  /// Returns the word without one or two dashes before it.
   private static func undashed(_ word: String) -> String {
     var word = word[...]
     for _ in 1...2 where word.hasPrefix("-") && word.utf8.count > 1 { word.removeFirst() }
@@ -94,7 +94,8 @@ struct FilectrlCommand: DotCommand {
     if let text = answer.first { session.output.print(text) }
   }
 
-  /// Nil if the arguments are wrong; empty if there is nothing to print.
+  /// Returns the lines to print; nil if the arguments are wrong, empty if there is nothing to
+  /// print.
   private func answer(_ request: Request, _ connection: Connection) -> [String]? {
     let count = arguments.count
     switch request {

@@ -52,7 +52,7 @@ struct ImposterCommand: DotCommand {
       "WARNING: writing to an imposter table will corrupt the \"\(index)\" \(isTable ? "table" : "index")!\n")
   }
 
-  /// The statement for a table with the columns of the index, or of a table without rowid.
+  /// Returns the statement for a table with the columns of the index, or of a table without rowid.
   private func describe(_ table: String, _ isTable: Bool, _ connection: Connection) throws -> String {
     var columns: [String] = []
     var keyCount: Int?

@@ -58,8 +58,8 @@ struct IntegrityCheckCommand: DotCommand {
     return steps
   }
 
-  /// The text after the columns of an index: the condition of a partial one, which has fewer rows
-  /// than its table.
+  /// Returns the text after the columns of an index: the condition of a partial one, which has
+  /// fewer rows than its table.
   private static func condition(of sql: String) -> Substring {
     var depth = 0
     var quote: Character?

@@ -52,7 +52,7 @@ struct SelftestCommand: DotCommand {
   private static let defaults =
     "VALUES(0,'memo','Missing SELFTEST table - default checks only',''),(1,'run','PRAGMA integrity_check','ok')"
 
-  /// The tests with an expected result.
+  /// Returns the tests with an expected result.
   private func read(_ connection: Connection, _ query: String) throws(CommandError) -> [Test] {
     var tests: [Test] = []
     guard let statement = try? connection.prepare(query) else {
@@ -103,7 +103,7 @@ struct SelftestCommand: DotCommand {
     if hasFailed { throw CommandError.silent }
   }
 
-  /// The rows of all statements of a test, in one line.
+  /// Returns the rows of all statements of a test, in one line.
   private func answer(to command: String, _ connection: Connection) -> (String, SQLiteError?) {
     var found = ""
     let sql = command.preservedBytes + [0]

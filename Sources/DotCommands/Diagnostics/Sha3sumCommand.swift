@@ -90,7 +90,7 @@ struct Sha3sumCommand: DotCommand {
     }
   }
 
-  /// The tables to hash, and the query for each.
+  /// Returns the tables to hash, and the query for each.
   private func tables(_ connection: Connection) throws -> [(name: String, select: String)] {
     let system = withSchema ? "" : " AND name NOT LIKE 'sqlite_%'"
     let union = withSchema ? " UNION ALL SELECT 'sqlite_schema'" : ""
@@ -106,7 +106,7 @@ struct Sha3sumCommand: DotCommand {
     return tables
   }
 
-  /// One query that hashes every table, or each by itself if a pattern chose it.
+  /// Returns one query that hashes every table, or one for each table if a pattern chose it.
   private func query(of tables: [(name: String, select: String)]) -> String {
     let values = tables.map { "(\(SQLText.literal($0.select)),\(SQLText.literal($0.name)))" }
     let list = values.isEmpty ? ")" : "VALUES" + values.joined(separator: ",")
@@ -117,7 +117,7 @@ struct Sha3sumCommand: DotCommand {
     return "WITH [sha3sum$query](a,b) AS(\(list)) SELECT \(hash)   FROM [sha3sum$query]"
   }
 
-  /// The query that reads a table in a fixed order; nil for SQLite's own tables.
+  /// Returns the query that reads a table in a fixed order; nil for SQLite's own tables.
   private static func select(_ name: String) -> String? {
     switch name {
     case "sqlite_schema": "SELECT type,name,tbl_name,sql FROM sqlite_schema ORDER BY name;"

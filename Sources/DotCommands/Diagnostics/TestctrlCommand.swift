@@ -27,7 +27,7 @@ struct TestctrlCommand: DotCommand {
     case tune
     case longDouble = "uselongdouble"
 
-    /// The switches of the dialect; some need `-unsafe-testing`.
+    /// Returns the switches of the dialect; some need `-unsafe-testing`.
     static func known(_ session: Session) -> [Request] {
       allCases.filter {
         switch $0 {
@@ -111,7 +111,7 @@ struct TestctrlCommand: DotCommand {
     if let text = answer.first { session.output.print(text) }
   }
 
-  /// The number in the only argument, or in the first one if more are ignored.
+  /// Returns the number in the only argument, or in the first one if more are ignored.
   private func choice(for request: Request, _ session: Session) -> Int32 {
     guard let word = arguments.first, request.takesBoolean, arguments.count == 1 || request.takesMore,
       request != .longDouble || word != "default"
@@ -121,7 +121,8 @@ struct TestctrlCommand: DotCommand {
     return value
   }
 
-  /// Nil if the arguments are wrong; empty if there is nothing to print.
+  /// Returns the lines to print; nil if the arguments are wrong, empty if there is nothing to
+  /// print.
   private func answer(_ request: Request, _ value: Int32, _ connection: Connection) -> [String]? {
     func number(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: Numbers.integer(arguments[index])) }
     switch (request, arguments.count) {

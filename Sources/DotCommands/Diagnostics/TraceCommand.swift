@@ -67,7 +67,7 @@ struct TraceCommand: DotCommand {
     }
   }
 
-  /// The text with one semicolon at its end.
+  /// Returns the text with one semicolon at its end.
   private static func line(_ sql: String) -> String {
     var bytes = Array(sql.utf8)
     while bytes.last == UInt8(ascii: ";") { bytes.removeLast() }

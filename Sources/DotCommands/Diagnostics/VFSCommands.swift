@@ -55,7 +55,7 @@ struct VersionCommand: DotCommand {
 }
 
 extension Words {
-  /// The only argument; if there are more, none counts.
+  /// Returns the only argument; if there are more, none counts.
   fileprivate mutating func schema() -> String { count == 1 ? optional() ?? "main" : "main" }
 }
 

@@ -136,7 +136,7 @@ struct ImportCommand: DotCommand {
     return Separators(column: column, row: row, knowsQuotes: options.mode != .ascii)
   }
 
-  /// A separator as a C string constant.
+  /// Returns a separator as a C string constant.
   private static func shown(_ separator: UInt8) -> String {
     let text = ByteBuffer(capacity: 64)
     text.append([separator], as: .cString)

@@ -52,7 +52,7 @@ struct ImportedColumns {
     return named(zeros, digits: 1)
   }
 
-  /// A name in the form that SQLite compares: ASCII letters without case.
+  /// Returns a name in the form that SQLite compares: ASCII letters without case.
   private static func folded(_ name: String) -> String {
     String(decoding: name.utf8.map { $0 >= 0x41 && $0 <= 0x5a ? $0 | 0x20 : $0 }, as: UTF8.self)
   }

@@ -73,7 +73,7 @@ struct TableImport {
     }
   }
 
-  /// The number of columns of the table, which the first row creates if it is missing.
+  /// Returns the number of columns of the table, which the first row creates if it is missing.
   private func columns(of target: Target, in connection: Connection) throws -> Int {
     if Dialect.current.importNamesSchema { return try countColumns(of: target, in: connection) }
     let query = "SELECT * FROM \(target.quoted)"
@@ -88,7 +88,7 @@ struct TableImport {
     return try prepare(query, connection).columnCount
   }
 
-  /// The same for a table only, without generated columns; a view blocks the table.
+  /// Returns the same for a table only, without generated columns; a view blocks the table.
   private func countColumns(of target: Target, in connection: Connection) throws -> Int {
     if !connection.hasTable(target.table, schema: target.schema) { try make(target, in: connection) }
     let schema = target.schema.map { ", \(SQLText.literal($0))" } ?? ""

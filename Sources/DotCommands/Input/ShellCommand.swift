@@ -20,7 +20,7 @@ struct SystemCommand: DotCommand {
   init(parsing words: inout Words) throws(CommandError) { command = try Self.command(&words) }
   func run(in session: Session) { Self.run(command, in: session) }
 
-  /// The words with blanks between them; words with a blank are quoted.
+  /// Returns the words with blanks between them; words with a blank are quoted.
   static func command(_ words: inout Words) throws(CommandError) -> String {
     let words = words.rest()
     guard let first = words.first else { throw .usage }

@@ -71,8 +71,8 @@ struct OutputPattern {
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 32 || byte >= 9 && byte <= 13 }
   private static func isDigit(_ byte: UInt8) -> Bool { byte >= 48 && byte <= 57 }
 
-  /// The position after the set that begins at `start`, if it holds `byte`; nil if not, or if the
-  /// set has no end.
+  /// Returns the position after the set that begins at `start`, if it holds `byte`; nil if not, or
+  /// if the set has no end.
   private func takesSet(_ start: Int, _ byte: UInt8) -> Int? {
     var at = start
     let isInverted = at < pattern.count && pattern[at] == UInt8(ascii: "^")

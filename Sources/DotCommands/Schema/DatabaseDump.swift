@@ -120,8 +120,8 @@ struct DatabaseDump {
     writeRows(of: name)
   }
 
-  /// A virtual table is written into the schema directly, because creating it would create its
-  /// shadow tables too.
+  /// Writes a virtual table into the schema directly, because creating it would create its shadow
+  /// tables too.
   private mutating func writeVirtualTable(_ name: String, _ sql: [UInt8]) {
     if !hasVirtualTables {
       print("PRAGMA writable_schema=ON;\n")
@@ -171,7 +171,7 @@ struct DatabaseDump {
     }
   }
 
-  /// Indexes, triggers and views, which follow all rows.
+  /// Writes indexes, triggers and views, which follow all rows.
   private mutating func writeRest() {
     let query =
       "SELECT sql FROM sqlite_schema AS o WHERE (\(condition)) AND sql NOT NULL"

@@ -10,7 +10,7 @@ struct ForeignKey {
   /// A clause for each column whose collation is not the parent's, empty for the others.
   private let collations: [String]
 
-  /// All foreign keys of the main database, by child or by parent.
+  /// Returns all foreign keys of the main database, by child or by parent.
   static func all(_ connection: Connection, byParent: Bool) throws(SQLiteError) -> [ForeignKey] {
     let rows = try connection.rows(
       """
@@ -53,7 +53,7 @@ struct ForeignKey {
     self.collations = collations
   }
 
-  /// Whether SQLite finds the children of a row without reading all of them.
+  /// Returns whether SQLite finds the children of a row without reading all of them.
   func hasIndex(_ connection: Connection) throws(SQLiteError) -> Bool {
     let conditions = zip(columns, collations).map { "\(Identifier.quoted($0))=?\($1)" }
     let plan = try connection.rows(
@@ -86,7 +86,7 @@ struct ForeignKey {
 }
 
 extension Substring {
-  /// The parts between the occurrences of a word.
+  /// Returns the parts between the occurrences of a word.
   fileprivate func components(separatedBy word: String) -> [String] {
     var parts: [String] = []
     var rest = self

@@ -49,7 +49,7 @@ struct SchemaCommand: DotCommand {
     }
   }
 
-  /// Whether the pattern names one of the tables that hold the schema itself.
+  /// Returns whether the pattern names one of the tables that hold the schema itself.
   private func isSchemaTable(_ pattern: String) -> Bool {
     ["sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"]
       .contains { TextPattern.like(pattern, $0) }

@@ -3,8 +3,8 @@ extension SchemaLine {
   /// Statements of at least this many bytes are broken into lines.
   private static let longest = 79
 
-  /// A statement with its end: blanks are reduced, and a long one is broken at the commas of its
-  /// outermost list.
+  /// Returns a statement with its end: blanks are reduced, and a long one is broken at the commas
+  /// of its outermost list.
   static func indented(_ sql: [UInt8]) -> [UInt8] {
     let start = String(decoding: sql.prefix(11), as: UTF8.self).uppercased()
     if start == "CREATE VIEW" || start == "CREATE TRIG" { return sql + Array(";\n".utf8) }
@@ -14,7 +14,7 @@ extension SchemaLine {
 
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (byte >= 0x09 && byte <= 0x0d) }
 
-  /// One blank for several, none beside parentheses, none at the ends.
+  /// Replaces several blanks with one, and removes blanks beside parentheses and at the ends.
   private static func squeeze(_ sql: [UInt8]) -> [UInt8] {
     var result: [UInt8] = []
     for byte in sql.drop(while: isSpace) {
@@ -69,7 +69,7 @@ extension SchemaLine {
     return output
   }
 
-  /// The end of the quotation or comment that begins at a byte; nil if none does.
+  /// Returns the end of the quotation or comment that begins at a byte; nil if none does.
   private static func opening(_ sql: [UInt8], _ at: Int) -> UInt8? {
     switch sql[at] {
     case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"): sql[at]
@@ -87,7 +87,7 @@ extension SchemaLine {
     }
   }
 
-  /// Whether only blanks or a comment remain on the line, which then stays together.
+  /// Returns whether only blanks or a comment remain on the line, which then stays together.
   private static func endsWithComment(_ sql: [UInt8], _ start: Int) -> Bool {
     var at = start
     while at < sql.count {

@@ -4,7 +4,7 @@ internal import Bytes
 enum SchemaLine {
   private static let create = Array("CREATE TABLE ".utf8)
 
-  /// The statement with its end.
+  /// Returns the statement with its end.
   ///
   /// A table with a quoted name gets `IF NOT EXISTS`, because shadow tables may exist already.
   static func text(_ sql: [UInt8], end: String = ";\n") -> [UInt8] {
@@ -16,7 +16,7 @@ enum SchemaLine {
     return create + Array("IF NOT EXISTS ".utf8) + rest + ending(of: sql, end)
   }
 
-  /// The end of a statement, with the end of a comment that would swallow its semicolon.
+  /// Returns the end of a statement, with the end of a comment that would swallow its semicolon.
   private static func ending(of sql: [UInt8], _ end: String) -> [UInt8] {
     let marks = [Array("--".utf8), Array("/*".utf8)]
     guard end.hasPrefix(";"), marks.contains(where: { sql.firstRange(of: $0) != nil }) else {

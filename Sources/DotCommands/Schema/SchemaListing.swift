@@ -45,7 +45,7 @@ struct SchemaListing {
     }
   }
 
-  /// The condition for an object, followed by `AND`.
+  /// Returns the condition for an object, followed by `AND`.
   private func condition(_ schema: String) -> String {
     var condition = ""
     if let pattern {
@@ -80,8 +80,8 @@ struct SchemaListing {
 
   // MARK: Statements
 
-  /// A statement with its database before the object's name, and a comment with columns that it
-  /// does not show.
+  /// Returns a statement with its database before the object's name, and a comment with columns
+  /// that it does not show.
   private func qualified(_ sql: [UInt8], _ prefix: String?, _ name: String) -> [UInt8] {
     let kinds = ["TABLE", "INDEX", "UNIQUE INDEX", "VIEW", "TRIGGER", "VIRTUAL TABLE"]
     guard let kind = kinds.first(where: { sql.starts(with: "CREATE \($0) ".utf8) }) else { return sql }
@@ -94,7 +94,7 @@ struct SchemaListing {
     return text
   }
 
-  /// A table's name with its columns in parentheses; nil if it has none.
+  /// Returns a table's name with its columns in parentheses; nil if it has none.
   private func shape(of table: String, _ prefix: String?) -> String? {
     let query = "PRAGMA \(Identifier.quoted(prefix ?? "main")).table_info=\(SQLText.literal(table))"
     guard let rows = try? connection.rows(query), !rows.isEmpty else { return nil }

@@ -32,7 +32,7 @@ struct TableColumns {
     }
   }
 
-  /// Whether the primary key is not the rowid, as with `INTEGER PRIMARY KEY DESC`.
+  /// Returns whether the primary key is not the rowid, as with `INTEGER PRIMARY KEY DESC`.
   private static func hasKeyIndex(_ table: String, _ connection: Connection) -> Bool {
     let query = "SELECT 1 FROM pragma_index_list(\(SQLText.literal(table))) WHERE origin='pk'"
     return (try? connection.value(query)) == .integer(1)

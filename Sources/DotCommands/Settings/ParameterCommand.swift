@@ -64,7 +64,7 @@ struct ParameterCommand: DotCommand {
     }
   }
 
-  /// A value that is not an SQL expression becomes a text.
+  /// Sets a parameter; a value that is not an SQL expression becomes a text.
   private func set(_ name: String, _ value: String, _ connection: Connection, _ session: Session) throws {
     create(connection)
     let head = "REPLACE INTO \(Self.table)(key,value)VALUES(\(Self.literal(name)),"

@@ -188,6 +188,17 @@ final class Capture {
     sealedFrame = nil
   }
 
+  /// Releases buffers that the next commit makes again.
+  func trim() {
+    tail?.trim()
+    encoder.trim()
+    if scannedHead == scanned.count {
+      scanned = []
+      scannedHead = 0
+    }
+    guardian.trim()
+  }
+
   /// Permits a restart of the log at the captured frames.
   func seal() { sealedFrame = framesTaken }
 

@@ -166,6 +166,9 @@ final class Capturer: @unchecked Sendable {
     try withLock { site in if !site.isClosed { try site.guardian.renew() } }
   }
 
+  /// Releases buffers that the next commit makes again.
+  func trim() { withLock { $0.capture?.trim() } }
+
   // MARK: Snapshots
 
   /// Returns everything captured, to read until `unpin`; nil if a commit is half encoded.

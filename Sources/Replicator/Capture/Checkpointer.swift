@@ -216,7 +216,7 @@ struct Checkpointer: Sendable {
 
   /// Seconds between two reads of the log if no file event reports commits, as on network file
   /// systems.
-  private static let longPause = 0.2
+  static let longPause = 0.2
   /// Seconds between two reads of the log while a checkpoint may wait for the guard.
   ///
   /// SQLite's busy handler tries again after 1, 2, 5, 10, 15, 20 and 25 ms.

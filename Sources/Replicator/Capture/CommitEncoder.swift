@@ -105,6 +105,9 @@ final class CommitEncoder {
     pending = nil
   }
 
+  /// Releases images of pages, which can be read again.
+  func trim() { if pending == nil { images.trim() } }
+
   /// Closes the open slice, so that the next commit begins a new one.
   func closeSlice() {
     sealOpenSlice()

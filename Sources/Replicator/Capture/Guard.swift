@@ -97,6 +97,9 @@ final class Guard {
     try connections[1 - active].checkpoint(.passive)
   }
 
+  /// Releases the memory that SQLite can read again.
+  func trim() { for connection in connections { connection.releaseMemory() } }
+
   /// Releases everything, and closes the connections.
   func close() {
     file.close()

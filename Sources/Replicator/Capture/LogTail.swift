@@ -34,6 +34,12 @@ final class LogTail {
   /// The place after the last commit found.
   var position: WALPosition { scanner.committed }
 
+  /// Releases the buffer of the last read.
+  func trim() {
+    last = FrameChunk(bytes: [], first: 0, count: 0, frameSize: 1)
+    chunk = Self.chunks.lowerBound
+  }
+
   /// Returns whether the file still holds this epoch.
   func isCurrent() throws(FilesError) -> Bool {
     WALHeader(try file.read(at: 0, count: WALHeader.size))?.salt == header.salt

@@ -63,6 +63,13 @@ struct PageImages {
     }
   }
 
+  /// Drops the images; they are read again when they are needed.
+  mutating func trim() {
+    arena = []
+    arenaEnd = 0
+    round += 1
+  }
+
   /// Returns the index of a page's entry, which is valid for the whole epoch.
   mutating func slot(of page: UInt32) -> Slot {
     if let slot = slots[page] { return slot }

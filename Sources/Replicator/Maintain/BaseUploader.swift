@@ -14,13 +14,14 @@ final class BaseUploader: Sendable {
   private let mapBytes: Int
   private let running: DispatchGroup
   /// Its threads have the priority of background work, because sessions that write go first.
-  private let thread = DispatchQueue(label: "mirror.base", qos: .background)
+  private let thread: SerialQueue
   /// Held from the listing of parts to the manifest that names them, and while parts are deleted.
   private let lock = OrderedLock(.parts, ())
 
   init(
     _ store: RetryingStore, _ capturer: Capturer, _ ledger: GenerationLedger, _ recorder: PositionRecorder,
-    _ settings: MirrorSettings, in running: DispatchGroup
+    _ settings: MirrorSettings, in running: DispatchGroup,
+    on pool: WorkerPool?
   ) {
     self.store = store
     self.capturer = capturer
@@ -29,13 +30,22 @@ final class BaseUploader: Sendable {
     parts = PartUploader(store, partBytes: settings.partBytes)
     mapBytes = settings.mapBytes
     self.running = running
+    thread = SerialQueue("mirror.base", on: pool, isBackground: true)
   }
 
   private var progress: Progress { store.progress }
   private var health: Health { store.health }
 
   /// Runs `work` on the thread of bases.
-  func run(_ work: @escaping @Sendable () -> Void) { thread.async(group: running, execute: work) }
+  func run(_ work: @escaping @Sendable () -> Void) { enqueue(work) }
+
+  private func enqueue(_ work: @escaping @Sendable () -> Void) {
+    running.enter()
+    thread.async {
+      work()
+      self.running.leave()
+    }
+  }
 
   /// Calls `body` if no parts are being uploaded or deleted; returns nil if they are.
   func unlessBusy<Value: Sendable>(_ body: () throws -> Value) throws -> Value? {
@@ -75,7 +85,9 @@ final class BaseUploader: Sendable {
     return false
   }
 
-  /// The mirror was stopped, or the log of a snapshot is gone: a later base takes its place.
+  /// Notes a failure: the mirror was stopped, or the log of a snapshot no longer exists.
+  ///
+  /// A later base takes its place.
   func note(_ error: any Error) {
     health.note(MirrorError(.database, "base of \(capturer.database): \(error)"))
   }

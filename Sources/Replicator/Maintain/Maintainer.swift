@@ -16,14 +16,14 @@ final class Maintainer: Sendable {
   private let log: SessionLog
   private let settings: MirrorSettings
   private let running: DispatchGroup
-  private let thread = DispatchQueue(label: "mirror.maintenance")
+  private let thread: SerialQueue
   /// Called if the replica is found damaged.
   private let onDamage: @Sendable () -> Void
 
   init(
     _ store: RetryingStore, _ ledger: GenerationLedger, _ bases: BaseUploader, _ lease: Lease,
     _ log: SessionLog, _ settings: MirrorSettings, in running: DispatchGroup,
-    onDamage: @escaping @Sendable () -> Void
+    on pool: WorkerPool?, onDamage: @escaping @Sendable () -> Void
   ) {
     self.store = store
     self.ledger = ledger
@@ -32,6 +32,7 @@ final class Maintainer: Sendable {
     self.log = log
     self.settings = settings
     self.running = running
+    thread = SerialQueue("mirror.maintenance", on: pool)
     self.onDamage = onDamage
   }
 
@@ -67,7 +68,15 @@ final class Maintainer: Sendable {
       return ledger.isRunning
     }
     guard isDue else { return }
-    thread.async(group: running) { self.work() }
+    enqueue { self.work() }
+  }
+
+  private func enqueue(_ work: @escaping @Sendable () -> Void) {
+    running.enter()
+    thread.async {
+      work()
+      self.running.leave()
+    }
   }
 
   private func work() {
@@ -163,7 +172,7 @@ final class Maintainer: Sendable {
   /// Renews the lease on a thread of its own, if that is due.
   func renewLease() {
     guard lease.isDue, progress.withLock({ $0.hasBase }) else { return }
-    thread.async(group: running) {
+    enqueue {
       self.renewLeaseNow()
       // Only the holder of the lease knows when history was last pruned.
       self.startIfDue()
@@ -215,7 +224,7 @@ final class Maintainer: Sendable {
         return Array(run)
       })
     else { return }
-    thread.async(group: running) {
+    enqueue {
       defer { self.ledger.withLock { $0.isRunning = false } }
       try? self.compactor.mergeAtEnd(run)
     }

@@ -56,7 +56,7 @@ extension ReplicationObserver {
     while true {
       if Clock.monotonicSeconds - asked > 0.25 {
         asked = Clock.monotonicSeconds
-        standby.ask()
+        standby.view.ask()
       }
       switch standby.answer(for: end, present: try LogEnd.of(file)) {
       case .stored: return
@@ -75,7 +75,7 @@ extension ReplicationObserver {
           "\(standby.holderText), which mirrors \(connection.fileName() ?? ""), does not have it in \(store.url) after "
             + "\(Int(seconds)) s")
       }
-      standby.waitForRecord()
+      standby.view.waitForRecord()
     }
   }
 

@@ -270,6 +270,9 @@ package final class ReplicationObserver: ConnectionObserver {
     try pipeline.bases.makeBase(deadline: 24 * 3600, isInterrupted: isInterrupted) { maintainer.startIfDue() }
   }
 
+  /// The process that mirrors the database for this one; nil if this one does, or it is not known.
+  package var holder: Int? { standby?.holder }
+
   /// Whether a database is mirrored, or will be when it has content.
   package var isOn: Bool {
     switch phase {
@@ -307,6 +310,9 @@ package final class ReplicationObserver: ConnectionObserver {
     case .waiting: status.phase = .waiting
     case .suspended(let reason): (status.phase, status.lastError) = (.off, reason)
     case .standby(let standby):
+      // What the process that mirrors has stored, as its record shows.
+      let seen = standby.view.status(connection)
+      if seen.url == store.url { status = seen }
       (status.phase, status.lastError) = (.standby, "\(standby.holderText) mirrors it")
     }
     return status

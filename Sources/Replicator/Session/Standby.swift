@@ -18,9 +18,7 @@ final class Standby: Sendable {
   private let store: any ObjectStore
   private let settings: MirrorSettings
   /// The record beside the database; the process that has locked it mirrors.
-  private let claim: File
-  /// Wakes as soon as the holder has written the record.
-  private let watch: FileWatch?
+  let view: HolderView
   private let state = Mutex(State())
   private let ended = Semaphore()
 
@@ -33,14 +31,14 @@ final class Standby: Sendable {
 
   init(_ path: String, claim: File, store: any ObjectStore, settings: MirrorSettings, notices: NoticeQueue) {
     self.path = path
-    self.claim = claim
+    view = HolderView(path, claim: claim)
     self.store = store
     self.settings = settings
     self.notices = notices
-    holder = (try? claim.info()).flatMap { ProcessIdentity.holder(ofLockOn: $0) }
-    watch = FileWatch([claim.path], .content)
+    holder = view.holder
   }
 
+  private var claim: File { view.claim }
   var holderText: String { holder.map { "process \($0)" } ?? "another process" }
 
   // MARK: Taking over
@@ -119,40 +117,21 @@ final class Standby: Sendable {
     case elsewhere(String)
   }
 
-  /// Asks the holder to read the log at once, and to write the record as soon as it can.
-  func ask() { try? claim.touch() }
-
-  /// Waits briefly for the holder to write the record.
-  func waitForRecord() {
-    if let watch { _ = watch.wait(seconds: 0.05) } else { Clock.sleep(seconds: 0.005) }
-  }
-
   /// Returns whether the holder has stored everything up to `end`; `present` is the log's current
   /// end.
   func answer(for end: LogEnd, present: LogEnd?) -> Answer {
-    guard let record = record() else { return .notYet }
+    guard let record = view.record else { return .notYet }
     if let difference = difference(of: record) { return difference }
-    // The log is empty: the record must belong to the current file.
-    if end.frame == 0, present == end {
-      let stamp = try? PositionRecord.FileStamp.of(path)
-      return record.isAtRest && record.file != nil && record.file == stamp ? .stored : .notYet
-    }
-    guard let position = record.position else { return .notYet }
-    if position.salt == end.salt { return position.frame >= end.frame ? .stored : .notYet }
-    // The log was restarted since, and the holder has stored a commit of the current epoch.
-    return position.salt == present?.salt && present?.salt != end.salt ? .stored : .notYet
+    return view.isStored(end, present: present, in: record) ? .stored : .notYet
   }
 
   /// Returns the last transaction of the log at `end`, if the holder has stored exactly that much.
   func transaction(at end: LogEnd) -> UInt64? {
-    guard let record = record(), difference(of: record) == nil, case .stored = answer(for: end, present: end)
+    guard let record = view.record, difference(of: record) == nil,
+      case .stored = answer(for: end, present: end)
     else { return nil }
     guard end.frame > 0 else { return record.transaction }
     return record.position?.frame == end.frame ? record.transaction : nil
-  }
-
-  private func record() -> PositionRecord? {
-    (try? claim.readAll()).flatMap { try? PositionRecord($0, object: claim.path) }
   }
 
   /// Returns the reason for which the holder's record does not count here; nil if it counts.
@@ -171,7 +150,8 @@ final class Standby: Sendable {
 
   /// Warns once if the holder mirrors to another place, or with another durability.
   private func warnIfElsewhere() {
-    guard !state.withLock({ $0.hasWarned }), let record = record(), let warning = warning(of: record) else {
+    guard !state.withLock({ $0.hasWarned }), let record = view.record, let warning = warning(of: record)
+    else {
       return
     }
     state.withLock { $0.hasWarned = true }

@@ -1,5 +1,6 @@
 import Files
 import ObjectStore
+import Synchronization
 
 /// Records whether the store answers, and the last error.
 ///
@@ -22,6 +23,7 @@ final class Health: Sendable {
   }
 
   let notices: NoticeQueue
+  private let whenDemanded = Mutex<(@Sendable () -> Void)?>(nil)
   private let state = OrderedLock(.health, State())
 
   init(_ notices: NoticeQueue) { self.notices = notices }
@@ -74,12 +76,23 @@ final class Health: Sendable {
   }
 
   /// Sends a failed request again at once, because a thread waits for it.
-  func demand() { state.withLock { $0.demands += 1 } }
+  func demand() {
+    state.withLock { $0.demands += 1 }
+    whenDemanded.withLock({ $0 })?()
+  }
+
+  /// Sets the action to call at each demand.
+  func whenDemanded(_ action: (@Sendable () -> Void)?) { whenDemanded.withLock { $0 = action } }
 
   /// Waits before the next attempt, until `isStopped` returns true or a thread demands the attempt.
   func pause(after failures: Int, isStopped: () -> Bool) {
+    pause(
+      seconds: RetryPolicy.pause(after: failures, longest: RetryPolicy.longestForMirror), isStopped: isStopped
+    )
+  }
+
+  func pause(seconds: Double, isStopped: () -> Bool) {
     let demands = state.withLock { $0.demands }
-    let pause = RetryPolicy.pause(after: failures, longest: RetryPolicy.longestForMirror)
-    Clock.wait(seconds: pause) { isStopped() || state.withLock { $0.demands } != demands }
+    Clock.wait(seconds: seconds) { isStopped() || state.withLock { $0.demands } != demands }
   }
 }

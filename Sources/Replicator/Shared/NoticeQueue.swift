@@ -5,10 +5,15 @@ final class NoticeQueue: Sendable {
   private let waiting = OrderedLock<[String]>(.notices, [])
   /// Read after each line, therefore without a lock.
   private let hasNotices = Atomic(false)
+  /// Gets each notice at once, instead of the queue.
+  private let receiver: (@Sendable (String) -> Void)?
+
+  init(receiver: (@Sendable (String) -> Void)? = nil) { self.receiver = receiver }
 
   var isEmpty: Bool { !hasNotices.load(ordering: .acquiring) }
 
   func add(_ notice: String) {
+    if let receiver { return receiver(notice) }
     waiting.withLock { $0.append(notice) }
     hasNotices.store(true, ordering: .releasing)
   }

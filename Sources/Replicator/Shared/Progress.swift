@@ -114,20 +114,29 @@ final class Progress: Sendable {
   private let state = OrderedLock(.progress, State())
   /// Actions that are called once when the mirror stops, without a lock.
   private let whenStopped = OrderedLock<[@Sendable () -> Void]>(.notices, [])
+  private let whenReady = OrderedLock<(@Sendable () -> Void)?>(.notices, nil)
 
   func withLock<Result: Sendable, Failure: Error>(
     _ body: (inout State) throws(Failure) -> Result
   ) throws(Failure) -> Result { try state.withLock(body) }
 
   var isStopped: Bool { state.withLock { $0.isStopped } }
+  /// Whether another process waited for its commits within the last second.
+  var isGroupCommitAwaited: Bool { state.withLock { $0.recordWanted > Clock.monotonicSeconds } }
 
   /// Changes the state, and wakes all waiting threads.
   func update(_ change: (inout State) -> Void) {
-    state.withLock {
-      change(&$0)
-      $0.wakeWaiters()
+    let isReady = state.withLock { state in
+      let before = state.isReady
+      change(&state)
+      state.wakeWaiters()
+      return state.isReady && !before
     }
+    if isReady { whenReady.withLock({ $0 })?() }
   }
+
+  /// Registers the action for the moment from which a restore is possible.
+  func whenReady(_ action: @escaping @Sendable () -> Void) { whenReady.withLock { $0 = action } }
 
   func wakeWaiters() { state.withLock { $0.wakeWaiters() } }
 
@@ -198,6 +207,9 @@ extension Progress.State {
   var storedPlace: Place? { hasBase ? tip?.place : nil }
 
   var isAllStored: Bool { hasBase && created == captured }
+
+  /// Whether the mirror runs, and something can be restored.
+  var isReady: Bool { phase == .running && hasBase }
 
   fileprivate mutating func wakeWaiters() {
     for waiter in waiters { waiter.signal() }

@@ -10,15 +10,25 @@ final class RetryingStore: Sendable {
   let progress: Progress
   let health: Health
 
-  init(_ store: MeteredStore, _ progress: Progress, _ health: Health) {
+  /// Whether a failed request is sent again until it succeeds; otherwise its error is thrown.
+  private let isPatient: Bool
+  /// The pool whose thread a pause gives away.
+  private let pool: WorkerPool?
+
+  init(
+    _ store: MeteredStore, _ progress: Progress, _ health: Health, isPatient: Bool = true,
+    pool: WorkerPool? = nil
+  ) {
     self.store = store
     self.progress = progress
     self.health = health
+    self.isPatient = isPatient
+    self.pool = pool
   }
 
   /// Calls `body` until it succeeds; returns false if the mirror was stopped first.
   ///
-  /// Throws errors that do not come from the store.
+  /// Throws errors that do not come from the store. An impatient store throws all errors.
   func untilStored(_ body: () throws -> Void) throws -> Bool {
     var failures = 0
     while !progress.isStopped {
@@ -28,17 +38,25 @@ final class RetryingStore: Sendable {
         return true
       } catch let error as ObjectStoreError {
         failures += 1
-        wait(after: error, failures: failures)
+        report(error)
+        guard isPatient else { throw error }
+        wait(failures: failures)
       }
     }
     return false
   }
 
-  /// Reports a failure, and waits before the next attempt.
-  func wait(after error: ObjectStoreError, failures: Int) {
+  /// Reports a failure.
+  func report(_ error: ObjectStoreError) {
     guard !progress.isStopped else { return }
     if health.report(error) { progress.wakeWaiters() }
-    health.pause(after: failures) { progress.isStopped }
+  }
+
+  /// Waits before the next attempt.
+  private func wait(failures: Int) {
+    guard !progress.isStopped else { return }
+    func pause() { health.pause(after: failures) { progress.isStopped } }
+    if let pool { pool.pausing(pause) } else { pause() }
   }
 
   /// Ends mirroring for a reason that time does not remove.

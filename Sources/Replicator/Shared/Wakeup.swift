@@ -2,11 +2,26 @@ import Files
 import Synchronization
 
 /// Wakes the thread of one stage; several calls before its next wait count as one.
+///
+/// If the stage has a runner instead of a thread, it calls that.
 final class Wakeup: Sendable {
   private let semaphore = Semaphore()
   private let isRaised = Atomic(false)
+  private let action = Mutex<(@Sendable () -> Void)?>(nil)
+  /// Read for each commit, therefore without a lock.
+  private let hasAction = Atomic(false)
+
+  /// Sets the action to call instead of waking a thread.
+  func call(_ action: (@Sendable () -> Void)?) {
+    self.action.withLock { $0 = action }
+    hasAction.store(true, ordering: .releasing)
+  }
 
   func raise() {
+    guard !hasAction.load(ordering: .acquiring) else {
+      action.withLock({ $0 })?()
+      return
+    }
     if !isRaised.exchange(true, ordering: .acquiringAndReleasing) { semaphore.signal() }
   }
 

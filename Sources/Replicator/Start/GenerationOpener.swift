@@ -95,7 +95,7 @@ struct GenerationOpener: Sendable {
     return true
   }
 
-  /// The generation ends, so no later session fills its gaps.
+  /// Fills the gaps of a generation that ends, because no later session does.
   private func fillGaps(of generation: Maintenance) throws {
     let ledger = GenerationLedger()
     ledger.begin(generation)

@@ -20,16 +20,18 @@ final class BatchUploader: Sendable {
   private let maintainer: Maintainer
   private let settings: MirrorSettings
   private let running: DispatchGroup
-  private let thread = DispatchQueue(label: "mirror.statements")
+  private let thread: SerialQueue
   private let state = OrderedLock(.batches, State())
 
   init(
-    _ store: RetryingStore, _ maintainer: Maintainer, _ settings: MirrorSettings, in running: DispatchGroup
+    _ store: RetryingStore, _ maintainer: Maintainer, _ settings: MirrorSettings, in running: DispatchGroup,
+    on pool: WorkerPool?
   ) {
     self.store = store
     self.maintainer = maintainer
     self.settings = settings
     self.running = running
+    thread = SerialQueue("mirror.statements", on: pool)
   }
 
   private var progress: Progress { store.progress }
@@ -78,7 +80,7 @@ final class BatchUploader: Sendable {
     guard let due else { return }
     // A strong reference is faster: an object with weak references is slow to retain, and each
     // commit retains it about ten times.
-    thread.asyncAfter(deadline: .now() + max(due - Clock.monotonicSeconds, 0)) { self.send(due: due) }
+    thread.async(after: due - Clock.monotonicSeconds) { self.send(due: due) }
   }
 
   private func send(due: Double) {

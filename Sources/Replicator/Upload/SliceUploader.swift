@@ -27,6 +27,8 @@ final class SliceUploader: Sendable {
     var isRecordDue = false
     /// Commits in the last slice, and commits during its upload.
     var groupCommitSize = 0
+    /// Failed attempts in a row, on a host.
+    var failures = 0
     /// Entries that are being stored, or failed at the first attempt: one, or a turn and the slice
     /// after it.
     var held: [PendingUpload] = []
@@ -78,19 +80,45 @@ final class SliceUploader: Sendable {
   /// Throws the error that ends the mirror.
   func run() throws {
     while !progress.isStopped {
-      do {
-        switch try state.withLock({ try step(&$0, by: .thread) }) {
-        case .stored, .declined: continue
-        case .idle(let pause): queue.arrivals.wait(seconds: pause == .infinity ? nil : pause)
-        }
-      } catch let error as MirrorError where error.code == .fenced {
-        // The capturing thread begins a new session.
-        giveUp()
-        queue.removeAll()
-        progress.update { $0.fence = error }
-        capturer.wakeup.raise()
-        queue.arrivals.wait(seconds: 0.1)
+      let pause = try runOnce()
+      if pause > 0 { queue.arrivals.wait(seconds: pause == .infinity ? nil : pause) }
+    }
+  }
+
+  /// Makes one step on a thread of a host: one attempt to store the next entries.
+  func step() -> StagePause {
+    guard !progress.isStopped else { return .ended }
+    do {
+      let pause = try runOnce()
+      state.withLock { $0.failures = 0 }
+      return .after(pause)
+    } catch is ObjectStoreError {
+      // The store has reported it.
+      let failures = state.withLock { state in
+        state.failures += 1
+        return state.failures
       }
+      return .backOff(RetryPolicy.pause(after: failures, longest: RetryPolicy.longestForMirror))
+    } catch {
+      store.fail(error as? MirrorError ?? MirrorError(.store, "\(error)"))
+      return .ended
+    }
+  }
+
+  /// Makes one step; returns the seconds until the next one, unless an entry arrives before.
+  private func runOnce() throws -> Double {
+    do {
+      return switch try state.withLock({ try step(&$0, by: .thread) }) {
+      case .stored, .declined: 0
+      case .idle(let pause): pause
+      }
+    } catch let error as MirrorError where error.code == .fenced {
+      // The capturing thread begins a new session.
+      giveUp()
+      queue.removeAll()
+      progress.update { $0.fence = error }
+      capturer.wakeup.raise()
+      return 0.1
     }
   }
 

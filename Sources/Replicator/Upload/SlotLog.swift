@@ -41,7 +41,8 @@ final class SlotLog: Sendable {
     /// Seconds without an answer after which an entry must be read back before it counts (rule 8).
     private static let silence = 60.0
 
-    /// Only the newest entries are confirmed; the chain itself proves older ones.
+    /// Forgets the older half of the entries; only the newest ones are confirmed, and the chain
+    /// itself proves older ones.
     mutating func forgetOldHalf() {
       let middle = places.values.map(\.transaction).sorted()[places.count / 2]
       places = places.filter { $0.value.transaction >= middle }

@@ -192,8 +192,8 @@ package struct Follower {
     }
   }
 
-  /// Whether the newest base and the slices after it have fewer bytes than the slices that continue
-  /// the copy.
+  /// Returns whether the newest base and the slices after it have fewer bytes than the slices that
+  /// continue the copy.
   private func hasShorterBase(_ chain: Chain, after point: ChainPoint, _ objects: ObjectSource) throws -> Bool
   {
     func bytes(after transaction: UInt64) -> Int {

@@ -55,7 +55,7 @@ final class PageOverlay: PageStore {
     arena += bytes[index..<index + pageSize]
   }
 
-  /// The database below must not change, so nothing is written.
+  /// Writes nothing, because the database below must not change.
   func flush(pages: UInt32) throws {}
 
   private func place(of page: UInt32) -> Int { Int(page - 1) * pageSize }
