@@ -179,8 +179,8 @@ import Testing
     var found: [Int] = []
     try history.find(key: nil, condition: nil) { _, _, changes in found.append(changes.count) }
     #expect(found == [20000] + Array(repeating: 1, count: 30))
-    // Each leaf comes once for each of the two moments.
-    #expect(history.compared == 60, "\(history.compared) leaves")
+    // The leaves of the first rows, and of each change one at both moments.
+    #expect(history.compared < 200, "\(history.compared) leaves")
   }
 
   @Test(arguments: UInt64(61)...63)

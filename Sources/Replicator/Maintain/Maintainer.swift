@@ -200,12 +200,12 @@ final class Maintainer: Sendable {
 
   // MARK: The end
 
-  /// The minimum number of objects stored in a session, slices and batches, and of slices left of it,
-  /// for a merge at its end.
+  /// The minimum number of slices that become one at the end of a session.
   ///
-  /// A reader needs one request for each slice that is left.
-  private static let busySession = 16
-  private static let leastAtEnd = 2
+  /// A reader needs one request for each slice that is left, and the merge is one request.
+  private static let leastAtEnd = 8
+  /// The number of objects of a session, slices and batches, from which on two slices are enough.
+  private static let busySession = 32
 
   /// Prevents new work, and waits up to `seconds` for work under way.
   func end(seconds: Double) {
@@ -217,8 +217,8 @@ final class Maintainer: Sendable {
     guard settings.mergesObjects, !store.health.isFailing,
       progress.withLock({ $0.phase == .running && $0.hasBase }),
       let run = ledger.withLock({ ledger -> [CompactionPolicy.Item]? in
-        guard !ledger.isRunning, ledger.puts >= Self.busySession,
-          let run = ledger.slices.tail(least: Self.leastAtEnd, kept: true)
+        let least = ledger.puts >= Self.busySession ? 2 : Self.leastAtEnd
+        guard !ledger.isRunning, let run = ledger.slices.tail(least: least, kept: true)
         else { return nil }
         ledger.isRunning = true
         return Array(run)
