@@ -64,7 +64,8 @@ package final class Service {
       log.add(.error, "nothing to mirror")
       return 1
     }
-    log.add(.info, "serving \(databases.count) databases", event: "serving")
+    let count = databases.count == 1 ? "1 database" : "\(databases.count) databases"
+    log.add(.info, "serving \(count)", event: "serving")
     if !control.start() {
       log.add(.warning, "another process has the control socket's name: -status sees only positions")
     }
