@@ -41,6 +41,9 @@ struct Maintenance: Sendable {
   /// The number of unmerged objects of the log, for the next session.
   var unmerged: Int { unknownObjects + slices.items.count }
 
+  /// Whether statements of earlier transactions are missing, or may be.
+  var mayHaveGap: Bool { !gaps.isEmpty || hasGap && !isKnown }
+
   /// Returns whether a listing of the objects from before the session is due.
   func isLookDue(merges: Bool) -> Bool {
     !isKnown && (hasGap || merges && unmerged > CompactionPolicy.fanOut)

@@ -209,6 +209,8 @@ final class Maintainer: Sendable {
 
   /// Prevents new work, and waits up to `seconds` for work under way.
   func end(seconds: Double) {
+    // The shortest session ends before the capture stage starts this.
+    if ledger.withLock({ $0.mayHaveGap }) { startIfDue() }
     ledger.withLock { $0.isEnding = true }
     let end = Clock.monotonicSeconds + seconds
     awaitWork(until: end)
