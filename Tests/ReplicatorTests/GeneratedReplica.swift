@@ -117,7 +117,7 @@ final class GeneratedReplica {
         "UPDATE a SET v = 'foreign \(n)' WHERE id % 41 = \(n % 41); INSERT INTO a(k) VALUES(\(n))")
     case 21:
       try run(
-        "WITH n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<\(pick(3000) + 1)) INSERT INTO a(k,v) SELECT i, randomblob(300) FROM n"
+        "WITH n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<\(pick(Seeded.rounds(300, 3000)) + 1)) INSERT INTO a(k,v) SELECT i, randomblob(300) FROM n"
       )
     default:
       if pick(3) == 0 {

@@ -20,7 +20,7 @@ import Testing
     return bytes
   }
 
-  @Test(arguments: UInt64(1)...UInt64(Seeded.rounds(12, 20)))
+  @Test(arguments: UInt64(1)...UInt64(Seeded.rounds(6, 20)))
   func everyPageEqualsTheRestoredFile(seed: UInt64) throws {
     let replica = try GeneratedReplica(seed: seed, transactions: Seeded.rounds(40, 200))
     var random = Seeded(seed)

@@ -119,7 +119,7 @@ import Testing
   }
 
   /// The history of a whole table has the versions that restores of every transaction have.
-  @Test(arguments: UInt64(71)...76)
+  @Test(arguments: UInt64(71)...70 + UInt64(Seeded.rounds(2, 6)))
   func historyOfATableEqualsRestoresOfEveryTransaction(seed: UInt64) throws {
     let replica = try GeneratedReplica(seed: seed, transactions: 30)
     let files = files("table-\(seed)")

@@ -67,7 +67,7 @@ import Testing
     return found.sorted()
   }
 
-  @Test(arguments: UInt64(21)...20 + UInt64(Seeded.rounds(12, 20)))
+  @Test(arguments: UInt64(21)...20 + UInt64(Seeded.rounds(6, 20)))
   func diffEqualsANaiveComparison(seed: UInt64) throws {
     let replica = try GeneratedReplica(seed: seed, transactions: Seeded.rounds(40, 200))
     var random = Seeded(seed)
