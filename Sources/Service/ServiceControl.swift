@@ -48,13 +48,18 @@ final class ServiceControl: Sendable {
     }
   }
 
+  /// The seconds of an order, if they are a number that clocks can be compared with.
+  static func age(_ word: String) -> Double? {
+    Double(word).flatMap { (0...1e10).contains($0) ? $0 : nil }
+  }
+
   private static func order(_ words: [String], _ mirror: DatabaseMirror) throws -> String {
     switch words[0] {
     case "snapshot":
       try mirror.snapshot()
       return ""
     case "prune":
-      guard words.count == 4, let seconds = Double(words[2]), seconds >= 0 else { break }
+      guard words.count == 4, let seconds = age(words[2]) else { break }
       let plan = try mirror.prune(keeping: seconds, dryRun: words[3] != "delete")
       let numbers = [plan.objects.count, plan.byteCount, plan.generations.count, plan.bases]
       return (numbers.map { "\($0)" } + plan.notices).joined(separator: "\t")
