@@ -23,7 +23,7 @@ final class Health: Sendable {
   }
 
   let notices: NoticeQueue
-  private let whenDemanded = Mutex<(@Sendable () -> Void)?>(nil)
+  private let whenDemanded = Mutex<[@Sendable () -> Void]>([])
   private let state = OrderedLock(.health, State())
 
   init(_ notices: NoticeQueue) { self.notices = notices }
@@ -78,11 +78,13 @@ final class Health: Sendable {
   /// Sends a failed request again at once, because a thread waits for it.
   func demand() {
     state.withLock { $0.demands += 1 }
-    whenDemanded.withLock({ $0 })?()
+    for action in whenDemanded.withLock({ $0 }) { action() }
   }
 
   /// Sets the action to call at each demand.
-  func whenDemanded(_ action: (@Sendable () -> Void)?) { whenDemanded.withLock { $0 = action } }
+  func whenDemanded(_ action: (@Sendable () -> Void)?) {
+    whenDemanded.withLock { $0 = action.map { [$0] } ?? [] }
+  }
 
   /// Waits before the next attempt, until `isStopped` returns true or a thread demands the attempt.
   func pause(after failures: Int, isStopped: () -> Bool) {

@@ -114,7 +114,7 @@ final class Progress: Sendable {
   private let state = OrderedLock(.progress, State())
   /// Actions that are called once when the mirror stops, without a lock.
   private let whenStopped = OrderedLock<[@Sendable () -> Void]>(.notices, [])
-  private let whenReady = OrderedLock<(@Sendable () -> Void)?>(.notices, nil)
+  private let whenReady = OrderedLock<[@Sendable () -> Void]>(.notices, [])
 
   func withLock<Result: Sendable, Failure: Error>(
     _ body: (inout State) throws(Failure) -> Result
@@ -132,11 +132,11 @@ final class Progress: Sendable {
       state.wakeWaiters()
       return state.isReady && !before
     }
-    if isReady { whenReady.withLock({ $0 })?() }
+    if isReady { for action in whenReady.withLock({ $0 }) { action() } }
   }
 
   /// Registers the action for the moment from which a restore is possible.
-  func whenReady(_ action: @escaping @Sendable () -> Void) { whenReady.withLock { $0 = action } }
+  func whenReady(_ action: @escaping @Sendable () -> Void) { whenReady.withLock { $0 = [action] } }
 
   func wakeWaiters() { state.withLock { $0.wakeWaiters() } }
 

@@ -7,19 +7,20 @@ import Synchronization
 final class Wakeup: Sendable {
   private let semaphore = Semaphore()
   private let isRaised = Atomic(false)
-  private let action = Mutex<(@Sendable () -> Void)?>(nil)
+  /// At most one: the optimizer of Swift 6.0.3 fails at an optional function in a lock.
+  private let actions = Mutex<[@Sendable () -> Void]>([])
   /// Read for each commit, therefore without a lock.
   private let hasAction = Atomic(false)
 
   /// Sets the action to call instead of waking a thread.
   func call(_ action: (@Sendable () -> Void)?) {
-    self.action.withLock { $0 = action }
+    actions.withLock { $0 = action.map { [$0] } ?? [] }
     hasAction.store(true, ordering: .releasing)
   }
 
   func raise() {
     guard !hasAction.load(ordering: .acquiring) else {
-      action.withLock({ $0 })?()
+      for action in actions.withLock({ $0 }) { action() }
       return
     }
     if !isRaised.exchange(true, ordering: .acquiringAndReleasing) { semaphore.signal() }
