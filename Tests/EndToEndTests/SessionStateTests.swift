@@ -80,11 +80,11 @@ import Testing
     [
       Case(
         "a schema that was written", "the schema was written",
-        "PRAGMA writable_schema=ON;\n" + writeSchema
+        ".dbconfig defensive off\nPRAGMA writable_schema=ON;\n" + writeSchema
           + "PRAGMA writable_schema=OFF; INSERT INTO o(p) VALUES(1);\n", "INSERT INTO o(p) VALUES(2);\n"),
       Case(
         "a schema that was written, .dbconfig", "the schema was written",
-        ".dbconfig writable_schema on\n" + writeSchema
+        ".dbconfig defensive off\n.dbconfig writable_schema on\n" + writeSchema
           + ".dbconfig writable_schema off\nINSERT INTO o(p) VALUES(1);\n.mirror snapshot\nINSERT INTO o(p) VALUES(2);\n"
       ),
       Case("several threads", "several threads sort", "PRAGMA threads=4;\n" + join),
@@ -112,7 +112,7 @@ import Testing
       Case("a pragma that nobody knows", "PRAGMA foo was set", "PRAGMA foo=3; INSERT INTO o VALUES(1, 1);\n"),
       Case(
         "a column of a temporary table", "looks up names",
-        "CREATE VIEW v AS SELECT name, cid FROM pragma_table_info('a'); CREATE TEMP TABLE a(t, u, v); INSERT INTO o SELECT * FROM v;\n"
+        ".dbconfig trusted_schema on\nCREATE VIEW v AS SELECT name, cid FROM pragma_table_info('a'); CREATE TEMP TABLE a(t, u, v); INSERT INTO o SELECT * FROM v;\n"
       ),
       Case(
         "an index of a temporary table", "looks up names",
