@@ -21,7 +21,7 @@ package final class SharedWatch: Sendable {
 
   /// The changes to report.
   package enum Kind: Sendable {
-    /// The first write or cut of a file after each `add`.
+    /// The first write or cut of a file after each `add`; the request ends with it.
     case firstWrite
     /// `File.touch` was called.
     case times
@@ -38,8 +38,20 @@ package final class SharedWatch: Sendable {
     }
   }
 
+  /// A request to watch a file or folder.
+  package struct Token: Hashable, Sendable {
+    fileprivate let watch: Int32
+    fileprivate let number: Int
+  }
+
+  private struct State {
+    /// The system has one watch for a file, whatever the number of requests.
+    var handlers: [Int32: [Int: Handler]] = [:]
+    var count = 0
+  }
+
   private let descriptor: Int32
-  private let handlers = Mutex<[Int32: Handler]>([:])
+  private let state = Mutex(State())
 
   /// Fails (nil) if the system has no inotify left.
   package init?() {
@@ -56,22 +68,28 @@ package final class SharedWatch: Sendable {
     }
   }
 
-  /// Watches a file or folder; returns its number, or nil if it is missing or no watch is left.
+  /// Watches a file or folder; nil if it is missing or no watch is left.
   ///
-  /// A second call for the same file replaces the handler.
-  package func add(_ path: String, _ kind: Kind, _ handler: @escaping Handler) -> Int32? {
-    handlers.withLock { handlers in
-      let number = inotify_add_watch(descriptor, path, kind.mask)
-      guard number >= 0 else { return nil }
-      handlers[number] = handler
-      return number
+  /// All requests for the same file must be of one kind.
+  package func add(_ path: String, _ kind: Kind, _ handler: @escaping Handler) -> Token? {
+    state.withLock { state in
+      let watch = inotify_add_watch(descriptor, path, kind.mask)
+      guard watch >= 0 else { return nil }
+      state.count += 1
+      state.handlers[watch, default: [:]][state.count] = handler
+      return Token(watch: watch, number: state.count)
     }
   }
 
-  /// Ends a watch.
-  package func remove(_ number: Int32) {
-    let isKnown = handlers.withLock { $0.removeValue(forKey: number) != nil }
-    if isKnown { _ = inotify_rm_watch(descriptor, number) }
+  /// Ends a request; other requests for the same file stay.
+  package func remove(_ token: Token) {
+    state.withLock { state in
+      guard state.handlers[token.watch]?.removeValue(forKey: token.number) != nil,
+        state.handlers[token.watch]?.isEmpty == true
+      else { return }
+      state.handlers[token.watch] = nil
+      _ = inotify_rm_watch(descriptor, token.watch)
+    }
   }
 
   /// Reads events: number, mask, cookie and length, then the name (inotify(7)).
@@ -86,16 +104,19 @@ package final class SharedWatch: Sendable {
       let name = bytes[(at + 16)..<min(at + 16 + length, bytes.endIndex)].prefix { $0 != 0 }
       at += 16 + length
       if mask & UInt32(IN_Q_OVERFLOW) != 0 {
-        for handler in handlers.withLock({ Array($0.values) }) {
+        for handler in state.withLock({ $0.handlers.values.flatMap(\.values) }) {
           handler(Change(name: "", isOverflow: true, isGone: false))
         }
         continue
       }
       let isIgnored = mask & UInt32(IN_IGNORED) != 0
-      let handler = handlers.withLock { isIgnored ? $0.removeValue(forKey: number) : $0[number] }
+      let handlers = state.withLock { state in
+        (isIgnored ? state.handlers.removeValue(forKey: number) : state.handlers[number]) ?? [:]
+      }
       guard !isIgnored else { continue }
       let isGone = mask & UInt32(IN_DELETE_SELF | IN_MOVE_SELF) != 0
-      handler?(Change(name: String(decoding: name, as: UTF8.self), isOverflow: false, isGone: isGone))
+      let change = Change(name: String(decoding: name, as: UTF8.self), isOverflow: false, isGone: isGone)
+      for handler in handlers.values { handler(change) }
     }
   }
 }

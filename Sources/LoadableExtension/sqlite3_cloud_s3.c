@@ -142,6 +142,28 @@ static int is_held(int descriptor) {
   return 0;
 }
 
+/// Returns the process that holds the lock, by /proc/locks (proc_locks(5)); 0 if it does not show one.
+static long holder_of(int descriptor) {
+  struct stat file;
+  FILE *locks = fstat(descriptor, &file) == 0 ? fopen("/proc/locks", "re") : NULL;
+  if (locks == NULL) return 0;
+  char line[512], kind[16], place[128];
+  long process, found = 0;
+  while (found == 0 && fgets(line, sizeof line, locks) != NULL) {
+    if (sscanf(line, "%*s %15s %*s %*s %ld %127s", kind, &process, place) != 3 || strcmp(kind, "FLOCK") != 0) continue;
+    const char *inode = strrchr(place, ':');
+    if (inode != NULL && strtoull(inode + 1, NULL, 10) == (unsigned long long)file.st_ino) found = process;
+  }
+  fclose(locks);
+  return found;
+}
+
+/// Whether the current holder wrote the record: one of an earlier process may name another replica.
+static int is_of_holder(int descriptor, const struct record *record) {
+  long holder = holder_of(descriptor);
+  return holder <= 0 || holder == record->process;
+}
+
 static double now_seconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -200,7 +222,8 @@ static void mirror_wait(sqlite3_context *context, int count, sqlite3_value **val
       futimens(descriptor, NULL);
     }
     struct record record;
-    if (read_log_end(db, &now) == 1 && read_record(descriptor, &record) && is_stored(path, &record, &end, &now)) {
+    if (read_log_end(db, &now) == 1 && read_record(descriptor, &record) && is_of_holder(descriptor, &record) &&
+        is_stored(path, &record, &end, &now)) {
       sqlite3_result_int64(context, (sqlite3_int64)record.transaction);
       break;
     }

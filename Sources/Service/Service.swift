@@ -121,7 +121,7 @@ package final class Service {
   }
 
   private func found(_ entry: ServedFolder.Entry, in folder: ServedFolder) {
-    guard !ServedFolder.isSide(entry.name) else { return }
+    guard !SideFiles.isSide(entry.name) else { return }
     let path = folder.path + "/" + entry.name
     let relative = folder.relative + entry.name
     if entry.isFolder { return add(ServedFolder(path, relative: relative + "/")) }
@@ -129,7 +129,7 @@ package final class Service {
     add(path, relative: relative)
   }
 
-  private func watchNames(_ folder: String) -> Int32? {
+  private func watchNames(_ folder: String) -> SharedWatch.Token? {
     let events = events
     let number = host.watch?.add(folder, .names) { change in
       events.post(change.isGone || change.isOverflow ? .folder(folder) : .name(change.name, folder: folder))
@@ -298,14 +298,14 @@ package final class Service {
       return
     }
     guard let served = folders[folder] else { return }
-    guard let info = try? FileInfo.of(path) else {
+    guard let info = try? FileInfo.of(path, followingLinks: false) else {
       // The watch of a removed folder reports that only when none of its files is open any more.
       if folders[path] != nil { folderChanged(path) }
       return
     }
     if info.isFolder {
       found(ServedFolder.Entry(name: name, isFolder: true), in: served)
-    } else if ServedFolder.matches(name, options.patterns) {
+    } else if info.isRegular, ServedFolder.matches(name, options.patterns) {
       if databases[Folder.canonical(path) ?? path] == nil {
         log.add(.info, "found", about: path, event: "found")
       }

@@ -106,6 +106,14 @@ enum Environment {
     return number
   }
 
+  /// Returns the action of an option that a shell does not take.
+  private static func refused(_ reason: String) -> CommandLineOption.Action {
+    { launch, _ in
+      launch.fail("Error: \(reason)")
+      throw SessionExit(code: 1)
+    }
+  }
+
   /// Options that sqlite3 does not have.
   static func options(_ session: MirrorSession) -> [CommandLineOption] {
     [
@@ -131,15 +139,23 @@ enum Environment {
           }
         }),
       CommandLineOption(
-        "serve", help: "mirror databases without a prompt: -serve DATABASE|FOLDER...", shownAs: "serve ..."),
+        "serve", help: "mirror databases without a prompt: -serve DATABASE|FOLDER...", shownAs: "serve ...",
+        early: refused("-serve must be the first argument")),
       CommandLineOption(
-        "wait", help: "wait until a database is stored: -wait DATABASE [--timeout S]", shownAs: "wait ..."),
+        "wait", help: "wait until a database is stored: -wait DATABASE [--timeout S]", shownAs: "wait ...",
+        early: refused("-wait must be the first argument")),
       CommandLineOption(
         "status", help: "print what other processes mirror: -status [--json] [DATABASE...]",
-        shownAs: "status ..."),
-      CommandLineOption("timeout", ["S"], help: "with -wait: the maximum number of seconds"),
-      CommandLineOption("pattern", ["GLOB"], help: "with -serve: the names of databases in folders"),
-      CommandLineOption("log", ["text|json"], help: "with -serve: the form of its lines"),
+        shownAs: "status ...", early: refused("-status must be the first argument")),
+      CommandLineOption(
+        "timeout", ["S"], help: "with -wait: the maximum number of seconds",
+        early: refused("-timeout is an option of -wait")),
+      CommandLineOption(
+        "pattern", ["GLOB"], help: "with -serve: the names of databases in folders",
+        early: refused("-pattern is an option of -serve")),
+      CommandLineOption(
+        "log", ["text|json"], help: "with -serve: the form of its lines",
+        early: refused("-log is an option of -serve")),
       // For the files in Docs: not for users, and not in the help.
       CommandLineOption(
         "generate", ["bash|zsh|fish|manual"],

@@ -13,9 +13,7 @@ enum Wiring {
   static func run() -> Int32 {
     ProcessEnvironment.catchBrokenPipes()
     let arguments = ProcessEnvironment.arguments
-    if let mode = arguments.dropFirst().first(where: { modes[$0] != nil }), let run = modes[mode] {
-      return run(Array(arguments.dropFirst()))
-    }
+    if arguments.count > 1, let run = modes[arguments[1]] { return run(Array(arguments.dropFirst())) }
     let commands = CommandTable(AllCommands.commands, extras: AllCommands.extras)
     let session = Session(programName: arguments.first ?? "sqlite3-cloud-s3", commands: commands)
     // Swift reads the arguments from /proc. Without them the program would open another database
@@ -58,7 +56,7 @@ enum Wiring {
     return code
   }
 
-  /// Options that run something else than a shell.
+  /// First arguments that run something else than a shell.
   private static let modes: [String: @Sendable ([String]) -> Int32] = [
     "-serve": { ServeCommand.run($0) }, "--serve": { ServeCommand.run($0) },
     "-wait": { WatchCommands.wait($0) }, "--wait": { WatchCommands.wait($0) },

@@ -56,7 +56,8 @@ import Testing
 
   /// A replica is outside data: its path must not name a file of another database, or leave the
   /// folder.
-  @Test(arguments: ["a.db-journal", "a.db-wal", "~2e~2e/x.db", "x~2fy.db", "x~00.db"]) func pathsAreChecked(
+  @Test(arguments: ["a.db-journal", "a.db-wal", "a.db-wal/x.db", "~2e~2e/x.db", "x~2fy.db", "x~00.db"])
+  func pathsAreChecked(
     _ name: String
   ) throws {
     let rig = try served(.directory, ["a.db"])

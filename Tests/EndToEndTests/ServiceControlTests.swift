@@ -58,6 +58,43 @@ import Testing
     }
   }
 
+  /// The words are values of other options, or stand where they mean nothing.
+  @Test func modesAreFirstArguments() throws {
+    let rig = try rig()
+    for word in ["-status", "-wait", "-serve"] {
+      let result = try run(rig, ["-mirror", "off", "-nullvalue", word, ":memory:", "SELECT NULL"])
+      #expect(result.code == 0 && result.output == "\(word)\n", "\(result)")
+      let late = try run(rig, [":memory:", word])
+      #expect(
+        late.code == 1 && late.errors.hasSuffix("Error: \(word) must be the first argument\n"), "\(late)")
+    }
+    for (word, mode) in [("-timeout", "-wait"), ("-pattern", "-serve"), ("-log", "-serve")] {
+      let result = try run(rig, [":memory:", word, "1", "SELECT 1"])
+      #expect(
+        result.code == 1 && result.errors.hasSuffix("Error: \(word) is an option of \(mode)\n"), "\(result)")
+    }
+  }
+
+  /// A record of an earlier process names another replica, and does not count.
+  @Test func waitTakesNoRecordOfAnEarlierProcess() throws {
+    let rig = try rig()
+    try rig.start()
+    try #require(rig.logs("mirrored to"), rig.log)
+    #expect(try rig.stop() == 0, rig.log)
+    let holder = try rig.startPython(
+      """
+      import fcntl
+      f = open("a.db-s3pos", "r+"); fcntl.flock(f, fcntl.LOCK_EX)
+      open("../held", "w").close()
+      time.sleep(60)
+      """)
+    defer { holder.terminate() }
+    try #require(rig.has("held"))
+    let result = try run(rig, ["-wait", "dbs/a.db", "--timeout", "1"])
+    #expect(
+      result.code == 1 && result.errors.contains("not everything is stored after 1 s"), "\(result)")
+  }
+
   @Test func waitWorksWithAShell() throws {
     let rig = try rig()
     let shell = try RunningShell(
@@ -131,19 +168,19 @@ import Testing
           except TimeoutError: pass
       """)
     defer { listener.terminate() }
-    while !FileManager.default.fileExists(atPath: rig.folder.path("messages")) { usleep(10_000) }
+    try #require(rig.has("messages"))
     try rig.start(environment: ["NOTIFY_SOCKET": rig.folder.path("notify"), "WATCHDOG_USEC": "400000"])
     try #require(rig.logs("mirrored to"), rig.log)
-    sleep(2)
     func messages() throws -> [String] {
       String(decoding: try rig.folder.read("messages"), as: UTF8.self).split(separator: "\n").map(String.init)
     }
+    #expect(try rig.waits { try messages().filter { $0 == "WATCHDOG=1" }.count >= 5 })
     #expect(try rig.stop() == 0, rig.log)
+    #expect(try rig.waits { try messages().last?.hasPrefix("STOPPING=1") == true })
     let seen = try messages()
     #expect(
       seen.filter { $0.hasPrefix("READY=1") } == ["READY=1|STATUS=1 of 1 databases mirrored"], "\(seen)")
     #expect(seen.first == "STATUS=0 of 1 databases mirrored", "\(seen)")
-    #expect(seen.filter { $0 == "WATCHDOG=1" }.count >= 5, "\(seen)")
     #expect(seen.last == "STOPPING=1|STATUS=storing what is left", "\(seen)")
   }
 }

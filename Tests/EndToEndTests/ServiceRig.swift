@@ -29,15 +29,23 @@ final class ServiceRig {
     return process
   }
 
-  /// Waits until its log holds a text, at least `count` times.
-  func logs(_ text: String, count: Int = 1, seconds: Double = 30) -> Bool {
+  /// Waits until a condition holds; returns false if it does not in time.
+  func waits(seconds: Double = 30, until isDone: () throws -> Bool) rethrows -> Bool {
     let end = Date().addingTimeInterval(seconds)
-    while Date() < end {
-      if (process?.errors ?? "").components(separatedBy: text).count > count { return true }
+    while try !isDone() {
+      guard Date() < end else { return false }
       usleep(20_000)
     }
-    return false
+    return true
   }
+
+  /// Waits until its log holds a text, at least `count` times.
+  func logs(_ text: String, count: Int = 1, seconds: Double = 30) -> Bool {
+    waits(seconds: seconds) { (process?.errors ?? "").components(separatedBy: text).count > count }
+  }
+
+  /// Waits until a script has made a file.
+  func has(_ name: String) -> Bool { waits { FileManager.default.fileExists(atPath: folder.path(name)) } }
 
   var log: Comment { Comment(rawValue: process?.errors ?? "") }
 

@@ -84,9 +84,7 @@ import Testing
       try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.processID)/task").count
     }
     // Threads of the pools end after some seconds without work.
-    let end = Date().addingTimeInterval(30)
-    while try threads() > 6, Date() < end { usleep(200_000) }
-    #expect(try threads() <= 6)
+    #expect(try rig.waits { try threads() <= 6 })
     func ticks() throws -> Int {
       try task("stat").split(separator: " ")[13...14].compactMap { Int($0) }.reduce(0, +)
     }
@@ -98,11 +96,9 @@ import Testing
     for number in 1...2 {
       try rig.python(
         "c = sqlite3.connect('d7.db'); c.execute('INSERT INTO t VALUES(\(number), 1)'); c.commit()")
-      let end = Date().addingTimeInterval(10)
-      while try rig.restored("d7.db", "SELECT count(*) FROM t") != "\(number)\n", Date() < end {
-        usleep(100_000)
-      }
-      #expect(try rig.restored("d7.db", "SELECT count(*) FROM t") == "\(number)\n", rig.log)
+      #expect(
+        try rig.waits(seconds: 10) { try rig.restored("d7.db", "SELECT count(*) FROM t") == "\(number)\n" },
+        rig.log)
     }
     #expect(try rig.stop() == 0, rig.log)
   }

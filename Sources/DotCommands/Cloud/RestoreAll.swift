@@ -33,7 +33,7 @@ struct RestoreAll {
 
   func run(into folder: String) throws {
     let root = try observer.newStore(options.from, for: nil)
-    let found = try ReplicaFolder.replicas(in: root)
+    let found = try ReplicaFolder.replicas(in: root) { observer.isInterrupted?() == true }
     if found.contains("") {
       throw CommandError.message("Error: \(root.url) is the replica of one database: use .restore wal")
     }
@@ -120,13 +120,21 @@ struct RestoreAll {
 enum ReplicaFolder {
   /// Returns the paths of all replicas in a store, in byte order; empty for one at its root.
   ///
-  /// Reads the listing page by page, and keeps only the names of replicas.
-  static func replicas(in store: any ObjectStore) throws(ObjectStoreError) -> [String] {
+  /// Reads the listing page by page, and keeps only the names of replicas. Throws if there are more
+  /// than `most`, because a hostile store may list forever.
+  static func replicas(in store: any ObjectStore, most: Int = 100_000, isInterrupted: () -> Bool) throws
+    -> [String]
+  {
     var found: Set<String> = []
     var after: String?
     while true {
+      guard !isInterrupted() else { throw CommandError.message("Error: restore all: interrupted") }
       let page = try store.list(prefix: "", after: after, limit: 1000)
       for object in page.objects { if let replica = replica(of: object.key.name) { found.insert(replica) } }
+      guard found.count <= most else {
+        throw CommandError.message(
+          "Error: \(store.url) has more than \(most) replicas: restore folder by folder")
+      }
       guard page.isTruncated, let last = page.objects.last else { break }
       after = last.key.name
     }
@@ -142,9 +150,6 @@ enum ReplicaFolder {
     return parts.dropLast(2).joined(separator: "/")
   }
 
-  /// Endings of files that SQLite or this program reads beside a database.
-  private static let sideEndings = ["-wal", "-shm", "-journal", "-s3pos", "-s3follow", ".restoring"]
-
   /// Returns the path of the file for a replica, below a folder.
   ///
   /// A replica is outside data. Throws if the path would leave the folder, or name a file that
@@ -158,7 +163,7 @@ enum ReplicaFolder {
       else { throw .message("its name is not that of a file") }
       names.append(name)
     }
-    if let name = names.last, Self.sideEndings.contains(where: { name.hasSuffix($0) }) {
+    if names.contains(where: SideFiles.isSide) {
       throw .message("its name is that of a file beside another database")
     }
     return names.joined(separator: "/")

@@ -5,9 +5,9 @@ import Synchronization
 final class LogWatch: Sendable {
   private let watch: FileWatch?
   private let paths: [String]
-  /// The watch of a host, which needs no thread here, and the numbers in it.
+  /// The watch of a host, which needs no thread here, and the requests in it.
   private let shared: SharedWatch?
-  private let numbers = Mutex<[Int32?]>([])
+  private let requests = Mutex<[SharedWatch.Token?]>([])
   private let changed: @Sendable () -> Void
   private let isArmed = Mutex(true)
   private let lastWrite = Mutex(-Double.infinity)
@@ -22,7 +22,7 @@ final class LogWatch: Sendable {
   }
 
   var isPossible: Bool {
-    watch != nil || numbers.withLock { !$0.isEmpty && !$0.contains(nil) }
+    watch != nil || requests.withLock { !$0.isEmpty && !$0.contains(nil) }
   }
 
   /// The time of the last change, in monotonic seconds; the commit follows a moment later.
@@ -47,8 +47,10 @@ final class LogWatch: Sendable {
 
   private func armShared() {
     guard let shared else { return }
-    let added = paths.map { path in shared.add(path, .firstWrite) { [weak self] _ in self?.note() } }
-    numbers.withLock { $0 = added }
+    requests.withLock { requests in
+      for case let old? in requests { shared.remove(old) }
+      requests = paths.map { path in shared.add(path, .firstWrite) { [weak self] _ in self?.note() } }
+    }
   }
 
   /// Starts to watch; returns whether it watched already.
@@ -67,6 +69,9 @@ final class LogWatch: Sendable {
 
   func cancel() {
     watch?.cancel()
-    for case let number? in numbers.withLock({ $0 }) { shared?.remove(number) }
+    requests.withLock { requests in
+      for case let request? in requests { shared?.remove(request) }
+      requests = []
+    }
   }
 }

@@ -94,7 +94,9 @@ extension HolderView {
     }
     defer { connection.close() }
     let file = DatabaseFile(connection)
-    guard let end = try LogEnd.of(file) else { return }
+    guard let end = try LogEnd.of(file) else {
+      throw MirrorError(.unsuitable, "the database has no log, so nothing shows what is stored")
+    }
     var asked = -Double.infinity
     while true {
       if Clock.monotonicSeconds - asked > 0.25 {
