@@ -1,4 +1,4 @@
-internal import Dispatch
+package import Dispatch
 internal import Synchronization
 
 /// Runs the jobs of many owners on a few threads, in the order of their arrival.
@@ -91,6 +91,15 @@ package final class SerialQueue: Sendable {
   package init(_ label: String, on pool: WorkerPool?, isBackground: Bool = false) {
     self.pool = pool
     own = pool == nil ? DispatchQueue(label: label, qos: isBackground ? .background : .unspecified) : nil
+  }
+
+  /// Runs a job after those before it; it is in `group` until it has ended.
+  package func async(in group: DispatchGroup, _ job: @escaping WorkerPool.Job) {
+    group.enter()
+    async {
+      job()
+      group.leave()
+    }
   }
 
   /// Runs a job after those before it.

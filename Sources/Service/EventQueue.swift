@@ -14,7 +14,7 @@ final class EventQueue: Sendable {
     case started(String, Result<DatabaseMirror.Start, any Error>)
     case ready(String)
     case ended(String)
-    case notice(String, String)
+    case notice(String, NoticeKind, database: String)
   }
 
   /// Signalled for each event, and by signals of the system.

@@ -184,7 +184,7 @@ package final class Service {
         ?? DatabaseMirror(
           path, store: makeStore(database.replica), settings: settings, host: host,
           ready: { events.post(.ready(path)) }, ended: { events.post(.ended(path)) },
-          notice: { events.post(.notice($0, path)) })
+          notice: { events.post(.notice($0, $1, database: path)) })
       database.mirror = mirror
       database.phase = .starting
       host.run { events.post(.started(path, Result { try mirror.start() })) }
@@ -202,7 +202,7 @@ package final class Service {
     case .started(let path, let result): if let database = databases[path] { started(database, result) }
     case .ready(let path): if let database = databases[path] { ready(database) }
     case .ended(let path): if let database = databases[path] { ended(database) }
-    case .notice(let text, let path): noticed(text, path)
+    case .notice(let text, let kind, let path): noticed(text, kind, path)
     }
   }
 
@@ -263,12 +263,11 @@ package final class Service {
     if FileInfo.exists(database.path) { add(database.path, relative: database.relative) }
   }
 
-  private func noticed(_ text: String, _ path: String) {
+  private func noticed(_ text: String, _ kind: NoticeKind, _ path: String) {
     // The end of the mirror is an event of its own.
-    guard !text.hasPrefix("mirror off: ") else { return }
+    guard kind != .end else { return }
     let message = text.hasPrefix("mirror: ") ? String(text.dropFirst(8)) : text
-    let isGood = message.hasSuffix("the store answers again") || message.hasPrefix("journal mode")
-    log.add(isGood ? .info : .warning, message, about: path, event: "notice")
+    log.add(kind == .news ? .info : .warning, message, about: path, event: "notice")
   }
 
   /// Prints a line about a database, unless it is the same as the last one.

@@ -37,15 +37,7 @@ final class BaseUploader: Sendable {
   private var health: Health { store.health }
 
   /// Runs `work` on the thread of bases.
-  func run(_ work: @escaping @Sendable () -> Void) { enqueue(work) }
-
-  private func enqueue(_ work: @escaping @Sendable () -> Void) {
-    running.enter()
-    thread.async {
-      work()
-      self.running.leave()
-    }
-  }
+  func run(_ work: @escaping @Sendable () -> Void) { thread.async(in: running, work) }
 
   /// Calls `body` if no parts are being uploaded or deleted; returns nil if they are.
   func unlessBusy<Value: Sendable>(_ body: () throws -> Value) throws -> Value? {

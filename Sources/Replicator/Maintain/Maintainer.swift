@@ -68,15 +68,7 @@ final class Maintainer: Sendable {
       return ledger.isRunning
     }
     guard isDue else { return }
-    enqueue { self.work() }
-  }
-
-  private func enqueue(_ work: @escaping @Sendable () -> Void) {
-    running.enter()
-    thread.async {
-      work()
-      self.running.leave()
-    }
+    thread.async(in: running) { self.work() }
   }
 
   private func work() {
@@ -172,7 +164,7 @@ final class Maintainer: Sendable {
   /// Renews the lease on a thread of its own, if that is due.
   func renewLease() {
     guard lease.isDue, progress.withLock({ $0.hasBase }) else { return }
-    enqueue {
+    thread.async(in: running) {
       self.renewLeaseNow()
       // Only the holder of the lease knows when history was last pruned.
       self.startIfDue()
@@ -226,7 +218,7 @@ final class Maintainer: Sendable {
         return Array(run)
       })
     else { return }
-    enqueue {
+    thread.async(in: running) {
       defer { self.ledger.withLock { $0.isRunning = false } }
       try? self.compactor.mergeAtEnd(run)
     }

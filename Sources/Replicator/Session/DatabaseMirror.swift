@@ -10,7 +10,7 @@ import Synchronization
 /// of another process, so the statement log holds barriers, and the log of pages holds everything.
 ///
 /// ```
-/// let mirror = DatabaseMirror(path, store: store, settings: settings, host: host) { print($0) }
+/// let mirror = DatabaseMirror(path, store: store, settings: settings, host: host) { text, kind in print(text) }
 /// if case .begun = try mirror.start() { … }
 /// mirror.beginFlush()
 /// try mirror.end(by: Clock.monotonicSeconds + 30)
@@ -41,7 +41,7 @@ package final class DatabaseMirror: Sendable {
   package init(
     _ path: String, store: any ObjectStore, settings: MirrorSettings, host: PipelineHost,
     ready: @escaping @Sendable () -> Void = {}, ended: @escaping @Sendable () -> Void = {},
-    notice: @escaping @Sendable (String) -> Void
+    notice: @escaping @Sendable (String, NoticeKind) -> Void
   ) {
     self.path = path
     self.store = store
@@ -87,7 +87,7 @@ package final class DatabaseMirror: Sendable {
       guard try connection.value("PRAGMA main.journal_mode=WAL") == .text("wal") else {
         throw MirrorError(.unsuitable, "the journal mode cannot be changed to WAL")
       }
-      if case .text(let mode) = before { notices.add("journal mode changed from \(mode) to wal") }
+      if case .text(let mode) = before { notices.add("journal mode changed from \(mode) to wal", .news) }
     }
     // A read begins the log, which the guard then keeps.
     _ = try connection.value("PRAGMA main.schema_version")

@@ -51,7 +51,7 @@ final class Health: Sendable {
       defer { state.hasToldFailing = false }
       return state.hasToldFailing
     }
-    if isBack { notices.add("mirror: the store answers again") }
+    if isBack { notices.add("mirror: the store answers again", .news) }
   }
 
   /// Notes that a request failed and is sent again; returns whether another attempt is known to

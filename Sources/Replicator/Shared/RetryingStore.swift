@@ -61,7 +61,7 @@ final class RetryingStore: Sendable {
 
   /// Ends mirroring for a reason that time does not remove.
   func fail(_ error: MirrorError) {
-    progress.stop(because: error) { health.notices.add("mirror off: \(error.message)") }
+    progress.stop(because: error) { health.notices.add("mirror off: \(error.message)", .end) }
   }
 
   /// Stores an object whose name determines its content: a part, manifest, merged object or batch.
